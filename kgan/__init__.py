@@ -1,0 +1,42 @@
+"""Adversarial learning for Keras 3 on TensorFlow.
+
+Submodules load on first use, so that `import kgan` and `kgan --help` do not wait for TensorFlow:
+`kgan.models`, `kgan.networks`, `kgan.losses`, `kgan.penalties`, `kgan.data`, `kgan.callbacks`,
+`kgan.attacks`, `kgan.metrics`, `kgan.export`, `kgan.distribution`, `kgan.build`, `kgan.config`.
+"""
+
+import importlib
+import os
+import pkgutil
+import sys
+from types import ModuleType
+
+__version__ = "0.1.0"
+
+
+def _require_tensorflow_backend() -> None:
+    keras = sys.modules.get("keras")
+    # Setting the variable also overrides ~/.keras/keras.json.
+    name = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if keras is not None and hasattr(keras, "config"):
+        name = keras.config.backend()
+    if name != "tensorflow":
+        raise ImportError(
+            f"kgan runs on Keras's TensorFlow backend, but the backend here is {name!r}. "
+            "Unset KERAS_BACKEND (or set it to 'tensorflow') and start Python again."
+        )
+
+
+_require_tensorflow_backend()
+
+_SUBMODULES = frozenset(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _SUBMODULES:
+        return importlib.import_module(f"kgan.{name}")
+    raise AttributeError(f"module 'kgan' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_SUBMODULES})
