@@ -66,30 +66,3 @@ def uniform(seed: tf.Tensor, shape: Sequence) -> tf.Tensor:
     replicas = _replicas()
     draw = tf.random.stateless_uniform([shape[0] * replicas, *shape[1:]], seed)
     return _replica_slice(draw, shape[0], replicas)
-
-
-def latents_from_seeds(seeds: tf.Tensor, latent_dim: int) -> tf.Tensor:
-    """One latent vector for each seed, whatever the other seeds in the batch are.
-
-    Args:
-        seeds: int64 tensor of shape (batch,).
-        latent_dim: Length of a latent vector.
-
-    Returns:
-        float32 tensor of shape (batch, latent_dim) from N(0, 1).
-    """
-
-    def one(seed):
-        words = tf.bitcast(seed, tf.int32)
-        return tf.random.stateless_normal([latent_dim], words)
-
-    return tf.vectorized_map(one, tf.cast(seeds, tf.int64))
-
-
-def example_seeds(seed: int, n: int, start: int = 0) -> tf.Tensor:
-    """The per-example seeds of request `seed`: example i has the seed `seed * 2**32 + i`.
-
-    Returns:
-        int64 tensor of shape (n,), for `latents_from_seeds` or an exported `generate` signature.
-    """
-    return tf.range(start, start + n, dtype=tf.int64) + (check_seed(seed) << 32)

@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 
 import kgan
@@ -61,6 +62,18 @@ def run(body: Callable[[], int], *, debug: bool, verbose: bool) -> int:
 
 
 def hush_tensorflow() -> None:
-    """Silences TensorFlow's start-up messages; has no effect once it is imported."""
+    """Imports TensorFlow without its start-up messages."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
+    # Its libraries write some messages before they read that level, straight to the descriptor.
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            importlib.import_module("tensorflow")
+        except BaseException:
+            said.seek(0)
+            os.write(stderr, said.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)

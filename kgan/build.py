@@ -1,0 +1,150 @@
+"""From a configuration to objects; the only place that knows every family."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import kgan.callbacks
+import kgan.data
+import kgan.models
+import kgan.networks
+import kgan.penalties
+from kgan.config import TrainConfig
+from kgan.data import Dataset
+
+PRECISIONS = ("float32", "mixed_bfloat16")
+_REFERENCE = 1000
+
+
+def dataset(config: TrainConfig) -> Dataset:
+    """Loads the training data."""
+    size = config.image_size
+    if size is not None and len(size) not in (1, 2):
+        raise ValueError(f"image_size must be a side or a height and a width, got {size}.")
+    return kgan.data.load(
+        config.data,
+        config.split,
+        data_dir=config.data_dir,
+        image_size=None if size is None else (size[0], size[-1]),
+        download=config.download,
+    )
+
+
+def steps_per_epoch(config: TrainConfig, data: Dataset) -> int:
+    """Generator updates in an epoch."""
+    return config.steps_per_epoch or kgan.data.steps_per_epoch(data, _feed_batch(config))
+
+
+def feed(config: TrainConfig, data: Dataset, *, start: int = 0) -> tf.data.Dataset:
+    """The training batches from step `start` on."""
+    return kgan.data.feed(
+        data,
+        _feed_batch(config),
+        seed=config.seed,
+        start=start,
+        labels=config.conditional,
+        flip=config.flip,
+    )
+
+
+def gan(config: TrainConfig, data: Dataset) -> kgan.models.GAN:
+    """A compiled GAN; equal configurations give equal initial weights."""
+    if config.precision not in PRECISIONS:
+        raise ValueError(
+            f"precision must be one of {', '.join(PRECISIONS)}, got {config.precision!r}."
+        )
+    if config.networks not in kgan.networks.NETWORKS:
+        raise ValueError(
+            f"networks must be one of {', '.join(kgan.networks.NETWORKS)}, got {config.networks!r}."
+        )
+    pair = kgan.networks.NETWORKS[config.networks]
+    num_classes = data.num_classes if config.conditional else None
+    *space, channels = data.sample_shape
+    keras.utils.set_random_seed(config.seed)
+    outside = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(config.precision)
+    try:
+        generator = pair.generator(
+            data.sample_shape,
+            config.latent_dim,
+            num_classes=num_classes,
+            width=config.generator_width,
+        )
+        discriminator = pair.discriminator(
+            (*space, channels * config.packing),
+            num_classes=num_classes,
+            width=config.discriminator_width,
+            spectral=config.spectral,
+            minibatch_stddev=config.minibatch_stddev,
+        )
+    finally:
+        keras.config.set_dtype_policy(outside)
+    width = kgan.penalties.IMAGE_WIDTH if data.is_images else 1.0
+    penalties = [
+        kgan.penalties.get(
+            name, config.penalty_weight, interval=config.penalty_interval, input_width=width
+        )
+        for name in config.penalty
+    ]
+    model = kgan.models.GAN(
+        generator,
+        discriminator,
+        num_classes=num_classes,
+        loss=config.loss,
+        label_smoothing=config.label_smoothing,
+        penalties=penalties,
+        n_critic=config.n_critic,
+        packing=config.packing,
+        ema_decay=config.ema_decay,
+        seed=config.seed,
+    )
+    model.compile(
+        g_optimizer=_adam(config, config.g_learning_rate),
+        d_optimizer=_adam(config, config.d_learning_rate),
+        jit_compile=config.jit_compile,
+        steps_per_execution=config.steps_per_execution,
+    )
+    return model
+
+
+def callbacks(
+    config: TrainConfig, folder: Path, data: Dataset, steps: int, *, first_epoch: int
+) -> list[keras.callbacks.Callback]:
+    """What a run records in its folder, in the order that the callbacks need."""
+    table = folder / "metrics.csv"
+    per_step = _feed_batch(config)
+    reference = _reference(data, config.seed)
+    found: list[keras.callbacks.Callback] = [
+        kgan.callbacks.NonFiniteGuard(),
+        kgan.callbacks.SampleDistance(reference.as_float(), reference.labels, seed=config.seed),
+        kgan.callbacks.HistoryTable(table, samples_per_step=per_step),
+        kgan.callbacks.ProgressBar(
+            epochs=config.epochs, first_epoch=first_epoch, steps=steps, samples_per_step=per_step
+        ),
+        kgan.callbacks.SampleGrid(
+            folder / "samples",
+            real=None if data.is_images else reference.samples,
+            seed=config.seed,
+        ),
+        kgan.callbacks.HistoryPlot(table, folder),
+        kgan.callbacks.Checkpoint(folder / "checkpoints", monitor="distance", table=table),
+    ]
+    if config.tensorboard:
+        found.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
+    return found
+
+
+def _reference(data: Dataset, seed: int) -> Dataset:
+    """Real samples for the score after each epoch, chosen once."""
+    rows = np.random.default_rng(seed).permutation(len(data))[:_REFERENCE]
+    return data.take(np.sort(rows))
+
+
+def _adam(config: TrainConfig, learning_rate: float) -> keras.optimizers.Optimizer:
+    return keras.optimizers.Adam(learning_rate, beta_1=config.beta_1, beta_2=config.beta_2)
+
+
+def _feed_batch(config: TrainConfig) -> int:
+    return config.batch_size * config.n_critic

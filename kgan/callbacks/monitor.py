@@ -1,0 +1,32 @@
+"""A score of the averaged generator after each epoch, cheap enough for every run."""
+
+import keras
+import numpy as np
+
+from kgan.metrics import sliced_wasserstein
+
+
+class SampleDistance(keras.callbacks.Callback):
+    """Adds `distance` to the logs: the sliced Wasserstein distance of samples to real data.
+
+    It compares raw values (pixels or points), needs no trained features, and is meant to choose
+    between checkpoints of one run, not to be published.
+
+    Args:
+        real: float32 samples of the real data, images in [0, 1].
+        labels: Their labels; generated samples get the same.
+        seed: Of the latents.
+    """
+
+    def __init__(self, real: np.ndarray, labels: np.ndarray | None = None, *, seed: int = 0):
+        super().__init__()
+        self.real = real
+        self.labels = labels
+        self.seed = seed
+
+    def on_epoch_end(self, epoch, logs=None):
+        labels = None if self.model.num_classes is None else self.labels
+        fake = self.model.generate(len(self.real), labels, seed=self.seed)
+        if logs is not None:
+            finite = np.isfinite(fake).all()
+            logs["distance"] = sliced_wasserstein(self.real, fake) if finite else float("nan")

@@ -1,0 +1,76 @@
+"""Progress on the terminal: a live bar, or a line for each epoch where there is no terminal."""
+
+import time
+
+import keras
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+_REFRESH = 0.25
+_SHOWN = ("d_loss", "g_loss", "d_real", "d_fake", "distance")
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """Shows epochs, the time that remains and the latest logs.
+
+    Args:
+        epochs: The run's total.
+        first_epoch: Epochs done before.
+        steps: Steps in an epoch.
+        samples_per_step: Real samples in a step, for the speed.
+    """
+
+    def __init__(self, *, epochs: int, first_epoch: int, steps: int, samples_per_step: int):
+        super().__init__()
+        self.epochs = epochs
+        self.steps = steps
+        self.samples_per_step = samples_per_step
+        self.console = Console()
+        self._done = first_epoch * steps
+        self._bar: Progress | None = None
+        self._last = 0.0
+
+    def on_train_begin(self, logs=None):
+        if self.console.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[speed]}"),
+                console=self.console,
+            )
+            self._task = self._bar.add_task(
+                "training", total=self.epochs * self.steps, completed=self._done, speed=""
+            )
+            self._bar.start()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._begin = time.perf_counter()
+        self._epoch_steps = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        steps = min(batch + 1, self.steps)
+        self._done += steps - self._epoch_steps
+        self._epoch_steps = steps
+        now = time.perf_counter()
+        if self._bar is not None and now - self._last > _REFRESH:
+            speed = steps * self.samples_per_step / (now - self._begin)
+            self._bar.update(self._task, completed=self._done, speed=f"{speed:,.0f} samples/s")
+            self._last = now
+
+    def on_epoch_end(self, epoch, logs=None):
+        values = "  ".join(f"{name} {logs[name]:.3f}" for name in _SHOWN if name in (logs or {}))
+        seconds = time.perf_counter() - self._begin
+        line = (
+            f"epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}  {values}  {seconds:.1f} s"
+        )
+        (self._bar.console if self._bar is not None else self.console).print(
+            line, highlight=False, soft_wrap=True
+        )
+
+    def on_train_end(self, logs=None):
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self._done)
+            self._bar.stop()
+            self._bar = None

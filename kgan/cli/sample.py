@@ -1,0 +1,146 @@
+"""`kgan sample SOURCE`: images from a run, a .keras file or an exported model."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from kgan.cli import run
+from kgan.files import atomic_path
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    """Generate samples; the same seed gives the same samples from every kind of source."""
+
+    source: "Annotated[Path, tyro.conf.Positional]"  # noqa: F821
+    """A run folder, a .keras file, or an exported model (its folder or one of its versions)."""
+    n: int = 100
+    """How many samples."""
+    labels: tuple[int, ...] = ()
+    """Classes to generate, in turn; default all of them."""
+    seed: int = 0
+    """Seed of the request."""
+    out: Path = Path("samples.png")
+    """NAME.png: a grid (points: a plot); NAME.npz: arrays; anything else: a folder of PNGs."""
+    checkpoint: Literal["last", "best"] = "last"
+    """Which checkpoint of a run."""
+    verbose: bool = False
+    """Show TensorFlow's own messages."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of `kgan sample`."""
+    import tyro
+
+    globals()["tyro"] = tyro
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    config = tyro.cli(SampleConfig, args=arguments, prog="kgan sample")
+    return run(lambda: sample(config), debug=config.debug, verbose=config.verbose)
+
+
+def sample(config: SampleConfig) -> int:
+    """Generates and writes."""
+    import numpy as np
+
+    if config.n < 1:
+        raise ValueError(f"n must be at least 1, got {config.n}.")
+    samples, labels = generate(config)
+    is_images = samples.ndim == 4
+    if config.out.suffix == ".npz":
+        arrays = {"images" if is_images else "points": samples}
+        arrays |= {} if labels is None else {"labels": labels}
+        with atomic_path(config.out) as temporary:
+            np.savez_compressed(temporary, **arrays)
+    elif config.out.suffix == ".png":
+        _draw(samples, labels, config.out)
+    elif is_images:
+        _write_folder(samples, labels, config.out)
+    else:
+        raise ValueError(f"out must end in .png or .npz for points, got {config.out}.")
+    print(f"{len(samples)} samples in {config.out}")
+    return 0
+
+
+def generate(config: SampleConfig):
+    """(samples, labels) from whatever the source is."""
+    import numpy as np
+
+    import kgan.export
+    import kgan.models
+
+    source = config.source
+    if (source / "config.json").is_file():
+        source = source / "checkpoints" / f"{config.checkpoint}.keras"
+    if source.suffix == ".keras":
+        gan = kgan.models.load(source)
+        labels = _labels(config, gan.num_classes)
+        labels = gan.check_labels(labels, config.n)
+        return gan.generate(config.n, labels, seed=config.seed), labels
+    if numbers := kgan.export.versions(source):
+        source = source / str(numbers[-1])
+    if not (source / "saved_model.pb").is_file():
+        raise FileNotFoundError(
+            f"{config.source} is neither a run folder, nor a .keras file, nor an exported model."
+        )
+    import tensorflow as tf
+
+    import kgan.latents
+
+    details = json.loads((source / kgan.export.DETAILS).read_text())
+    signature = tf.saved_model.load(source).signatures["generate"]
+    labels = _labels(config, details["num_classes"])
+    seeds = kgan.latents.example_seeds(config.seed, config.n)
+    samples = []
+    for start in range(0, config.n, 256):
+        request = {"seeds": seeds[start : start + 256]}
+        if labels is not None:
+            request["labels"] = tf.constant(labels[start : start + 256], tf.int64)
+        samples.append(next(iter(signature(**request).values())).numpy())
+    return np.concatenate(samples), labels
+
+
+def _labels(config: SampleConfig, num_classes: int | None):
+    import numpy as np
+
+    if num_classes is None:
+        if config.labels:
+            raise ValueError("labels must be left out: the generator is unconditional.")
+        return None
+    chosen = config.labels or tuple(range(num_classes))
+    if not all(0 <= label < num_classes for label in chosen):
+        raise ValueError(f"labels must be in [0, {num_classes - 1}], got {chosen}.")
+    return np.resize(np.array(chosen, np.int32), config.n)
+
+
+def _draw(samples, labels, path: Path) -> None:
+    from kgan.callbacks.drawing import grid, save_image, scatter
+
+    if samples.ndim == 2:
+        save_image(scatter(samples, samples), path)
+        return
+    columns = None
+    if labels is not None and len(set(labels.tolist())) > 1:
+        # The classes come in turn: a column for each.
+        columns = min(len(set(labels.tolist())), len(samples))
+    save_image(grid(samples, columns), path)
+
+
+def _write_folder(samples, labels, folder: Path) -> None:
+    from PIL import Image
+
+    from kgan.callbacks.drawing import to_uint8
+
+    if folder.exists():
+        raise FileExistsError(f"{folder} exists; choose another --out or remove it.")
+    with atomic_path(folder) as temporary:
+        for index, image in enumerate(to_uint8(samples)):
+            place = temporary if labels is None else temporary / str(labels[index])
+            place.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(
+                place / f"{index:05d}.png"
+            )

@@ -1,0 +1,178 @@
+"""Dataclasses for the command line: each default is stated once, here; `PRESETS` are data."""
+
+import dataclasses
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Train a GAN and export its generator."""
+
+    # Data
+    data: str = "digits"
+    """digits, ring, grid, a tensorflow-datasets name (mnist), an image folder, or .npz/.npy."""
+    data_dir: Path | None = None
+    """Folder of prepared tensorflow-datasets; default TFDS_DATA_DIR, else ~/tensorflow_datasets."""
+    download: bool = False
+    """Let tensorflow-datasets download a set that is not prepared."""
+    split: str = "train"
+    """Which split to train on."""
+    image_size: tuple[int, ...] | None = None
+    """Resize images to this side, or height and width, with antialiasing (folders: 64)."""
+    flip: bool = False
+    """Mirror half of the images left to right."""
+    conditional: bool = True
+    """Condition on the class where the data has labels."""
+
+    # Networks
+    networks: str = "dcgan"
+    """A key of kgan.networks.NETWORKS (dcgan, resnet, mlp)."""
+    latent_dim: int = 64
+    """Length of a latent vector."""
+    generator_width: int = 64
+    """Width of the generator's layers."""
+    discriminator_width: int = 64
+    """Width of the discriminator's layers."""
+    spectral: bool = False
+    """Spectral normalisation in the discriminator."""
+    minibatch_stddev: bool = False
+    """Show the discriminator the standard deviation across neighbouring samples."""
+
+    # Objective
+    loss: str = "non_saturating"
+    """A key of kgan.losses.LOSSES (non_saturating, hinge, wasserstein, relativistic, ...)."""
+    label_smoothing: float = 0.0
+    """How far the real label is moved from 1."""
+    penalty: tuple[str, ...] = ()
+    """Keys of kgan.penalties.PENALTIES (r1, r2, gradient_penalty, dragan)."""
+    penalty_weight: float = 10.0
+    """Weight of each penalty as published, for images in [-1, 1]."""
+    penalty_interval: int = 1
+    """Apply the penalty at every so many steps, that many times as strong."""
+    packing: int = 1
+    """Samples that the discriminator judges at once (PacGAN); unconditional only."""
+
+    # Training
+    n_critic: int = 1
+    """Discriminator updates for each generator update."""
+    batch_size: int = 64
+    """Real samples in a discriminator update, over all replicas."""
+    epochs: int = 20
+    """Number of epochs."""
+    steps_per_epoch: int | None = None
+    """Generator updates in an epoch; default one pass over the data."""
+    g_learning_rate: float = 2e-4
+    """The generator's learning rate."""
+    d_learning_rate: float = 2e-4
+    """The discriminator's learning rate."""
+    beta_1: float = 0.5
+    """Adam's decay of the mean, for both."""
+    beta_2: float = 0.999
+    """Adam's decay of the square, for both."""
+    ema_decay: float = 0.999
+    """Decay of the generator's moving average."""
+    seed: int = 0
+    """Of everything random."""
+
+    # Machine
+    precision: str = "float32"
+    """float32 or mixed_bfloat16."""
+    jit_compile: bool = False
+    """Compile the step with XLA (slower on a CPU)."""
+    steps_per_execution: int = 1
+    """Steps in one call into TensorFlow."""
+    strategy: str = "none"
+    """none, mirrored (all devices of this machine), or auto (mirrored for several GPUs)."""
+
+    # Output
+    name: str | None = None
+    """Name of the run and of the exported model; default the preset's."""
+    runs_dir: Path = Path("runs")
+    """Where run folders go."""
+    export_dir: Path = Path("saved_models")
+    """Where exported models go."""
+    export: bool = True
+    """Export the generator when training ends."""
+    tensorboard: bool = False
+    """Also write TensorBoard logs (extra: tensorboard)."""
+    resume: bool = False
+    """Continue the latest run of this name, as if it had never stopped."""
+    verbose: bool = False
+    """Show TensorFlow's own messages."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+_DIGITS = TrainConfig()
+_MNIST = dataclasses.replace(_DIGITS, data="mnist", epochs=20)
+_RING = dataclasses.replace(
+    _DIGITS,
+    data="ring",
+    conditional=False,
+    networks="mlp",
+    latent_dim=16,
+    generator_width=128,
+    discriminator_width=128,
+    loss="relativistic",
+    penalty=("r1", "r2"),
+    penalty_weight=0.1,
+    batch_size=256,
+    steps_per_epoch=1000,
+    g_learning_rate=1e-3,
+    d_learning_rate=1e-3,
+    beta_1=0.0,
+    beta_2=0.9,
+)
+
+PRESETS: dict[str, TrainConfig] = {
+    "digits": _DIGITS,
+    "mnist": _MNIST,
+    "fashion-mnist": dataclasses.replace(_MNIST, data="fashion_mnist"),
+    "cifar10": TrainConfig(
+        data="cifar10",
+        flip=True,
+        networks="resnet",
+        latent_dim=128,
+        generator_width=256,
+        discriminator_width=128,
+        spectral=True,
+        loss="hinge",
+        n_critic=5,
+        beta_1=0.0,
+        beta_2=0.9,
+        epochs=100,
+        steps_per_epoch=1000,
+        ema_decay=0.9999,
+    ),
+    "wgan-gp": dataclasses.replace(
+        _DIGITS,
+        loss="wasserstein",
+        penalty=("gradient_penalty",),
+        penalty_weight=10.0,
+        n_critic=5,
+        g_learning_rate=1e-4,
+        d_learning_rate=1e-4,
+        beta_1=0.0,
+        beta_2=0.9,
+    ),
+    "ring": _RING,
+    "grid": dataclasses.replace(_RING, data="grid"),
+}
+
+
+def preset(name: str) -> TrainConfig:
+    """The preset of that name.
+
+    Raises:
+        ValueError: For an unknown name; names the nearest one.
+    """
+    if name not in PRESETS:
+        near = difflib.get_close_matches(name, PRESETS, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"preset must be one of {', '.join(PRESETS)}, got {name!r}.{hint} "
+            "For data of your own: --data FOLDER."
+        )
+    return PRESETS[name]

@@ -1,0 +1,80 @@
+"""From a dataset in memory to batches: the batch of a step is a pure function of (seed, step)."""
+
+import numpy as np
+import tensorflow as tf
+
+import kgan.random
+from kgan.data.dataset import Dataset
+
+
+def steps_per_epoch(dataset: Dataset, batch_size: int) -> int:
+    """Full batches in a pass over the data.
+
+    Raises:
+        ValueError: Where the batch is larger than the data.
+    """
+    if not 1 <= batch_size <= len(dataset):
+        raise ValueError(
+            f"batch_size must be between 1 and the {len(dataset)} samples of {dataset.name}, "
+            f"got {batch_size}."
+        )
+    return len(dataset) // batch_size
+
+
+def feed(
+    dataset: Dataset,
+    batch_size: int,
+    *,
+    seed: int = 0,
+    start: int = 0,
+    labels: bool = True,
+    flip: bool = False,
+) -> tf.data.Dataset:
+    """An endless stream of training batches, float32, images in [0, 1].
+
+    Each pass takes the samples in an order that is a function of (seed, pass) and leaves out the
+    last incomplete batch, so the stream can be entered at any step: `start=k` gives the batches
+    that `start=0` gives from step k on. Pass `steps_per_epoch` to `fit`.
+
+    Args:
+        dataset: From `kgan.data.load`.
+        batch_size: Samples in a (global) batch.
+        seed: Of the order and the flips.
+        start: Number of the first step.
+        labels: Whether to give `(samples, labels)` where the data has labels.
+        flip: Whether each image is mirrored left to right with probability 1/2.
+
+    Returns:
+        A `tf.data.Dataset` of samples, or `(samples, labels)`.
+    """
+    seed = kgan.random.check_seed(seed)
+    per_epoch = steps_per_epoch(dataset, batch_size)
+    if flip and not dataset.is_images:
+        raise ValueError(f"flip must be off for points, as those of {dataset.name}.")
+    samples = tf.constant(dataset.samples)
+    classes = tf.constant(dataset.labels) if labels and dataset.labels is not None else None
+    last = len(dataset) - 1
+
+    def batch(step):
+        epoch, offset = step // per_epoch, step % per_epoch
+        positions = offset * batch_size + tf.range(batch_size, dtype=tf.int64)
+        rows = tf.random.experimental.index_shuffle(
+            positions,
+            seed=tf.cast(tf.stack([tf.cast(seed, tf.int64), epoch]), tf.int32),
+            max_index=tf.cast(last, tf.int64),
+        )
+        images = to_float(tf.gather(samples, rows))
+        if flip:
+            coin = tf.random.stateless_uniform(
+                [batch_size, 1, 1, 1], kgan.random.step_seed(seed, step, "flip")
+            )
+            images = tf.where(coin < 0.5, images, images[:, :, ::-1])
+        return images if classes is None else (images, tf.gather(classes, rows))
+
+    steps = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
+    return steps.map(batch, num_parallel_calls=1, deterministic=True).prefetch(2)
+
+
+def to_float(samples: tf.Tensor) -> tf.Tensor:
+    """uint8 images to float32 in [0, 1]; floats as they are."""
+    return tf.cast(samples, tf.float32) / 255.0 if samples.dtype == tf.uint8 else samples

@@ -1,0 +1,189 @@
+"""Pairs of (discriminator, generator) losses, written to be read side by side.
+
+Each loss maps `(real_logits, fake_logits)` to one number a sample. Real is 1, fake is 0.
+`reduce` is the only place where samples are averaged.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+LossFunction = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+@dataclass(frozen=True)
+class AdversarialLoss:
+    """The two players' losses.
+
+    Attributes:
+        discriminator: Maps `(real_logits, fake_logits)`, each of shape (batch,), to the
+            discriminator's loss per sample, shape (batch,).
+        generator: The same for the generator.
+        generator_needs_real: Whether the generator's loss reads `real_logits`. Where it does not,
+            the generator's half-step passes `None` and saves a pass through the discriminator.
+    """
+
+    discriminator: LossFunction
+    generator: LossFunction
+    generator_needs_real: bool = False
+
+
+def minimax(label_smoothing: float = 0.0) -> AdversarialLoss:
+    """The original two-player game; the generator's gradient fades when it loses.
+
+    Args:
+        label_smoothing: How far the real label is moved from 1 (one-sided), in [0, 1).
+
+    Reference: Goodfellow et al. 2014, equation 1 (arXiv:1406.2661).
+    """
+    return AdversarialLoss(
+        discriminator=_cross_entropy(label_smoothing),
+        # log(1 - D(fake)), which falls as the discriminator is fooled.
+        generator=lambda real_logits, fake_logits: -tf.nn.softplus(fake_logits),
+    )
+
+
+def non_saturating(label_smoothing: float = 0.0) -> AdversarialLoss:
+    """The original discriminator, and a generator that maximises log D(fake).
+
+    Args:
+        label_smoothing: How far the real label is moved from 1 (one-sided), in [0, 1).
+
+    Reference: Goodfellow et al. 2014, section 3 (arXiv:1406.2661); one-sided smoothing: Salimans
+    et al. 2016, section 3.4 (arXiv:1606.03498).
+    """
+    return AdversarialLoss(
+        discriminator=_cross_entropy(label_smoothing),
+        generator=lambda real_logits, fake_logits: tf.nn.softplus(-fake_logits),
+    )
+
+
+def least_squares(label_smoothing: float = 0.0) -> AdversarialLoss:
+    """Squared distance of the logits from 1 (real) and 0 (fake).
+
+    Args:
+        label_smoothing: How far the real target is moved from 1, in [0, 1).
+
+    Reference: Mao et al. 2017, equation 9 (arXiv:1611.04076).
+    """
+    target = _smoothed(label_smoothing)
+    return AdversarialLoss(
+        discriminator=lambda real_logits, fake_logits: (
+            0.5 * tf.square(real_logits - target) + 0.5 * tf.square(fake_logits)
+        ),
+        generator=lambda real_logits, fake_logits: 0.5 * tf.square(fake_logits - 1.0),
+    )
+
+
+def hinge() -> AdversarialLoss:
+    """Margins of 1 for the discriminator, the plain logit for the generator.
+
+    Reference: Miyato et al. 2018, equations 16 and 17 (arXiv:1802.05957).
+    """
+    return AdversarialLoss(
+        discriminator=lambda real_logits, fake_logits: (
+            tf.nn.relu(1.0 - real_logits) + tf.nn.relu(1.0 + fake_logits)
+        ),
+        generator=lambda real_logits, fake_logits: -fake_logits,
+    )
+
+
+def wasserstein() -> AdversarialLoss:
+    """Difference of the critic's means; needs a penalty or spectral norm to bound the critic.
+
+    Reference: Arjovsky et al. 2017, equation 2 (arXiv:1701.07875).
+    """
+    return AdversarialLoss(
+        discriminator=lambda real_logits, fake_logits: fake_logits - real_logits,
+        generator=lambda real_logits, fake_logits: -fake_logits,
+    )
+
+
+def relativistic() -> AdversarialLoss:
+    """Each fake is judged against the real sample it is paired with.
+
+    Reference: Jolicoeur-Martineau 2018, RpGAN (arXiv:1807.00734); Huang et al. 2024, equation 1
+    (arXiv:2501.05441).
+    """
+    return AdversarialLoss(
+        discriminator=lambda real_logits, fake_logits: tf.nn.softplus(fake_logits - real_logits),
+        generator=lambda real_logits, fake_logits: tf.nn.softplus(real_logits - fake_logits),
+        generator_needs_real=True,
+    )
+
+
+LOSSES: dict[str, Callable[..., AdversarialLoss]] = {
+    "minimax": minimax,
+    "non_saturating": non_saturating,
+    "least_squares": least_squares,
+    "hinge": hinge,
+    "wasserstein": wasserstein,
+    "relativistic": relativistic,
+}
+
+
+def get(
+    loss: str | AdversarialLoss | tuple[LossFunction, LossFunction], *, label_smoothing: float = 0.0
+) -> AdversarialLoss:
+    """A loss by name, or the user's own pair of callables.
+
+    Args:
+        loss: A key of `LOSSES`, an `AdversarialLoss`, or a pair `(discriminator, generator)` of
+            callables `(real_logits, fake_logits) -> per-sample loss`.
+        label_smoothing: How far the real label is moved from 1, in [0, 1); for the losses of
+            `LOSSES` that have labels.
+
+    Raises:
+        ValueError: For an unknown name, or smoothing with a loss that has no labels.
+    """
+    if isinstance(loss, str):
+        if loss not in LOSSES:
+            raise ValueError(f"loss must be one of {', '.join(LOSSES)}, got {loss!r}.")
+        if not label_smoothing:
+            return LOSSES[loss]()
+        if loss not in ("minimax", "non_saturating", "least_squares"):
+            raise ValueError(
+                f"label_smoothing must be 0 with loss {loss!r}, which has no labels, "
+                f"got {label_smoothing}."
+            )
+        return LOSSES[loss](label_smoothing=label_smoothing)
+    if label_smoothing:
+        raise ValueError("label_smoothing must be 0 with a loss of your own: put it in the loss.")
+    if isinstance(loss, AdversarialLoss):
+        return loss
+    discriminator, generator = loss
+    return AdversarialLoss(discriminator, generator, generator_needs_real=True)
+
+
+def reduce(per_sample: tf.Tensor) -> tf.Tensor:
+    """The mean over the global batch, as this replica's share of it.
+
+    `optimizer.apply` sums gradients over replicas, so each replica's mean is divided by their
+    number; the shares add up to the mean. Report `tf.reduce_mean` of the samples, not this.
+
+    Args:
+        per_sample: Shape (local batch,).
+
+    Returns:
+        A float32 scalar.
+    """
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    return tf.reduce_mean(tf.cast(per_sample, tf.float32)) / replicas
+
+
+def _smoothed(label_smoothing: float) -> float:
+    if not 0.0 <= label_smoothing < 1.0:
+        raise ValueError(f"label_smoothing must be in [0, 1), got {label_smoothing}.")
+    return 1.0 - label_smoothing
+
+
+def _cross_entropy(label_smoothing: float) -> LossFunction:
+    target = _smoothed(label_smoothing)
+
+    def discriminator(real_logits, fake_logits):
+        # Binary cross-entropy on logits: softplus(x) - target * x.
+        real = tf.nn.softplus(real_logits) - target * real_logits
+        return real + tf.nn.softplus(fake_logits)
+
+    return discriminator

@@ -1,0 +1,8 @@
+"""Models whose training step differs; a GAN is one of them, composed of networks and losses."""
+
+from kgan.models.gan import GAN
+from kgan.models.saving import load, restore
+
+MODELS = {"gan": GAN}
+
+__all__ = ["GAN", "MODELS", "load", "restore"]

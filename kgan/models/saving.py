@@ -1,0 +1,48 @@
+"""Getting a GAN back from its file, whole or not at all."""
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+
+from kgan.models.gan import GAN
+
+
+def load(path: str | Path) -> GAN:
+    """A GAN from a `.keras` file, with both optimizers' state.
+
+    Raises:
+        FileNotFoundError: Where there is no such file.
+        ValueError: Where any state in the file cannot be restored.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no saved model at {path}.")
+    with _strict(path):
+        return keras.models.load_model(path)
+
+
+def restore(gan: GAN, path: str | Path) -> None:
+    """Sets every weight of `gan`, averaged and optimizers' ones included, from a `.keras` file.
+
+    Raises:
+        ValueError: Where any state in the file cannot be restored.
+    """
+    with _strict(path):
+        gan.load_weights(path)
+
+
+@contextlib.contextmanager
+def _strict(path: str | Path) -> Iterator[None]:
+    """Turns Keras's warning that some state was not restored into a `ValueError`."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*[Ss]kipping variable loading.*")
+        try:
+            yield
+        except UserWarning as error:
+            raise ValueError(
+                f"{path} does not fit this model: an optimizer's state was not restored. "
+                "It was written by another configuration or an older version."
+            ) from error

@@ -1,0 +1,50 @@
+"""Generators and discriminators as functional Keras models, and the layers that they need.
+
+Every pair has the same signatures:
+
+    generator(sample_shape, latent_dim, *, num_classes=None, width=...)
+    discriminator(sample_shape, *, num_classes=None, width=..., spectral=..., minibatch_stddev=...)
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import keras
+
+from kgan.networks.conditional import ConditionalBatchNormalization, Projection
+from kgan.networks.dcgan import dcgan_discriminator, dcgan_generator
+from kgan.networks.minibatch import MinibatchStandardDeviation
+from kgan.networks.mlp import mlp_discriminator, mlp_generator
+from kgan.networks.resnet import resnet_discriminator, resnet_generator
+from kgan.networks.spectral import SpectralConv2D, SpectralDense, SpectralEmbedding
+
+
+class NetworkPair(NamedTuple):
+    """The two builders of a family."""
+
+    generator: Callable[..., keras.Model]
+    discriminator: Callable[..., keras.Model]
+
+
+NETWORKS: dict[str, NetworkPair] = {
+    "dcgan": NetworkPair(dcgan_generator, dcgan_discriminator),
+    "resnet": NetworkPair(resnet_generator, resnet_discriminator),
+    "mlp": NetworkPair(mlp_generator, mlp_discriminator),
+}
+
+__all__ = [
+    "NETWORKS",
+    "ConditionalBatchNormalization",
+    "MinibatchStandardDeviation",
+    "NetworkPair",
+    "Projection",
+    "SpectralConv2D",
+    "SpectralDense",
+    "SpectralEmbedding",
+    "dcgan_discriminator",
+    "dcgan_generator",
+    "mlp_discriminator",
+    "mlp_generator",
+    "resnet_discriminator",
+    "resnet_generator",
+]

@@ -1,0 +1,119 @@
+"""How a network is told the class: conditional normalisation (generator), projection
+(discriminator).
+"""
+
+import keras
+import tensorflow as tf
+
+from kgan.networks.spectral import SpectralDense, SpectralEmbedding
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class ConditionalBatchNormalization(keras.layers.Layer):
+    """Batch normalisation with a scale and an offset for each class.
+
+    Args:
+        num_classes: Number of classes.
+        momentum: Of the moving statistics.
+        epsilon: Added to the variance.
+
+    Shapes: `[features (batch, ..., channels), labels (batch,)]` to the features' shape. Statistics
+    are taken over the global batch (synchronised between replicas).
+
+    Reference: Dumoulin et al. 2017, equation 5 (arXiv:1610.07629); in generators: Miyato & Koyama
+    2018 (arXiv:1802.05637).
+    """
+
+    def __init__(
+        self, num_classes: int, *, momentum: float = 0.9, epsilon: float = 1e-5, **options
+    ):
+        super().__init__(**options)
+        self.num_classes = num_classes
+        self.momentum = momentum
+        self.epsilon = epsilon
+        self.normalization = keras.layers.BatchNormalization(
+            momentum=momentum,
+            epsilon=epsilon,
+            center=False,
+            scale=False,
+            synchronized=True,
+            dtype=self.dtype_policy,
+            name="normalization",
+        )
+
+    def build(self, input_shape):
+        features_shape, _ = input_shape
+        self.normalization.build(features_shape)
+        table = (self.num_classes, features_shape[-1])
+        self.gamma = self.add_weight(name="gamma", shape=table, initializer="ones")
+        self.beta = self.add_weight(name="beta", shape=table, initializer="zeros")
+
+    def call(self, inputs, training=False):
+        features, labels = inputs
+        labels = tf.cast(labels, "int32")
+        normalised = self.normalization(features, training=training)
+        middle = [1] * (len(features.shape) - 2)
+        table_shape = [-1, *middle, features.shape[-1]]
+        gamma = tf.reshape(tf.gather(self.gamma, labels), table_shape)
+        beta = tf.reshape(tf.gather(self.beta, labels), table_shape)
+        return normalised * gamma + beta
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+        }
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class Projection(keras.layers.Layer):
+    """The logit of a conditional discriminator: psi(features) + <embedding(label), features>.
+
+    Args:
+        num_classes: Number of classes.
+        spectral: Whether both matrices are spectrally normalised.
+
+    Shapes: `[features (batch, channels), labels (batch,)]` to (batch, 1).
+
+    Reference: Miyato & Koyama 2018, equation 3 (arXiv:1802.05637).
+    """
+
+    def __init__(self, num_classes: int, *, spectral: bool = False, **options):
+        super().__init__(**options)
+        self.num_classes = num_classes
+        self.spectral = spectral
+
+    def build(self, input_shape):
+        (_, channels), _ = input_shape
+        dense = SpectralDense if self.spectral else keras.layers.Dense
+        embedding = SpectralEmbedding if self.spectral else keras.layers.Embedding
+        self.unconditional = dense(1, dtype=self.dtype_policy, name="unconditional")
+        self.embedding = embedding(
+            self.num_classes,
+            channels,
+            embeddings_initializer="glorot_uniform",
+            dtype=self.dtype_policy,
+            name="embedding",
+        )
+        self.unconditional.build((None, channels))
+        self.embedding.build((None,))
+
+    def call(self, inputs):
+        features, labels = inputs
+        inner = tf.reduce_sum(self.embedding(labels) * features, axis=1, keepdims=True)
+        return self.unconditional(features) + inner
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0][0], 1)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "spectral": self.spectral,
+        }

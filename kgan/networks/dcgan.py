@@ -1,0 +1,108 @@
+"""Generator and discriminator of (transposed) convolutions.
+
+Reference: Radford et al. 2016, section 3 (arXiv:1511.06434).
+"""
+
+import keras
+from keras import layers
+
+from kgan.networks.closing import to_images, to_logits
+from kgan.networks.minibatch import MinibatchStandardDeviation
+from kgan.networks.resolution import resolution
+from kgan.networks.spectral import SpectralConv2D
+
+_INITIALIZER = {"class_name": "RandomNormal", "config": {"mean": 0.0, "stddev": 0.02}}
+_LABEL_FEATURES = 32
+
+
+def _channels(width: int, stage: int) -> int:
+    return width * min(2**stage, 8)
+
+
+def dcgan_generator(
+    image_shape: tuple[int, int, int],
+    latent_dim: int,
+    *,
+    num_classes: int | None = None,
+    width: int = 64,
+) -> keras.Model:
+    """A DCGAN generator: latents (and labels) to images in [0, 1].
+
+    Args:
+        image_shape: (height, width, channels), sides from 8 to 256.
+        latent_dim: Length of a latent vector.
+        num_classes: Number of classes, or `None` for an unconditional generator. A learned
+            embedding of the class is appended to the latents.
+        width: Channels at half the image's resolution; deeper stages have up to 8 times as many.
+
+    Returns:
+        A functional model of `latents` (batch, latent_dim), or `[latents, labels]`.
+    """
+    plan = resolution(image_shape)
+    latents = keras.Input((latent_dim,), name="latents")
+    inputs, features = latents, latents
+    if num_classes is not None:
+        labels = keras.Input((), dtype="int32", name="labels")
+        inputs = [latents, labels]
+        embedding = layers.Embedding(num_classes, _LABEL_FEATURES, name="label_embedding")
+        features = layers.Concatenate()([latents, embedding(labels)])
+    last = len(plan.strides) - 1
+    base = (*plan.base, _channels(width, last))
+    features = layers.Dense(
+        base[0] * base[1] * base[2], use_bias=False, kernel_initializer=_INITIALIZER
+    )(features)
+    features = layers.Reshape(base)(features)
+    for stage in range(last, -1, -1):
+        features = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=True)(
+            features
+        )
+        features = layers.ReLU()(features)
+        features = layers.Conv2DTranspose(
+            _channels(width, stage - 1) if stage else image_shape[-1],
+            4,
+            strides=plan.strides[stage],
+            padding="same",
+            use_bias=stage == 0,
+            kernel_initializer=_INITIALIZER,
+            dtype="float32" if stage == 0 else None,
+        )(features)
+    return keras.Model(inputs, to_images(features, plan.crop), name="generator")
+
+
+def dcgan_discriminator(
+    image_shape: tuple[int, int, int],
+    *,
+    num_classes: int | None = None,
+    width: int = 64,
+    spectral: bool = False,
+    minibatch_stddev: bool = False,
+) -> keras.Model:
+    """A DCGAN discriminator without batch normalisation: images (and labels) to logits.
+
+    Args:
+        image_shape: (height, width, channels), sides from 8 to 256.
+        num_classes: Number of classes, or `None`. The class enters by projection.
+        width: Channels after the first stage; deeper stages have up to 8 times as many.
+        spectral: Whether every kernel is spectrally normalised.
+        minibatch_stddev: Whether the last features get the minibatch standard deviation.
+
+    Returns:
+        A functional model of `images` in [0, 1], or `[images, labels]`, to logits (batch,).
+    """
+    plan = resolution(image_shape)
+    convolution = SpectralConv2D if spectral else layers.Conv2D
+    images = keras.Input(image_shape, name="images")
+    features = layers.Rescaling(2.0, -1.0)(images)
+    for stage, strides in enumerate(plan.strides):
+        features = convolution(
+            _channels(width, stage),
+            4,
+            strides=strides,
+            padding="same",
+            kernel_initializer=_INITIALIZER,
+        )(features)
+        features = layers.LeakyReLU(0.2)(features)
+    if minibatch_stddev:
+        features = MinibatchStandardDeviation()(features)
+    features = layers.Flatten()(features)
+    return to_logits(images, features, num_classes, spectral)

@@ -1,0 +1,84 @@
+"""Dense generator and discriminator for points and tables."""
+
+import keras
+from keras import layers
+
+from kgan.networks.closing import to_logits
+from kgan.networks.minibatch import MinibatchStandardDeviation
+from kgan.networks.spectral import SpectralDense
+
+_DEPTH = 3
+
+
+def mlp_generator(
+    sample_shape: tuple[int],
+    latent_dim: int,
+    *,
+    num_classes: int | None = None,
+    width: int = 128,
+) -> keras.Model:
+    """A dense generator: latents (and labels) to points in their own units.
+
+    Args:
+        sample_shape: (features,).
+        latent_dim: Length of a latent vector.
+        num_classes: Number of classes, or `None`. A one-hot label is appended to the latents.
+        width: Units of each of the three hidden layers.
+
+    Returns:
+        A functional model of `latents` (batch, latent_dim), or `[latents, labels]`.
+    """
+    latents = keras.Input((latent_dim,), name="latents")
+    inputs, features = latents, latents
+    if num_classes is not None:
+        labels = keras.Input((), dtype="int32", name="labels")
+        inputs = [latents, labels]
+        one_hot = layers.CategoryEncoding(num_classes, output_mode="one_hot")(
+            layers.Reshape((1,))(labels)
+        )
+        features = layers.Concatenate()([latents, one_hot])
+    for _ in range(_DEPTH):
+        features = layers.Dense(width, kernel_initializer="he_normal")(features)
+        features = layers.LeakyReLU(0.2)(features)
+    points = layers.Dense(_features(sample_shape), dtype="float32", name="points")(features)
+    return keras.Model(inputs, points, name="generator")
+
+
+def mlp_discriminator(
+    sample_shape: tuple[int],
+    *,
+    num_classes: int | None = None,
+    width: int = 128,
+    spectral: bool = False,
+    minibatch_stddev: bool = False,
+) -> keras.Model:
+    """A dense discriminator: points (and labels) to logits.
+
+    Args:
+        sample_shape: (features,).
+        num_classes: Number of classes, or `None`. The class enters by projection.
+        width: Units of each of the three hidden layers.
+        spectral: Whether every kernel is spectrally normalised.
+        minibatch_stddev: Whether the last features get the minibatch standard deviation.
+
+    Returns:
+        A functional model of `points` (batch, features), or `[points, labels]`, to logits (batch,).
+    """
+    dense = SpectralDense if spectral else layers.Dense
+    points = keras.Input((_features(sample_shape),), name="points")
+    features = points
+    for _ in range(_DEPTH):
+        features = dense(width, kernel_initializer="he_normal")(features)
+        features = layers.LeakyReLU(0.2)(features)
+    if minibatch_stddev:
+        features = MinibatchStandardDeviation()(features)
+    return to_logits(points, features, num_classes, spectral)
+
+
+def _features(sample_shape: tuple[int, ...]) -> int:
+    if len(sample_shape) != 1:
+        raise ValueError(
+            f"mlp networks take points of shape (features,), got {sample_shape}. "
+            "For images use 'dcgan' or 'resnet'."
+        )
+    return sample_shape[0]

@@ -1,0 +1,162 @@
+"""Gradient penalties on the discriminator.
+
+Papers state their weights for images in [-1, 1], and kgan's images lie in [0, 1]. The published
+weight is kept: `input_width` (2 for images) says how much wider the paper's input is, and
+`_input_gradients` converts the gradient once, here.
+"""
+
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+import kgan.random
+
+Discriminator = Callable[[tf.Tensor], tf.Tensor]
+
+IMAGE_WIDTH = 2.0
+"""[-1, 1], the papers' range for images, is this many times as wide as [0, 1]."""
+
+
+class Penalty:
+    """What every penalty shares: its weight, its lazy interval and the scale of its inputs.
+
+    A subclass fills `per_sample`.
+
+    Args:
+        weight: The published coefficient, at least 0.
+        interval: Apply the penalty at every `interval`-th step only, `interval` times as strong
+            (Karras et al. 2020, arXiv:1912.04958, section 3.1).
+        input_width: Width of the paper's input range over that of the inputs here: 2 for images
+            in [0, 1], 1 for points and tables in their own units.
+    """
+
+    def __init__(self, weight: float, *, interval: int = 1, input_width: float = IMAGE_WIDTH):
+        if weight < 0:
+            raise ValueError(f"weight must be at least 0, got {weight}.")
+        if interval < 1:
+            raise ValueError(f"interval must be at least 1, got {interval}.")
+        self.weight = weight
+        self.interval = interval
+        self.input_width = input_width
+
+    def per_sample(
+        self, discriminator: Discriminator, real: tf.Tensor, fakes: tf.Tensor, seed: tf.Tensor
+    ) -> tf.Tensor:
+        """The weighted penalty of each sample.
+
+        Args:
+            discriminator: Maps inputs to logits of shape (batch,); labels are already bound.
+            real: Real inputs, shape (batch, ...).
+            fakes: Generated inputs of the same shape.
+            seed: From `kgan.random.step_seed`, for the penalties that draw.
+
+        Returns:
+            float32 tensor of shape (batch,).
+        """
+        raise NotImplementedError
+
+    def get_config(self) -> dict:
+        return {
+            "weight": self.weight,
+            "interval": self.interval,
+            "input_width": self.input_width,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict) -> "Penalty":
+        return cls(**config)
+
+    def _input_gradients(self, discriminator: Discriminator, inputs: tf.Tensor) -> tf.Tensor:
+        """d logit / d input in the paper's units, flattened to (batch, values)."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(inputs)
+            logits = discriminator(inputs)
+        gradients = tape.gradient(logits, inputs)
+        flat = tf.reshape(tf.cast(gradients, tf.float32), [tf.shape(inputs)[0], -1])
+        return flat / self.input_width
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class R1(Penalty):
+    """weight / 2 * ||grad D(real)||^2, pulling the discriminator flat on real data.
+
+    Reference: Mescheder et al. 2018, equation 9 (arXiv:1801.04406).
+    """
+
+    def per_sample(self, discriminator, real, fakes, seed):
+        gradients = self._input_gradients(discriminator, real)
+        return 0.5 * self.weight * tf.reduce_sum(tf.square(gradients), axis=1)
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class R2(Penalty):
+    """weight / 2 * ||grad D(fake)||^2, the same on generated data.
+
+    Reference: Mescheder et al. 2018, equation 10 (arXiv:1801.04406).
+    """
+
+    def per_sample(self, discriminator, real, fakes, seed):
+        gradients = self._input_gradients(discriminator, fakes)
+        return 0.5 * self.weight * tf.reduce_sum(tf.square(gradients), axis=1)
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class GradientPenalty(Penalty):
+    """weight * (||grad D||_2 - 1)^2 at a random point between each real and fake pair.
+
+    Reference: Gulrajani et al. 2017, equation 3 (arXiv:1704.00028), WGAN-GP.
+    """
+
+    def per_sample(self, discriminator, real, fakes, seed):
+        batch = tf.shape(real)[0]
+        # One share for each pair, not for each pixel.
+        share = kgan.random.uniform(seed, [batch, *[1] * (len(real.shape) - 1)])
+        points = real + share * (fakes - real)
+        norm = _norm(self._input_gradients(discriminator, points))
+        return self.weight * tf.square(norm - 1.0)
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class DRAGAN(Penalty):
+    """weight * (||grad D||_2 - 1)^2 near real data: noise of half the batch's standard deviation.
+
+    Reference: Kodali et al. 2017, section 2.3 (arXiv:1705.07215); the noise follows the authors'
+    code, real + 0.5 * std(real) * U[0, 1) at each value.
+    """
+
+    def per_sample(self, discriminator, real, fakes, seed):
+        deviation = _global_deviation(real)
+        noise = kgan.random.uniform(seed, tf.unstack(tf.shape(real)))
+        norm = _norm(self._input_gradients(discriminator, real + 0.5 * deviation * noise))
+        return self.weight * tf.square(norm - 1.0)
+
+
+PENALTIES: dict[str, type[Penalty]] = {
+    "r1": R1,
+    "r2": R2,
+    "gradient_penalty": GradientPenalty,
+    "dragan": DRAGAN,
+}
+
+
+def get(name: str, weight: float, **options) -> Penalty:
+    """A penalty by its key in `PENALTIES`."""
+    if name not in PENALTIES:
+        raise ValueError(f"penalty must be one of {', '.join(PENALTIES)}, got {name!r}.")
+    return PENALTIES[name](weight, **options)
+
+
+def _norm(gradients: tf.Tensor) -> tf.Tensor:
+    # The square root's own gradient is infinite at 0.
+    return tf.sqrt(tf.maximum(tf.reduce_sum(tf.square(gradients), axis=1), 1e-12))
+
+
+def _global_deviation(real: tf.Tensor) -> tf.Tensor:
+    """Standard deviation over every value of the global batch, the same on each replica."""
+    moments = tf.stack([tf.reduce_mean(real), tf.reduce_mean(tf.square(real))])
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        moments = tf.distribute.get_replica_context().all_reduce(
+            tf.distribute.ReduceOp.MEAN, moments
+        )
+    return tf.sqrt(tf.maximum(moments[1] - tf.square(moments[0]), 0.0))
