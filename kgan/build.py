@@ -84,7 +84,10 @@ def gan(config: TrainConfig, data: Dataset) -> kgan.models.GAN:
     width = kgan.penalties.IMAGE_WIDTH if data.is_images else 1.0
     penalties = [
         kgan.penalties.get(
-            name, config.penalty_weight, interval=config.penalty_interval, input_width=width
+            name,
+            _halving(config.penalty_weight, config.penalty_half_life),
+            interval=config.penalty_interval,
+            input_width=width,
         )
         for name in config.penalty
     ]
@@ -101,8 +104,8 @@ def gan(config: TrainConfig, data: Dataset) -> kgan.models.GAN:
         seed=config.seed,
     )
     model.compile(
-        g_optimizer=_adam(config, config.g_learning_rate),
-        d_optimizer=_adam(config, config.d_learning_rate),
+        g_optimizer=_adam(config, config.g_learning_rate, updates=1),
+        d_optimizer=_adam(config, config.d_learning_rate, updates=config.n_critic),
         jit_compile=config.jit_compile,
         steps_per_execution=config.steps_per_execution,
     )
@@ -142,8 +145,17 @@ def _reference(data: Dataset, seed: int) -> Dataset:
     return data.take(np.sort(rows))
 
 
-def _adam(config: TrainConfig, learning_rate: float) -> keras.optimizers.Optimizer:
-    return keras.optimizers.Adam(learning_rate, beta_1=config.beta_1, beta_2=config.beta_2)
+def _adam(config: TrainConfig, learning_rate: float, *, updates: int) -> keras.optimizers.Optimizer:
+    """Adam whose rate halves as configured; it is updated `updates` times a step."""
+    half_life = config.learning_rate_half_life
+    rate = _halving(learning_rate, half_life and half_life * updates)
+    return keras.optimizers.Adam(rate, beta_1=config.beta_1, beta_2=config.beta_2)
+
+
+def _halving(value: float, half_life: int | None):
+    if half_life is None:
+        return value
+    return keras.optimizers.schedules.ExponentialDecay(value, half_life, 0.5)
 
 
 def _feed_batch(config: TrainConfig) -> int:

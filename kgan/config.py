@@ -49,6 +49,8 @@ class TrainConfig:
     """Keys of kgan.penalties.PENALTIES (r1, r2, gradient_penalty, dragan)."""
     penalty_weight: float = 10.0
     """Weight of each penalty as published, for images in [-1, 1]."""
+    penalty_half_life: int | None = None
+    """Halve the penalties' weight every so many generator updates."""
     penalty_interval: int = 1
     """Apply the penalty at every so many steps, that many times as strong."""
     packing: int = 1
@@ -67,6 +69,8 @@ class TrainConfig:
     """The generator's learning rate."""
     d_learning_rate: float = 2e-4
     """The discriminator's learning rate."""
+    learning_rate_half_life: int | None = None
+    """Halve both learning rates every so many generator updates."""
     beta_1: float = 0.5
     """Adam's decay of the mean, for both."""
     beta_2: float = 0.999

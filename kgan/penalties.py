@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import keras
 import tensorflow as tf
+from keras.optimizers.schedules import LearningRateSchedule as Schedule
 
 import kgan.random
 
@@ -24,15 +25,18 @@ class Penalty:
     A subclass fills `per_sample`.
 
     Args:
-        weight: The published coefficient, at least 0.
+        weight: The published coefficient, at least 0; or a Keras `LearningRateSchedule` that gives
+            it for the step of the training, to anneal it.
         interval: Apply the penalty at every `interval`-th step only, `interval` times as strong
             (Karras et al. 2020, arXiv:1912.04958, section 3.1).
         input_width: Width of the paper's input range over that of the inputs here: 2 for images
             in [0, 1], 1 for points and tables in their own units.
     """
 
-    def __init__(self, weight: float, *, interval: int = 1, input_width: float = IMAGE_WIDTH):
-        if weight < 0:
+    def __init__(
+        self, weight: float | Schedule, *, interval: int = 1, input_width: float = IMAGE_WIDTH
+    ):
+        if not isinstance(weight, Schedule) and weight < 0:
             raise ValueError(f"weight must be at least 0, got {weight}.")
         if interval < 1:
             raise ValueError(f"interval must be at least 1, got {interval}.")
@@ -43,7 +47,7 @@ class Penalty:
     def per_sample(
         self, discriminator: Discriminator, real: tf.Tensor, fakes: tf.Tensor, seed: tf.Tensor
     ) -> tf.Tensor:
-        """The weighted penalty of each sample.
+        """The penalty of each sample for weight 1.
 
         Args:
             discriminator: Maps inputs to logits of shape (batch,); labels are already bound.
@@ -56,16 +60,22 @@ class Penalty:
         """
         raise NotImplementedError
 
+    def weight_at(self, step: tf.Tensor) -> tf.Tensor:
+        """The weight at a step of the training, `interval` times as large: a float32 scalar."""
+        weight = self.weight(step) if isinstance(self.weight, Schedule) else self.weight
+        return self.interval * tf.cast(weight, tf.float32)
+
     def get_config(self) -> dict:
         return {
-            "weight": self.weight,
+            "weight": keras.saving.serialize_keras_object(self.weight),
             "interval": self.interval,
             "input_width": self.input_width,
         }
 
     @classmethod
     def from_config(cls, config: dict) -> "Penalty":
-        return cls(**config)
+        weight = keras.saving.deserialize_keras_object(config["weight"])
+        return cls(**{**config, "weight": weight})
 
     def _input_gradients(self, discriminator: Discriminator, inputs: tf.Tensor) -> tf.Tensor:
         """d logit / d input in the paper's units, flattened to (batch, values)."""
@@ -86,7 +96,7 @@ class R1(Penalty):
 
     def per_sample(self, discriminator, real, fakes, seed):
         gradients = self._input_gradients(discriminator, real)
-        return 0.5 * self.weight * tf.reduce_sum(tf.square(gradients), axis=1)
+        return 0.5 * tf.reduce_sum(tf.square(gradients), axis=1)
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -98,7 +108,7 @@ class R2(Penalty):
 
     def per_sample(self, discriminator, real, fakes, seed):
         gradients = self._input_gradients(discriminator, fakes)
-        return 0.5 * self.weight * tf.reduce_sum(tf.square(gradients), axis=1)
+        return 0.5 * tf.reduce_sum(tf.square(gradients), axis=1)
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -114,7 +124,7 @@ class GradientPenalty(Penalty):
         share = kgan.random.uniform(seed, [batch, *[1] * (len(real.shape) - 1)])
         points = real + share * (fakes - real)
         norm = _norm(self._input_gradients(discriminator, points))
-        return self.weight * tf.square(norm - 1.0)
+        return tf.square(norm - 1.0)
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -129,7 +139,7 @@ class DRAGAN(Penalty):
         deviation = _global_deviation(real)
         noise = kgan.random.uniform(seed, tf.unstack(tf.shape(real)))
         norm = _norm(self._input_gradients(discriminator, real + 0.5 * deviation * noise))
-        return self.weight * tf.square(norm - 1.0)
+        return tf.square(norm - 1.0)
 
 
 PENALTIES: dict[str, type[Penalty]] = {
@@ -140,7 +150,7 @@ PENALTIES: dict[str, type[Penalty]] = {
 }
 
 
-def get(name: str, weight: float, **options) -> Penalty:
+def get(name: str, weight: float | Schedule, **options) -> Penalty:
     """A penalty by its key in `PENALTIES`."""
     if name not in PENALTIES:
         raise ValueError(f"penalty must be one of {', '.join(PENALTIES)}, got {name!r}.")

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 MAX_SEED = 2**31 - 1
+ALGORITHM = "philox"
+"""Named, since TensorFlow's own choice differs between devices and under XLA."""
 
 
 def check_seed(seed: int) -> int:
@@ -31,7 +33,7 @@ def step_seed(seed: int, step: tf.Tensor | int, purpose: str) -> tf.Tensor:
         An int32 tensor of shape (2,).
     """
     base = tf.constant([seed, zlib.crc32(purpose.encode()) & MAX_SEED], tf.int32)
-    return tf.random.fold_in(base, tf.cast(step, tf.int32))
+    return tf.random.fold_in(base, tf.cast(step, tf.int32), alg=ALGORITHM)
 
 
 def _replica_slice(global_draw, local_batch: tf.Tensor, replicas: int):
@@ -57,12 +59,12 @@ def normal(seed: tf.Tensor, shape: Sequence) -> tf.Tensor:
         replica would have made for the whole batch.
     """
     replicas = _replicas()
-    draw = tf.random.stateless_normal([shape[0] * replicas, *shape[1:]], seed)
+    draw = tf.random.stateless_normal([shape[0] * replicas, *shape[1:]], seed, alg=ALGORITHM)
     return _replica_slice(draw, shape[0], replicas)
 
 
 def uniform(seed: tf.Tensor, shape: Sequence) -> tf.Tensor:
     """This replica's share of a draw from U[0, 1) for the global batch; see `normal`."""
     replicas = _replicas()
-    draw = tf.random.stateless_uniform([shape[0] * replicas, *shape[1:]], seed)
+    draw = tf.random.stateless_uniform([shape[0] * replicas, *shape[1:]], seed, alg=ALGORITHM)
     return _replica_slice(draw, shape[0], replicas)

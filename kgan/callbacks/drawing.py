@@ -69,7 +69,10 @@ def save_image(image: Image.Image, path: Path) -> None:
 
 def save_animation(frames: list[Path], path: Path, *, milliseconds: int = 150) -> None:
     """A GIF of the frames' files that rests on the last one."""
-    images = [Image.open(frame).convert("RGB") for frame in frames]
+    images = []
+    for frame in frames:
+        with Image.open(frame) as image:
+            images.append(image.convert("RGB"))
     if not images:
         return
     durations = [milliseconds] * (len(images) - 1) + [2000]

@@ -62,10 +62,10 @@ def load_arrays(
 
 def _read(path: Path, split: str) -> tuple[np.ndarray, np.ndarray | None]:
     try:
-        content = np.load(path, allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            return content, None
-        with content:
+        with open(path, "rb") as file:
+            content = np.load(file, allow_pickle=False)
+            if isinstance(content, np.ndarray):
+                return content, None
             sample_keys = [key.format(split=split) for key in _SAMPLE_KEYS]
             label_keys = [key.format(split=split) for key in _LABEL_KEYS]
             found = next((key for key in sample_keys if key in content), None)

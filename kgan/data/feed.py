@@ -66,7 +66,9 @@ def feed(
         images = to_float(tf.gather(samples, rows))
         if flip:
             coin = tf.random.stateless_uniform(
-                [batch_size, 1, 1, 1], kgan.random.step_seed(seed, step, "flip")
+                [batch_size, 1, 1, 1],
+                kgan.random.step_seed(seed, step, "flip"),
+                alg=kgan.random.ALGORITHM,
             )
             images = tf.where(coin < 0.5, images, images[:, :, ::-1])
         return images if classes is None else (images, tf.gather(classes, rows))

@@ -230,7 +230,7 @@ class GAN(keras.Model):
         self._track(g_loss=loss)
 
     def _penalty(self, penalty, real, fakes, labels, part: int) -> tf.Tensor:
-        """Per-sample values, `interval` times as large at every `interval`-th step, else 0."""
+        """Weighted per-sample values at every `interval`-th step, 0 at the others."""
         seed = kgan.random.step_seed(self.seed, self._step(), f"{type(penalty).__name__} {part}")
 
         def evaluate():
@@ -240,7 +240,7 @@ class GAN(keras.Model):
                 self._pack(fakes),
                 seed,
             )
-            return values * penalty.interval
+            return values * penalty.weight_at(self._step())
 
         if penalty.interval == 1:
             return evaluate()
@@ -302,7 +302,7 @@ class GAN(keras.Model):
         """Puts `packing` neighbouring samples side by side in the channels."""
         if self.packing == 1:
             return samples
-        _check_divides("packing", self.packing, samples)
+        samples = _check_divides("packing", self.packing, samples)
         rank = len(samples.shape)
         packs = tf.reshape(samples, [-1, self.packing, *samples.shape[1:]])
         order = [0, *range(2, rank), 1, rank]
@@ -330,7 +330,7 @@ class GAN(keras.Model):
                 f"samples must be float32 (images in [0, 1]), got {samples.dtype.name}. "
                 "Convert them, or feed them with kgan.data.feed."
             )
-        _check_divides("n_critic", self.n_critic, samples)
+        samples = _check_divides("n_critic", self.n_critic, samples)
         return samples, None if labels is None else tf.reshape(tf.cast(labels, tf.int32), [-1])
 
     # Generation
@@ -494,10 +494,17 @@ def _check_range(name: str, value, ok: bool, allowed: str) -> None:
         raise ValueError(f"{name} must be {allowed}, got {value}.")
 
 
-def _check_divides(name: str, value: int, samples: tf.Tensor) -> None:
+def _check_divides(name: str, value: int, samples: tf.Tensor) -> tf.Tensor:
     batch = samples.shape[0]
+    remedy = "Batch with drop_remainder=True."
     if batch is not None and batch % value:
-        raise ValueError(f"{name} must divide the batch of {batch} samples, got {value}.")
+        raise ValueError(f"{name} must divide the batch of {batch} samples, got {value}. {remedy}")
+    if batch is not None or value == 1:
+        return samples
+    message = f"{name} must divide every batch, got {value}. {remedy}"
+    check = tf.debugging.assert_equal(tf.shape(samples)[0] % value, 0, message=message)
+    with tf.control_dependencies([check]):
+        return tf.identity(samples)
 
 
 def _check_built(name: str, network: keras.Model, *, inputs: int) -> None:

@@ -36,13 +36,13 @@ def restore(gan: GAN, path: str | Path) -> None:
 
 @contextlib.contextmanager
 def _strict(path: str | Path) -> Iterator[None]:
-    """Turns Keras's warning that some state was not restored into a `ValueError`."""
+    """Makes a `ValueError` of whatever Keras says when some state is not restored."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("error", message=".*[Ss]kipping variable loading.*")
+        warnings.filterwarnings("error", message=".*[Ss]kipping (variable|nested).*")
         try:
             yield
-        except UserWarning as error:
+        except (UserWarning, ValueError) as error:
             raise ValueError(
-                f"{path} does not fit this model: an optimizer's state was not restored. "
-                "It was written by another configuration or an older version."
+                f"{path} does not fit this model: {str(error).splitlines()[0]} It was written by "
+                "another configuration, another version, or is damaged."
             ) from error

@@ -1,0 +1,238 @@
+"""Images a second of kgan's `fit`, side by side with the same DCGAN elsewhere.
+
+    pip install torch
+    python benchmarks/train_step.py
+
+One process a contestant, alternating rounds in one run, medians; the networks, the batch (64 images
+of 28x28) and Adam are the same. Contestants:
+
+- kgan: `fit`, in float32 and in mixed_bfloat16 (where the processor has it);
+- bare loop: kgan's `train_step` in a `tf.function` called from Python, without `fit`;
+- keras.io pattern: one subclass with two `GradientTape`s and a generator pass for each half-step;
+- PyTorch: eager, channels last, one generator pass shared by both half-steps.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+BATCH = 64
+STEPS = 30
+CONTESTANTS = ("kgan", "kgan bfloat16", "bare loop", "keras.io", "torch")
+
+
+def build_gan(precision: str):
+    """kgan's DCGAN for 28x28 grey images, and its data."""
+    import numpy as np
+
+    import kgan.build
+    from kgan.config import TrainConfig
+    from kgan.data import Dataset
+
+    images = np.random.default_rng(0).integers(0, 256, (6400, 28, 28, 1), dtype=np.uint8)
+    data = Dataset("noise", images)
+    config = TrainConfig(conditional=False, batch_size=BATCH, latent_dim=128, precision=precision)
+    return kgan.build.gan(config, data), kgan.build.feed(config, data)
+
+
+def kgan_fit(precision: str):
+    """A round is `fit` for STEPS steps."""
+    gan, feed = build_gan(precision)
+    return lambda: gan.fit(feed, epochs=1, steps_per_epoch=STEPS, shuffle=False, verbose=0)
+
+
+def bare_loop():
+    """A round calls the compiled step STEPS times."""
+    import tensorflow as tf
+
+    gan, feed = build_gan("float32")
+    step = tf.function(gan.train_step)
+    batches = iter(feed)
+
+    def round_():
+        for _ in range(STEPS):
+            logs = step(next(batches))
+        return float(logs["d_loss"])
+
+    return round_
+
+
+def keras_io():
+    """The pattern of keras.io's `dcgan_overriding_train_step`, written anew, on kgan's networks."""
+    import keras
+    import tensorflow as tf
+
+    gan, feed = build_gan("float32")
+    cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True)
+
+    class Pattern(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.generator, self.discriminator = gan.generator, gan.discriminator
+            self.g_optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5)
+            self.d_optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5)
+            self.d_mean = keras.metrics.Mean(name="d_loss")
+            self.g_mean = keras.metrics.Mean(name="g_loss")
+
+        def train_step(self, real):
+            size = tf.shape(real)[0]
+            fake = self.generator(tf.random.normal([size, 128]), training=True)
+            both = tf.concat([fake, real], axis=0)
+            targets = tf.concat([tf.zeros([size, 1]), tf.ones([size, 1])], axis=0)
+            with tf.GradientTape() as tape:
+                logits = self.discriminator(both, training=True)[:, None]
+                d_loss = cross_entropy(targets, logits)
+            variables = self.discriminator.trainable_weights
+            self.d_optimizer.apply_gradients(
+                zip(tape.gradient(d_loss, variables), variables, strict=True)
+            )
+            with tf.GradientTape() as tape:
+                fake = self.generator(tf.random.normal([size, 128]), training=True)
+                logits = self.discriminator(fake, training=True)[:, None]
+                g_loss = cross_entropy(tf.ones([size, 1]), logits)
+            variables = self.generator.trainable_weights
+            self.g_optimizer.apply_gradients(
+                zip(tape.gradient(g_loss, variables), variables, strict=True)
+            )
+            self.d_mean.update_state(d_loss)
+            self.g_mean.update_state(g_loss)
+            return {"d_loss": self.d_mean.result(), "g_loss": self.g_mean.result()}
+
+    model = Pattern()
+    model.compile()
+    return lambda: model.fit(feed, epochs=1, steps_per_epoch=STEPS, shuffle=False, verbose=0)
+
+
+def torch_eager():
+    """The same networks, losses and order in PyTorch, one generator pass shared."""
+    import torch
+    from torch import nn
+    from torch.nn.functional import softplus
+
+    torch.manual_seed(0)
+    generator = nn.Sequential(
+        nn.Linear(128, 128 * 7 * 7, bias=False),
+        nn.Unflatten(1, (128, 7, 7)),
+        nn.BatchNorm2d(128),
+        nn.ReLU(),
+        nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(64),
+        nn.ReLU(),
+        nn.ConvTranspose2d(64, 1, 4, 2, 1),
+        nn.Tanh(),
+    ).to(memory_format=torch.channels_last)
+    discriminator = nn.Sequential(
+        nn.Conv2d(1, 64, 4, 2, 1),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(64, 128, 4, 2, 1),
+        nn.LeakyReLU(0.2),
+        nn.Flatten(),
+        nn.Linear(128 * 7 * 7, 1),
+    ).to(memory_format=torch.channels_last)
+    average = [weight.detach().clone() for weight in generator.state_dict().values()]
+    g_optimizer = torch.optim.Adam(generator.parameters(), 2e-4, (0.5, 0.999))
+    d_optimizer = torch.optim.Adam(discriminator.parameters(), 2e-4, (0.5, 0.999))
+    images = torch.randint(0, 256, (6400, 1, 28, 28), dtype=torch.uint8)
+
+    def round_():
+        for _ in range(STEPS):
+            rows = torch.randint(0, len(images), (BATCH,))
+            real = (images[rows].float() / 127.5 - 1).to(memory_format=torch.channels_last)
+            fake = generator(torch.randn(BATCH, 128))
+            real_logits = discriminator(real)
+            fake_logits = discriminator(fake.detach())
+            d_loss = (softplus(-real_logits) + softplus(fake_logits)).mean()
+            d_optimizer.zero_grad(set_to_none=True)
+            d_loss.backward()
+            d_optimizer.step()
+            for weight in discriminator.parameters():
+                weight.requires_grad_(False)
+            g_loss = softplus(-discriminator(fake)).mean()
+            g_optimizer.zero_grad(set_to_none=True)
+            g_loss.backward()
+            g_optimizer.step()
+            for weight in discriminator.parameters():
+                weight.requires_grad_(True)
+            with torch.no_grad():
+                for mean, weight in zip(average, generator.state_dict().values(), strict=True):
+                    if weight.is_floating_point():
+                        mean.lerp_(weight, 0.001)
+            float(d_loss), float(g_loss)
+
+    return round_
+
+
+def worker(name: str) -> None:
+    """Runs a round for each line on standard input and answers with its seconds."""
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    round_ = {
+        "kgan": lambda: kgan_fit("float32"),
+        "kgan bfloat16": lambda: kgan_fit("mixed_bfloat16"),
+        "bare loop": bare_loop,
+        "keras.io": keras_io,
+        "torch": torch_eager,
+    }[name]()
+    round_()
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        begin = time.perf_counter()
+        round_()
+        print(time.perf_counter() - begin, flush=True)
+
+
+def versions() -> str:
+    """What computes."""
+    from importlib.metadata import version
+
+    names = ("tensorflow", "keras", "torch", "numpy")
+    return ", ".join(f"{name} {version(name)}" for name in names)
+
+
+def main() -> None:
+    """Alternates the contestants and prints medians and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--worker", choices=CONTESTANTS)
+    arguments = parser.parse_args()
+    if arguments.worker:
+        return worker(arguments.worker)
+    processes = {}
+    for name in CONTESTANTS:
+        processes[name] = subprocess.Popen(
+            [sys.executable, __file__, "--worker", name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        while processes[name].stdout.readline().strip() != "ready":
+            if processes[name].poll() is not None:
+                raise SystemExit(f"{name} ended before it was ready")
+    seconds: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
+    for _ in range(arguments.rounds):
+        for name, process in processes.items():
+            process.stdin.write("go\n")
+            process.stdin.flush()
+            seconds[name].append(float(process.stdout.readline()))
+    for process in processes.values():
+        process.stdin.close()
+        process.wait()
+    print(versions())
+    print(f"{os.cpu_count()} cores, batch {BATCH}, {arguments.rounds} rounds of {STEPS} steps\n")
+    print("| contestant | images/s, median | kgan float32 is | kgan bfloat16 is |")
+    print("| --- | --- | --- | --- |")
+    for name in CONTESTANTS:
+        speed = BATCH * STEPS / statistics.median(seconds[name])
+        ratios = [
+            statistics.median(
+                other / own for own, other in zip(seconds[ours], seconds[name], strict=True)
+            )
+            for ours in ("kgan", "kgan bfloat16")
+        ]
+        print(f"| {name} | {speed:,.0f} | {ratios[0]:.2f} times | {ratios[1]:.2f} times |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""Fixtures that several test files need."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import pytest
+
+import kgan.models
+import kgan.networks
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def tfds_data_dir():
+    folder = os.environ.get("TFDS_DATA_DIR")
+    if not folder:
+        pytest.skip("TFDS_DATA_DIR is not set: it names a folder of prepared tensorflow-datasets")
+    return folder
+
+
+@pytest.fixture
+def make_gan():
+    """Builds a small compiled GAN of 8x8 images; equal arguments give equal weights."""
+
+    def make(*, num_classes=None, optimizer=None, discriminator=None, **options):
+        keras.utils.set_random_seed(1)
+        packing = options.get("packing", 1)
+        gan = kgan.models.GAN(
+            kgan.networks.dcgan_generator((8, 8, 1), 6, num_classes=num_classes, width=4),
+            kgan.networks.dcgan_discriminator(
+                (8, 8, packing), num_classes=num_classes, width=4, **(discriminator or {})
+            ),
+            num_classes=num_classes,
+            **options,
+        )
+        make_optimizer = optimizer or (lambda: keras.optimizers.Adam(1e-3, beta_1=0.5))
+        gan.compile(g_optimizer=make_optimizer(), d_optimizer=make_optimizer())
+        return gan
+
+    return make
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).random((16, 8, 8, 1), dtype=np.float32)
+
+
+def run_python(*arguments, check=True, **options):
+    """Runs Python in a process of its own, from the project's root."""
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=options.pop("cwd", ROOT),
+        capture_output=True,
+        text=True,
+        check=check,
+        timeout=300,
+        **options,
+    )
+
+
+@pytest.fixture(name="run_python")
+def run_python_fixture():
+    return run_python

@@ -1,0 +1,62 @@
+"""Trains 20 SGD steps on N replicas and saves the weights: `replicas.py N OUT.npz CASE`."""
+
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import kgan.models
+import kgan.networks
+import kgan.penalties
+
+CASES = {
+    "plain": {},
+    "gradient_penalty": {
+        "loss": "wasserstein",
+        "penalties": [kgan.penalties.GradientPenalty(1.0)],
+        "n_critic": 2,
+    },
+    "dragan": {"penalties": [kgan.penalties.DRAGAN(1.0), kgan.penalties.R1(0.1, interval=2)]},
+    "packing": {"packing": 2, "loss": "relativistic"},
+    "conditional": {"num_classes": 3, "loss": "hinge", "spectral": True, "minibatch": True},
+}
+
+
+def main(replicas: int, out: str, case: str) -> None:
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(
+        cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(replicas)]
+    )
+    options = dict(CASES[case])
+    spectral, minibatch = options.pop("spectral", False), options.pop("minibatch", False)
+    classes = options.get("num_classes")
+    strategy = tf.distribute.get_strategy()
+    if replicas > 1:
+        strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(replicas)])
+    keras.utils.set_random_seed(0)
+    with strategy.scope():
+        gan = kgan.models.GAN(
+            kgan.networks.dcgan_generator((8, 8, 1), 6, num_classes=classes, width=4),
+            kgan.networks.dcgan_discriminator(
+                (8, 8, options.get("packing", 1)),
+                num_classes=classes,
+                width=4,
+                spectral=spectral,
+                minibatch_stddev=minibatch,
+            ),
+            ema_decay=0.9,
+            **options,
+        )
+        gan.compile(g_optimizer=keras.optimizers.SGD(0.05), d_optimizer=keras.optimizers.SGD(0.05))
+    random = np.random.default_rng(0)
+    images = random.random((320, 8, 8, 1), dtype=np.float32)
+    data = images if classes is None else (images, np.arange(320) % classes)
+    batches = tf.data.Dataset.from_tensor_slices(data).batch(16, drop_remainder=True)
+    history = gan.fit(batches, epochs=1, shuffle=False, verbose=0).history
+    weights = {f"weight {i}": weight for i, weight in enumerate(gan.get_weights())}
+    np.savez(out, **weights, **{name: value for name, value in history.items()})
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3])

@@ -1,0 +1,345 @@
+"""The GAN: its steps against gradients by hand, and what users do with it."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kgan.latents
+import kgan.losses
+import kgan.models
+import kgan.penalties
+import kgan.random
+
+
+def sgd(rate=0.1):
+    return lambda: keras.optimizers.SGD(rate)
+
+
+def fit(gan, data, steps=1, batch=None):
+    dataset = tf.data.Dataset.from_tensor_slices(data).batch(batch or len(data)).repeat()
+    return gan.fit(dataset, epochs=1, steps_per_epoch=steps, shuffle=False, verbose=0).history
+
+
+def equal(first, second):
+    return all(
+        np.array_equal(a, b) for a, b in zip(first.get_weights(), second.get_weights(), strict=True)
+    )
+
+
+class ScalarGAN:
+    """Generator a * z + b and discriminator c * x + d in float64, one SGD step by hand."""
+
+    def __init__(self, a, b, c, d):
+        self.weights = np.array([a, b, c, d], float)
+
+    def step(self, real, latents, rate):
+        a, b, c, d = self.weights
+        sigmoid = lambda x: 1 / (1 + np.exp(-x))  # noqa: E731
+        fake = a * latents + b
+        # d/dlogit of softplus(-real) + softplus(fake).
+        real_slope, fake_slope = -sigmoid(-(c * real + d)), sigmoid(c * fake + d)
+        c, d = (
+            c - rate * np.mean(real_slope * real + fake_slope * fake),
+            d - rate * np.mean(real_slope + fake_slope),
+        )
+        # The generator sees the new discriminator.
+        slope = -sigmoid(-(c * fake + d)) * c
+        a, b = a - rate * np.mean(slope * latents), b - rate * np.mean(slope)
+        self.weights = np.array([a, b, c, d])
+
+
+def scalar_networks(weights):
+    a, b, c, d = weights
+    networks = []
+    for kernel, bias in ((a, b), (c, d)):
+        inputs = keras.Input((1,))
+        dense = keras.layers.Dense(1)
+        outputs = dense(inputs)
+        networks.append([inputs, outputs, dense, kernel, bias])
+    generator = keras.Model(*networks[0][:2])
+    logits = keras.layers.Reshape(())(networks[1][1])
+    discriminator = keras.Model(networks[1][0], logits)
+    for _, _, dense, kernel, bias in networks:
+        dense.set_weights([np.array([[kernel]]), np.array([bias])])
+    return generator, discriminator
+
+
+def test_steps_are_the_formulas():
+    start = [0.7, -0.3, 0.4, 0.1]
+    gan = kgan.models.GAN(*scalar_networks(start), seed=3)
+    gan.compile(g_optimizer=sgd()(), d_optimizer=sgd()())
+    reference = ScalarGAN(*start)
+    real = np.random.default_rng(0).normal(2, 1, (8, 1)).astype(np.float32)
+    for step in range(3):
+        seed = kgan.random.step_seed(3, step, "latents 0")
+        reference.step(real, kgan.random.normal(seed, [8, 1]).numpy(), 0.1)
+        fit(gan, real)
+    (a,), b, (c,), d = gan.generator.get_weights() + gan.discriminator.get_weights()
+    np.testing.assert_allclose(np.concatenate([a, b, c, d]), reference.weights, rtol=1e-5)
+
+
+def test_logs_are_unscaled_means_and_probabilities(make_gan, images):
+    gan = make_gan(penalties=[kgan.penalties.R1(1.0)])
+    logs = fit(gan, images)
+    assert set(logs) == {"d_loss", "g_loss", "penalty", "d_real", "d_fake"}
+    # An untrained discriminator with small weights is at the equilibrium.
+    assert logs["d_loss"][0] == pytest.approx(2 * np.log(2), abs=0.05)
+    assert logs["d_real"][0] == pytest.approx(0.5, abs=0.02)
+    assert logs["d_fake"][0] == pytest.approx(0.5, abs=0.02)
+
+
+def test_n_critic_updates_and_splits_the_batch(make_gan, images):
+    gan = make_gan(n_critic=4)
+    fit(gan, images)
+    assert int(gan.d_optimizer.iterations.numpy()) == 4
+    assert int(gan.g_optimizer.iterations.numpy()) == 1
+
+
+@pytest.mark.parametrize("option", ["n_critic", "packing"])
+def test_a_batch_that_cannot_be_split_is_an_error(make_gan, images, option):
+    gan = make_gan(**{option: 3})
+    with pytest.raises(ValueError, match=f"{option} must divide the batch of 16 samples, got 3"):
+        gan.train_step(tf.constant(images))
+    with pytest.raises(tf.errors.InvalidArgumentError, match=f"{option} must divide every batch"):
+        fit(gan, images)
+
+
+def test_packing_puts_neighbours_in_the_channels(make_gan, images):
+    gan = make_gan(packing=2)
+    packs = gan._pack(tf.constant(images)).numpy()
+    np.testing.assert_array_equal(packs, np.concatenate([images[::2], images[1::2]], axis=-1))
+    fit(gan, images, steps=2)
+    points = tf.reshape(tf.range(8.0), [4, 2])
+    np.testing.assert_array_equal(gan._pack(points), [[0, 1, 2, 3], [4, 5, 6, 7]])
+
+
+def test_ema_ramps_up_and_covers_batch_norm(make_gan, images):
+    gan = make_gan(ema_decay=0.5)
+    expected = [weight.numpy() for weight in gan.generator.weights]
+    assert any("moving" in weight.path for weight in gan.generator.weights)
+    for step in range(12):
+        fit(gan, images)
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = [
+            decay * old + (1 - decay) * new.numpy()
+            for old, new in zip(expected, gan.generator.weights, strict=True)
+        ]
+    for reference, average in zip(expected, gan.ema_generator.weights, strict=True):
+        np.testing.assert_allclose(average.numpy(), reference, rtol=1e-4, atol=1e-6)
+
+
+def test_lazy_penalty_is_due_at_every_interval(make_gan, images):
+    gan = make_gan(penalties=[kgan.penalties.R1(1.0, interval=3)], optimizer=sgd(0.0))
+    always = make_gan(penalties=[kgan.penalties.R1(1.0)], optimizer=sgd(0.0))
+    seen = [fit(gan, images)["penalty"][0] for _ in range(6)]
+    value = fit(always, images)["penalty"][0]
+    assert value > 0
+    np.testing.assert_allclose(seen, [3 * value, 0, 0, 3 * value, 0, 0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", kgan.penalties.PENALTIES)
+@pytest.mark.parametrize("loss", kgan.losses.LOSSES)
+def test_every_loss_trains_with_every_penalty(make_gan, images, name, loss):
+    if name != "r1" and loss != "hinge":
+        pytest.skip("the full product adds minutes and no new path")
+    gan = make_gan(loss=loss, penalties=[kgan.penalties.get(name, 1.0)])
+    before = gan.discriminator.get_weights(), gan.generator.get_weights()
+    fit(gan, images)
+    for old, network in zip(before, (gan.discriminator, gan.generator), strict=True):
+        assert any(
+            not np.array_equal(a, b) for a, b in zip(old, network.get_weights(), strict=True)
+        )
+
+
+def test_a_pair_of_callables_trains(make_gan, images):
+    pair = (lambda r, f: tf.square(r - 1) + tf.square(f), lambda r, f: tf.square(f - 1))
+    assert fit(make_gan(loss=pair), images)["d_loss"][0] == pytest.approx(1.0, abs=0.05)
+
+
+def test_spectral_vectors_move_once_a_discriminator_step(make_gan, images):
+    gan = make_gan(discriminator={"spectral": True}, optimizer=sgd(0.0), n_critic=2)
+    layer = next(x for x in gan.discriminator._flatten_layers() if hasattr(x, "power_iteration"))
+    twin = layer.right_vector.numpy().astype(np.float64)
+    kernel = layer.kernel.numpy().astype(np.float64).reshape(-1, layer.kernel.shape[-1])
+    for _ in range(2):
+        twin = kernel.T @ (kernel @ (twin / np.linalg.norm(twin)))
+        twin /= np.linalg.norm(twin)
+    fit(gan, images)
+    np.testing.assert_allclose(layer.right_vector.numpy(), twin, rtol=1e-4, atol=1e-6)
+
+
+def test_conditional_uses_labels(make_gan, images):
+    labels = np.arange(16) % 3
+    gan = make_gan(num_classes=3)
+    dataset = tf.data.Dataset.from_tensor_slices((images, labels)).batch(8)
+    gan.fit(dataset, verbose=0, shuffle=False)
+    zero, one = gan.generate(2, labels=0), gan.generate(2, labels=1)
+    assert not np.allclose(zero, one)
+    with pytest.raises(ValueError, match=r"labels must be in \[0, 2\], got 3 to 3"):
+        gan.generate(1, labels=3)
+    with pytest.raises(ValueError, match="got batches without labels"):
+        fit(gan, images)
+
+
+def test_same_seed_same_images_whatever_the_number(make_gan):
+    gan = make_gan()
+    many = gan.generate(70, seed=5)
+    assert many.shape == (70, 8, 8, 1)
+    assert many.dtype == np.float32
+    np.testing.assert_array_equal(gan.generate(3, seed=5), many[:3])
+    assert not np.allclose(gan.generate(3, seed=6), many[:3])
+    assert gan.generate(0).shape == (0, 8, 8, 1)
+
+
+def test_interpolation_starts_and_ends_at_its_latents(make_gan):
+    gan = make_gan()
+    start, end = np.random.default_rng(0).standard_normal((2, 3, 6)).astype(np.float32)
+    for method in ("linear", "spherical"):
+        path = gan.interpolate(start, end, steps=5, method=method)
+        assert path.shape == (3, 5, 8, 8, 1)
+        np.testing.assert_allclose(path[:, 0], gan.decode(start), atol=1e-5)
+        np.testing.assert_allclose(path[:, -1], gan.decode(end), atol=1e-5)
+    with pytest.raises(ValueError, match="method must be one of linear, spherical, got 'cubic'"):
+        gan.interpolate(start, end, method="cubic")
+
+
+def test_predict_and_call_use_the_average(make_gan):
+    gan = make_gan(num_classes=2)
+    latents = np.zeros((4, 6), np.float32)
+    labels = np.array([0, 1, 0, 1])
+    expected = gan.decode(latents, labels)
+    np.testing.assert_allclose(gan(latents, labels), expected, atol=1e-6)
+    np.testing.assert_allclose(gan.predict((latents, labels), verbose=0), expected, atol=1e-6)
+
+
+def test_evaluate_repeats_and_changes_nothing(make_gan, images):
+    gan = make_gan(discriminator={"minibatch_stddev": True})
+    fit(gan, images)
+    before = gan.get_weights()
+    data = tf.data.Dataset.from_tensor_slices(images).batch(8)
+    first = gan.evaluate(data, verbose=0, return_dict=True)
+    assert first == gan.evaluate(data, verbose=0, return_dict=True)
+    assert {"d_loss", "g_loss", "d_real", "d_fake"} <= set(first)
+    changed = [
+        w.path
+        for old, w in zip(before, gan.weights, strict=True)
+        if not np.array_equal(old, w.numpy())
+    ]
+    assert all("test_batch" in path for path in changed)
+
+
+@pytest.mark.parametrize("num_classes", [None, 3])
+def test_saved_and_loaded_it_goes_on_identically(make_gan, images, tmp_path, num_classes):
+    gan = make_gan(
+        num_classes=num_classes,
+        loss="hinge",
+        penalties=[kgan.penalties.R1(0.5, interval=2)],
+        discriminator={"spectral": True, "minibatch_stddev": True},
+    )
+    data = images if num_classes is None else (images, np.arange(16) % 3)
+    dataset = tf.data.Dataset.from_tensor_slices(data).batch(8)
+    gan.fit(dataset, verbose=0, shuffle=False)
+    gan.save(tmp_path / "gan.keras")
+    again = kgan.models.load(tmp_path / "gan.keras")
+    restored = make_gan(
+        num_classes=num_classes,
+        loss="hinge",
+        penalties=[kgan.penalties.R1(0.5, interval=2)],
+        discriminator={"spectral": True, "minibatch_stddev": True},
+    )
+    kgan.models.restore(restored, tmp_path / "gan.keras")
+    for other in again, restored:
+        assert equal(gan, other)
+        for name in ("g_optimizer", "d_optimizer"):
+            own, its = getattr(gan, name), getattr(other, name)
+            for a, b in zip(own.variables, its.variables, strict=True):
+                np.testing.assert_array_equal(a.numpy(), b.numpy())
+    for each in gan, again, restored:
+        each.fit(dataset, verbose=0, shuffle=False)
+    assert equal(gan, again)
+    assert equal(gan, restored)
+
+
+def test_a_registered_pair_of_callables_is_saved(make_gan, tmp_path):
+    pair = (registered_discriminator_loss, registered_generator_loss)
+    make_gan(loss=pair).save(tmp_path / "gan.keras")
+    again = kgan.models.load(tmp_path / "gan.keras")
+    assert again.adversarial_loss.discriminator is registered_discriminator_loss
+
+
+@keras.saving.register_keras_serializable(package="tests")
+def registered_discriminator_loss(real_logits, fake_logits):
+    return fake_logits - real_logits
+
+
+@keras.saving.register_keras_serializable(package="tests")
+def registered_generator_loss(real_logits, fake_logits):
+    return -fake_logits
+
+
+def test_a_file_that_does_not_fit_is_an_error(make_gan, tmp_path):
+    make_gan().save(tmp_path / "gan.keras")
+    with pytest.raises(ValueError, match="gan.keras"):
+        kgan.models.restore(make_gan(optimizer=sgd()), tmp_path / "gan.keras")
+    with pytest.raises(FileNotFoundError, match="no saved model at"):
+        kgan.models.load(tmp_path / "none.keras")
+
+
+def test_mixed_bfloat16_trains(images):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        gan = kgan.models.GAN(
+            kgan.networks.dcgan_generator((8, 8, 1), 6, width=4),
+            kgan.networks.dcgan_discriminator((8, 8, 1), width=4),
+            penalties=[kgan.penalties.R1(1.0)],
+        )
+    finally:
+        keras.config.set_dtype_policy("float32")
+    gan.compile(g_optimizer=keras.optimizers.Adam(1e-3), d_optimizer=keras.optimizers.Adam(1e-3))
+    before = gan.generator.get_weights()
+    logs = fit(gan, images, steps=3)
+    assert all(np.isfinite(value[0]) for value in logs.values())
+    assert any(
+        not np.array_equal(a, b) for a, b in zip(before, gan.generator.get_weights(), strict=True)
+    )
+    assert gan.generate(2).dtype == np.float32
+
+
+def test_jit_compiled_step_is_the_same(make_gan, images):
+    plain, compiled = make_gan(optimizer=sgd()), make_gan(optimizer=sgd())
+    compiled.compile(g_optimizer=sgd()(), d_optimizer=sgd()(), jit_compile=True)
+    for gan in plain, compiled:
+        fit(gan, images)
+    # One step only: batch norm of 16 samples amplifies float32's rounding from step to step.
+    for a, b in zip(plain.get_weights(), compiled.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_critic": 0}, "n_critic must be at least 1, got 0"),
+        ({"ema_decay": 1.0}, r"ema_decay must be in \[0, 1\), got 1.0"),
+        ({"packing": 2, "num_classes": 3}, "packing must be 1 for a conditional GAN"),
+        ({"seed": -1}, "seed must be a whole number"),
+        ({"loss": "bce"}, "loss must be one of"),
+    ],
+)
+def test_bad_arguments(make_gan, options, message):
+    with pytest.raises(ValueError, match=message):
+        make_gan(**options)
+
+
+def test_wrong_samples_are_named(make_gan, images):
+    with pytest.raises(ValueError, match=r"samples must have the generator's shape \(8, 8, 1\)"):
+        fit(make_gan(), images[:, :4])
+    with pytest.raises(ValueError, match="samples must be float32 .* got uint8"):
+        fit(make_gan(), (images * 255).astype(np.uint8))
+
+
+def test_one_optimizer_for_both_is_an_error(make_gan):
+    gan = make_gan()
+    adam = keras.optimizers.Adam()
+    with pytest.raises(ValueError, match="must be two objects"):
+        gan.compile(g_optimizer=adam, d_optimizer=adam)

@@ -1,0 +1,126 @@
+"""Minibatch standard deviation, conditional normalisation and projection in float64."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kgan.networks import ConditionalBatchNormalization, MinibatchStandardDeviation, Projection
+
+RANDOM = np.random.default_rng(0)
+
+
+def gradients(function, values):
+    """Central differences of a float64 function, for each value."""
+    result = np.zeros_like(values)
+    for index in np.ndindex(values.shape):
+        for sign in (1, -1):
+            moved = values.copy()
+            moved[index] += sign * 1e-5
+            result[index] += sign * function(moved) / 2e-5
+    return result
+
+
+def tape_gradient(function, values):
+    tensor = tf.constant(values, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(tensor)
+        value = function(tensor)
+    return tape.gradient(value, tensor).numpy()
+
+
+def stddev_reference(features):
+    groups = features.reshape(-1, 4, *features.shape[1:])
+    statistic = np.sqrt(groups.var(axis=1) + 1e-8).mean(axis=(1, 2, 3))
+    column = np.repeat(statistic, 4)[:, None, None, None] * np.ones((*features.shape[:-1], 1))
+    return np.concatenate([features, column], axis=-1)
+
+
+def test_minibatch_standard_deviation():
+    features = RANDOM.standard_normal((8, 3, 2, 2))
+    layer = MinibatchStandardDeviation()
+    np.testing.assert_allclose(
+        layer(features.astype(np.float32), training=True), stddev_reference(features), rtol=1e-5
+    )
+    weight = RANDOM.standard_normal((8, 3, 2, 3))
+    expected = gradients(lambda x: (stddev_reference(x) * weight).sum(), features)
+    seen = tape_gradient(
+        lambda x: tf.reduce_sum(layer(x, training=True) * weight.astype(np.float32)), features
+    )
+    np.testing.assert_allclose(seen, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_minibatch_statistic_outside_training_is_the_running_mean():
+    layer = MinibatchStandardDeviation(momentum=0.5)
+    features = RANDOM.standard_normal((8, 3)).astype(np.float32)
+    statistic = np.asarray(layer(features, training=True))[:, -1].mean()
+    alone = np.asarray(layer(features[:1], training=False))
+    together = np.asarray(layer(features, training=False))
+    np.testing.assert_allclose(alone[:, -1], [0.5 * statistic], rtol=1e-5)
+    np.testing.assert_array_equal(alone, together[:1])
+
+
+def test_conditional_batch_normalisation():
+    features, labels = RANDOM.standard_normal((6, 2, 2, 3)), np.array([0, 1, 1, 2, 0, 2])
+    layer = ConditionalBatchNormalization(3)
+    layer.build([(None, 2, 2, 3), (None,)])
+    gamma, beta = RANDOM.standard_normal((2, 3, 3))
+    layer.gamma.assign(gamma)
+    layer.beta.assign(beta)
+
+    def reference(x):
+        normal = (x - x.mean(axis=(0, 1, 2))) / np.sqrt(x.var(axis=(0, 1, 2)) + 1e-5)
+        return normal * gamma[labels][:, None, None] + beta[labels][:, None, None]
+
+    def call(x):
+        return layer([x, tf.constant(labels)], training=True)
+
+    np.testing.assert_allclose(
+        call(features.astype(np.float32)), reference(features), rtol=1e-4, atol=1e-5
+    )
+    weight = RANDOM.standard_normal(features.shape)
+    expected = gradients(lambda x: (reference(x) * weight).sum(), features)
+    seen = tape_gradient(lambda x: tf.reduce_sum(call(x) * weight.astype(np.float32)), features)
+    np.testing.assert_allclose(seen, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_projection():
+    features, labels = RANDOM.standard_normal((5, 4)), np.array([0, 2, 1, 1, 0])
+    layer = Projection(3)
+    layer.build([(None, 4), (None,)])
+    kernel, bias, table = (np.asarray(weight, np.float64) for weight in layer.weights)
+
+    def reference(x):
+        return x @ kernel + bias + (table[labels] * x).sum(axis=1, keepdims=True)
+
+    def call(x):
+        return layer([x, tf.constant(labels)])
+
+    np.testing.assert_allclose(
+        call(features.astype(np.float32)), reference(features), rtol=1e-5, atol=1e-6
+    )
+    expected = gradients(lambda x: (reference(x) ** 2).sum(), features)
+    np.testing.assert_allclose(
+        tape_gradient(lambda x: tf.reduce_sum(call(x) ** 2), features),
+        expected,
+        rtol=1e-3,
+        atol=1e-4,
+    )
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        MinibatchStandardDeviation(2, momentum=0.9),
+        ConditionalBatchNormalization(3, momentum=0.8, epsilon=1e-3),
+        Projection(4, spectral=True),
+    ],
+)
+def test_serialises(layer):
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
+    assert again.get_config() == layer.get_config()
+
+
+def test_bad_group_size():
+    with pytest.raises(ValueError, match="group_size must be at least 2, got 1"):
+        MinibatchStandardDeviation(1)

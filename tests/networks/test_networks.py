@@ -1,0 +1,109 @@
+"""One contract for every pair of networks, over any shape."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kgan.networks import NETWORKS
+from kgan.networks.resolution import resolution
+
+SHAPES = {
+    "dcgan": [(8, 8, 1), (28, 28, 1), (20, 45, 3)],
+    "resnet": [(8, 8, 1), (32, 32, 3), (17, 40, 1)],
+    "mlp": [(2,), (7,)],
+}
+CASES = [(name, shape) for name in NETWORKS for shape in SHAPES[name]]
+
+
+def inputs(network, batch=4):
+    random = np.random.default_rng(0)
+    values = []
+    for tensor in network.inputs:
+        shape = (batch, *tensor.shape[1:])
+        integer = "int" in tensor.dtype
+        values.append(random.integers(0, 3, shape) if integer else random.random(shape, np.float32))
+    return values[0] if len(values) == 1 else values
+
+
+@pytest.mark.parametrize("num_classes", [None, 3])
+@pytest.mark.parametrize(("name", "shape"), CASES)
+def test_shapes_range_and_serialisation(name, shape, num_classes):
+    pair = NETWORKS[name]
+    generator = pair.generator(shape, 5, num_classes=num_classes, width=16)
+    discriminator = pair.discriminator(shape, num_classes=num_classes, width=16)
+    samples = np.asarray(generator(inputs(generator), training=False))
+    assert samples.shape == (4, *shape)
+    if len(shape) == 3:
+        assert samples.min() >= 0.0
+        assert samples.max() <= 1.0
+    logits = np.asarray(discriminator(inputs(discriminator), training=False))
+    assert logits.shape == (4,)
+    for network in pair.generator(shape, 5, num_classes=num_classes, width=16), discriminator:
+        again = keras.Model.from_config(network.get_config())
+        assert [w.shape for w in again.weights] == [w.shape for w in network.weights]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_options_of_the_discriminator(name):
+    shape = SHAPES[name][0]
+    plain = NETWORKS[name].discriminator(shape, width=16, spectral=False)
+    full = NETWORKS[name].discriminator(shape, width=16, spectral=True, minibatch_stddev=True)
+    kinds = {type(layer).__name__ for layer in full._flatten_layers()}
+    assert any(kind.startswith("Spectral") for kind in kinds)
+    assert "MinibatchStandardDeviation" in kinds
+    assert not any(hasattr(layer, "power_iteration") for layer in plain._flatten_layers())
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_pair_has_one_signature(name):
+    pair = NETWORKS[name]
+    generator = list(inspect.signature(pair.generator).parameters)
+    discriminator = list(inspect.signature(pair.discriminator).parameters)
+    assert generator[1:] == ["latent_dim", "num_classes", "width"]
+    assert discriminator[1:] == ["num_classes", "width", "spectral", "minibatch_stddev"]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_last_layers_are_float32_in_mixed_precision(name):
+    shape = SHAPES[name][0]
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        generator = NETWORKS[name].generator(shape, 5, num_classes=3, width=16)
+        discriminator = NETWORKS[name].discriminator(shape, num_classes=3, width=16)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    for network in generator, discriminator:
+        assert network.outputs[0].dtype == "float32"
+        assert {weight.dtype for weight in network.weights} <= {"float32", "int32"}
+        computed = {layer.compute_dtype for layer in network.layers}
+        assert "bfloat16" in computed
+        # Up to the last layer with weights everything after it is float32.
+        last = max(i for i, layer in enumerate(network.layers) if layer.weights)
+        assert {layer.compute_dtype for layer in network.layers[last:]} == {"float32"}
+
+
+@given(st.integers(8, 256), st.integers(8, 256))
+@settings(max_examples=200, deadline=None)
+def test_any_size_is_reached_exactly(height, width):
+    plan = resolution((height, width, 3))
+    assert all(2 <= side <= 8 for side in plan.base)
+    for axis, wanted in enumerate((height, width)):
+        full = plan.base[axis] * int(np.prod([stride[axis] for stride in plan.strides]))
+        before, after = plan.crop[axis]
+        assert full - before - after == wanted
+        assert 0 <= after - before <= 1
+
+
+@pytest.mark.parametrize("shape", [(7, 8, 1), (8, 257, 3), (8, 8), (8, 8, 0)])
+def test_shapes_out_of_range(shape):
+    with pytest.raises(ValueError, match="image_shape must"):
+        NETWORKS["dcgan"].generator(shape, 5)
+
+
+def test_points_need_mlp():
+    with pytest.raises(ValueError, match="mlp networks take points"):
+        NETWORKS["mlp"].generator((8, 8, 1), 5)

@@ -1,0 +1,62 @@
+"""Draws are a pure function of (seed, purpose, step, position)."""
+
+import numpy as np
+import pytest
+
+import kgan.latents
+import kgan.random
+
+
+def draw(seed=0, step=0, purpose="latents", shape=(4, 3)):
+    return kgan.random.normal(kgan.random.step_seed(seed, step, purpose), shape).numpy()
+
+
+def test_equal_arguments_give_equal_draws():
+    np.testing.assert_array_equal(draw(), draw())
+
+
+@pytest.mark.parametrize("other", [{"seed": 1}, {"step": 1}, {"purpose": "noise"}])
+def test_any_other_argument_gives_another_draw(other):
+    assert not np.allclose(draw(), draw(**other))
+
+
+def test_normal_draws_are_standard():
+    values = draw(shape=(20_000, 2))
+    assert abs(values.mean()) < 0.02
+    assert abs(values.std() - 1) < 0.02
+
+
+def test_a_seeds_latent_does_not_depend_on_its_neighbours():
+    together = kgan.latents.from_seeds(kgan.latents.example_seeds(7, 5), 8).numpy()
+    alone = kgan.latents.from_seeds(kgan.latents.example_seeds(7, 1, start=3), 8).numpy()
+    np.testing.assert_array_equal(together[3:4], alone)
+    assert len(np.unique(together)) == together.size
+
+
+def test_requests_with_different_seeds_share_no_example():
+    first = set(kgan.latents.example_seeds(0, 1000).numpy())
+    assert not first & set(kgan.latents.example_seeds(1, 1000).numpy())
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31, 0.5, True])
+def test_bad_seeds(seed):
+    with pytest.raises(ValueError, match=r"seed must be a whole number in \[0, 2147483647\]"):
+        kgan.random.check_seed(seed)
+
+
+def test_interpolation_ends_and_middles():
+    start, end = np.array([[2.0, 0.0]], np.float32), np.array([[0.0, 4.0]], np.float32)
+    for method in kgan.latents.INTERPOLATIONS.values():
+        np.testing.assert_allclose(
+            method(start, end, np.array([0.0], np.float32)), start, atol=1e-6
+        )
+        np.testing.assert_allclose(method(start, end, np.array([1.0], np.float32)), end, atol=1e-6)
+    half = np.array([0.5], np.float32)
+    np.testing.assert_allclose(kgan.latents.linear(start, end, half), [[1.0, 2.0]])
+    # Halfway round the quarter circle, at the mean length.
+    diagonal = 3 / np.sqrt(2)
+    np.testing.assert_allclose(
+        kgan.latents.spherical(start, end, half), [[diagonal, diagonal]], rtol=1e-6
+    )
+    same = kgan.latents.spherical(start, start, half)
+    np.testing.assert_allclose(same, start, rtol=1e-6)
