@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from kgan.random import ALGORITHM, check_seed
+from kgan.random import check_seed, stateless_normal
 
 
 def example_seeds(seed: int, n: int, start: int = 0) -> tf.Tensor:
@@ -31,7 +31,7 @@ def from_seeds(seeds: tf.Tensor, latent_dim: int) -> tf.Tensor:
     """
 
     def one(seed):
-        return tf.random.stateless_normal([latent_dim], tf.bitcast(seed, tf.int32), alg=ALGORITHM)
+        return stateless_normal(tf.bitcast(seed, tf.int32), [latent_dim])
 
     return tf.map_fn(one, tf.cast(seeds, tf.int64), fn_output_signature=tf.float32)
 

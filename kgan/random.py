@@ -10,8 +10,6 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 MAX_SEED = 2**31 - 1
-ALGORITHM = "philox"
-"""Named, since TensorFlow's own choice differs between devices and under XLA."""
 
 
 def check_seed(seed: int) -> int:
@@ -33,22 +31,26 @@ def step_seed(seed: int, step: tf.Tensor | int, purpose: str) -> tf.Tensor:
         An int32 tensor of shape (2,).
     """
     base = tf.constant([seed, zlib.crc32(purpose.encode()) & MAX_SEED], tf.int32)
-    return tf.random.fold_in(base, tf.cast(step, tf.int32), alg=ALGORITHM)
+    return tf.random.fold_in(base, tf.cast(step, tf.int32), alg="philox")
 
 
-def _replica_slice(global_draw, local_batch: tf.Tensor, replicas: int):
-    if replicas == 1:
-        return global_draw
-    replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-    return global_draw[replica * local_batch : (replica + 1) * local_batch]
+def stateless_uniform(seed: tf.Tensor, shape: Sequence) -> tf.Tensor:
+    """A float32 draw from the open interval (0, 1), the same on every device and under XLA.
+
+    TensorFlow's own float draws differ under XLA; its integers do not, so those are drawn.
+    """
+    bits = tf.random.stateless_uniform(shape, seed, None, None, tf.uint32, alg="philox")
+    # The upper 23 bits, and half a step so that 0 is never drawn.
+    return (tf.cast(bits >> 9, tf.float32) + 0.5) * 2.0**-23
 
 
-def _replicas() -> int:
-    return tf.distribute.get_strategy().num_replicas_in_sync
+def stateless_normal(seed: tf.Tensor, shape: Sequence) -> tf.Tensor:
+    """A float32 draw from N(0, 1) by the inverse distribution function of `stateless_uniform`."""
+    return tf.math.ndtri(stateless_uniform(seed, shape))
 
 
-def normal(seed: tf.Tensor, shape: Sequence) -> tf.Tensor:
-    """This replica's share of a standard normal draw for the global batch.
+def uniform(seed: tf.Tensor, shape: Sequence) -> tf.Tensor:
+    """This replica's share of a draw from U(0, 1) for the global batch.
 
     Args:
         seed: From `step_seed`.
@@ -58,13 +60,18 @@ def normal(seed: tf.Tensor, shape: Sequence) -> tf.Tensor:
         A float32 tensor of that shape; the shares of all replicas together are the draw that one
         replica would have made for the whole batch.
     """
-    replicas = _replicas()
-    draw = tf.random.stateless_normal([shape[0] * replicas, *shape[1:]], seed, alg=ALGORITHM)
-    return _replica_slice(draw, shape[0], replicas)
+    return _share(stateless_uniform, seed, shape)
 
 
-def uniform(seed: tf.Tensor, shape: Sequence) -> tf.Tensor:
-    """This replica's share of a draw from U[0, 1) for the global batch; see `normal`."""
-    replicas = _replicas()
-    draw = tf.random.stateless_uniform([shape[0] * replicas, *shape[1:]], seed, alg=ALGORITHM)
-    return _replica_slice(draw, shape[0], replicas)
+def normal(seed: tf.Tensor, shape: Sequence) -> tf.Tensor:
+    """This replica's share of a draw from N(0, 1) for the global batch; see `uniform`."""
+    return _share(stateless_normal, seed, shape)
+
+
+def _share(draw, seed: tf.Tensor, shape: Sequence) -> tf.Tensor:
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if replicas == 1:
+        return draw(seed, shape)
+    batch = shape[0]
+    replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+    return draw(seed, [batch * replicas, *shape[1:]])[replica * batch : (replica + 1) * batch]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import kgan.latents
 import kgan.random
@@ -24,6 +25,25 @@ def test_normal_draws_are_standard():
     values = draw(shape=(20_000, 2))
     assert abs(values.mean()) < 0.02
     assert abs(values.std() - 1) < 0.02
+
+
+def test_uniform_draws_are_uniform_and_never_reach_the_ends():
+    values = kgan.random.stateless_uniform(kgan.random.step_seed(0, 0, "u"), [100_000]).numpy()
+    assert 0 < values.min() < 1e-4
+    assert 1 - 1e-4 < values.max() < 1
+    counts = np.histogram(values, bins=10, range=(0, 1))[0]
+    assert np.abs(counts - 10_000).max() < 500
+
+
+@pytest.mark.parametrize("draw", [kgan.random.normal, kgan.random.uniform])
+def test_xla_draws_the_same(draw):
+    step = tf.Variable(3)
+
+    def function():
+        return draw(kgan.random.step_seed(0, step, "latents"), [16, 6])
+
+    plain, compiled = tf.function(function)(), tf.function(function, jit_compile=True)()
+    np.testing.assert_allclose(plain, compiled, rtol=1e-5)
 
 
 def test_a_seeds_latent_does_not_depend_on_its_neighbours():

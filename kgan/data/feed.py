@@ -65,11 +65,8 @@ def feed(
         )
         images = to_float(tf.gather(samples, rows))
         if flip:
-            coin = tf.random.stateless_uniform(
-                [batch_size, 1, 1, 1],
-                kgan.random.step_seed(seed, step, "flip"),
-                alg=kgan.random.ALGORITHM,
-            )
+            seeds = kgan.random.step_seed(seed, step, "flip")
+            coin = kgan.random.stateless_uniform(seeds, [batch_size, 1, 1, 1])
             images = tf.where(coin < 0.5, images, images[:, :, ::-1])
         return images if classes is None else (images, tf.gather(classes, rows))
 
