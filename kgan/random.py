@@ -41,7 +41,7 @@ def stateless_uniform(seed: tf.Tensor, shape: Sequence) -> tf.Tensor:
     """
     bits = tf.random.stateless_uniform(shape, seed, None, None, tf.uint32, alg="philox")
     # The upper 23 bits, and half a step so that 0 is never drawn.
-    return (tf.cast(bits >> 9, tf.float32) + 0.5) * 2.0**-23
+    return (tf.cast(tf.bitwise.right_shift(bits, 9), tf.float32) + 0.5) * 2.0**-23
 
 
 def stateless_normal(seed: tf.Tensor, shape: Sequence) -> tf.Tensor:
