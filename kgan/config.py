@@ -108,6 +108,28 @@ class TrainConfig:
     debug: bool = False
     """Show the traceback of an error."""
 
+    def __post_init__(self):
+        for name in ("epochs", "batch_size", "latent_dim", "n_critic", "packing"):
+            _check(name, getattr(self, name), at_least=1)
+        for name in ("generator_width", "discriminator_width", "penalty_interval"):
+            _check(name, getattr(self, name), at_least=1)
+        for name in ("steps_per_epoch", "penalty_half_life", "learning_rate_half_life"):
+            if getattr(self, name) is not None:
+                _check(name, getattr(self, name), at_least=1)
+        for name in ("g_learning_rate", "d_learning_rate", "penalty_weight"):
+            _check(name, getattr(self, name), at_least=0)
+        steps = self.steps_per_epoch
+        if steps is not None and steps % self.steps_per_execution:
+            raise ValueError(
+                f"steps_per_execution must divide steps_per_epoch ({steps}), "
+                f"got {self.steps_per_execution}."
+            )
+
+
+def _check(name: str, value: float, *, at_least: float) -> None:
+    if not value >= at_least:
+        raise ValueError(f"{name} must be at least {at_least}, got {value}.")
+
 
 _DIGITS = TrainConfig()
 _MNIST = dataclasses.replace(_DIGITS, data="mnist", epochs=20)

@@ -159,7 +159,7 @@ def test_bad_arrays(tmp_path, message):
 
 def test_damaged_array_file(tmp_path):
     (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 cut off")
-    with pytest.raises(ValueError, match="is not a readable .npy or .npz file"):
+    with pytest.raises(ValueError, match=r"is not a readable \.npy or \.npz file"):
         kgan.data.load(str(tmp_path / "a.npz"))
 
 

@@ -55,7 +55,7 @@ def main(replicas: int, out: str, case: str) -> None:
     batches = tf.data.Dataset.from_tensor_slices(data).batch(16, drop_remainder=True)
     history = gan.fit(batches, epochs=1, shuffle=False, verbose=0).history
     weights = {f"weight {i}": weight for i, weight in enumerate(gan.get_weights())}
-    np.savez(out, **weights, **{name: value for name, value in history.items()})
+    np.savez(out, **weights, **history)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,81 @@
+"""The sample command: one seed gives the same images from every kind of source."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import kgan.export
+from kgan.cli import main
+
+
+@pytest.fixture
+def sources(make_gan, tmp_path):
+    gan = make_gan(num_classes=3)
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "config.json").write_text(json.dumps({}))
+    gan.save(run / "checkpoints" / "last.keras")
+    shutil.copy(run / "checkpoints" / "last.keras", tmp_path / "gan.keras")
+    kgan.export.export(gan, tmp_path / "models")
+    return {
+        "run": run,
+        "keras": tmp_path / "gan.keras",
+        "servable": tmp_path / "models",
+        "version": tmp_path / "models" / "1",
+    }
+
+
+def test_every_source_gives_the_same_images(sources, tmp_path, capsys):
+    results = []
+    for name, source in sources.items():
+        out = tmp_path / f"{name}.npz"
+        assert main(["sample", str(source), "--n", "7", "--seed", "3", "--out", str(out)]) == 0
+        results.append(np.load(out))
+    for result in results:
+        np.testing.assert_array_equal(result["labels"], [0, 1, 2, 0, 1, 2, 0])
+        assert result["images"].shape == (7, 8, 8, 1)
+        np.testing.assert_allclose(result["images"], results[0]["images"], atol=1e-5)
+
+
+def test_grid_and_folder(sources, tmp_path):
+    source = str(sources["version"])
+    grid = tmp_path / "grid.png"
+    assert main(["sample", source, "--n", "6", "--out", str(grid)]) == 0
+    with Image.open(grid) as picture:
+        assert picture.size == (3 * 33 + 1, 2 * 33 + 1)
+    folder = tmp_path / "images"
+    assert main(["sample", source, "--n", "4", "--labels", "2", "--out", str(folder)]) == 0
+    assert sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png")) == [
+        "2/00000.png",
+        "2/00001.png",
+        "2/00002.png",
+        "2/00003.png",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--labels", "3"), r"labels must be in [0, 2], got (3,)"),
+        (("--n", "0"), "n must be at least 1, got 0"),
+    ],
+)
+def test_bad_requests(sources, arguments, message, capsys):
+    assert main(["sample", str(sources["keras"]), *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_bad_sources(tmp_path, capsys):
+    assert main(["sample", str(tmp_path)]) == 2
+    assert "is neither a run folder, nor a .keras file, nor an exported" in capsys.readouterr().err
+    assert main(["sample", str(tmp_path / "x.keras")]) == 2
+    assert "no saved model at" in capsys.readouterr().err
+
+
+def test_existing_folder_is_kept(sources, tmp_path, capsys):
+    (tmp_path / "here").mkdir()
+    assert main(["sample", str(sources["keras"]), "--out", str(tmp_path / "here")]) == 2
+    assert "exists; choose another --out" in capsys.readouterr().err

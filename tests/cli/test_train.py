@@ -1,0 +1,205 @@
+"""The train command as users run it: in a process of its own, on a tiny budget."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import kgan.models
+from kgan.callbacks import read_history
+from tests.conftest import ROOT
+
+TINY = ["--generator-width", "4", "--discriminator-width", "4"]
+TINY += ["--steps-per-epoch", "8", "--batch-size", "16"]
+
+
+@pytest.fixture
+def train(run_python, tmp_path):
+    def run(*arguments, check=True):
+        return run_python(ROOT / "train.py", *arguments, check=check, cwd=tmp_path)
+
+    return run
+
+
+def test_a_run_leaves_what_the_readme_says(train, tmp_path):
+    said = train("--epochs", 2, *TINY)
+    assert said.stderr == ""
+    assert "epoch 2/2" in said.stdout
+    assert "runs/digits" in said.stdout
+    assert "saved_models/digits/1" in said.stdout
+    run = tmp_path / "runs" / "digits"
+    assert {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()} == {
+        "config.json",
+        "metrics.csv",
+        "losses.png",
+        "probabilities.png",
+        "samples/epoch-0001.png",
+        "samples/epoch-0002.png",
+        "samples/animation.gif",
+        "checkpoints/last.keras",
+        "checkpoints/best.keras",
+    }
+    config = json.loads((run / "config.json").read_text())
+    assert config["config"]["generator_width"] == 4
+    assert set(config["versions"]) == {"tensorflow", "keras", "numpy", "kgan"}
+    assert len(read_history(run / "metrics.csv")) == 2
+    assert (tmp_path / "saved_models" / "digits" / "1" / "saved_model.pb").is_file()
+    # A second run keeps the first one.
+    train("--epochs", 1, "--no-export", *TINY)
+    assert (tmp_path / "runs" / "digits-2").is_dir()
+    assert not (tmp_path / "saved_models" / "digits" / "2").exists()
+
+
+def states(path):
+    """Every number in a checkpoint: weights, averages, step, both optimizers."""
+    gan = kgan.models.load(path)
+    variables = [*gan.variables, *gan.g_optimizer.variables, *gan.d_optimizer.variables]
+    return [np.asarray(variable) for variable in variables]
+
+
+def test_killed_and_resumed_is_bit_identical(train, tmp_path):
+    arguments = ["wgan-gp", "--epochs", "4", "--no-export", *TINY[:4], "--steps-per-epoch", "60"]
+    arguments += ["--batch-size", "8", "--n-critic", "2", "--spectral", "--minibatch-stddev"]
+    train(*arguments, "--name", "whole")
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "train.py", *arguments, "--name", "killed"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    last = tmp_path / "runs" / "killed" / "checkpoints" / "last.keras"
+    deadline = time.monotonic() + 120
+    while not last.is_file() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    # Some way into the next epoch.
+    time.sleep(0.3)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    done = int(kgan.models.load(last).step.numpy())
+    assert 0 < done < 240
+    train(*arguments, "--name", "killed", "--resume")
+    whole = tmp_path / "runs" / "whole"
+    for name in ("last.keras", "best.keras"):
+        first = states(whole / "checkpoints" / name)
+        second = states(last.with_name(name))
+        assert len(first) == len(second)
+        for one, other in zip(first, second, strict=True):
+            np.testing.assert_array_equal(one, other)
+    tables = [
+        read_history(tmp_path / "runs" / name / "metrics.csv") for name in ("whole", "killed")
+    ]
+    timing = ("seconds", "samples_per_second")
+    for one, other in zip(*tables, strict=True):
+        assert {k: v for k, v in one.items() if k not in timing} == {
+            k: v for k, v in other.items() if k not in timing
+        }
+
+
+def test_ctrl_c_saves_inside_an_epoch_and_resume_is_bit_identical(train, tmp_path):
+    arguments = ["--epochs", "2", "--no-export", *TINY[:4], "--steps-per-epoch", "500"]
+    arguments += ["--batch-size", "8"]
+    train(*arguments, "--name", "whole")
+    process = subprocess.Popen(
+        [sys.executable, "-u", ROOT / "train.py", *arguments, "--name", "stopped"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    last = tmp_path / "runs" / "stopped" / "checkpoints" / "last.keras"
+    while not last.is_file():
+        assert process.poll() is None
+        time.sleep(0.02)
+    # Into the second epoch, which takes a second or more.
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 130, said
+    assert "continue with the same command and --resume" in said
+    done = int(kgan.models.load(last).step.numpy())
+    assert 500 <= done < 1000
+    train(*arguments, "--name", "stopped", "--resume")
+    first = states(tmp_path / "runs" / "whole" / "checkpoints" / "last.keras")
+    for one, other in zip(first, states(last), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_resuming_refuses_another_configuration(train, tmp_path):
+    train("--epochs", 1, "--no-export", *TINY)
+    said = train("--epochs", 2, "--resume", *TINY[:-1], 32, check=False)
+    assert said.returncode == 2
+    assert "batch_size cannot change when a run is resumed: it was 16, got 32" in said.stderr
+    said = train("--epochs", 2, "--resume", "--no-export")
+    assert "resuming at step 8" in said.stdout
+    said = train("--resume", "--name", "never", check=False)
+    assert said.returncode == 2
+    assert "no run 'never' in runs to resume" in said.stderr
+
+
+def test_a_folder_of_images_trains(train, tmp_path):
+    random = np.random.default_rng(0)
+    for index in range(20):
+        shape = (*random.integers(20, 60, 2), 3)
+        picture = Image.fromarray(random.integers(0, 256, shape, dtype=np.uint8))
+        picture.save(tmp_path / f"{index}.{'png' if index % 2 else 'jpg'}")
+    (tmp_path / "broken.jpg").write_bytes(b"no image")
+    arguments = ["--data", ".", "--name", "mine", "--image-size", 16, "24", "--epochs", 1]
+    said = train(*arguments, *TINY)
+    assert "20 samples of 16x24x3" in said.stdout
+    assert "skipped 1 unreadable of 21 files" in said.stderr
+    assert (tmp_path / "saved_models" / "mine" / "1").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("digitz",), "preset must be one of .* Did you mean 'digits'?"),
+        (("--data", "nowhere.npz"), "FileNotFoundError: no file nowhere.npz"),
+        (("--loss", "bce"), "loss must be one of"),
+        (("--batch-size", "5000"), "batch_size must be between 1 and the 1442 samples of digits"),
+        (("--networks", "unet"), "networks must be one of dcgan, resnet, mlp, got 'unet'"),
+        (("--precision", "float8"), "precision must be one of"),
+        (("--epochs", "many"), "many"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(train, arguments, message, tmp_path):
+    import re
+
+    said = train(*arguments, check=False)
+    assert said.returncode == 2
+    assert "Traceback" not in said.stderr
+    assert re.search(message, said.stderr)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_debug_shows_the_traceback(train):
+    said = train("--loss", "bce", "--debug", check=False)
+    assert said.returncode != 0
+    assert "Traceback" in said.stderr
+
+
+def test_diverging_training_says_what_to_try(train, tmp_path):
+    said = train(
+        "--loss", "wasserstein", "--d-learning-rate", "1e30", "--epochs", 3, *TINY, check=False
+    )
+    assert said.returncode == 2
+    assert "is not finite; the last good checkpoint is kept. Try a lower learning" in said.stderr
+    assert not (tmp_path / "saved_models").exists()
+
+
+def test_help_names_every_field_without_tensorflow(run_python):
+    script = "import sys; from kgan.cli import main\ntry: main(['train', '--help'])\n"
+    script += "finally: assert not {'tensorflow', 'keras', 'numpy'} & set(sys.modules)"
+    said = run_python("-c", script)
+    import dataclasses
+
+    from kgan.config import TrainConfig
+
+    for field in dataclasses.fields(TrainConfig):
+        assert f"--{field.name.replace('_', '-')}" in said.stdout

@@ -1,0 +1,84 @@
+"""The rules of the house that no linter knows."""
+
+import importlib
+import inspect
+import re
+
+import pytest
+
+import kgan.config
+import kgan.data
+import kgan.losses
+import kgan.metrics
+import kgan.models
+import kgan.networks
+import kgan.penalties
+from kgan.cli import COMMANDS
+from tests.conftest import ROOT
+
+
+def public_functions(module):
+    return {
+        name
+        for name, value in vars(module).items()
+        if inspect.isfunction(value) and value.__module__.startswith("kgan") and name[0] != "_"
+    }
+
+
+def test_every_loss_has_its_row():
+    assert public_functions(kgan.losses) - {"get", "reduce"} == set(kgan.losses.LOSSES)
+
+
+def test_every_penalty_has_its_row():
+    classes = set(kgan.penalties.Penalty.__subclasses__())
+    assert {c for c in classes if c.__module__ == "kgan.penalties"} == set(
+        kgan.penalties.PENALTIES.values()
+    )
+
+
+def test_every_network_has_its_row():
+    builders = {builder for pair in kgan.networks.NETWORKS.values() for builder in pair}
+    assert builders >= {
+        getattr(kgan.networks, n)
+        for n in public_functions(kgan.networks)
+        if n.endswith(("_generator", "_discriminator"))
+    }
+
+
+def test_every_metric_has_its_row():
+    assert public_functions(kgan.metrics) == {f.__name__ for f in kgan.metrics.METRICS.values()}
+
+
+def test_every_model_has_its_row():
+    classes = {v for v in vars(kgan.models).values() if inspect.isclass(v)}
+    assert classes == set(kgan.models.MODELS.values())
+
+
+@pytest.mark.parametrize("name", kgan.config.PRESETS)
+def test_presets_name_what_exists(name):
+    preset = kgan.config.PRESETS[name]
+    assert preset.loss in kgan.losses.LOSSES
+    assert preset.networks in kgan.networks.NETWORKS
+    assert set(preset.penalty) <= set(kgan.penalties.PENALTIES)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_a_module(name):
+    module = importlib.import_module(f"kgan.cli.{name.replace('-', '_')}")
+    assert callable(module.main)
+
+
+def test_importing_kgan_does_not_import_tensorflow(run_python):
+    run_python("-c", "import kgan, sys; assert not {'tensorflow', 'keras'} & set(sys.modules)")
+
+
+def test_another_backend_is_refused(run_python):
+    said = run_python(
+        "-c", "import os; os.environ['KERAS_BACKEND'] = 'jax'; import kgan", check=False
+    )
+    assert "kgan runs on Keras's TensorFlow backend, but the backend here is 'jax'" in said.stderr
+
+
+def test_the_readme_names_only_commands_that_exist():
+    text = (ROOT / "README.md").read_text()
+    assert set(re.findall(r"^\s*kgan ([a-z-]+)", text, re.M)) <= set(COMMANDS)
