@@ -34,7 +34,9 @@ def build_gan(precision: str):
 
     images = np.random.default_rng(0).integers(0, 256, (6400, 28, 28, 1), dtype=np.uint8)
     data = Dataset("noise", images)
-    config = TrainConfig(conditional=False, batch_size=BATCH, latent_dim=128, precision=precision)
+    config = TrainConfig(
+        conditional=False, penalty=(), batch_size=BATCH, latent_dim=128, precision=precision
+    )
     return kgan.build.gan(config, data), kgan.build.feed(config, data)
 
 

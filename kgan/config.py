@@ -45,9 +45,9 @@ class TrainConfig:
     """A key of kgan.losses.LOSSES (non_saturating, hinge, wasserstein, relativistic, ...)."""
     label_smoothing: float = 0.0
     """How far the real label is moved from 1."""
-    penalty: tuple[str, ...] = ()
+    penalty: tuple[str, ...] = ("r1",)
     """Keys of kgan.penalties.PENALTIES (r1, r2, gradient_penalty, dragan)."""
-    penalty_weight: float = 10.0
+    penalty_weight: float = 1.0
     """Weight of each penalty as published, for images in [-1, 1]."""
     penalty_half_life: int | None = None
     """Halve the penalties' weight every so many generator updates."""
@@ -131,8 +131,8 @@ def _check(name: str, value: float, *, at_least: float) -> None:
         raise ValueError(f"{name} must be at least {at_least}, got {value}.")
 
 
-_DIGITS = TrainConfig()
-_MNIST = dataclasses.replace(_DIGITS, data="mnist", epochs=20)
+_DIGITS = TrainConfig(epochs=20, steps_per_epoch=100)
+_MNIST = TrainConfig(data="mnist", epochs=8)
 _RING = dataclasses.replace(
     _DIGITS,
     data="ring",
@@ -165,6 +165,7 @@ PRESETS: dict[str, TrainConfig] = {
         discriminator_width=128,
         spectral=True,
         loss="hinge",
+        penalty=(),
         n_critic=5,
         beta_1=0.0,
         beta_2=0.9,
