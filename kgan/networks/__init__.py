@@ -13,6 +13,7 @@ import keras
 
 from kgan.networks.conditional import ConditionalBatchNormalization, Projection
 from kgan.networks.dcgan import dcgan_discriminator, dcgan_generator
+from kgan.networks.fourier import FourierFeatures
 from kgan.networks.minibatch import MinibatchStandardDeviation
 from kgan.networks.mlp import mlp_discriminator, mlp_generator
 from kgan.networks.resnet import resnet_discriminator, resnet_generator
@@ -35,6 +36,7 @@ NETWORKS: dict[str, NetworkPair] = {
 __all__ = [
     "NETWORKS",
     "ConditionalBatchNormalization",
+    "FourierFeatures",
     "MinibatchStandardDeviation",
     "NetworkPair",
     "Projection",

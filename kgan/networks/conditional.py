@@ -5,6 +5,7 @@
 import keras
 import tensorflow as tf
 
+from kgan.networks.normalization import batch_normalization
 from kgan.networks.spectral import SpectralDense, SpectralEmbedding
 
 
@@ -14,8 +15,6 @@ class ConditionalBatchNormalization(keras.layers.Layer):
 
     Args:
         num_classes: Number of classes.
-        momentum: Of the moving statistics.
-        epsilon: Added to the variance.
 
     Shapes: `[features (batch, ..., channels), labels (batch,)]` to the features' shape. Statistics
     are taken over the global batch (synchronised between replicas).
@@ -24,21 +23,11 @@ class ConditionalBatchNormalization(keras.layers.Layer):
     2018 (arXiv:1802.05637).
     """
 
-    def __init__(
-        self, num_classes: int, *, momentum: float = 0.9, epsilon: float = 1e-5, **options
-    ):
+    def __init__(self, num_classes: int, **options):
         super().__init__(**options)
         self.num_classes = num_classes
-        self.momentum = momentum
-        self.epsilon = epsilon
-        self.normalization = keras.layers.BatchNormalization(
-            momentum=momentum,
-            epsilon=epsilon,
-            center=False,
-            scale=False,
-            synchronized=True,
-            dtype=self.dtype_policy,
-            name="normalization",
+        self.normalization = batch_normalization(
+            center=False, scale=False, dtype=self.dtype_policy, name="normalization"
         )
 
     def build(self, input_shape):
@@ -62,12 +51,7 @@ class ConditionalBatchNormalization(keras.layers.Layer):
         return input_shape[0]
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "num_classes": self.num_classes,
-            "momentum": self.momentum,
-            "epsilon": self.epsilon,
-        }
+        return {**super().get_config(), "num_classes": self.num_classes}
 
 
 @keras.saving.register_keras_serializable(package="kgan")

@@ -8,6 +8,7 @@ from keras import layers
 
 from kgan.networks.closing import to_images, to_logits
 from kgan.networks.minibatch import MinibatchStandardDeviation
+from kgan.networks.normalization import batch_normalization
 from kgan.networks.resolution import resolution
 from kgan.networks.spectral import SpectralConv2D
 
@@ -53,9 +54,7 @@ def dcgan_generator(
     )(features)
     features = layers.Reshape(base)(features)
     for stage in range(last, -1, -1):
-        features = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=True)(
-            features
-        )
+        features = batch_normalization()(features)
         features = layers.ReLU()(features)
         features = layers.Conv2DTranspose(
             _channels(width, stage - 1) if stage else image_shape[-1],

@@ -10,6 +10,7 @@ from keras import layers
 from kgan.networks.closing import to_images, to_logits
 from kgan.networks.conditional import ConditionalBatchNormalization
 from kgan.networks.minibatch import MinibatchStandardDeviation
+from kgan.networks.normalization import batch_normalization
 from kgan.networks.resolution import resolution
 from kgan.networks.spectral import SpectralConv2D
 
@@ -44,9 +45,7 @@ def resnet_generator(
 
     def normalise(features):
         if num_classes is None:
-            features = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=True)(
-                features
-            )
+            features = batch_normalization()(features)
         else:
             features = ConditionalBatchNormalization(num_classes)([features, labels])
         return layers.ReLU()(features)

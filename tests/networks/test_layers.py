@@ -5,7 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kgan.networks import ConditionalBatchNormalization, MinibatchStandardDeviation, Projection
+from kgan.networks import (
+    ConditionalBatchNormalization,
+    FourierFeatures,
+    MinibatchStandardDeviation,
+    Projection,
+)
 
 RANDOM = np.random.default_rng(0)
 
@@ -112,13 +117,25 @@ def test_projection():
     "layer",
     [
         MinibatchStandardDeviation(2, momentum=0.9),
-        ConditionalBatchNormalization(3, momentum=0.8, epsilon=1e-3),
+        ConditionalBatchNormalization(3),
         Projection(4, spectral=True),
+        FourierFeatures((0, 3)),
     ],
 )
 def test_serialises(layer):
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     assert again.get_config() == layer.get_config()
+
+
+def test_fourier_features():
+    points = RANDOM.standard_normal((5, 2))
+    phases = [np.pi / 2 * 2**octave * points for octave in (-1, 0, 1)]
+    expected = np.concatenate([points, *np.sin(phases), *np.cos(phases)], axis=1)
+    features = FourierFeatures((-1, 1))(points.astype(np.float32))
+    np.testing.assert_allclose(features, expected, rtol=1e-4, atol=1e-5)
+    assert FourierFeatures((-1, 1)).compute_output_shape((None, 2)) == (None, 14)
+    with pytest.raises(ValueError, match="octaves must be"):
+        FourierFeatures((2, 1))
 
 
 def test_bad_group_size():
