@@ -131,7 +131,7 @@ def _check(name: str, value: float, *, at_least: float) -> None:
         raise ValueError(f"{name} must be at least {at_least}, got {value}.")
 
 
-_DIGITS = TrainConfig(epochs=20, steps_per_epoch=100)
+_DIGITS = TrainConfig(epochs=15, steps_per_epoch=100)
 _MNIST = TrainConfig(data="mnist", epochs=8)
 _RING = dataclasses.replace(
     _DIGITS,
