@@ -1,4 +1,8 @@
-"""Dense generator and discriminator for points and tables."""
+"""Dense generator and discriminator for points and tables.
+
+The generator is deep and narrow: to put mass on separate modes it has to bend sharply in between,
+and depth buys steepness at less cost than width.
+"""
 
 import keras
 from keras import layers
@@ -9,7 +13,7 @@ from kgan.networks.minibatch import MinibatchStandardDeviation
 from kgan.networks.normalization import batch_normalization
 from kgan.networks.spectral import SpectralDense
 
-_GENERATOR_DEPTH = 6
+_GENERATOR_DEPTH = 8
 _DISCRIMINATOR_DEPTH = 3
 
 
@@ -18,7 +22,7 @@ def mlp_generator(
     latent_dim: int,
     *,
     num_classes: int | None = None,
-    width: int = 128,
+    width: int = 64,
 ) -> keras.Model:
     """A dense generator: latents (and labels) to points in their own units.
 
@@ -26,7 +30,7 @@ def mlp_generator(
         sample_shape: (features,).
         latent_dim: Length of a latent vector.
         num_classes: Number of classes, or `None`. A one-hot label is appended to the latents.
-        width: Units of each of the six hidden layers, which are batch normalised.
+        width: Units of each of the eight hidden layers, which are batch normalised.
 
     Returns:
         A functional model of `latents` (batch, latent_dim), or `[latents, labels]`.
@@ -52,7 +56,7 @@ def mlp_discriminator(
     sample_shape: tuple[int],
     *,
     num_classes: int | None = None,
-    width: int = 128,
+    width: int = 64,
     spectral: bool = False,
     minibatch_stddev: bool = False,
 ) -> keras.Model:
