@@ -176,3 +176,81 @@ def preset(name: str) -> TrainConfig:
             "For data of your own: --data FOLDER."
         )
     return PRESETS[name]
+
+
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """Train a classifier to attack or to harden."""
+
+    # Data
+    data: str = "digits"
+    """digits, a tensorflow-datasets name (mnist), an image folder, or .npz with labels."""
+    data_dir: Path | None = None
+    """Folder of prepared tensorflow-datasets; default TFDS_DATA_DIR, else ~/tensorflow_datasets."""
+    download: bool = False
+    """Let tensorflow-datasets download a set that is not prepared."""
+    image_size: tuple[int, ...] | None = None
+    """Resize images to this side, or height and width, with antialiasing."""
+    flip: bool = False
+    """Mirror half of the images left to right."""
+    shift: int = 0
+    """Shift images by up to so many pixels along each axis."""
+
+    # Network
+    network: str = "small_cnn"
+    """A key of kgan.networks.classifiers.CLASSIFIERS (small_cnn, resnet)."""
+    width: int = 32
+    """Channels of the first layer."""
+
+    # Training
+    epochs: int = 30
+    """Number of epochs."""
+    batch_size: int = 64
+    """Images in a step."""
+    learning_rate: float = 3e-3
+    """The highest one: it rises for a fifth of the training, then falls to zero as a cosine."""
+    weight_decay: float = 0.0
+    """AdamW's decay of the weights."""
+    seed: int = 0
+    """Of everything random."""
+
+    # Output
+    name: str | None = None
+    """Name of the saved classifier; default the preset's."""
+    classifiers_dir: Path = Path("saved_models/classifiers")
+    """Where NAME.keras goes."""
+    verbose: bool = False
+    """Show TensorFlow's own messages."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+CLASSIFIER_PRESETS: dict[str, ClassifierConfig] = {
+    "digits": ClassifierConfig(),
+    "mnist": ClassifierConfig(data="mnist", epochs=5, batch_size=128, learning_rate=2e-3),
+    "cifar10": ClassifierConfig(
+        data="cifar10",
+        flip=True,
+        shift=4,
+        network="resnet",
+        epochs=30,
+        batch_size=128,
+        weight_decay=5e-3,
+    ),
+}
+
+
+def classifier_preset(name: str) -> ClassifierConfig:
+    """The classifier preset of that name.
+
+    Raises:
+        ValueError: For an unknown name; names the nearest one.
+    """
+    if name not in CLASSIFIER_PRESETS:
+        near = difflib.get_close_matches(name, CLASSIFIER_PRESETS, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"preset must be one of {', '.join(CLASSIFIER_PRESETS)}, got {name!r}.{hint} "
+            "For data of your own: --data FILE."
+        )
+    return CLASSIFIER_PRESETS[name]

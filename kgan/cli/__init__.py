@@ -11,6 +11,8 @@ import kgan
 COMMANDS = {
     "train": "train a GAN and export it",
     "sample": "generate images from a run, a .keras file or an exported model",
+    "train-classifier": "train a classifier to attack or to harden",
+    "attack": "attack a classifier and report its robustness",
 }
 
 

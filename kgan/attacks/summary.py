@@ -1,0 +1,131 @@
+"""From who was fooled by how large a change to the figures of a report."""
+
+import dataclasses
+
+import numpy as np
+
+from kgan.attacks.masking import Outcome
+from kgan.attacks.parts import Part, Run
+from kgan.attacks.report import CHANGE_NORMS, Change, Curve, Row, wilson
+
+_CURVE_POINTS = 200
+# How far rounding may carry a change out of its ball, for each unit of the radius.
+_ROUNDING = 1e-6
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """All that was seen, over the whole data.
+
+    Attributes:
+        norm: The balls' norm.
+        epsilons: Their radii, ascending.
+        labels: int32 (n,).
+        correct: bool (n,): classified correctly when clean.
+        classes: How many classes there are.
+        parts: What each run did.
+    """
+
+    norm: str | None
+    epsilons: list[float]
+    labels: np.ndarray
+    correct: np.ndarray
+    classes: int
+    parts: dict[Run, Part]
+
+    def fooled(self, run: Run, epsilon: float | None) -> np.ndarray:
+        """Who was correct and is not within `epsilon` (without any limit if `None`)."""
+        part = self.parts[run]
+        fooled = part.success & self.correct
+        if epsilon is None or self.norm is None:
+            return fooled
+        reach = part.lengths[CHANGE_NORMS.index(self.norm)]
+        return fooled & (reach <= epsilon + _ROUNDING * max(1.0, epsilon))
+
+    def at(self, run: Run) -> list[float | None]:
+        """The epsilons to report a run at: its own, or all and none for a minimal attack."""
+        if run.epsilon is not None:
+            return [run.epsilon]
+        return [*self.epsilons, None] if run.attack.minimal else [None]
+
+    def rows(self) -> list[Row]:
+        return [
+            self.row(run.name, epsilon, self.fooled(run, epsilon), self.parts[run])
+            for run in self.parts
+            for epsilon in self.at(run)
+        ]
+
+    def outcomes(self) -> list[Outcome]:
+        """For `masking.compare`: the images that were correct, within each epsilon."""
+        return [
+            Outcome(run.attack, epsilon, self.fooled(run, epsilon)[self.correct])
+            for run in self.parts
+            for epsilon in self.at(run)
+            if epsilon is not None
+        ]
+
+    def worst_case(self) -> list[Row]:
+        """At each epsilon, whom any attack fooled at that epsilon or a smaller one."""
+        rows = []
+        fooled = np.zeros(len(self.labels), bool)
+        for epsilon in self.epsilons:
+            for run in self.parts:
+                if epsilon in self.at(run):
+                    fooled = fooled | self.fooled(run, epsilon)
+            rows.append(self.row("worst case", epsilon, fooled))
+        return rows
+
+    def row(
+        self, name: str, epsilon: float | None, fooled: np.ndarray, part: Part | None = None
+    ) -> Row:
+        robust = self.correct & ~fooled
+        correct = int(self.correct.sum())
+        changes = {}
+        if part is not None and fooled.any():
+            changes = {
+                norm: Change(float(lengths[fooled].mean()), float(np.median(lengths[fooled])))
+                for norm, lengths in zip(CHANGE_NORMS, part.lengths, strict=True)
+            }
+        of_class = [self.labels == label for label in range(self.classes)]
+        return Row(
+            attack=name,
+            epsilon=epsilon,
+            robust_accuracy=float(robust.mean()),
+            interval=wilson(int(robust.sum()), len(robust)),
+            success_rate=float(fooled.sum() / correct) if correct else None,
+            changes=changes,
+            per_class=[float(robust[rows].mean()) if rows.any() else None for rows in of_class],
+            seconds=part.seconds if part is not None else 0.0,
+        )
+
+    def curves(self) -> dict[str, Curve]:
+        """Robust accuracy against epsilon, from the clean one at 0."""
+        curves = {}
+        for name in dict.fromkeys(run.name for run in self.parts):
+            runs = [run for run in self.parts if run.name == name]
+            if runs[0].attack.minimal:
+                points = {e: self.fooled(runs[0], e) for e in self._fine_epsilons(runs[0])}
+            else:
+                points = {r.epsilon: self.fooled(r, r.epsilon) for r in runs if r.epsilon}
+            if points:
+                curves[name] = self._curve(points)
+        return curves
+
+    def _fine_epsilons(self, run: Run) -> np.ndarray:
+        highest = max(self.epsilons, default=0.0)
+        if not highest and self.fooled(run, None).any():
+            reach = self.parts[run].lengths[CHANGE_NORMS.index(self.norm)]
+            highest = float(reach[self.fooled(run, None)].max())
+        return np.linspace(0.0, highest, _CURVE_POINTS + 1)[1:] if highest else np.zeros(0)
+
+    def _curve(self, points: dict[float, np.ndarray]) -> Curve:
+        points = {0.0: np.zeros(len(self.labels), bool)} | points
+        n = len(self.labels)
+        robust = [int((self.correct & ~fooled).sum()) for fooled in points.values()]
+        intervals = [wilson(hits, n) for hits in robust]
+        return Curve(
+            epsilon=[float(epsilon) for epsilon in points],
+            robust_accuracy=[hits / n for hits in robust],
+            low=[low for low, _ in intervals],
+            high=[high for _, high in intervals],
+        )
