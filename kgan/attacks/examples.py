@@ -10,9 +10,9 @@ from kgan.attacks.victim import Victim
 
 
 def examples(victim: Victim, piece: Piece, shown: np.ndarray, summary: Summary) -> Examples:
-    """The `shown` rows of a piece, each attack's at the smallest epsilon that fools half of them."""
+    """The `shown` rows of a piece; each attack's at the smallest epsilon that fools half."""
     chosen: dict[str, Run] = {}
-    for run, part in summary.parts.items():
+    for run in summary.parts:
         before = chosen.get(run.name)
         if before is None or summary.parts[before].success[shown].mean() < 0.5:
             chosen[run.name] = run

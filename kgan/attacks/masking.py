@@ -243,7 +243,7 @@ def _more_steps(
     if left.mean() <= _SHARE or gained > _SHARE / 2 * max(total, 0.0):
         return None
     return (
-        f"at epsilon {epsilon:g}, PGD's mean loss is {few.mean():.4g} after {_STEPS // 4} steps and "
-        f"{many.mean():.4g} after {_STEPS} ({clean.mean():.4g} clean), with {left.mean():.0%} of "
-        "the images left"
+        f"at epsilon {epsilon:g}, PGD's mean loss is {few.mean():.4g} after {_STEPS // 4} steps "
+        f"and {many.mean():.4g} after {_STEPS} ({clean.mean():.4g} clean), with {left.mean():.0%} "
+        "of the images left"
     )
