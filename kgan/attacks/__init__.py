@@ -28,25 +28,38 @@ The interface, the same for all:
 A new attack is a subclass of `Attack` with `_attack` filled, and a row in `ATTACKS`.
 """
 
+from kgan.attacks.apgd import APGD
 from kgan.attacks.attack import Attack, Result
+from kgan.attacks.auto_attack import AutoAttack, AutoAttackResult
+from kgan.attacks.fab import FAB
 from kgan.attacks.fgsm import FGSM
 from kgan.attacks.pgd import PGD
 from kgan.attacks.random_noise import RandomNoise
+from kgan.attacks.square import Square
 from kgan.attacks.victim import Victim, victim_of
 
 ATTACKS: dict[str, type[Attack]] = {
     "noise": RandomNoise,
     "fgsm": FGSM,
     "pgd": PGD,
+    "apgd": APGD,
+    "fab": FAB,
+    "square": Square,
+    "autoattack": AutoAttack,
 }
 
 __all__ = [
+    "APGD",
     "ATTACKS",
+    "FAB",
     "FGSM",
     "PGD",
     "Attack",
+    "AutoAttack",
+    "AutoAttackResult",
     "RandomNoise",
     "Result",
+    "Square",
     "Victim",
     "victim_of",
 ]

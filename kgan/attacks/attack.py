@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from kgan.attacks import draws
 from kgan.attacks.labels import class_indices
-from kgan.attacks.norms import NORMS
+from kgan.attacks.norms import NORMS, length
 from kgan.attacks.problem import Problem
 from kgan.attacks.victim import Victim, victim_of
 from kgan.random import check_seed
@@ -45,16 +45,23 @@ class Attack:
     Attributes:
         norms: The norms an algorithm is defined for; empty where it has none.
         tensors: Settings that are fed as tensors.
-        minimal: Whether it looks for the smallest change, and not for any within `epsilon`.
+        minimal: Whether it looks for the smallest change in `norm`, not for any within `epsilon`.
         targetable: Whether it can be given targets.
     """
 
     norms: tuple[str, ...] = NORMS
     tensors: tuple[str, ...] = ("seed",)
-    minimal = False
+    minimal: bool = False
     targetable = True
-    restarts = 1
+    norm: str
     seed: int
+
+    def attempts(self, victim: Victim) -> int:
+        """How often the compiled attack is run on what is not fooled yet.
+
+        On everything, if `minimal`, to keep the smallest change.
+        """
+        return getattr(self, "restarts", 1)
 
     def __call__(
         self,
@@ -120,10 +127,11 @@ class Attack:
         if indices.shape != (len(images),):
             raise ValueError(f"indices must have the shape ({len(images)},), got {indices.shape}.")
         result = Result(images.copy(), np.zeros(len(images), bool), wanted)
-        for restart in range(self.restarts):
-            pending = np.flatnonzero(~result.success)
+        targeted = targets is not None
+        for attempt in range(self.attempts(victim)):
+            pending = np.flatnonzero(~result.success | (self.minimal & (attempt > 0)))
             self._run_batches(
-                victim, images, result, indices, pending, restart, batch_size, targets is not None
+                victim, images, result, indices, pending, attempt, batch_size, targeted
             )
         return result
 
@@ -134,7 +142,7 @@ class Attack:
         result: Result,
         indices: np.ndarray,
         pending: np.ndarray,
-        restart: int,
+        attempt: int,
         batch_size: int,
         targeted: bool,
     ) -> None:
@@ -152,19 +160,22 @@ class Attack:
                 tf.constant(result.labels[padded]),
                 tf.constant(indices[padded], tf.int32),
                 tf.range(len(padded)) >= len(rows),
-                tf.constant(restart),
+                tf.constant(attempt),
                 settings,
             )
+            found = adversarial.numpy()[: len(rows)]
             won = success.numpy()[: len(rows)]
-            result.success[rows] = won
-            result.adversarial[rows[won]] = adversarial.numpy()[: len(rows)][won]
+            if self.minimal:
+                before = length(result.adversarial[rows] - images[rows], self.norm)
+                after = length(found - images[rows], self.norm)
+                won = won & ~(result.success[rows] & (before <= after).numpy())
+            result.success[rows] |= won
+            result.adversarial[rows[won]] = found[won]
 
     def _compiled(self, victim: Victim, shape: tuple[int, ...], targeted: bool) -> Any:
         """The compiled attack, traced once for a model, an image shape, and what is not fed."""
         static = {
-            name: value
-            for name, value in self.get_config().items()
-            if name not in (*self.tensors, "restarts")
+            name: value for name, value in self.get_config().items() if name not in self.tensors
         }
         key = (type(self), json.dumps(static, sort_keys=True, default=repr), shape, targeted)
         if key in victim.functions:
@@ -183,7 +194,7 @@ class Attack:
         ]
 
         @tf.function(autograph=False, input_signature=signature)
-        def attack(images, labels, indices, done, restart, settings):
+        def attack(images, labels, indices, done, attempt, settings):
             attack = template._with(settings)
             problem = Problem(
                 logits=victim.logits,
@@ -191,7 +202,7 @@ class Attack:
                 labels=labels,
                 keys=draws.example_keys(attack.seed, indices),
                 targeted=targeted,
-                restart=restart,
+                attempt=attempt,
                 done=done,
                 early_stop=getattr(attack, "early_stop", True),
             )

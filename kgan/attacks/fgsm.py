@@ -19,7 +19,7 @@ class FGSM(PGD):
         random_start: Start at a random point of the ball. With `step_size=1.25 * epsilon` this is
             the attack of "fast" adversarial training.
         restarts: How often to start anew on what is not fooled; needs `random_start`.
-        loss: "cross_entropy" or "margin".
+        loss: "cross_entropy", "margin" or "dlr".
         seed: Of the random start.
 
     Reference:
@@ -27,7 +27,7 @@ class FGSM(PGD):
         Wong et al., "Fast is better than free", 2020, algorithm 3 (random start).
     """
 
-    tensors: tuple[str, ...] = ("epsilon", "step_size", "seed")
+    tensors: tuple[str, ...] = ("epsilon", "step_size", "restarts", "seed")
 
     def __init__(
         self,

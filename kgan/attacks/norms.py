@@ -4,11 +4,15 @@ All functions take batches of images (first axis: example) and treat each exampl
 scalars or tensors of shape (batch,).
 """
 
+import math
+
 import tensorflow as tf
 
 from kgan.attacks import draws
 
 NORMS = ("linf", "l2", "l1")
+# The norm in which a gradient measures how fast a loss changes over the ball of the first.
+DUAL = {"linf": "l1", "l2": "l2", "l1": "linf"}
 _TINY = 1e-12
 
 
@@ -22,8 +26,7 @@ def per_example(values: tf.Tensor | float, like: tf.Tensor) -> tf.Tensor:
 
 def flatten(images: tf.Tensor) -> tf.Tensor:
     """(batch, ...) to (batch, values)."""
-    size = images.shape[1:].num_elements()
-    return tf.reshape(images, [-1, size])
+    return tf.reshape(images, [-1, math.prod(images.shape[1:])])
 
 
 def choose(condition: tf.Tensor, chosen: tf.Tensor, otherwise: tf.Tensor) -> tf.Tensor:

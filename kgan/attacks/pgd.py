@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from kgan.attacks.attack import Attack, check_count, check_norm, check_radius
 from kgan.attacks.norms import project, random_point, steepest
-from kgan.attacks.problem import LOSSES, Problem, State
+from kgan.attacks.problem import Problem, State, check_loss
 from kgan.random import check_seed
 
 
@@ -24,7 +24,7 @@ class PGD(Attack):
         norm: "linf", "l2" or "l1".
         random_start: Start at a random point of the ball (True) or at the image (False).
         restarts: How often to start anew on what is not fooled; needs `random_start`.
-        loss: "cross_entropy" or "margin" (best other logit minus the label's).
+        loss: "cross_entropy", "margin" (best other logit minus the label's) or "dlr".
         early_stop: Whether an example is done once it is fooled.
         seed: Of the random starts.
 
@@ -32,7 +32,7 @@ class PGD(Attack):
         Madry et al., "Towards deep learning models resistant to adversarial attacks", 2018, eq. 2.
     """
 
-    tensors: tuple[str, ...] = ("epsilon", "steps", "step_size", "seed")
+    tensors: tuple[str, ...] = ("epsilon", "steps", "step_size", "restarts", "seed")
 
     def __init__(
         self,
@@ -55,9 +55,7 @@ class PGD(Attack):
         self.restarts = check_count("restarts", restarts)
         if restarts > 1 and not random_start:
             raise ValueError(f"restarts={restarts} needs random_start=True: all would be equal.")
-        if loss not in LOSSES:
-            raise ValueError(f"loss must be one of {', '.join(LOSSES)}, got {loss!r}.")
-        self.loss = loss
+        self.loss = check_loss(loss)
         self.early_stop = early_stop
         self.seed = check_seed(seed)
 
@@ -72,11 +70,8 @@ class PGD(Attack):
         state.update(self._memory(problem))
 
         def step(i: tf.Tensor, state: State) -> State:
-            labels = state["labels"]
-            logits, _, gradient = problem.gradient(
-                state["images"], lambda logits: problem.gain(logits, labels, self.loss)
-            )
-            return self._update(i, problem.record(state, state["images"], logits), gradient)
+            logits, gradient = self._gradient(problem, i, state)
+            return self._update(problem.record(state, state["images"], logits), gradient)
 
         return problem.iterate(step, state, self.steps)
 
@@ -84,14 +79,21 @@ class PGD(Attack):
         if not self.random_start:
             return problem.images
         return random_point(
-            problem.images, problem.keys, self.epsilon, self.norm, step=problem.restart
+            problem.images, problem.keys, self.epsilon, self.norm, step=problem.attempt
         )
 
     def _memory(self, problem: Problem) -> State:
         """What the iteration remembers besides its images."""
         return {}
 
-    def _update(self, i: tf.Tensor, state: State, gradient: tf.Tensor) -> State:
+    def _gradient(self, problem: Problem, i: tf.Tensor, state: State):
+        """The logits at the images, and the gradient to ascend."""
+        logits, _, gradient = problem.gradient(
+            state["images"], lambda logits: problem.gain(logits, state["labels"], self.loss)
+        )
+        return logits, gradient
+
+    def _update(self, state: State, gradient: tf.Tensor) -> State:
         images = state["images"]
         images += steepest(gradient, images, self.step_size, self.norm)
         return {**state, "images": project(images, state["original"], self.epsilon, self.norm)}

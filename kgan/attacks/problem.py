@@ -22,7 +22,25 @@ def margin(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     return tf.reduce_max(tf.where(mask, -float("inf"), logits), axis=1) - label_logit
 
 
-LOSSES = {"cross_entropy": cross_entropy, "margin": margin}
+def difference_of_logits_ratio(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """The margin over the spread of the three largest logits, shape (batch,).
+
+    Invariant to shift and scale of the logits; needs three classes.
+
+    Reference:
+        Croce and Hein, "Reliable evaluation of adversarial robustness", 2020, eq. 6.
+    """
+    top = tf.math.top_k(logits, 3).values
+    return margin(logits, labels) / (top[:, 0] - top[:, 2] + 1e-12)
+
+
+LOSSES = {"cross_entropy": cross_entropy, "margin": margin, "dlr": difference_of_logits_ratio}
+
+
+def check_loss(loss: str) -> str:
+    if loss not in LOSSES:
+        raise ValueError(f"loss must be one of {', '.join(LOSSES)}, got {loss!r}.")
+    return loss
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +53,7 @@ class Problem:
         labels: int32 (batch,): the classes to leave, or to reach if `targeted`.
         keys: int32 (batch,): each example's random key, see `draws`.
         targeted: Whether `labels` are to be reached.
-        restart: Which restart this is.
+        attempt: Which of the attack's `attempts` this is.
         done: bool (batch,): rows that only pad the batch.
         early_stop: Whether an example is done as soon as it is fooled.
         plain: Run the published algorithm to its last iterate and return that, with no record of
@@ -47,7 +65,7 @@ class Problem:
     labels: tf.Tensor
     keys: tf.Tensor
     targeted: bool
-    restart: tf.Tensor | int = 0
+    attempt: tf.Tensor | int = 0
     done: tf.Tensor | None = None
     early_stop: bool = True
     plain: bool = False
@@ -81,6 +99,26 @@ class Problem:
             values = value(logits)
         gradient = tape.gradient(values, images, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return logits, values, tf.where(tf.math.is_finite(gradient), gradient, 0.0)
+
+    def class_gradients(self, images: tf.Tensor, classes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """One forward pass, and a backward pass for each of several logits.
+
+        Args:
+            images: Where.
+            classes: int32 (batch, k): whose logits, k static.
+
+        Returns:
+            All logits, and the gradients of the k as (batch, k, ...).
+        """
+        with tf.GradientTape(watch_accessed_variables=False, persistent=True) as tape:
+            tape.watch(images)
+            logits = self.logits(images)
+            picked = tf.unstack(tf.gather(logits, classes, batch_dims=1), axis=1)
+        gradients = [
+            tape.gradient(one, images, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            for one in picked
+        ]
+        return logits, tf.stack(gradients, axis=1)
 
     def start(self, **extra: tf.Tensor) -> State:
         """The loop's state: clean images as the answer so far, those fooled already done."""
