@@ -3,7 +3,11 @@
 import dataclasses
 import difflib
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
 
 
 @dataclass(frozen=True)
@@ -254,3 +258,65 @@ def classifier_preset(name: str) -> ClassifierConfig:
             "For data of your own: --data FILE."
         )
     return CLASSIFIER_PRESETS[name]
+
+
+# A radius on the command line: a number, or a fraction such as 8/255.
+_Radius = Annotated[
+    float,
+    tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="NUMBER",
+        instance_from_str=lambda words: float(Fraction(words[0])),
+        is_instance=lambda value: isinstance(value, float | int),
+        str_from_instance=lambda value: [f"{value:g}"],
+    ),
+]
+
+
+@dataclass(frozen=True)
+class AttackConfig:
+    """Attack a classifier and report how robust it is."""
+
+    # What
+    model: str = "digits"
+    """A .keras file; or digits, mnist, cifar10: a small classifier, trained once and kept."""
+    data: str | None = None
+    """digits, a tensorflow-datasets name, .npz with labels, or a folder; default the model's."""
+    split: str | None = None
+    """Which split; default test (an image folder: train)."""
+    data_dir: Path | None = None
+    """Folder of prepared tensorflow-datasets; default TFDS_DATA_DIR, else ~/tensorflow_datasets."""
+    download: bool = False
+    """Let tensorflow-datasets download a set that is not prepared."""
+    image_size: tuple[int, ...] | None = None
+    """Resize images to this side, or height and width, with antialiasing."""
+    n: int | None = None
+    """Attack so many images, drawn by the seed; default all."""
+
+    # How
+    attack: tuple[str, ...] = ("noise", "fgsm", "pgd", "square:steps=1000")
+    """Keys of kgan.attacks.ATTACKS, with settings if you like: pgd:steps=100,restarts=5."""
+    epsilons: Annotated[tuple[_Radius, ...], tyro.conf.arg(aliases=["--epsilon"])] = ()
+    """Radii for images in [0, 1], such as 0.1 or 8/255; default depends on norm and channels."""
+    norm: Literal["linf", "l2", "l1"] = "linf"
+    """The norm that epsilon is measured in."""
+    batch_size: int = 256
+    """Images attacked at a time."""
+    seed: int = 0
+    """Of everything random."""
+    min_robust: float | None = None
+    """Exit with code 1 where any robust accuracy is below this share."""
+
+    # Output
+    name: str | None = None
+    """Name of the run; default the model's. The folder is RUNS_DIR/attack-NAME."""
+    runs_dir: Path = Path("runs")
+    """Where run folders go."""
+    classifiers_dir: Path = Path("saved_models/classifiers")
+    """Where digits, mnist and cifar10 are kept."""
+    resume: bool = False
+    """Continue the latest run of this name; what it has done is not done again."""
+    verbose: bool = False
+    """Show TensorFlow's own messages."""
+    debug: bool = False
+    """Show the traceback of an error."""

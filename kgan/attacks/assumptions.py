@@ -44,7 +44,7 @@ def assumptions(
 
 
 def _label_format(labels: Any) -> str:
-    shape = np.shape(labels) if labels is not None else (0,)
+    shape: tuple[int, ...] = () if labels is None else np.shape(labels)
     if len(shape) == 2:
         return "one-hot rows" if shape[1] > 1 else "a column of class numbers"
     return "class numbers"

@@ -154,7 +154,7 @@ def _radii(
     attacks: Sequence[Attack], epsilons: Sequence[float] | None, norm: str | None
 ) -> list[float]:
     if epsilons is None:
-        epsilons = [attack.epsilon for attack in attacks if _has_budget(attack)]
+        epsilons = [attack.get_config()["epsilon"] for attack in attacks if _has_budget(attack)]
     elif not epsilons and any(map(_has_budget, attacks)):
         raise ValueError("epsilons must not be empty.")
     return sorted({check_radius("epsilon", epsilon, norm or "l2") for epsilon in epsilons})

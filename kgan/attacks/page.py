@@ -137,10 +137,10 @@ def _flags(report: Report) -> str:
 def _attacks(report: Report) -> str:
     head = ["attack", "epsilon", "robust accuracy", "95% interval", "success"]
     head += [f"{norm} of change" for norm in CHANGE_NORMS] + ["seconds"]
-    rows = []
+    rows: list[tuple[str, list[str | Row]]] = []
     for row in (report.clean, *report.rows, *report.worst_case):
         of_attack = row in report.rows
-        cells = [
+        cells: list[str | Row] = [
             html.escape(row.attack),
             "any" if row.epsilon is None else f"{row.epsilon:.4g}",
             row,
@@ -159,7 +159,7 @@ def _classes(report: Report) -> str:
     shown = [report.clean, *(report.worst_case or report.rows)]
     head = ["class"]
     head += ["clean" if row is report.clean else f"{row.attack} {_radius(row)}" for row in shown]
-    rows = [
+    rows: list[tuple[str, list[str | Row]]] = [
         ("", [html.escape(name), *(_percent(row.per_class[index]) for row in shown)])
         for index, name in enumerate(report.class_names)
     ]
@@ -174,7 +174,7 @@ def _percent(share: float | None) -> str:
     return "no images" if share is None else f"{share:.1%}"
 
 
-def _table(head: Sequence[str], rows: Iterable[tuple[str, Sequence[str | Row]]]) -> str:
+def _table(head: Sequence[str], rows: Sequence[tuple[str, list[str | Row]]]) -> str:
     """A table; a `Row` in a cell is drawn as its robust accuracy over a bar."""
     lines = ["<table><thead><tr>", *(f"<th>{html.escape(name)}</th>" for name in head)]
     lines.append("</tr></thead><tbody>")
