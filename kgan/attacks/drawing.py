@@ -50,7 +50,8 @@ def draw_examples(
         _caption(grid[0, column], class_names[label], examples.confidence[column], "black")
         # Mid-grey is no change; the largest change becomes black or white.
         _show(grid[1, column], 0.5 + (after - before) / (2 * largest or 1.0))
-        grid[1, column].set_xlabel(f"± {largest:.3g}", fontsize=8)
+        size = f"± {largest:.3g}" if largest else "not fooled"
+        grid[1, column].set_xlabel(size, fontsize=8)
         _show(grid[2, column], after)
         colour = "tab:red" if predicted != label else "black"
         confidence = examples.predicted_confidence[name][column]

@@ -14,7 +14,7 @@ def examples(victim: Victim, piece: Piece, shown: np.ndarray, summary: Summary) 
     chosen: dict[str, Run] = {}
     for run in summary.parts:
         before = chosen.get(run.name)
-        if before is None or summary.parts[before].success[shown].mean() < 0.5:
+        if before is None or 2 * summary.parts[before].success[shown].sum() < len(shown):
             chosen[run.name] = run
     adversarial = {name: summary.parts[run].shown for name, run in chosen.items()}
     after = {name: _softmax(victim.predict(images)) for name, images in adversarial.items()}

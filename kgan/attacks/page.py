@@ -18,7 +18,7 @@ _PAGE = string.Template("""\
 <title>$title</title>
 <style>
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; --red: #c62828; --bar: #2e7d3260; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; margin-bottom: .2rem; }
 h2 { font-size: 1.15rem; margin-top: 2.2rem; border-bottom: 1px solid var(--line); }
 .lead { color: #888; margin-top: 0; }
@@ -27,7 +27,8 @@ h2 { font-size: 1.15rem; margin-top: 2.2rem; border-bottom: 1px solid var(--line
 .tile b { display: block; font-size: 1.5rem; font-variant-numeric: tabular-nums; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; }
-th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid var(--line); }
+th, td { padding: .2rem .6rem; text-align: right; white-space: nowrap;
+  border-bottom: 1px solid var(--line); }
 th { font-weight: 600; vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; }
 tr.strong td { font-weight: 600; }
@@ -94,7 +95,7 @@ def write_page(
             f"<h3>{html.escape(heading)}</h3>{_picture(picture, heading)}"
             for heading, picture in examples.items()
         )
-        or "<p>The model classifies none of the first images correctly.</p>",
+        or "<p>There is none to show.</p>",
         classes=_classes(report),
         assumptions="".join(f"<li>{html.escape(text)}</li>" for text in report.assumptions),
         settings=html.escape("\n".join(settings)),
@@ -110,8 +111,8 @@ def _lead(report: Report) -> str:
 
 def _tiles(report: Report) -> Iterable[str]:
     for row in (report.clean, *report.worst_case):
-        what = "clean" if row is report.clean else f"worst case at {row.epsilon:g}"
-        yield f'<div class="tile">{what} accuracy<b>{row.robust_accuracy:.1%}</b>'
+        what = "clean" if row is report.clean else f"worst case at {row.epsilon:.4g}"
+        yield f'<div class="tile">{what}<b>{row.robust_accuracy:.1%}</b>'
         yield f"<small>{_interval(row)}</small></div>"
 
 
@@ -167,7 +168,7 @@ def _classes(report: Report) -> str:
 
 
 def _radius(row: Row) -> str:
-    return "" if row.epsilon is None else f"at {row.epsilon:g}"
+    return "" if row.epsilon is None else f"at {row.epsilon:.4g}"
 
 
 def _percent(share: float | None) -> str:

@@ -104,7 +104,7 @@ class PartsFolder:
         if self.folder is None or not (path := self._path(run, piece, shown)).is_file():
             return None
         try:
-            with np.load(path) as content:
+            with open(path, "rb") as file, np.load(file) as content:
                 return Part(
                     content["success"],
                     content["lengths"],
@@ -135,5 +135,5 @@ def _digest_of(model: keras.Model) -> bytes:
         digest.update(json.dumps(model.get_config(), sort_keys=True, default=str).encode())
     for weight in model.weights:
         digest.update(f"{weight.shape}".encode())
-        digest.update(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).data)
+        digest.update(np.ascontiguousarray(weight.value.numpy()).data)
     return digest.digest()

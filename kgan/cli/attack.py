@@ -78,6 +78,7 @@ def attack(config: AttackConfig, folder: Path) -> int:
             keep=folder / "parts",
             progress=progress,
         )
+    report = dataclasses.replace(report, model=f"{config.model} ({report.model})")
     write(report, folder)
     tell(report, folder)
     if config.min_robust is not None and report.lowest < config.min_robust:
