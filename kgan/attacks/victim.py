@@ -144,6 +144,8 @@ def victim_of(model: keras.Model | Victim, images: np.ndarray) -> Victim:
         return model
     if not isinstance(model, keras.Model):
         raise TypeError(f"model must be a keras.Model, got {type(model).__name__}.")
+    if len(images) == 0:
+        return Victim(model, images)  # Judged by nothing, so not kept.
     if model not in _VICTIMS:
         _VICTIMS[model] = Victim(model, images)
     return _VICTIMS[model]
