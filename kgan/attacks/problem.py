@@ -153,6 +153,7 @@ class Problem:
         if self.plain:
             return {**state, "adversarial": images}
         fooled = self.fooled(self.logits(images) if logits is None else logits, state["labels"])
+        fooled &= ~state["done"]
         return {
             **state,
             "adversarial": choose(fooled, images, state["adversarial"]),

@@ -107,7 +107,8 @@ class Square(Attack):
         height, width = state["images"].shape[1:3]
         step = i + attempt * self.steps
         where = draws.uniform(state["keys"], (2,), purpose, step)
-        free = tf.cast(tf.stack([height - side, width - side]), tf.float32)
+        # One more than in the authors' code, whose windows never reach the last row and column.
+        free = tf.cast(tf.stack([height - side + 1, width - side + 1]), tf.float32)
         corner = tf.cast(where * free, tf.int32)
         return corner[:, 0], corner[:, 1]
 

@@ -16,7 +16,7 @@ from tests.attacks.conftest import build
 SHORT = {
     "pgd": {"steps": 10, "restarts": 2},
     "mifgsm": {"diversity": 0.5, "translation": 3},
-    "cw": {"steps": 30, "search_steps": 4, "initial_constant": 0.1},
+    "cw": {"steps": 40, "search_steps": 4, "initial_constant": 0.1, "learning_rate": 0.1},
     "ead": {"steps": 30, "search_steps": 4, "initial_constant": 0.1},
     "apgd": {"steps": 20},
     "fab": {"steps": 10, "targets": 3},
@@ -33,7 +33,7 @@ class ShortAutoAttack(kgan.attacks.AutoAttack):
     def members(self, classes):
         short = {"apgd-ce": 10, "apgd-t": 5, "fab-t": 5, "square": 30}
         return {
-            name: member.replace(steps=short[name])
+            name: member.replace(steps=short.get(name, 10))
             for name, member in super().members(classes).items()
         }
 

@@ -74,7 +74,7 @@ def test_autoattack_fools_what_can_be_fooled():
     [
         (attacks.DeepFool(norm="l2"), 1.03),
         (attacks.DeepFool(norm="linf"), 1.03),
-        (attacks.CarliniWagner(steps=200, initial_constant=0.01), 1.03),
+        (attacks.CarliniWagner(steps=200, learning_rate=0.005, initial_constant=0.01), 1.03),
         (attacks.ElasticNet(steps=200, beta=0.01, initial_constant=0.01, rule="L1"), 1.3),
         (attacks.FAB(norm="linf", steps=30), 1.06),
         (attacks.FAB(norm="l2", steps=30), 1.06),
