@@ -31,21 +31,35 @@ A new attack is a subclass of `Attack` with `_attack` filled, and a row in `ATTA
 from kgan.attacks.apgd import APGD
 from kgan.attacks.attack import Attack, Result
 from kgan.attacks.auto_attack import AutoAttack, AutoAttackResult
+from kgan.attacks.carlini_wagner import CarliniWagner
+from kgan.attacks.deepfool import DeepFool
+from kgan.attacks.elastic_net import ElasticNet
 from kgan.attacks.fab import FAB
 from kgan.attacks.fgsm import FGSM
+from kgan.attacks.guided import Guided, GuidedResult
+from kgan.attacks.momentum_pgd import MomentumPGD
 from kgan.attacks.pgd import PGD
 from kgan.attacks.random_noise import RandomNoise
+from kgan.attacks.spatial import Spatial
 from kgan.attacks.square import Square
+from kgan.attacks.substitute import distill
 from kgan.attacks.victim import Victim, victim_of
 
 ATTACKS: dict[str, type[Attack]] = {
     "noise": RandomNoise,
     "fgsm": FGSM,
     "pgd": PGD,
+    "mifgsm": MomentumPGD,
+    "deepfool": DeepFool,
+    "cw": CarliniWagner,
+    "ead": ElasticNet,
     "apgd": APGD,
     "fab": FAB,
     "square": Square,
     "autoattack": AutoAttack,
+    "spatial": Spatial,
+    "guided": Guided,
+    "at": Guided,
 }
 
 __all__ = [
@@ -57,9 +71,17 @@ __all__ = [
     "Attack",
     "AutoAttack",
     "AutoAttackResult",
+    "CarliniWagner",
+    "DeepFool",
+    "ElasticNet",
+    "Guided",
+    "GuidedResult",
+    "MomentumPGD",
     "RandomNoise",
     "Result",
+    "Spatial",
     "Square",
     "Victim",
+    "distill",
     "victim_of",
 ]

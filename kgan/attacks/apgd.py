@@ -1,5 +1,7 @@
 """Auto-PGD: projected gradient ascent that finds its own step size."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -138,7 +140,7 @@ class APGD(Attack):
         start = problem.images + self.epsilon * normalize(noise, self.norm)
         return tf.clip_by_value(start, 0.0, 1.0)
 
-    def _value(self, problem: Problem, state: State):
+    def _value(self, problem: Problem, state: State) -> Callable[[tf.Tensor], tf.Tensor]:
         def value(logits: tf.Tensor) -> tf.Tensor:
             if self.loss != "targeted_dlr":
                 return problem.gain(logits, state["labels"], self.loss)
@@ -149,7 +151,7 @@ class APGD(Attack):
 
         return value
 
-    def _gradient(self, problem: Problem, state: State):
+    def _gradient(self, problem: Problem, state: State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Logits, losses and the gradient, averaged over `samples` where the model is random."""
         images, value = state["images"], self._value(problem, state)
         logits, losses, gradient = problem.gradient(images, value)

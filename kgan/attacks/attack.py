@@ -107,6 +107,26 @@ class Attack:
         indices: Any = None,
     ) -> Result:
         """As calling the attack, but returns a `Result` with each example's success."""
+        victim, result, indices = self._prepare(model, images, labels, targets, batch_size, indices)
+        images = result.adversarial.copy()
+        targeted = targets is not None
+        for attempt in range(self.attempts(victim)):
+            pending = np.flatnonzero(~result.success | (self.minimal & (attempt > 0)))
+            self._run_batches(
+                victim, images, result, indices, pending, attempt, batch_size, targeted
+            )
+        return result
+
+    def _prepare(
+        self,
+        model: keras.Model | Victim,
+        images: Any,
+        labels: Any,
+        targets: Any,
+        batch_size: int,
+        indices: Any,
+    ) -> tuple[Victim, Result, np.ndarray]:
+        """Checks everything; the result to fill starts with the clean images."""
         images = check_images(images)
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}.")
@@ -114,8 +134,6 @@ class Attack:
             raise ValueError("pass labels (classes to leave) or targets (to reach), not both.")
         if targets is not None and not self.targetable:
             raise ValueError(f"{type(self).__name__} cannot be targeted.")
-        if len(images) == 0:
-            return Result(images, np.zeros(0, bool), np.zeros(0, np.int32))
         victim = victim_of(model, images)
         self._check_against(victim, images.shape[1:])
         if labels is None and targets is None:
@@ -126,14 +144,29 @@ class Attack:
         indices = np.arange(len(images)) if indices is None else np.asarray(indices)
         if indices.shape != (len(images),):
             raise ValueError(f"indices must have the shape ({len(images)},), got {indices.shape}.")
-        result = Result(images.copy(), np.zeros(len(images), bool), wanted)
-        targeted = targets is not None
-        for attempt in range(self.attempts(victim)):
-            pending = np.flatnonzero(~result.success | (self.minimal & (attempt > 0)))
-            self._run_batches(
-                victim, images, result, indices, pending, attempt, batch_size, targeted
-            )
-        return result
+        return victim, Result(images.copy(), np.zeros(len(images), bool), wanted), indices
+
+    def last_iterates(
+        self,
+        model: keras.Model | Victim,
+        images: Any,
+        labels: Any = None,
+        *,
+        targets: Any = None,
+        batch_size: int = 256,
+        indices: Any = None,
+    ) -> np.ndarray:
+        """Where the published algorithm ends after one attempt, whether that fools or not.
+
+        For transfer, and for comparisons with other implementations. Arguments as for calling.
+        """
+        victim, result, indices = self._prepare(model, images, labels, targets, batch_size, indices)
+        rows = np.arange(len(result.labels))
+        self._run_batches(
+            victim, result.adversarial.copy(), result, indices, rows, 0, batch_size,
+            targets is not None, plain=True,
+        )  # fmt: skip
+        return result.adversarial
 
     def _run_batches(
         self,
@@ -145,9 +178,10 @@ class Attack:
         attempt: int,
         batch_size: int,
         targeted: bool,
+        plain: bool = False,
     ) -> None:
         """Attacks the images at `pending` and writes what succeeds into `result`."""
-        function = self._compiled(victim, images.shape[1:], targeted)
+        function = self._compiled(victim, images.shape[1:], targeted, plain)
         settings = {
             name: tf.constant(value, tf.float32 if isinstance(value, float) else tf.int32)
             for name, value in self._settings().items()
@@ -164,6 +198,9 @@ class Attack:
                 settings,
             )
             found = adversarial.numpy()[: len(rows)]
+            if plain:
+                result.adversarial[rows] = found
+                continue
             won = success.numpy()[: len(rows)]
             if self.minimal:
                 before = length(result.adversarial[rows] - images[rows], self.norm)
@@ -172,12 +209,12 @@ class Attack:
             result.success[rows] |= won
             result.adversarial[rows[won]] = found[won]
 
-    def _compiled(self, victim: Victim, shape: tuple[int, ...], targeted: bool) -> Any:
+    def _compiled(self, victim: Victim, shape: tuple[int, ...], targeted: bool, plain: bool) -> Any:
         """The compiled attack, traced once for a model, an image shape, and what is not fed."""
         static = {
             name: value for name, value in self.get_config().items() if name not in self.tensors
         }
-        key = (type(self), json.dumps(static, sort_keys=True, default=repr), shape, targeted)
+        key = (type(self), json.dumps(static, sort_keys=True, default=repr), shape, targeted, plain)
         if key in victim.functions:
             return victim.functions[key]
         template = copy.copy(self)
@@ -205,6 +242,7 @@ class Attack:
                 attempt=attempt,
                 done=done,
                 early_stop=getattr(attack, "early_stop", True),
+                plain=plain,
             )
             state = attack._attack(problem)
             return state["adversarial"], state["success"]

@@ -122,7 +122,7 @@ class FAB(Attack):
     def _first(self, problem: Problem) -> tf.Tensor:
         images = problem.images
         shape = images.shape[1:]
-        radius = tf.where(self.epsilon < float("inf"), self.epsilon, _START_RADIUS[self.norm])
+        radius = tf.where(self.minimal, _START_RADIUS[self.norm], self.epsilon)
         if self.norm == "linf":
             noise = 2.0 * draws.uniform(problem.keys, shape, "start", problem.attempt) - 1.0
         else:

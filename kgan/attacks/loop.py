@@ -50,7 +50,7 @@ def run(
             for name in results
         }
 
-    def shrink(rows: tf.Tensor, state: State, full: State):
+    def shrink(rows: tf.Tensor, state: State, full: State) -> tuple[tf.Tensor, State, State]:
         size = tf.shape(rows)[0]
         active = size - tf.math.count_nonzero(state["done"], dtype=tf.int32)
         target = bucket(size, active)

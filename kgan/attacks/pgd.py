@@ -86,7 +86,9 @@ class PGD(Attack):
         """What the iteration remembers besides its images."""
         return {}
 
-    def _gradient(self, problem: Problem, i: tf.Tensor, state: State):
+    def _gradient(
+        self, problem: Problem, i: tf.Tensor, state: State
+    ) -> tuple[tf.Tensor | None, tf.Tensor]:
         """The logits at the images, and the gradient to ascend."""
         logits, _, gradient = problem.gradient(
             state["images"], lambda logits: problem.gain(logits, state["labels"], self.loss)

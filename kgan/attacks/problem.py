@@ -100,6 +100,16 @@ class Problem:
         gradient = tape.gradient(values, images, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return logits, values, tf.where(tf.math.is_finite(gradient), gradient, 0.0)
 
+    def gradient_through(
+        self,
+        change: Callable[[tf.Tensor], tf.Tensor],
+        images: tf.Tensor,
+        value: Callable[[tf.Tensor], tf.Tensor],
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """As `gradient`, with the model seeing `change(images)`."""
+        changed = dataclasses.replace(self, logits=lambda images: self.logits(change(images)))
+        return changed.gradient(images, value)
+
     def class_gradients(self, images: tf.Tensor, classes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """One forward pass, and a backward pass for each of several logits.
 
@@ -143,6 +153,7 @@ class Problem:
         if self.plain:
             return {**state, "adversarial": images}
         fooled = self.fooled(self.logits(images) if logits is None else logits, state["labels"])
+        fooled &= ~state["done"]
         return {
             **state,
             "adversarial": choose(fooled, images, state["adversarial"]),

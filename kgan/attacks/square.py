@@ -100,12 +100,15 @@ class Square(Attack):
             side += 1 - side % 2
         return tf.clip_by_value(side, 1, min(height, width))
 
-    def _corner(self, state: State, i: tf.Tensor, side: tf.Tensor, attempt, purpose: str):
+    def _corner(
+        self, state: State, i: tf.Tensor, side: tf.Tensor, attempt: tf.Tensor, purpose: str
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Each example's random window, as its first row and column."""
         height, width = state["images"].shape[1:3]
         step = i + attempt * self.steps
         where = draws.uniform(state["keys"], (2,), purpose, step)
-        free = tf.cast(tf.stack([height - side, width - side]), tf.float32)
+        # One more than in the authors' code, whose windows never reach the last row and column.
+        free = tf.cast(tf.stack([height - side + 1, width - side + 1]), tf.float32)
         corner = tf.cast(where * free, tf.int32)
         return corner[:, 0], corner[:, 1]
 
@@ -114,7 +117,7 @@ class Square(Attack):
         stripes = draws.signs(problem.keys, (1, width, channels), "stripes", problem.attempt)
         return tf.clip_by_value(problem.images + self.epsilon * stripes, 0.0, 1.0)
 
-    def _square(self, state: State, i: tf.Tensor, side: tf.Tensor, attempt) -> tf.Tensor:
+    def _square(self, state: State, i: tf.Tensor, side: tf.Tensor, attempt: tf.Tensor) -> tf.Tensor:
         images, original = state["images"], state["original"]
         top, left = self._corner(state, i, side, attempt, "corner")
         mask = window(top, left, side, images.shape)
@@ -142,17 +145,17 @@ class Square(Attack):
         start = problem.images + self.epsilon * normalize(change, "l2")
         return tf.clip_by_value(start, 0.0, 1.0)
 
-    def _two_windows(self, state: State, i: tf.Tensor, side: tf.Tensor, attempt) -> tf.Tensor:
+    def _two_windows(
+        self, state: State, i: tf.Tensor, side: tf.Tensor, attempt: tf.Tensor
+    ) -> tf.Tensor:
         """Moves what one window has changed, and what is left of the budget, into another."""
         images, original = state["images"], state["original"]
         shape = images.shape
         change = images - original
         top, left = self._corner(state, i, side, attempt, "corner")
         into = tf.cast(window(top, left, side, shape), tf.float32)
-        out_of = tf.cast(
-            window(*self._corner(state, i, side, attempt, "second corner"), side, shape),
-            tf.float32,
-        )
+        other_top, other_left = self._corner(state, i, side, attempt, "second corner")
+        out_of = tf.cast(window(other_top, other_left, side, shape), tf.float32)
 
         def size(values: tf.Tensor) -> tf.Tensor:
             return tf.sqrt(tf.reduce_sum(tf.square(values), axis=(1, 2), keepdims=True))
@@ -172,7 +175,7 @@ class Square(Attack):
         return tf.clip_by_value(moved, 0.0, 1.0)
 
 
-def _offsets(top: tf.Tensor, left: tf.Tensor, shape: tf.TensorShape):
+def _offsets(top: tf.Tensor, left: tf.Tensor, shape: tf.TensorShape) -> tuple[tf.Tensor, tf.Tensor]:
     rows = tf.range(shape[1])[None, :, None, None] - top[:, None, None, None]
     columns = tf.range(shape[2])[None, None, :, None] - left[:, None, None, None]
     return rows, columns

@@ -22,7 +22,7 @@ class Victim:
     are recovered by a log. Neither is ever decided by a layer's name or type.
 
     The model runs with `training=False` inside a `StatelessScope`: nothing it assigns (batch-norm
-    statistics, seeds, counters, losses) reaches it.
+    statistics, seeds, counters) reaches it.
 
     Attributes:
         classes: Number of classes; 2 for a model with a single output.
@@ -47,7 +47,10 @@ class Victim:
     def _inspect(self, images: np.ndarray) -> None:
         trace = tf.function(self._outputs, autograph=False)
         concrete = trace.get_concrete_function(tf.TensorSpec([None, *images.shape[1:]], tf.float32))
-        sample = concrete(tf.constant(images[:32], tf.float32)).numpy()
+        # Noise beside the images: on data alone the logits of a poor model may look like shares.
+        noise = np.random.default_rng(0).uniform(size=(32, *images.shape[1:]))
+        sample = np.concatenate([images[:32], noise]).astype(np.float32)
+        sample = concrete(tf.constant(sample)).numpy()
         if sample.ndim > 2 or (sample.ndim == 2 and sample.shape[1] == 0):
             raise ValueError(
                 f"{self.name} must return one row of class scores for an image, "
@@ -138,7 +141,8 @@ def victim_of(model: keras.Model | Victim, images: np.ndarray) -> Victim:
 
     Args:
         model: A Keras classifier, or a `Victim`.
-        images: A few images in [0, 1], by which outputs that hide their activation are judged.
+        images: A few images in [0, 1]; on these and on noise outputs that hide their activation are
+            judged.
     """
     if isinstance(model, Victim):
         return model

@@ -89,6 +89,8 @@ def test_hidden_logits_are_logits(model):
 @pytest.mark.parametrize("head", [None, "sigmoid"])
 def test_one_output_becomes_two_logits(head, hide):
     plain = build(head, units=1)
+    # A spread that no probability has.
+    plain.layers[-1].kernel.assign(10.0 * plain.layers[-1].kernel)
     model = compiled_away(plain) if hide else plain
     victim = victim_of(model, IMAGES)
     assert victim.classes == 2
@@ -108,17 +110,14 @@ def test_the_model_is_left_untouched():
 
         def call(self, images, training=False):
             self.calls.assign_add(1.0)
-            self.add_loss(keras.ops.sum(self.calls))
             return self.inner(self.noise(images, training=True), training=training)
 
     model = Counting()
     model(IMAGES)
-    before = [keras.ops.convert_to_numpy(variable) for variable in model.variables]
-    losses = len(model.losses)
+    before = [variable.numpy() for variable in model.variables]
     victim_of(model, IMAGES).predict(IMAGES)
     for old, variable in zip(before, model.variables, strict=True):
-        np.testing.assert_array_equal(old, keras.ops.convert_to_numpy(variable))
-    assert len(model.losses) == losses
+        np.testing.assert_array_equal(old, variable.numpy())
 
 
 def test_new_weights_are_seen():
