@@ -300,6 +300,8 @@ class AttackConfig:
     """Radii for images in [0, 1], such as 0.1 or 8/255; default depends on norm and channels."""
     norm: Literal["linf", "l2", "l1"] = "linf"
     """The norm that epsilon is measured in."""
+    surrogate: tuple[Path, ...] = ()
+    """For guided: .keras files whose gradients it follows; default a distilled substitute."""
     batch_size: int = 256
     """Images attacked at a time."""
     seed: int = 0

@@ -53,6 +53,7 @@ $flags
 interval. Success: of the images that were correct. Changes: mean / median over the images that the
 attack fooled. Worst case: fooled by any attack at that epsilon or a smaller one. Seconds include
 compilation.</small></p>
+$details
 $curves
 <h2>Examples</h2>
 $examples
@@ -90,6 +91,7 @@ def write_page(
         tiles="".join(_tiles(report)),
         flags=_flags(report),
         attacks=_attacks(report),
+        details=_details(report),
         curves=_picture(curves, "robust accuracy against epsilon") if curves else "",
         examples="".join(
             f"<h3>{html.escape(heading)}</h3>{_picture(picture, heading)}"
@@ -154,6 +156,19 @@ def _attacks(report: Report) -> str:
         cells.append(f"{row.seconds:.1f}" if of_attack else "")
         rows.append(("" if of_attack else "strong", cells))
     return _table(head, rows)
+
+
+def _details(report: Report) -> str:
+    items = "".join(
+        f"<li>{html.escape(row.attack)} {_radius(row)}: {_shares(row.details)}</li>"
+        for row in report.rows
+        if row.details
+    )
+    return f"<p>Further shares of all images:</p><ul>{items}</ul>" if items else ""
+
+
+def _shares(details: dict[str, float]) -> str:
+    return ", ".join(f"{html.escape(name)} {share:.1%}" for name, share in details.items())
 
 
 def _classes(report: Report) -> str:

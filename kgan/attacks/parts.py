@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 import kgan
-from kgan.attacks.attack import Attack
+from kgan.attacks.attack import Attack, Result
 from kgan.attacks.norms import length
 from kgan.attacks.pieces import Piece
 from kgan.attacks.report import CHANGE_NORMS
@@ -47,20 +47,29 @@ class Part:
         lengths: float32 (4, n): the change in each of `CHANGE_NORMS`.
         seconds: Time it took.
         shown: The adversarial images of a few examples, in full.
+        details: Shares of the images that the attack reports besides, by name: how often a transfer
+            attack fooled its surrogate, what an ensemble's members left.
     """
 
     success: np.ndarray
     lengths: np.ndarray
     seconds: float
     shown: np.ndarray
+    details: dict[str, float]
 
     @classmethod
     def join(cls, parts: list["Part"]) -> "Part":
+        """The parts of consecutive pieces as one."""
+        sizes = [len(part.success) for part in parts]
         return cls(
             np.concatenate([part.success for part in parts]),
             np.concatenate([part.lengths for part in parts], axis=1),
             sum(part.seconds for part in parts),
             parts[0].shown,
+            {
+                name: float(np.average([part.details[name] for part in parts], weights=sizes))
+                for name in parts[0].details
+            },
         )
 
 
@@ -79,7 +88,22 @@ def attack_piece(
     seconds = time.perf_counter() - begin
     change = tf.constant(result.adversarial - piece.images)
     lengths = np.stack([length(change, norm).numpy() for norm in CHANGE_NORMS])
-    return Part(result.success, lengths, seconds, result.adversarial[shown])
+    return Part(result.success, lengths, seconds, result.adversarial[shown], _details(result))
+
+
+def _details(result: Result) -> dict[str, float]:
+    """The shares in those fields that an attack's own result class adds to `Result`."""
+    known = {field.name for field in dataclasses.fields(Result)}
+    details: dict[str, float] = {}
+    for field in dataclasses.fields(result):
+        value = getattr(result, field.name)
+        if field.name in known:
+            continue
+        if isinstance(value, np.ndarray) and value.dtype == bool:
+            details[field.name.replace("_", " ")] = float(value.mean())
+        elif isinstance(value, dict):
+            details |= {f"{field.name} after {key}": float(share) for key, share in value.items()}
+    return details
 
 
 class PartsFolder:
@@ -110,6 +134,7 @@ class PartsFolder:
                     content["lengths"],
                     float(content["seconds"]),
                     content["shown"],
+                    json.loads(str(content["details"])),
                 )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
@@ -117,13 +142,18 @@ class PartsFolder:
     def save(self, run: Run, piece: Piece, shown: np.ndarray, part: Part) -> None:
         if self.folder is not None:
             with atomic_path(self._path(run, piece, shown)) as temporary:
-                np.savez(temporary, **dataclasses.asdict(part))
+                details = json.dumps(part.details)
+                np.savez(temporary, **dataclasses.asdict(part) | {"details": details})
 
     def _path(self, run: Run, piece: Piece, shown: np.ndarray) -> Path:
         assert self.folder is not None
         digest = hashlib.sha256(self._model)
         for text in (kgan.__version__, repr(run.attack), str(piece.start), str(piece.images.shape)):
             digest.update(text.encode() + b"\0")
+        for value in run.attack.get_config().values():
+            for surrogate in value if isinstance(value, list | tuple) else [value]:
+                if isinstance(surrogate, keras.Model):
+                    digest.update(_digest_of(surrogate))
         for array in (piece.images, piece.labels, shown):
             digest.update(np.ascontiguousarray(array).data)
         return self.folder / f"{run.name}-{piece.start}-{digest.hexdigest()[:16]}.npz"

@@ -61,6 +61,7 @@ class Row:
             where there are none.
         per_class: Robust accuracy on each class; `None` where it has no images.
         seconds: Time the attack took, compilation included.
+        details: Shares of the images that only this attack reports.
     """
 
     attack: str
@@ -71,6 +72,7 @@ class Row:
     changes: dict[str, Change]
     per_class: list[float | None]
     seconds: float
+    details: dict[str, float]
 
 
 @dataclasses.dataclass(frozen=True)

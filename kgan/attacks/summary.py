@@ -96,6 +96,7 @@ class Summary:
             changes=changes,
             per_class=[float(robust[rows].mean()) if rows.any() else None for rows in of_class],
             seconds=part.seconds if part is not None else 0.0,
+            details=part.details if part is not None else {},
         )
 
     def curves(self) -> dict[str, Curve]:

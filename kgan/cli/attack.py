@@ -23,6 +23,9 @@ _EPSILONS = {
     ("l1", 3): (3.0, 6.0, 12.0, 24.0),
 }
 
+# Settings that all attacks of a run have in common, by options of their own.
+_SHARED = ("self", "epsilon", "norm", "seed", "surrogates")
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `attack.py` and `kgan attack`."""
@@ -58,11 +61,11 @@ def attack(config: AttackConfig, folder: Path) -> int:
 
     if config.min_robust is not None and not 0 <= config.min_robust <= 1:
         raise ValueError(f"min_robust must be a share in [0, 1], got {config.min_robust:g}.")
-    model = _model(config)
     data = _data(config)
-    _check_fit(config, model, data)
     epsilons = config.epsilons or _EPSILONS[config.norm, data.sample_shape[-1]]
-    attacks = [_attack(config, name, epsilons[0]) for name in config.attack]
+    attacks = [_attack(config, name, max(epsilons)) for name in config.attack]
+    model = _model(config)
+    _check_fit(config, model, data)
     write_config(folder, config)
     print(f"{config.model}: {len(data):,} images of {data.name}; run folder {folder}", flush=True)
     with Progress(f"kgan attack --resume --name {folder.name.removeprefix('attack-')}") as progress:
@@ -89,8 +92,6 @@ def attack(config: AttackConfig, folder: Path) -> int:
 
 def _model(config: AttackConfig):
     """The classifier: from a file, or a preset's, which is trained where it is not there yet."""
-    import keras
-
     from kgan.cli.train_classifier import train
 
     path = Path(config.model).expanduser()
@@ -105,7 +106,14 @@ def _model(config: AttackConfig):
         path = config.classifiers_dir / f"{config.model}.keras"
         if not path.is_file():
             train(preset)
-    if (path / "saved_model.pb").is_file():
+    return _load(path)
+
+
+def _load(path: Path):
+    """A classifier from a file; errors say what to do instead."""
+    import keras
+
+    if any(path.glob("saved_model.pb")) or any(path.glob("*/saved_model.pb")):
         raise ValueError(
             f"model {path} is a SavedModel folder, from which no Keras model comes back. Save the "
             'model itself: model.save("model.keras"), and pass that file.'
@@ -113,17 +121,16 @@ def _model(config: AttackConfig):
     if not path.is_file() or path.suffix not in (".keras", ".h5"):
         raise FileNotFoundError(
             f"model must be a .keras file or one of {', '.join(CLASSIFIER_PRESETS)}, "
-            f"got {config.model!r}{'' if path.exists() else ', which is not there'}."
+            f"got {str(path)!r}{'' if path.exists() else ', which is not there'}."
         )
     try:
-        model = keras.models.load_model(path, compile=False)
+        return keras.models.load_model(path, compile=False)
     except (TypeError, ValueError, OSError) as error:
         said = str(error).strip().splitlines() or ["no message"]
         raise ValueError(
             f"{path} cannot be loaded: {said[0]} (If it has layers of your own, call "
             "kgan.attacks.evaluate from Python, where they are known.)"
         ) from error
-    return model
 
 
 def _data(config: AttackConfig):
@@ -189,6 +196,8 @@ def _attack(config: AttackConfig, name: str, epsilon: float):
         settings["epsilon"] = epsilon
     if "epsilon" in settings and kind.norms and config.norm not in kind.norms:
         raise ValueError(f"{name} knows the norms {', '.join(kind.norms)}, not {config.norm}.")
+    if config.surrogate and "surrogates" in takes:
+        settings["surrogates"] = [_load(path.expanduser()) for path in config.surrogate]
     settings = {key: value for key, value in settings.items() if key in takes}
     return kind(**settings | _own_settings(name, own, takes))
 
@@ -198,7 +207,7 @@ def _own_settings(name: str, text: str, takes: Mapping[str, Any]) -> dict[str, A
     settings = {}
     for item in text.split(",") if text else ():
         key, equals, value = (part.strip() for part in item.partition("="))
-        allowed = [key for key in takes if key not in ("self", "epsilon", "norm")]
+        allowed = [key for key in takes if key not in _SHARED]
         if not equals or key not in allowed:
             raise ValueError(
                 f"settings of {name} are given as {name}:key=value,key=value with the keys "

@@ -79,6 +79,11 @@ def tell(report: Report, folder: Path) -> None:
     if not console.is_terminal:
         console = Console(highlight=False, width=150)
     console.print(_table(report))
+    for row in report.rows:
+        if row.details:
+            shares = ", ".join(f"{name} {share:.1%}" for name, share in row.details.items())
+            radius = "" if row.epsilon is None else f" at {row.epsilon:.4g}"
+            console.print(Text(f"{row.attack}{radius}: {shares}"))
     for flag in report.flags:
         console.print(Text(f"gradient masking? {flag.name}: {flag.evidence}.", style="bold red"))
         console.print(Text(f"  {flag.meaning}"))
