@@ -181,12 +181,11 @@ def bad(files, name, tmp_path):
     }[name]
 
 
-@pytest.mark.parametrize(
-    "name",
-    "attack|setting|epsilon|model|exported|no data|shape|classes|labels|share|nothing to resume".split(
-        "|"
-    ),
-)
+MISTAKES = ("attack", "setting", "epsilon", "share", "nothing to resume")
+MISFITS = ("model", "exported", "no data", "shape", "classes", "labels")
+
+
+@pytest.mark.parametrize("name", MISTAKES + MISFITS)
 def test_a_mistake_is_told_in_a_line_with_exit_code_2(files, here, capsys, name):
     arguments, said = bad(files, name, here)
     assert main(arguments) == 2
