@@ -34,6 +34,12 @@ def assumptions(
             found.append(
                 f"{type(attack).__name__} has no epsilon and does not count in the worst case"
             )
+    for run in summary.parts:
+        outside = summary.fooled(run, None).sum() - summary.fooled(run, run.epsilon).sum()
+        if outside:
+            found.append(
+                f"WARNING: {outside} results of {run} lie outside the ball and do not count"
+            )
     accuracy = summary.correct.mean()
     if accuracy < 2 / summary.classes:
         found.append(

@@ -1,10 +1,12 @@
 """The pictures of a report: curves of robust accuracy, and images before and after an attack."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from kgan.attacks.report import Examples, Report
+from kgan.attacks.summary import WORST_CASE
 from kgan.files import atomic_path
 
 
@@ -13,16 +15,13 @@ def draw_curves(report: Report, path: str | Path) -> None:
     figure = _figure(7, 4.2)
     axes = figure.add_subplot()
     for index, (name, curve) in enumerate(report.curves.items()):
-        colour = f"C{index % 10}"
+        colour = "black" if name == WORST_CASE else f"C{index % 10}"
         marker = "o" if len(curve.epsilon) < 50 else None
-        style = {"marker": marker, "markersize": 4, "color": colour, "label": name}
+        style: dict[str, Any] = {"marker": marker, "markersize": 4, "color": colour, "label": name}
+        if name == WORST_CASE:
+            style |= {"linestyle": "--", "linewidth": 1.2}
         axes.plot(curve.epsilon, curve.robust_accuracy, **style)
         axes.fill_between(curve.epsilon, curve.low, curve.high, color=colour, alpha=0.15, lw=0)
-    if report.worst_case:
-        rows = [report.clean, *report.worst_case]
-        radii = [row.epsilon for row in rows]
-        worst = [row.robust_accuracy for row in rows]
-        axes.plot(radii, worst, color="black", linestyle="--", lw=1.2, label="worst case")
     axes.set_xlabel(f"epsilon ({report.norm})")
     axes.set_ylabel(f"robust accuracy on {report.n:,} images")
     axes.set_ylim(-0.02, 1.02)

@@ -29,7 +29,7 @@ h2 { font-size: 1.15rem; margin-top: 2.2rem; border-bottom: 1px solid var(--line
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; }
 th, td { padding: .2rem .6rem; text-align: right; white-space: nowrap;
   border-bottom: 1px solid var(--line); }
-th { font-weight: 600; vertical-align: bottom; }
+th { font-weight: 600; vertical-align: bottom; white-space: normal; }
 th:first-child, td:first-child { text-align: left; }
 tr.strong td { font-weight: 600; }
 td.share { background: linear-gradient(to right, var(--bar) var(--width), transparent 0); }
@@ -52,7 +52,7 @@ $flags
 <p><small>Robust accuracy: share of all images that stay correctly classified, with the 95% Wilson
 interval. Success: of the images that were correct. Changes: mean / median over the images that the
 attack fooled. Worst case: fooled by any attack at that epsilon or a smaller one. Seconds include
-compilation.</small></p>
+compilation; an attack that looks for the smallest change runs once for all its rows.</small></p>
 $details
 $curves
 <h2>Examples</h2>
@@ -115,12 +115,13 @@ def _tiles(report: Report) -> Iterable[str]:
     for row in (report.clean, *report.worst_case):
         what = "clean" if row is report.clean else f"worst case at {row.epsilon:.4g}"
         yield f'<div class="tile">{what}<b>{row.robust_accuracy:.1%}</b>'
-        yield f"<small>{_interval(row)}</small></div>"
+        yield f"<small>{_interval(row, report.n)}</small></div>"
 
 
-def _interval(row: Row) -> str:
+def _interval(row: Row, n: int) -> str:
+    digits = 1 if n < 1000 else 2
     low, high = row.interval
-    return f"{low:.1%} to {high:.1%}"
+    return f"{low:.{digits}%} to {high:.{digits}%}"
 
 
 def _flags(report: Report) -> str:
@@ -147,7 +148,7 @@ def _attacks(report: Report) -> str:
             html.escape(row.attack),
             "any" if row.epsilon is None else f"{row.epsilon:.4g}",
             row,
-            _interval(row),
+            _interval(row, report.n),
             "" if row.success_rate is None or row is report.clean else f"{row.success_rate:.1%}",
         ]
         for norm in CHANGE_NORMS:

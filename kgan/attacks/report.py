@@ -122,7 +122,7 @@ class Report:
         rows: Each attack at each epsilon.
         worst_case: At each epsilon, an image counts as robust where no attack fooled it at that
             epsilon or a smaller one.
-        curves: By attack; those of minimal attacks are read off one run.
+        curves: By attack, and the worst case; those of minimal attacks are read off one run.
         flags: Signs of gradient masking.
         unchecked: Checks for gradient masking that lacked an attack, and which.
         assumptions: What was taken for granted, in sentences.

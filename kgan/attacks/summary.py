@@ -8,6 +8,7 @@ from kgan.attacks.masking import Outcome
 from kgan.attacks.parts import Part, Run
 from kgan.attacks.report import CHANGE_NORMS, Change, Curve, Row, wilson
 
+WORST_CASE = "worst case"
 _CURVE_POINTS = 200
 # How far rounding may carry a change out of its ball, for each unit of the radius.
 _ROUNDING = 1e-6
@@ -66,14 +67,16 @@ class Summary:
 
     def worst_case(self) -> list[Row]:
         """At each epsilon, whom any attack fooled at that epsilon or a smaller one."""
-        rows = []
+        return [self.row(WORST_CASE, epsilon, self._union(epsilon)) for epsilon in self.epsilons]
+
+    def _union(self, epsilon: float) -> np.ndarray:
         fooled = np.zeros(len(self.labels), bool)
-        for epsilon in self.epsilons:
-            for run in self.parts:
-                if epsilon in self.at(run):
-                    fooled = fooled | self.fooled(run, epsilon)
-            rows.append(self.row("worst case", epsilon, fooled))
-        return rows
+        for run in self.parts:
+            if run.attack.minimal:
+                fooled |= self.fooled(run, epsilon)
+            elif run.epsilon is not None and run.epsilon <= epsilon:
+                fooled |= self.fooled(run, run.epsilon)
+        return fooled
 
     def row(
         self, name: str, epsilon: float | None, fooled: np.ndarray, part: Part | None = None
@@ -100,24 +103,31 @@ class Summary:
         )
 
     def curves(self) -> dict[str, Curve]:
-        """Robust accuracy against epsilon, from the clean one at 0."""
+        """Robust accuracy against epsilon from the clean one at 0; the worst case last."""
         curves = {}
+        fine = self._fine_epsilons()
         for name in dict.fromkeys(run.name for run in self.parts):
             runs = [run for run in self.parts if run.name == name]
             if runs[0].attack.minimal:
-                points = {e: self.fooled(runs[0], e) for e in self._fine_epsilons(runs[0])}
+                points = {epsilon: self.fooled(runs[0], epsilon) for epsilon in fine}
             else:
-                points = {r.epsilon: self.fooled(r, r.epsilon) for r in runs if r.epsilon}
+                points = {run.epsilon: self.fooled(run, run.epsilon) for run in runs if run.epsilon}
             if points:
                 curves[name] = self._curve(points)
+        if self.epsilons:
+            radii = sorted({*self.epsilons, *fine})
+            curves[WORST_CASE] = self._curve({radius: self._union(radius) for radius in radii})
         return curves
 
-    def _fine_epsilons(self, run: Run) -> np.ndarray:
-        highest = max(self.epsilons, default=0.0)
-        if not highest and self.fooled(run, None).any():
-            reach = self.parts[run].lengths[CHANGE_NORMS.index(self.norm)]
-            highest = float(reach[self.fooled(run, None)].max())
-        return np.linspace(0.0, highest, _CURVE_POINTS + 1)[1:] if highest else np.zeros(0)
+    def _fine_epsilons(self) -> list[float]:
+        """Where the curve of a minimal attack is read off: up to the largest radius of interest."""
+        minimal = [run for run in self.parts if run.attack.minimal]
+        if not minimal or self.norm is None:
+            return []
+        index = CHANGE_NORMS.index(self.norm)
+        reach = [self.parts[run].lengths[index] * self.fooled(run, None) for run in minimal]
+        highest = max(self.epsilons, default=0.0) or float(np.max(reach))
+        return np.linspace(0.0, highest, _CURVE_POINTS + 1)[1:].tolist() if highest else []
 
     def _curve(self, points: dict[float, np.ndarray]) -> Curve:
         points = {0.0: np.zeros(len(self.labels), bool)} | points

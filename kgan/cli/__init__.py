@@ -1,6 +1,7 @@
 """The command line: `kgan COMMAND ...`; one module a command, each with a `main(argv)`."""
 
 import importlib
+import logging
 import os
 import sys
 import tempfile
@@ -79,3 +80,5 @@ def hush_tensorflow() -> None:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+    for name in ("tensorflow", "absl"):
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from kgan.attacks.drawing import draw_curves, draw_examples
 from kgan.attacks.page import write_page
-from kgan.attacks.report import CHANGE_NORMS, Report
+from kgan.attacks.report import CHANGE_NORMS, Report, Row
 
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -65,7 +65,7 @@ def write(report: Report, folder: Path) -> None:
         draw_curves(report, curves)
     pictures = {}
     shown = report.examples
-    if shown is not None and len(shown.images) and shown.images.shape[-1] in (1, 3):
+    if shown is not None and len(shown.images):
         for name, epsilon in shown.epsilon.items():
             path = folder / f"examples-{re.sub(r'[^a-z0-9]+', '-', name.lower())}.png"
             draw_examples(shown, name, path, class_names=report.class_names)
@@ -100,24 +100,25 @@ def _table(report: Report) -> Table:
     table.add_column("attack")
     for name in ("epsilon", "robust accuracy", "95% interval", "success", *CHANGE_NORMS, "seconds"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_row("clean", "", *_shares(report.clean)[:2], end_section=True)
+    table.add_row("clean", "", *_shares(report.clean, report.n)[:2], end_section=True)
     for index, row in enumerate(report.rows):
         last = index + 1 == len(report.rows) or report.rows[index + 1].attack != row.attack
         changes = [row.changes.get(norm) for norm in CHANGE_NORMS]
         table.add_row(
             row.attack,
             "any" if row.epsilon is None else f"{row.epsilon:.4g}",
-            *_shares(row),
+            *_shares(row, report.n),
             *("" if c is None else f"{c.mean:.3g} / {c.median:.3g}" for c in changes),
             f"{row.seconds:.1f}",
             end_section=last,
         )
     for row in report.worst_case:
-        table.add_row(row.attack, f"{row.epsilon:.4g}", *_shares(row), style="bold")
+        table.add_row(row.attack, f"{row.epsilon:.4g}", *_shares(row, report.n), style="bold")
     return table
 
 
-def _shares(row) -> tuple[str, str, str]:
-    low, high = row.interval
+def _shares(row: Row, n: int) -> tuple[str, str, str]:
+    digits = 1 if n < 1000 else 2
+    low, high = (f"{end:.{digits}%}" for end in row.interval)
     success = "" if row.success_rate is None else f"{row.success_rate:.1%}"
-    return f"{row.robust_accuracy:.1%}", f"{low:.1%} - {high:.1%}", success
+    return f"{row.robust_accuracy:.1%}", f"{low} - {high}", success

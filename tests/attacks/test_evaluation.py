@@ -95,6 +95,10 @@ def test_the_worst_case_is_the_union_and_grows_with_epsilon(linear):
     report = evaluate(model, images, labels, attacks=only_small, epsilons=[0.01, 0.05, 0.3])
     worst = [row.robust_accuracy for row in report.worst_case]
     assert worst == sorted(worst, reverse=True)
+    curve = report.curves["worst case"]
+    assert curve.robust_accuracy == sorted(curve.robust_accuracy, reverse=True)
+    at = dict(zip(curve.epsilon, curve.robust_accuracy, strict=True))
+    assert [at[row.epsilon] for row in report.worst_case] == worst
 
 
 def test_images_that_were_wrong_count_against_accuracy_and_not_as_success(linear):
@@ -135,9 +139,11 @@ def test_a_result_outside_the_ball_does_not_count(linear):
     attack = Scripted(0.1, fools=range(50), change=0.11)
     report = evaluate(model, images, labels, attacks=[attack], find_masking=False)
     assert report.rows[0].robust_accuracy == 1.0
+    assert any("50 results of Scripted at 0.1 lie outside" in text for text in report.assumptions)
     attack = Scripted(0.1, fools=range(50), change=0.1)
     report = evaluate(model, images, labels, attacks=[attack], find_masking=False)
     assert report.rows[0].robust_accuracy == 0.0
+    assert not any("outside" in text for text in report.assumptions)
 
 
 def test_a_minimal_attack_of_another_norm_is_judged_in_the_reports_norm(linear):
