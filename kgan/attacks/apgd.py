@@ -155,9 +155,12 @@ class APGD(Attack):
         """Logits, losses and the gradient, averaged over `samples` where the model is random."""
         images, value = state["images"], self._value(problem, state)
         logits, losses, gradient = problem.gradient(images, value)
-        for _ in range(self.samples - 1):
-            logits, losses, another = problem.gradient(images, value)
-            gradient += another
+        if self.samples > 1:
+            _, gradient = tf.while_loop(
+                lambda i, total: i < self.samples,
+                lambda i, total: (i + 1, total + problem.gradient(images, value)[2]),
+                (1, gradient),
+            )
         return logits, losses, gradient / self.samples
 
     def _ascend(

@@ -233,6 +233,7 @@ class Attack:
         @tf.function(autograph=False, input_signature=signature)
         def attack(images, labels, indices, done, attempt, settings):
             attack = template._with(settings)
+            victim.rewind(attack.seed + 1)
             problem = Problem(
                 logits=victim.logits,
                 images=images,

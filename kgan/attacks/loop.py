@@ -67,8 +67,7 @@ def run(
         done = state["done"]
         new = change(state)
         for name in results:
-            shape = [-1] + [1] * (new[name].shape.rank - 1)
-            new[name] = tf.where(tf.reshape(done, shape), state[name], new[name])
+            new[name] = tf.raw_ops.Select(condition=done, x=state[name], y=new[name])
         return {**new, "done": done | new["done"]}
 
     def body(i, rows, state, full):

@@ -98,7 +98,9 @@ class Problem:
             logits = self.logits(images)
             values = value(logits)
         gradient = tape.gradient(values, images, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return logits, values, tf.where(tf.math.is_finite(gradient), gradient, 0.0)
+        finite = tf.math.is_finite(gradient)
+        gradient = tf.raw_ops.Select(condition=finite, x=gradient, y=tf.zeros_like(gradient))
+        return logits, values, gradient
 
     def gradient_through(
         self,

@@ -22,7 +22,8 @@ class Victim:
     are recovered by a log. Neither is ever decided by a layer's name or type.
 
     The model runs with `training=False` inside a `StatelessScope`: nothing it assigns (batch-norm
-    statistics, seeds, counters) reaches it.
+    statistics, seeds, counters) reaches it. A model that is random also at inference draws anew at
+    each call inside an attack, and the same in each run of the attack.
 
     Attributes:
         classes: Number of classes; 2 for a model with a single output.
@@ -39,9 +40,17 @@ class Victim:
         self._model = weakref.ref(model)
         self.name = getattr(model, "name", type(model).__name__)
         self.functions: dict[Any, Any] = {}
+        self._draws = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._cut = False
         self.head = "logits"
         _check_shape(model, images)
+        if not model.built:
+            model(images[:1], training=False)
+        self._seeds = [
+            variable
+            for variable in model.variables
+            if variable.path.endswith("seed_generator_state")
+        ]
         self._inspect(images)
 
     def _inspect(self, images: np.ndarray) -> None:
@@ -78,7 +87,7 @@ class Victim:
         model = self._model()
         if model is None:
             raise ReferenceError(f"the model {self.name} is gone.")
-        with keras.StatelessScope():
+        with keras.StatelessScope(state_mapping=self._fresh_seeds()):
             outputs = model(images, training=False)
         if not isinstance(outputs, tf.Tensor):
             raise ValueError(
@@ -94,6 +103,20 @@ class Victim:
             outputs = tf.reshape(end.op.inputs[0], tf.shape(outputs))
             outputs.set_shape(end.shape if end.shape.rank == 2 else outputs.shape)
         return tf.cast(outputs, tf.float32)
+
+    def _fresh_seeds(self) -> list[tuple[keras.Variable, tf.Tensor]]:
+        if not self._seeds:
+            return []
+        count = tf.cast(self._draws.assign_add(1), tf.uint32)
+        return [
+            (seed, tf.cast(tf.stack([count, tf.constant(number, tf.uint32)]), seed.dtype))
+            for number, seed in enumerate(self._seeds)
+        ]
+
+    def rewind(self, start: tf.Tensor | int = 0) -> None:
+        """Makes a random model's next draws those that follow `start`."""
+        if self._seeds:
+            self._draws.assign(tf.cast(start, tf.int64) * 2**20)
 
     def logits(self, images: tf.Tensor) -> tf.Tensor:
         """Class scores before the softmax.
@@ -126,6 +149,7 @@ class Victim:
                 autograph=False,
             )
         function = self.functions["predict", shape]
+        self.rewind()
         batches = [
             function(tf.constant(images[start : start + batch_size])).numpy()
             for start in range(0, len(images), batch_size)

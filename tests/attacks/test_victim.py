@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kgan.attacks import victim_of
+from kgan.attacks import APGD, victim_of
 from kgan.attacks.victim import Victim
 from tests.attacks.conftest import build
 
@@ -120,6 +120,21 @@ def test_the_model_is_left_untouched():
         np.testing.assert_array_equal(old, variable.numpy())
 
 
+def test_a_model_that_was_never_called_is_built():
+    class Unbuilt(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.flatten = keras.layers.Flatten()
+            self.dense = keras.layers.Dense(10, activation="softmax")
+
+        def call(self, images):
+            return self.dense(self.flatten(images))
+
+    model = Unbuilt()
+    victim = victim_of(model, IMAGES)
+    np.testing.assert_allclose(tf.nn.softmax(victim.predict(IMAGES)), model(IMAGES), atol=1e-6)
+
+
 def test_new_weights_are_seen():
     model = build()
     victim = victim_of(model, IMAGES)
@@ -147,3 +162,29 @@ def test_errors_name_the_remedy(model):
     two = keras.Model(model.inputs, [model.outputs[0], model.outputs[0]])
     with pytest.raises(ValueError, match="must return one tensor"):
         Victim(two, IMAGES)
+
+
+class Noisy(keras.Model):
+    """A defence that adds noise at inference too."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+        self.noise = keras.layers.GaussianNoise(0.3, seed=1)
+
+    def call(self, images):
+        return self.inner(self.noise(images, training=True))
+
+
+def test_a_random_model_draws_anew_at_each_call_and_the_same_in_each_run(model, some):
+    noisy = Noisy(model)
+    victim = victim_of(noisy, IMAGES)
+    seed = noisy.noise.seed_generator.state.numpy()
+    twice = tf.function(lambda x: (victim.logits(x), victim.logits(x)), autograph=False)
+    first, second = twice(IMAGES)
+    assert np.abs(first - second).max() > 0.01
+    np.testing.assert_array_equal(victim.predict(IMAGES), victim.predict(IMAGES))
+    attack = APGD(0.1, steps=10, samples=5)
+    runs = [attack.run(noisy, *some) for _ in range(2)]
+    np.testing.assert_array_equal(runs[0].adversarial, runs[1].adversarial)
+    np.testing.assert_array_equal(noisy.noise.seed_generator.state.numpy(), seed)
