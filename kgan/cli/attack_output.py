@@ -52,7 +52,8 @@ class Progress:
         return self
 
     def __exit__(self, kind, *_) -> None:
-        self._bar.stop()
+        if self.console.is_terminal:
+            self._bar.stop()
         if kind is KeyboardInterrupt:
             print(f"\nwhat is done is kept; continue with {self.resume}", file=sys.stderr)
 
