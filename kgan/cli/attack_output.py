@@ -16,6 +16,8 @@ from kgan.attacks.page import write_page
 from kgan.attacks.report import CHANGE_NORMS, Report, Row
 
 _SECONDS_BETWEEN_LINES = 10.0
+# Columns of the terminal that the whole table needs.
+_WIDE = 150
 
 
 class Progress:
@@ -78,8 +80,12 @@ def tell(report: Report, folder: Path) -> None:
     """Prints the table, the flags, the assumptions, and where the files are."""
     console = Console(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=150)
-    console.print(_table(report))
+        console = Console(highlight=False, width=_WIDE)
+    if console.width >= _WIDE:
+        console.print(_table(report, accuracy=True, changes=True))
+    else:
+        console.print(_table(report, accuracy=True))
+        console.print(_table(report, changes=True))
     for row in report.rows:
         if row.details:
             shares = ", ".join(f"{name} {share:.1%}" for name, share in row.details.items())
@@ -96,24 +102,25 @@ def tell(report: Report, folder: Path) -> None:
     )
 
 
-def _table(report: Report) -> Table:
+def _table(report: Report, *, accuracy: bool = False, changes: bool = False) -> Table:
+    """The rows with either half of the columns, or both."""
+    names = ["robust accuracy", "95% interval", "success", "seconds"] if accuracy else []
+    names += [f"{norm} change" for norm in CHANGE_NORMS] if changes else []
     table = Table(title=f"{report.model}, {report.n:,} images, {report.norm or 'no'} ball")
     table.add_column("attack")
-    for name in ("epsilon", "robust accuracy", "95% interval", "success", *CHANGE_NORMS, "seconds"):
+    for name in ("epsilon", *names):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_row("clean", "", *_shares(report.clean, report.n)[:2], end_section=True)
+    if accuracy:
+        table.add_row("clean", "", *_shares(report.clean, report.n)[:2], end_section=True)
     for index, row in enumerate(report.rows):
         last = index + 1 == len(report.rows) or report.rows[index + 1].attack != row.attack
-        changes = [row.changes.get(norm) for norm in CHANGE_NORMS]
-        table.add_row(
-            row.attack,
-            "any" if row.epsilon is None else f"{row.epsilon:.4g}",
-            *_shares(row, report.n),
-            *("" if c is None else f"{c.mean:.3g} / {c.median:.3g}" for c in changes),
-            f"{row.seconds:.1f}",
-            end_section=last,
-        )
-    for row in report.worst_case:
+        cells = [*_shares(row, report.n), f"{row.seconds:.1f}"] if accuracy else []
+        if changes:
+            sizes = [row.changes.get(norm) for norm in CHANGE_NORMS]
+            cells += ["" if c is None else f"{c.mean:.3g} / {c.median:.3g}" for c in sizes]
+        radius = "any" if row.epsilon is None else f"{row.epsilon:.4g}"
+        table.add_row(row.attack, radius, *cells, end_section=last)
+    for row in report.worst_case if accuracy else ():
         table.add_row(row.attack, f"{row.epsilon:.4g}", *_shares(row, report.n), style="bold")
     return table
 
