@@ -22,8 +22,8 @@ The interface, the same for all:
   smallest change in `norm`.
 - Attacks are compiled once for a model, an image shape, and the settings that are not in
   `Attack.tensors`; `epsilon`, step sizes, step counts and seeds are fed.
-- `attack.perturb(logits, images, labels, seed=...)` is the published algorithm as graph operations,
-  last iterate and all, for a training step.
+- `attack.perturb(logits, images, labels, seed=...)` is the attack as graph operations, for a
+  training step; with `has_last_iterate` it runs as published, to its last iterate.
 
 A new attack is a subclass of `Attack` with `_attack` filled, and a row in `ATTACKS`.
 """

@@ -47,12 +47,15 @@ class Attack:
         tensors: Settings that are fed as tensors.
         minimal: Whether it looks for the smallest change in `norm`, not for any within `epsilon`.
         targetable: Whether it can be given targets.
+        has_last_iterate: Whether it moves one image towards a higher loss, so that where it ends
+            is worth having even if that does not fool (for training, and for transfer).
     """
 
     norms: tuple[str, ...] = NORMS
     tensors: tuple[str, ...] = ("seed",)
     minimal: bool = False
     targetable = True
+    has_last_iterate = False
     norm: str
     seed: int
 
@@ -160,6 +163,8 @@ class Attack:
 
         For transfer, and for comparisons with other implementations. Arguments as for calling.
         """
+        if not self.has_last_iterate:
+            raise ValueError(f"{type(self).__name__} has no last iterate; use run.")
         victim, result, indices = self._prepare(model, images, labels, targets, batch_size, indices)
         rows = np.arange(len(result.labels))
         self._run_batches(
@@ -263,8 +268,10 @@ class Attack:
     ) -> tf.Tensor:
         """The attack as graph operations, for use inside a training step.
 
-        Runs the published algorithm to its last iterate, once, and returns that iterate whether it
-        fools or not: what adversarial training needs. Checks nothing and compiles nothing.
+        Makes one attempt. Attacks with `has_last_iterate` (PGD and its relatives) run as published,
+        without early stop, and return that iterate whether it fools or not: what adversarial
+        training needs. Others return what fools, and clean images where they fail. Checks nothing
+        and compiles nothing.
 
         Args:
             logits: Function from images to (batch, classes) logits; the caller decides about
@@ -291,7 +298,7 @@ class Attack:
             labels=tf.cast(labels, tf.int32),
             keys=keys,
             targeted=targeted,
-            plain=True,
+            plain=self.has_last_iterate,
         )
         return tf.stop_gradient(attack._attack(problem)["adversarial"])
 

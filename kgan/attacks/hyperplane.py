@@ -40,25 +40,24 @@ def reach(points: tf.Tensor, normal: tf.Tensor, gap: tf.Tensor, norm: str) -> tf
 
 
 def _shared(weight: tf.Tensor, rate: tf.Tensor, room: tf.Tensor, gap: tf.Tensor) -> tf.Tensor:
-    def closed(t):
-        return tf.minimum(t[:, None] * rate, room)
+    closing = weight * rate
 
-    def step(i, t, moving):
-        missing = gap - tf.reduce_sum(weight * closed(t), axis=1)
-        free = tf.cast(t[:, None] * rate < room, tf.float32)
-        slope = tf.reduce_sum(weight * rate * free, axis=1)
+    def step(t, moving):
+        wanted = t[:, None] * rate
+        missing = gap - tf.reduce_sum(weight * tf.minimum(wanted, room), axis=1)
+        slope = tf.reduce_sum(closing * tf.cast(wanted < room, tf.float32), axis=1)
         longer = t + missing / tf.maximum(slope, _TINY)
-        moving &= (slope > 0) & (longer > t)
-        return i + 1, tf.where(moving, longer, t), moving
+        moving &= (slope > 0) & (longer > t * (1.0 + 1e-6))
+        return tf.where(moving, longer, t), moving
 
-    _, t, _ = tf.while_loop(
-        lambda i, t, moving: tf.reduce_any(moving),
-        step,
-        (0, tf.zeros_like(gap), gap > 0),
-        maximum_iterations=64,
+    # From t = 0, where everything is free, the first step needs no loop.
+    all_free = tf.reduce_sum(closing * tf.cast(room > 0, tf.float32), axis=1)
+    first = gap / tf.maximum(all_free, _TINY)
+    t, _ = tf.while_loop(
+        lambda t, moving: tf.reduce_any(moving), step, (first, gap > 0), maximum_iterations=64
     )
     # Where nothing is free any more, every value has gone as far as it can.
-    return closed(t)
+    return tf.minimum(t[:, None] * rate, room)
 
 
 def _largest_first(weight: tf.Tensor, room: tf.Tensor, gap: tf.Tensor) -> tf.Tensor:

@@ -32,6 +32,7 @@ class PGD(Attack):
         Madry et al., "Towards deep learning models resistant to adversarial attacks", 2018, eq. 2.
     """
 
+    has_last_iterate = True
     tensors: tuple[str, ...] = ("epsilon", "steps", "step_size", "restarts", "seed")
 
     def __init__(

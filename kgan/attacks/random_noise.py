@@ -24,6 +24,7 @@ class RandomNoise(Attack):
         seed: Of the noise.
     """
 
+    has_last_iterate = True
     tensors: tuple[str, ...] = ("epsilon", "tries", "seed")
 
     def __init__(

@@ -123,7 +123,7 @@ class Square(Attack):
         mask = window(top, left, side, images.shape)
         step = i + attempt * self.steps
         signs = draws.signs(state["keys"], (1, 1, images.shape[3]), "signs", step)
-        changed = images + tf.where(mask, 2.0 * self.epsilon * signs, 0.0)
+        changed = images + tf.cast(mask, tf.float32) * (2.0 * self.epsilon * signs)
         changed = tf.clip_by_value(changed, original - self.epsilon, original + self.epsilon)
         return tf.clip_by_value(changed, 0.0, 1.0)
 

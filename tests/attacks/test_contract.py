@@ -235,3 +235,29 @@ def test_autoattack_is_as_strong_as_its_members(model, some):
     shares = list(result.robust.values())
     assert shares == sorted(shares, reverse=True)
     assert shares[-1] == pytest.approx(1 - result.success.mean())
+
+
+@names
+def test_perturb_is_an_attack_inside_a_graph(name, model, some):
+    images, labels = some
+    attack = make(name)
+    if name in ("autoattack", "guided", "at"):
+        with pytest.raises(NotImplementedError):
+            attack.perturb(model, images, labels)
+        return
+    logits = victim_of(model, images).logits
+    perturb = tf.function(lambda x, y: attack.perturb(logits, x, y), autograph=False)
+    adversarial = perturb(images, labels).numpy()
+    assert adversarial.min() >= 0.0
+    assert adversarial.max() <= 1.0
+    fooled = model(adversarial).numpy().argmax(axis=1) != labels
+    wrong = model(images).numpy().argmax(axis=1) != labels
+    assert fooled.mean() >= wrong.mean()
+    if attack.has_last_iterate:
+        ends = attack.last_iterates(model, images, labels)
+        np.testing.assert_allclose(adversarial, ends, atol=1e-4)
+        assert np.all(np.any(ends != images, axis=(1, 2, 3)))
+    else:
+        np.testing.assert_array_equal(adversarial[~fooled], images[~fooled])
+        with pytest.raises(ValueError, match="has no last iterate"):
+            attack.last_iterates(model, images, labels)
