@@ -1,6 +1,8 @@
-"""Attack a classifier. The command comes next; kgan trains, samples and exports GANs today."""
+"""Attack a classifier: `python attack.py [--field value ...]`; see `--help`."""
 
 import sys
 
+from kgan.cli.attack import main
+
 if __name__ == "__main__":
-    sys.exit("attack.py is not there yet: attacks come with the next version of kgan.")
+    sys.exit(main())

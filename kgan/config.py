@@ -3,7 +3,11 @@
 import dataclasses
 import difflib
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
 
 
 @dataclass(frozen=True)
@@ -203,3 +207,147 @@ def preset(name: str) -> TrainConfig:
             "For data of your own: --data FOLDER."
         )
     return PRESETS[name]
+
+
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """Train a classifier to attack or to harden."""
+
+    # Data
+    data: str = "digits"
+    """digits, a tensorflow-datasets name (mnist), an image folder, or .npz with labels."""
+    data_dir: Path | None = None
+    """Folder of prepared tensorflow-datasets; default TFDS_DATA_DIR, else ~/tensorflow_datasets."""
+    download: bool = False
+    """Let tensorflow-datasets download a set that is not prepared."""
+    image_size: tuple[int, ...] | None = None
+    """Resize images to this side, or height and width, with antialiasing."""
+    flip: bool = False
+    """Mirror half of the images left to right."""
+    shift: int = 0
+    """Shift images by up to so many pixels along each axis."""
+
+    # Network
+    network: str = "small_cnn"
+    """A key of kgan.networks.classifiers.CLASSIFIERS (small_cnn, resnet)."""
+    width: int = 32
+    """Channels of the first layer."""
+
+    # Training
+    epochs: int = 30
+    """Number of epochs."""
+    batch_size: int = 64
+    """Images in a step."""
+    learning_rate: float = 3e-3
+    """The highest one: it rises for a fifth of the training, then falls to zero as a cosine."""
+    weight_decay: float = 0.0
+    """AdamW's decay of the weights."""
+    seed: int = 0
+    """Of everything random."""
+
+    # Output
+    name: str | None = None
+    """Name of the saved classifier; default the preset's."""
+    classifiers_dir: Path = Path("saved_models/classifiers")
+    """Where NAME.keras goes."""
+    verbose: bool = False
+    """Show TensorFlow's own messages."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+CLASSIFIER_PRESETS: dict[str, ClassifierConfig] = {
+    "digits": ClassifierConfig(),
+    "mnist": ClassifierConfig(data="mnist", epochs=5, batch_size=128, learning_rate=2e-3),
+    "cifar10": ClassifierConfig(
+        data="cifar10",
+        flip=True,
+        shift=4,
+        network="resnet",
+        width=16,
+        epochs=15,
+        batch_size=128,
+        weight_decay=5e-3,
+    ),
+}
+
+
+def classifier_preset(name: str) -> ClassifierConfig:
+    """The classifier preset of that name.
+
+    Raises:
+        ValueError: For an unknown name; names the nearest one.
+    """
+    if name not in CLASSIFIER_PRESETS:
+        near = difflib.get_close_matches(name, CLASSIFIER_PRESETS, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"preset must be one of {', '.join(CLASSIFIER_PRESETS)}, got {name!r}.{hint} "
+            "For data of your own: --data FILE."
+        )
+    return CLASSIFIER_PRESETS[name]
+
+
+# A radius on the command line: a number, or a fraction such as 8/255.
+_Radius = Annotated[
+    float,
+    tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="NUMBER",
+        instance_from_str=lambda words: float(Fraction(words[0])),
+        is_instance=lambda value: isinstance(value, float | int),
+        str_from_instance=lambda value: [f"{value:g}"],
+    ),
+]
+
+
+@dataclass(frozen=True)
+class AttackConfig:
+    """Attack a classifier and report how robust it is."""
+
+    # What
+    model: str = "digits"
+    """A .keras file; or digits, mnist, cifar10: a small classifier, trained once and kept."""
+    data: str | None = None
+    """digits, a tensorflow-datasets name, .npz with labels, or a folder; default the model's."""
+    split: str | None = None
+    """Which split; default test (an image folder: train)."""
+    data_dir: Path | None = None
+    """Folder of prepared tensorflow-datasets; default TFDS_DATA_DIR, else ~/tensorflow_datasets."""
+    download: bool = False
+    """Let tensorflow-datasets download a set that is not prepared."""
+    image_size: tuple[int, ...] | None = None
+    """Resize images to this side, or height and width, with antialiasing."""
+    n: int | None = None
+    """Attack so many images, drawn by the seed; default all."""
+
+    # How
+    attack: tuple[str, ...] = ("noise", "fgsm", "pgd", "square:steps=1000")
+    """Any of noise, fgsm, pgd, mifgsm, deepfool, cw, ead, apgd, fab, square, autoattack, spatial,
+    guided (or at); with settings if you like: pgd:steps=100,restarts=5."""
+    epsilons: Annotated[tuple[_Radius, ...], tyro.conf.arg(aliases=["--epsilon"])] = ()
+    """Radii for images in [0, 1], such as 0.1 or 8/255; default depends on norm and channels."""
+    norm: Literal["linf", "l2", "l1"] = "linf"
+    """The norm that epsilon is measured in."""
+    surrogate: tuple[Path, ...] = ()
+    """For guided: .keras files whose gradients it follows; default a distilled substitute."""
+    batch_size: int = 256
+    """Images attacked at a time."""
+    seed: int = 0
+    """Of everything random."""
+    min_robust: float | None = None
+    """Exit with code 1 where any robust accuracy is below this share."""
+
+    # Output
+    name: str | None = None
+    """Name of the run; default the model's. The folder is RUNS_DIR/attack-NAME."""
+    runs_dir: Path = Path("runs")
+    """Where run folders go."""
+    classifiers_dir: Path = Path("saved_models/classifiers")
+    """Where digits, mnist and cifar10 are kept."""
+    resume: bool = False
+    """Continue the latest run of this name; what it has done is not done again."""
+    verbose: bool = False
+    """Show TensorFlow's own messages."""
+    debug: bool = False
+    """Show the traceback of an error."""

@@ -1,6 +1,7 @@
 """The command line: `kgan COMMAND ...`; one module a command, each with a `main(argv)`."""
 
 import importlib
+import logging
 import os
 import sys
 import tempfile
@@ -11,6 +12,8 @@ import kgan
 COMMANDS = {
     "train": "train a GAN and export it",
     "sample": "generate images from a run, a .keras file or an exported model",
+    "train-classifier": "train a classifier to attack or to harden",
+    "attack": "attack a classifier and report its robustness",
 }
 
 
@@ -77,3 +80,5 @@ def hush_tensorflow() -> None:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+    for name in ("tensorflow", "absl"):
+        logging.getLogger(name).setLevel(logging.ERROR)

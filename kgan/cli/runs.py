@@ -8,8 +8,10 @@ import types
 import typing
 from pathlib import Path
 
-from kgan.config import TrainConfig
+from kgan.config import AttackConfig, TrainConfig
 from kgan.files import atomic_path
+
+Config = typing.TypeVar("Config", TrainConfig, AttackConfig)
 
 CHANGEABLE = frozenset(
     ("epochs", "resume", "verbose", "debug", "export", "export_dir", "runs_dir", "name")
@@ -44,7 +46,7 @@ def latest_run(runs_dir: Path, name: str) -> Path:
     return runs[max(runs)]
 
 
-def write_config(folder: Path, config: TrainConfig) -> None:
+def write_config(folder: Path, config: TrainConfig | AttackConfig) -> None:
     """Writes `config.json`: every field, and the versions of what computes."""
     content = {
         "config": dataclasses.asdict(config),
@@ -58,7 +60,7 @@ def write_config(folder: Path, config: TrainConfig) -> None:
         temporary.write_text(json.dumps(content, indent=2, default=str) + "\n")
 
 
-def read_config(folder: Path) -> TrainConfig:
+def read_config(folder: Path, kind: type[Config] = TrainConfig) -> Config:  # type: ignore[assignment]
     """The configuration that a run was started with.
 
     Raises:
@@ -66,13 +68,13 @@ def read_config(folder: Path) -> TrainConfig:
     """
     path = folder / "config.json"
     values = json.loads(path.read_text())["config"]
-    hints = typing.get_type_hints(TrainConfig)
+    hints = typing.get_type_hints(kind)
     if set(values) != set(hints):
         different = ", ".join(sorted(set(values) ^ set(hints)))
         raise ValueError(
             f"{path} was written by another version of kgan, whose fields differ ({different})."
         )
-    return TrainConfig(**{name: _restore(value, hints[name]) for name, value in values.items()})
+    return kind(**{name: _restore(value, hints[name]) for name, value in values.items()})
 
 
 def check_unchanged(saved: TrainConfig, wanted: TrainConfig) -> None:

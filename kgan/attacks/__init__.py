@@ -1,0 +1,87 @@
+"""Adversarial attacks on any Keras 3 classifier, compiled.
+
+    attack = kgan.attacks.PGD(epsilon=0.3, steps=40, step_size=0.01, norm="linf", seed=0)
+    adversarial = attack(model, images, labels)       # labels optional: the model's predictions
+    adversarial = attack(model, images, targets=3 * np.ones(len(images)))
+    result = attack.run(model, images, labels)        # .adversarial, .success, .labels
+    robust_accuracy = 1 - result.success.mean()       # misclassified clean images count as success
+    for epsilon in (0.1, 0.2, 0.3):                   # compiles once
+        attack.replace(epsilon=epsilon).run(model, images, labels)
+
+The interface, the same for all:
+
+- Images are float32 in [0, 1], numpy or TensorFlow, any shape the model takes. Labels are integers,
+  a column, or one-hot. The result is of the images' kind and shape.
+- The model is a `keras.Model` whose output is logits, softmax probabilities, or one sigmoid unit
+  (see `victim`); `victim_of(model, images).assumptions` says what was found.
+- An image that cannot be fooled comes back clean; one that is misclassified already comes back
+  unchanged and counts as a success.
+- An image's result depends on the seed and on its index in the data set (`indices=`), not on its
+  neighbours or on `batch_size`, up to the rounding of the model's own kernels.
+- Budget attacks stay within `epsilon` (attribute `norm`); those with `minimal = True` look for the
+  smallest change in `norm`.
+- Attacks are compiled once for a model, an image shape, and the settings that are not in
+  `Attack.tensors`; `epsilon`, step sizes, step counts and seeds are fed.
+- `attack.perturb(logits, images, labels, seed=...)` is the attack as graph operations, for a
+  training step; with `has_last_iterate` it runs as published, to its last iterate.
+
+A new attack is a subclass of `Attack` with `_attack` filled, and a row in `ATTACKS`.
+"""
+
+from kgan.attacks.apgd import APGD
+from kgan.attacks.attack import Attack, Result
+from kgan.attacks.auto_attack import AutoAttack, AutoAttackResult
+from kgan.attacks.carlini_wagner import CarliniWagner
+from kgan.attacks.deepfool import DeepFool
+from kgan.attacks.elastic_net import ElasticNet
+from kgan.attacks.fab import FAB
+from kgan.attacks.fgsm import FGSM
+from kgan.attacks.guided import Guided, GuidedResult
+from kgan.attacks.momentum_pgd import MomentumPGD
+from kgan.attacks.pgd import PGD
+from kgan.attacks.random_noise import RandomNoise
+from kgan.attacks.spatial import Spatial
+from kgan.attacks.square import Square
+from kgan.attacks.substitute import distill
+from kgan.attacks.victim import Victim, victim_of
+
+ATTACKS: dict[str, type[Attack]] = {
+    "noise": RandomNoise,
+    "fgsm": FGSM,
+    "pgd": PGD,
+    "mifgsm": MomentumPGD,
+    "deepfool": DeepFool,
+    "cw": CarliniWagner,
+    "ead": ElasticNet,
+    "apgd": APGD,
+    "fab": FAB,
+    "square": Square,
+    "autoattack": AutoAttack,
+    "spatial": Spatial,
+    "guided": Guided,
+    "at": Guided,
+}
+
+__all__ = [
+    "APGD",
+    "ATTACKS",
+    "FAB",
+    "FGSM",
+    "PGD",
+    "Attack",
+    "AutoAttack",
+    "AutoAttackResult",
+    "CarliniWagner",
+    "DeepFool",
+    "ElasticNet",
+    "Guided",
+    "GuidedResult",
+    "MomentumPGD",
+    "RandomNoise",
+    "Result",
+    "Spatial",
+    "Square",
+    "Victim",
+    "distill",
+    "victim_of",
+]

@@ -1,0 +1,260 @@
+"""Auto-PGD: projected gradient ascent that finds its own step size."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kgan.attacks import draws, loop
+from kgan.attacks.attack import Attack, check_count, check_norm, check_radius
+from kgan.attacks.norms import choose, flatten, length, normalize, per_example, project
+from kgan.attacks.problem import LOSSES, Problem, State
+from kgan.attacks.victim import Victim
+from kgan.random import check_seed
+
+
+def targeted_dlr(logits: tf.Tensor, labels: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    """How far the target's logit is above the label's, over the spread of the logits; eq. 7."""
+    top = tf.math.top_k(logits, 4).values
+    lead = tf.gather(logits, targets, batch_dims=1) - tf.gather(logits, labels, batch_dims=1)
+    return lead / (top[:, 0] - 0.5 * (top[:, 2] + top[:, 3]) + 1e-12)
+
+
+def runner_up(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """The class with the largest logit besides the label's."""
+    mask = tf.one_hot(labels, logits.shape[1], on_value=True, off_value=False)
+    return tf.argmax(tf.where(mask, -float("inf"), logits), axis=1, output_type=tf.int32)
+
+
+def ranked_class(logits: tf.Tensor, rank: tf.Tensor) -> tf.Tensor:
+    """The class with the (rank + 2)-nd largest logit: rank 0 is the runner-up."""
+    return tf.argsort(logits, axis=1, direction="DESCENDING", stable=True)[:, rank + 1]
+
+
+def checkpoints(steps: int) -> np.ndarray:
+    """The length of the window that ends at each step, 0 where none ends (section 3.1)."""
+    window, shortest, shrink = (max(int(part * steps), 1) for part in (0.22, 0.06, 0.03))
+    ends, end = np.zeros(steps, np.int32), window
+    while end <= steps:
+        ends[end - 1] = window
+        window = max(window - shrink, shortest)
+        end += window
+    return ends
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class APGD(Attack):
+    """Auto-PGD: momentum, a step that halves where progress stalls, restarts from the best point.
+
+    In l1 the step follows the gradient's largest values, as many as the best change so far has
+    relative to its size, and the radius comes down from three times `epsilon` in three stages.
+
+    Args:
+        epsilon: Radius of the ball, in units of images in [0, 1].
+        norm: "linf", "l2" or "l1".
+        steps: Number of steps.
+        loss: "cross_entropy", "dlr" (three classes or more), "margin", or "targeted_dlr" (four or
+            more), which tries the `targets` classes with the largest logits one after the other
+            and is content with any misclassification.
+        targets: How many classes "targeted_dlr" tries.
+        restarts: Random starts (for each target).
+        samples: Gradients averaged at each step, for models that are random.
+        early_stop: Whether an example is done once it is fooled.
+        seed: Of the random starts.
+
+    Reference:
+        Croce and Hein, "Reliable evaluation of adversarial robustness with an ensemble of diverse
+        parameter-free attacks", 2020, algorithm 1.
+        Croce and Hein, "Mind the box: l1-APGD for sparse adversarial attacks", 2021, algorithm 1.
+    """
+
+    tensors: tuple[str, ...] = ("epsilon", "restarts", "targets", "seed")
+
+    def __init__(
+        self,
+        epsilon: float = 0.3,
+        *,
+        norm: str = "linf",
+        steps: int = 100,
+        loss: str = "cross_entropy",
+        targets: int = 9,
+        restarts: int = 1,
+        samples: int = 1,
+        early_stop: bool = True,
+        seed: int = 0,
+    ):
+        self.norm = check_norm(norm, self.norms)
+        self.epsilon = check_radius("epsilon", epsilon, norm)
+        self.steps = check_count("steps", steps)
+        if loss not in (*LOSSES, "targeted_dlr"):
+            raise ValueError(
+                f"loss must be one of {', '.join(LOSSES)} or targeted_dlr, got {loss!r}."
+            )
+        self.loss = loss
+        self.targets = check_count("targets", targets)
+        self.restarts = check_count("restarts", restarts)
+        self.samples = check_count("samples", samples)
+        self.early_stop = early_stop
+        self.seed = check_seed(seed)
+
+    def attempts(self, victim: Victim) -> int:
+        if self.loss != "targeted_dlr":
+            return self.restarts
+        return self.restarts * min(self.targets, victim.classes - 1)
+
+    def _check_against(self, victim: Victim, shape: tuple[int, ...]) -> None:
+        needed = {"dlr": 3, "targeted_dlr": 4}.get(self.loss, 2)
+        if victim.classes < needed:
+            raise ValueError(
+                f"loss {self.loss!r} needs at least {needed} classes, {victim.name} has "
+                f"{victim.classes}. Use loss='cross_entropy' or 'margin'."
+            )
+
+    def _attack(self, problem: Problem) -> State:
+        state = problem.start()
+        first = self._first(problem)
+        target = problem.labels
+        if self.loss == "targeted_dlr":
+            target = ranked_class(problem.logits(problem.images), problem.attempt // self.restarts)
+        state.update(images=first, target=target)
+        if self.norm != "l1":
+            return self._ascend(problem, state, self.epsilon, self.steps)
+        early = -(-3 * self.steps // 10)
+        for factor, steps in ((3.0, early), (2.0, early)):
+            radius = factor * self.epsilon
+            start = project(state["images"], problem.images, radius, "l1")
+            wide = self._ascend(problem, {**state, "images": start}, radius, steps, judge=False)
+            state["images"] = wide["best"]
+        state["images"] = project(state["images"], problem.images, self.epsilon, "l1")
+        return self._ascend(problem, state, self.epsilon, max(self.steps - 2 * early, 1))
+
+    def _first(self, problem: Problem) -> tf.Tensor:
+        shape = problem.images.shape[1:]
+        if self.norm == "linf":
+            noise = 2.0 * draws.uniform(problem.keys, shape, "start", problem.attempt) - 1.0
+        else:
+            noise = draws.normal(problem.keys, shape, "start", problem.attempt)
+        if self.norm == "l1":
+            return project(problem.images + noise, problem.images, 3.0 * self.epsilon, "l1")
+        start = problem.images + self.epsilon * normalize(noise, self.norm)
+        return tf.clip_by_value(start, 0.0, 1.0)
+
+    def _value(self, problem: Problem, state: State) -> Callable[[tf.Tensor], tf.Tensor]:
+        def value(logits: tf.Tensor) -> tf.Tensor:
+            if self.loss != "targeted_dlr":
+                return problem.gain(logits, state["labels"], self.loss)
+            if problem.targeted:
+                other = runner_up(logits, state["labels"])
+                return targeted_dlr(logits, other, state["labels"])
+            return targeted_dlr(logits, state["labels"], state["target"])
+
+        return value
+
+    def _gradient(self, problem: Problem, state: State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Logits, losses and the gradient, averaged over `samples` where the model is random."""
+        images, value = state["images"], self._value(problem, state)
+        logits, losses, gradient = problem.gradient(images, value)
+        if self.samples > 1:
+            _, gradient = tf.while_loop(
+                lambda i, total: i < self.samples,
+                lambda i, total: (i + 1, total + problem.gradient(images, value)[2]),
+                (1, gradient),
+            )
+        return logits, losses, gradient / self.samples
+
+    def _ascend(
+        self, problem: Problem, state: State, epsilon: tf.Tensor, steps: int, judge: bool = True
+    ) -> State:
+        """Runs `steps` steps within `epsilon`; `judge` says whether fooling counts."""
+        logits, losses, gradient = self._gradient(problem, state)
+        if judge:
+            state = problem.record(state, state["images"], logits)
+        step_size = (1.0 if self.norm == "l1" else 2.0) * epsilon * tf.ones_like(losses)
+        state = {
+            **state,
+            "previous": state["images"],
+            "gradient": gradient,
+            "best": state["images"],
+            "best_gradient": gradient,
+            "best_loss": losses,
+            "step_size": step_size,
+            # The count of improvements starts from a loss of zero, as in the reference code.
+            "last_loss": tf.zeros_like(losses),
+            "improved": tf.zeros_like(losses),
+            "checked_loss": losses,
+            "halved": tf.ones_like(losses, tf.bool),
+            "changed": length(state["images"] - state["original"], "l0"),
+        }
+        windows = tf.constant(checkpoints(steps))
+        sparse_window = max(int(0.04 * steps), 1)
+
+        def step(i: tf.Tensor, state: State) -> State:
+            momentum = tf.where(i > 0, 0.75, 1.0)
+            images = self._move(state, epsilon, momentum)
+            state = {**state, "previous": state["images"], "images": images}
+            logits, losses, gradient = self._gradient(problem, state)
+            if judge:
+                state = problem.record(state, images, logits)
+            better = losses > state["best_loss"]
+            state = {
+                **state,
+                "gradient": gradient,
+                "best": choose(better, images, state["best"]),
+                "best_gradient": choose(better, gradient, state["best_gradient"]),
+                "best_loss": tf.where(better, losses, state["best_loss"]),
+                "improved": state["improved"] + tf.cast(losses > state["last_loss"], tf.float32),
+                "last_loss": losses,
+            }
+            if self.norm == "l1":
+                at_end, check = (i + 1) % sparse_window == 0, self._check_sparsity
+            else:
+                at_end, check = windows[i] > 0, self._check_progress
+            return tf.cond(at_end, lambda: check(state, windows[i], epsilon), lambda: state)
+
+        return loop.run(step, state, steps, results=("adversarial", "success", "best"))
+
+    def _move(self, state: State, epsilon: tf.Tensor, momentum: tf.Tensor) -> tf.Tensor:
+        images, original, gradient = state["images"], state["original"], state["gradient"]
+        step_size = per_example(state["step_size"], images)
+        if self.norm == "l1":
+            size = flatten(gradient).shape[1]
+            magnitude = tf.abs(flatten(gradient))
+            ratio = state["changed"] / size / 1.5
+            rank = tf.cast(tf.clip_by_value((1.0 - ratio) * size, 0.0, size - 1.0), tf.int32)
+            smallest = tf.gather(tf.sort(magnitude, axis=1), rank, batch_dims=1)
+            large = tf.reshape(magnitude >= smallest[:, None], tf.shape(gradient))
+            direction = normalize(tf.where(large, tf.sign(gradient), 0.0), "l1")
+            return project(images + step_size * direction, original, epsilon, "l1")
+        direction = tf.sign(gradient) if self.norm == "linf" else normalize(gradient, "l2")
+        there = project(images + step_size * direction, original, epsilon, self.norm)
+        there = images + momentum * (there - images) + (1 - momentum) * (images - state["previous"])
+        return project(there, original, epsilon, self.norm)
+
+    def _check_progress(self, state: State, window: tf.Tensor, epsilon: tf.Tensor) -> State:
+        """Halves the step where progress stalled, and goes back to the best point; eq. (1), (2)."""
+        few = state["improved"] <= 0.75 * tf.cast(window, tf.float32)
+        stuck = ~state["halved"] & (state["checked_loss"] >= state["best_loss"])
+        halve = few | stuck
+        return {
+            **state,
+            "step_size": tf.where(halve, state["step_size"] / 2.0, state["step_size"]),
+            "images": choose(halve, state["best"], state["images"]),
+            "gradient": choose(halve, state["best_gradient"], state["gradient"]),
+            "halved": halve,
+            "checked_loss": state["best_loss"],
+            "improved": tf.zeros_like(state["improved"]),
+        }
+
+    def _check_sparsity(self, state: State, window: tf.Tensor, epsilon: tf.Tensor) -> State:
+        """Steps on fewer values once the best change has become sparser, else shorter steps."""
+        changed = length(state["best"] - state["original"], "l0")
+        sparser = changed / state["changed"] < 0.95
+        step_size = tf.where(sparser, epsilon, state["step_size"] / 1.5)
+        return {
+            **state,
+            "step_size": tf.clip_by_value(step_size, epsilon / 10.0, epsilon),
+            "changed": changed,
+            "images": choose(sparser, state["best"], state["images"]),
+            "gradient": choose(sparser, state["best_gradient"], state["gradient"]),
+        }

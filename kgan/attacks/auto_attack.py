@@ -1,0 +1,133 @@
+"""AutoAttack: the standard ensemble of parameter-free attacks."""
+
+import dataclasses
+from typing import Any
+
+import keras
+import numpy as np
+
+from kgan.attacks.apgd import APGD
+from kgan.attacks.attack import Attack, Result, check_images, check_norm, check_radius
+from kgan.attacks.fab import FAB
+from kgan.attacks.labels import class_indices
+from kgan.attacks.square import Square
+from kgan.attacks.victim import Victim, victim_of
+from kgan.random import check_seed
+
+
+@dataclasses.dataclass(frozen=True)
+class AutoAttackResult(Result):
+    """A `Result` that also says what is left after each member.
+
+    Attributes:
+        robust: From "clean" and each member's name, in their order, to the share of images not
+            fooled so far.
+    """
+
+    robust: dict[str, float]
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class AutoAttack(Attack):
+    """The standard ensemble, each member on what the ones before could not fool.
+
+    `version="standard"`: APGD on the cross-entropy, APGD on the targeted DLR loss and FAB, both
+    against the 9 likeliest other classes, and Square with 5000 queries. In l1: APGD with 5 starts
+    and 5 targets; Square is not defined there, so it is left out. `version="rand"`, for models that
+    are random: APGD on the cross-entropy and on the DLR loss, 20 gradients averaged at each step.
+
+    A model with fewer than four classes has no targeted DLR loss, and one with two no DLR loss;
+    APGD on the margin takes their place.
+
+    Args:
+        epsilon: Radius of the ball, in units of images in [0, 1].
+        norm: "linf", "l2" or "l1".
+        version: "standard" or "rand".
+        seed: Of all members.
+
+    Reference:
+        Croce and Hein, "Reliable evaluation of adversarial robustness with an ensemble of diverse
+        parameter-free attacks", 2020, section 5.
+    """
+
+    targetable = False
+
+    def __init__(
+        self,
+        epsilon: float = 0.3,
+        *,
+        norm: str = "linf",
+        version: str = "standard",
+        seed: int = 0,
+    ):
+        self.norm = check_norm(norm, self.norms)
+        self.epsilon = check_radius("epsilon", epsilon, norm)
+        if version not in ("standard", "rand"):
+            raise ValueError(f"version must be standard or rand, got {version!r}.")
+        self.version = version
+        self.seed = check_seed(seed)
+
+    def members(self, classes: int) -> dict[str, Attack]:
+        """The attacks to run on a model with so many classes, by name."""
+        common: dict[str, Any] = {"norm": self.norm, "seed": self.seed}
+
+        def apgd(loss: str, **settings: Any) -> APGD:
+            return APGD(self.epsilon, loss=loss, **settings, **common)
+
+        dlr = "dlr" if classes > 2 else "margin"
+        if self.version == "rand":
+            return {
+                "apgd-ce": apgd("cross_entropy", samples=20),
+                "apgd-dlr": apgd(dlr, samples=20),
+            }
+        sparse = self.norm == "l1"
+        targets = 5 if sparse else 9
+        members: dict[str, Attack] = {"apgd-ce": apgd("cross_entropy", restarts=5 if sparse else 1)}
+        if classes > 3:
+            members["apgd-t"] = apgd("targeted_dlr", targets=targets)
+        else:
+            members["apgd-margin"] = apgd("margin")
+        members["fab-t"] = FAB(self.epsilon, targets=9, **common)
+        if not sparse:
+            members["square"] = Square(self.epsilon, steps=5000, rescale=False, **common)
+        return members
+
+    def run(
+        self,
+        model: keras.Model | Victim,
+        images: Any,
+        labels: Any = None,
+        *,
+        targets: Any = None,
+        batch_size: int = 256,
+        indices: Any = None,
+    ) -> AutoAttackResult:
+        """As `Attack.run`; the result also has the robust share after each member."""
+        if targets is not None:
+            raise ValueError("AutoAttack cannot be targeted.")
+        images = check_images(images)
+        victim = victim_of(model, images)
+        indices = np.arange(len(images)) if indices is None else np.asarray(indices)
+        logits = victim.predict(images, batch_size=batch_size)
+        if labels is None:
+            labels = logits.argmax(axis=1)
+        labels = class_indices(labels, len(images), victim.classes)
+        adversarial = images.copy()
+        success = logits.argmax(axis=1) != labels
+        robust = {"clean": float(np.mean(~success))}
+        for name, member in self.members(victim.classes).items():
+            left = np.flatnonzero(~success)
+            result = member.run(
+                victim,
+                images[left],
+                labels[left],
+                batch_size=batch_size,
+                indices=indices[left],
+            )
+            adversarial[left] = result.adversarial
+            success[left] = result.success
+            robust[name] = float(np.mean(~success))
+        return AutoAttackResult(adversarial, success, labels, robust)
+
+    def perturb(self, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError("AutoAttack is an evaluation; train against PGD or APGD.")

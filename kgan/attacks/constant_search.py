@@ -1,0 +1,180 @@
+"""The search that Carlini-Wagner and elastic-net attacks share: one constant for each example.
+
+Both minimise `size of the change + constant * how far from fooling` and look for the smallest
+constant that fools: tenfold until it does, then bisection. Published code runs the search steps of
+a whole batch in lockstep. Here each example is a small state machine with its own iteration and
+its own search step, so one that stalls goes on to its next constant at once, its result depends on
+no neighbour, and it leaves the batch when its own search is over.
+"""
+
+import tensorflow as tf
+
+from kgan.attacks import loop
+from kgan.attacks.attack import Attack, check_count
+from kgan.attacks.norms import choose
+from kgan.attacks.problem import Problem, State, margin
+from kgan.random import check_seed
+
+
+class ConstantSearch(Attack):
+    """Base of attacks that search for the constant between distortion and success.
+
+    A subclass fills `_restart` (the variables of a fresh minimisation), `_iterate` (one iteration)
+    and `_size` (what is to be small).
+
+    Args:
+        confidence: How far the winning logit has to be ahead.
+        steps: Iterations for each constant.
+        search_steps: Constants tried.
+        learning_rate: Of the minimisation.
+        initial_constant: The first constant.
+        abort_early: Whether an example goes on to the next constant when its loss has not fallen
+            by 0.01% within a tenth of the steps.
+        seed: Not used, since nothing is random; all attacks have it.
+    """
+
+    minimal = True
+    tensors: tuple[str, ...] = (
+        "confidence",
+        "steps",
+        "search_steps",
+        "learning_rate",
+        "initial_constant",
+        "seed",
+    )
+
+    def __init__(
+        self,
+        *,
+        confidence: float = 0.0,
+        steps: int = 1000,
+        search_steps: int = 9,
+        learning_rate: float = 0.01,
+        initial_constant: float = 1e-3,
+        abort_early: bool = True,
+        seed: int = 0,
+    ):
+        for name, value, least in (
+            ("confidence", confidence, 0.0),
+            ("learning_rate", learning_rate, 1e-12),
+            ("initial_constant", initial_constant, 1e-12),
+        ):
+            if not value >= least:
+                raise ValueError(f"{name} must be positive, got {value}.")
+        self.confidence = float(confidence)
+        self.steps = check_count("steps", steps)
+        self.search_steps = check_count("search_steps", search_steps)
+        self.learning_rate = float(learning_rate)
+        self.initial_constant = float(initial_constant)
+        self.abort_early = abort_early
+        self.seed = check_seed(seed)
+
+    def _restart(self, original: tf.Tensor) -> State:
+        """The variables at the start of a minimisation."""
+        raise NotImplementedError
+
+    def _iterate(
+        self, problem: Problem, state: State
+    ) -> tuple[State, tf.Tensor, tf.Tensor, tf.Tensor]:
+        """One iteration.
+
+        Returns:
+            The changed variables, the loss, the images to judge, and their logits.
+        """
+        raise NotImplementedError
+
+    def _size(self, change: tf.Tensor) -> tf.Tensor:
+        """What is to be small, of shape (batch,)."""
+        raise NotImplementedError
+
+    def _shortfall(self, problem: Problem, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """How far from fooling with confidence: zero where it does; eq. 6 of Carlini-Wagner."""
+        lead = margin(logits, labels) * (-1.0 if problem.targeted else 1.0)
+        return tf.maximum(self.confidence - lead, 0.0)
+
+    def _fools(self, problem: Problem, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        lead = margin(logits, labels) * (-1.0 if problem.targeted else 1.0)
+        # With no confidence asked for, a tie goes the way of the model's own argmax.
+        return problem.fooled(logits, labels) & (lead >= self.confidence)
+
+    def _attack(self, problem: Problem) -> State:
+        infinite = tf.fill(tf.shape(problem.labels), float("inf"))
+        zeros = tf.zeros_like(problem.labels)
+        state = problem.start(
+            **self._restart(problem.images),
+            iteration=zeros,
+            searches=zeros,
+            constant=tf.zeros_like(infinite) + self.initial_constant,
+            lower=tf.zeros_like(infinite),
+            upper=infinite,
+            found=zeros > 0,
+            checked_loss=infinite,
+            best_size=infinite,
+        )
+        check_every = tf.cast(tf.math.ceil(tf.cast(self.steps, tf.float32) / 10.0), tf.int32)
+
+        def step(_: tf.Tensor, state: State) -> State:
+            variables, loss, images, logits = self._iterate(problem, state)
+            checking = state["iteration"] % check_every == 0
+            stalled = checking & ~(loss <= 0.9999 * state["checked_loss"])
+            if not self.abort_early:
+                stalled = tf.zeros_like(stalled)
+            fools = self._fools(problem, logits, state["labels"]) & ~stalled
+            size = self._size(images - state["original"])
+            closer = fools & (size < state["best_size"])
+            iteration = state["iteration"] + 1
+            state = {
+                **state,
+                **variables,
+                "adversarial": choose(closer, images, state["adversarial"]),
+                "best_size": tf.where(closer, size, state["best_size"]),
+                "success": state["success"] | fools,
+                "found": state["found"] | fools,
+                "checked_loss": tf.where(checking, loss, state["checked_loss"]),
+                "iteration": iteration,
+            }
+            over = stalled | (iteration >= self.steps)
+            return tf.cond(
+                tf.reduce_any(over), lambda: self._next_constant(state, over), lambda: state
+            )
+
+        return loop.run(step, state, self.steps * self.search_steps)
+
+    def _next_constant(self, state: State, over: tf.Tensor) -> State:
+        """Starts the next minimisation of the examples whose present one is over."""
+        constant, found = state["constant"], state["found"]
+        upper = tf.where(over & found, constant, state["upper"])
+        lower = tf.where(over & ~found, constant, state["lower"])
+        searches = state["searches"] + tf.cast(over, tf.int32)
+        following = tf.where(tf.math.is_inf(upper), constant * 10.0, (lower + upper) / 2.0)
+        # A long search ends with the smallest constant that is known to fool.
+        last = (searches == self.search_steps - 1) & (self.search_steps >= 10)
+        following = tf.where(last, tf.minimum(upper, 1e10), following)
+        fresh = self._restart(state["original"])
+        return {
+            **state,
+            **{name: choose(over, value, state[name]) for name, value in fresh.items()},
+            "upper": upper,
+            "lower": lower,
+            "constant": tf.where(over, following, constant),
+            "searches": searches,
+            "iteration": tf.where(over, 0, state["iteration"]),
+            "found": found & ~over,
+            "checked_loss": tf.where(over, float("inf"), state["checked_loss"]),
+            "done": state["done"] | (searches >= self.search_steps),
+        }
+
+
+def adam(
+    gradient: tf.Tensor, first: tf.Tensor, second: tf.Tensor, count: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Adam's direction, and its moments, with each example's own step count (from 1).
+
+    Reference:
+        Kingma and Ba, "Adam", 2015, algorithm 1.
+    """
+    first = 0.9 * first + 0.1 * gradient
+    second = 0.999 * second + 0.001 * tf.square(gradient)
+    count = tf.reshape(tf.cast(count, tf.float32), [-1] + [1] * (gradient.shape.rank - 1))
+    direction = first / (1.0 - 0.9**count)
+    return direction / (tf.sqrt(second / (1.0 - 0.999**count)) + 1e-8), first, second

@@ -1,0 +1,81 @@
+"""DeepFool: step to the nearest border of the linearised classifier until it is crossed."""
+
+import keras
+import tensorflow as tf
+
+from kgan.attacks.attack import Attack, check_count, check_norm
+from kgan.attacks.norms import DUAL, length, per_example
+from kgan.attacks.problem import Problem, State
+from kgan.random import check_seed
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class DeepFool(Attack):
+    """Adds up the smallest changes that cross the linearised border, and overshoots a little.
+
+    Args:
+        norm: "l2" or "linf".
+        steps: Most steps to make; an example is done when it is fooled.
+        candidates: How many of the likeliest classes are considered.
+        overshoot: By which share the sum of the changes is lengthened.
+        seed: Not used, since nothing is random; all attacks have it.
+
+    Reference:
+        Moosavi-Dezfooli et al., "DeepFool: a simple and accurate method to fool deep neural
+        networks", 2016, algorithm 2 and eq. 11.
+    """
+
+    norms = ("l2", "linf")
+    minimal = True
+    tensors: tuple[str, ...] = ("steps", "overshoot", "seed")
+
+    def __init__(
+        self,
+        *,
+        norm: str = "l2",
+        steps: int = 50,
+        candidates: int = 10,
+        overshoot: float = 0.02,
+        seed: int = 0,
+    ):
+        self.norm = check_norm(norm, self.norms)
+        self.steps = check_count("steps", steps)
+        self.candidates = check_count("candidates", candidates, least=2)
+        self.overshoot = float(overshoot)
+        self.seed = check_seed(seed)
+
+    def _attack(self, problem: Problem) -> State:
+        start = problem.logits(problem.images)
+        likeliest = tf.math.top_k(start, min(self.candidates, start.shape[1])).indices
+        if problem.targeted:
+            # The target's border is the only one of interest.
+            likeliest = tf.stack([likeliest[:, 0], problem.labels], axis=1)
+        state = problem.start(
+            images=problem.images, sum=tf.zeros_like(problem.images), classes=likeliest
+        )
+
+        def step(_: tf.Tensor, state: State) -> State:
+            logits, gradients = problem.class_gradients(state["images"], state["classes"])
+            state = problem.record(state, state["images"], logits)
+            total = state["sum"] + self._nearest(logits, gradients, state["classes"])
+            images = state["original"] + (1.0 + self.overshoot) * total
+            return {**state, "sum": total, "images": tf.clip_by_value(images, 0.0, 1.0)}
+
+        return problem.iterate(step, state, self.steps)
+
+    def _nearest(self, logits: tf.Tensor, gradients: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
+        """The smallest change to the nearest linearised border; eq. 8 and 9, in linf eq. 11."""
+        logits = tf.gather(logits, classes, batch_dims=1)
+        behind = logits[:, 1:] - logits[:, :1]
+        gradients = gradients[:, 1:] - gradients[:, :1]
+        flat = tf.reshape(gradients, [-1, *gradients.shape[2:]])
+        slopes = tf.reshape(length(flat, DUAL[self.norm]), tf.shape(behind)) + 1e-8
+        distances = tf.abs(behind) / slopes
+        nearest = tf.argmin(distances, axis=1)
+        # A hair more, so that a border through the image itself is left too.
+        distance = tf.gather(distances, nearest, batch_dims=1) + 1e-4
+        direction = tf.gather(gradients, nearest, batch_dims=1)
+        if self.norm == "linf":
+            return per_example(distance, direction) * tf.sign(direction)
+        slope = tf.gather(slopes, nearest, batch_dims=1)
+        return per_example(distance / slope, direction) * direction

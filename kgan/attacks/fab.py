@@ -1,0 +1,175 @@
+"""The fast adaptive boundary attack: the smallest change, by projections onto the border."""
+
+import keras
+import tensorflow as tf
+
+from kgan.attacks import draws, loop
+from kgan.attacks.apgd import ranked_class
+from kgan.attacks.attack import Attack, check_count, check_norm, check_radius
+from kgan.attacks.hyperplane import reach
+from kgan.attacks.norms import DUAL, choose, flatten, length, normalize
+from kgan.attacks.problem import Problem, State, margin
+from kgan.attacks.victim import Victim
+from kgan.random import check_seed
+
+_MOST_CLASSES = 50
+_START_RADIUS = {"linf": 0.3, "l2": 1.0, "l1": 5.0}
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class FAB(Attack):
+    """Looks for the smallest change that crosses the decision border.
+
+    Each step goes to the border's linear approximation (inside the box), drawn towards the clean
+    image, and back inside by `backward` whenever the border was crossed.
+
+    Args:
+        epsilon: None looks for the smallest change. A radius turns it into a budget attack: an
+            example is done once its change is within the radius, and fails otherwise.
+        norm: "linf", "l2" or "l1".
+        steps: Number of steps.
+        targets: 0 considers the nearest border of all classes at each step (one gradient a class);
+            k goes for one of the k classes with the largest logits after the other (one gradient),
+            and is content with any misclassification, as in AutoAttack.
+        restarts: Runs (for each target), all but the first from a random point.
+        draw: Largest weight of the clean image (alpha_max).
+        overshoot: How far to step past the border (eta).
+        backward: How far to come back (beta).
+        seed: Of the random starts.
+
+    Reference:
+        Croce and Hein, "Minimally distorted adversarial examples with a fast adaptive boundary
+        attack", 2020, algorithm 1.
+    """
+
+    tensors: tuple[str, ...] = (
+        "epsilon",
+        "steps",
+        "restarts",
+        "draw",
+        "overshoot",
+        "backward",
+        "seed",
+    )
+
+    def __init__(
+        self,
+        epsilon: float | None = None,
+        *,
+        norm: str = "linf",
+        steps: int = 100,
+        targets: int = 9,
+        restarts: int = 1,
+        draw: float = 0.1,
+        overshoot: float = 1.05,
+        backward: float = 0.9,
+        seed: int = 0,
+    ):
+        self.norm = check_norm(norm, self.norms)
+        self.epsilon = None if epsilon is None else check_radius("epsilon", epsilon, norm)
+        self.minimal = epsilon is None
+        self.steps = check_count("steps", steps)
+        self.targets = check_count("targets", targets, least=0)
+        self.restarts = check_count("restarts", restarts)
+        self.draw = float(draw)
+        self.overshoot = float(overshoot)
+        self.backward = float(backward)
+        self.seed = check_seed(seed)
+
+    def attempts(self, victim: Victim) -> int:
+        return self.restarts * max(min(self.targets, victim.classes - 1), 1)
+
+    def _settings(self) -> dict[str, float | int]:
+        radius = float("inf") if self.epsilon is None else self.epsilon
+        return {**super()._settings(), "epsilon": radius}
+
+    def _check_against(self, victim: Victim, shape: tuple[int, ...]) -> None:
+        if self.targets == 0 and victim.classes > _MOST_CLASSES:
+            raise ValueError(
+                f"targets=0 takes a gradient for each of {victim.classes} classes; set targets to "
+                "how many of the likeliest classes to try."
+            )
+
+    def _attack(self, problem: Problem) -> State:
+        logits = problem.logits(problem.images)
+        rank = problem.attempt // self.restarts
+        state = problem.start(
+            images=self._first(problem),
+            target=ranked_class(logits, rank % (logits.shape[1] - 1)),
+            distance=tf.fill(tf.shape(problem.labels), float("inf")),
+        )
+
+        def step(i: tf.Tensor, state: State) -> State:
+            difference, gradient = self._border(problem, state)
+            images = self._approach(state, difference, gradient)
+            fooled = problem.fooled(problem.logits(images), state["labels"])
+            distance = length(images - state["original"], self.norm)
+            closer = fooled & (distance < state["distance"])
+            distance = tf.where(closer, distance, state["distance"])
+            back = state["original"] + (images - state["original"]) * self.backward
+            success = distance <= self.epsilon if not self.minimal else distance < float("inf")
+            return {
+                **state,
+                "images": choose(fooled, back, images),
+                "adversarial": choose(closer & success, images, state["adversarial"]),
+                "distance": distance,
+                "success": success,
+                "done": state["done"] if self.minimal else success,
+            }
+
+        return loop.run(step, state, self.steps)
+
+    def _first(self, problem: Problem) -> tf.Tensor:
+        images = problem.images
+        shape = images.shape[1:]
+        radius = tf.where(self.minimal, _START_RADIUS[self.norm], self.epsilon)
+        if self.norm == "linf":
+            noise = 2.0 * draws.uniform(problem.keys, shape, "start", problem.attempt) - 1.0
+        else:
+            noise = draws.normal(problem.keys, shape, "start", problem.attempt)
+        point = tf.clip_by_value(images + 0.5 * radius * normalize(noise, self.norm), 0.0, 1.0)
+        return tf.where(problem.attempt % self.restarts > 0, point, images)
+
+    def _border(self, problem: Problem, state: State) -> tuple[tf.Tensor, tf.Tensor]:
+        """How far the nearest border's class is ahead of the label, and the gradient of that."""
+        images, labels = state["images"], state["labels"]
+        if self.targets == 0 and not problem.targeted:
+            return self._nearest(problem, images, labels)
+
+        def lead(logits: tf.Tensor) -> tf.Tensor:
+            if problem.targeted:
+                return -margin(logits, labels)
+            target = tf.gather(logits, state["target"], batch_dims=1)
+            return target - tf.gather(logits, labels, batch_dims=1)
+
+        _, difference, gradient = problem.gradient(images, lead)
+        return difference, gradient
+
+    def _nearest(
+        self, problem: Problem, images: tf.Tensor, labels: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        classes = problem.logits(images).shape[1]
+        # The label first, then the others.
+        order = (labels[:, None] + tf.range(classes)[None]) % classes
+        logits, gradients = problem.class_gradients(images, order)
+        logits = tf.gather(logits, order, batch_dims=1)
+        differences = logits[:, 1:] - logits[:, :1]
+        gradients = gradients[:, 1:] - gradients[:, :1]
+        flat = tf.reshape(gradients, [-1, images.shape[1:].num_elements()])
+        slope = tf.reshape(length(flat, DUAL[self.norm]), tf.shape(differences))
+        nearest = tf.argmin(tf.abs(differences) / (slope + 1e-12), axis=1)
+        pick = {"indices": nearest, "batch_dims": 1, "axis": 1}
+        return tf.gather(differences, **pick), tf.gather(gradients, **pick)
+
+    def _approach(self, state: State, difference: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+        """To the border from here and from the clean image, weighed by how far each is; eq. 9."""
+        here, clean, normal = (flatten(x) for x in (state["images"], state["original"], gradient))
+        gap = difference + tf.reduce_sum(normal * (clean - here), axis=1)
+        from_here = reach(here, normal, difference, self.norm)
+        from_clean = reach(clean, normal, gap, self.norm)
+        near = tf.maximum(length(from_here, self.norm), 1e-8)
+        far = tf.maximum(length(from_clean, self.norm), 1e-8)
+        weight = tf.minimum(near / (near + far), self.draw)[:, None]
+        point = (here + self.overshoot * from_here) * (1.0 - weight)
+        point += (clean + self.overshoot * from_clean) * weight
+        return tf.reshape(tf.clip_by_value(point, 0.0, 1.0), tf.shape(gradient))

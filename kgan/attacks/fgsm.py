@@ -1,0 +1,56 @@
+"""The fast gradient sign method and its l2 and l1 forms."""
+
+import keras
+
+from kgan.attacks.pgd import PGD
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class FGSM(PGD):
+    """One step: `clip(x + epsilon * sign(gradient), 0, 1)`.
+
+    In l2 the normalised gradient takes the sign's place; in l1 the values with the largest
+    gradients move as far as the box lets them until `epsilon` is spent.
+
+    Args:
+        epsilon: Radius of the ball, in units of images in [0, 1].
+        norm: "linf", "l2" or "l1".
+        step_size: Length of the step; `epsilon` if None.
+        random_start: Start at a random point of the ball. With `step_size=1.25 * epsilon` this is
+            the attack of "fast" adversarial training.
+        restarts: How often to start anew on what is not fooled; needs `random_start`.
+        loss: "cross_entropy", "margin" or "dlr".
+        seed: Of the random start.
+
+    Reference:
+        Goodfellow et al., "Explaining and harnessing adversarial examples", 2015, section 4.
+        Wong et al., "Fast is better than free", 2020, algorithm 3 (random start).
+    """
+
+    tensors: tuple[str, ...] = ("epsilon", "step_size", "restarts", "seed")
+
+    def __init__(
+        self,
+        epsilon: float = 0.3,
+        *,
+        norm: str = "linf",
+        step_size: float | None = None,
+        random_start: bool = False,
+        restarts: int = 1,
+        loss: str = "cross_entropy",
+        seed: int = 0,
+    ):
+        super().__init__(
+            epsilon,
+            steps=1,
+            step_size=step_size,
+            norm=norm,
+            random_start=random_start,
+            restarts=restarts,
+            loss=loss,
+            seed=seed,
+        )
+
+    def _settings(self) -> dict[str, float | int]:
+        step_size = self.epsilon if self.step_size is None else self.step_size
+        return {**super()._settings(), "step_size": step_size}

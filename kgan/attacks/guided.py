@@ -1,0 +1,172 @@
+"""The surrogate-guided transfer attack: another model's gradients, this model's mistakes."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kgan.attacks.attack import Attack, Result, check_count, check_images, check_norm, check_radius
+from kgan.attacks.labels import class_indices
+from kgan.attacks.momentum_pgd import MomentumPGD
+from kgan.attacks.pgd import PGD
+from kgan.attacks.substitute import distill
+from kgan.attacks.victim import Victim, victim_of
+from kgan.random import check_seed
+
+
+@dataclasses.dataclass(frozen=True)
+class GuidedResult(Result):
+    """A `Result` that also says how well the surrogate predicted it.
+
+    Attributes:
+        surrogate_success: bool (n,): the image fools the surrogates.
+        white_box_success: bool (n,): PGD with the victim's own gradients fools within the same
+            ball: the bound that a transfer attack cannot be expected to pass. None if not asked.
+        queries: Labels asked of the victim: for the substitute, and one for each image.
+    """
+
+    surrogate_success: np.ndarray
+    white_box_success: np.ndarray | None
+    queries: int
+
+
+class Average(keras.Model):
+    """The mean of several classifiers' logits."""
+
+    def __init__(self, models: Sequence[keras.Model], images: np.ndarray):
+        super().__init__()
+        self.models = list(models)
+        self.victims = [victim_of(model, images) for model in models]
+        self.built = True
+
+    def call(self, images: tf.Tensor) -> tf.Tensor:
+        return tf.add_n([victim.logits(images) for victim in self.victims]) / len(self.victims)
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class Guided(Attack):
+    """Moves images along the gradients of surrogates, and hopes that the victim follows.
+
+    The victim is asked for labels only. Without surrogates a substitute is distilled from it under
+    a budget of queries (`distill`) and kept for further runs. In the command line's words this is
+    `guided` or `at`; it has nothing to do with adversarial training.
+
+    Args:
+        epsilon: Radius of the ball, in units of images in [0, 1].
+        surrogates: A classifier or several, trained for the same classes; None distills one.
+        query_budget: Labels that distilling may ask for.
+        norm: "linf", "l2" or "l1".
+        steps: Steps of momentum PGD on the mean of the surrogates' logits.
+        decay: Its momentum.
+        diversity: Probability of a randomly shrunk copy at each step; helps transfer.
+        translation: Side of the kernel that smooths the gradient, odd; 0 for none.
+        white_box: Whether to run PGD on the victim too, to report the bound.
+        seed: Of the copies and of distilling.
+
+    Reference:
+        Papernot et al., "Practical black-box attacks against machine learning", 2017.
+        Dong et al., "Boosting adversarial attacks with momentum", 2018, section 3.2 (ensembles).
+    """
+
+    tensors: tuple[str, ...] = ("epsilon", "seed")
+
+    def __init__(
+        self,
+        epsilon: float = 0.3,
+        *,
+        surrogates: keras.Model | Sequence[keras.Model] | None = None,
+        query_budget: int = 2000,
+        norm: str = "linf",
+        steps: int = 20,
+        decay: float = 1.0,
+        diversity: float = 0.5,
+        translation: int = 0,
+        white_box: bool = True,
+        seed: int = 0,
+    ):
+        self.norm = check_norm(norm, self.norms)
+        self.epsilon = check_radius("epsilon", epsilon, norm)
+        self.surrogates = surrogates
+        self.query_budget = check_count("query_budget", query_budget)
+        self.steps = check_count("steps", steps)
+        self.decay = float(decay)
+        self.diversity = float(diversity)
+        self.translation = translation
+        self.white_box = white_box
+        self.seed = check_seed(seed)
+
+    def _guide(self, victim: Victim, images: np.ndarray) -> tuple[Average, int]:
+        """The surrogates as one classifier, and the queries they took."""
+        queries = 0
+        models = self.surrogates
+        if models is None:
+            models, queries = distill(
+                victim, images, query_budget=self.query_budget, seed=self.seed
+            )
+        models = [models] if isinstance(models, keras.Model) else list(models)
+        guide = Average(models, images)
+        for surrogate in guide.victims:
+            if surrogate.classes != victim.classes:
+                raise ValueError(
+                    f"surrogate {surrogate.name} has {surrogate.classes} classes, "
+                    f"{victim.name} has {victim.classes}."
+                )
+        return guide, queries
+
+    def run(
+        self,
+        model: keras.Model | Victim,
+        images: Any,
+        labels: Any = None,
+        *,
+        targets: Any = None,
+        batch_size: int = 256,
+        indices: Any = None,
+    ) -> GuidedResult:
+        """As `Attack.run`; the result also tells how the surrogates and PGD did."""
+        images = check_images(images)
+        if labels is not None and targets is not None:
+            raise ValueError("pass labels (classes to leave) or targets (to reach), not both.")
+        victim = victim_of(model, images)
+        guide, queries = self._guide(victim, images)
+        before = victim.predict(images, batch_size=batch_size).argmax(axis=1)
+        given = targets if targets is not None else labels
+        wanted = before if given is None else given
+        wanted = class_indices(wanted, len(images), victim.classes)
+        how = {"batch_size": batch_size, "indices": indices}
+        how["labels" if targets is None else "targets"] = wanted
+
+        def fooled(predicted: np.ndarray) -> np.ndarray:
+            return predicted == wanted if targets is not None else predicted != wanted
+
+        base = MomentumPGD(
+            self.epsilon,
+            steps=self.steps,
+            norm=self.norm,
+            decay=self.decay,
+            diversity=self.diversity if images.ndim == 4 else 0.0,
+            translation=self.translation,
+            seed=self.seed,
+        )
+        moved = base.last_iterates(guide, images, **how)
+        by_surrogate = victim_of(guide, images).predict(moved, batch_size=batch_size)
+        after = victim.predict(moved, batch_size=batch_size).argmax(axis=1)
+        already, success = fooled(before), fooled(after)
+        kept = (success & ~already).reshape([-1] + [1] * (images.ndim - 1))
+        white_box = None
+        if self.white_box:
+            white_box = PGD(self.epsilon, norm=self.norm, seed=self.seed).run(victim, images, **how)
+        return GuidedResult(
+            adversarial=np.where(kept, moved, images),
+            success=success | already,
+            labels=wanted,
+            surrogate_success=fooled(by_surrogate.argmax(axis=1)),
+            white_box_success=None if white_box is None else white_box.success,
+            queries=queries + len(images),
+        )
+
+    def perturb(self, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError("Guided asks its victim for labels; train against MomentumPGD.")

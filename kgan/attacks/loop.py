@@ -1,0 +1,96 @@
+"""A compiled loop whose batch shrinks as examples finish."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+State = dict[str, tf.Tensor]
+
+
+def bucket(size: tf.Tensor, active: tf.Tensor) -> tf.Tensor:
+    """The smallest of size, size / 2, size / 4, ... that holds `active` examples.
+
+    A few sizes, and not the exact count: the kernels of a convolution are prepared for a shape, and
+    preparing them again at every step would cost more than the examples dropped.
+    """
+    halvings = tf.bitwise.right_shift(size, tf.range(31))
+    fits = tf.cast(halvings >= tf.maximum(active, 1), tf.int32)
+    return tf.gather(halvings, tf.maximum(tf.reduce_sum(fits) - 1, 0))
+
+
+def run(
+    step: Callable[[tf.Tensor, State], State],
+    state: State,
+    steps: tf.Tensor | int,
+    *,
+    results: tuple[str, ...] = ("adversarial", "success"),
+    finish: Callable[[State], State] | None = None,
+) -> State:
+    """Repeats `state = step(i, state)` until `steps` are made or every example is done.
+
+    Examples that are done leave the batch whenever half of it is; their results stay as they were
+    when `done` was set, whatever later steps do to the rows that remain as padding.
+
+    Args:
+        step: One step; must treat each example alone and keep every tensor's shape and dtype.
+        state: Tensors whose first axis is the example; "done" (bool) says who is finished.
+        steps: Number of steps.
+        results: The tensors to return.
+        finish: Applied once to the examples that are left after the last step.
+
+    Returns:
+        The tensors named in `results`, for all examples in their first order.
+    """
+    full = {name: state[name] for name in results}
+    rows = tf.range(tf.shape(state["done"])[0])
+
+    def write(rows: tf.Tensor, state: State, full: State) -> State:
+        return {
+            name: tf.tensor_scatter_nd_update(full[name], rows[:, None], state[name])
+            for name in results
+        }
+
+    def shrink(rows: tf.Tensor, state: State, full: State) -> tuple[tf.Tensor, State, State]:
+        size = tf.shape(rows)[0]
+        active = size - tf.math.count_nonzero(state["done"], dtype=tf.int32)
+        target = bucket(size, active)
+
+        def smaller():
+            # Active examples first; those done serve as padding.
+            keep = tf.argsort(tf.cast(state["done"], tf.int32), stable=True)[:target]
+            kept = {name: tf.gather(value, keep) for name, value in state.items()}
+            return tf.gather(rows, keep), kept, write(rows, state, full)
+
+        return tf.cond(target < size, smaller, lambda: (rows, state, full))
+
+    def advance(change: Callable[[State], State], state: State) -> State:
+        done = state["done"]
+        new = change(state)
+        for name in results:
+            new[name] = tf.raw_ops.Select(condition=done, x=state[name], y=new[name])
+        return {**new, "done": done | new["done"]}
+
+    def body(i, rows, state, full):
+        return i + 1, *shrink(rows, advance(lambda s: step(i, s), state), full)
+
+    def condition(i, rows, state, full):
+        return (i < steps) & ~tf.reduce_all(state["done"])
+
+    def any_batch(tensors: State) -> dict[str, tf.TensorShape]:
+        return {name: tf.TensorShape([None, *value.shape[1:]]) for name, value in tensors.items()}
+
+    rows, state, full = shrink(rows, state, full)
+    _, rows, state, full = tf.while_loop(
+        condition,
+        body,
+        (tf.constant(0), rows, state, full),
+        shape_invariants=(
+            tf.TensorShape([]),
+            tf.TensorShape([None]),
+            any_batch(state),
+            any_batch(full),
+        ),
+    )
+    if finish is not None:
+        state = advance(finish, state)
+    return write(rows, state, full)

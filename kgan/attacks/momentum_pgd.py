@@ -1,0 +1,143 @@
+"""Momentum iterative FGSM, with input diversity and translation invariance for transfer."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kgan.attacks import draws
+from kgan.attacks.attack import check_count
+from kgan.attacks.norms import choose, length, per_example
+from kgan.attacks.pgd import PGD
+from kgan.attacks.problem import Problem, State
+from kgan.attacks.victim import Victim
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class MomentumPGD(PGD):
+    """PGD along a running sum of gradients (MI-FGSM).
+
+    Args:
+        epsilon: Radius of the ball, in units of images in [0, 1].
+        steps: Number of steps.
+        step_size: Length of a step; `epsilon / steps` if None, as published.
+        norm: "linf", "l2" or "l1".
+        decay: What is kept of the sum at each step (mu).
+        diversity: Probability with which the gradient is taken at a randomly shrunk and shifted
+            copy of the image (DI-FGSM).
+        shrink: The smallest size of that copy, as a share of the image's.
+        translation: Side of the Gaussian kernel that smooths the gradient (TI-FGSM), an odd
+            number; 0 for none.
+        random_start: Start at a random point of the ball.
+        restarts: How often to start anew on what is not fooled; needs `random_start`.
+        loss: "cross_entropy", "margin" or "dlr".
+        early_stop: Whether an example is done once it is fooled. Set it to False for transfer.
+        seed: Of the random starts and copies.
+
+    Reference:
+        Dong et al., "Boosting adversarial attacks with momentum", 2018, algorithm 1.
+        Xie et al., "Improving transferability of adversarial examples with input diversity", 2019.
+        Dong et al., "Evading defenses to transferable adversarial examples by
+        translation-invariant attacks", 2019, eq. 6.
+    """
+
+    tensors = (*PGD.tensors, "decay", "shrink")
+
+    def __init__(
+        self,
+        epsilon: float = 0.3,
+        *,
+        steps: int = 10,
+        step_size: float | None = None,
+        norm: str = "linf",
+        decay: float = 1.0,
+        diversity: float = 0.0,
+        shrink: float = 0.9,
+        translation: int = 0,
+        random_start: bool = False,
+        restarts: int = 1,
+        loss: str = "cross_entropy",
+        early_stop: bool = True,
+        seed: int = 0,
+    ):
+        super().__init__(
+            epsilon,
+            steps=steps,
+            step_size=step_size,
+            norm=norm,
+            random_start=random_start,
+            restarts=restarts,
+            loss=loss,
+            early_stop=early_stop,
+            seed=seed,
+        )
+        self.decay = float(decay)
+        for name, value in (("diversity", diversity), ("shrink", shrink)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} must be in [0, 1], got {value}.")
+        self.diversity = float(diversity)
+        self.shrink = float(shrink)
+        self.translation = check_count("translation", translation, least=0)
+        if translation and translation % 2 == 0:
+            raise ValueError(f"translation must be odd or 0, got {translation}.")
+
+    def _settings(self) -> dict[str, float | int]:
+        step_size = self.epsilon / self.steps if self.step_size is None else self.step_size
+        return {**super()._settings(), "step_size": step_size}
+
+    def _check_against(self, victim: Victim, shape: tuple[int, ...]) -> None:
+        if (self.diversity or self.translation) and len(shape) != 3:
+            raise ValueError(
+                f"diversity and translation need images of (height, width, channels), got {shape}."
+            )
+
+    def _memory(self, problem: Problem) -> State:
+        return {"momentum": tf.zeros_like(problem.images)}
+
+    def _gradient(
+        self, problem: Problem, i: tf.Tensor, state: State
+    ) -> tuple[tf.Tensor | None, tf.Tensor]:
+        if not self.diversity:
+            logits, gradient = super()._gradient(problem, i, state)
+        else:
+            step = i + problem.attempt * self.steps
+            _, _, gradient = problem.gradient_through(
+                lambda images: self._copy(images, state["keys"], step),
+                state["images"],
+                lambda logits: problem.gain(logits, state["labels"], self.loss),
+            )
+            logits = None
+        if self.translation:
+            gradient = _smooth(gradient, self.translation)
+        return logits, gradient
+
+    def _update(self, state: State, gradient: tf.Tensor) -> State:
+        unit = gradient / per_example(tf.maximum(length(gradient, "l1"), 1e-12), gradient)
+        momentum = self.decay * state["momentum"] + unit
+        return super()._update({**state, "momentum": momentum}, momentum)
+
+    def _copy(self, images: tf.Tensor, keys: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        """Some examples shrunk to a random size at a random place, on black."""
+        height, width = images.shape[1:3]
+        chance, size, top, left = tf.unstack(draws.uniform(keys, (4,), "copy", step), axis=1)
+        scale = 1.0 / (self.shrink + (1.0 - self.shrink) * size)
+        zero = tf.zeros_like(scale)
+        # Output to input coordinates: x_in = scale * x_out - shift.
+        room_y, room_x = height * (1.0 - 1.0 / scale), width * (1.0 - 1.0 / scale)
+        rows = [scale, zero, -scale * left * room_x, zero, scale, -scale * top * room_y, zero, zero]
+        copies = tf.raw_ops.ImageProjectiveTransformV3(
+            images=images,
+            transforms=tf.stack(rows, axis=1),
+            output_shape=[height, width],
+            interpolation="BILINEAR",
+            fill_mode="CONSTANT",
+            fill_value=0.0,
+        )
+        return choose(chance < self.diversity, copies, images)
+
+
+def _smooth(gradient: tf.Tensor, side: int) -> tf.Tensor:
+    """Convolves each channel with a Gaussian that ends at three standard deviations."""
+    bell = np.exp(-0.5 * np.linspace(-3.0, 3.0, side) ** 2) if side > 1 else np.ones(1)
+    kernel = np.outer(bell, bell) / np.sum(bell) ** 2
+    kernel = np.repeat(kernel[:, :, None, None], gradient.shape[3], axis=2)
+    return tf.nn.depthwise_conv2d(gradient, tf.constant(kernel, tf.float32), [1, 1, 1, 1], "SAME")

@@ -1,0 +1,177 @@
+"""Balls, their projections, steepest directions and random points, for linf, l2 and l1.
+
+All functions take batches of images (first axis: example) and treat each example alone. Radii are
+scalars or tensors of shape (batch,).
+"""
+
+import math
+
+import tensorflow as tf
+
+from kgan.attacks import draws
+
+NORMS = ("linf", "l2", "l1")
+# The norm in which a gradient measures how fast a loss changes over the ball of the first.
+DUAL = {"linf": "l1", "l2": "l2", "l1": "linf"}
+_TINY = 1e-12
+
+
+def per_example(values: tf.Tensor | float, like: tf.Tensor) -> tf.Tensor:
+    """Reshapes (batch,) to (batch, 1, ..., 1) so that it broadcasts against `like`."""
+    values = tf.convert_to_tensor(values, like.dtype if like.dtype.is_floating else None)
+    if values.shape.rank == 0:
+        return values
+    return tf.reshape(values, [-1] + [1] * (like.shape.rank - 1))
+
+
+def flatten(images: tf.Tensor) -> tf.Tensor:
+    """(batch, ...) to (batch, values)."""
+    return tf.reshape(images, [-1, math.prod(images.shape[1:])])
+
+
+def choose(condition: tf.Tensor, chosen: tf.Tensor, otherwise: tf.Tensor) -> tf.Tensor:
+    """Per example: `chosen` where the (batch,) `condition` holds, else `otherwise`."""
+    # Copies whole rows, where tf.where would broadcast the condition at several times the cost.
+    return tf.raw_ops.Select(condition=condition, x=chosen, y=otherwise)
+
+
+def length(change: tf.Tensor, norm: str) -> tf.Tensor:
+    """The norm of each example's change.
+
+    Args:
+        change: float32 tensor of shape (batch, ...).
+        norm: "linf", "l2", "l1", or "l0" (how many values changed).
+
+    Returns:
+        float32 tensor of shape (batch,).
+    """
+    flat = tf.abs(flatten(change))
+    if norm == "linf":
+        return tf.reduce_max(flat, axis=1)
+    if norm == "l2":
+        return tf.sqrt(tf.reduce_sum(tf.square(flat), axis=1))
+    if norm == "l1":
+        return tf.reduce_sum(flat, axis=1)
+    if norm == "l0":
+        return tf.math.count_nonzero(flat, axis=1, dtype=tf.float32)
+    raise ValueError(f"norm must be 'linf', 'l2', 'l1' or 'l0', got {norm!r}.")
+
+
+def normalize(change: tf.Tensor, norm: str) -> tf.Tensor:
+    """Scales each example's change to length one (zero stays zero)."""
+    return change / per_example(length(change, norm) + _TINY, change)
+
+
+def project(
+    images: tf.Tensor, original: tf.Tensor, epsilon: tf.Tensor | float, norm: str
+) -> tf.Tensor:
+    """Maps images into the ball of radius `epsilon` around `original` and into [0, 1].
+
+    For linf and l1 this is the exact Euclidean projection onto the intersection; for l2 the
+    radial projection followed by the box, which cannot leave the ball again.
+    """
+    change = images - original
+    if norm == "linf":
+        epsilon = per_example(epsilon, images)
+        return tf.clip_by_value(
+            tf.clip_by_value(images, original - epsilon, original + epsilon), 0.0, 1.0
+        )
+    if norm == "l2":
+        scale = tf.minimum(1.0, epsilon / tf.maximum(length(change, norm), _TINY))
+        return tf.clip_by_value(original + change * per_example(scale, images), 0.0, 1.0)
+    return original + project_l1(change, original, epsilon)
+
+
+def project_l1(change: tf.Tensor, original: tf.Tensor, epsilon: tf.Tensor | float) -> tf.Tensor:
+    """The exact projection of a change onto the l1 ball and the box, as a change.
+
+    The solution is `sign(d) * min(max(|d| - t, 0), room)`, where `room` is how far a value can
+    move before it meets the box and t >= 0 makes the l1 norm meet `epsilon` (t = 0 if it is
+    inside already). The norm is piecewise linear in t with kinks at |d| and at |d| - room: sort
+    the kinks, find the segment, interpolate.
+
+    Args:
+        change: float32 tensor of shape (batch, ...).
+        original: The images, in [0, 1].
+        epsilon: Radius, a scalar or (batch,).
+
+    Returns:
+        The projected change, same shape.
+    """
+    wanted, start = flatten(change), flatten(original)
+    size = tf.abs(wanted)
+    room = tf.where(wanted > 0, 1.0 - start, start)
+    clipped = tf.minimum(size, room)
+    radius = tf.convert_to_tensor(epsilon, tf.float32) + tf.zeros_like(clipped[:, 0])
+    # Going down from the largest kink: the slope grows by one at |d| and falls at |d| - room.
+    kinks = tf.concat([size, tf.maximum(size - room, 0.0)], axis=1)
+    slopes = tf.concat([tf.ones_like(size), -tf.ones_like(size)], axis=1)
+    order = tf.argsort(kinks, axis=1, direction="DESCENDING", stable=True)
+    kinks = tf.gather(kinks, order, batch_dims=1)
+    slope = tf.cumsum(tf.gather(slopes, order, batch_dims=1), axis=1)
+    gaps = kinks[:, :-1] - kinks[:, 1:]
+    norm = tf.pad(tf.cumsum(slope[:, :-1] * gaps, axis=1), [[0, 0], [1, 0]])
+    # The last kink at which the norm is still within the radius, and what is missing from there.
+    segment = tf.reduce_sum(tf.cast(norm <= radius[:, None], tf.int32), axis=1) - 1
+    segment = tf.maximum(segment, 0)
+
+    def pick(values):
+        return tf.gather(values, segment, batch_dims=1)
+
+    missing = radius - pick(norm)
+    threshold = pick(kinks) - missing / tf.maximum(pick(slope), 1.0)
+    inside = tf.reduce_sum(clipped, axis=1) <= radius
+    threshold = tf.where(inside, 0.0, tf.maximum(threshold, 0.0))
+    projected = tf.minimum(tf.maximum(size - threshold[:, None], 0.0), room)
+    # Rounding may leave the sum a few units in the last place outside the ball.
+    excess = tf.reduce_sum(projected, axis=1) / tf.maximum(radius, _TINY)
+    projected /= tf.maximum(excess, 1.0)[:, None]
+    return tf.reshape(tf.sign(wanted) * projected, tf.shape(change))
+
+
+def steepest(
+    gradient: tf.Tensor, images: tf.Tensor, step_size: tf.Tensor | float, norm: str
+) -> tf.Tensor:
+    """The change of length `step_size` that ascends a linear loss fastest.
+
+    linf: the sign; l2: the normalised gradient; l1: the values with the largest gradients move to
+    the edge of the box, one after the other, until `step_size` is spent, which is the exact
+    maximiser over ball and box (moving a single value, the maximiser without the box, could not
+    spend more than that value's room).
+    """
+    if norm == "linf":
+        return step_size * tf.sign(gradient)
+    if norm == "l2":
+        return step_size * normalize(gradient, norm)
+    slope, values = flatten(gradient), flatten(images)
+    room = tf.where(slope > 0, 1.0 - values, values) * tf.abs(tf.sign(slope))
+    order = tf.argsort(tf.abs(slope), axis=1, direction="DESCENDING", stable=True)
+    room_sorted = tf.gather(room, order, batch_dims=1)
+    spent_before = tf.cumsum(room_sorted, axis=1, exclusive=True)
+    moves = tf.clip_by_value(step_size - spent_before, 0.0, room_sorted)
+    moves = tf.gather(moves, tf.argsort(order, axis=1), batch_dims=1)
+    return tf.reshape(tf.sign(slope) * moves, tf.shape(gradient))
+
+
+def random_point(
+    original: tf.Tensor,
+    keys: tf.Tensor,
+    epsilon: tf.Tensor | float,
+    norm: str,
+    step: tf.Tensor | int = 0,
+) -> tf.Tensor:
+    """A point drawn uniformly from the ball of radius `epsilon`, then clipped to [0, 1]."""
+    shape = original.shape[1:]
+    size = shape.num_elements()
+    if norm == "linf":
+        change = epsilon * (2.0 * draws.uniform(keys, shape, "start", step) - 1.0)
+    else:
+        # Uniform in a ball of dimension n: a uniform direction times U^(1/n).
+        if norm == "l2":
+            direction = draws.normal(keys, shape, "start", step)
+        else:
+            exponential = -tf.math.log(draws.uniform(keys, shape, "start", step))
+            direction = exponential * draws.signs(keys, shape, "start sign", step)
+        radius = draws.uniform(keys, (), "start radius", step) ** (1.0 / size)
+        change = epsilon * per_example(radius, original) * normalize(direction, norm)
+    return tf.clip_by_value(original + change, 0.0, 1.0)

@@ -1,0 +1,178 @@
+"""What an attack asks of a batch, and the bookkeeping all algorithms share."""
+
+import dataclasses
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from kgan.attacks import loop
+from kgan.attacks.loop import State
+from kgan.attacks.norms import choose
+
+
+def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """-log p(label), shape (batch,)."""
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+
+
+def margin(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """The largest other logit minus the label's, shape (batch,): positive where misclassified."""
+    mask = tf.one_hot(labels, logits.shape[1], on_value=True, off_value=False)
+    label_logit = tf.gather(logits, labels, batch_dims=1)
+    return tf.reduce_max(tf.where(mask, -float("inf"), logits), axis=1) - label_logit
+
+
+def difference_of_logits_ratio(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """The margin over the spread of the three largest logits, shape (batch,).
+
+    Invariant to shift and scale of the logits; needs three classes.
+
+    Reference:
+        Croce and Hein, "Reliable evaluation of adversarial robustness", 2020, eq. 6.
+    """
+    top = tf.math.top_k(logits, 3).values
+    return margin(logits, labels) / (top[:, 0] - top[:, 2] + 1e-12)
+
+
+LOSSES = {"cross_entropy": cross_entropy, "margin": margin, "dlr": difference_of_logits_ratio}
+
+
+def check_loss(loss: str) -> str:
+    if loss not in LOSSES:
+        raise ValueError(f"loss must be one of {', '.join(LOSSES)}, got {loss!r}.")
+    return loss
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """A batch of images to be misclassified.
+
+    Attributes:
+        logits: Graph function from images to (batch, classes) logits.
+        images: The clean images, float32 (batch, ...) in [0, 1].
+        labels: int32 (batch,): the classes to leave, or to reach if `targeted`.
+        keys: int32 (batch,): each example's random key, see `draws`.
+        targeted: Whether `labels` are to be reached.
+        attempt: Which of the attack's `attempts` this is.
+        done: bool (batch,): rows that only pad the batch.
+        early_stop: Whether an example is done as soon as it is fooled.
+        plain: Run the published algorithm to its last iterate and return that, with no record of
+            what was fooled on the way.
+    """
+
+    logits: Callable[[tf.Tensor], tf.Tensor]
+    images: tf.Tensor
+    labels: tf.Tensor
+    keys: tf.Tensor
+    targeted: bool
+    attempt: tf.Tensor | int = 0
+    done: tf.Tensor | None = None
+    early_stop: bool = True
+    plain: bool = False
+
+    def fooled(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """Who is misclassified (as the target, if targeted), bool (batch,)."""
+        predicted = tf.argmax(logits, axis=1, output_type=tf.int32)
+        return predicted == labels if self.targeted else predicted != labels
+
+    def gain(self, logits: tf.Tensor, labels: tf.Tensor, loss: str = "margin") -> tf.Tensor:
+        """What the attack ascends: the loss on the label, or minus the loss on the target."""
+        value = LOSSES[loss](logits, labels)
+        return -value if self.targeted else value
+
+    def gradient(
+        self, images: tf.Tensor, value: Callable[[tf.Tensor], tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """One forward and one backward pass.
+
+        Args:
+            images: Where.
+            value: From logits to a (batch,) tensor.
+
+        Returns:
+            The logits, the values, and the values' gradients with respect to `images`. Gradients
+            that are missing or not finite are zero.
+        """
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(images)
+            logits = self.logits(images)
+            values = value(logits)
+        gradient = tape.gradient(values, images, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        finite = tf.math.is_finite(gradient)
+        gradient = tf.raw_ops.Select(condition=finite, x=gradient, y=tf.zeros_like(gradient))
+        return logits, values, gradient
+
+    def gradient_through(
+        self,
+        change: Callable[[tf.Tensor], tf.Tensor],
+        images: tf.Tensor,
+        value: Callable[[tf.Tensor], tf.Tensor],
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """As `gradient`, with the model seeing `change(images)`."""
+        changed = dataclasses.replace(self, logits=lambda images: self.logits(change(images)))
+        return changed.gradient(images, value)
+
+    def class_gradients(self, images: tf.Tensor, classes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """One forward pass, and a backward pass for each of several logits.
+
+        Args:
+            images: Where.
+            classes: int32 (batch, k): whose logits, k static.
+
+        Returns:
+            All logits, and the gradients of the k as (batch, k, ...).
+        """
+        with tf.GradientTape(watch_accessed_variables=False, persistent=True) as tape:
+            tape.watch(images)
+            logits = self.logits(images)
+            picked = tf.unstack(tf.gather(logits, classes, batch_dims=1), axis=1)
+        gradients = [
+            tape.gradient(one, images, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            for one in picked
+        ]
+        return logits, tf.stack(gradients, axis=1)
+
+    def start(self, **extra: tf.Tensor) -> State:
+        """The loop's state: clean images as the answer so far, those fooled already done."""
+        batch = tf.shape(self.labels)[0]
+        done = tf.zeros([batch], tf.bool) if self.done is None else self.done
+        success = tf.zeros([batch], tf.bool)
+        if not self.plain:
+            success = self.fooled(self.logits(self.images), self.labels)
+            done |= success
+        return {
+            "original": self.images,
+            "labels": self.labels,
+            "keys": self.keys,
+            "adversarial": self.images,
+            "success": success,
+            "done": done,
+            **extra,
+        }
+
+    def record(self, state: State, images: tf.Tensor, logits: tf.Tensor | None = None) -> State:
+        """Keeps the images that fool; with `early_stop` their examples are done."""
+        if self.plain:
+            return {**state, "adversarial": images}
+        fooled = self.fooled(self.logits(images) if logits is None else logits, state["labels"])
+        fooled &= ~state["done"]
+        return {
+            **state,
+            "adversarial": choose(fooled, images, state["adversarial"]),
+            "success": state["success"] | fooled,
+            "done": state["done"] | fooled if self.early_stop else state["done"],
+        }
+
+    def iterate(
+        self, step: Callable[[tf.Tensor, State], State], state: State, steps: tf.Tensor | int
+    ) -> State:
+        """Runs an algorithm that moves `state["images"]`, then judges where it ended.
+
+        `step` is expected to `record` the images that it finds, since it computes their logits
+        anyway; only the last images need a forward pass of their own.
+        """
+
+        def finish(state: State) -> State:
+            return self.record(state, state["images"])
+
+        return loop.run(step, state, steps, finish=finish)

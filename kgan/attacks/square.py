@@ -1,0 +1,215 @@
+"""Square attack: random search by squares, from scores alone."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kgan.attacks import draws, loop
+from kgan.attacks.attack import Attack, check_count, check_norm, check_radius
+from kgan.attacks.norms import choose, length, normalize, per_example
+from kgan.attacks.problem import Problem, State
+from kgan.attacks.victim import Victim
+from kgan.random import check_seed
+
+# After these queries of 10,000 the share of changed values is halved.
+_HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class Square(Attack):
+    """Changes random squares and keeps what lowers the margin; needs no gradient.
+
+    Args:
+        epsilon: Radius of the ball, in units of images in [0, 1].
+        norm: "linf" or "l2".
+        steps: Queries for each image.
+        share: Share of an image that the first squares change (p).
+        rescale: Shrink the squares on a schedule stretched to `steps`; False keeps the schedule of
+            10,000 queries, as AutoAttack does.
+        restarts: How often to start anew on what is not fooled.
+        seed: Of the search.
+
+    Reference:
+        Andriushchenko et al., "Square attack: a query-efficient black-box adversarial attack via
+        random search", 2020, algorithms 1 to 3.
+    """
+
+    norms = ("linf", "l2")
+    tensors: tuple[str, ...] = ("epsilon", "steps", "restarts", "share", "seed")
+
+    def __init__(
+        self,
+        epsilon: float = 0.3,
+        *,
+        norm: str = "linf",
+        steps: int = 5000,
+        share: float = 0.8,
+        rescale: bool = True,
+        restarts: int = 1,
+        seed: int = 0,
+    ):
+        self.norm = check_norm(norm, self.norms)
+        self.epsilon = check_radius("epsilon", epsilon, norm)
+        self.steps = check_count("steps", steps)
+        if not 0 < share <= 1:
+            raise ValueError(f"share must be in (0, 1], got {share}.")
+        self.share = float(share)
+        self.rescale = rescale
+        self.restarts = check_count("restarts", restarts)
+        self.seed = check_seed(seed)
+
+    def _check_against(self, victim: Victim, shape: tuple[int, ...]) -> None:
+        if len(shape) != 3:
+            raise ValueError(f"Square needs images of (height, width, channels), got {shape}.")
+        if self.norm == "l2" and min(shape[:2]) < 5:
+            raise ValueError(f"Square in l2 needs images of at least 5 x 5, got {shape}.")
+
+    def _attack(self, problem: Problem) -> State:
+        start = self._stripes(problem) if self.norm == "linf" else self._tiles(problem)
+        state = problem.start(images=start)
+        logits = problem.logits(start)
+        state = problem.record(state, start, logits)
+        state["gain"] = problem.gain(logits, problem.labels)
+
+        def step(i: tf.Tensor, state: State) -> State:
+            move = self._square if self.norm == "linf" else self._two_windows
+            images = move(state, i, self._side(i, problem.images.shape), problem.attempt)
+            logits = problem.logits(images)
+            gain = problem.gain(logits, state["labels"])
+            better = (gain > state["gain"]) | (gain >= 0.0)
+            state = problem.record(state, images, logits)
+            return {
+                **state,
+                "images": choose(better, images, state["images"]),
+                "gain": tf.where(better, gain, state["gain"]),
+            }
+
+        return loop.run(step, state, self.steps)
+
+    def _side(self, i: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
+        """The square's side at query i."""
+        height, width = shape[1], shape[2]
+        query = tf.cast(i, tf.float32)
+        if self.rescale:
+            query = tf.floor(query / tf.cast(self.steps, tf.float32) * 10000.0)
+        halvings = tf.reduce_sum(tf.cast(query > tf.constant(_HALVINGS, tf.float32), tf.float32))
+        share = self.share / 2.0**halvings
+        side = tf.cast(tf.round(tf.sqrt(share * float(height * width))), tf.int32)
+        if self.norm == "l2":
+            side = tf.maximum(side, 3)
+            side += 1 - side % 2
+        return tf.clip_by_value(side, 1, min(height, width))
+
+    def _corner(
+        self, state: State, i: tf.Tensor, side: tf.Tensor, attempt: tf.Tensor, purpose: str
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Each example's random window, as its first row and column."""
+        height, width = state["images"].shape[1:3]
+        step = i + attempt * self.steps
+        where = draws.uniform(state["keys"], (2,), purpose, step)
+        # One more than in the authors' code, whose windows never reach the last row and column.
+        free = tf.cast(tf.stack([height - side + 1, width - side + 1]), tf.float32)
+        corner = tf.cast(where * free, tf.int32)
+        return corner[:, 0], corner[:, 1]
+
+    def _stripes(self, problem: Problem) -> tf.Tensor:
+        _, _, width, channels = problem.images.shape
+        stripes = draws.signs(problem.keys, (1, width, channels), "stripes", problem.attempt)
+        return tf.clip_by_value(problem.images + self.epsilon * stripes, 0.0, 1.0)
+
+    def _square(self, state: State, i: tf.Tensor, side: tf.Tensor, attempt: tf.Tensor) -> tf.Tensor:
+        images, original = state["images"], state["original"]
+        top, left = self._corner(state, i, side, attempt, "corner")
+        mask = window(top, left, side, images.shape)
+        step = i + attempt * self.steps
+        signs = draws.signs(state["keys"], (1, 1, images.shape[3]), "signs", step)
+        changed = images + tf.cast(mask, tf.float32) * (2.0 * self.epsilon * signs)
+        changed = tf.clip_by_value(changed, original - self.epsilon, original + self.epsilon)
+        return tf.clip_by_value(changed, 0.0, 1.0)
+
+    def _tiles(self, problem: Problem) -> tf.Tensor:
+        """The l2 start: the image tiled with patterns of random sign and orientation."""
+        shape = problem.images.shape
+        side = shape[1] // 5
+        first = (shape[1] - 5 * side) // 2
+        tops = range(first, shape[1] - side + 1, side)
+        lefts = range(first, shape[2] - side + 1, side)
+        count = len(tops) * len(lefts)
+        signs = draws.signs(problem.keys, (count, shape[3]), "tile signs", problem.attempt)
+        turns = draws.uniform(problem.keys, (count,), "tile turns", problem.attempt) < 0.5
+        change = tf.zeros_like(problem.images)
+        for tile, (top, left) in enumerate((top, left) for top in tops for left in lefts):
+            corner = tf.fill([1], top), tf.fill([1], left)
+            tiles = pattern(*corner, tf.constant(side), turns[:, tile], shape)
+            change += tiles * signs[:, tile, None, None, :]
+        start = problem.images + self.epsilon * normalize(change, "l2")
+        return tf.clip_by_value(start, 0.0, 1.0)
+
+    def _two_windows(
+        self, state: State, i: tf.Tensor, side: tf.Tensor, attempt: tf.Tensor
+    ) -> tf.Tensor:
+        """Moves what one window has changed, and what is left of the budget, into another."""
+        images, original = state["images"], state["original"]
+        shape = images.shape
+        change = images - original
+        top, left = self._corner(state, i, side, attempt, "corner")
+        into = tf.cast(window(top, left, side, shape), tf.float32)
+        other_top, other_left = self._corner(state, i, side, attempt, "second corner")
+        out_of = tf.cast(window(other_top, other_left, side, shape), tf.float32)
+
+        def size(values: tf.Tensor) -> tf.Tensor:
+            return tf.sqrt(tf.reduce_sum(tf.square(values), axis=(1, 2), keepdims=True))
+
+        step = i + attempt * self.steps
+        signs = draws.signs(state["keys"], (1, 1, shape[3]), "signs", step)
+        turns = draws.uniform(state["keys"], (), "turns", step) < 0.5
+        new = pattern(top, left, side, turns, shape) * signs
+        new += change * into / (1e-12 + size(change * into))
+        left_over = tf.maximum(self.epsilon**2 - length(change, "l2") ** 2, 0.0) / shape[3]
+        budget = tf.sqrt(
+            per_example(left_over, images) + size(change * tf.maximum(into, out_of)) ** 2
+        )
+        new *= budget / (1e-12 + size(new))
+        change = change * (1.0 - out_of) * (1.0 - into) + new * into
+        moved = original + self.epsilon * normalize(change, "l2")
+        return tf.clip_by_value(moved, 0.0, 1.0)
+
+
+def _offsets(top: tf.Tensor, left: tf.Tensor, shape: tf.TensorShape) -> tuple[tf.Tensor, tf.Tensor]:
+    rows = tf.range(shape[1])[None, :, None, None] - top[:, None, None, None]
+    columns = tf.range(shape[2])[None, None, :, None] - left[:, None, None, None]
+    return rows, columns
+
+
+def window(top: tf.Tensor, left: tf.Tensor, side: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
+    """Each example's square as a bool mask of shape (batch, height, width, 1)."""
+    rows, columns = _offsets(top, left, shape)
+    return (rows >= 0) & (rows < side) & (columns >= 0) & (columns < side)
+
+
+def pattern(
+    top: tf.Tensor, left: tf.Tensor, side: tf.Tensor, turned: tf.Tensor, shape: tf.TensorShape
+) -> tf.Tensor:
+    """The l2 attack's window: a bump above a dip, or beside it where `turned`; of length one.
+
+    Returns:
+        float32 tensor of shape (batch, height, width, 1), zero outside each example's window.
+
+    Reference:
+        Andriushchenko et al. 2020, eq. 3 and section 3.3.
+    """
+    rows, columns = _offsets(top, left, shape)
+    turned = tf.reshape(turned, [-1, 1, 1, 1])
+    along, across = tf.where(turned, columns, rows), tf.where(turned, rows, columns)
+    sums = np.cumsum(1.0 / np.arange(1, max(shape[1], shape[2]) + 2) ** 2)
+    partial = tf.constant(np.concatenate([[0.0], sums]), tf.float32)
+
+    def bump(along: tf.Tensor, long: tf.Tensor) -> tf.Tensor:
+        inside = (along >= 0) & (along < long) & (across >= 0) & (across < side)
+        ring = tf.maximum(tf.abs(along - long // 2), tf.abs(across - side // 2))
+        rings = tf.maximum(long // 2, side // 2) + 1
+        height = tf.gather(partial, rings) - tf.gather(partial, tf.where(inside, ring, 0))
+        return normalize(tf.where(inside, height, 0.0), "l2")
+
+    half = side // 2
+    return normalize(bump(along, half) - bump(along - half, side - half), "l2")

@@ -1,0 +1,113 @@
+"""A substitute classifier, distilled from another's labels under a budget of queries."""
+
+import zlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kgan.attacks.victim import Victim, victim_of
+
+
+def _network(shape: tuple[int, ...], classes: int, seed: int) -> keras.Model:
+    seeds = iter(range(seed, seed + 4))
+
+    def dense(units: int, activation: str | None) -> keras.layers.Layer:
+        initializer = keras.initializers.GlorotUniform(seed=next(seeds))
+        return keras.layers.Dense(units, activation=activation, kernel_initializer=initializer)
+
+    layers: list = [keras.Input(shape)]
+    if len(shape) == 3 and min(shape[:2]) >= 4:
+        for filters in (32, 64):
+            initializer = keras.initializers.HeNormal(seed=next(seeds))
+            layers.append(
+                keras.layers.Conv2D(
+                    filters, 3, 2, "same", activation="relu", kernel_initializer=initializer
+                )
+            )
+    layers += [keras.layers.Flatten(), dense(128, "relu"), dense(classes, None)]
+    return keras.Sequential(layers)
+
+
+def distill(
+    model: keras.Model | Victim,
+    images: np.ndarray,
+    *,
+    query_budget: int = 2000,
+    rounds: int = 4,
+    epochs: int = 20,
+    step: float = 0.1,
+    seed: int = 0,
+) -> tuple[keras.Model, int]:
+    """Trains a small classifier on the labels that `model` gives.
+
+    Starts from `images`; after each round the set grows by images moved along the substitute's own
+    gradient, where its border is least known, until the budget is spent. The result is kept with
+    the victim, so that a further call with the same arguments asks nothing.
+
+    Args:
+        model: The classifier to imitate; asked for labels only.
+        images: float32 array (n, ...) in [0, 1].
+        query_budget: Most labels to ask for.
+        rounds: Rounds of training.
+        epochs: Passes over the set in each round.
+        step: How far images are moved, in units of [0, 1].
+        seed: Of the initial weights and the order of the images.
+
+    Returns:
+        The substitute, and the number of labels asked for in this call.
+
+    Reference:
+        Papernot et al., "Practical black-box attacks against machine learning", 2017, algorithm 1.
+    """
+    victim = victim_of(model, images)
+    kept = ("substitute", query_budget, rounds, epochs, step, seed, zlib.crc32(images.tobytes()))
+    if kept in victim.functions:
+        return victim.functions[kept], 0
+    random = np.random.default_rng(seed)
+    known = images[random.permutation(len(images))[:query_budget]]
+    labels = victim.predict(known).argmax(axis=1)
+    substitute = _network(images.shape[1:], victim.classes, seed)
+    optimizer = keras.optimizers.Adam(1e-3)
+    optimizer.build(substitute.trainable_variables)
+
+    @tf.function(
+        autograph=False,
+        input_signature=[
+            tf.TensorSpec([None, *images.shape[1:]], tf.float32),
+            tf.TensorSpec([None], tf.int64),
+        ],
+    )
+    def learn(batch, targets):
+        with tf.GradientTape() as tape:
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+                targets, substitute(batch, training=True)
+            )
+            loss = tf.reduce_mean(losses)
+        variables = substitute.trainable_variables
+        optimizer.apply(tape.gradient(loss, variables), variables)
+
+    @tf.function(autograph=False)
+    def slope(batch, targets):
+        with tf.GradientTape() as tape:
+            tape.watch(batch)
+            picked = tf.gather(substitute(batch, training=False), targets, batch_dims=1)
+        return tf.sign(tape.gradient(picked, batch))
+
+    for number in range(rounds):
+        for _ in range(epochs):
+            order = random.permutation(len(known))
+            for start in range(0, len(order), 64):
+                rows = order[start : start + 64]
+                learn(tf.constant(known[rows]), tf.constant(labels[rows]))
+        room = query_budget - len(known)
+        if room <= 0 or number == rounds - 1:
+            continue
+        chosen = random.permutation(len(known))[:room]
+        moved = known[chosen]
+        moved = moved + step * slope(tf.constant(moved), tf.constant(labels[chosen])).numpy()
+        moved = np.clip(moved, 0.0, 1.0).astype(np.float32)
+        known = np.concatenate([known, moved])
+        labels = np.concatenate([labels, victim.predict(moved).argmax(axis=1)])
+    victim.functions[kept] = substitute
+    return substitute, len(known)

@@ -1,0 +1,163 @@
+"""`kgan train-classifier [PRESET] [options]`: a classifier to attack, saved as a .keras file."""
+
+import dataclasses
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from kgan.cli import run
+from kgan.config import CLASSIFIER_PRESETS, ClassifierConfig, classifier_preset
+from kgan.files import atomic_path
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of `kgan train-classifier`."""
+    import tyro
+
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    name = "digits"
+    if arguments and not arguments[0].startswith("-"):
+        name = arguments.pop(0)
+    try:
+        defaults = classifier_preset(name)
+    except ValueError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 2
+    config = tyro.cli(
+        ClassifierConfig,
+        default=defaults,
+        args=arguments,
+        prog="kgan train-classifier [PRESET]",
+        description=f"Train a classifier. Presets: {', '.join(CLASSIFIER_PRESETS)}.",
+    )
+    if config.name is None:
+        own = config.data == defaults.data
+        config = dataclasses.replace(config, name=name if own else Path(config.data).stem)
+
+    def body() -> int:
+        train(config)
+        return 0
+
+    return run(body, debug=config.debug, verbose=config.verbose)
+
+
+def train(config: ClassifierConfig) -> Path:
+    """Trains a classifier, says how good it is on the test split, and saves it.
+
+    Returns:
+        The file: `classifiers_dir/NAME.keras`.
+    """
+    import keras
+
+    import kgan.data
+    from kgan.networks.classifiers import CLASSIFIERS
+
+    if config.network not in CLASSIFIERS:
+        raise ValueError(
+            f"network must be one of {', '.join(CLASSIFIERS)}, got {config.network!r}."
+        )
+    data, held_out = _splits(config)
+    steps = kgan.data.steps_per_epoch(data, config.batch_size)
+    begin = time.perf_counter()
+    keras.utils.set_random_seed(config.seed)
+    model = CLASSIFIERS[config.network](data.sample_shape, data.num_classes, width=config.width)
+    print(f"training {config.network} ({model.count_params():,} weights) on {config.data}")
+    model.compile(
+        _optimizer(config, config.epochs * steps),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
+    model.fit(
+        _batches(config, data),
+        epochs=config.epochs,
+        steps_per_epoch=steps,
+        shuffle=False,
+        verbose=0,
+        callbacks=[_epoch_lines(config.epochs)],
+    )
+    seconds = time.perf_counter() - begin
+    path = config.classifiers_dir / f"{config.name}.keras"
+    with atomic_path(path) as temporary:
+        model.save(temporary)
+    accuracy = model.evaluate(held_out.as_float(), held_out.labels, batch_size=256, verbose=0)[1]
+    print(f"test accuracy {accuracy:.2%} ({len(held_out):,} images) after {seconds:.1f} s")
+    print(f"saved as {path}")
+    return path
+
+
+def _splits(config: ClassifierConfig):
+    """What to train on and what to test on: a tenth of a file or folder, which has one split."""
+    import numpy as np
+
+    data = _load(config, "train")
+    if not Path(config.data).expanduser().exists():
+        return data, _load(config, "test")
+    rows = np.random.default_rng(config.seed).permutation(len(data))
+    tenth = max(2, len(data) // 10)
+    return data.take(np.sort(rows[tenth:])), data.take(np.sort(rows[:tenth]))
+
+
+def _load(config: ClassifierConfig, split: str):
+    import kgan.data
+
+    size = config.image_size
+    data = kgan.data.load(
+        config.data,
+        split,
+        data_dir=config.data_dir,
+        image_size=None if size is None else (size[0], size[-1]),
+        download=config.download,
+    )
+    if not data.is_images or data.labels is None:
+        raise ValueError(f"a classifier needs images with labels; {config.data} has none.")
+    return data
+
+
+def _batches(config: ClassifierConfig, data):
+    """The training batches, shifted at random where the configuration says so."""
+    import tensorflow as tf
+
+    import kgan.data
+    import kgan.random
+    from kgan.data.shift import shift
+
+    batches = kgan.data.feed(data, config.batch_size, seed=config.seed, flip=config.flip)
+    if not config.shift:
+        return batches
+
+    def move(step, batch):
+        images, labels = batch
+        seed = kgan.random.step_seed(config.seed, step, "shift")
+        return shift(images, seed, pixels=config.shift), labels
+
+    return batches.enumerate().map(move, num_parallel_calls=1).prefetch(tf.data.AUTOTUNE)
+
+
+def _optimizer(config: ClassifierConfig, steps: int):
+    import keras
+
+    rising = steps // 5
+    rate = keras.optimizers.schedules.CosineDecay(
+        config.learning_rate / 25,
+        steps - rising,
+        warmup_target=config.learning_rate,
+        warmup_steps=rising,
+    )
+    return keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
+
+
+def _epoch_lines(epochs: int):
+    """Prints a line after each epoch, about ten in all."""
+    import keras
+
+    def line(epoch, logs):
+        if (epoch + 1) % max(1, epochs // 10) == 0:
+            print(
+                f"epoch {epoch + 1:>{len(str(epochs))}}/{epochs}  loss {logs['loss']:.4f}  "
+                f"accuracy {logs['accuracy']:.2%}",
+                flush=True,
+            )
+
+    return keras.callbacks.LambdaCallback(on_epoch_end=line)

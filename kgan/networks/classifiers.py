@@ -1,0 +1,100 @@
+"""Classifiers to attack and to harden: images in [0, 1] to logits."""
+
+from collections.abc import Callable
+
+import keras
+from keras import layers
+
+
+def small_cnn(
+    image_shape: tuple[int, int, int], num_classes: int, *, width: int = 32
+) -> keras.Model:
+    """Two convolutions and two dense layers: enough for digits of 8 to 64 pixels.
+
+    Without batch normalisation, so that an image's logits never depend on a state.
+
+    Args:
+        image_shape: (height, width, channels).
+        num_classes: Number of classes.
+        width: Channels of the first convolution; the second has twice as many.
+
+    Returns:
+        A functional model of `images` (batch, height, width, channels) in [0, 1] to logits
+        (batch, num_classes).
+    """
+    images = _images(image_shape, num_classes)
+    features = layers.Rescaling(2.0, -1.0)(images)
+    for channels in (width, 2 * width):
+        features = layers.Conv2D(channels, 3, padding="same", activation="relu")(features)
+        features = layers.MaxPooling2D(2, padding="same")(features)
+    features = layers.Flatten()(features)
+    features = layers.Dense(4 * width, activation="relu")(features)
+    features = layers.Dropout(0.25)(features)
+    logits = layers.Dense(num_classes, dtype="float32", name="logits")(features)
+    return keras.Model(images, logits, name="small_cnn")
+
+
+def resnet_classifier(
+    image_shape: tuple[int, int, int], num_classes: int, *, width: int = 32, blocks: int = 2
+) -> keras.Model:
+    """A residual network with pre-activation, for small colour images.
+
+    Three stages of `blocks` residual blocks; each stage after the first halves the maps and doubles
+    the channels.
+
+    Args:
+        image_shape: (height, width, channels).
+        num_classes: Number of classes.
+        width: Channels of the first stage.
+        blocks: Residual blocks in a stage.
+
+    Returns:
+        A functional model of `images` (batch, height, width, channels) in [0, 1] to logits
+        (batch, num_classes).
+
+    Reference:
+        He et al., "Identity mappings in deep residual networks", 2016, figure 1b.
+    """
+    images = _images(image_shape, num_classes)
+
+    def convolution(features, channels, strides=1):
+        return layers.Conv2D(
+            channels,
+            3,
+            strides=strides,
+            padding="same",
+            use_bias=False,
+            kernel_initializer="he_normal",
+        )(features)
+
+    def activate(features):
+        return layers.ReLU()(layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(features))
+
+    features = layers.Rescaling(2.0, -1.0)(images)
+    features = convolution(features, width)
+    for stage in range(3):
+        channels = width * 2**stage
+        for block in range(blocks):
+            strides = 2 if stage > 0 and block == 0 else 1
+            shortcut, residual = features, activate(features)
+            if strides > 1:
+                shortcut = layers.Conv2D(channels, 1, strides=strides, use_bias=False)(residual)
+            residual = activate(convolution(residual, channels, strides))
+            features = layers.Add()([shortcut, convolution(residual, channels)])
+    features = layers.GlobalAveragePooling2D()(activate(features))
+    logits = layers.Dense(num_classes, dtype="float32", name="logits")(features)
+    return keras.Model(images, logits, name="resnet_classifier")
+
+
+def _images(image_shape: tuple[int, int, int], num_classes: int):
+    if len(image_shape) != 3:
+        raise ValueError(f"image_shape must be (height, width, channels), got {image_shape}.")
+    if num_classes < 2:
+        raise ValueError(f"num_classes must be at least 2, got {num_classes}.")
+    return keras.Input(image_shape, name="images")
+
+
+CLASSIFIERS: dict[str, Callable[..., keras.Model]] = {
+    "small_cnn": small_cnn,
+    "resnet": resnet_classifier,
+}

@@ -1,0 +1,263 @@
+"""What holds for every attack in `ATTACKS`; a new row is tested unasked."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kgan.attacks
+from kgan.attacks import ATTACKS, Attack, victim_of
+from kgan.attacks.testing import lengths
+from tests.attacks.conftest import build
+
+# Settings that keep the slow ones short; a name that is not here runs with its defaults.
+SHORT = {
+    "pgd": {"steps": 10, "restarts": 2},
+    "mifgsm": {"diversity": 0.5, "translation": 3},
+    "cw": {"steps": 40, "search_steps": 4, "initial_constant": 0.1, "learning_rate": 0.1},
+    "ead": {"steps": 30, "search_steps": 4, "initial_constant": 0.1},
+    "apgd": {"steps": 20},
+    "fab": {"steps": 10, "targets": 3},
+    "square": {"steps": 60},
+    "guided": {"query_budget": 300, "steps": 5},
+    "at": {"query_budget": 300, "steps": 5},
+}
+RADII = {"linf": 0.15, "l2": 1.0, "l1": 4.0}
+
+
+class ShortAutoAttack(kgan.attacks.AutoAttack):
+    """AutoAttack with members of few steps."""
+
+    def members(self, classes):
+        short = {"apgd-ce": 10, "apgd-t": 5, "fab-t": 5, "square": 30}
+        return {
+            name: member.replace(steps=short.get(name, 10))
+            for name, member in super().members(classes).items()
+        }
+
+
+def make(name: str, **settings) -> Attack:
+    attack = ShortAutoAttack if name == "autoattack" else ATTACKS[name]
+    return attack(**{**SHORT.get(name, {}), **settings})
+
+
+def is_budget(name: str) -> bool:
+    return not make(name).minimal and "epsilon" in make(name).get_config()
+
+
+names = pytest.mark.parametrize("name", ATTACKS)
+budget_names = pytest.mark.parametrize("name", [name for name in ATTACKS if is_budget(name)])
+with_norms = pytest.mark.parametrize(
+    ("name", "norm"),
+    [
+        (name, norm)
+        for name, attack in ATTACKS.items()
+        for norm in attack.norms
+        if "norm" in inspect.signature(attack).parameters
+    ],
+)
+
+
+def test_every_public_attack_has_a_row():
+    public = {
+        member
+        for member in vars(kgan.attacks).values()
+        if inspect.isclass(member) and issubclass(member, Attack) and member is not Attack
+    }
+    assert public == set(ATTACKS.values())
+
+
+@names
+def test_result_is_what_it_says(name, model, some):
+    images, labels = some
+    kept = images.copy()
+    result = make(name).run(model, images, labels)
+    np.testing.assert_array_equal(images, kept)
+    assert result.adversarial.shape == images.shape
+    assert result.adversarial.dtype == np.float32
+    assert result.adversarial.min() >= 0.0
+    assert result.adversarial.max() <= 1.0
+    # Success is what the model itself says of the images that come back.
+    logits = model(result.adversarial, training=False).numpy()
+    np.testing.assert_array_equal(result.success, logits.argmax(axis=1) != labels)
+    # What could not be fooled, or needed no fooling, comes back clean.
+    wrong = model(images, training=False).numpy().argmax(axis=1) != labels
+    untouched = wrong | ~result.success
+    np.testing.assert_array_equal(result.adversarial[untouched], images[untouched])
+    if name != "noise":
+        assert result.success.mean() > wrong.mean() + 0.2
+
+
+@with_norms
+def test_changes_stay_in_the_ball(name, norm, model, some):
+    images, labels = some
+    settings = {"epsilon": RADII[norm]} if is_budget(name) else {}
+    adversarial = make(name, norm=norm, **settings)(model, images, labels)
+    assert np.isfinite(adversarial).all()
+    if settings:
+        assert lengths(adversarial - images, norm).max() <= RADII[norm] + 1e-6
+
+
+@budget_names
+def test_no_budget_no_change(name, model, some):
+    images, labels = some
+    np.testing.assert_array_equal(make(name, epsilon=0.0)(model, images, labels), images)
+
+
+@names
+def test_neighbours_and_batches_do_not_matter(name, model, some):
+    images, labels = some
+    attack = make(name, **({"surrogates": build()} if name in ("guided", "at") else {}))
+    whole = attack.run(model, images, labels, batch_size=64)
+    pieces = attack.run(model, images, labels, batch_size=8)
+    part = attack.run(model, images[5:16], labels[5:16], indices=np.arange(5, 16))
+    # Convolutions of other batch sizes round differently, which an attack may amplify.
+    close = np.abs(whole.adversarial - pieces.adversarial).reshape(len(images), -1).max(axis=1)
+    assert np.mean(close < 1e-4) > 0.9
+    close = np.abs(whole.adversarial[5:16] - part.adversarial).reshape(11, -1).max(axis=1)
+    assert np.mean(close < 1e-4) > 0.9
+    assert np.mean(whole.success == pieces.success) > 0.97
+
+
+@names
+def test_same_seed_same_result(name, model, some):
+    first, again = (make(name, seed=5)(model, *some) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+
+
+@names
+def test_probabilities_are_attacked_as_strongly_as_logits(name, model, softmax_model, some):
+    plain = make(name).run(model, *some)
+    headed = make(name).run(softmax_model, *some)
+    np.testing.assert_array_equal(plain.success, headed.success)
+    np.testing.assert_allclose(plain.adversarial, headed.adversarial, atol=1e-4)
+
+
+@names
+def test_the_model_is_left_untouched(name, model, some):
+    before = [variable.numpy() for variable in model.variables]
+    make(name)(model, *some)
+    for old, variable in zip(before, model.variables, strict=True):
+        np.testing.assert_array_equal(old, variable.numpy())
+
+
+@names
+def test_settings_survive_serialisation(name):
+    attack = make(name)
+    data = keras.saving.serialize_keras_object(attack)
+    if name == "autoattack":
+        data = keras.saving.serialize_keras_object(ATTACKS[name]())
+        attack = ATTACKS[name]()
+    again = keras.saving.deserialize_keras_object(data)
+    assert type(again) is type(attack)
+    assert again.get_config() == attack.get_config()
+
+
+@names
+def test_targets_are_reached_or_refused(name, model, some):
+    images, labels = some
+    targets = (labels + 1) % 10
+    attack = make(name)
+    if not attack.targetable:
+        with pytest.raises(ValueError, match="cannot be targeted"):
+            attack.run(model, images, targets=targets)
+        return
+    result = attack.run(model, images, targets=targets)
+    predicted = model(result.adversarial, training=False).numpy().argmax(axis=1)
+    np.testing.assert_array_equal(result.success, predicted == targets)
+    np.testing.assert_array_equal(result.adversarial[~result.success], images[~result.success])
+    if name not in ("noise", "spatial", "square", "guided", "at", "fgsm"):
+        assert result.success.mean() > 0.2
+
+
+@names
+def test_a_binary_classifier_can_be_attacked(name, digits):
+    images, labels = digits
+    images, labels = images[:150], (labels[:150] >= 5).astype("int32")
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")]
+    )
+    model.compile(keras.optimizers.Adam(0.05), "binary_crossentropy")
+    model.fit(images, labels, epochs=15, verbose=0)
+    result = make(name).run(model, images[:20], labels[:20])
+    wrong = (model(images[:20]).numpy()[:, 0] > 0.5) != labels[:20]
+    assert result.success.mean() >= wrong.mean()
+    if name != "noise":
+        assert result.success.mean() > wrong.mean()
+
+
+@names
+def test_tensors_come_back_as_tensors(name, model, some):
+    images, labels = some
+    adversarial = make(name)(model, tf.constant(images[:3]), tf.constant(labels[:3]))
+    assert isinstance(adversarial, tf.Tensor)
+
+
+def test_a_sweep_compiles_once(some, model):
+    images, labels = some
+    make("pgd", epsilon=0.01).run(model, images, labels)
+    before = dict(victim_of(model, images).functions)
+    for epsilon in (0.05, 0.1):
+        make("pgd", epsilon=epsilon, steps=7, step_size=0.02, seed=3).run(model, images, labels)
+    after = victim_of(model, images).functions
+    assert after.keys() == before.keys()
+    for function in after.values():
+        if hasattr(function, "experimental_get_tracing_count"):
+            assert function.experimental_get_tracing_count() <= 1
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
+def test_more_budget_steps_and_restarts_are_never_weaker(norm, model, some):
+    def robust(attack):
+        return attack.run(model, *some).success
+
+    radius = RADII[norm] / 2
+    pgd = ATTACKS["pgd"](radius, norm=norm, steps=10, step_size=radius / 4)
+    base = robust(pgd)
+    assert np.all(robust(pgd.replace(steps=20)) >= base)
+    assert np.all(robust(pgd.replace(restarts=3)) >= base)
+    by_radius = [
+        robust(pgd.replace(epsilon=k * radius, step_size=None)).mean() for k in (0.5, 1, 2)
+    ]
+    assert by_radius == sorted(by_radius)
+    fgsm = robust(ATTACKS["fgsm"](radius, norm=norm))
+    assert robust(pgd.replace(restarts=3)).mean() >= fgsm.mean()
+
+
+def test_autoattack_is_as_strong_as_its_members(model, some):
+    attack = ShortAutoAttack(0.08)
+    result = attack.run(model, *some)
+    for name, member in attack.members(10).items():
+        assert np.all(result.success >= member.run(model, *some).success), name
+    shares = list(result.robust.values())
+    assert shares == sorted(shares, reverse=True)
+    assert shares[-1] == pytest.approx(1 - result.success.mean())
+
+
+@names
+def test_perturb_is_an_attack_inside_a_graph(name, model, some):
+    images, labels = some
+    attack = make(name)
+    if name in ("autoattack", "guided", "at"):
+        with pytest.raises(NotImplementedError):
+            attack.perturb(model, images, labels)
+        return
+    logits = victim_of(model, images).logits
+    perturb = tf.function(lambda x, y: attack.perturb(logits, x, y), autograph=False)
+    adversarial = perturb(images, labels).numpy()
+    assert adversarial.min() >= 0.0
+    assert adversarial.max() <= 1.0
+    fooled = model(adversarial).numpy().argmax(axis=1) != labels
+    wrong = model(images).numpy().argmax(axis=1) != labels
+    assert fooled.mean() >= wrong.mean()
+    if attack.has_last_iterate:
+        ends = attack.last_iterates(model, images, labels)
+        np.testing.assert_allclose(adversarial, ends, atol=1e-4)
+        assert np.all(np.any(ends != images, axis=(1, 2, 3)))
+    else:
+        np.testing.assert_array_equal(adversarial[~fooled], images[~fooled])
+        with pytest.raises(ValueError, match="has no last iterate"):
+            attack.last_iterates(model, images, labels)

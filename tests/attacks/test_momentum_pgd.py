@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kgan.attacks import MomentumPGD, draws
+from kgan.attacks.momentum_pgd import _smooth
+
+IMAGES = np.random.default_rng(0).uniform(0.5, 1, size=(200, 10, 10, 2)).astype("float32")
+KEYS = draws.example_keys(0, tf.range(200))
+
+
+def test_copies_are_made_with_their_probability_and_fit_inside():
+    attack = MomentumPGD(diversity=0.4, shrink=0.6)
+    copies = attack._copy(tf.constant(IMAGES), KEYS, 0).numpy()
+    changed = np.abs(copies - IMAGES).reshape(200, -1).max(axis=1) > 1e-6
+    assert abs(changed.mean() - 0.4) < 5 * np.sqrt(0.24 / 200)
+    # Shrunk to between 0.6 and 1 of the side, nothing cut off: the black share says the size.
+    seen = (copies[changed] > 0.25).mean(axis=(1, 2, 3))
+    assert seen.min() > 0.55**2
+    assert seen.max() <= 1.0
+    assert seen.std() > 0.05
+
+
+def test_a_copy_of_full_size_is_the_image():
+    attack = MomentumPGD(diversity=1.0, shrink=1.0)
+    np.testing.assert_allclose(attack._copy(tf.constant(IMAGES), KEYS, 3), IMAGES, atol=1e-6)
+
+
+def test_smoothing_spreads_each_channel_alone():
+    gradient = np.zeros((1, 9, 9, 2), "float32")
+    gradient[0, 4, 4, 1] = 1.0
+    smooth = _smooth(tf.constant(gradient), 5).numpy()[0]
+    assert np.all(smooth[..., 0] == 0)
+    assert smooth[..., 1].sum() == pytest.approx(1.0, abs=1e-6)
+    np.testing.assert_allclose(smooth[..., 1], smooth[..., 1].T, atol=1e-7)
+    bell = np.exp(-0.5 * np.array([-3, -1.5, 0, 1.5, 3]) ** 2)
+    np.testing.assert_allclose(smooth[4, 2:7, 1] / smooth[4, 4, 1], bell, atol=1e-5)
+
+
+def test_wrong_settings():
+    with pytest.raises(ValueError, match="translation must be odd or 0, got 4"):
+        MomentumPGD(translation=4)
+    with pytest.raises(ValueError, match=r"diversity must be in \[0, 1\], got 2"):
+        MomentumPGD(diversity=2)

@@ -1,0 +1,222 @@
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import kgan.data
+from kgan.attacks import ATTACKS
+from kgan.attacks.report import Report
+from kgan.cli.attack import main
+
+ROOT = Path(__file__).parents[2]
+
+
+def command(*arguments, cwd):
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "attack.py"), *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A weak digits classifier with a softmax head, as a user may have it, and its test images."""
+    folder = tmp_path_factory.mktemp("files")
+    train, test = kgan.data.load("digits"), kgan.data.load("digits", "test")
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(train.as_float(), train.labels, epochs=8, batch_size=32, verbose=0)
+    model.save(folder / "mine.keras")
+    np.savez(folder / "mine.npz", x_test=test.samples[:200], y_test=test.labels[:200])
+    return folder
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def mine(files, *more):
+    return ["--model", f"{files}/mine.keras", "--data", f"{files}/mine.npz", *map(str, more)]
+
+
+def test_a_report_of_a_model_of_ones_own_and_exit_code_1_below_the_threshold(files, here):
+    arguments = ["--attack", "noise", "fgsm", "pgd:steps=4", "--epsilon", "8/255", "0.2"]
+    process = command(*mine(files, *arguments, "--n", 60, "--min-robust", 0.8), cwd=here)
+    said, errors = process.communicate(timeout=120)
+    assert process.returncode == 1, errors
+    assert "below --min-robust 80.0%" in said
+    assert re.search(r"PGD +│ +0.03137 ", said)
+    assert "softmax probabilities; logits are taken from before the activation" in said
+    assert "labels are class numbers" in said
+    folder = here / "runs" / "attack-mine"
+    report = Report.load(folder / "report.json")
+    assert report.n == 60
+    assert report.epsilons == pytest.approx([8 / 255, 0.2])
+    assert report.attacks["PGD"]["steps"] == 4
+    assert [row.attack for row in report.rows] == 2 * ["RandomNoise"] + 2 * ["FGSM"] + 2 * ["PGD"]
+    assert report.lowest < 0.2 < 0.8 < report.clean.robust_accuracy
+    page = (folder / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 4  # The curves, and three attacks' examples.
+    assert "src=" in page
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    for picture in ("curves.png", "examples-pgd.png"):
+        assert (folder / picture).read_bytes().startswith(b"\x89PNG")
+    assert json.loads((folder / "config.json").read_text())["config"]["n"] == 60
+
+
+def test_exit_code_0_without_or_above_the_threshold(files, here, capsys):
+    arguments = mine(files, "--attack", "fgsm", "--epsilon", 0.001, "--n", 30)
+    assert main(arguments) == 0
+    assert main([*arguments, "--min-robust", "0.5"]) == 0
+    # Each run has a folder of its own.
+    assert (here / "runs" / "attack-mine-2" / "report.json").is_file()
+
+
+def test_killed_and_resumed_it_ends_as_if_it_had_not_been(files, here, capsys):
+    arguments = mine(files, "--attack", "fgsm", "pgd:steps=3", "--epsilon", 0.05, 0.1)
+    arguments += ["--batch-size", "4"]
+    process = command(*arguments, cwd=here)
+    parts = here / "runs" / "attack-mine" / "parts"
+    try:
+        deadline = time.monotonic() + 120
+        while len(list(parts.glob("[!.]*.npz"))) < 5:
+            assert process.poll() is None, process.communicate()[1]
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+    finally:
+        process.kill()
+        process.communicate()
+    before = {path: path.stat().st_mtime_ns for path in parts.glob("[!.]*.npz")}
+    assert 5 <= len(before) < 13 * 4  # 200 images in pieces of 16, four runs.
+    assert not (parts.parent / "report.json").exists()
+    assert main(["--resume", "--name", "mine"]) == 0
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    resumed = Report.load(parts.parent / "report.json")
+    assert main(arguments) == 0
+    straight = Report.load(here / "runs" / "attack-mine-2" / "report.json")
+
+    def figures(report):
+        rows = [report.clean, *report.rows, *report.worst_case]
+        return [(row.attack, row.epsilon, row.robust_accuracy, row.changes) for row in rows]
+
+    assert figures(resumed) == figures(straight)
+
+
+def test_the_default_victim_is_trained_once(here, capsys):
+    arguments = ["--attack", "fgsm", "--epsilon", "0.1", "--n", "50"]
+    assert main(arguments) == 0
+    assert "training small_cnn" in capsys.readouterr().out
+    saved = here / "saved_models" / "classifiers" / "digits.keras"
+    assert saved.is_file()
+    assert main(arguments) == 0
+    assert "training" not in capsys.readouterr().out
+
+
+def test_norms_minimal_and_spatial_attacks(files, here, capsys):
+    attacks = ["fgsm", "deepfool", "spatial", "ead:steps=5,search_steps=2"]
+    arguments = mine(files, "--attack", *attacks, "--norm", "l2", "--epsilon", "0.5", "--n", 20)
+    assert main(arguments) == 0
+    report = Report.load(here / "runs" / "attack-mine" / "report.json")
+    assert report.norm == "l2"
+    assert [(row.attack, row.epsilon) for row in report.rows] == [
+        ("FGSM", 0.5),
+        ("DeepFool", 0.5),
+        ("DeepFool", None),
+        ("Spatial", None),
+        ("ElasticNet", 0.5),
+        ("ElasticNet", None),
+    ]
+    assert report.attacks["DeepFool"]["norm"] == "l2"
+
+
+def bad(files, name, tmp_path):
+    """Arguments with a mistake, and what is said about it."""
+    small = tmp_path / "small.npz"
+    np.savez(small, x_test=np.zeros((9, 4, 4), "uint8"), y_test=np.arange(9))
+    classes = tmp_path / "classes.npz"
+    np.savez(classes, x_test=np.zeros((20, 8, 8), "uint8"), y_test=np.arange(20))
+    plain = tmp_path / "plain.npz"
+    np.savez(plain, x_test=np.zeros((20, 8, 8), "uint8"))
+    exported = tmp_path / "exported"
+    exported.mkdir()
+    (exported / "saved_model.pb").touch()
+    return {
+        "attack": (mine(files, "--attack", "pdg"), "Did you mean 'pgd'?"),
+        "setting": (mine(files, "--attack", "pgd:step=3"), "got 'step=3'"),
+        "epsilon": (mine(files, "--epsilon", "8"), "Did you mean 8/255?"),
+        "model": (["--model", "no.keras", "--data", "digits"], "which is not there"),
+        "exported": (["--model", str(exported), "--data", "digits"], 'model.save("model.keras")'),
+        "no data": (["--model", f"{files}/mine.keras"], "--data FILE.npz"),
+        "shape": (
+            ["--model", f"{files}/mine.keras", "--data", str(small)],
+            "shape (None, 8, 8, 1)",
+        ),
+        "classes": (
+            ["--model", f"{files}/mine.keras", "--data", str(classes)],
+            "has 10 classes",
+        ),
+        "labels": (["--model", f"{files}/mine.keras", "--data", str(plain)], "with labels"),
+        "share": (mine(files, "--min-robust", "80"), "share in [0, 1], got 80"),
+        "nothing to resume": (["--resume", "--name", "none"], "no run 'attack-none'"),
+    }[name]
+
+
+MISTAKES = ("attack", "setting", "epsilon", "share", "nothing to resume")
+MISFITS = ("model", "exported", "no data", "shape", "classes", "labels")
+
+
+@pytest.mark.parametrize("name", MISTAKES + MISFITS)
+def test_a_mistake_is_told_in_a_line_with_exit_code_2(files, here, capsys, name):
+    arguments, said = bad(files, name, here)
+    assert main(arguments) == 2
+    errors = capsys.readouterr().err.strip().splitlines()
+    assert said in errors[0]
+    assert len(errors) <= 2
+    # Nothing half-done is left.
+    assert not (here / "runs").exists()
+
+
+def test_help_does_not_wait_for_tensorflow():
+    code = (
+        "import sys; from kgan.cli.attack import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: print('tensorflow' in sys.modules, 'numpy' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "--min-robust" in done.stdout
+    names = set(re.findall(r"\w+", done.stdout))
+    assert set(ATTACKS) <= names
+    assert done.stdout.strip().endswith("False False")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ATTACKS)
+def test_every_attack_runs_from_its_name(files, here, capsys, name):
+    assert main(mine(files, "--attack", name, "--norm", "l2", "--epsilon", 0.5, "--n", 10)) == 0

@@ -1,0 +1,52 @@
+import keras
+import numpy as np
+import pytest
+
+import kgan.data
+from kgan.cli.train_classifier import main
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_digits_are_learnt_in_a_few_epochs_and_the_accuracy_is_the_files(here, capsys):
+    assert main(["--epochs", "6"]) == 0
+    said = capsys.readouterr().out
+    model = keras.models.load_model(here / "saved_models" / "classifiers" / "digits.keras")
+    test = kgan.data.load("digits", "test")
+    logits = model.predict(test.as_float(), verbose=0)
+    accuracy = np.mean(logits.argmax(axis=1) == test.labels)
+    assert accuracy > 0.93
+    assert f"test accuracy {accuracy:.2%} (355 images)" in said
+
+
+def test_the_same_seed_gives_the_same_classifier(here, capsys):
+    weights = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        arguments = ["--epochs", "1", "--shift", "1", "--seed", str(seed), "--name", name]
+        assert main(arguments) == 0
+        model = keras.models.load_model(here / "saved_models" / "classifiers" / f"{name}.keras")
+        weights.append(np.concatenate([weight.ravel() for weight in model.get_weights()]))
+    np.testing.assert_allclose(weights[0], weights[1], atol=1e-5)
+    assert np.abs(weights[0] - weights[2]).max() > 0.01
+
+
+def test_a_file_has_a_tenth_held_out(here, capsys):
+    data = kgan.data.load("digits")
+    np.savez(here / "mine.npz", images=data.samples[:500], labels=data.labels[:500])
+    assert main(["--data", "mine.npz", "--epochs", "1"]) == 0
+    assert "(50 images)" in capsys.readouterr().out
+    assert (here / "saved_models" / "classifiers" / "mine.keras").is_file()
+
+
+def test_mistakes_are_told_with_exit_code_2(here, capsys):
+    assert main(["minst"]) == 2
+    assert "Did you mean 'mnist'?" in capsys.readouterr().err
+    assert main(["--network", "vgg"]) == 2
+    assert "network must be one of small_cnn, resnet" in capsys.readouterr().err
+    assert main(["--data", "ring"]) == 2
+    assert "images with labels" in capsys.readouterr().err
+    assert not (here / "saved_models").exists()
