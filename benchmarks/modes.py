@@ -39,9 +39,8 @@ def main(name: str, source: str) -> None:
     """Prints the scores."""
     points, _ = generate(SampleConfig(Path(source), n=2500))
     modes, quality, divergence = score(points, name)
-    print(
-        f"{modes} of {len(SETS[name][0])} modes, {quality:.1%} within 3 deviations, KL {divergence:.4f}"
-    )
+    print(f"{modes} of {len(SETS[name][0])} modes, KL {divergence:.4f}")
+    print(f"{quality:.1%} of the samples within 3 deviations")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+import kgan.attacks
 import kgan.config
 import kgan.data
 import kgan.losses
@@ -52,6 +53,15 @@ def test_every_metric_has_its_row():
 def test_every_model_has_its_row():
     classes = {v for v in vars(kgan.models).values() if inspect.isclass(v)}
     assert classes == set(kgan.models.MODELS.values())
+
+
+def test_every_attack_has_its_row():
+    classes = {
+        value
+        for value in vars(kgan.attacks).values()
+        if inspect.isclass(value) and issubclass(value, kgan.attacks.Attack)
+    }
+    assert classes - {kgan.attacks.Attack} == set(kgan.attacks.ATTACKS.values())
 
 
 @pytest.mark.parametrize("name", kgan.config.PRESETS)

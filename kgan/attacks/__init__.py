@@ -34,6 +34,7 @@ from kgan.attacks.auto_attack import AutoAttack, AutoAttackResult
 from kgan.attacks.carlini_wagner import CarliniWagner
 from kgan.attacks.deepfool import DeepFool
 from kgan.attacks.elastic_net import ElasticNet
+from kgan.attacks.evaluation import evaluate
 from kgan.attacks.fab import FAB
 from kgan.attacks.fgsm import FGSM
 from kgan.attacks.guided import Guided, GuidedResult
@@ -83,5 +84,6 @@ __all__ = [
     "Square",
     "Victim",
     "distill",
+    "evaluate",
     "victim_of",
 ]

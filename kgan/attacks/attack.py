@@ -219,7 +219,14 @@ class Attack:
         static = {
             name: value for name, value in self.get_config().items() if name not in self.tensors
         }
-        key = (type(self), json.dumps(static, sort_keys=True, default=repr), shape, targeted, plain)
+        key = (
+            type(self),
+            json.dumps(static, sort_keys=True, default=repr),
+            self.minimal,
+            shape,
+            targeted,
+            plain,
+        )
         if key in victim.functions:
             return victim.functions[key]
         template = copy.copy(self)

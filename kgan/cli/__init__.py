@@ -48,9 +48,9 @@ def run(body: Callable[[], int], *, debug: bool, verbose: bool) -> int:
         debug: Let exceptions through with their traceback.
         verbose: Leave TensorFlow's own messages on.
     """
-    if not verbose:
-        hush_tensorflow()
     try:
+        if not verbose:
+            hush_tensorflow()
         return body()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

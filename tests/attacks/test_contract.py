@@ -261,3 +261,12 @@ def test_perturb_is_an_attack_inside_a_graph(name, model, some):
         np.testing.assert_array_equal(adversarial[~fooled], images[~fooled])
         with pytest.raises(ValueError, match="has no last iterate"):
             attack.last_iterates(model, images, labels)
+
+
+def test_a_budget_is_kept_after_a_search_for_the_smallest_change(model, some):
+    """The two kinds of FAB share every setting that is not fed."""
+    images, labels = some
+    settings = {"norm": "l2", "steps": 10, "targets": 3}
+    kgan.attacks.FAB(**settings).run(model, images, labels)
+    result = kgan.attacks.FAB(0.2, **settings).run(model, images, labels)
+    assert lengths(result.adversarial - images, "l2").max() <= 0.2 + 1e-6
