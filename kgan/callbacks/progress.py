@@ -65,9 +65,10 @@ class ProgressBar(keras.callbacks.Callback):
         line = (
             f"epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}  {values}  {seconds:.1f} s"
         )
-        (self._bar.console if self._bar is not None else self.console).print(
-            line, highlight=False, soft_wrap=True
-        )
+        console = self.console if self._bar is None else self._bar.console
+        console.print(line, highlight=False, soft_wrap=True)
+        # A log file shall grow with the run, not when it ends.
+        console.file.flush()
 
     def on_train_end(self, logs=None):
         if self._bar is not None:
