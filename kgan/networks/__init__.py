@@ -16,6 +16,7 @@ from kgan.networks.dcgan import dcgan_discriminator, dcgan_generator
 from kgan.networks.fourier import FourierFeatures
 from kgan.networks.minibatch import MinibatchStandardDeviation
 from kgan.networks.mlp import mlp_discriminator, mlp_generator
+from kgan.networks.normalization import BatchNormalization
 from kgan.networks.resnet import resnet_discriminator, resnet_generator
 from kgan.networks.spectral import SpectralConv2D, SpectralDense, SpectralEmbedding
 
@@ -35,6 +36,7 @@ NETWORKS: dict[str, NetworkPair] = {
 
 __all__ = [
     "NETWORKS",
+    "BatchNormalization",
     "ConditionalBatchNormalization",
     "FourierFeatures",
     "MinibatchStandardDeviation",

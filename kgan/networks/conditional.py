@@ -5,7 +5,7 @@
 import keras
 import tensorflow as tf
 
-from kgan.networks.normalization import batch_normalization
+from kgan.networks.normalization import BatchNormalization
 from kgan.networks.spectral import SpectralDense, SpectralEmbedding
 
 
@@ -26,7 +26,7 @@ class ConditionalBatchNormalization(keras.layers.Layer):
     def __init__(self, num_classes: int, **options):
         super().__init__(**options)
         self.num_classes = num_classes
-        self.normalization = batch_normalization(
+        self.normalization = BatchNormalization(
             center=False, scale=False, dtype=self.dtype_policy, name="normalization"
         )
 

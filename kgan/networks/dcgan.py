@@ -8,7 +8,7 @@ from keras import layers
 
 from kgan.networks.closing import to_images, to_logits
 from kgan.networks.minibatch import MinibatchStandardDeviation
-from kgan.networks.normalization import batch_normalization
+from kgan.networks.normalization import BatchNormalization
 from kgan.networks.resolution import resolution
 from kgan.networks.spectral import SpectralConv2D
 
@@ -54,7 +54,7 @@ def dcgan_generator(
     )(features)
     features = layers.Reshape(base)(features)
     for stage in range(last, -1, -1):
-        features = batch_normalization()(features)
+        features = BatchNormalization()(features)
         features = layers.ReLU()(features)
         features = layers.Conv2DTranspose(
             _channels(width, stage - 1) if stage else image_shape[-1],

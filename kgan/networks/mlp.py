@@ -10,7 +10,7 @@ from keras import layers
 from kgan.networks.closing import to_logits
 from kgan.networks.fourier import FourierFeatures
 from kgan.networks.minibatch import MinibatchStandardDeviation
-from kgan.networks.normalization import batch_normalization
+from kgan.networks.normalization import BatchNormalization
 from kgan.networks.spectral import SpectralDense
 
 _GENERATOR_DEPTH = 8
@@ -46,7 +46,7 @@ def mlp_generator(
         features = layers.Concatenate()([latents, one_hot])
     for _ in range(_GENERATOR_DEPTH):
         features = layers.Dense(width, use_bias=False, kernel_initializer="he_normal")(features)
-        features = batch_normalization()(features)
+        features = BatchNormalization()(features)
         features = layers.ReLU()(features)
     points = layers.Dense(_features(sample_shape), dtype="float32", name="points")(features)
     return keras.Model(inputs, points, name="generator")

@@ -1,8 +1,70 @@
-"""The one batch normalisation that every generator uses."""
+"""The batch normalisation that every generator uses."""
 
 import keras
+import tensorflow as tf
 
 
-def batch_normalization(**options) -> keras.layers.BatchNormalization:
-    """Batch normalisation with statistics of the global batch, alike on any number of replicas."""
-    return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=True, **options)
+@keras.saving.register_keras_serializable(package="kgan")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """`keras.layers.BatchNormalization` over the global batch, alike on any number of replicas.
+
+    Where one replica holds the whole batch it runs TensorFlow's fused kernel, which takes half the
+    time of Keras's formula.
+
+    Shapes: (batch, height, width, channels) or (batch, features), unchanged.
+    """
+
+    def __init__(self, *, momentum: float = 0.9, epsilon: float = 1e-5, **options):
+        super().__init__(momentum=momentum, epsilon=epsilon, **{**options, "synchronized": True})
+
+    def call(self, inputs, training=None, mask=None):
+        if not training:
+            return super().call(inputs, training=training, mask=mask)
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        normalise = self._fused if replicas == 1 else self._synchronized
+        outputs, mean, variance = normalise(inputs)
+        self._move(self.moving_mean, mean)
+        self._move(self.moving_variance, variance)
+        return outputs
+
+    def _fused(self, inputs):
+        channels = inputs.shape[-1]
+        flat = len(inputs.shape) == 2
+        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=tf.reshape(inputs, [-1, 1, 1, channels]) if flat else inputs,
+            scale=tf.cast(self.gamma, "float32") if self.scale else tf.ones([channels]),
+            offset=tf.cast(self.beta, "float32") if self.center else tf.zeros([channels]),
+            mean=tf.zeros([0]),
+            variance=tf.zeros([0]),
+            epsilon=self.epsilon,
+            is_training=True,
+        )
+        # The kernel returns the unbiased variance, Keras keeps the biased one.
+        count = tf.cast(tf.size(inputs) // channels, "float32")
+        outputs = tf.reshape(outputs, tf.shape(inputs)) if flat else outputs
+        return outputs, mean, variance * (count - 1.0) / count
+
+    def _synchronized(self, inputs):
+        # The mean first and then the squared distance from it, as the fused kernel does: the
+        # difference of two sums loses digits.
+        axes = list(range(len(inputs.shape) - 1))
+        values = tf.cast(inputs, "float32")
+        mean = _over_replicas(tf.reduce_mean(values, axes))
+        variance = _over_replicas(tf.reduce_mean(tf.square(values - mean), axes))
+        outputs = tf.nn.batch_normalization(
+            values,
+            mean,
+            variance,
+            tf.cast(self.beta, "float32") if self.center else None,
+            tf.cast(self.gamma, "float32") if self.scale else None,
+            self.epsilon,
+        )
+        return tf.cast(outputs, inputs.dtype), mean, variance
+
+    def _move(self, average, value) -> None:
+        average.assign(average * self.momentum + value * (1.0 - self.momentum))
+
+
+def _over_replicas(value):
+    context = tf.distribute.get_replica_context()
+    return context.all_reduce(tf.distribute.ReduceOp.MEAN, value)

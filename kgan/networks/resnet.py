@@ -10,7 +10,7 @@ from keras import layers
 from kgan.networks.closing import to_images, to_logits
 from kgan.networks.conditional import ConditionalBatchNormalization
 from kgan.networks.minibatch import MinibatchStandardDeviation
-from kgan.networks.normalization import batch_normalization
+from kgan.networks.normalization import BatchNormalization
 from kgan.networks.resolution import resolution
 from kgan.networks.spectral import SpectralConv2D
 
@@ -45,7 +45,7 @@ def resnet_generator(
 
     def normalise(features):
         if num_classes is None:
-            features = batch_normalization()(features)
+            features = BatchNormalization()(features)
         else:
             features = ConditionalBatchNormalization(num_classes)([features, labels])
         return layers.ReLU()(features)

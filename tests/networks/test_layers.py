@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from kgan.networks import (
+    BatchNormalization,
     ConditionalBatchNormalization,
     FourierFeatures,
     MinibatchStandardDeviation,
@@ -87,6 +88,37 @@ def test_conditional_batch_normalisation():
     expected = gradients(lambda x: (reference(x) * weight).sum(), features)
     seen = tape_gradient(lambda x: tf.reduce_sum(call(x) * weight.astype(np.float32)), features)
     np.testing.assert_allclose(seen, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(6, 2, 2, 3), (6, 3)])
+def test_batch_normalisation(shape):
+    features = RANDOM.standard_normal(shape) + 1.0
+    layer = BatchNormalization(momentum=0.6)
+    layer.build(shape)
+    gamma, beta = RANDOM.standard_normal((2, 3))
+    layer.gamma.assign(gamma)
+    layer.beta.assign(beta)
+    axes = tuple(range(len(shape) - 1))
+
+    def reference(x):
+        return (x - x.mean(axis=axes)) / np.sqrt(x.var(axis=axes) + 1e-5) * gamma + beta
+
+    seen = layer(features.astype(np.float32), training=True)
+    np.testing.assert_allclose(seen, reference(features), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(layer.moving_mean, 0.4 * features.mean(axis=axes), rtol=1e-4)
+    np.testing.assert_allclose(
+        layer.moving_variance, 0.6 + 0.4 * features.var(axis=axes), rtol=1e-4
+    )
+    weight = RANDOM.standard_normal(shape)
+    expected = gradients(lambda x: (reference(x) * weight).sum(), features)
+    slopes = tape_gradient(
+        lambda x: tf.reduce_sum(layer(x, training=True) * weight.astype(np.float32)), features
+    )
+    np.testing.assert_allclose(slopes, expected, rtol=1e-3, atol=1e-4)
+    moving = np.asarray(layer.moving_mean), np.asarray(layer.moving_variance)
+    still = layer(features.astype(np.float32), training=False)
+    expected = (features - moving[0]) / np.sqrt(moving[1] + 1e-5) * gamma + beta
+    np.testing.assert_allclose(still, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_projection():
