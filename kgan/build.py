@@ -34,7 +34,8 @@ def dataset(config: TrainConfig) -> Dataset:
 
 def steps_per_epoch(config: TrainConfig, data: Dataset) -> int:
     """Generator updates in an epoch."""
-    return config.steps_per_epoch or kgan.data.steps_per_epoch(data, _feed_batch(config))
+    in_a_pass = kgan.data.steps_per_epoch(data, _feed_batch(config))
+    return config.steps_per_epoch or in_a_pass
 
 
 def feed(config: TrainConfig, data: Dataset, *, start: int = 0) -> tf.data.Dataset:
