@@ -1,6 +1,7 @@
 """Getting a GAN back from its file, whole or not at all."""
 
 import contextlib
+import importlib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ def load(path: str | Path) -> GAN:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no saved model at {path}.")
+    # A file names its layers, and importing them is what makes the names known.
+    importlib.import_module("kgan.networks")
     with _strict(path):
         return keras.models.load_model(path)
 
@@ -41,8 +44,8 @@ def _strict(path: str | Path) -> Iterator[None]:
         warnings.filterwarnings("error", message=".*[Ss]kipping (variable|nested).*")
         try:
             yield
-        except (UserWarning, ValueError) as error:
+        except (UserWarning, ValueError, TypeError) as error:
             raise ValueError(
-                f"{path} does not fit this model: {str(error).splitlines()[0]} It was written by "
+                f"{path} does not fit this model: {str(error).splitlines()[0][:200]} It was written by "
                 "another configuration, another version, or is damaged."
             ) from error

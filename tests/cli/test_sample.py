@@ -40,6 +40,13 @@ def test_every_source_gives_the_same_images(sources, tmp_path, capsys):
         np.testing.assert_allclose(result["images"], results[0]["images"], atol=1e-5)
 
 
+def test_a_new_process_loads_a_run(sources, tmp_path, run_python):
+    """Where nothing else has imported the layers that the file names."""
+    script = "import sys; from kgan.cli import main; sys.exit(main(sys.argv[1:]))"
+    run_python("-c", script, "sample", sources["run"], "--n", 3, "--out", tmp_path / "new.npz")
+    assert np.load(tmp_path / "new.npz")["images"].shape == (3, 8, 8, 1)
+
+
 def test_grid_and_folder(sources, tmp_path):
     source = str(sources["version"])
     grid = tmp_path / "grid.png"
