@@ -45,7 +45,8 @@ def _strict(path: str | Path) -> Iterator[None]:
         try:
             yield
         except (UserWarning, ValueError, TypeError) as error:
+            said = str(error).splitlines()[0][:200]
             raise ValueError(
-                f"{path} does not fit this model: {str(error).splitlines()[0][:200]} It was written by "
+                f"{path} does not fit this model: {said} It was written by "
                 "another configuration, another version, or is damaged."
             ) from error
