@@ -311,13 +311,12 @@ class GAN(keras.Model):
 
     def _unpack(self, data):
         samples, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
-        expected = ("samples",) if self.num_classes is None else ("samples", "labels")
-        if (labels is None) != (self.num_classes is None):
-            if labels is not None:
-                return tf.convert_to_tensor(samples), None
+        if self.num_classes is None:
+            labels = None
+        elif labels is None:
             raise ValueError(
                 f"a conditional GAN with {self.num_classes} classes trains on batches of "
-                f"({', '.join(expected)}), got batches without labels."
+                "(samples, labels), got batches without labels."
             )
         samples = tf.convert_to_tensor(samples)
         if samples.shape[1:] != self.sample_shape:

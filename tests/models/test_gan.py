@@ -337,6 +337,10 @@ def test_wrong_samples_are_named(make_gan, images):
         fit(make_gan(), images[:, :4])
     with pytest.raises(ValueError, match=r"samples must be float32 .* got uint8"):
         fit(make_gan(), (images * 255).astype(np.uint8))
+    # Labels that an unconditional GAN does not need change nothing of that.
+    labelled = ((images * 255).astype(np.uint8), np.zeros(16, int))
+    with pytest.raises(ValueError, match=r"samples must be float32 .* got uint8"):
+        fit(make_gan(), labelled, batch=16)
 
 
 def test_one_optimizer_for_both_is_an_error(make_gan):
