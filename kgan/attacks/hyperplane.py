@@ -30,34 +30,43 @@ def reach(points: tf.Tensor, normal: tf.Tensor, gap: tf.Tensor, norm: str) -> tf
     side = tf.where(gap >= 0, 1.0, -1.0)
     normal *= side[:, None]
     gap *= side
-    weight = tf.abs(normal)
-    room = tf.where(normal > 0, points, 1.0 - points) * tf.cast(weight > 0, tf.float32)
-    if norm == "l1":
-        moves = _largest_first(weight, room, gap)
+    weight, down = tf.abs(normal), normal > 0
+    room = tf.where(down, points, 1.0 - points)
+    if norm != "l2":
+        # A value without weight would go along with the others, for nothing.
+        room = tf.where(weight > 0, room, 0.0)
+    if norm == "linf":
+        moves = tf.minimum(_time(weight, None, room, gap)[:, None], room)
+    elif norm == "l2":
+        moves = tf.minimum(_time(weight, weight, room, gap)[:, None] * weight, room)
     else:
-        moves = _shared(weight, tf.ones_like(weight) if norm == "linf" else weight, room, gap)
-    return -tf.sign(normal) * moves
+        moves = _largest_first(weight, room, gap)
+    return tf.where(down, -moves, moves)
 
 
-def _shared(weight: tf.Tensor, rate: tf.Tensor, room: tf.Tensor, gap: tf.Tensor) -> tf.Tensor:
-    closing = weight * rate
+def _time(weight: tf.Tensor, rate: tf.Tensor | None, room: tf.Tensor, gap: tf.Tensor) -> tf.Tensor:
+    """When the gap is closed if every value moves at its rate (1 if None) until its room is up."""
+    closing = weight if rate is None else weight * rate
+
+    def slope(free: tf.Tensor) -> tf.Tensor:
+        zeros = tf.zeros_like(closing)
+        return tf.reduce_sum(tf.raw_ops.Select(condition=free, x=closing, y=zeros), axis=1)
 
     def step(t, moving):
-        wanted = t[:, None] * rate
+        wanted = t[:, None] if rate is None else t[:, None] * rate
         missing = gap - tf.reduce_sum(weight * tf.minimum(wanted, room), axis=1)
-        slope = tf.reduce_sum(closing * tf.cast(wanted < room, tf.float32), axis=1)
-        longer = t + missing / tf.maximum(slope, _TINY)
-        moving &= (slope > 0) & (longer > t * (1.0 + 1e-6))
+        rise = slope(room > wanted)
+        longer = t + missing / tf.maximum(rise, _TINY)
+        moving &= (rise > 0) & (longer > t * (1.0 + 1e-6))
         return tf.where(moving, longer, t), moving
 
     # From t = 0, where everything is free, the first step needs no loop.
-    all_free = tf.reduce_sum(closing * tf.cast(room > 0, tf.float32), axis=1)
-    first = gap / tf.maximum(all_free, _TINY)
+    first = gap / tf.maximum(slope(room > 0), _TINY)
     t, _ = tf.while_loop(
         lambda t, moving: tf.reduce_any(moving), step, (first, gap > 0), maximum_iterations=64
     )
     # Where nothing is free any more, every value has gone as far as it can.
-    return tf.minimum(t[:, None] * rate, room)
+    return t
 
 
 def _largest_first(weight: tf.Tensor, room: tf.Tensor, gap: tf.Tensor) -> tf.Tensor:

@@ -65,22 +65,30 @@ class Square(Attack):
             raise ValueError(f"Square in l2 needs images of at least 5 x 5, got {shape}.")
 
     def _attack(self, problem: Problem) -> State:
-        start = self._stripes(problem) if self.norm == "linf" else self._tiles(problem)
-        state = problem.start(images=start)
+        if self.norm == "linf":
+            sides = self._stripes(problem)
+            low = tf.maximum(problem.images - self.epsilon, 0.0)
+            high = tf.minimum(problem.images + self.epsilon, 1.0)
+            memory = {"sides": sides, "low": low, "high": high}
+            start = tf.raw_ops.Select(condition=sides, x=high, y=low)
+        else:
+            start = self._tiles(problem)
+            memory = {"images": start}
+        state = problem.start(**memory)
         logits = problem.logits(start)
         state = problem.record(state, start, logits)
         state["gain"] = problem.gain(logits, problem.labels)
 
         def step(i: tf.Tensor, state: State) -> State:
             move = self._square if self.norm == "linf" else self._two_windows
-            images = move(state, i, self._side(i, problem.images.shape), problem.attempt)
+            images, new = move(state, i, self._side(i, problem.images.shape), problem.attempt)
             logits = problem.logits(images)
             gain = problem.gain(logits, state["labels"])
             better = (gain > state["gain"]) | (gain >= 0.0)
             state = problem.record(state, images, logits)
             return {
                 **state,
-                "images": choose(better, images, state["images"]),
+                **{name: choose(better, value, state[name]) for name, value in new.items()},
                 "gain": tf.where(better, gain, state["gain"]),
             }
 
@@ -104,7 +112,7 @@ class Square(Attack):
         self, state: State, i: tf.Tensor, side: tf.Tensor, attempt: tf.Tensor, purpose: str
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Each example's random window, as its first row and column."""
-        height, width = state["images"].shape[1:3]
+        height, width = state["original"].shape[1:3]
         step = i + attempt * self.steps
         where = draws.uniform(state["keys"], (2,), purpose, step)
         # One more than in the authors' code, whose windows never reach the last row and column.
@@ -113,19 +121,23 @@ class Square(Attack):
         return corner[:, 0], corner[:, 1]
 
     def _stripes(self, problem: Problem) -> tf.Tensor:
-        _, _, width, channels = problem.images.shape
-        stripes = draws.signs(problem.keys, (1, width, channels), "stripes", problem.attempt)
-        return tf.clip_by_value(problem.images + self.epsilon * stripes, 0.0, 1.0)
+        """The linf start: vertical stripes, each at the ball's upper (True) or lower edge."""
+        _, height, width, channels = problem.images.shape
+        stripes = draws.signs(problem.keys, (1, width, channels), "stripes", problem.attempt) > 0
+        return tf.tile(stripes, [1, height, 1, 1])
 
-    def _square(self, state: State, i: tf.Tensor, side: tf.Tensor, attempt: tf.Tensor) -> tf.Tensor:
-        images, original = state["images"], state["original"]
+    def _square(
+        self, state: State, i: tf.Tensor, side: tf.Tensor, attempt: tf.Tensor
+    ) -> tuple[tf.Tensor, State]:
+        """Moves a square to one edge of the ball; every value always lies at an edge."""
+        sides = state["sides"]
         top, left = self._corner(state, i, side, attempt, "corner")
-        mask = window(top, left, side, images.shape)
+        inside = window(top, left, side, sides.shape)
         step = i + attempt * self.steps
-        signs = draws.signs(state["keys"], (1, 1, images.shape[3]), "signs", step)
-        changed = images + tf.cast(mask, tf.float32) * (2.0 * self.epsilon * signs)
-        changed = tf.clip_by_value(changed, original - self.epsilon, original + self.epsilon)
-        return tf.clip_by_value(changed, 0.0, 1.0)
+        upper = draws.signs(state["keys"], (1, 1, sides.shape[3]), "signs", step) > 0
+        sides = (sides & ~inside) | (inside & upper)
+        images = tf.raw_ops.Select(condition=sides, x=state["high"], y=state["low"])
+        return images, {"sides": sides}
 
     def _tiles(self, problem: Problem) -> tf.Tensor:
         """The l2 start: the image tiled with patterns of random sign and orientation."""
@@ -147,7 +159,7 @@ class Square(Attack):
 
     def _two_windows(
         self, state: State, i: tf.Tensor, side: tf.Tensor, attempt: tf.Tensor
-    ) -> tf.Tensor:
+    ) -> tuple[tf.Tensor, State]:
         """Moves what one window has changed, and what is left of the budget, into another."""
         images, original = state["images"], state["original"]
         shape = images.shape
@@ -172,7 +184,8 @@ class Square(Attack):
         new *= budget / (1e-12 + size(new))
         change = change * (1.0 - out_of) * (1.0 - into) + new * into
         moved = original + self.epsilon * normalize(change, "l2")
-        return tf.clip_by_value(moved, 0.0, 1.0)
+        moved = tf.clip_by_value(moved, 0.0, 1.0)
+        return moved, {"images": moved}
 
 
 def _offsets(top: tf.Tensor, left: tf.Tensor, shape: tf.TensorShape) -> tuple[tf.Tensor, tf.Tensor]:
