@@ -66,6 +66,10 @@ class Attack:
         """
         return getattr(self, "restarts", 1)
 
+    def prepared(self, model: keras.Model | Victim, images: np.ndarray) -> "Attack":
+        """An equal attack that has done, with these images, what is done once for a data set."""
+        return self
+
     def __call__(
         self,
         model: keras.Model | Victim,

@@ -1,5 +1,6 @@
 """Several attacks on one classifier over a range of epsilons, streamed, resumable, as a report."""
 
+import dataclasses
 import importlib.metadata
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -76,6 +77,7 @@ def evaluate(
     total = None if isinstance(images, tf.data.Dataset) else len(images) * len(runs)
     done = 0
     first: Piece | None = None
+    prepared: dict[Run, Run] = {}
     seen_labels, seen_correct = [], []
     for piece in pieces(model, images, labels, batch_size):
         shown = np.flatnonzero(piece.correct)[: _SHOWN if first is None else 0]
@@ -88,7 +90,10 @@ def evaluate(
                 progress(done, total, str(run))
             part = folder.load(run, piece, shown)
             if part is None:
-                part = attack_piece(run, model, piece, shown, batch_size)
+                if run not in prepared:
+                    attack = run.attack.prepared(model, first.images)
+                    prepared[run] = dataclasses.replace(run, attack=attack)
+                part = attack_piece(prepared[run], model, piece, shown, batch_size)
                 folder.save(run, piece, shown, part)
             parts[run].append(part)
             done += len(piece.labels)

@@ -98,6 +98,15 @@ class Guided(Attack):
         self.white_box = white_box
         self.seed = check_seed(seed)
 
+    def prepared(self, model: keras.Model | Victim, images: np.ndarray) -> Attack:
+        """With a substitute distilled from these images, where there are no surrogates."""
+        if self.surrogates is not None:
+            return self
+        substitute, _ = distill(
+            victim_of(model, images), images, query_budget=self.query_budget, seed=self.seed
+        )
+        return self.replace(surrogates=substitute)
+
     def _guide(self, victim: Victim, images: np.ndarray) -> tuple[Average, int]:
         """The surrogates as one classifier, and the queries they took."""
         queries = 0

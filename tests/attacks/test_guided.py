@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from kgan.attacks import Guided, MomentumPGD, distill, victim_of
+from kgan.attacks import Guided, MomentumPGD, distill, evaluate, victim_of
 from tests.attacks.conftest import build
 
 
@@ -77,3 +77,20 @@ def test_distilling_keeps_to_its_budget_and_imitates(model, digits):
     again, queries = distill(counting, images[:200], query_budget=500, seed=1)
     assert again is substitute
     assert queries == 0
+
+
+def test_an_evaluation_distills_once_for_all_its_pieces(model, some, monkeypatch):
+    asked = []
+
+    def count(victim, images, **settings):
+        found, queries = distill(victim, images, epochs=1, **settings)
+        asked.append(queries)
+        return found, queries
+
+    monkeypatch.setattr("kgan.attacks.guided.distill", count)
+    images, labels = some
+    attack = Guided(0.2, query_budget=40, steps=2, white_box=False)
+    evaluate(model, images, labels, attacks=[attack], batch_size=5, find_masking=False)
+    assert len(images) > 20
+    assert len(asked) == 1
+    assert asked[0] <= 40
