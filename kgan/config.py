@@ -16,7 +16,8 @@ class TrainConfig:
 
     # Data
     data: str = "digits"
-    """digits, ring, grid, a tensorflow-datasets name (mnist), an image folder, or .npz/.npy."""
+    """digits, ring, grid, stacked-mnist, a tensorflow-datasets name (mnist), an image folder, or
+    .npz/.npy."""
     data_dir: Path | None = None
     """Folder of prepared tensorflow-datasets; default TFDS_DATA_DIR, else ~/tensorflow_datasets."""
     download: bool = False
@@ -189,7 +190,14 @@ PRESETS: dict[str, TrainConfig] = {
     ),
     "ring": _RING,
     # Four times the width, so the penalty of a squared gradient weighs 16 times as much.
-    "grid": dataclasses.replace(_RING, data="grid", penalty_weight=16.0, epochs=12),
+    "grid": dataclasses.replace(
+        _RING,
+        data="grid",
+        penalty_weight=16.0,
+        penalty_half_life=1200,
+        learning_rate_half_life=3000,
+        epochs=16,
+    ),
 }
 
 
