@@ -85,6 +85,12 @@ class TrainConfig:
     seed: int = 0
     """Of everything random."""
 
+    # Watching over it
+    doctor: bool = True
+    """Name mode collapse and other problems while training, and what to try."""
+    roll_back: bool = False
+    """Where the samples collapse or diverge, go back to the best average and stop."""
+
     # Machine
     precision: str = "float32"
     """float32 or mixed_bfloat16."""
@@ -196,7 +202,24 @@ PRESETS: dict[str, TrainConfig] = {
         penalty_weight=16.0,
         penalty_half_life=1200,
         learning_rate_half_life=3000,
-        epochs=16,
+        epochs=20,
+    ),
+    "stacked-mnist": TrainConfig(
+        data="stacked-mnist",
+        conditional=False,
+        latent_dim=128,
+        discriminator_width=32,
+        loss="relativistic",
+        penalty=("r1", "r2"),
+        penalty_weight=0.2,
+        penalty_interval=4,
+        epochs=20,
+        steps_per_epoch=500,
+        g_learning_rate=1e-3,
+        d_learning_rate=1e-3,
+        learning_rate_half_life=4000,
+        beta_1=0.0,
+        beta_2=0.99,
     ),
 }
 
