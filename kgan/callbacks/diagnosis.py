@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from kgan.callbacks.vital_signs import CHANCE, VitalSigns
+from kgan.callbacks.vital_signs import VitalSigns
 
 
 @dataclass(frozen=True)
@@ -138,12 +138,10 @@ def oscillation(patient: Patient) -> Figures | None:
 
 
 def memorisation(patient: Patient) -> Figures | None:
-    # Of a generator that copies everything this share can be found: half of it, clear of chance.
-    def copied(signs: VitalSigns) -> bool:
-        return signs.copies - CHANCE > max(0.5 * patient.copied_share, 0.02)
-
-    if patient.held(2, copied):
-        return {"copies": patient.now.copies, "copies among real data": CHANCE}
+    # Of a generator that copies everything this share can be found: half of it, and 5 of 256.
+    least = max(0.5 * patient.copied_share, 0.02)
+    if patient.held(2, lambda signs: signs.copies > least):
+        return {"copies": patient.now.copies, "all would be": patient.copied_share}
     return None
 
 

@@ -29,7 +29,8 @@ class CollapseDoctor(keras.callbacks.Callback):
         label: Maps samples (n, ...) to class numbers (n,), to watch the generated classes; a
             classifier is `lambda images: model.predict(images, verbose=0).argmax(axis=1)`.
         folder: Where to write `findings.json`, if anywhere.
-        every: Generator updates between two check-ups. One costs about as much as three steps.
+        every: Generator updates between two check-ups. One costs about three steps of a
+            small network, fewer of a large one.
         roll_back: Whether a collapse or a divergence ends the training and gives generator and
             average the weights that the average had at its best check-up (the smallest sliced
             Wasserstein distance).
@@ -48,7 +49,7 @@ class CollapseDoctor(keras.callbacks.Callback):
         training_size: int | None = None,
         label: Callable[[np.ndarray], np.ndarray] | None = None,
         folder: str | Path | None = None,
-        every: int = 250,
+        every: int = 500,
         roll_back: bool = False,
         seed: int = 0,
     ):

@@ -13,13 +13,14 @@ from kgan.metrics import sliced_wasserstein
 _PROBES = 256
 # Values in the reference: the distances of 256 samples to it then take 0.5 GFLOP.
 _REFERENCE_VALUES = 1_000_000
-_MOST_REFERENCES = 20_000
+_MOST_REFERENCES = 5000
 # A batch for the gradients: enough for their order of magnitude.
 _GRADIENT_BATCH = 64
 # Neighbours that a probe's ball holds: identical laws cover 1 - 2**-5 = 0.97 of the probes.
 _NEIGHBOURS = 5
-# This share of the probes counts as copies and as duplicates, by the choice of the two radii.
-CHANCE = 0.01
+# Copies and duplicates are nearer than this share of the probes; copies twice as near, as modes
+# that are a little too narrow would else have copies by chance.
+_CHANCE = 0.01
 
 
 class VitalSigns(NamedTuple):
@@ -39,7 +40,7 @@ class VitalSigns(NamedTuple):
             for samples of the same law.
         precision: Share of samples as near to a real one as 95% of the probes are.
         duplicates: Share of samples nearer to another one than 99% of the probes are.
-        copies: Share of samples nearer to a reference sample than 99% of the probes are.
+        copies: Share of samples twice as near to a reference sample as 99% of the probes are.
         movement: How far samples of fixed latents moved since the last check-up.
         distance: Sliced Wasserstein distance of samples and probes.
         classes: Share of each class among the samples; empty without a labelling function.
@@ -99,8 +100,9 @@ class Examiner:
         self.seed = seed
         self.spread = _mean_distance(self.probes)
         to_reference = distances(self.probes, self.reference)
-        self.copy_radius, self.radius = np.quantile(to_reference.min(axis=1), [CHANCE, 0.95])
-        self.duplicate_radius = np.quantile(_to_others(self.probes), CHANCE)
+        near, self.radius = np.quantile(to_reference.min(axis=1), [_CHANCE, 0.95])
+        self.copy_radius = near / 2
+        self.duplicate_radius = np.quantile(_to_others(self.probes), _CHANCE)
         # In as many reference samples as there will be generated ones.
         self.ball = np.partition(to_reference[:, :n], _NEIGHBOURS - 1, axis=1)[:, _NEIGHBOURS - 1]
         self.real_classes = self._classes(self.images)
