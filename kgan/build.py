@@ -135,7 +135,8 @@ def callbacks(
         kgan.callbacks.HistoryPlot(table, folder),
         kgan.callbacks.Checkpoint(folder / "checkpoints", monitor="distance", table=table),
     ]
-    if config.doctor:
+    # Of fewer samples it could not tell chance from illness.
+    if config.doctor and len(data) >= kgan.callbacks.FEWEST_SAMPLES:
         # Before the checkpoint, which then keeps what was rolled back to.
         found.insert(-1, _doctor(config, folder, data))
     if config.tensorboard:

@@ -12,9 +12,10 @@ from kgan.callbacks.history import HistoryPlot, HistoryTable, read_history
 from kgan.callbacks.monitor import SampleDistance
 from kgan.callbacks.progress import ProgressBar
 from kgan.callbacks.sample_grid import SampleGrid
-from kgan.callbacks.vital_signs import VitalSigns, reference_size
+from kgan.callbacks.vital_signs import FEWEST_SAMPLES, VitalSigns, reference_size
 
 __all__ = [
+    "FEWEST_SAMPLES",
     "PROBLEMS",
     "Checkpoint",
     "CollapseDoctor",

@@ -10,6 +10,9 @@ import tensorflow as tf
 import kgan.latents
 from kgan.metrics import sliced_wasserstein
 
+FEWEST_SAMPLES = 64
+"""That an `Examiner` needs."""
+
 _PROBES = 256
 # Values in the reference: the distances of 256 samples to it then take 0.5 GFLOP.
 _REFERENCE_VALUES = 1_000_000
@@ -88,8 +91,8 @@ class Examiner:
         label: Callable[[np.ndarray], np.ndarray] | None = None,
         seed: int = 0,
     ):
-        if len(real) < 64:
-            raise ValueError(f"real must hold at least 64 samples, got {len(real)}.")
+        if len(real) < FEWEST_SAMPLES:
+            raise ValueError(f"real must hold at least {FEWEST_SAMPLES} samples, got {len(real)}.")
         n = min(_PROBES, len(real) // 4)
         flat = real[: reference_size(real.shape[1:])]
         flat = flat.reshape(len(flat), -1)
