@@ -135,9 +135,26 @@ def callbacks(
         kgan.callbacks.HistoryPlot(table, folder),
         kgan.callbacks.Checkpoint(folder / "checkpoints", monitor="distance", table=table),
     ]
+    # Of fewer samples it could not tell chance from illness.
+    if config.doctor and len(data) >= kgan.callbacks.FEWEST_SAMPLES:
+        # Before the checkpoint, which then keeps what was rolled back to.
+        found.insert(-1, _doctor(config, folder, data))
     if config.tensorboard:
         found.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
     return found
+
+
+def _doctor(config: TrainConfig, folder: Path, data: Dataset) -> kgan.callbacks.CollapseDoctor:
+    size = min(len(data), kgan.callbacks.reference_size(data.sample_shape))
+    some = data.take(np.random.default_rng(config.seed).permutation(len(data))[:size])
+    return kgan.callbacks.CollapseDoctor(
+        some.as_float(),
+        some.labels,
+        training_size=len(data),
+        folder=folder,
+        roll_back=config.roll_back,
+        seed=config.seed,
+    )
 
 
 def _reference(data: Dataset, seed: int) -> Dataset:

@@ -16,7 +16,8 @@ class TrainConfig:
 
     # Data
     data: str = "digits"
-    """digits, ring, grid, a tensorflow-datasets name (mnist), an image folder, or .npz/.npy."""
+    """digits, ring, grid, stacked-mnist, a tensorflow-datasets name (mnist), an image folder, or
+    .npz/.npy."""
     data_dir: Path | None = None
     """Folder of prepared tensorflow-datasets; default TFDS_DATA_DIR, else ~/tensorflow_datasets."""
     download: bool = False
@@ -83,6 +84,12 @@ class TrainConfig:
     """Decay of the generator's moving average."""
     seed: int = 0
     """Of everything random."""
+
+    # Watching over it
+    doctor: bool = True
+    """Name mode collapse and other problems while training, and what to try."""
+    roll_back: bool = False
+    """Where the samples collapse or diverge, go back to the best average and stop."""
 
     # Machine
     precision: str = "float32"
@@ -189,7 +196,31 @@ PRESETS: dict[str, TrainConfig] = {
     ),
     "ring": _RING,
     # Four times the width, so the penalty of a squared gradient weighs 16 times as much.
-    "grid": dataclasses.replace(_RING, data="grid", penalty_weight=16.0, epochs=12),
+    "grid": dataclasses.replace(
+        _RING,
+        data="grid",
+        penalty_weight=16.0,
+        penalty_half_life=1200,
+        learning_rate_half_life=3000,
+        epochs=20,
+    ),
+    "stacked-mnist": TrainConfig(
+        data="stacked-mnist",
+        conditional=False,
+        latent_dim=128,
+        discriminator_width=32,
+        loss="relativistic",
+        penalty=("r1", "r2"),
+        penalty_weight=0.2,
+        penalty_interval=4,
+        epochs=20,
+        steps_per_epoch=500,
+        g_learning_rate=1e-3,
+        d_learning_rate=1e-3,
+        learning_rate_half_life=4000,
+        beta_1=0.0,
+        beta_2=0.99,
+    ),
 }
 
 

@@ -19,6 +19,8 @@ def example_seeds(seed: int, n: int, start: int = 0) -> tf.Tensor:
     return tf.range(start, start + n, dtype=tf.int64) + (check_seed(seed) << 32)
 
 
+# A graph: run eagerly, the loop over examples takes a hundred times as long.
+@tf.function(reduce_retracing=True)
 def from_seeds(seeds: tf.Tensor, latent_dim: int) -> tf.Tensor:
     """One latent vector for each seed, whatever the other seeds in the batch are.
 

@@ -1,18 +1,25 @@
-"""Keras callbacks for GANs: pictures, tables, checkpoints, a score, and ending well.
+"""Keras callbacks for GANs: pictures, tables, checkpoints, a score, a doctor, and ending well.
 
 Order matters: what adds to the logs (`SampleDistance`) comes before what writes them
 (`HistoryTable`, `ProgressBar`), and `Checkpoint` comes last.
 """
 
 from kgan.callbacks.checkpoint import Checkpoint
+from kgan.callbacks.diagnosis import PROBLEMS, Finding
+from kgan.callbacks.doctor import CollapseDoctor
 from kgan.callbacks.guards import NonFiniteGuard, StopOnSignal
 from kgan.callbacks.history import HistoryPlot, HistoryTable, read_history
 from kgan.callbacks.monitor import SampleDistance
 from kgan.callbacks.progress import ProgressBar
 from kgan.callbacks.sample_grid import SampleGrid
+from kgan.callbacks.vital_signs import FEWEST_SAMPLES, VitalSigns, reference_size
 
 __all__ = [
+    "FEWEST_SAMPLES",
+    "PROBLEMS",
     "Checkpoint",
+    "CollapseDoctor",
+    "Finding",
     "HistoryPlot",
     "HistoryTable",
     "NonFiniteGuard",
@@ -20,5 +27,7 @@ __all__ = [
     "SampleDistance",
     "SampleGrid",
     "StopOnSignal",
+    "VitalSigns",
     "read_history",
+    "reference_size",
 ]

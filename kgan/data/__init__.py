@@ -9,6 +9,7 @@ from kgan.data.digits import load_digits
 from kgan.data.feed import feed, steps_per_epoch, to_float
 from kgan.data.folder import load_folder
 from kgan.data.resize import ImageSize
+from kgan.data.stacked import StackedImages, load_stacked_mnist
 from kgan.data.synthetic import (
     GRID_DEVIATION,
     RING_DEVIATION,
@@ -22,6 +23,9 @@ from kgan.data.tfds import load_tfds
 DATASETS = {"digits": load_digits, "ring": load_ring, "grid": load_grid}
 """The sets that need no files; every other name is a file, a folder, or tensorflow-datasets'."""
 
+COMPOSED = {"stacked-mnist": load_stacked_mnist}
+"""The sets that are made of one of tensorflow-datasets'."""
+
 
 def load(
     name: str,
@@ -34,8 +38,9 @@ def load(
     """Loads data by name, from a folder of images, from .npz/.npy, or from tensorflow-datasets.
 
     Args:
-        name: A key of `DATASETS`; a folder; a .npy or .npz file; or an image-classification set of
-            tensorflow-datasets ("mnist", "fashion_mnist", "cifar10", ...).
+        name: A key of `DATASETS` or `COMPOSED`; a folder; a .npy or .npz file; or an
+            image-classification set of tensorflow-datasets ("mnist", "fashion_mnist", "cifar10",
+            ...).
         split: "train", "test", ...; a folder has one split, "train".
         data_dir: Where tensorflow-datasets' prepared sets lie; default TFDS_DATA_DIR.
         image_size: A side or (height, width) to resize images to, antialiased.
@@ -47,11 +52,13 @@ def load(
     Raises:
         FileNotFoundError, ValueError: Say what is wrong with the data and what to do.
     """
-    if name in DATASETS:
+    if name in DATASETS or name in COMPOSED:
         if image_size is not None:
             raise ValueError(
                 f"image_size must be left out for {name}, which has one size, got {image_size}."
             )
+        if name in COMPOSED:
+            return COMPOSED[name](split, data_dir=data_dir, download=download)
         return DATASETS[name](split)
     path = Path(name).expanduser()
     if path.suffix in (".npy", ".npz"):
@@ -71,16 +78,20 @@ def load(
             download=download,
         )
     except ValueError as error:
-        near = difflib.get_close_matches(name, [*DATASETS, "mnist", "fashion_mnist", "cifar10"], 1)
+        near = difflib.get_close_matches(
+            name, [*DATASETS, *COMPOSED, "mnist", "fashion_mnist", "cifar10"], 1
+        )
         hint = f" Did you mean {near[0]!r}?" if near and near[0] != name else ""
         raise ValueError(f"{error}{hint}") from error
 
 
 __all__ = [
+    "COMPOSED",
     "DATASETS",
     "GRID_DEVIATION",
     "RING_DEVIATION",
     "Dataset",
+    "StackedImages",
     "feed",
     "grid_centres",
     "load",
@@ -89,6 +100,7 @@ __all__ = [
     "load_folder",
     "load_grid",
     "load_ring",
+    "load_stacked_mnist",
     "load_tfds",
     "ring_centres",
     "steps_per_epoch",

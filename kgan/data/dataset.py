@@ -13,7 +13,8 @@ class Dataset:
     Attributes:
         name: Where it came from: a name, a folder or a file.
         samples: Images as uint8 (n, height, width, channels), or as float32 in [0, 1] where the
-            source had floats; or points as float32 (n, features).
+            source had floats; or points as float32 (n, features). `StackedImages` stand for a
+            uint8 array.
         labels: int32 (n,), or `None`.
         class_names: One for each class, or `None` without labels.
     """
@@ -51,7 +52,7 @@ class Dataset:
     def as_float(self) -> np.ndarray:
         """All samples as float32, images in [0, 1]; four times the memory of uint8."""
         if self.samples.dtype == np.uint8:
-            return self.samples.astype(np.float32) / np.float32(255)
+            return np.asarray(self.samples).astype(np.float32) / np.float32(255)
         return self.samples
 
 

@@ -1,10 +1,13 @@
 """From a dataset in memory to batches: the batch of a step is a pure function of (seed, step)."""
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
 import kgan.random
 from kgan.data.dataset import Dataset
+from kgan.data.stacked import StackedImages
 
 
 def steps_per_epoch(dataset: Dataset, batch_size: int) -> int:
@@ -51,7 +54,7 @@ def feed(
     per_epoch = steps_per_epoch(dataset, batch_size)
     if flip and not dataset.is_images:
         raise ValueError(f"flip must be off for points, as those of {dataset.name}.")
-    samples = tf.constant(dataset.samples)
+    take = _taker(dataset.samples)
     classes = tf.constant(dataset.labels) if labels and dataset.labels is not None else None
     last = len(dataset) - 1
 
@@ -63,7 +66,7 @@ def feed(
             seed=tf.cast(tf.stack([tf.cast(seed, tf.int64), epoch]), tf.int32),
             max_index=tf.cast(last, tf.int64),
         )
-        images = to_float(tf.gather(samples, rows))
+        images = to_float(take(rows))
         if flip:
             seeds = kgan.random.step_seed(seed, step, "flip")
             coin = kgan.random.stateless_uniform(seeds, [batch_size, 1, 1, 1])
@@ -72,6 +75,15 @@ def feed(
 
     steps = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
     return steps.map(batch, num_parallel_calls=1, deterministic=True).prefetch(2)
+
+
+def _taker(samples: np.ndarray | StackedImages) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function of row numbers, inside a graph, that gives those samples."""
+    if isinstance(samples, StackedImages):
+        grey, parts = tf.constant(samples.grey), tf.constant(samples.parts)
+        return lambda rows: tf.transpose(tf.gather(grey, tf.gather(parts, rows)), [0, 2, 3, 1])
+    values = tf.constant(samples)
+    return lambda rows: tf.gather(values, rows)
 
 
 def to_float(samples: tf.Tensor) -> tf.Tensor:

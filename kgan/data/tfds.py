@@ -20,7 +20,7 @@ def load_tfds(
 
     Args:
         name: Its name in the tensorflow-datasets catalogue, such as "mnist" or "cifar10".
-        split: A split of the set, such as "train", "test" or "train[:10%]".
+        split: A split of the set, such as "train", "train[:10%]" or "train+test".
         data_dir: Folder of prepared sets; `None` takes TFDS_DATA_DIR, else
             ~/tensorflow_datasets.
         image_size: Resize to this side, or (height, width), with antialiasing.
@@ -51,7 +51,7 @@ def load_tfds(
         raise ValueError(
             f"data {name!r} is not an image-classification set: it has {', '.join(features)}."
         )
-    if split.split("[")[0] not in builder.info.splits:
+    if any(part.split("[")[0] not in builder.info.splits for part in split.split("+")):
         splits = ", ".join(builder.info.splits)
         raise ValueError(f"split of {name} must be one of {splits}, got {split!r}.")
     read = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)

@@ -348,6 +348,10 @@ class GAN(keras.Model):
             raise ValueError(f"labels must be given: the GAN has {self.num_classes} classes.")
         return self._network(self.ema_generator, latents, labels, training=False)
 
+    def judge(self, samples, labels=None) -> tf.Tensor:
+        """The discriminator's logits in inference mode: one for each pack of `packing` samples."""
+        return self._judge(samples, labels, training=False)
+
     def generate(self, n: int, labels=None, *, seed: int = 0) -> np.ndarray:
         """Samples of the averaged generator: sample i depends on (seed, i, its label) alone.
 

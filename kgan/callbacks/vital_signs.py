@@ -1,0 +1,197 @@
+"""What the collapse doctor measures: a few numbers about both players and about the samples."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+import kgan.latents
+from kgan.metrics import sliced_wasserstein
+
+FEWEST_SAMPLES = 64
+"""That an `Examiner` needs."""
+
+_PROBES = 256
+# Values in the reference: the distances of 256 samples to it then take 0.5 GFLOP.
+_REFERENCE_VALUES = 1_000_000
+_MOST_REFERENCES = 5000
+# A batch for the gradients: enough for their order of magnitude.
+_GRADIENT_BATCH = 64
+# Neighbours that a probe's ball holds: identical laws cover 1 - 2**-5 = 0.97 of the probes.
+_NEIGHBOURS = 5
+# Copies and duplicates are nearer than this share of the probes; copies twice as near, as modes
+# that are a little too narrow would else have copies by chance.
+_CHANCE = 0.01
+
+
+class VitalSigns(NamedTuple):
+    """One check-up. Lengths are relative to the mean distance of two real samples.
+
+    Attributes:
+        step: Generator updates done.
+        finite: Whether logits, gradients and samples are finite; where not, the rest is NaN.
+        separation: Probability that the discriminator puts a real sample above a generated one:
+            0.5 where it cannot tell, 1 where it always can. Unlike an accuracy it does not see an
+            offset of the logits, which means nothing to relativistic and Wasserstein losses.
+        slope: Mean |d generator loss / d fake logit|: what the loss lets through.
+        generator_gradient: Norm of the gradient of the generator's loss.
+        discriminator_gradient: Norm of that of the discriminator's, without penalties.
+        spread: Mean distance of two samples.
+        coverage: Share of the probes with a sample nearer than their 5th nearest real one; 0.97
+            for samples of the same law.
+        precision: Share of samples as near to a real one as 95% of the probes are.
+        duplicates: Share of samples nearer to another one than 99% of the probes are.
+        copies: Share of samples twice as near to a reference sample as 99% of the probes are.
+        movement: How far samples of fixed latents moved since the last check-up.
+        distance: Sliced Wasserstein distance of samples and probes.
+        classes: Share of each class among the samples; empty without a labelling function.
+    """
+
+    step: int
+    finite: bool = False
+    separation: float = np.nan
+    slope: float = np.nan
+    generator_gradient: float = np.nan
+    discriminator_gradient: float = np.nan
+    spread: float = np.nan
+    coverage: float = np.nan
+    precision: float = np.nan
+    duplicates: float = np.nan
+    copies: float = np.nan
+    movement: float = np.nan
+    distance: float = np.nan
+    classes: tuple[float, ...] = ()
+
+
+def reference_size(sample_shape: tuple[int, ...]) -> int:
+    """How many samples of that shape an `Examiner` uses."""
+    return _PROBES + min(
+        _MOST_REFERENCES, max(_PROBES, _REFERENCE_VALUES // math.prod(sample_shape))
+    )
+
+
+class Examiner:
+    """Takes the vital signs of a GAN, in inference mode: it changes no state and no draw.
+
+    Args:
+        real: float32 training samples (images in [0, 1]), at least 64, in random order. The first
+            256 (a quarter of fewer than 1,024) are the probes, the rest is the reference.
+        labels: Their labels. Samples of a conditional GAN get those of the probes.
+        label: Maps samples to class numbers, or `None`.
+        seed: Of the latents, which are the same at every check-up.
+    """
+
+    def __init__(
+        self,
+        real: np.ndarray,
+        labels: np.ndarray | None = None,
+        *,
+        label: Callable[[np.ndarray], np.ndarray] | None = None,
+        seed: int = 0,
+    ):
+        if len(real) < FEWEST_SAMPLES:
+            raise ValueError(f"real must hold at least {FEWEST_SAMPLES} samples, got {len(real)}.")
+        n = min(_PROBES, len(real) // 4)
+        flat = real[: reference_size(real.shape[1:])]
+        flat = flat.reshape(len(flat), -1)
+        self.probes, self.reference = flat[:n], flat[n:]
+        self.images = real[:n]
+        self.labels = None if labels is None else np.asarray(labels[:n], np.int32)
+        self.label = label
+        self.seed = seed
+        self.spread = _mean_distance(self.probes)
+        to_reference = distances(self.probes, self.reference)
+        near, self.radius = np.quantile(to_reference.min(axis=1), [_CHANCE, 0.95])
+        self.copy_radius = near / 2
+        self.duplicate_radius = np.quantile(_to_others(self.probes), _CHANCE)
+        # In as many reference samples as there will be generated ones.
+        self.ball = np.partition(to_reference[:, :n], _NEIGHBOURS - 1, axis=1)[:, _NEIGHBOURS - 1]
+        self.real_classes = self._classes(self.images)
+        self._last: np.ndarray | None = None
+
+    def examine(self, gan) -> VitalSigns:
+        """The vital signs of a `kgan.models.GAN` now."""
+        step = int(gan.step.numpy())
+        players = self._players(gan)
+        labels = None if gan.num_classes is None else self.labels
+        samples = gan.generate(len(self.probes), labels, seed=self.seed)
+        if not (np.isfinite(samples).all() and np.isfinite(list(players.values())).all()):
+            return VitalSigns(step)
+        flat = samples.reshape(len(samples), -1)
+        last, self._last = self._last, flat
+        moved = np.nan if last is None else np.linalg.norm(flat - last, axis=1).mean() / self.spread
+        to_real = distances(flat, self.reference).min(axis=1)
+        return VitalSigns(
+            step,
+            finite=True,
+            **players,
+            spread=_mean_distance(flat) / self.spread,
+            coverage=_share(distances(self.probes, flat).min(axis=1) <= self.ball),
+            precision=_share(to_real <= self.radius),
+            duplicates=_share(_to_others(flat) < self.duplicate_radius),
+            copies=_share(to_real < self.copy_radius),
+            movement=float(moved),
+            distance=sliced_wasserstein(self.probes, flat, projections=64) / self.spread,
+            classes=self._classes(samples),
+        )
+
+    def _players(self, gan) -> dict[str, float]:
+        """The signs of discriminator and (current, not averaged) generator."""
+        n = min(_GRADIENT_BATCH, len(self.probes)) // gan.packing * gan.packing
+        labels = None if self.labels is None or gan.num_classes is None else self.labels[:n]
+        latents = kgan.latents.from_seeds(kgan.latents.example_seeds(self.seed, n), gan.latent_dim)
+        with tf.GradientTape(persistent=True) as tape:
+            inputs = latents if labels is None else [latents, labels]
+            fakes = gan.generator(inputs, training=False)
+            fake_logits = gan.judge(fakes, labels)
+            real_logits = gan.judge(tf.constant(self.images[:n]), labels)
+            generator_loss = gan.adversarial_loss.generator(real_logits, fake_logits)
+            discriminator_loss = gan.adversarial_loss.discriminator(real_logits, fake_logits)
+            means = tf.reduce_mean(generator_loss), tf.reduce_mean(discriminator_loss)
+        above = tf.cast(real_logits[:, None] > fake_logits, tf.float32)
+        level = tf.cast(real_logits[:, None] == fake_logits, tf.float32)
+        slope = tape.gradient(generator_loss, fake_logits)
+        weights = gan.generator.trainable_variables, gan.discriminator.trainable_variables
+        norms = [
+            tf.linalg.global_norm(tape.gradient(loss, variables))
+            for loss, variables in zip(means, weights, strict=True)
+        ]
+        values = {
+            "separation": tf.reduce_mean(above + 0.5 * level),
+            "slope": tf.reduce_mean(tf.abs(slope)),
+            "generator_gradient": norms[0],
+            "discriminator_gradient": norms[1],
+        }
+        return {name: float(value) for name, value in values.items()}
+
+    def _classes(self, samples: np.ndarray) -> tuple[float, ...]:
+        if self.label is None:
+            return ()
+        counts = np.bincount(np.asarray(self.label(samples), int))
+        return tuple(counts / len(samples))
+
+
+def distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Euclidean distances of the rows, (n, m)."""
+    # The expanded square cancels nearly all digits between points that are close.
+    one, other = one.astype(np.float64), other.astype(np.float64)
+    squares = np.square(one).sum(axis=1)[:, None] - 2 * one @ other.T
+    return np.sqrt(np.maximum(squares + np.square(other).sum(axis=1), 0.0))
+
+
+def _to_others(flat: np.ndarray) -> np.ndarray:
+    """Each row's distance to the nearest other one."""
+    all_distances = distances(flat, flat)
+    np.fill_diagonal(all_distances, np.inf)
+    return all_distances.min(axis=1)
+
+
+def _mean_distance(flat: np.ndarray) -> float:
+    n = len(flat)
+    return float(distances(flat, flat).sum() / (n * (n - 1)))
+
+
+def _share(condition: np.ndarray) -> float:
+    return float(condition.mean())
