@@ -1,7 +1,72 @@
-"""Scores of generated samples, as pure functions of samples, features or probabilities."""
+"""Scores of generated samples, as pure functions of samples, features or probabilities.
 
-from kgan.metrics.sliced_wasserstein import sliced_wasserstein
+A row of `METRICS` gives any of them one call: `METRICS["fid"].scores(real, fake)` is
+`{"fid": 3.2}`; `Metric.of` says what the two are.
+"""
 
-METRICS = {"sliced_wasserstein": sliced_wasserstein}
+from kgan.metrics.authenticity import authenticity
+from kgan.metrics.classification_accuracy import (
+    classification_accuracy,
+    classification_accuracy_score,
+)
+from kgan.metrics.density_coverage import density_coverage
+from kgan.metrics.frechet import frechet_distance
+from kgan.metrics.inception_score import inception_score
+from kgan.metrics.kernel import kernel_distance
+from kgan.metrics.metric import Metric
+from kgan.metrics.modes import mode_count, mode_scores, nearest_mode
+from kgan.metrics.moments import Moments
+from kgan.metrics.ndb import ndb
+from kgan.metrics.path_length import perceptual_path_length
+from kgan.metrics.prdc import prdc
+from kgan.metrics.precision_recall import precision_recall
+from kgan.metrics.sliced_wasserstein import mind, sliced_wasserstein
+from kgan.metrics.spectrum import spectral_distance
 
-__all__ = ["METRICS", "sliced_wasserstein"]
+METRICS: dict[str, Metric] = {
+    "fid": Metric(frechet_distance, "features", {"fid": True}),
+    "kid": Metric(kernel_distance, "features", {"kid": True}),
+    "is": Metric(inception_score, "probabilities", {"is": False}),
+    "prdc": Metric(
+        prdc,
+        "features",
+        {"precision": False, "recall": False, "density": False, "coverage": False},
+    ),
+    "authenticity": Metric(authenticity, "features", {"authenticity": False}),
+    "sliced_wasserstein": Metric(sliced_wasserstein, "samples", {"sliced_wasserstein": True}),
+    "mind": Metric(mind, "features", {"mind": True}),
+    "cas": Metric(
+        classification_accuracy, "labelled samples", {"cas": False, "cas_reverse": False}
+    ),
+    "modes": Metric(
+        mode_scores,
+        "points",
+        {"modes": False, "modes_5": False, "kl": True, "reverse_kl": True, "high_quality": False},
+    ),
+    "ndb": Metric(ndb, "samples", {"ndb": True, "ndb_js": True}),
+    "ppl": Metric(perceptual_path_length, "generator", {"ppl": True}),
+    "spectrum": Metric(spectral_distance, "samples", {"spectral_distance": True}),
+}
+
+__all__ = [
+    "METRICS",
+    "Metric",
+    "Moments",
+    "authenticity",
+    "classification_accuracy",
+    "classification_accuracy_score",
+    "density_coverage",
+    "frechet_distance",
+    "inception_score",
+    "kernel_distance",
+    "mind",
+    "mode_count",
+    "mode_scores",
+    "ndb",
+    "nearest_mode",
+    "perceptual_path_length",
+    "prdc",
+    "precision_recall",
+    "sliced_wasserstein",
+    "spectral_distance",
+]

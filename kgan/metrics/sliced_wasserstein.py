@@ -2,6 +2,10 @@
 
 import numpy as np
 
+from kgan.metrics.inputs import check_rows, check_whole
+
+DIRECTIONS = 100  # at once, to bound memory
+
 
 def sliced_wasserstein(
     real: np.ndarray, fake: np.ndarray, *, projections: int = 256, seed: int = 0
@@ -23,12 +27,43 @@ def sliced_wasserstein(
 
     Reference: Bonneel et al. 2015, "Sliced and Radon Wasserstein barycenters of measures".
     """
-    if real.shape != fake.shape:
-        raise ValueError(f"real and fake must have one shape, got {real.shape} and {fake.shape}.")
+    return float(np.sqrt(_mean_of_squares(real, fake, projections, seed)))
+
+
+def mind(real: np.ndarray, fake: np.ndarray, *, projections: int = 1000, seed: int = 0) -> float:
+    """3 d times the mean over directions of the sliced W2 squared, on features.
+
+    It needs fewer samples than the Fréchet distance and assumes no Gaussian. For laws that differ
+    by a shift of mu in each of d features it tends to 3 d mu^2.
+
+    Args:
+        real: (n, d) features.
+        fake: (n, d) features, equally many.
+        projections: Number of directions.
+        seed: Of the directions.
+
+    Returns:
+        The distance, in squared units of the features.
+
+    Reference: "Monge Inception Distance", MIND.
+    """
+    return 3.0 * np.prod(np.shape(real)[1:]) * _mean_of_squares(real, fake, projections, seed)
+
+
+def _mean_of_squares(real: np.ndarray, fake: np.ndarray, projections: int, seed: int) -> float:
+    if np.shape(real) != np.shape(fake):
+        raise ValueError(
+            f"real and fake must have one shape, got {np.shape(real)} and {np.shape(fake)}."
+        )
     if len(real) == 0:
         raise ValueError("real and fake must hold at least one sample, got none.")
-    real, fake = (values.reshape(len(values), -1).astype(np.float64) for values in (real, fake))
+    check_whole(projections, "projections")
+    real, fake = check_rows(real, "real", minimum=1), check_rows(fake, "fake", minimum=1)
     directions = np.random.default_rng(seed).standard_normal((real.shape[1], projections))
     directions /= np.linalg.norm(directions, axis=0)
-    gaps = np.sort(real @ directions, axis=0) - np.sort(fake @ directions, axis=0)
-    return float(np.sqrt(np.mean(gaps**2)))
+    total = 0.0
+    for start in range(0, projections, DIRECTIONS):
+        part = directions[:, start : start + DIRECTIONS]
+        gaps = np.sort(real @ part, axis=0) - np.sort(fake @ part, axis=0)
+        total += float(np.mean(gaps**2, axis=0).sum())
+    return total / projections

@@ -1,0 +1,50 @@
+"""Checks of what a metric is given, the same words for all."""
+
+from typing import Any
+
+import numpy as np
+
+
+def check_rows(values: Any, name: str, *, minimum: int = 2) -> np.ndarray:
+    """Returns `values` as float64 of shape (n, d), or raises when that is not what they are.
+
+    Args:
+        values: (n, ...) real numbers, flattened to (n, d).
+        name: Of the argument, for the error.
+        minimum: Smallest n that the metric is defined for.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}.")
+    if array.ndim < 2:
+        raise ValueError(f"{name} must have shape (n, d), got {array.shape}.")
+    if len(array) < minimum:
+        raise ValueError(f"{name} must hold at least {minimum} samples, got {len(array)}.")
+    array = array.reshape(len(array), -1).astype(np.float64, copy=False)
+    bad = len(array) - int(np.isfinite(array).all(axis=1).sum())
+    if bad:
+        raise ValueError(
+            f"{name} must be finite, got NaN or infinity in {bad} of {len(array)} rows."
+        )
+    return array
+
+
+def check_pair(real: Any, fake: Any, *, minimum: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    """`check_rows` of both, which must also agree in d."""
+    real, fake = (
+        check_rows(real, "real", minimum=minimum),
+        check_rows(fake, "fake", minimum=minimum),
+    )
+    if real.shape[1] != fake.shape[1]:
+        raise ValueError(
+            f"real and fake must have equally many features, got {real.shape[1]} and "
+            f"{fake.shape[1]}. Were they made by one extractor?"
+        )
+    return real, fake
+
+
+def check_whole(value: int, name: str, *, minimum: int = 1) -> int:
+    """Returns `value` as an int, or raises when it is no whole number of at least `minimum`."""
+    if isinstance(value, bool) or int(value) != value or value < minimum:
+        raise ValueError(f"{name} must be a whole number of at least {minimum}, got {value!r}.")
+    return int(value)

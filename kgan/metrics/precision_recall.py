@@ -1,0 +1,40 @@
+"""Precision and recall of a generator, by balls around features."""
+
+from typing import Any, NamedTuple
+
+from kgan.metrics.inputs import check_pair, check_whole
+from kgan.metrics.neighbours import balls, radii
+
+
+class PrecisionRecall(NamedTuple):
+    """Both in [0, 1], higher is better."""
+
+    precision: float
+    recall: float
+
+
+def precision_recall(real: Any, fake: Any, *, k: int = 3) -> PrecisionRecall:
+    """The share of fakes in the manifold of the real, and of the real in that of the fakes.
+
+    A manifold is the union of balls, one around each sample, that reach to its k-th neighbour, the
+    sample itself not counted. Balls are closed (`<=`), as published; prdc leaves the border out,
+    which differs only where distances are equal to the last bit.
+
+    Args:
+        real: (n, d) features, n > k.
+        fake: (m, d) features, m > k.
+        k: Neighbours.
+
+    Returns:
+        `PrecisionRecall`.
+
+    Raises:
+        ValueError: for n or m <= k, numbers that are not finite, or unequal d.
+
+    Reference: Kynkäänniemi et al. 2019 (arXiv:1904.06991), eqs. 1 and 2.
+    """
+    check_whole(k, "k")
+    real, fake = check_pair(real, fake, minimum=k + 1)
+    precision = (balls(real, radii(real, k=k), fake).counts > 0).mean()
+    recall = (balls(fake, radii(fake, k=k), real).counts > 0).mean()
+    return PrecisionRecall(float(precision), float(recall))
