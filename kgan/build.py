@@ -18,7 +18,7 @@ from kgan.data import Dataset
 
 PRECISIONS = ("float32", "mixed_bfloat16")
 _REFERENCE = 1000
-_EXTRACTORS = {(8, 8, 1): "lenet-digits", (28, 28, 1): "lenet-mnist"}
+_EXTRACTORS: dict[tuple[int, ...], str] = {(8, 8, 1): "lenet-digits", (28, 28, 1): "lenet-mnist"}
 
 
 def dataset(config: TrainConfig) -> Dataset:
@@ -162,15 +162,13 @@ def metric_monitor(
         return None
     name = config.extractor or default_extractor(data)
     found = None if name is None else kgan.metrics.extractor.extractor(name)
-    metrics = ("sliced_wasserstein",)
-    if not data.is_images or found is not None:
-        metrics = ("fid", "kid", "prdc")
+    with_features = not data.is_images or found is not None
     real = kgan.metrics.evaluate.SampleSet(
         data.samples, data.labels, extractor=found, data=data.name, split=config.split
     )
     return kgan.callbacks.MetricMonitor(
         real.random(config.evaluate_samples),
-        metrics=metrics,
+        metrics=("fid", "kid", "prdc") if with_features else ("sliced_wasserstein",),
         every=config.evaluate_every,
         steps_per_epoch=steps,
         patience=config.patience,

@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 
 import tyro
 
-
 _OPTIONAL_COUNTS = (
     "steps_per_epoch",
     "penalty_half_life",

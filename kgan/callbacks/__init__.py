@@ -1,7 +1,7 @@
 """Keras callbacks for GANs: pictures, tables, checkpoints, a score, and ending well.
 
-Order matters: what adds to the logs (`SampleDistance`, `MetricMonitor`) comes before what writes them
-(`HistoryTable`, `ProgressBar`), and `Checkpoint` comes last.
+Order matters: what adds to the logs (`SampleDistance`, `MetricMonitor`) comes before what writes
+them (`HistoryTable`, `ProgressBar`), and `Checkpoint` comes last.
 """
 
 from kgan.callbacks.checkpoint import Checkpoint

@@ -90,7 +90,7 @@ def protocol_lines(scores: Sequence[Score]) -> list[str]:
         )
         lines.setdefault(text, []).append(score.name.partition("[")[0])
     told = [f"{', '.join(names)}: {text}" for text, names in lines.items()]
-    told.append("real data: what as many held-out real samples score in place of generated ones")
+    told.append("real data: what held-out real samples score in place of generated ones")
     return told
 
 
@@ -133,7 +133,7 @@ def _class_table(classes: Sequence[ClassRow]) -> Table:
         if any(getattr(row, field.name) is not None for row in classes)
     ]
     titles = {"name": "class", "real": "share of real", "generated": "share of generated"}
-    table = Table(title="by class, as the extractor sees it")
+    table = Table(title="by class")
     for name in fields:
         title = titles.get(name, name.replace("_", " "))
         table.add_column(title, justify="left" if name == "name" else "right")

@@ -14,8 +14,12 @@ from kgan.metrics.evaluate import SampleSet
 
 _ROWS = 10
 _NEIGHBOURS = 6
-_NO_SCORES = ("epoch", "step", "seconds", "samples_per_second")
-_NO_SCORES += ("d_loss", "g_loss", "penalty", "d_real", "d_fake")
+_NO_SCORES = frozenset(("epoch", "step", "seconds", "samples_per_second", "penalty")) | {
+    "d_loss",
+    "g_loss",
+    "d_real",
+    "d_fake",
+}
 
 
 def draw(
@@ -53,7 +57,7 @@ def _draw_neighbours(fake: SampleSet, real: SampleSet, path: Path) -> None:
     picture = np.asarray(grid(np.concatenate(cells), _NEIGHBOURS + 2))
     by = "pixels" if fake.extractor is None else f"features of {fake.extractor.label}"
     figure, axes = _figure(7, 7 * picture.shape[0] / picture.shape[1] + 0.5)
-    axes.imshow(picture, cmap="grey", vmin=0, vmax=255)
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
     axes.set_axis_off()
     axes.set_title(f"generated, and its nearest of {len(real):,} training images\nby {by}")
     _save(figure, path)
@@ -82,8 +86,9 @@ def _draw_classes(classes: list[ClassRow], path: Path) -> None:
 def _draw_curves(table: Path, path: Path) -> None:
     """A panel for each score in a run's table; nothing where there are none."""
     rows = read_history(table)
-    names = [name for name in dict.fromkeys(n for row in rows for n in row)]
-    names = [name for name in names if name not in _NO_SCORES]
+    names = [
+        name for name in dict.fromkeys(n for row in rows for n in row) if name not in _NO_SCORES
+    ]
     if not names:
         return
     figure = Figure(figsize=(7, 2.2 * len(names)), dpi=100, layout="constrained")

@@ -23,7 +23,9 @@ _MIXTURES = {
     "ring": (kgan.data.ring_centres(), kgan.data.RING_DEVIATION),
     "grid": (kgan.data.grid_centres(), kgan.data.GRID_DEVIATION),
 }
-_IMAGE_METRICS = ("fid", "kid", "is", "prdc", "authenticity", "sliced_wasserstein")
+_IMAGE_METRICS: tuple[str, ...] = ("fid", "kid", "is", "prdc", "authenticity", "sliced_wasserstein")
+# Pairs of a perceptual path length; the published 50,000 take a GPU.
+_PATHS = 2000
 _PIXEL_METRICS = ("sliced_wasserstein", "mind", "ndb", "spectrum")
 
 
@@ -62,13 +64,17 @@ def prepare(config: EvaluateConfig) -> Task:
     given = _given(config, path)
     train, held_out, floor = _real(config, run)
     source = None if given is not None else open_source(path, checkpoint=config.checkpoint)
-    fakes = _given_set(config, given) if given is not None else _generated(source, train)
+    fakes = _generated(source, train) if source is not None else _given_set(config, given)
     _check_shapes(config, fakes(2, 0)[0], train)
     found = _extractor(config, source, train)
     mixture = _MIXTURES.get(train.name)
     settings: dict[str, dict[str, Any]] = {}
     if source is not None and source.gan is not None:
-        settings["ppl"] = {"generate": _decoder(source.gan), "latent_dim": source.gan.latent_dim}
+        settings["ppl"] = {
+            "generate": _decoder(source.gan),
+            "latent_dim": source.gan.latent_dim,
+            "samples": _PATHS,
+        }
     if mixture is not None:
         settings["modes"] = {"centres": mixture[0], "deviation": mixture[1]}
     if found is not None:
@@ -97,7 +103,8 @@ def fresh_classifier(data: Dataset) -> Callable[[], keras.Model]:
 
     def small_cnn_classifier() -> keras.Model:
         keras.utils.set_random_seed(0)
-        model = small_cnn(data.sample_shape, data.num_classes or 2)
+        height, width, channels = data.sample_shape
+        model = small_cnn((height, width, channels), data.num_classes or 2)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.Adam(1e-3), loss, metrics=["accuracy"], jit_compile=False)
         return model

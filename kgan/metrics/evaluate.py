@@ -19,7 +19,7 @@ _HALVES = 20
 _RAW = "rounded to 8 bits"
 _OF_FEATURES = ("features", "probabilities")
 _EQUAL = ("sliced_wasserstein", "mind")  # They need as many real as generated samples.
-_CLASSIFIER_STEPS = 2000
+_CLASSIFIER_STEPS, _CLASSIFIER_EPOCHS = 1000, 5  # At least so many of both.
 Settings = Mapping[str, Mapping[str, Any]]
 
 
@@ -196,7 +196,8 @@ def measure(
         real: The reference.
         fake: Generated samples.
         settings: Keyword arguments of the metrics, by name. `modes` needs `centres` and
-            `deviation`; `ppl` needs `generate` and `latent_dim`.
+            `deviation`; `ppl` needs `generate`,
+            `latent_dim` and `samples`.
         seed: Of the latents that `ppl` draws. What other metrics draw is always the same.
     """
     metric = METRICS[name]
@@ -239,12 +240,13 @@ def classification_scores(
         held_out: Labelled test data.
         classifier: Makes a fresh compiled classifier.
         seeds: Each draws samples anew; one seed gives no interval.
-        epochs: Passes over what is trained on; default about 2,000 steps.
+        epochs: Passes over what is trained on; default 5, or 1,000 steps.
         progress: Told what is about to be computed.
     """
     seeds = tuple(seeds)
     batch_size = min(128, len(real))
-    epochs = epochs or max(1, math.ceil(_CLASSIFIER_STEPS * batch_size / len(real)))
+    passes = math.ceil(_CLASSIFIER_STEPS * batch_size / len(real))
+    epochs = epochs or max(_CLASSIFIER_EPOCHS, passes)
     how: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size}
     test = (held_out.samples, _labels(held_out, "real"))
     progress("cas: a classifier on real data")
@@ -307,19 +309,26 @@ def _random_halves(n: int) -> list[np.ndarray]:
 
 
 def _protocol(name, real, fake, settings, kind) -> Protocol:
-    with_features = METRICS[name].of in _OF_FEATURES or METRICS[name].of == "generator"
-    used = fake.extractor if with_features else None
+    of = METRICS[name].of
+    used = fake.extractor if of in (*_OF_FEATURES, "generator") else None
     chosen = settings_of(name, real, fake, settings)
-    raw = _RAW if fake.samples.ndim == 4 else "none"
+    n_real, n_fake = len(real), len(fake)
+    if name in _EQUAL:
+        n_real = n_fake = min(n_real, n_fake)
+    preprocessing = _RAW if fake.samples.ndim == 4 else "none"
+    if of == "generator":
+        n_real, n_fake, preprocessing = 0, chosen["samples"], "none"
+    elif used is not None:
+        preprocessing = used.preprocessing
     return Protocol(
         metric=name,
         data=real.data or "",
         split=real.split,
         reference=content_hash(real.samples),
-        n_real=min(len(real), len(fake)) if name in _EQUAL else len(real),
-        n_fake=min(len(real), len(fake)) if name in _EQUAL else len(fake),
+        n_real=n_real,
+        n_fake=n_fake,
         extractor=used.label if used else None,
-        preprocessing=used.preprocessing if used else raw,
+        preprocessing=preprocessing,
         settings=json.loads(json.dumps(chosen, default=_told, sort_keys=True)),
         interval=kind,
     )
