@@ -63,8 +63,13 @@ def prepare(config: EvaluateConfig) -> Task:
     run = path if (path / "config.json").is_file() else None
     given = _given(config, path)
     train, held_out, floor = _real(config, run)
-    source = None if given is not None else open_source(path, checkpoint=config.checkpoint)
-    fakes = _generated(source, train) if source is not None else _given_set(config, given)
+    source, number = None, None
+    if given is None:
+        source = open_source(path, checkpoint=config.checkpoint)
+        fakes = _generated(source, train)
+    else:
+        number = len(given)
+        fakes = _given_set(config, given)
     _check_shapes(config, fakes(2, 0)[0], train)
     found = _extractor(config, source, train)
     mixture = _MIXTURES.get(train.name)
@@ -83,7 +88,6 @@ def prepare(config: EvaluateConfig) -> Task:
         metrics = _PIXEL_METRICS
     else:
         metrics = ("sliced_wasserstein",) if mixture is None else ("modes", "sliced_wasserstein")
-    number = None if given is None else len(given)
     return Task(
         fakes=fakes,
         given=number,
@@ -138,7 +142,8 @@ def _given_set(config: EvaluateConfig, given: Dataset):
         raise ValueError(f"n must be at most the {len(given)} of {given.name}, got {config.n}.")
 
     def fakes(n: int, seed: int):
-        some = given.take(np.sort(np.random.default_rng(0).permutation(len(given))[:n]))
+        # In random order: files are sorted by class, and some scores are means over splits.
+        some = given.take(np.random.default_rng(0).permutation(len(given))[:n])
         return some.samples, some.labels
 
     return fakes

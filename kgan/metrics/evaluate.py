@@ -148,9 +148,7 @@ def evaluate(
     scores = []
     for name in metrics:
         progress(f"{name} of held-out data")
-        held = held_out.random(len(fake))
-        has_floor = METRICS[name].of != "generator"
-        floor = measure(name, floor_real or real, held, settings) if has_floor else {}
+        floor = _floor(name, floor_real or real, _parts(held_out, len(fake)), settings)
         for score, lower in METRICS[name].lower_is_better.items():
             values = tuple(result[score] for result in drawn[name])
             low, high = seed_interval(values)
@@ -165,7 +163,7 @@ def evaluate(
                     high=high,
                     lower_is_better=lower,
                     floor=floor.get(score),
-                    floor_n=len(held) if has_floor else None,
+                    floor_n=min(len(held_out), len(fake)) if floor else None,
                     seeds=seeds,
                     values=values,
                     protocol=_protocol(name, real, fake, settings, kind),
@@ -301,6 +299,24 @@ def settings_of(
     if name == "kid":
         chosen.setdefault("subset_size", min(1000, len(real), len(fake)))
     return chosen
+
+
+def _floor(name, real, parts, settings) -> dict[str, float]:
+    """The mean scores of real samples in place of generated ones."""
+    if METRICS[name].of == "generator":
+        return {}
+    found = [measure(name, real, part, settings) for part in parts]
+    return {score: float(np.mean([one[score] for one in found])) for score in found[0]}
+
+
+def _parts(held_out: SampleSet, n: int) -> list[SampleSet]:
+    """Disjoint random parts of `n`, as many as there are up to 20; everything where it is less.
+
+    In random order, as the Inception score cuts what it is given into consecutive splits.
+    """
+    count = min(_HALVES, max(1, len(held_out) // n))
+    rows = np.random.default_rng(0).permutation(len(held_out))
+    return [held_out.take(rows[i * n : (i + 1) * n]) for i in range(count)]
 
 
 def _random_halves(n: int) -> list[np.ndarray]:
