@@ -63,7 +63,7 @@ def cached_features(
 
 def _read(path: Path, n: int) -> np.ndarray | None:
     try:
-        with np.load(path, allow_pickle=False) as content:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as content:
             features, digest = content["features"], str(content["digest"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None

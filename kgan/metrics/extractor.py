@@ -77,7 +77,8 @@ class Extractor:
         outputs = self.model.outputs[0].shape
         if len(self.model.inputs) > 1 or len(outputs) != 2 or (outputs[-1] or 2) < 2:
             raise ValueError(f"{self.name} gives no class probabilities: it is no classifier.")
-        values = self._run(self.model, images)
+        # One tensor in, one out, however the model wants them wrapped.
+        values = self._run(keras.Model(self.model.inputs[0], self.model.outputs[0]), images)
         if self._gives_probabilities is None:
             inside = bool(((values >= 0) & (values <= 1)).all())
             self._gives_probabilities = inside and np.allclose(values.sum(axis=1), 1, atol=1e-3)

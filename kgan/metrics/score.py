@@ -89,9 +89,10 @@ def seed_interval(values: Sequence[float]) -> tuple[float, float] | tuple[None, 
     """The 95% interval of the mean of independent draws, by Student's t.
 
     Args:
-        values: The score of each seed; of fewer than three no interval is given.
+        values: The score of each seed; of fewer than three, or of infinite ones (the reverse
+            divergence of a generator that misses a mode), no interval is given.
     """
-    if len(values) < 3:
+    if len(values) < 3 or not np.isfinite(values).all():
         return None, None
     from scipy.special import stdtrit
 
@@ -100,7 +101,7 @@ def seed_interval(values: Sequence[float]) -> tuple[float, float] | tuple[None, 
     return mean - half, mean + half
 
 
-def half_interval(value: float, halves: Sequence[float]) -> tuple[float, float]:
+def half_interval(value: float, halves: Sequence[float]) -> tuple[float, float] | tuple[None, None]:
     """The 95% interval of a score of a fixed set, from those of random halves of it.
 
     The deviation over halves drawn without replacement estimates the standard error of the whole
@@ -113,6 +114,8 @@ def half_interval(value: float, halves: Sequence[float]) -> tuple[float, float]:
 
     Reference: Shao and Wu 1989, "A general theory for jackknife variance estimation".
     """
+    if not np.isfinite([value, *halves]).all():
+        return None, None
     half = _Z * float(np.std(halves, ddof=1))
     return value - half, value + half
 
