@@ -64,10 +64,10 @@ def tell(
         table.add_row(score.name, _number(score.value), interval, floor, better)
     console.print(table)
     for line in protocol_lines(scores):
-        console.print(Text(line, style="dim"))
+        console.print(Text(line, style="dim"), soft_wrap=True)
     if classes:
         console.print(_class_table(classes))
-    console.print(Text(f"scores and pictures in {folder}"))
+    console.print(Text(f"scores and pictures in {folder}"), soft_wrap=True)
 
 
 def protocol_lines(scores: Sequence[Score]) -> list[str]:
