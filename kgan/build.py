@@ -8,6 +8,8 @@ import tensorflow as tf
 
 import kgan.callbacks
 import kgan.data
+import kgan.metrics.evaluate
+import kgan.metrics.extractor
 import kgan.models
 import kgan.networks
 import kgan.penalties
@@ -16,6 +18,7 @@ from kgan.data import Dataset
 
 PRECISIONS = ("float32", "mixed_bfloat16")
 _REFERENCE = 1000
+_EXTRACTORS: dict[tuple[int, ...], str] = {(8, 8, 1): "lenet-digits", (28, 28, 1): "lenet-mnist"}
 
 
 def dataset(config: TrainConfig) -> Dataset:
@@ -113,6 +116,11 @@ def gan(config: TrainConfig, data: Dataset) -> kgan.models.GAN:
     return model
 
 
+def default_extractor(data: Dataset) -> str | None:
+    """The shipped extractor that takes the data's images, if there is one."""
+    return _EXTRACTORS.get(data.sample_shape)
+
+
 def callbacks(
     config: TrainConfig, folder: Path, data: Dataset, steps: int, *, first_epoch: int
 ) -> list[keras.callbacks.Callback]:
@@ -120,9 +128,11 @@ def callbacks(
     table = folder / "metrics.csv"
     per_step = _feed_batch(config)
     reference = _reference(data, config.seed)
+    monitor = metric_monitor(config, data, steps, table=table)
     found: list[keras.callbacks.Callback] = [
         kgan.callbacks.NonFiniteGuard(),
         kgan.callbacks.SampleDistance(reference.as_float(), reference.labels, seed=config.seed),
+        *([] if monitor is None else [monitor]),
         kgan.callbacks.HistoryTable(table, samples_per_step=per_step),
         kgan.callbacks.ProgressBar(
             epochs=config.epochs, first_epoch=first_epoch, steps=steps, samples_per_step=per_step
@@ -133,7 +143,11 @@ def callbacks(
             seed=config.seed,
         ),
         kgan.callbacks.HistoryPlot(table, folder),
-        kgan.callbacks.Checkpoint(folder / "checkpoints", monitor="distance", table=table),
+        kgan.callbacks.Checkpoint(
+            folder / "checkpoints",
+            monitor="distance" if monitor is None else monitor.monitor,
+            table=table,
+        ),
     ]
     # Of fewer samples it could not tell chance from illness.
     if config.doctor and len(data) >= kgan.callbacks.FEWEST_SAMPLES:
@@ -153,6 +167,29 @@ def _doctor(config: TrainConfig, folder: Path, data: Dataset) -> kgan.callbacks.
         training_size=len(data),
         folder=folder,
         roll_back=config.roll_back,
+        seed=config.seed,
+    )
+
+
+def metric_monitor(
+    config: TrainConfig, data: Dataset, steps: int, *, table: Path
+) -> kgan.callbacks.MetricMonitor | None:
+    """Scores while training, where `evaluate_every` asks for them."""
+    if config.evaluate_every is None:
+        return None
+    name = config.extractor or default_extractor(data)
+    found = None if name is None else kgan.metrics.extractor.extractor(name)
+    with_features = not data.is_images or found is not None
+    real = kgan.metrics.evaluate.SampleSet(
+        data.samples, data.labels, extractor=found, data=data.name, split=config.split
+    )
+    return kgan.callbacks.MetricMonitor(
+        real.random(config.evaluate_samples),
+        metrics=("fid", "kid", "prdc") if with_features else ("sliced_wasserstein",),
+        every=config.evaluate_every,
+        steps_per_epoch=steps,
+        patience=config.patience,
+        table=table,
         seed=config.seed,
     )
 

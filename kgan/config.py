@@ -9,6 +9,14 @@ from typing import Annotated, Literal
 
 import tyro
 
+_OPTIONAL_COUNTS = (
+    "steps_per_epoch",
+    "penalty_half_life",
+    "learning_rate_half_life",
+    "evaluate_every",
+    "patience",
+)
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -101,6 +109,18 @@ class TrainConfig:
     strategy: str = "none"
     """none, mirrored (all devices of this machine), or auto (mirrored for several GPUs)."""
 
+    # Scores while training
+    evaluate_every: int | None = None
+    """Score the generator at the end of the epoch in which so many more steps were done, and keep
+    the best checkpoint by that score."""
+    evaluate_samples: int = 5000
+    """Generated samples in such a score; at most as many as there are real ones."""
+    extractor: str | None = None
+    """What such a score measures features with: lenet-mnist, lenet-digits, inception or a .keras
+    file; default by the data."""
+    patience: int | None = None
+    """Stop after so many scores in a row without a better one."""
+
     # Output
     name: str | None = None
     """Name of the run and of the exported model; default the preset's."""
@@ -122,11 +142,18 @@ class TrainConfig:
     def __post_init__(self):
         for name in ("epochs", "batch_size", "latent_dim", "n_critic", "packing"):
             _check(name, getattr(self, name), at_least=1)
-        for name in ("generator_width", "discriminator_width", "penalty_interval"):
+        for name in (
+            "generator_width",
+            "discriminator_width",
+            "penalty_interval",
+            "evaluate_samples",
+        ):
             _check(name, getattr(self, name), at_least=1)
-        for name in ("steps_per_epoch", "penalty_half_life", "learning_rate_half_life"):
+        for name in _OPTIONAL_COUNTS:
             if getattr(self, name) is not None:
                 _check(name, getattr(self, name), at_least=1)
+        if self.patience is not None and self.evaluate_every is None:
+            raise ValueError("patience counts scores: set evaluate_every too.")
         for name in ("g_learning_rate", "d_learning_rate", "penalty_weight"):
             _check(name, getattr(self, name), at_least=0)
         steps = self.steps_per_epoch
@@ -260,7 +287,7 @@ class ClassifierConfig:
 
     # Network
     network: str = "small_cnn"
-    """A key of kgan.networks.classifiers.CLASSIFIERS (small_cnn, resnet)."""
+    """A key of kgan.networks.classifiers.CLASSIFIERS (small_cnn, lenet, resnet)."""
     width: int = 32
     """Channels of the first layer."""
 
@@ -382,3 +409,59 @@ class AttackConfig:
     """Show TensorFlow's own messages."""
     debug: bool = False
     """Show the traceback of an error."""
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """Score a generator against real data."""
+
+    # What
+    source: tyro.conf.Positional[Path | None] = None
+    """A run folder, a .keras file, an exported model, or a folder or .npz of generated samples."""
+    compare: tuple[Path, ...] = ()
+    """Two run folders (or scores.json files) whose scores to compare instead."""
+    data: str | None = None
+    """The real data: digits, ring, mnist, a folder, a file, ...; default a run's own."""
+    data_dir: Path | None = None
+    """Folder of prepared tensorflow-datasets; default TFDS_DATA_DIR, else ~/tensorflow_datasets."""
+    download: bool = False
+    """Let tensorflow-datasets, and --extractor inception, download what is not there."""
+    image_size: tuple[int, ...] | None = None
+    """Resize images to this side, or height and width, with antialiasing."""
+    checkpoint: Literal["last", "best"] = "last"
+    """Which checkpoint of a run."""
+
+    # How
+    metrics: tuple[str, ...] = ()
+    """Keys of kgan.metrics.METRICS (fid, kid, prdc, cas, modes, ...); default by the data."""
+    extractor: str | None = None
+    """What features are measured with: lenet-mnist, lenet-digits, inception, discriminator (the
+    run's own) or a classifier's .keras file; default by the data."""
+    layer: str | None = None
+    """Layer of that .keras file; default what goes into its last layer with weights."""
+    n: int | None = None
+    """Generated samples; default as many as there are held-out real ones, at most 10,000."""
+    n_real: int | None = None
+    """Real samples of the training split; default all, at most 10,000."""
+    seeds: int = 5
+    """How often samples are drawn anew; the interval is over these."""
+
+    # Output
+    out: Path | None = None
+    """Folder for scores.json and pictures; default the run's, else RUNS_DIR/evaluate-NAME."""
+    runs_dir: Path = Path("runs")
+    """Where run folders go."""
+    verbose: bool = False
+    """Show TensorFlow's own messages."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+    def __post_init__(self):
+        _check("seeds", self.seeds, at_least=1)
+        for name in ("n", "n_real"):
+            if getattr(self, name) is not None:
+                _check(name, getattr(self, name), at_least=2)
+        if (self.source is None) == (not self.compare):
+            raise ValueError("give one source to evaluate, or two with --compare.")
+        if self.compare and len(self.compare) != 2:
+            raise ValueError(f"compare takes two runs, got {len(self.compare)}.")

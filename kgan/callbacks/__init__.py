@@ -1,7 +1,7 @@
 """Keras callbacks for GANs: pictures, tables, checkpoints, a score, a doctor, and ending well.
 
-Order matters: what adds to the logs (`SampleDistance`) comes before what writes them
-(`HistoryTable`, `ProgressBar`), and `Checkpoint` comes last.
+Order matters: what adds to the logs (`SampleDistance`, `MetricMonitor`) comes before what writes
+them (`HistoryTable`, `ProgressBar`), and `Checkpoint` comes last.
 """
 
 from kgan.callbacks.checkpoint import Checkpoint
@@ -9,6 +9,7 @@ from kgan.callbacks.diagnosis import PROBLEMS, Finding
 from kgan.callbacks.doctor import CollapseDoctor
 from kgan.callbacks.guards import NonFiniteGuard, StopOnSignal
 from kgan.callbacks.history import HistoryPlot, HistoryTable, read_history
+from kgan.callbacks.metric_monitor import MetricMonitor
 from kgan.callbacks.monitor import SampleDistance
 from kgan.callbacks.progress import ProgressBar
 from kgan.callbacks.sample_grid import SampleGrid
@@ -22,6 +23,7 @@ __all__ = [
     "Finding",
     "HistoryPlot",
     "HistoryTable",
+    "MetricMonitor",
     "NonFiniteGuard",
     "ProgressBar",
     "SampleDistance",

@@ -12,6 +12,7 @@ import kgan
 COMMANDS = {
     "train": "train a GAN and export it",
     "sample": "generate images from a run, a .keras file or an exported model",
+    "evaluate": "score a generator against real data",
     "train-classifier": "train a classifier to attack or to harden",
     "attack": "attack a classifier and report its robustness",
 }

@@ -15,7 +15,7 @@ Config = typing.TypeVar("Config", TrainConfig, AttackConfig)
 
 CHANGEABLE = frozenset(
     ("epochs", "resume", "verbose", "debug", "export", "export_dir", "runs_dir", "name")
-) | {"data_dir", "download", "tensorboard"}
+) | {"data_dir", "download", "tensorboard", "evaluate_every", "evaluate_samples", "patience"}
 """What a resumed run may set anew: nothing here changes a weight of a step that is done."""
 
 

@@ -2,10 +2,10 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from kgan.cli import run
 from kgan.files import atomic_path
@@ -66,42 +66,73 @@ def sample(config: SampleConfig) -> int:
     return 0
 
 
+class Source(NamedTuple):
+    """A generator, wherever it came from.
+
+    Attributes:
+        num_classes: Number of classes of a conditional one, else `None`.
+        generate: `(n, labels, seed)` to samples (n, ...); labels (n,) where conditional.
+        gan: The whole model, where there is one.
+    """
+
+    num_classes: int | None
+    generate: Callable[..., Any]
+    gan: Any = None
+
+
 def generate(config: SampleConfig):
     """(samples, labels) from whatever the source is."""
-    import numpy as np
+    source = open_source(config.source, checkpoint=config.checkpoint)
+    labels = _labels(config, source.num_classes)
+    return source.generate(config.n, labels, config.seed), labels
 
+
+def open_source(path: Path, *, checkpoint: str = "last") -> Source:
+    """The generator of a run folder, a .keras file or an exported model."""
     import kgan.export
     import kgan.models
 
-    source = config.source
+    source = path
     if (source / "config.json").is_file():
-        source = source / "checkpoints" / f"{config.checkpoint}.keras"
+        source = source / "checkpoints" / f"{checkpoint}.keras"
     if source.suffix == ".keras":
         gan = kgan.models.load(source)
-        labels = _labels(config, gan.num_classes)
-        labels = gan.check_labels(labels, config.n)
-        return gan.generate(config.n, labels, seed=config.seed), labels
+        return Source(
+            gan.num_classes, lambda n, labels, seed: gan.generate(n, labels, seed=seed), gan
+        )
     if numbers := kgan.export.versions(source):
         source = source / str(numbers[-1])
     if not (source / "saved_model.pb").is_file():
         raise FileNotFoundError(
-            f"{config.source} is neither a run folder, nor a .keras file, nor an exported model."
+            f"{path} is neither a run folder, nor a .keras file, nor an exported model."
         )
+    return _exported(source)
+
+
+def _exported(version: Path) -> Source:
+    import numpy as np
     import tensorflow as tf
 
+    import kgan.export
     import kgan.latents
 
-    details = json.loads((source / kgan.export.DETAILS).read_text())
-    signature = tf.saved_model.load(source).signatures["generate"]
-    labels = _labels(config, details["num_classes"])
-    seeds = kgan.latents.example_seeds(config.seed, config.n)
-    samples = []
-    for start in range(0, config.n, 256):
-        request = {"seeds": seeds[start : start + 256]}
-        if labels is not None:
-            request["labels"] = tf.constant(labels[start : start + 256], tf.int64)
-        samples.append(next(iter(signature(**request).values())).numpy())
-    return np.concatenate(samples), labels
+    details = json.loads((version / kgan.export.DETAILS).read_text())
+    model = tf.saved_model.load(version)
+    signature = model.signatures["generate"]
+
+    def generate(n, labels, seed):
+        seeds = kgan.latents.example_seeds(seed, n)
+        samples = []
+        for start in range(0, n, 256):
+            request = {"seeds": seeds[start : start + 256]}
+            if labels is not None:
+                request["labels"] = tf.constant(labels[start : start + 256], tf.int64)
+            samples.append(next(iter(signature(**request).values())).numpy())
+        return np.concatenate(samples)
+
+    # The signature alone does not keep the model's variables alive.
+    generate.model = model  # type: ignore[attr-defined]
+    return Source(details["num_classes"], generate)
 
 
 def _labels(config: SampleConfig, num_classes: int | None):

@@ -91,6 +91,10 @@ def train(config: TrainConfig, folder: Path) -> int:
         print("continue with the same command and --resume")
         return 130
     version = None
+    best = last.with_name("best.keras")
+    if config.evaluate_every and best.is_file():
+        kgan.models.restore(gan, best)
+        print(f"exporting the best checkpoint, of step {int(gan.step.numpy()):,}")
     if config.export:
         version = kgan.export.export(
             gan, config.export_dir / str(config.name), class_names=data.class_names

@@ -34,6 +34,37 @@ def small_cnn(
     return keras.Model(images, logits, name="small_cnn")
 
 
+def lenet(image_shape: tuple[int, int, int], num_classes: int, *, width: int = 32) -> keras.Model:
+    """A LeNet with ReLUs: its 84 features before the logits serve as those of a score.
+
+    The kernels are 5x5, and 3x3 for images of less than 16 pixels. Without dropout and batch
+    normalisation, so that an image's features depend on nothing but the image.
+
+    Args:
+        image_shape: (height, width, channels).
+        num_classes: Number of classes.
+        width: Channels of the first convolution; the second has twice as many.
+
+    Returns:
+        A functional model of `images` (batch, height, width, channels) in [0, 1] to logits
+        (batch, num_classes); its layer `features` is the last one before those.
+
+    Reference:
+        LeCun et al. 1998, "Gradient-based learning applied to document recognition", figure 2.
+    """
+    images = _images(image_shape, num_classes)
+    kernel = 5 if min(image_shape[:2]) >= 16 else 3
+    features = layers.Rescaling(2.0, -1.0)(images)
+    for channels in (width, 2 * width):
+        features = layers.Conv2D(channels, kernel, padding="same", activation="relu")(features)
+        features = layers.MaxPooling2D(2, padding="same")(features)
+    features = layers.Flatten()(features)
+    features = layers.Dense(120, activation="relu")(features)
+    features = layers.Dense(84, activation="relu", name="features")(features)
+    logits = layers.Dense(num_classes, dtype="float32", name="logits")(features)
+    return keras.Model(images, logits, name="lenet")
+
+
 def resnet_classifier(
     image_shape: tuple[int, int, int], num_classes: int, *, width: int = 32, blocks: int = 2
 ) -> keras.Model:
@@ -96,5 +127,6 @@ def _images(image_shape: tuple[int, int, int], num_classes: int):
 
 CLASSIFIERS: dict[str, Callable[..., keras.Model]] = {
     "small_cnn": small_cnn,
+    "lenet": lenet,
     "resnet": resnet_classifier,
 }

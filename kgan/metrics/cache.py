@@ -1,0 +1,70 @@
+"""Features of reference sets, kept on disk: the same data is not passed through a network twice."""
+
+import contextlib
+import hashlib
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from kgan.files import atomic_path
+from kgan.metrics.extractor import Extractor
+
+
+def cache_dir() -> Path:
+    """The folder that KGAN_CACHE names, else `~/.cache/kgan`."""
+    return Path(os.environ.get("KGAN_CACHE") or "~/.cache/kgan").expanduser()
+
+
+def content_hash(samples: np.ndarray) -> str:
+    """16 hexadecimal digits that tell an array from any other."""
+    digest = hashlib.sha256(f"{samples.shape} {samples.dtype}".encode())
+    digest.update(np.ascontiguousarray(samples).data)
+    return digest.hexdigest()[:16]
+
+
+def cached_features(
+    extractor: Extractor, samples: np.ndarray, *, data: str, split: str
+) -> np.ndarray:
+    """`extractor.features(samples)`, from disk where they were computed before.
+
+    The file's name is a hash of everything that the features depend on; a file that is damaged is
+    computed again, and where nothing can be written nothing is kept.
+
+    Args:
+        extractor: The extractor.
+        samples: (n, ...).
+        data: Name of the data, such as "mnist".
+        split: Its split.
+
+    Returns:
+        float32 array (n, d).
+    """
+    key = {
+        "data": data,
+        "split": split,
+        "n": len(samples),
+        "extractor": extractor.label,
+        "preprocessing": extractor.preprocessing,
+        "samples": content_hash(samples),
+    }
+    name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]
+    path = cache_dir() / "features" / f"{name}.npz"
+    found = _read(path, len(samples))
+    if found is not None:
+        return found
+    features = extractor.features(samples)
+    with contextlib.suppress(OSError), atomic_path(path) as temporary:
+        np.savez(temporary, features=features, digest=content_hash(features))
+    return features
+
+
+def _read(path: Path, n: int) -> np.ndarray | None:
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as content:
+            features, digest = content["features"], str(content["digest"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    return features if len(features) == n and digest == content_hash(features) else None

@@ -1,0 +1,196 @@
+"""A score with its protocol: what was measured, on what, and how sure it is."""
+
+import dataclasses
+import json
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import kgan
+from kgan.files import atomic_path
+
+_Z = 1.959963984540054  # The normal quantile of a 95% interval.
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+    """What two scores must have in common to be compared.
+
+    Attributes:
+        metric: The metric's key in `kgan.metrics.METRICS`.
+        data: Name of the real data.
+        split: Split of the real samples.
+        reference: Hash of the real samples.
+        n_real: Number of real samples.
+        n_fake: Number of generated samples.
+        extractor: Label of the extractor, its hash included; `None` where none is used.
+        preprocessing: What happened to the samples first.
+        settings: The metric's settings.
+        interval: What the interval is over: "seeds" (generated anew), "halves" (of a fixed set), or
+            `None` without one.
+        version: Of kgan.
+    """
+
+    metric: str
+    data: str
+    split: str
+    reference: str
+    n_real: int
+    n_fake: int
+    extractor: str | None
+    preprocessing: str
+    settings: dict[str, Any]
+    interval: str | None
+    version: str = kgan.__version__
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """One number about generated samples.
+
+    Attributes:
+        name: The name to publish it under, such as "fid[lenet-mnist@1a2b3c4d]".
+        value: The score; over several seeds, their mean.
+        low: Lower end of the 95% interval; `None` without one.
+        high: Upper end.
+        lower_is_better: Whether a smaller value is a better one.
+        floor: What held-out real samples score in place of generated ones; `None` where unknown.
+        floor_n: How many held-out samples that was; `n_fake` where there are enough.
+        seeds: Seeds of the generated samples.
+        values: The score of each seed.
+        protocol: How it was measured.
+    """
+
+    name: str
+    value: float
+    low: float | None
+    high: float | None
+    lower_is_better: bool
+    floor: float | None
+    floor_n: int | None
+    seeds: tuple[int, ...]
+    values: tuple[float, ...]
+    protocol: Protocol
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> "Score":
+        tuples = {key: tuple(content[key]) for key in ("seeds", "values")}
+        return cls(**{**content, **tuples, "protocol": Protocol(**content["protocol"])})
+
+
+def seed_interval(values: Sequence[float]) -> tuple[float, float] | tuple[None, None]:
+    """The 95% interval of the mean of independent draws, by Student's t.
+
+    Args:
+        values: The score of each seed; of fewer than three, or of infinite ones (the reverse
+            divergence of a generator that misses a mode), no interval is given.
+    """
+    if len(values) < 3 or not np.isfinite(values).all():
+        return None, None
+    from scipy.special import stdtrit
+
+    mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1))
+    half = float(stdtrit(len(values) - 1, 0.975)) * deviation / math.sqrt(len(values))
+    return mean - half, mean + half
+
+
+def half_interval(value: float, halves: Sequence[float]) -> tuple[float, float] | tuple[None, None]:
+    """The 95% interval of a score of a fixed set, from those of random halves of it.
+
+    The deviation over halves drawn without replacement estimates the standard error of the whole
+    (a delete-half jackknife). A bootstrap would repeat samples, which nearest neighbours and
+    covariances mistake for structure.
+
+    Args:
+        value: The score of the whole set.
+        halves: Scores of random halves.
+
+    Reference: Shao and Wu 1989, "A general theory for jackknife variance estimation".
+    """
+    if not np.isfinite([value, *halves]).all():
+        return None, None
+    half = _Z * float(np.std(halves, ddof=1))
+    return value - half, value + half
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """The difference of two scores of one protocol.
+
+    Attributes:
+        name: Their name.
+        first: One score.
+        second: The other one.
+        difference: second - first.
+        low: Lower end of the difference's 95% interval; `None` where either has no interval.
+        high: Upper end.
+    """
+
+    name: str
+    first: Score
+    second: Score
+    difference: float
+    low: float | None
+    high: float | None
+
+    @property
+    def better(self) -> str | None:
+        """ "first" or "second" where the interval excludes 0, else `None`."""
+        if self.low is None or self.high is None or self.low <= 0 <= self.high:
+            return None
+        return "second" if (self.difference < 0) == self.first.lower_is_better else "first"
+
+
+def compare(first: Score, second: Score) -> Comparison:
+    """The difference of two scores.
+
+    Raises:
+        ValueError: Where they were measured differently; names each difference.
+    """
+    differences = [] if first.name == second.name else [("name", first.name, second.name)]
+    for field in dataclasses.fields(Protocol):
+        one, other = getattr(first.protocol, field.name), getattr(second.protocol, field.name)
+        if one != other:
+            differences.append((field.name, one, other))
+    if differences:
+        told = "; ".join(f"{name} is {one!r} and {other!r}" for name, one, other in differences)
+        raise ValueError(
+            f"{first.name} cannot be compared, as it was measured differently: {told}. "
+            "Evaluate both again with the same settings."
+        )
+    difference = second.value - first.value
+    if first.low is None or first.high is None or second.low is None or second.high is None:
+        return Comparison(first.name, first, second, difference, None, None)
+    half = math.hypot(first.high - first.low, second.high - second.low) / 2
+    low, high = difference - half, difference + half
+    return Comparison(first.name, first, second, difference, low, high)
+
+
+def save_scores(scores: Sequence[Score], path: str | os.PathLike[str], **details: Any) -> None:
+    """Writes scores, and whatever else is to be kept with them, as JSON; whole or not at all."""
+    content = {**details, "scores": [score.to_dict() for score in scores]}
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, default=str) + "\n")
+
+
+def load_scores(path: str | os.PathLike[str]) -> list[Score]:
+    """The scores in a file that `save_scores` wrote.
+
+    Raises:
+        FileNotFoundError: Where there is no such file.
+        ValueError: Where it holds something else.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no scores at {path}; make them with kgan evaluate.")
+    try:
+        return [Score.from_dict(score) for score in json.loads(path.read_text())["scores"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} holds no scores that this version can read: {error}.") from error

@@ -1,0 +1,204 @@
+"""The evaluate command: on a run, an exported model, folders, points; and what it refuses."""
+
+import json
+import shutil
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import kgan.build
+import kgan.data
+import kgan.export
+from kgan.cli import main
+from kgan.config import EvaluateConfig, TrainConfig
+from kgan.metrics.score import load_scores
+from kgan.networks.classifiers import small_cnn
+
+QUICK = ["--n", "40", "--n-real", "60", "--seeds", "3"]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("KGAN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+
+def make_run(folder, config):
+    """A run folder as training leaves it, untrained."""
+    data = kgan.build.dataset(config)
+    gan = kgan.build.gan(config, data)
+    (folder / "checkpoints").mkdir(parents=True)
+    gan.save(folder / "checkpoints" / "last.keras")
+    (folder / "config.json").write_text(json.dumps({"config": {"data": config.data}}))
+    return gan
+
+
+@pytest.fixture(scope="module")
+def digits_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "digits"
+    gan = make_run(folder, TrainConfig(generator_width=4, discriminator_width=4))
+    kgan.export.export(gan, folder.parent / "models" / "digits")
+    return folder
+
+
+@pytest.fixture
+def run(digits_run, tmp_path):
+    return shutil.copytree(digits_run, tmp_path / "runs" / "digits")
+
+
+def write_images(folder, images, labels=None):
+    for index, image in enumerate(images):
+        place = folder if labels is None else folder / str(labels[index])
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[..., 0]).save(place / f"{index:04d}.png")
+    return folder
+
+
+def test_a_run(run, capsys):
+    (run / "metrics.csv").write_text("epoch,step,distance\n1,10,0.5\n2,20,0.25\n")
+    assert main(["evaluate", str(run), *QUICK]) == 0
+    said = capsys.readouterr().out
+    label = "lenet-digits@33be3120"
+    scores = {score.name: score for score in load_scores(run / "scores.json")}
+    assert {f"fid[{label}]", f"kid[{label}]", f"recall[{label}]", "sliced_wasserstein"} <= set(
+        scores
+    )
+    fid = scores[f"fid[{label}]"]
+    assert (fid.protocol.n_real, fid.protocol.n_fake, fid.seeds) == (60, 40, (0, 1, 2))
+    # An untrained generator is far from real data.
+    assert fid.low > 3 * fid.floor
+    assert "40 generated against 60 real of digits train" in said
+    assert "3 sampling seeds" in said
+    assert label in said
+    assert "share of generated" in said
+    for name in ("neighbours.png", "classes.png", "scores.png"):
+        with Image.open(run / name) as picture:
+            assert picture.size[0] >= 600
+    classes = json.loads((run / "scores.json").read_text())["classes"]
+    assert sum(row["generated"] for row in classes) == pytest.approx(1)
+
+
+def test_as_a_command(run, run_python, tmp_path):
+    said = run_python(
+        "-c",
+        "import sys; from kgan.cli import main; sys.exit(main(sys.argv[1:]))",
+        *("evaluate", run, *QUICK, "--metrics", "fid"),
+    )
+    assert said.stderr == ""
+    assert "scores and pictures in" in said.stdout
+
+
+def test_an_exported_model_scores_as_its_run(run, digits_run, tmp_path):
+    models = digits_run.parent / "models" / "digits"
+    for source, out in ((run, "a"), (models, "b")):
+        options = ["--data", "digits", "--metrics", "fid", "prdc", "--out", str(tmp_path / out)]
+        assert main(["evaluate", str(source), *options, *QUICK]) == 0
+    pairs = zip(*(load_scores(tmp_path / out / "scores.json") for out in "ab"), strict=True)
+    for one, other in pairs:
+        assert one.name == other.name
+        np.testing.assert_allclose(one.values, other.values, rtol=1e-3)
+
+
+def test_folders_without_a_model(tmp_path, capsys):
+    data = kgan.data.load("digits")
+    reals = write_images(tmp_path / "reals", data.samples[:60], data.labels[:60])
+    fakes = write_images(tmp_path / "fakes", data.samples[100:140])
+    arguments = ["evaluate", str(fakes), "--data", str(reals), "--metrics", "fid", "prdc"]
+    assert main(arguments) == 0
+    assert "over random halves of the set" in capsys.readouterr().out
+    scores = load_scores(tmp_path / "runs" / "evaluate-fakes" / "scores.json")
+    assert scores[0].protocol.interval == "halves"
+    assert (scores[0].protocol.n_real, scores[0].protocol.n_fake) == (60, 40)
+    assert scores[0].floor_n == 30
+
+
+def test_points_beside_the_perfect_generator(tmp_path):
+    config = TrainConfig(
+        data="ring", conditional=False, networks="mlp", latent_dim=2, generator_width=4
+    )
+    make_run(tmp_path / "ring", config)
+    assert main(["evaluate", str(tmp_path / "ring"), "--seeds", "3", "--n-real", "500"]) == 0
+    scores = {score.name: score for score in load_scores(tmp_path / "ring" / "scores.json")}
+    # 1 - exp(-4.5), and (modes - 1) / (2 n).
+    assert scores["high_quality"].floor == pytest.approx(0.98889, abs=0.001)
+    assert scores["kl"].floor == pytest.approx(7 / 5000, rel=0.5)
+    assert scores["modes"].floor == 8
+    assert scores["modes"].protocol.n_fake == 2500
+    assert scores["high_quality"].value < 0.5
+    assert (tmp_path / "ring" / "points.png").is_file()
+
+
+def test_compare(run, tmp_path, capsys):
+    other = shutil.copytree(run, tmp_path / "runs" / "other")
+    assert main(["evaluate", str(run), *QUICK, "--metrics", "fid"]) == 0
+    assert main(["evaluate", "--compare", str(run), str(other), *QUICK, "--metrics", "fid"]) == 0
+    said = capsys.readouterr().out
+    assert "difference" in said
+    assert "undecided" in said
+    assert main(["evaluate", str(other), *QUICK[:2], "--seeds", "3", "--metrics", "fid"]) == 0
+    assert main(["evaluate", "--compare", str(run), str(other)]) == 2
+    assert "n_real is 60 and 1442" in capsys.readouterr().err
+
+
+def test_an_extractor_of_my_own(run, tmp_path):
+    keras.utils.set_random_seed(0)
+    small_cnn((8, 8, 1), 10, width=4).save(tmp_path / "mine.keras")
+    for option, name in ((str(tmp_path / "mine.keras"), "mine"), ("discriminator",) * 2):
+        options = ["--extractor", option, "--metrics", "fid", *QUICK]
+        assert main(["evaluate", str(run), *options]) == 0
+        (score,) = load_scores(run / "scores.json")
+        assert score.name.startswith(f"fid[{name}@")
+
+
+def test_images_without_an_extractor_get_pixel_scores(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (240, 12, 12, 1), np.uint8)
+    np.savez(tmp_path / "fakes.npz", images=images[:110])
+    np.savez(tmp_path / "reals.npz", images=images[110:])
+    arguments = ["evaluate", str(tmp_path / "fakes.npz"), "--data", str(tmp_path / "reals.npz")]
+    assert main([*arguments, "--out", str(tmp_path / "out"), "--metrics", "mind"]) == 2
+    assert main([*arguments, "--out", str(tmp_path / "out"), "--metrics", "spectrum"]) == 0
+    (score,) = load_scores(tmp_path / "out" / "scores.json")
+    assert score.protocol.extractor is None
+
+
+def said_of(arguments, capsys):
+    assert main(["evaluate", *map(str, arguments)]) == 2
+    return capsys.readouterr().err
+
+
+def test_bad_folders(tmp_path, capsys):
+    images = kgan.data.load("digits").samples
+    good = write_images(tmp_path / "good", images[:8])
+    (tmp_path / "empty").mkdir()
+    assert "no image in" in said_of([tmp_path / "empty", "--data", good], capsys)
+    one = write_images(tmp_path / "one", images[:1])
+    assert "holds 1 sample" in said_of([one, "--data", good], capsys)
+    three = write_images(tmp_path / "three", images[:3])
+    assert "a score needs at least 4" in said_of([good, "--data", three], capsys)
+    large = write_images(tmp_path / "large", images[:8].repeat(2, axis=1).repeat(2, axis=2))
+    said = said_of([good, "--data", large], capsys)
+    assert "are 8x8x1 and those of" in said
+    assert "16x16x1: choose one with --image-size" in said
+    mixed = write_images(shutil.copytree(good, tmp_path / "mixed") / "more", images[:2])
+    shutil.copy(large / "0000.png", mixed / "big.png")
+    assert "have 2 sizes (8x8, 16x16)" in said_of([mixed.parent, "--data", good], capsys)
+
+
+def test_bad_requests(run, tmp_path, capsys):
+    assert "Did you mean 'fid'" in said_of([run, "--metrics", "fdi"], capsys)
+    assert "Did you mean 'lenet-digits'" in said_of([run, "--extractor", "lenet-digit"], capsys)
+    assert "neither a run folder" in said_of([tmp_path / "no", "--data", "digits"], capsys)
+    assert "give one source" in said_of([], capsys)
+    assert "compare takes two runs, got 1" in said_of(["--compare", run], capsys)
+    assert "seeds must be at least 1, got 0" in said_of([run, "--seeds", "0"], capsys)
+    model = tmp_path / "models"
+    shutil.copytree(run / "checkpoints", model)
+    assert "data must be given" in said_of([model / "last.keras"], capsys)
+    said = said_of([run, "--extractor", "lenet-mnist", *QUICK], capsys)
+    assert "lenet-mnist takes images of 28x28x1" in said
+
+
+def test_defaults_are_stated_once():
+    assert EvaluateConfig(source="x").seeds >= 3

@@ -1,0 +1,201 @@
+"""Evaluation of sample sets: intervals, floors, protocols."""
+
+import keras
+import numpy as np
+import pytest
+
+import kgan.data
+from kgan.metrics import METRICS, frechet_distance
+from kgan.metrics.evaluate import (
+    SampleSet,
+    check_metrics,
+    classification_scores,
+    evaluate,
+    measure,
+    published_name,
+)
+from kgan.metrics.extractor import extractor
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("KGAN_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def lenet():
+    return extractor("lenet-digits")
+
+
+@pytest.fixture
+def digits(lenet):
+    def make(split, n=300):
+        data = kgan.data.load("digits", split)
+        known = {"extractor": lenet, "data": "digits", "split": split}
+        return SampleSet(data.samples, data.labels, **known).random(n)
+
+    return make
+
+
+def points(n, seed, shift=0.0):
+    return SampleSet(np.random.default_rng(seed).standard_normal((n, 2)).astype("float32") + shift)
+
+
+SETTINGS = {
+    # The score is a mean over consecutive splits: with one the order does not matter.
+    "is": {"splits": 1},
+    "modes": {"centres": np.array([[0.0, 0.0], [9.0, 9.0]]), "deviation": 1.0},
+    "ppl": {
+        "generate": lambda latents: np.tile(np.tanh(latents)[:, :1, None, None], (1, 8, 8, 1)),
+        "latent_dim": 3,
+        "samples": 20,
+    },
+}
+
+
+@pytest.mark.parametrize("name", [name for name in METRICS if name != "cas"])
+def test_every_metric_can_be_evaluated(name, digits):
+    real, held_out = digits("train"), digits("test", 120)
+    if METRICS[name].of == "points":
+        real, held_out = points(300, 0), points(120, 1)
+    scores = evaluate(
+        lambda seed: held_out, real, held_out, metrics=[name], seeds=(0, 1, 2), settings=SETTINGS
+    )
+    assert [score.name.partition("[")[0] for score in scores] == list(METRICS[name].lower_is_better)
+    for score in scores:
+        assert score.protocol.metric == name
+        assert score.seeds == (0, 1, 2)
+        assert len(score.values) == 3
+        if METRICS[name].of != "generator":
+            # The held-out samples in place of generated ones are the floor itself.
+            np.testing.assert_allclose(score.value, score.floor, rtol=1e-6)
+            assert score.floor_n == 120
+
+
+def test_scores_are_the_functions_of_what_was_drawn(digits, lenet):
+    real, held_out = digits("train"), digits("test", 100)
+    fakes = [digits("train", 500).take(np.arange(seed, seed + 100)) for seed in range(3)]
+    (score,) = evaluate(lambda seed: fakes[seed], real, held_out, metrics=["fid"], seeds=(0, 1, 2))
+    expected = [frechet_distance(real.features, fake.features) for fake in fakes]
+    np.testing.assert_allclose(score.values, expected, rtol=1e-9)
+    assert score.value == pytest.approx(np.mean(expected))
+    assert score.low < score.value < score.high
+    assert score.name == f"fid[{lenet.label}]"
+    assert score.floor == pytest.approx(frechet_distance(real.features, held_out.features))
+    protocol = score.protocol
+    assert (protocol.n_real, protocol.n_fake, protocol.data) == (300, 100, "digits")
+    assert (protocol.extractor, protocol.interval) == (lenet.label, "seeds")
+    assert protocol.preprocessing == "rounded to 8 bits"
+
+
+def test_two_seeds_give_no_interval(digits):
+    fake = digits("test", 50)
+    (score,) = evaluate(lambda seed: fake, digits("train"), fake, metrics=["fid"], seeds=(0, 1))
+    assert score.low is None
+    assert score.protocol.interval is None
+
+
+def test_a_fixed_set_has_an_interval_over_halves():
+    real, fake = points(500, 0), points(400, 1, shift=0.2)
+    drawn = []
+
+    def fakes(seed):
+        drawn.append(seed)
+        return fake
+
+    (score,) = evaluate(fakes, real, points(400, 2), metrics=["fid"], fixed=True)
+    assert drawn == [0]
+    assert score.protocol.interval == "halves"
+    assert score.name == "fid[points]"
+    assert score.low < score.value < score.high
+    # As wide as the spread of other draws of 400.
+    others = [measure("fid", real, points(400, seed, shift=0.2))["fid"] for seed in range(10, 40)]
+    assert (score.high - score.low) / 2 == pytest.approx(1.96 * np.std(others), rel=0.6)
+
+
+def test_the_floor_is_a_mean_over_held_out_parts():
+    real = points(200, 0)
+    (score,) = evaluate(
+        lambda seed: points(100, seed), real, points(5000, 9), metrics=["fid"], seeds=range(3)
+    )
+    singles = [measure("fid", real, points(100, seed))["fid"] for seed in range(50, 250)]
+    assert score.floor == pytest.approx(np.mean(singles), abs=3 * np.std(singles) / 20**0.5)
+
+
+def test_kid_of_few_samples_says_its_subset_size(digits):
+    fake = digits("test", 60)
+    (score,) = evaluate(lambda seed: fake, digits("train"), fake, metrics=["kid"], seeds=(0,))
+    assert score.protocol.settings["subset_size"] == 60
+    with pytest.raises(ValueError, match="subset_size"):
+        measure("kid", digits("train"), fake, {"kid": {"subset_size": 1000}})
+
+
+def test_images_are_rounded_to_8_bits():
+    images = np.random.default_rng(0).random((4, 3, 3, 1), dtype=np.float32)
+    np.testing.assert_allclose(SampleSet(images).samples * 255, np.round(images * 255), atol=1e-4)
+
+
+def test_classification_accuracy_both_ways(digits):
+    def classifier():
+        flat = [keras.layers.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]
+        model = keras.Sequential(flat)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.Adam(3e-2), loss)
+        return model
+
+    real, held_out = digits("train", 600), digits("test", 200)
+    good = digits("train", 1000)
+    swapped = SampleSet(good.samples, (good.labels + 1) % 10, extractor=good.extractor)
+    scores = {}
+    for name, fake in (("good", good), ("swapped", swapped)):
+        found = classification_scores(
+            lambda seed, fake=fake: fake,
+            real,
+            held_out,
+            classifier=classifier,
+            seeds=(0,),
+            epochs=6,
+        )
+        scores |= {(name, score.name): score for score in found}
+    assert scores["good", "cas"].value > 0.8
+    assert scores["good", "cas_reverse"].value > 0.8
+    assert scores["good", "cas"].floor > 0.8
+    # Images of one class under another's label teach what is wrong, and are seen as wrong.
+    assert scores["swapped", "cas"].value < 0.1
+    assert scores["swapped", "cas_reverse"].value < 0.1
+    assert scores["good", "cas"].protocol.settings["classifier"] == "classifier"
+    unlabelled = SampleSet(good.samples)
+    with pytest.raises(ValueError, match="the generated samples have none"):
+        classification_scores(
+            lambda seed: unlabelled, real, held_out, classifier=classifier, seeds=(0,), epochs=1
+        )
+
+
+def test_errors(digits):
+    with pytest.raises(ValueError, match=r"got 'fdi'\. Did you mean 'fid'"):
+        check_metrics(["fdi"])
+    images = SampleSet(np.zeros((9, 8, 8, 1), np.float32))
+    with pytest.raises(ValueError, match="an extractor must be given"):
+        measure("fid", images, images)
+    with pytest.raises(ValueError, match="an extractor must be given"):
+        measure("is", images, images)
+
+
+def test_a_missed_mode_has_an_infinite_divergence_and_no_interval():
+    scores = evaluate(
+        lambda seed: points(50, seed),
+        points(50, 7),
+        points(50, 8),
+        metrics=["modes"],
+        settings=SETTINGS,
+    )
+    found = {score.name: score for score in scores}
+    assert found["reverse_kl"].value == np.inf
+    assert found["reverse_kl"].low is None
+    assert found["modes"].value == 1
+    assert found["kl"].value == pytest.approx(np.log(2))
+
+
+def test_published_names(lenet):
+    assert published_name("prdc", "recall", lenet) == f"recall[{lenet.label}]"
+    assert published_name("cas", "cas", lenet) == "cas"

@@ -1,0 +1,123 @@
+"""Scores, their intervals and comparisons."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from kgan.metrics.score import (
+    Protocol,
+    Score,
+    compare,
+    half_interval,
+    load_scores,
+    save_scores,
+    seed_interval,
+)
+
+PROTOCOL = Protocol(
+    metric="fid",
+    data="digits",
+    split="train",
+    reference="0123456789abcdef",
+    n_real=100,
+    n_fake=50,
+    extractor="lenet-digits@1a2b3c4d",
+    preprocessing="rounded to 8 bits",
+    settings={"k": 3},
+    interval="seeds",
+)
+
+
+def score(value=1.0, half=0.1, name="fid[lenet-digits@1a2b3c4d]", **protocol):
+    return Score(
+        name=name,
+        value=value,
+        low=value - half,
+        high=value + half,
+        lower_is_better=True,
+        floor=0.5,
+        floor_n=50,
+        seeds=(0, 1, 2),
+        values=(value, value, value),
+        protocol=dataclasses.replace(PROTOCOL, **protocol),
+    )
+
+
+def test_student_interval_of_three():
+    low, high = seed_interval([1.0, 2.0, 3.0])
+    # t of 2 degrees of freedom at 97.5% is 4.302653; the deviation is 1.
+    assert (high - low) / 2 == pytest.approx(4.302653 / np.sqrt(3), rel=1e-6)
+    assert (high + low) / 2 == pytest.approx(2)
+    assert seed_interval([1.0, 2.0]) == (None, None)
+
+
+def test_the_interval_covers_the_mean_as_often_as_it_says():
+    draws = np.random.default_rng(0).standard_normal((4000, 5))
+    ends = np.array([seed_interval(row) for row in draws])
+    covered = ((ends[:, 0] < 0) & (ends[:, 1] > 0)).mean()
+    assert covered == pytest.approx(0.95, abs=0.015)
+
+
+def test_halves_give_the_standard_error_of_a_mean():
+    random = np.random.default_rng(0)
+    values = random.standard_normal(400)
+    halves = [values[random.permutation(400)[:200]].mean() for _ in range(4000)]
+    low, high = half_interval(values.mean(), halves)
+    assert (high - low) / 2 == pytest.approx(1.96 * values.std(ddof=1) / 20, rel=0.05)
+
+
+def test_a_file_gives_the_same_scores_back(tmp_path):
+    scores = [score(), score(2.0, name="kid", metric="kid", extractor=None)]
+    save_scores(scores, tmp_path / "scores.json", source="runs/digits")
+    assert load_scores(tmp_path / "scores.json") == scores
+
+
+def test_comparison():
+    result = compare(score(1.0, 0.3), score(2.0, 0.4))
+    assert result.difference == pytest.approx(1.0)
+    assert (result.high - result.low) / 2 == pytest.approx(0.5)
+    assert result.better == "first"
+    assert compare(score(2.0), score(1.0)).better == "second"
+    assert compare(score(1.0, 0.5), score(1.1, 0.5)).better is None
+    higher = [dataclasses.replace(score(v), lower_is_better=False) for v in (1.0, 2.0)]
+    assert compare(*higher).better == "second"
+    without = dataclasses.replace(score(), low=None, high=None)
+    assert compare(without, score(9.0)).better is None
+
+
+OTHER = {
+    "metric": "kid",
+    "data": "mnist",
+    "split": "test",
+    "reference": "f" * 16,
+    "n_real": 99,
+    "n_fake": 51,
+    "extractor": "lenet-digits@ffffffff",
+    "preprocessing": "none",
+    "settings": {"k": 5},
+    "interval": "halves",
+    "version": "0.0.0",
+}
+
+
+def test_every_field_of_a_protocol_is_compared():
+    assert set(OTHER) == {field.name for field in dataclasses.fields(Protocol)}
+
+
+@pytest.mark.parametrize("field", OTHER)
+def test_other_protocols_are_refused(field):
+    with pytest.raises(ValueError, match="measured differently") as caught:
+        compare(score(), score(**{field: OTHER[field]}))
+    before = getattr(PROTOCOL, field)
+    assert f"{field} is {before!r} and {OTHER[field]!r}" in str(caught.value)
+    assert str(caught.value).count(" is ") == 1
+
+
+def test_bad_files(tmp_path):
+    with pytest.raises(FileNotFoundError, match="make them with kgan evaluate"):
+        load_scores(tmp_path / "scores.json")
+    for text in ("", "{}", '{"scores": [{"name": "fid"}]}'):
+        (tmp_path / "scores.json").write_text(text)
+        with pytest.raises(ValueError, match="holds no scores that this version can read"):
+            load_scores(tmp_path / "scores.json")
