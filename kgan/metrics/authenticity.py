@@ -23,6 +23,6 @@ def authenticity(train: Any, fake: Any) -> float:
     Reference: Alaa et al. 2022 (arXiv:2102.08921), section 4.3.
     """
     train, fake = check_pair(train, fake)
-    own = nearest_others(train).distances[:, 0]
+    own = nearest_others(train).squared[:, 0]
     found = nearest(fake, train)
-    return float((found.distances[:, 0] > own[found.indices[:, 0]]).mean())
+    return float((found.squared[:, 0] > own[found.indices[:, 0]]).mean())

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from kgan.metrics.inputs import check_pair, check_whole
-from kgan.metrics.neighbours import balls, radii
+from kgan.metrics.neighbours import balls, squared_radii
 
 
 class DensityCoverage(NamedTuple):
@@ -35,5 +35,5 @@ def density_coverage(real: Any, fake: Any, *, k: int = 5) -> DensityCoverage:
     """
     check_whole(k, "k")
     real, fake = check_pair(real, fake, minimum=k + 1)
-    found = balls(real, radii(real, k=k), fake)
+    found = balls(real, squared_radii(real, k=k), fake)
     return DensityCoverage(float(found.counts.mean() / k), float(found.occupied.mean()))

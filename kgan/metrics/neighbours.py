@@ -1,8 +1,9 @@
 """Nearest neighbours and balls, by tiles, so that no (n, n) matrix is ever held.
 
-Distances are float64: squared ones come as |x|^2 + |y|^2 - 2 x·y on data centred at their common
-mean, clamped at 0. In float32 that form loses all digits below about 3e-4 of the norm, and a radius
-would no longer equal the distance it was taken from.
+Tiles are searched by |x|^2 + |y|^2 - 2 x·y in float64, on data centred at their common mean. That
+form rounds, so equal rows come out a little apart. What is returned or decided is therefore the sum
+of squared differences itself: of the neighbours that were found, and of each pair that the rounding
+could put on the wrong side of a border. Ties, as between samples that coincide, stay ties.
 """
 
 from typing import NamedTuple
@@ -10,14 +11,24 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-ROWS, COLUMNS = 2000, 8000
+ROWS, COLUMNS = 1000, 4000
+PAIRS = 2**21  # numbers at once, where pairs are computed one by one
+
+# One trace for all sizes.
+_ROWS, _ROW = tf.TensorSpec([None, None], tf.float64), tf.TensorSpec([None], tf.float64)
+_WHOLE = tf.TensorSpec([], tf.int32)
 
 
 class Neighbours(NamedTuple):
-    """int64 `indices` and float64 `distances`, both (n, k), nearest first."""
+    """int64 `indices` and float64 `squared` distances, both (n, k), nearest first."""
 
     indices: np.ndarray
-    distances: np.ndarray
+    squared: np.ndarray
+
+    @property
+    def distances(self) -> np.ndarray:
+        """float64 (n, k). Compare `squared` ones: a root can make two numbers one."""
+        return np.sqrt(self.squared)
 
 
 class Balls(NamedTuple):
@@ -33,7 +44,7 @@ def nearest(queries: np.ndarray, points: np.ndarray, *, k: int = 1) -> Neighbour
     Args:
         queries: (n, d).
         points: (m, d), m >= k.
-        k: Number of neighbours. Where queries are points, each finds itself first.
+        k: Number of neighbours. Where queries are points, each finds itself or its equal first.
     """
     return _nearest(queries, points, k, exclude_self=False)
 
@@ -43,30 +54,36 @@ def nearest_others(points: np.ndarray, *, k: int = 1) -> Neighbours:
     return _nearest(points, points, k, exclude_self=True)
 
 
-def radii(points: np.ndarray, *, k: int) -> np.ndarray:
-    """The distance of each point to its k-th neighbour, itself not counted; float64 (n,)."""
-    return nearest_others(points, k=k).distances[:, -1]
+def squared_radii(points: np.ndarray, *, k: int) -> np.ndarray:
+    """The squared distance of each point to its k-th neighbour, itself not counted; (n,)."""
+    return nearest_others(points, k=k).squared[:, -1]
 
 
 def balls(
-    centres: np.ndarray, radius: np.ndarray, points: np.ndarray, *, closed: bool = True
+    centres: np.ndarray, squared_radius: np.ndarray, points: np.ndarray, *, closed: bool = True
 ) -> Balls:
     """Which points lie in which balls.
 
     Args:
         centres: (n, d).
-        radius: (n,) of each ball.
+        squared_radius: (n,), of each ball.
         points: (m, d).
         closed: Whether a ball holds its border (`<=`) or not (`<`).
     """
-    centres, points = _centred(centres, points)
-    limits = np.asarray(radius, np.float64) ** 2
+    centres, points = np.asarray(centres, np.float64), np.asarray(points, np.float64)
+    limits, middle = np.asarray(squared_radius, np.float64), _middle(centres, points)
     counts, occupied = np.zeros(len(points), np.int64), np.zeros(len(centres), bool)
     for rows in _slices(len(points), ROWS):
         for columns in _slices(len(centres), COLUMNS):
-            held, hit = _balls_tile(points[rows], centres[columns], limits[columns], closed)
-            counts[rows] += held.numpy()
-            occupied[columns] |= hit.numpy()
+            tile = _balls_tile(points[rows], centres[columns], middle, limits[columns])
+            held, hit, doubtful = (part.numpy() for part in tile)
+            counts[rows] += held
+            occupied[columns] |= hit
+            which, ball = doubtful[:, 0] + rows.start, doubtful[:, 1] + columns.start
+            squared = _squared_of_pairs(points, which, centres, ball)
+            inside = squared <= limits[ball] if closed else squared < limits[ball]
+            counts += np.bincount(which[inside], minlength=len(counts))
+            occupied[ball[inside]] = True
     return Balls(counts, occupied)
 
 
@@ -77,53 +94,68 @@ def _nearest(queries, points, k: int, *, exclude_self: bool) -> Neighbours:
             f"k must be in [1, {available}] for {len(points)} samples, got {k}. "
             "Lower k or give more samples."
         )
-    queries, points = _centred(queries, points)
+    queries, points = np.asarray(queries, np.float64), np.asarray(points, np.float64)
+    middle = _middle(queries, points)
     indices = np.empty((len(queries), k), np.int64)
-    distances = np.empty((len(queries), k))
     for rows in _slices(len(queries), ROWS):
         found = []
         for columns in _slices(len(points), COLUMNS):
             # Where the diagonal runs through this tile; beyond it, nothing is excluded.
-            diagonal = tf.constant(rows.start - columns.start if exclude_self else COLUMNS)
-            found.append(_nearest_tile(queries[rows], points[columns], diagonal, k))
-            found[-1] = (found[-1][0].numpy(), found[-1][1].numpy() + columns.start)
-        squared = np.concatenate([part[0] for part in found], axis=1)
+            diagonal = rows.start - columns.start if exclude_self else COLUMNS
+            values, which = _nearest_tile(queries[rows], points[columns], middle, diagonal, k)
+            found.append((values.numpy(), which.numpy() + columns.start))
+        estimate = np.concatenate([part[0] for part in found], axis=1)
         which = np.concatenate([part[1] for part in found], axis=1)
-        order = np.argsort(squared, axis=1, kind="stable")[:, :k]
+        order = np.argsort(estimate, axis=1, kind="stable")[:, :k]
         indices[rows] = np.take_along_axis(which, order, axis=1)
-        distances[rows] = np.sqrt(np.take_along_axis(squared, order, axis=1))
-    return Neighbours(indices, distances)
+    own = np.repeat(np.arange(len(queries)), k)
+    squared = _squared_of_pairs(queries, own, points, indices.ravel()).reshape(indices.shape)
+    order = np.argsort(squared, axis=1, kind="stable")
+    return Neighbours(
+        np.take_along_axis(indices, order, axis=1), np.take_along_axis(squared, order, axis=1)
+    )
 
 
-def _centred(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    middle = (first.mean(axis=0) + second.mean(axis=0)) / 2
-    if first is second:
-        first = second = first - middle
-        return first, second
-    return first - middle, second - middle
+def _squared_of_pairs(x: np.ndarray, i: np.ndarray, y: np.ndarray, j: np.ndarray) -> np.ndarray:
+    """|x_i - y_j|^2 for each pair of (i, j), alike in every call and either order."""
+    squared = np.empty(len(i))
+    for part in _slices(len(i), max(PAIRS // x.shape[1], 1)):
+        squared[part] = ((x[i[part]] - y[j[part]]) ** 2).sum(axis=1)
+    return squared
+
+
+def _middle(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    return (first.mean(axis=0) + second.mean(axis=0)) / 2
 
 
 def _slices(n: int, size: int) -> list[slice]:
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
-def _squared_distances(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-    norms = tf.reduce_sum(x * x, axis=1)[:, None] + tf.reduce_sum(y * y, axis=1)
-    return tf.maximum(norms - 2.0 * tf.matmul(x, y, transpose_b=True), 0.0)
+def _norms(x: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(x * x, axis=1)
 
 
-@tf.function(reduce_retracing=True)
-def _nearest_tile(x: tf.Tensor, y: tf.Tensor, diagonal: tf.Tensor, k: int):
-    squared = _squared_distances(x, y)
+@tf.function(input_signature=[_ROWS, _ROWS, _ROW, _WHOLE, _WHOLE])
+def _nearest_tile(x: tf.Tensor, y: tf.Tensor, middle: tf.Tensor, diagonal: tf.Tensor, k: tf.Tensor):
+    x, y = x - middle, y - middle
+    # Nearer is larger; |x|^2 is the same for all of a row.
+    nearness = tf.matmul(2.0 * x, y, transpose_b=True) - _norms(y)
     own = tf.range(tf.shape(x)[0])[:, None] + diagonal == tf.range(tf.shape(y)[0])
-    squared = tf.where(own, tf.constant(np.inf, squared.dtype), squared)
-    values, indices = tf.math.top_k(-squared, k=tf.minimum(k, tf.shape(y)[0]))
+    nearness = tf.where(own, tf.constant(-np.inf, nearness.dtype), nearness)
+    values, indices = tf.math.top_k(nearness, k=tf.minimum(k, tf.shape(y)[0]))
     return -values, tf.cast(indices, tf.int64)
 
 
-@tf.function(reduce_retracing=True)
-def _balls_tile(x: tf.Tensor, y: tf.Tensor, limits: tf.Tensor, closed: bool):
-    squared = _squared_distances(x, y)
-    inside = squared <= limits if closed else squared < limits
-    return tf.math.count_nonzero(inside, axis=1), tf.reduce_any(inside, axis=0)
+@tf.function(input_signature=[_ROWS, _ROWS, _ROW, _ROW])
+def _balls_tile(x: tf.Tensor, y: tf.Tensor, middle: tf.Tensor, limits: tf.Tensor):
+    """Counts and hits of the pairs that are inside for certain, and the pairs in doubt."""
+    x, y = x - middle, y - middle
+    x_norms, y_norms = _norms(x), _norms(y)
+    gap = x_norms[:, None] + (y_norms - limits) - tf.matmul(2.0 * x, y, transpose_b=True)
+    # A bound of the error of sums of d products, Higham 2002, eq. 3.5, with room to spare.
+    largest = tf.reduce_max(x_norms) + tf.reduce_max(y_norms) + tf.reduce_max(limits)
+    error = tf.cast(2 * tf.shape(x)[1] + 16, x.dtype) * np.finfo(np.float64).eps * largest
+    inside = gap < -error
+    doubtful = tf.where(tf.abs(gap) <= error)
+    return tf.math.count_nonzero(inside, axis=1), tf.reduce_any(inside, axis=0), doubtful

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from kgan.metrics.inputs import check_pair, check_whole
-from kgan.metrics.neighbours import balls, nearest_others, radii
+from kgan.metrics.neighbours import balls, nearest_others, squared_radii
 
 
 class PRDC(NamedTuple):
@@ -29,10 +29,10 @@ def prdc(real: Any, fake: Any, *, k: int = 3, density_k: int = 5) -> PRDC:
     """
     most = max(check_whole(k, "k"), check_whole(density_k, "density_k"))
     real, fake = check_pair(real, fake, minimum=most + 1)
-    distances = nearest_others(real, k=most).distances
-    precision = (balls(real, distances[:, k - 1], fake).counts > 0).mean()
-    recall = (balls(fake, radii(fake, k=k), real).counts > 0).mean()
-    found = balls(real, distances[:, density_k - 1], fake)
+    squared = nearest_others(real, k=most).squared
+    precision = (balls(real, squared[:, k - 1], fake).counts > 0).mean()
+    recall = (balls(fake, squared_radii(fake, k=k), real).counts > 0).mean()
+    found = balls(real, squared[:, density_k - 1], fake)
     return PRDC(
         float(precision),
         float(recall),

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from kgan.metrics.inputs import check_pair, check_whole
-from kgan.metrics.neighbours import balls, radii
+from kgan.metrics.neighbours import balls, squared_radii
 
 
 class PrecisionRecall(NamedTuple):
@@ -17,8 +17,8 @@ def precision_recall(real: Any, fake: Any, *, k: int = 3) -> PrecisionRecall:
     """The share of fakes in the manifold of the real, and of the real in that of the fakes.
 
     A manifold is the union of balls, one around each sample, that reach to its k-th neighbour, the
-    sample itself not counted. Balls are closed (`<=`), as published; prdc leaves the border out,
-    which differs only where distances are equal to the last bit.
+    sample itself not counted. Balls are closed (`<=`), as published and as in torch-fidelity; prdc
+    leaves the border out, which tells where samples coincide, as rectified features do at zero.
 
     Args:
         real: (n, d) features, n > k.
@@ -35,6 +35,6 @@ def precision_recall(real: Any, fake: Any, *, k: int = 3) -> PrecisionRecall:
     """
     check_whole(k, "k")
     real, fake = check_pair(real, fake, minimum=k + 1)
-    precision = (balls(real, radii(real, k=k), fake).counts > 0).mean()
-    recall = (balls(fake, radii(fake, k=k), real).counts > 0).mean()
+    precision = (balls(real, squared_radii(real, k=k), fake).counts > 0).mean()
+    recall = (balls(fake, squared_radii(fake, k=k), real).counts > 0).mean()
     return PrecisionRecall(float(precision), float(recall))

@@ -1,7 +1,10 @@
 """Writes golden.json: what torch-fidelity and prdc say of features that the tests draw again.
 
-    pip install torch torch-fidelity prdc scipy numpy scikit-learn
+    pip install torch==2.13.0 torch-fidelity==0.4.0 prdc==0.2
     python tests/metrics/make_golden.py
+
+torch-fidelity imports torchvision for its extractors, none of which is used here. A stand-in takes
+its place, so that it need not be the build that matches torch's (CPU or CUDA).
 
 Only scores and versions are stored; `cases` draws the features from a seed wherever it is called.
 torch-fidelity is given the fakes first, as it asks for, and draws KID's subsets from a legacy
@@ -10,7 +13,9 @@ torch-fidelity is given the fakes first, as it asks for, and draws KID's subsets
 
 import importlib.metadata
 import json
+import sys
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
@@ -48,6 +53,8 @@ def logits() -> np.ndarray:
 
 
 def main() -> None:
+    for name in ("", ".datasets", ".transforms", ".transforms.functional"):
+        sys.modules[f"torchvision{name}"] = mock.MagicMock()
     import torch
     from prdc import compute_prdc
     from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
