@@ -140,7 +140,9 @@ class Examiner:
     def _players(self, gan) -> dict[str, float]:
         """The signs of discriminator and (current, not averaged) generator."""
         n = min(_GRADIENT_BATCH, len(self.probes)) // gan.packing * gan.packing
-        labels = None if self.labels is None or gan.num_classes is None else self.labels[:n]
+        labels = None
+        if self.labels is not None and gan.num_classes is not None:
+            labels = tf.constant(self.labels[:n])
         latents = kgan.latents.from_seeds(kgan.latents.example_seeds(self.seed, n), gan.latent_dim)
         with tf.GradientTape(persistent=True) as tape:
             inputs = latents if labels is None else [latents, labels]
