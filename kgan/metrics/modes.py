@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kgan.metrics.inputs import check_pair, check_whole
+from kgan.metrics.inputs import check_rows, check_whole
 from kgan.metrics.neighbours import Neighbours, nearest
 
 
@@ -71,7 +71,13 @@ def nearest_mode(points: Any, centres: Any) -> Neighbours:
         points: (n, d).
         centres: (num_modes, d).
     """
-    points, centres = check_pair(points, centres, minimum=1)
+    points = check_rows(points, "points", minimum=1)
+    centres = check_rows(centres, "centres", minimum=1)
+    if points.shape[1] != centres.shape[1]:
+        raise ValueError(
+            f"points must have as many coordinates as centres, got {points.shape[1]} and "
+            f"{centres.shape[1]}."
+        )
     return nearest(points, centres)
 
 
