@@ -1,7 +1,7 @@
 """How many modes a generator covers, by the published protocols, beside a perfect generator's.
 
 `ring` and `grid`: 2,500 samples; high quality is within 3 deviations of the nearest mode, and a
-mode counts with one such sample. `stacked-mnist`: 26,000 samples; a digit classifier reads each
+mode counts with one such sample. `stacked-mnist`: 26,000 samples; the shipped LeNet reads each
 channel, and the three digits are the mode (Lin et al. 2018, arXiv:1712.04086). KL is that of the
 samples' modes to the uniform law. `packing-1`, `-2` and `-4` are Stacked MNIST with a discriminator
 of a quarter of the generator's width and no penalty, which collapses, and packing against it.
@@ -16,17 +16,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
-import keras
 import numpy as np
 
 import kgan.data
 from kgan.cli.sample import SampleConfig, generate
-from kgan.cli.train_classifier import train as train_classifier
-from kgan.config import classifier_preset
 from kgan.metrics import METRICS
+from kgan.metrics.extractor import extractor
 from kgan.metrics.modes import mode_count
 
 MIXTURES = {
@@ -84,14 +81,6 @@ def ceiling(name: str) -> dict[str, float]:
     return scores | ({"high_quality": 1 - np.exp(-4.5)} if name in MIXTURES else {})
 
 
-def digit_classifier() -> Callable[[np.ndarray], np.ndarray]:
-    """The classifier that `kgan attack --model mnist` keeps, trained where it is not there yet."""
-    config = replace(classifier_preset("mnist"), name="mnist")
-    path = config.classifiers_dir / "mnist.keras"
-    model = keras.models.load_model(path if path.is_file() else train_classifier(config))
-    return lambda images: model.predict(images, batch_size=500, verbose=0)
-
-
 def train(name: str, seed: int, folder: Path, options: list[str]) -> tuple[Path, float | None]:
     """The exported generator of a preset's run and the seconds it took; none where it was there."""
     preset, own = RUNS[name]
@@ -132,7 +121,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, help="a JSON file")
     known, options = parser.parse_known_args(arguments)
     trained = (train(known.name, seed, known.folder, options) for seed in range(known.seeds))
-    classify = None if known.name in MIXTURES else digit_classifier()
+    classify = None if known.name in MIXTURES else extractor("lenet-mnist").probabilities
     n = SAMPLES.get(known.name, STACKED_SAMPLES)
     rows = []
     print(f"{known.name}, {n:,} samples")
