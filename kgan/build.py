@@ -146,6 +146,7 @@ def callbacks(
         kgan.callbacks.Checkpoint(
             folder / "checkpoints",
             monitor="distance" if monitor is None else monitor.monitor,
+            lower_is_better=monitor is None or monitor.lower_is_better,
             table=table,
         ),
     ]
@@ -161,10 +162,18 @@ def callbacks(
 def _doctor(config: TrainConfig, folder: Path, data: Dataset) -> kgan.callbacks.CollapseDoctor:
     size = min(len(data), kgan.callbacks.reference_size(data.sample_shape))
     some = data.take(np.random.default_rng(config.seed).permutation(len(data))[:size])
+    name = default_extractor(data)
+    classifier = None if name is None else kgan.metrics.extractor.extractor(name)
+
+    def label(images: np.ndarray) -> np.ndarray:
+        assert classifier is not None
+        return classifier.probabilities(images).argmax(axis=1)
+
     return kgan.callbacks.CollapseDoctor(
         some.as_float(),
         some.labels,
         training_size=len(data),
+        label=None if classifier is None else label,
         folder=folder,
         roll_back=config.roll_back,
         seed=config.seed,
@@ -178,7 +187,15 @@ def metric_monitor(
     if config.evaluate_every is None:
         return None
     name = config.extractor or default_extractor(data)
-    found = None if name is None else kgan.metrics.extractor.extractor(name)
+    found = None
+    if name is not None:
+        found = kgan.metrics.extractor.extractor(name, download=config.download)
+        found.features(data.samples[:1])  # Now, not after the first epoch, is the time to fail.
+    if config.evaluate_every > config.epochs * steps:
+        raise ValueError(
+            f"evaluate_every must be at most the run's {config.epochs * steps} steps, "
+            f"got {config.evaluate_every}."
+        )
     with_features = not data.is_images or found is not None
     real = kgan.metrics.evaluate.SampleSet(
         data.samples, data.labels, extractor=found, data=data.name, split=config.split

@@ -146,9 +146,10 @@ class TrainConfig:
             "generator_width",
             "discriminator_width",
             "penalty_interval",
-            "evaluate_samples",
         ):
             _check(name, getattr(self, name), at_least=1)
+        # Nearest neighbours need some.
+        _check("evaluate_samples", self.evaluate_samples, at_least=10)
         for name in _OPTIONAL_COUNTS:
             if getattr(self, name) is not None:
                 _check(name, getattr(self, name), at_least=1)

@@ -18,31 +18,46 @@ class Checkpoint(keras.callbacks.Callback):
 
     Args:
         folder: Where to write.
-        monitor: Key of the logs; the lowest value is the best. Where the logs lack it, only the
-            last state is kept.
+        monitor: Key of the logs. Where the logs lack it, only the last state is kept; where an
+            epoch was broken off too, as the resumed run will come by its end again.
+        lower_is_better: Whether its lowest value is the best, or its highest.
         table: The run's `metrics.csv`; a resumed run takes the best value so far from it.
     """
 
-    def __init__(self, folder: str | Path, *, monitor: str, table: str | Path | None = None):
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        monitor: str,
+        lower_is_better: bool = True,
+        table: str | Path | None = None,
+    ):
         super().__init__()
         self.folder = Path(folder)
         self.monitor = monitor
         self.table = table
+        self.sign = 1.0 if lower_is_better else -1.0
         self.best = math.inf
+        self._first_step = 0
 
     def on_epoch_begin(self, epoch, logs=None):
+        self._first_step = int(self.model.step.numpy())
         rows = read_history(self.table) if self.table else []
         scores = [
-            row[self.monitor] for row in rows if row["epoch"] <= epoch and self.monitor in row
+            self.sign * row[self.monitor]
+            for row in rows
+            if row["epoch"] <= epoch and not math.isnan(row.get(self.monitor, math.nan))
         ]
         self.best = min(scores, default=self.best)
 
     def on_epoch_end(self, epoch, logs=None):
         if not _is_finite(self.model):
             return
-        score = (logs or {}).get(self.monitor)
+        score = self.sign * (logs or {}).get(self.monitor, math.nan)
+        done = int(self.model.step.numpy()) - self._first_step
+        whole = done >= ((self.params or {}).get("steps") or 0)
         # The best one first: after a crash in between, the resumed run comes by here again.
-        if score is not None and score < self.best:
+        if score < self.best and whole:
             self.best = score
             self._save("best.keras")
         self._save("last.keras")

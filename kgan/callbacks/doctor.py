@@ -68,6 +68,9 @@ class CollapseDoctor(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self._done = int(self.model.step.numpy())
+        if self.path is not None and self.path.is_file() and not self.findings:
+            # Of the run that is resumed.
+            self.findings = [Finding(**row) for row in json.loads(self.path.read_text())]
 
     def on_train_batch_end(self, batch, logs=None):
         step = int(self.model.step.numpy())

@@ -65,7 +65,13 @@ class MetricMonitor(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         # Of the epoch's number, not of steps counted here: a resumed run is due when the whole is.
         last = (epoch + 1) * self.steps_per_epoch
-        if logs is None or last // self.every == (last - self.steps_per_epoch) // self.every:
+        # A stop inside an epoch leaves it to be finished, and scored, by the resumed run.
+        whole = int(self.model.step.numpy()) == last
+        if (
+            logs is None
+            or not whole
+            or last // self.every == (last - self.steps_per_epoch) // self.every
+        ):
             return
         logs |= self.scores()
         if self.patience is not None and self._since_best(epoch, logs) >= self.patience:

@@ -25,12 +25,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 2
-    body = compare if config.compare else evaluate
-    return run(lambda: body(config), debug=config.debug, verbose=config.verbose)
+
+    def body() -> int:
+        if config.compare:
+            compare(config)
+        else:
+            evaluate(config)
+        return 0
+
+    return run(body, debug=config.debug, verbose=config.verbose)
 
 
-def evaluate(config: EvaluateConfig) -> int:
-    """Scores one source, writes scores.json and pictures, and prints the table."""
+def evaluate(config: EvaluateConfig) -> Path:
+    """Scores one source, writes scores.json and pictures, and prints the table.
+
+    Returns:
+        The folder written to.
+    """
     import kgan.metrics.evaluate
     from kgan.cli.evaluate_classes import class_rows
     from kgan.cli.evaluate_output import Progress, tell, write
@@ -72,7 +83,7 @@ def evaluate(config: EvaluateConfig) -> int:
         if "cas" in metrics:
             scores += kgan.metrics.evaluate.classification_scores(
                 lambda seed: fakes(seed, min(_MOST_FOR_TRAINING, len(train))),
-                train.random(_MOST_FOR_TRAINING),
+                (floor or train).random(_MOST_FOR_TRAINING),
                 held_out,
                 classifier=task.classifier,
                 seeds=(0,) if task.given else tuple(range(config.seeds)),
@@ -82,24 +93,23 @@ def evaluate(config: EvaluateConfig) -> int:
         folder = config.out or _folder(config, task.run)
         centres = task.settings.get("modes", {}).get("centres")
         classes = class_rows(shown, held_out, task.train.class_names, centres)
-        draw(folder, shown, real, classes, task.run)
+        draw(folder, shown, train, classes, task.run)
     write(folder, scores, classes, config)
     tell(folder, scores, classes, config)
-    return 0
+    return folder
 
 
-def compare(config: EvaluateConfig) -> int:
-    """Compares the scores of two runs; evaluates those that have none."""
+def compare(config: EvaluateConfig) -> None:
+    """Compares the scores of two sources as they are kept; evaluates a source that has none."""
     from kgan.cli.evaluate_output import SCORES, tell_comparison
     from kgan.metrics.score import load_scores
 
     found = []
     for path in config.compare:
-        if path.is_dir() and not (path / SCORES).is_file():
-            evaluate(dataclasses.replace(config, source=path, compare=(), out=None))
-        found.append(load_scores(path / SCORES if path.is_dir() else path))
+        if path.suffix != ".json" and not (path / SCORES).is_file():
+            path = evaluate(dataclasses.replace(config, source=path, compare=(), out=None))
+        found.append(load_scores(path if path.suffix == ".json" else path / SCORES))
     tell_comparison(config.compare, *found)
-    return 0
 
 
 def _folder(config: EvaluateConfig, run_folder: Path | None) -> Path:

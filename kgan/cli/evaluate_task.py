@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ import kgan.data
 from kgan.cli.sample import Source, open_source
 from kgan.config import EvaluateConfig
 from kgan.data import Dataset
-from kgan.data.folder import SUFFIXES
+from kgan.data.folder import DEFAULT_SIZE, SUFFIXES
 from kgan.metrics.extractor import Extractor, discriminator_extractor, extractor
 from kgan.networks.classifiers import small_cnn
 
@@ -26,7 +27,7 @@ _MIXTURES = {
 _IMAGE_METRICS: tuple[str, ...] = ("fid", "kid", "is", "prdc", "authenticity", "sliced_wasserstein")
 # Pairs of a perceptual path length; the published 50,000 take a GPU.
 _PATHS = 2000
-_PIXEL_METRICS = ("sliced_wasserstein", "mind", "ndb", "spectrum")
+_PIXEL_METRICS = ("sliced_wasserstein", "ndb", "spectrum")
 
 
 class Task(NamedTuple):
@@ -60,9 +61,15 @@ class Task(NamedTuple):
 def prepare(config: EvaluateConfig) -> Task:
     """Finds and loads what the configuration names, and checks that it fits together."""
     path = Path(config.source or "").expanduser()
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path} is neither a run folder, a .keras file, an exported model, nor samples."
+        )
     run = path if (path / "config.json").is_file() else None
     given = _given(config, path)
     train, held_out, floor = _real(config, run)
+    if given is not None:
+        given = _with_labels_of(given, train)
     source, number = None, None
     if given is None:
         source = open_source(path, checkpoint=config.checkpoint)
@@ -83,11 +90,12 @@ def prepare(config: EvaluateConfig) -> Task:
     if mixture is not None:
         settings["modes"] = {"centres": mixture[0], "deviation": mixture[1]}
     if found is not None:
-        metrics = _IMAGE_METRICS
+        metrics = tuple(n for n in _IMAGE_METRICS if n != "is" or found.is_classifier)
     elif train.is_images:
         metrics = _PIXEL_METRICS
     else:
         metrics = ("sliced_wasserstein",) if mixture is None else ("modes", "sliced_wasserstein")
+    _check_possible(config.metrics, settings, train)
     return Task(
         fakes=fakes,
         given=number,
@@ -100,6 +108,19 @@ def prepare(config: EvaluateConfig) -> Task:
         classifier=fresh_classifier(train),
         run=run,
     )
+
+
+def _check_possible(metrics, settings, train: Dataset) -> None:
+    """Raises `ValueError` for a metric that the source or the data cannot have."""
+    needs = {
+        "modes": ("modes" in settings, "data with known modes (ring, grid)"),
+        "ppl": ("ppl" in settings, "a run or a .keras file, whose latents are at hand"),
+        "cas": (train.is_images and train.labels is not None, "labelled images"),
+    }
+    for name in metrics:
+        possible, what = needs.get(name, (True, ""))
+        if not possible:
+            raise ValueError(f"metric {name} needs {what}; leave it out.")
 
 
 def fresh_classifier(data: Dataset) -> Callable[[], keras.Model]:
@@ -135,6 +156,23 @@ def _given(config: EvaluateConfig, path: Path) -> Dataset | None:
     if path.is_dir() and not has_generator:
         return _images(path, config.image_size)
     return None
+
+
+def _with_labels_of(given: Dataset, train: Dataset) -> Dataset:
+    """The samples with their classes numbered as the real data's, by name."""
+    if given.labels is None or train.labels is None or not given.class_names:
+        return given
+    numbers = {name: number for number, name in enumerate(train.class_names or ())}
+    # Failing the names, numbers: arrays have nothing else.
+    numbers |= {str(number): number for number in range(len(numbers)) if str(number) not in numbers}
+    unknown = [name for name in given.class_names if name not in numbers]
+    if unknown:
+        raise ValueError(
+            f"classes of {given.name} must be among those of {train.name} "
+            f"({', '.join(list(numbers)[:10])}), got {unknown[0]!r}. Rename the subfolder."
+        )
+    own = np.array([numbers[name] for name in given.class_names], np.int32)
+    return replace(given, labels=own[given.labels], class_names=train.class_names)
 
 
 def _given_set(config: EvaluateConfig, given: Dataset):
@@ -176,7 +214,10 @@ def _real(config: EvaluateConfig, run: Path | None) -> tuple[Dataset, Dataset, D
         )
     size = config.image_size or (saved.get("image_size") if config.data is None else None)
     path = Path(name).expanduser()
-    if name not in kgan.data.DATASETS and path.exists():
+    own = name not in kgan.data.DATASETS and path.exists()
+    if own and path.is_dir() and size is None and config.data is None:
+        size = (DEFAULT_SIZE,)  # A run trained at this size.
+    if own:
         whole = _images(path, size) if path.is_dir() else kgan.data.load(name)
         rows = np.random.default_rng(0).permutation(len(whole))
         half = len(whole) // 2
@@ -231,7 +272,10 @@ def _images(folder: Path, image_size) -> Dataset:
 def _check_shapes(config: EvaluateConfig, fakes: np.ndarray, real: Dataset) -> None:
     if fakes.shape[1:] != real.samples.shape[1:]:
         ours, theirs = ("x".join(map(str, one.shape[1:])) for one in (fakes, real.samples))
-        remedy = "choose one with --image-size" if fakes.ndim == 4 else "choose other --data"
+        resizable = (
+            fakes.ndim == real.samples.ndim == 4 and fakes.shape[-1] == real.samples.shape[-1]
+        )
+        remedy = "choose one with --image-size" if resizable else "choose other --data"
         raise ValueError(
             f"samples of {config.source} are {ours} and those of {real.name} are {theirs}: "
             f"{remedy}."

@@ -15,7 +15,7 @@ Config = typing.TypeVar("Config", TrainConfig, AttackConfig)
 
 CHANGEABLE = frozenset(
     ("epochs", "resume", "verbose", "debug", "export", "export_dir", "runs_dir", "name")
-) | {"data_dir", "download", "tensorboard", "evaluate_every", "evaluate_samples", "patience"}
+) | {"data_dir", "download", "tensorboard", "evaluate_every", "patience"}
 """What a resumed run may set anew: nothing here changes a weight of a step that is done."""
 
 
@@ -64,15 +64,16 @@ def read_config(folder: Path, kind: type[Config] = TrainConfig) -> Config:  # ty
     """The configuration that a run was started with.
 
     Raises:
-        ValueError: Where it was written by a version with other fields.
+        ValueError: Where it was written by a version with fields that this one has not.
     """
     path = folder / "config.json"
     values = json.loads(path.read_text())["config"]
     hints = typing.get_type_hints(kind)
-    if set(values) != set(hints):
-        different = ", ".join(sorted(set(values) ^ set(hints)))
+    # A field that came later has its default, which is how things were before.
+    if unknown := set(values) - set(hints):
         raise ValueError(
-            f"{path} was written by another version of kgan, whose fields differ ({different})."
+            f"{path} was written by another version of kgan, which has other fields: "
+            f"{', '.join(sorted(unknown))}."
         )
     return kind(**{name: _restore(value, hints[name]) for name, value in values.items()})
 

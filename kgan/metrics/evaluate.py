@@ -242,15 +242,17 @@ def classification_scores(
         progress: Told what is about to be computed.
     """
     seeds = tuple(seeds)
-    batch_size = min(128, len(real))
-    passes = math.ceil(_CLASSIFIER_STEPS * batch_size / len(real))
-    epochs = epochs or max(_CLASSIFIER_EPOCHS, passes)
-    how: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size}
+
+    def how(n: int) -> dict[str, Any]:
+        batch_size = min(128, n)
+        passes = math.ceil(_CLASSIFIER_STEPS * batch_size / n)
+        return {"epochs": epochs or max(_CLASSIFIER_EPOCHS, passes), "batch_size": batch_size}
+
     test = (held_out.samples, _labels(held_out, "real"))
     progress("cas: a classifier on real data")
     judge = classifier()
     ceiling = classification_accuracy_score(
-        judge, real.samples, _labels(real, "real"), *test, **how
+        judge, real.samples, _labels(real, "real"), *test, **how(len(real))
     )
     found: dict[str, list[float]] = {"cas": [], "cas_reverse": []}
     for seed in seeds:
@@ -258,7 +260,7 @@ def classification_scores(
         fake = fakes(seed)
         labels = _labels(fake, "generated")
         found["cas"].append(
-            classification_accuracy_score(classifier, fake.samples, labels, *test, **how)
+            classification_accuracy_score(classifier, fake.samples, labels, *test, **how(len(fake)))
         )
         seen = judge.predict(fake.samples, batch_size=256, verbose=0).argmax(axis=1)
         found["cas_reverse"].append(float((seen == labels).mean()))
@@ -266,7 +268,7 @@ def classification_scores(
     for name, values in found.items():
         low, high = seed_interval(values)
         kind = None if low is None else "seeds"
-        settings = {"cas": {**how, "classifier": classifier}}
+        settings = {"cas": {**how(len(fake)), "classifier": classifier}}
         protocol = _protocol("cas", real, fake, settings, kind)
         scores.append(
             Score(

@@ -68,14 +68,19 @@ class Extractor:
             values = values.mean(axis=tuple(range(1, values.ndim - 1)))
         return values.reshape(len(values), -1)
 
+    @property
+    def is_classifier(self) -> bool:
+        """Whether the model gives scores of classes for images alone."""
+        outputs = self.model.outputs[0].shape
+        return len(self.model.inputs) == 1 and len(outputs) == 2 and (outputs[-1] or 2) >= 2
+
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """float32 class probabilities (n, classes) of images (n, ...) in [0, 1], or uint8.
 
         Raises:
             ValueError: Where the model is no classifier.
         """
-        outputs = self.model.outputs[0].shape
-        if len(self.model.inputs) > 1 or len(outputs) != 2 or (outputs[-1] or 2) < 2:
+        if not self.is_classifier:
             raise ValueError(f"{self.name} gives no class probabilities: it is no classifier.")
         # One tensor in, one out, however the model wants them wrapped.
         values = self._run(keras.Model(self.model.inputs[0], self.model.outputs[0]), images)
@@ -97,7 +102,7 @@ def prepared(images: np.ndarray) -> np.ndarray:
     """float32 images that are whole multiples of 1/255."""
     if images.dtype != np.uint8:
         images = np.round(np.clip(images, 0.0, 1.0) * 255)
-    return images.astype(np.float32) / np.float32(255)
+    return np.asarray(images).astype(np.float32) / np.float32(255)
 
 
 def check_shape(name: str, expected: tuple, images: np.ndarray) -> None:

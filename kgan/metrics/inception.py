@@ -68,6 +68,10 @@ class Inception(Extractor):
             raise ValueError("inception is defined on images of 8 bits; choose another extractor.")
         return self._outputs(images)[0]
 
+    @property
+    def is_classifier(self) -> bool:
+        return True
+
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         return self._outputs(images)[1]
 

@@ -107,6 +107,24 @@ def test_checkpoint_keeps_the_best_and_the_last(train, tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_checkpoint_of_a_score_that_is_to_be_high(train, tmp_path):
+    scores = Logs(recall=[0.2, 0.7, float("nan"), 0.5])
+    table = tmp_path / "metrics.csv"
+    best = callbacks.Checkpoint(tmp_path, monitor="recall", lower_is_better=False, table=table)
+    train([scores, callbacks.HistoryTable(table, samples_per_step=8), best], epochs=4)
+    assert int(kgan.models.load(tmp_path / "best.keras").step.numpy()) == 4
+
+
+def test_an_epoch_that_was_broken_off_is_never_the_best(train, tmp_path):
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.stop_training = True
+
+    keep = callbacks.Checkpoint(tmp_path, monitor="distance")
+    train([Logs(distance=[0.1]), Stop(), keep], epochs=3)
+    assert [path.name for path in tmp_path.iterdir()] == ["last.keras"]
+
+
 def test_a_resumed_checkpoint_remembers_the_best(train, tmp_path):
     table = tmp_path / "metrics.csv"
 

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import kgan.build
+import kgan.cli.evaluate_task
 import kgan.data
 import kgan.export
 from kgan.cli import main
@@ -152,15 +153,39 @@ def test_an_extractor_of_my_own(run, tmp_path):
         assert score.name.startswith(f"fid[{name}@")
 
 
-def test_images_without_an_extractor_get_pixel_scores(tmp_path):
-    images = np.random.default_rng(0).integers(0, 256, (240, 12, 12, 1), np.uint8)
-    np.savez(tmp_path / "fakes.npz", images=images[:110])
-    np.savez(tmp_path / "reals.npz", images=images[110:])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_without_an_extractor_get_pixel_scores(tmp_path, channels):
+    images = np.random.default_rng(0).integers(0, 256, (400, 12, 12, channels), np.uint8)
+    np.savez(tmp_path / "fakes.npz", images=images[:150])
+    np.savez(tmp_path / "reals.npz", images=images[150:])
     arguments = ["evaluate", str(tmp_path / "fakes.npz"), "--data", str(tmp_path / "reals.npz")]
     assert main([*arguments, "--out", str(tmp_path / "out"), "--metrics", "mind"]) == 2
-    assert main([*arguments, "--out", str(tmp_path / "out"), "--metrics", "spectrum"]) == 0
-    (score,) = load_scores(tmp_path / "out" / "scores.json")
-    assert score.protocol.extractor is None
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    scores = load_scores(tmp_path / "out" / "scores.json")
+    assert {score.protocol.extractor for score in scores} == {None}
+    assert {"sliced_wasserstein", "spectral_distance"} <= {score.name for score in scores}
+
+
+def test_a_discriminator_is_no_classifier_and_gets_no_inception_score(run):
+    assert main(["evaluate", str(run), "--extractor", "discriminator", *QUICK]) == 0
+    names = {score.protocol.metric for score in load_scores(run / "scores.json")}
+    assert "fid" in names
+    assert "is" not in names
+
+
+def test_labels_of_folders_are_matched_by_name(tmp_path):
+    data = kgan.data.load("digits")
+    some = np.flatnonzero(np.isin(data.labels, [3, 5]))[:60]
+    fakes = write_images(tmp_path / "fakes", data.samples[some], data.labels[some])
+    config = EvaluateConfig(source=fakes, data="digits")
+    task = kgan.cli.evaluate_task.prepare(config)
+    samples, labels = task.fakes(60, 0)
+    assert set(labels) == {3, 5}
+    own = {image.tobytes(): label for image, label in zip(data.samples, data.labels, strict=True)}
+    assert [own[image.tobytes()] for image in samples] == labels.tolist()
+    write_images(tmp_path / "fakes", data.samples[:4], ["cat"] * 4)
+    with pytest.raises(ValueError, match="got 'cat'"):
+        kgan.cli.evaluate_task.prepare(config)
 
 
 def said_of(arguments, capsys):
@@ -196,6 +221,9 @@ def test_bad_requests(run, tmp_path, capsys):
     assert "Did you mean 'lenet-digits'" in said_of([run, "--extractor", "lenet-digit"], capsys)
     assert "neither a run folder" in said_of([tmp_path / "no", "--data", "digits"], capsys)
     assert "give one source" in said_of([], capsys)
+    assert "metric modes needs data with known modes" in said_of(
+        [run, "--metrics", "modes"], capsys
+    )
     assert "compare takes two runs, got 1" in said_of(["--compare", run], capsys)
     assert "seeds must be at least 1, got 0" in said_of([run, "--seeds", "0"], capsys)
     model = tmp_path / "models"
