@@ -13,6 +13,7 @@ COMMANDS = {
     "train": "train a GAN and export it",
     "sample": "generate images from a run, a .keras file or an exported model",
     "train-classifier": "train a classifier to attack or to harden",
+    "harden": "train a classifier against attacks and compare before and after",
     "attack": "attack a classifier and report its robustness",
 }
 

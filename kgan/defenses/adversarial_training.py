@@ -118,7 +118,7 @@ class AdversarialTraining(keras.Model):
             trainable=False,
             aggregation="only_first_replica",
         )
-        self._perturbation = None
+        self._perturbation: Any = None
         if row.attack is None:
             self._perturbation = self._carried(batch_size)
         elif batch_size is not None:

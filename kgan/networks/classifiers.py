@@ -34,6 +34,33 @@ def small_cnn(
     return keras.Model(images, logits, name="small_cnn")
 
 
+def strided_cnn(
+    image_shape: tuple[int, int, int], num_classes: int, *, width: int = 16
+) -> keras.Model:
+    """Two strided convolutions and two dense layers: small and fast, for adversarial training.
+
+    Args:
+        image_shape: (height, width, channels).
+        num_classes: Number of classes.
+        width: Channels of the first convolution; the second has twice as many.
+
+    Returns:
+        A functional model of `images` (batch, height, width, channels) in [0, 1] to logits
+        (batch, num_classes).
+
+    Reference:
+        Wong et al., "Fast is better than free", 2020, section 5.1 (the network for MNIST).
+    """
+    features = images = _images(image_shape, num_classes)
+    for channels in (width, 2 * width):
+        features = layers.Conv2D(channels, 4, strides=2, padding="same", activation="relu")(
+            features
+        )
+    features = layers.Dense(100, activation="relu")(layers.Flatten()(features))
+    logits = layers.Dense(num_classes, dtype="float32", name="logits")(features)
+    return keras.Model(images, logits, name="strided_cnn")
+
+
 def resnet_classifier(
     image_shape: tuple[int, int, int], num_classes: int, *, width: int = 32, blocks: int = 2
 ) -> keras.Model:
@@ -96,5 +123,6 @@ def _images(image_shape: tuple[int, int, int], num_classes: int):
 
 CLASSIFIERS: dict[str, Callable[..., keras.Model]] = {
     "small_cnn": small_cnn,
+    "strided_cnn": strided_cnn,
     "resnet": resnet_classifier,
 }
