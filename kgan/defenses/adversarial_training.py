@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import kgan.losses
 import kgan.random
-from kgan.attacks import Attack, AutoAttack
+from kgan.attacks import Attack
 from kgan.attacks.attack import check_count, check_norm, check_radius
 from kgan.attacks.norms import NORMS, steepest
 from kgan.attacks.victim import Victim, victim_of
@@ -139,8 +139,7 @@ class AdversarialTraining(keras.Model):
         for one in attacks:
             if not isinstance(one, Attack):
                 raise TypeError(f"attack must be an attack such as PGD(0.3), got {one!r}.")
-            # Some inherit the claim from PGD and are evaluations nevertheless.
-            if not one.has_last_iterate or isinstance(one, AutoAttack):
+            if not one.has_last_iterate:
                 raise ValueError(
                     f"attack must have a last iterate to train on, which {type(one).__name__} has "
                     "not. Take PGD, FGSM, MomentumPGD or RandomNoise."
