@@ -61,20 +61,24 @@ def test_every_method_makes_digits_robust_and_leaves_a_plain_model(
     )
 
 
+def steps(n):
+    return {"steps_per_epoch": n, "epochs": 1, "shuffle": False, "verbose": 0}
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_a_saved_training_goes_on_as_if_it_had_not_stopped(
     make_classifier, digits, method, tmp_path
 ):
     data = kgan.data.load("digits").take(np.arange(200))
     straight = make(make_classifier(dropout=0.0, batch_norm=True), method, epsilon=0.1, seed=4)
-    straight.fit(kgan.data.feed(data, 50), steps_per_epoch=5, epochs=1, verbose=0)
+    straight.fit(kgan.data.feed(data, 50), **steps(5))
 
     stopped = make(make_classifier(dropout=0.0, batch_norm=True), method, epsilon=0.1, seed=4)
-    stopped.fit(kgan.data.feed(data, 50), steps_per_epoch=2, epochs=1, verbose=0)
+    stopped.fit(kgan.data.feed(data, 50), **steps(2))
     stopped.save(tmp_path / "training.keras")
     resumed = keras.models.load_model(tmp_path / "training.keras")
     assert resumed.get_config() == stopped.get_config()
-    resumed.fit(kgan.data.feed(data, 50, start=2), steps_per_epoch=3, epochs=1, verbose=0)
+    resumed.fit(kgan.data.feed(data, 50, start=2), **steps(3))
     assert int(resumed.step.numpy()) == 5
     assert_equal_weights(straight, resumed)
     for one, other in zip(straight.optimizer.variables, resumed.optimizer.variables, strict=True):
@@ -119,9 +123,8 @@ def test_equal_seeds_give_equal_weights_and_others_do_not(make_classifier, digit
 def test_each_step_and_attack_draws_anew(make_classifier, digits):
     images = tf.constant(np.full((4, 8, 8, 1), 0.5, "float32"))
     labels = tf.zeros([4], tf.int32)
-    training = make(
-        make_classifier(), attack=[PGD(0.1, steps=1), PGD(0.1, steps=1)], shares=[0.5, 0.5]
-    )
+    attack = PGD(0.1, steps=1, step_size=0.01)
+    training = make(make_classifier(), attack=[attack, attack], shares=[0.5, 0.5])
     perturb = tf.function(training._perturb)
     first = perturb(images, labels).numpy()
     np.testing.assert_array_equal(first, perturb(images, labels).numpy())
