@@ -59,7 +59,6 @@ def compare(
     """Attacks both classifiers with the same attacks on the same images."""
     rows = np.random.default_rng(config.seed).permutation(len(test))
     some = test.take(np.sort(rows[: config.n]))
-    few = test.take(np.sort(rows[: min(config.autoattack_n, config.n)]))
     common: dict[str, Any] = {"norm": config.norm, "seed": config.seed}
     radii = [min(1.0, share * config.epsilon) for share in _RADII]
     radii = [config.epsilon if share == 1 else r for share, r in zip(_RADII, radii, strict=True)]
@@ -77,6 +76,7 @@ def compare(
             find_masking=False,
         )
         if config.autoattack_n:
+            few = test.take(np.sort(rows[: min(config.autoattack_n, config.n)]))
             autoattacks[when] = evaluate(
                 model,
                 few.samples,

@@ -111,8 +111,6 @@ def mistakes(mine, here):
         "network": (["--network", "vgg"], "network must be one of small_cnn, strided_cnn"),
         "steps": (["--steps", "3"], "steps must be left out for the method fast"),
         "beta": (["--beta", "3"], "beta must be None for the method fast"),
-        "epochs": (["--epochs", "0"], "epochs must be at least 1"),
-        "fresh": (["--fresh"], "fresh must be off without --model"),
         "no file": (["--model", "no.keras"], "which is not there"),
         "shape": (["--model", str(mine), "--data", str(small)], "do not fit"),
         "overwrite": (
@@ -125,7 +123,7 @@ def mistakes(mine, here):
 
 @pytest.mark.parametrize(
     "name",
-    ["preset", "method", "epsilon", "network", "steps", "beta", "epochs", "fresh", "no file",
+    ["preset", "method", "epsilon", "network", "steps", "beta", "no file",
      "shape", "overwrite", "data"],
 )  # fmt: skip
 def test_a_mistake_is_told_in_a_line_with_exit_code_2(mine, here, capsys, name):
@@ -137,6 +135,15 @@ def test_a_mistake_is_told_in_a_line_with_exit_code_2(mine, here, capsys, name):
     assert len(errors) <= 2
     assert mine.read_bytes() == before
     assert [path.name for path in here.iterdir()] == ["small.npz"]
+
+
+@pytest.mark.parametrize(
+    ("option", "said"), [("--epochs=0", "at least 1, got 0"), ("--fresh", "off without --model")]
+)
+def test_a_value_out_of_range_is_told_with_exit_code_2(here, capsys, option, said):
+    with pytest.raises(SystemExit, match="2"):
+        main([option])
+    assert said in capsys.readouterr().err
 
 
 def test_help_does_not_wait_for_tensorflow(here):
