@@ -250,6 +250,8 @@ class AdversarialTraining(keras.Model):
             raise ValueError("the method free works on one replica only: it carries a state.")
         n = tf.shape(images)[0]
         message = f"the method free was given batch_size={self.batch_size}, got a larger batch."
+        if images.shape[0] is not None and images.shape[0] > self.batch_size:
+            raise ValueError(message)
         with tf.control_dependencies(
             [tf.debugging.assert_less_equal(n, self.batch_size, message=message)]
         ):
