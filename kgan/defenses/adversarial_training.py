@@ -108,7 +108,8 @@ class AdversarialTraining(keras.Model):
         self.attacks = self._attacks(attack)
         self.shares = self._shares(shares)
         self.batch_size = batch_size
-        # The inner attack's shapes change as it runs, which XLA cannot compile.
+        # The inner attack's shapes change as it runs, which XLA cannot compile: Keras warns of
+        # jit_compile=True and goes on without.
         self.supports_jit = False
         self.step = self.add_weight(
             name="step",
@@ -279,8 +280,6 @@ class AdversarialTraining(keras.Model):
         return self.optimizer.scale_loss(loss)
 
     def _check(self, images, labels) -> tf.Tensor:
-        if self.jit_compile:
-            raise ValueError("jit_compile must be False: XLA cannot compile the inner attack.")
         if tf.executing_eagerly():
             raise ValueError("run_eagerly must be False: the inner attack needs a graph.")
         if labels is None:

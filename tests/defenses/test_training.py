@@ -297,7 +297,3 @@ def test_mistakes_with_classifiers_and_data(make_classifier, digits):
     training.compile("adam", sparse_loss(), run_eagerly=True)
     with pytest.raises(ValueError, match="run_eagerly must be False"):
         fit(training, (images, labels))
-    training = make(make_classifier())
-    training.compile("adam", sparse_loss(), jit_compile=True)
-    with pytest.raises(ValueError, match="jit_compile must be False"):
-        fit(training, (images, labels))
