@@ -268,6 +268,19 @@ def preset(name: str) -> TrainConfig:
     return PRESETS[name]
 
 
+# A radius on the command line: a number, or a fraction such as 8/255.
+_Radius = Annotated[
+    float,
+    tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="NUMBER",
+        instance_from_str=lambda words: float(Fraction(words[0])),
+        is_instance=lambda value: isinstance(value, float | int),
+        str_from_instance=lambda value: [f"{value:g}"],
+    ),
+]
+
+
 @dataclass(frozen=True)
 class ClassifierConfig:
     """Train a classifier to attack or to harden."""
@@ -288,7 +301,7 @@ class ClassifierConfig:
 
     # Network
     network: str = "small_cnn"
-    """A key of kgan.networks.classifiers.CLASSIFIERS (small_cnn, lenet, resnet)."""
+    """A key of kgan.networks.classifiers.CLASSIFIERS (small_cnn, strided_cnn, lenet, resnet)."""
     width: int = 32
     """Channels of the first layer."""
 
@@ -347,17 +360,79 @@ def classifier_preset(name: str) -> ClassifierConfig:
     return CLASSIFIER_PRESETS[name]
 
 
-# A radius on the command line: a number, or a fraction such as 8/255.
-_Radius = Annotated[
-    float,
-    tyro.constructors.PrimitiveConstructorSpec(
-        nargs=1,
-        metavar="NUMBER",
-        instance_from_str=lambda words: float(Fraction(words[0])),
-        is_instance=lambda value: isinstance(value, float | int),
-        str_from_instance=lambda value: [f"{value:g}"],
+@dataclass(frozen=True)
+class HardenConfig(ClassifierConfig):
+    """Train a classifier against attacks, and compare it with what it was."""
+
+    # What
+    model: Path | None = None
+    """A .keras file to harden; default a new network, trained without attacks for comparison."""
+    fresh: bool = False
+    """With a model: start from new weights, not from its own."""
+
+    # How
+    method: str = "fast"
+    """A key of kgan.defenses.METHODS (fgsm, fast, free, pgd, trades, mart)."""
+    epsilon: _Radius = 0.3
+    """Radius of the ball for images in [0, 1], such as 0.1 or 8/255."""
+    norm: Literal["linf", "l2", "l1"] = "linf"
+    """The norm that epsilon is measured in."""
+    steps: int | None = None
+    """Steps of the attack of pgd, trades and mart; default 10."""
+    beta: float | None = None
+    """Weight of the divergence of trades (default 6) and mart (default 5)."""
+    replays: int | None = None
+    """Updates on each batch of free; default 8. The epochs are divided by it."""
+    guard: bool = True
+    """Stop when robustness is being unlearnt, with the best weights."""
+
+    # Evaluation
+    n: int = 1000
+    """Images of the test split to attack."""
+    autoattack_n: int = 200
+    """How many of them AutoAttack gets; 0 for none."""
+
+    # Output
+    runs_dir: Path = Path("runs")
+    """Where the run folder goes, with robustness.json and the curves: RUNS_DIR/harden-NAME."""
+
+    def __post_init__(self):
+        for name in ("epochs", "batch_size"):
+            _check(name, getattr(self, name), at_least=1)
+        _check("n", self.n, at_least=2)
+        if self.autoattack_n != 0:
+            _check("autoattack_n", self.autoattack_n, at_least=2)
+        if self.fresh and self.model is None:
+            raise ValueError("fresh must be off without --model: a new network is fresh.")
+
+
+HARDEN_PRESETS: dict[str, HardenConfig] = {
+    "digits": HardenConfig(epsilon=0.15, epochs=40, autoattack_n=100),
+    "mnist": HardenConfig(
+        data="mnist",
+        network="strided_cnn",
+        width=16,
+        epochs=10,
+        batch_size=100,
+        learning_rate=5e-3,
     ),
-]
+}
+
+
+def harden_preset(name: str) -> HardenConfig:
+    """The hardening preset of that name.
+
+    Raises:
+        ValueError: For an unknown name; names the nearest one.
+    """
+    if name not in HARDEN_PRESETS:
+        near = difflib.get_close_matches(name, HARDEN_PRESETS, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"preset must be one of {', '.join(HARDEN_PRESETS)}, got {name!r}.{hint} "
+            "For data of your own: --data FILE."
+        )
+    return HARDEN_PRESETS[name]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pytest
 import kgan.attacks
 import kgan.config
 import kgan.data
+import kgan.defenses
 import kgan.losses
 import kgan.metrics
 import kgan.models
@@ -65,6 +66,11 @@ def test_every_attack_has_its_row():
         if inspect.isclass(value) and issubclass(value, kgan.attacks.Attack)
     }
     assert classes - {kgan.attacks.Attack} == set(kgan.attacks.ATTACKS.values())
+
+
+@pytest.mark.parametrize("name", kgan.defenses.METHODS)
+def test_every_method_of_adversarial_training_is_told(name):
+    assert f'"{name}":' in kgan.defenses.AdversarialTraining.__doc__
 
 
 @pytest.mark.parametrize("name", kgan.config.PRESETS)

@@ -89,6 +89,9 @@ class Victim:
             raise ReferenceError(f"the model {self.name} is gone.")
         with keras.StatelessScope(state_mapping=self._fresh_seeds()):
             outputs = model(images, training=False)
+        return self._before_activation(outputs)
+
+    def _before_activation(self, outputs: tf.Tensor) -> tf.Tensor:
         if not isinstance(outputs, tf.Tensor):
             raise ValueError(
                 f"{self.name} must return one tensor, got {type(outputs).__name__}. "
@@ -127,7 +130,13 @@ class Victim:
         Returns:
             float32 tensor of shape (batch, classes). A single output z becomes (0, z).
         """
-        scores = self._outputs(images)
+        return self._as_logits(self._outputs(images))
+
+    def logits_of(self, outputs: tf.Tensor) -> tf.Tensor:
+        """As `logits`, from outputs that the model has given in graph mode, in training say."""
+        return self._as_logits(self._before_activation(outputs))
+
+    def _as_logits(self, scores: tf.Tensor) -> tf.Tensor:
         if self.head != "logits" and not self._cut:
             scores = tf.clip_by_value(scores, _TINY, 1.0)
             if self.head == "softmax":

@@ -14,6 +14,7 @@ COMMANDS = {
     "sample": "generate images from a run, a .keras file or an exported model",
     "evaluate": "score a generator against real data",
     "train-classifier": "train a classifier to attack or to harden",
+    "harden": "train a classifier against attacks and compare before and after",
     "attack": "attack a classifier and report its robustness",
 }
 

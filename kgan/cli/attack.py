@@ -106,10 +106,10 @@ def _model(config: AttackConfig):
         path = config.classifiers_dir / f"{config.model}.keras"
         if not path.is_file():
             train(preset)
-    return _load(path)
+    return load_classifier(path)
 
 
-def _load(path: Path):
+def load_classifier(path: Path):
     """A classifier from a file; errors say what to do instead."""
     import keras
 
@@ -197,7 +197,7 @@ def _attack(config: AttackConfig, name: str, epsilon: float):
     if "epsilon" in settings and kind.norms and config.norm not in kind.norms:
         raise ValueError(f"{name} knows the norms {', '.join(kind.norms)}, not {config.norm}.")
     if config.surrogate and "surrogates" in takes:
-        settings["surrogates"] = [_load(path.expanduser()) for path in config.surrogate]
+        settings["surrogates"] = [load_classifier(path.expanduser()) for path in config.surrogate]
     settings = {key: value for key, value in settings.items() if key in takes}
     return kind(**settings | _own_settings(name, own, takes))
 

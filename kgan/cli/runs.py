@@ -8,7 +8,7 @@ import types
 import typing
 from pathlib import Path
 
-from kgan.config import AttackConfig, TrainConfig
+from kgan.config import AttackConfig, HardenConfig, TrainConfig
 from kgan.files import atomic_path
 
 Config = typing.TypeVar("Config", TrainConfig, AttackConfig)
@@ -46,7 +46,7 @@ def latest_run(runs_dir: Path, name: str) -> Path:
     return runs[max(runs)]
 
 
-def write_config(folder: Path, config: TrainConfig | AttackConfig) -> None:
+def write_config(folder: Path, config: TrainConfig | AttackConfig | HardenConfig) -> None:
     """Writes `config.json`: every field, and the versions of what computes."""
     content = {
         "config": dataclasses.asdict(config),

@@ -48,35 +48,10 @@ def train(config: ClassifierConfig) -> Path:
     Returns:
         The file: `classifiers_dir/NAME.keras`.
     """
-    import keras
-
-    import kgan.data
-    from kgan.networks.classifiers import CLASSIFIERS
-
-    if config.network not in CLASSIFIERS:
-        raise ValueError(
-            f"network must be one of {', '.join(CLASSIFIERS)}, got {config.network!r}."
-        )
-    data, held_out = _splits(config)
-    steps = kgan.data.steps_per_epoch(data, config.batch_size)
+    check_network(config)
+    data, held_out = splits(config)
     begin = time.perf_counter()
-    keras.utils.set_random_seed(config.seed)
-    model = CLASSIFIERS[config.network](data.sample_shape, data.num_classes, width=config.width)
-    print(f"training {config.network} ({model.count_params():,} weights) on {config.data}")
-    model.compile(
-        _optimizer(config, config.epochs * steps),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-        jit_compile=False,
-    )
-    model.fit(
-        _batches(config, data),
-        epochs=config.epochs,
-        steps_per_epoch=steps,
-        shuffle=False,
-        verbose=0,
-        callbacks=[_epoch_lines(config.epochs)],
-    )
+    model = fit(config, data)
     seconds = time.perf_counter() - begin
     path = config.classifiers_dir / f"{config.name}.keras"
     with atomic_path(path) as temporary:
@@ -87,7 +62,52 @@ def train(config: ClassifierConfig) -> Path:
     return path
 
 
-def _splits(config: ClassifierConfig):
+def check_network(config: ClassifierConfig) -> None:
+    from kgan.networks.classifiers import CLASSIFIERS
+
+    if config.network not in CLASSIFIERS:
+        raise ValueError(
+            f"network must be one of {', '.join(CLASSIFIERS)}, got {config.network!r}."
+        )
+
+
+def new_network(config: ClassifierConfig, data):
+    """An untrained classifier; equal seeds give equal weights."""
+    import keras
+
+    from kgan.networks.classifiers import CLASSIFIERS
+
+    keras.utils.set_random_seed(config.seed)
+    return CLASSIFIERS[config.network](data.sample_shape, data.num_classes, width=config.width)
+
+
+def fit(config: ClassifierConfig, data):
+    """A new classifier, trained on the data."""
+    import keras
+
+    import kgan.data
+
+    steps = kgan.data.steps_per_epoch(data, config.batch_size)
+    model = new_network(config, data)
+    print(f"training {config.network} ({model.count_params():,} weights) on {config.data}")
+    model.compile(
+        optimizer(config, config.epochs * steps),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
+    model.fit(
+        batches(config, data),
+        epochs=config.epochs,
+        steps_per_epoch=steps,
+        shuffle=False,
+        verbose=0,
+        callbacks=[epoch_lines(config.epochs)],
+    )
+    return model
+
+
+def splits(config: ClassifierConfig):
     """What to train on and what to test on: a tenth of a file or folder, which has one split."""
     import numpy as np
 
@@ -115,7 +135,7 @@ def _load(config: ClassifierConfig, split: str):
     return data
 
 
-def _batches(config: ClassifierConfig, data):
+def batches(config: ClassifierConfig, data):
     """The training batches, shifted at random where the configuration says so."""
     import tensorflow as tf
 
@@ -135,10 +155,11 @@ def _batches(config: ClassifierConfig, data):
     return batches.enumerate().map(move, num_parallel_calls=1).prefetch(tf.data.AUTOTUNE)
 
 
-def _optimizer(config: ClassifierConfig, steps: int):
+def optimizer(config: ClassifierConfig, steps: int, *, rising_share: float = 0.2):
+    """AdamW whose rate rises linearly, then falls to zero as a cosine."""
     import keras
 
-    rising = steps // 5
+    rising = int(steps * rising_share)
     rate = keras.optimizers.schedules.CosineDecay(
         config.learning_rate / 25,
         steps - rising,
@@ -148,15 +169,19 @@ def _optimizer(config: ClassifierConfig, steps: int):
     return keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
 
 
-def _epoch_lines(epochs: int):
+def epoch_lines(epochs: int):
     """Prints a line after each epoch, about ten in all."""
     import keras
 
     def line(epoch, logs):
         if (epoch + 1) % max(1, epochs // 10) == 0:
+            shares = "".join(
+                f"  {name.replace('_', ' ')} {value:.2%}"
+                for name, value in logs.items()
+                if name.endswith("accuracy")
+            )
             print(
-                f"epoch {epoch + 1:>{len(str(epochs))}}/{epochs}  loss {logs['loss']:.4f}  "
-                f"accuracy {logs['accuracy']:.2%}",
+                f"epoch {epoch + 1:>{len(str(epochs))}}/{epochs}  loss {logs['loss']:.4f}{shares}",
                 flush=True,
             )
 

@@ -1,0 +1,195 @@
+"""`kgan harden [PRESET] [options]`: train a classifier against attacks, and compare."""
+
+import dataclasses
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from kgan.cli import run
+from kgan.cli.attack import load_classifier
+from kgan.cli.runs import new_run, write_config
+from kgan.cli.train_classifier import (
+    batches,
+    check_network,
+    epoch_lines,
+    fit,
+    new_network,
+    optimizer,
+    splits,
+)
+from kgan.config import HARDEN_PRESETS, HardenConfig, harden_preset
+from kgan.files import atomic_path
+
+# Images kept from training for the guard.
+_HELD = 200
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of `kgan harden`."""
+    import tyro
+
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    name = _preset_of_data(arguments)
+    if arguments and not arguments[0].startswith("-"):
+        name = arguments.pop(0)
+    try:
+        defaults = harden_preset(name)
+        config = tyro.cli(
+            HardenConfig,
+            default=defaults,
+            args=arguments,
+            prog="kgan harden [PRESET]",
+            description=f"Harden a classifier. Presets: {', '.join(HARDEN_PRESETS)}; default that "
+            "of the data, else digits.",
+        )
+    except ValueError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 2
+    if config.name is None:
+        source = config.data if config.model is None else str(config.model)
+        config = dataclasses.replace(config, name=f"{Path(source).stem}-{config.method}")
+
+    def body() -> int:
+        harden(config)
+        return 0
+
+    return run(body, debug=config.debug, verbose=config.verbose)
+
+
+def _preset_of_data(arguments: Sequence[str]) -> str:
+    """The preset named as the data are, where there is one: its settings suit them."""
+    words = " ".join(arguments).replace("--data=", "--data ").split()
+    name = words[words.index("--data") + 1 :][:1] if "--data" in words else []
+    return name[0] if name and name[0] in HARDEN_PRESETS else "digits"
+
+
+def harden(config: HardenConfig) -> Path:
+    """Hardens a classifier, saves it, and tells how robust it was and is.
+
+    Returns:
+        The run folder. The hardened classifier is `classifiers_dir/NAME.keras`.
+    """
+    from kgan.cli.harden_output import compare, tell, write
+
+    check_network(config)
+    data, test = splits(config)
+    held, train = _held(config, data)
+    target = config.classifiers_dir / f"{config.name}.keras"
+    if config.model is not None and target.resolve() == config.model.expanduser().resolve():
+        raise ValueError(f"name must differ from the model's: {target} would be overwritten.")
+    # Made before anything is trained, so that a mistake in the settings costs no time.
+    hardened = new_network(config, data) if config.model is None else _start(config, data)
+    training = _training(config, hardened)
+    if config.model is None:
+        before = fit(config, data)
+    else:
+        before = load_classifier(config.model.expanduser())
+    begin = time.perf_counter()
+    stopped = _train(config, training, train, held)
+    seconds = time.perf_counter() - begin
+    with atomic_path(target) as temporary:
+        hardened.save(temporary)
+    print(f"hardened in {seconds:.1f} s; saved as {target}", flush=True)
+    if stopped:
+        print("the guard stopped the training: robustness was falling; the best weights are kept")
+    comparison = compare(config, before, hardened, test, seconds=seconds, stopped=stopped)
+    folder = new_run(config.runs_dir, f"harden-{config.name}")
+    write_config(folder, config)
+    write(comparison, folder)
+    tell(comparison, folder)
+    return folder
+
+
+def _held(config: HardenConfig, data):
+    """A few images for the guard, and the others."""
+    import numpy as np
+
+    rows = np.random.default_rng(config.seed).permutation(len(data))
+    count = min(_HELD, len(data) // 5)
+    return data.take(np.sort(rows[:count])), data.take(np.sort(rows[count:]))
+
+
+def _start(config: HardenConfig, data):
+    """The given model, or its architecture with new weights."""
+    import keras
+
+    from kgan.attacks.victim import victim_of
+
+    assert config.model is not None
+    model = load_classifier(config.model.expanduser())
+    try:
+        victim = victim_of(model, data.take([0, 1]).as_float())
+    except ValueError as error:
+        raise ValueError(f"{config.model} and {data.name} do not fit: {error}") from error
+    if data.num_classes > victim.classes:
+        raise ValueError(
+            f"{config.model} has {victim.classes} classes, but {data.name} has {data.num_classes}."
+        )
+    if not config.fresh:
+        return model
+    keras.utils.set_random_seed(config.seed)
+    return keras.models.clone_model(model)
+
+
+def _training(config: HardenConfig, classifier):
+    """The classifier in training, not compiled yet."""
+    from kgan.defenses import METHODS, AdversarialTraining
+
+    attack = None
+    if config.steps is not None:
+        row = METHODS.get(config.method)
+        made = (
+            None if row is None or row.attack is None else row.attack(config.epsilon, config.norm)
+        )
+        if made is not None and "steps" not in made.get_config():
+            made = None
+        if made is None:
+            raise ValueError(f"steps must be left out for the method {config.method}.")
+        attack = made.replace(steps=config.steps)
+    return AdversarialTraining(
+        classifier,
+        method=config.method,
+        epsilon=config.epsilon,
+        norm=config.norm,
+        attack=attack,
+        beta=config.beta,
+        replays=config.replays,
+        batch_size=config.batch_size if config.method == "free" else None,
+        seed=config.seed,
+    )
+
+
+def _train(config: HardenConfig, training, data, held) -> bool:
+    """Trains; whether the guard had to stop it."""
+    import keras
+
+    import kgan.data
+    from kgan.attacks.victim import victim_of
+    from kgan.defenses import OverfittingGuard
+
+    victim = victim_of(training.classifier, data.take([0, 1]).as_float())
+    kind = keras.losses.SparseCategoricalCrossentropy
+    if victim.binary:
+        kind = keras.losses.BinaryCrossentropy
+    epochs = max(1, config.epochs // training.replays)
+    steps = kgan.data.steps_per_epoch(data, config.batch_size)
+    print(
+        f"hardening {training.classifier.name} by {config.method}, "
+        f"{config.norm} {config.epsilon:.4g}: {epochs} epochs of {steps} steps"
+    )
+    training.compile(
+        optimizer(config, epochs * steps * training.replays, rising_share=0.4),
+        kind(from_logits=victim.head == "logits"),
+        metrics=[] if victim.binary else ["accuracy"],
+    )
+    guard = OverfittingGuard(held.as_float(), held.labels, epsilon=config.epsilon, norm=config.norm)
+    training.fit(
+        batches(config, data),
+        epochs=epochs,
+        steps_per_epoch=steps,
+        shuffle=False,
+        verbose=0,
+        callbacks=[*([guard] if config.guard else []), epoch_lines(epochs)],
+    )
+    return guard.fired

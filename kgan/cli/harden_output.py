@@ -1,0 +1,149 @@
+"""What `kgan harden` measures, shows and leaves behind."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from kgan.attacks import FGSM, PGD, AutoAttack, evaluate
+from kgan.attacks.report import Report, Row
+from kgan.config import HardenConfig
+from kgan.defenses.drawing import draw_comparison
+from kgan.files import atomic_path
+
+# The curve's radii, as shares of the one trained for; one of them is 1.
+_RADII = tuple(k / 6 for k in range(1, 9))
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """A classifier before and after.
+
+    Attributes:
+        method: By which it was hardened.
+        epsilon: The radius trained for.
+        seconds: Time the hardening took.
+        stopped: Whether the guard ended it.
+        reports: "before" and "after": FGSM and PGD-40 over a range of radii.
+        autoattacks: The same for AutoAttack at `epsilon`, on fewer images; empty if left out.
+    """
+
+    method: str
+    epsilon: float
+    seconds: float
+    stopped: bool
+    reports: dict[str, Report]
+    autoattacks: dict[str, Report]
+
+    def rows(self, when: str) -> dict[str, tuple[Row, int]]:
+        """The rows of the table, each with its number of images."""
+        report = self.reports[when]
+        found = {"clean": (report.clean, report.n)}
+        for row in report.rows:
+            if row.epsilon == self.epsilon:
+                found["FGSM" if row.attack == "FGSM" else "PGD-40"] = (row, report.n)
+        if when in self.autoattacks:
+            report = self.autoattacks[when]
+            found["AutoAttack"] = (report.rows[0], report.n)
+        return found
+
+
+def compare(
+    config: HardenConfig, before, after, test, *, seconds: float, stopped: bool
+) -> Comparison:
+    """Attacks both classifiers with the same attacks on the same images."""
+    rows = np.random.default_rng(config.seed).permutation(len(test))
+    some = test.take(np.sort(rows[: config.n]))
+    common: dict[str, Any] = {"norm": config.norm, "seed": config.seed}
+    radii = [min(1.0, share * config.epsilon) for share in _RADII]
+    radii = [config.epsilon if share == 1 else r for share, r in zip(_RADII, radii, strict=True)]
+    reports, autoattacks = {}, {}
+    for when, model in (("before", before), ("after", after)):
+        print(f"attacking {len(some):,} images, {when}", flush=True)
+        reports[when] = evaluate(
+            model,
+            some.samples,
+            some.labels,
+            attacks=[FGSM(config.epsilon, **common), PGD(config.epsilon, steps=40, **common)],
+            epsilons=sorted(set(radii)),
+            norm=config.norm,
+            class_names=some.class_names,
+            find_masking=False,
+        )
+        if config.autoattack_n:
+            few = test.take(np.sort(rows[: min(config.autoattack_n, config.n)]))
+            autoattacks[when] = evaluate(
+                model,
+                few.samples,
+                few.labels,
+                attacks=[AutoAttack(config.epsilon, **common)],
+                epsilons=[config.epsilon],
+                norm=config.norm,
+                class_names=few.class_names,
+                find_masking=False,
+            )
+    return Comparison(config.method, config.epsilon, seconds, stopped, reports, autoattacks)
+
+
+def write(comparison: Comparison, folder: Path) -> None:
+    """Writes `robustness.json` and `robustness.png`."""
+    content = {
+        "method": comparison.method,
+        "epsilon": comparison.epsilon,
+        "seconds": comparison.seconds,
+        "stopped": comparison.stopped,
+        "table": {
+            when: {
+                name: {"accuracy": row.robust_accuracy, "interval": row.interval, "n": n}
+                for name, (row, n) in comparison.rows(when).items()
+            }
+            for when in comparison.reports
+        },
+        "reports": {when: report.to_dict() for when, report in comparison.reports.items()},
+        "autoattack": {when: report.to_dict() for when, report in comparison.autoattacks.items()},
+    }
+    with atomic_path(folder / "robustness.json") as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
+    points = {}
+    for when in comparison.autoattacks:
+        points[when] = comparison.rows(when)["AutoAttack"]
+    draw_comparison(
+        comparison.reports,
+        folder / "robustness.png",
+        curve="PGD",
+        epsilon=comparison.epsilon,
+        points=points,
+    )
+
+
+def tell(comparison: Comparison, folder: Path) -> None:
+    """Prints the table."""
+    norm = comparison.reports["after"].norm
+    table = Table(title=f"{comparison.method}, {norm} {comparison.epsilon:.4g}")
+    table.add_column("accuracy")
+    for heading in ("images", "before", "after", "95% interval", "seconds"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    before, after = (comparison.rows(when) for when in ("before", "after"))
+    for name, (row, n) in after.items():
+        low, high = row.interval
+        table.add_row(
+            name,
+            f"{n:,}",
+            f"{before[name][0].robust_accuracy:.1%}",
+            f"{row.robust_accuracy:.1%}",
+            f"{low:.1%} - {high:.1%}",
+            "" if name == "clean" else f"{before[name][0].seconds:.1f} + {row.seconds:.1f}",
+        )
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(
+        Text(
+            f"hardening took {comparison.seconds:.1f} s; seconds of an attack: before + after; "
+            f"interval of after. Curves: {folder}/robustness.png"
+        )
+    )

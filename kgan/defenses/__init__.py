@@ -1,0 +1,25 @@
+"""Making classifiers robust.
+
+    training = kgan.defenses.AdversarialTraining(classifier, method="fast", epsilon=0.3)
+    training.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    training.fit(images, labels, batch_size=100, epochs=10)
+    classifier.save("hardened.keras")     # The plain model it was, with other weights.
+
+Evaluate the result with `kgan.attacks.evaluate`, and with attacks that were not trained against.
+"""
+
+from kgan.defenses.adversarial_training import AdversarialTraining
+from kgan.defenses.guard import OverfittingGuard
+from kgan.defenses.inner import DivergencePGD, FastStep
+from kgan.defenses.methods import METHODS, Method, mart_term, trades_term
+
+__all__ = [
+    "METHODS",
+    "AdversarialTraining",
+    "DivergencePGD",
+    "FastStep",
+    "Method",
+    "OverfittingGuard",
+    "mart_term",
+    "trades_term",
+]

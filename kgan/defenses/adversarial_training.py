@@ -1,0 +1,357 @@
+"""Adversarial training of any Keras classifier, with `compile` and `fit`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import kgan.losses
+import kgan.random
+from kgan.attacks import Attack
+from kgan.attacks.attack import check_count, check_norm, check_radius
+from kgan.attacks.norms import NORMS, steepest
+from kgan.attacks.victim import Victim, victim_of
+from kgan.defenses.methods import METHODS
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class AdversarialTraining(keras.Model):
+    """Trains a classifier on images that an attack has changed to fool it.
+
+    Compile and fit it as you would the classifier, with the loss that suits its head and the format
+    of its labels. `classifier` is trained in place and stays the plain model it was: save it, load
+    it and use it alone. `evaluate` and `predict` are the classifier's, on clean images.
+
+    In each step the attack runs inside the step's graph against the classifier in inference mode
+    (batch normalisation by its moving statistics, no dropout), as an attacker will meet it. The
+    update runs in training mode. ("free" has one pass for both, in training mode.) All random
+    numbers are a pure function of (`seed`, step, position in the global batch), so a run that is
+    saved and loaded goes on as if it had not stopped.
+
+    Args:
+        classifier: A built Keras classifier of images in [0, 1], with logits, a softmax or a
+            sigmoid; see `kgan.attacks.Victim`.
+        method: A key of `METHODS`:
+            "fgsm": one step of length `epsilon`; half of each batch stays clean;
+            "fast": one step of `1.25 * epsilon` from a random start. Use an `OverfittingGuard`;
+            "free": each batch is used `replays` times, and each backward pass gives both the
+            weights' gradient and the perturbation's, which is carried over to the next batch.
+            Divide the epochs by `replays`;
+            "pgd": 10 steps from a random start;
+            "trades": the compiled loss on clean images plus `beta` times the divergence between the
+            answers to clean and adversarial images;
+            "mart": the compiled loss on adversarial images, a margin, and a divergence that weighs
+            more where the clean image is misjudged.
+        epsilon: Radius of the ball, in units of images in [0, 1].
+        norm: "linf", "l2" or "l1".
+        attack: In place of the method's own attack (then `epsilon` and `norm` are not used): an
+            attack with a last iterate, such as `PGD(8 / 255, steps=7)`, or several.
+        shares: Share of each batch for each attack; what they leave of 1 stays clean. By default
+            the attacks share equally what the method does not keep clean.
+        beta: Weight of the divergence; by default 6 for "trades" (the paper has 1 for MNIST) and 5
+            for "mart".
+        replays: Updates on each batch, for "free"; 8 by default.
+        batch_size: The largest batch that `fit` will see; for "free" only, whose perturbation has
+            its size.
+        seed: Of all random numbers, in [0, 2**31 - 1].
+
+    The logs are those of the compiled loss and metrics on the images they saw: adversarial (and
+    clean where the batch is mixed), but clean for "trades". `loss` includes what the method adds.
+
+    Example:
+
+    ```python
+    training = kgan.defenses.AdversarialTraining(classifier, method="fast", epsilon=0.3)
+    training.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    guard = kgan.defenses.OverfittingGuard(held_images, held_labels, epsilon=0.3)
+    training.fit(images, labels, batch_size=100, epochs=10, callbacks=[guard])
+    classifier.save("hardened.keras")
+    ```
+    """
+
+    def __init__(
+        self,
+        classifier: keras.Model,
+        *,
+        method: str = "pgd",
+        epsilon: float = 0.3,
+        norm: str = "linf",
+        attack: Attack | Sequence[Attack] | None = None,
+        shares: Sequence[float] | None = None,
+        beta: float | None = None,
+        replays: int | None = None,
+        batch_size: int | None = None,
+        seed: int = 0,
+        **options,
+    ):
+        super().__init__(**options)
+        if not isinstance(classifier, keras.Model):
+            raise TypeError(f"classifier must be a keras.Model, got {type(classifier).__name__}.")
+        if not classifier.built:
+            raise ValueError(
+                f"classifier {classifier.name} has no weights yet. Call it on a batch of images, "
+                "or give a Sequential model a keras.Input."
+            )
+        if method not in METHODS:
+            raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}.")
+        row = METHODS[method]
+        self.classifier = classifier
+        self.method = method
+        self.norm = check_norm(norm, NORMS)
+        self.epsilon = check_radius("epsilon", epsilon, norm)
+        self.seed = kgan.random.check_seed(seed)
+        self.beta = _only("beta", beta, row.beta, method)
+        replays = _only("replays", replays, row.replays if row.attack is None else None, method)
+        self.replays = 1 if replays is None else check_count("replays", replays)
+        self.attacks = self._attacks(attack)
+        self.shares = self._shares(shares)
+        self.batch_size = batch_size
+        # The inner attack's shapes change as it runs, which XLA cannot compile: Keras warns of
+        # jit_compile=True and goes on without.
+        self.supports_jit = False
+        self.step = self.add_weight(
+            name="step",
+            shape=(),
+            dtype="int64",
+            initializer="zeros",
+            trainable=False,
+            aggregation="only_first_replica",
+        )
+        self._perturbation: Any = None
+        if row.attack is None:
+            self._perturbation = self._carried(batch_size)
+        elif batch_size is not None:
+            raise ValueError(f"batch_size is for the method free, got {batch_size} with {method}.")
+        self.built = True
+
+    def _attacks(self, attack: Attack | Sequence[Attack] | None) -> list[Attack]:
+        own = METHODS[self.method].attack
+        if own is None:
+            if attack is not None:
+                raise ValueError("attack must be None for the method free, which is its own.")
+            return []
+        if attack is None:
+            return [own(self.epsilon, self.norm)]
+        attacks = [attack] if isinstance(attack, Attack) else list(attack)
+        if not attacks:
+            raise ValueError("attack must not be empty.")
+        for one in attacks:
+            if not isinstance(one, Attack):
+                raise TypeError(f"attack must be an attack such as PGD(0.3), got {one!r}.")
+            if not one.has_last_iterate:
+                raise ValueError(
+                    f"attack must have a last iterate to train on, which {type(one).__name__} has "
+                    "not. Take PGD, FGSM, MomentumPGD or RandomNoise."
+                )
+        return attacks
+
+    def _shares(self, shares: Sequence[float] | None) -> list[float]:
+        n = len(self.attacks)
+        if n == 0:
+            if shares is not None:
+                raise ValueError("shares must be None for the method free.")
+            return []
+        if shares is None:
+            return [(1.0 - METHODS[self.method].clean_share) / n] * n
+        values = [float(share) for share in shares]
+        if len(values) != n or min(values) < 0 or not 0 < sum(values) <= 1 + 1e-6:
+            raise ValueError(
+                f"shares must be {n} number(s) of at least 0 with a sum in (0, 1], got {shares}."
+            )
+        return values
+
+    def _carried(self, batch_size: int | None):
+        """The perturbation of "free", which lives as long as the training."""
+        if batch_size is None:
+            raise ValueError("batch_size must be given for the method free: that of fit.")
+        if self.norm != "linf":
+            raise ValueError(f"norm must be 'linf' for the method free, got {self.norm!r}.")
+        shape = tuple(self.classifier.input_shape[1:])
+        if None in shape:
+            raise ValueError(f"the method free needs a fixed image shape, got {shape}.")
+        return self.add_weight(
+            name="perturbation",
+            shape=(check_count("batch_size", batch_size), *shape),
+            initializer="zeros",
+            trainable=False,
+        )
+
+    # Training
+
+    def train_step(self, data) -> dict[str, tf.Tensor]:
+        images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        images = self._check(images, labels)
+        if METHODS[self.method].attack is None:
+            outputs = self._free_updates(images, labels, sample_weight)
+        else:
+            adversarial = self._perturb(images, labels)
+            outputs = self._update(images, adversarial, labels, sample_weight)
+        self.step.assign_add(1)
+        return self.compute_metrics(images, labels, outputs, sample_weight)
+
+    def _perturb(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """The batch, each attack's share of it replaced by adversarial images."""
+        victim = self._victim(images)
+        step = tf.convert_to_tensor(self.step)
+        victim.rewind(step)
+        classes = _class_indices(labels, victim)
+        local = tf.shape(images)[0]
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        first = local * tf.distribute.get_replica_context().replica_id_in_sync_group
+        # The attacks take the end of the global batch, in turn; this replica has a piece of it.
+        ends = 1.0 - sum(self.shares) + np.cumsum([0.0, *self.shares])
+        ends = tf.cast(tf.round(ends * tf.cast(local * replicas, tf.float64)), tf.int32)
+        ends = tf.clip_by_value(ends - first, 0, local)
+        pieces = [images[: ends[0]]]
+        for number, attack in enumerate(self.attacks):
+            rows = slice(ends[number], ends[number + 1])
+            pieces.append(
+                attack.perturb(
+                    victim.logits,
+                    images[rows],
+                    classes[rows],
+                    seed=kgan.random.step_seed(self.seed, step, f"attack {number}"),
+                    indices=first + tf.range(local)[rows],
+                )
+            )
+        return tf.ensure_shape(tf.concat(pieces, axis=0), images.shape)
+
+    def _update(
+        self, images: tf.Tensor, adversarial: tf.Tensor, labels: tf.Tensor, sample_weight
+    ) -> tf.Tensor:
+        """One update of the weights; the outputs that the compiled loss judged."""
+        method = METHODS[self.method]
+        with tf.GradientTape() as tape:
+            judged = adversarial_outputs = self.classifier(adversarial, training=True)
+            if method.term is not None:
+                clean_outputs = self.classifier(images, training=True)
+                judged = clean_outputs if method.judged == "clean" else adversarial_outputs
+            loss = self.compute_loss(images, labels, judged, sample_weight, training=True)
+            if method.term is not None:
+                victim = self._victim(images)
+                extra = method.term(
+                    victim.logits_of(clean_outputs),
+                    victim.logits_of(adversarial_outputs),
+                    _class_indices(labels, victim),
+                    self.beta,
+                )
+                if sample_weight is not None:
+                    extra *= tf.reshape(tf.cast(sample_weight, extra.dtype), [-1])
+                loss += kgan.losses.reduce(extra)
+            scaled = self._record(loss, images)
+        variables = self.classifier.trainable_variables
+        self.optimizer.apply(tape.gradient(scaled, variables), variables)
+        return judged
+
+    def _free_updates(self, images: tf.Tensor, labels: tf.Tensor, sample_weight) -> tf.Tensor:
+        """`replays` updates, each with one backward pass for the weights and the perturbation."""
+        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+            raise ValueError("the method free works on one replica only: it carries a state.")
+        n = tf.shape(images)[0]
+        message = f"the method free was given batch_size={self.batch_size}, got a larger batch."
+        if images.shape[0] is not None and images.shape[0] > self.batch_size:
+            raise ValueError(message)
+        with tf.control_dependencies(
+            [tf.debugging.assert_less_equal(n, self.batch_size, message=message)]
+        ):
+            perturbation = tf.convert_to_tensor(self._perturbation)[:n]
+        variables = self.classifier.trainable_variables
+        for _ in range(self.replays):
+            with tf.GradientTape() as tape:
+                adversarial = tf.clip_by_value(images + perturbation, 0.0, 1.0)
+                tape.watch(adversarial)
+                outputs = self.classifier(adversarial, training=True)
+                loss = self.compute_loss(images, labels, outputs, sample_weight, training=True)
+                scaled = self._record(loss, images)
+            ascent, *gradients = tape.gradient(scaled, [adversarial, *variables])
+            self.optimizer.apply(gradients, variables)
+            perturbation += steepest(ascent, adversarial, self.epsilon, self.norm)
+            perturbation = tf.clip_by_value(perturbation, -self.epsilon, self.epsilon)
+        kept = tf.convert_to_tensor(self._perturbation)[n:]
+        self._perturbation.assign(tf.concat([perturbation, kept], axis=0))
+        return outputs
+
+    def _record(self, loss: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
+        """Counts the loss in the logs, and scales it for the optimizer."""
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        self._loss_tracker.update_state(loss * replicas, sample_weight=tf.shape(images)[0])
+        return self.optimizer.scale_loss(loss)
+
+    def _check(self, images, labels) -> tf.Tensor:
+        if tf.executing_eagerly():
+            raise ValueError("run_eagerly must be False: the inner attack needs a graph.")
+        if labels is None:
+            raise ValueError("adversarial training needs batches of (images, labels), got images.")
+        images = tf.convert_to_tensor(images)
+        if not images.dtype.is_floating:
+            raise ValueError(
+                f"images must be float32 in [0, 1], got {images.dtype.name}. "
+                "Convert them, or feed them with kgan.data.feed."
+            )
+        images = tf.cast(images, tf.float32)
+        inside = (tf.reduce_min(images) >= 0.0) & (tf.reduce_max(images) <= 1.0)
+        message = (
+            "images must lie in [0, 1]. Rescale them, and put any normalisation inside the model."
+        )
+        with tf.control_dependencies([tf.debugging.Assert(inside, [message])]):
+            return tf.identity(images)
+
+    def _victim(self, images: tf.Tensor) -> Victim:
+        shape = images.shape[1:]
+        if not shape.is_fully_defined():
+            shape = tf.TensorShape(self.classifier.input_shape[1:])
+        with tf.init_scope():
+            return victim_of(self.classifier, np.zeros((2, *shape), np.float32))
+
+    def call(self, images, training=False):
+        """The classifier's outputs."""
+        return self.classifier(images, training=training)
+
+    # Saving
+
+    def get_config(self) -> dict[str, Any]:
+        serialize = keras.saving.serialize_keras_object
+        row = METHODS[self.method]
+        return {
+            **super().get_config(),
+            "classifier": serialize(self.classifier),
+            "method": self.method,
+            "epsilon": self.epsilon,
+            "norm": self.norm,
+            "attack": [serialize(attack) for attack in self.attacks] or None,
+            "shares": self.shares or None,
+            "beta": self.beta,
+            "replays": self.replays if row.attack is None else None,
+            "batch_size": self.batch_size,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects=None) -> "AdversarialTraining":
+        config = dict(config)
+        deserialize = keras.saving.deserialize_keras_object
+        config["classifier"] = deserialize(config["classifier"], custom_objects=custom_objects)
+        if config["attack"] is not None:
+            config["attack"] = [deserialize(attack) for attack in config["attack"]]
+        return cls(**config)
+
+
+def _only(name: str, value, default, method: str):
+    """A setting that some methods have: the method's default, or an error where it has none."""
+    if value is None:
+        return default
+    if default is None:
+        raise ValueError(f"{name} must be None for the method {method}, got {value}.")
+    if not value >= 0:
+        raise ValueError(f"{name} must be at least 0, got {value}.")
+    return value
+
+
+def _class_indices(labels: tf.Tensor, victim: Victim) -> tf.Tensor:
+    """Integers, a column, or one-hot rows (soft ones by their largest) as int32 (batch,)."""
+    labels = tf.convert_to_tensor(labels)
+    if labels.shape.rank == 2 and labels.shape[1] == victim.classes and not victim.binary:
+        return tf.argmax(labels, axis=1, output_type=tf.int32)
+    return tf.cast(tf.reshape(labels, [-1]), tf.int32)

@@ -1,0 +1,168 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import kgan.data
+from kgan.attacks.report import Report
+from kgan.cli.harden import main
+from tests.conftest import ROOT
+
+TINY = ("--epochs", "2", "--n", "20", "--autoattack-n", "0")
+
+
+def command(*arguments, cwd):
+    code = "import sys; from kgan.cli import main; sys.exit(main(sys.argv[1:]))"
+    return subprocess.Popen(
+        [sys.executable, "-c", code, "harden", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def mine(tmp_path_factory):
+    """A digits classifier with a softmax head, as a user may have it."""
+    train = kgan.data.load("digits")
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    model.fit(train.as_float(), train.labels, epochs=8, batch_size=32, verbose=0)
+    path = tmp_path_factory.mktemp("mine") / "mine.keras"
+    model.save(path)
+    return path
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_model_of_ones_own_becomes_robust_and_stays_what_it_was(mine, here):
+    arguments = ["--model", mine, "--data", "digits", "--epsilon", "0.1", "--epochs", "20"]
+    process = command(*arguments, "--n", 100, "--autoattack-n", 0, cwd=here)
+    said, errors = process.communicate(timeout=280)
+    assert process.returncode == 0, errors
+    hardened = keras.models.load_model(here / "saved_models" / "classifiers" / "mine-fast.keras")
+    original = keras.models.load_model(mine, compile=False)
+    assert hardened.get_config()["layers"] == original.get_config()["layers"]
+    folder = here / "runs" / "harden-mine-fast"
+    content = json.loads((folder / "robustness.json").read_text())
+    before, after = content["table"]["before"], content["table"]["after"]
+    assert list(after) == ["clean", "FGSM", "PGD-40"]
+    assert after["PGD-40"]["accuracy"] > before["PGD-40"]["accuracy"] + 0.1
+    assert f"{after['PGD-40']['accuracy']:.1%}" in said
+    report = Report.from_dict(content["reports"]["after"])
+    assert 0.1 in report.epsilons
+    assert len(report.epsilons) == 8
+    test = kgan.data.load("digits", "test")
+    rows = np.sort(np.random.default_rng(0).permutation(len(test))[:100])
+    predicted = hardened.predict(test.as_float()[rows], verbose=0).argmax(axis=1)
+    assert np.mean(predicted == test.labels[rows]) == pytest.approx(after["clean"]["accuracy"])
+    assert (folder / "robustness.png").read_bytes().startswith(b"\x89PNG")
+    assert json.loads((folder / "config.json").read_text())["config"]["method"] == "fast"
+
+
+def test_a_new_network_is_compared_with_its_plain_training(here, capsys):
+    assert main(["digits", *TINY, "--method", "pgd", "--steps", "2", "--no-guard"]) == 0
+    said = capsys.readouterr().out
+    assert said.index("training small_cnn") < said.index("hardening small_cnn by pgd")
+    assert "guard accuracy" not in said
+    assert (here / "saved_models" / "classifiers" / "digits-pgd.keras").is_file()
+
+
+def test_interrupted_it_leaves_nothing_half_written(here):
+    process = command("digits", "--epochs", "4000", cwd=here)
+    try:
+        for line in process.stdout:
+            if line.startswith("training"):
+                break
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "interrupted" in errors
+    assert list(here.iterdir()) == []
+
+
+def mistakes(mine, here):
+    small = here / "small.npz"
+    np.savez(small, images=np.zeros((40, 4, 4), "uint8"), labels=np.arange(40) % 4)
+    return {
+        "preset": (["minst"], "Did you mean 'mnist'?"),
+        "method": (["--method", "madry"], "method must be one of fgsm, fast"),
+        "epsilon": (["--epsilon", "8"], "Did you mean 8/255?"),
+        "network": (["--network", "vgg"], "network must be one of small_cnn, strided_cnn"),
+        "steps": (["--steps", "3"], "steps must be left out for the method fast"),
+        "beta": (["--beta", "3"], "beta must be None for the method fast"),
+        "no file": (["--model", "no.keras"], "which is not there"),
+        "shape": (["--model", str(mine), "--data", str(small)], "do not fit"),
+        "overwrite": (
+            ["--model", str(mine), "--name", "mine", "--classifiers-dir", str(mine.parent)],
+            "would be overwritten",
+        ),
+        "data": (["--data", "ring"], "images with labels"),
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["preset", "method", "epsilon", "network", "steps", "beta", "no file",
+     "shape", "overwrite", "data"],
+)  # fmt: skip
+def test_a_mistake_is_told_in_a_line_with_exit_code_2(mine, here, capsys, name):
+    arguments, said = mistakes(mine, here)[name]
+    before = mine.read_bytes()
+    assert main(arguments) == 2
+    errors = capsys.readouterr().err.strip().splitlines()
+    assert said in errors[0]
+    assert len(errors) <= 2
+    assert mine.read_bytes() == before
+    assert [path.name for path in here.iterdir()] == ["small.npz"]
+
+
+@pytest.mark.parametrize(
+    ("option", "said"), [("--epochs=0", "at least 1, got 0"), ("--fresh", "off without --model")]
+)
+def test_a_value_out_of_range_is_told_with_exit_code_2(here, capsys, option, said):
+    with pytest.raises(SystemExit, match="2"):
+        main([option])
+    assert said in capsys.readouterr().err
+
+
+def test_help_does_not_wait_for_tensorflow(here):
+    code = (
+        "import sys; from kgan.cli.harden import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: print('tensorflow' in sys.modules, 'numpy' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip().endswith("False False")
+
+
+@pytest.mark.slow
+def test_the_readmes_example_with_autoattack(here, capsys):
+    assert main(["digits"]) == 0
+    content = json.loads((here / "runs" / "harden-digits-fast" / "robustness.json").read_text())
+    before, after = content["table"]["before"], content["table"]["after"]
+    assert after["clean"]["accuracy"] > 0.93
+    assert after["AutoAttack"]["accuracy"] > before["AutoAttack"]["accuracy"] + 0.25

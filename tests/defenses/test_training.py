@@ -1,0 +1,299 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kgan.data
+from kgan.attacks import FGSM, PGD, AutoAttack, DeepFool
+from kgan.defenses import METHODS, AdversarialTraining, OverfittingGuard
+from tests.defenses.conftest import sparse_loss
+
+
+def make(classifier, method="pgd", *, loss=None, rate=3e-3, **settings):
+    if method == "free":
+        settings.setdefault("batch_size", 64)
+    training = AdversarialTraining(classifier, method=method, **settings)
+    training.compile(keras.optimizers.Adam(rate), loss or sparse_loss(), metrics=["accuracy"])
+    return training
+
+
+def fit(training, data, *, epochs=1, n=256, **options):
+    images, labels = data[0][:n], data[1][:n]
+    return training.fit(
+        images, labels, batch_size=64, epochs=epochs, shuffle=False, verbose=0, **options
+    )
+
+
+def robust_accuracy(classifier, data, epsilon):
+    return 1 - PGD(epsilon, steps=10).run(classifier, *data).success.mean()
+
+
+def assert_equal_weights(one, other):
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_makes_digits_robust_and_leaves_a_plain_model(
+    make_classifier, digits, held, method, tmp_path
+):
+    epsilon = 0.1
+    plain = make_classifier()
+    plain.compile(keras.optimizers.Adam(3e-3), sparse_loss())
+    plain.fit(*digits, batch_size=64, epochs=16, verbose=0)
+    before = robust_accuracy(plain, held, epsilon)
+    classifier = make_classifier()
+    config = classifier.get_config()
+    training = make(classifier, method, epsilon=epsilon)
+    said = fit(training, digits, n=None, epochs=2 if method == "free" else 16)
+    assert np.isfinite(said.history["loss"]).all()
+    clean = np.mean(classifier.predict(held[0], verbose=0).argmax(axis=1) == held[1])
+    assert clean > 0.8
+    assert robust_accuracy(classifier, held, epsilon) > before + 0.1
+    # No trace of the training: the same model, saved and loaded alone.
+    assert training.classifier is classifier
+    assert classifier.get_config() == config
+    classifier.save(tmp_path / "hardened.keras")
+    loaded = keras.models.load_model(tmp_path / "hardened.keras")
+    assert type(loaded) is keras.Sequential
+    np.testing.assert_array_equal(
+        loaded.predict(held[0], verbose=0), classifier.predict(held[0], verbose=0)
+    )
+
+
+def steps(n):
+    return {"steps_per_epoch": n, "epochs": 1, "shuffle": False, "verbose": 0}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_saved_training_goes_on_as_if_it_had_not_stopped(
+    make_classifier, digits, method, tmp_path
+):
+    data = kgan.data.load("digits").take(np.arange(200))
+    straight = make(make_classifier(dropout=0.0, batch_norm=True), method, epsilon=0.1, seed=4)
+    straight.fit(kgan.data.feed(data, 50), **steps(5))
+
+    stopped = make(make_classifier(dropout=0.0, batch_norm=True), method, epsilon=0.1, seed=4)
+    stopped.fit(kgan.data.feed(data, 50), **steps(2))
+    stopped.save(tmp_path / "training.keras")
+    resumed = keras.models.load_model(tmp_path / "training.keras")
+    configs = [training.get_config() for training in (stopped, resumed)]
+    for config in configs:
+        del config["classifier"]  # Keras writes a loaded model's shapes as lists, not tuples.
+    assert configs[0] == configs[1]
+    resumed.fit(kgan.data.feed(data, 50, start=2), **steps(3))
+    assert int(resumed.step.numpy()) == 5
+    assert_equal_weights(straight, resumed)
+    for one, other in zip(straight.optimizer.variables, resumed.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
+@pytest.mark.parametrize("method", ["fgsm", "fast", "pgd"])
+def test_an_epsilon_of_zero_is_plain_training_bit_for_bit(make_classifier, digits, method):
+    plain = make_classifier(batch_norm=True, dropout=0.3)
+    plain.compile(keras.optimizers.Adam(3e-3), sparse_loss(), metrics=["accuracy"])
+    said = fit(plain, digits)
+    classifier = make_classifier(batch_norm=True, dropout=0.3)
+    also = fit(make(classifier, method, epsilon=0.0), digits)
+    assert_equal_weights(plain, classifier)
+    assert said.history == also.history
+
+
+def test_free_with_an_epsilon_of_zero_is_plain_training_on_each_batch_again(
+    make_classifier, digits
+):
+    images, labels = digits[0][:128], digits[1][:128]
+    again = [np.concatenate([half, half, half]) for half in (images[:64], images[64:])]
+    labels_again = [np.concatenate([half, half, half]) for half in (labels[:64], labels[64:])]
+    plain = make_classifier()
+    plain.compile(keras.optimizers.Adam(3e-3), sparse_loss())
+    plain.fit(np.concatenate(again), np.concatenate(labels_again), batch_size=64, shuffle=False,
+              verbose=0)  # fmt: skip
+    classifier = make_classifier()
+    fit(make(classifier, "free", epsilon=0.0, replays=3), (images, labels))
+    assert_equal_weights(plain, classifier)
+
+
+def test_equal_seeds_give_equal_weights_and_others_do_not(make_classifier, digits):
+    classifiers = []
+    for seed in (1, 1, 2):
+        classifiers.append(make_classifier())
+        fit(make(classifiers[-1], "fast", epsilon=0.1, seed=seed), digits)
+    assert_equal_weights(classifiers[0], classifiers[1])
+    assert np.abs(classifiers[0].get_weights()[0] - classifiers[2].get_weights()[0]).max() > 1e-4
+
+
+def test_each_step_and_attack_draws_anew(make_classifier, digits):
+    images = tf.constant(np.full((4, 8, 8, 1), 0.5, "float32"))
+    labels = tf.zeros([4], tf.int32)
+    attack = PGD(0.1, steps=1, step_size=0.01)
+    training = make(make_classifier(), attack=[attack, attack], shares=[0.5, 0.5])
+    perturb = tf.function(training._perturb)
+    first = perturb(images, labels).numpy()
+    np.testing.assert_array_equal(first, perturb(images, labels).numpy())
+    training.step.assign_add(1)
+    second = perturb(images, labels).numpy()
+    images = {image.tobytes() for image in (*first, *second)}
+    assert len(images) == 8
+
+
+def test_the_attack_sees_inference_mode_and_leaves_no_trace_in_batch_norm(make_classifier, digits):
+    images, labels = digits[0][:64], digits[1][:64]
+    classifier = make_classifier(batch_norm=True)
+    attack = FGSM(0.1)
+    adversarial = attack.last_iterates(classifier, images, labels)
+    layer = classifier.layers[2]
+    activations = keras.Model(classifier.inputs, classifier.layers[1].output)
+    mean = activations.predict(adversarial, verbose=0).mean(axis=0)
+    wanted = layer.momentum * layer.moving_mean.numpy() + (1 - layer.momentum) * mean
+    fit(make(classifier, attack=attack), (images, labels))
+    np.testing.assert_allclose(layer.moving_mean.numpy(), wanted, atol=1e-6)
+
+
+HEADS = {
+    "logits": (None, 10, lambda labels: labels, sparse_loss),
+    "column": (None, 10, lambda labels: labels[:, None], sparse_loss),
+    "softmax": ("softmax", 10, lambda labels: labels, lambda: sparse_loss(from_logits=False)),
+    "one-hot": (
+        "softmax",
+        10,
+        lambda labels: np.eye(10, dtype="float32")[labels],
+        keras.losses.CategoricalCrossentropy,
+    ),
+    "sigmoid": (
+        "sigmoid",
+        1,
+        lambda labels: (labels > 4).astype("float32"),
+        keras.losses.BinaryCrossentropy,
+    ),
+    "sigmoid column": (
+        "sigmoid",
+        1,
+        lambda labels: (labels > 4).astype("float32")[:, None],
+        keras.losses.BinaryCrossentropy,
+    ),
+}
+
+
+@pytest.mark.parametrize("method", ["pgd", "mart"])
+@pytest.mark.parametrize("name", HEADS)
+def test_heads_and_label_formats(make_classifier, digits, name, method):
+    head, units, form, loss = HEADS[name]
+    classifier = make_classifier(head, units)
+    before = classifier.get_weights()[0]
+    data = digits[0], form(digits[1])
+    said = fit(make(classifier, method, epsilon=0.05, loss=loss()), data, epochs=6)
+    assert said.history["loss"][-1] < said.history["loss"][0]
+    assert np.abs(classifier.get_weights()[0] - before).max() > 1e-3
+
+
+def test_heads_that_say_the_same_train_alike(make_classifier, digits):
+    results = []
+    for name in ("logits", "column", "softmax", "one-hot"):
+        head, units, form, loss = HEADS[name]
+        classifier = make_classifier(head, units)
+        training = AdversarialTraining(classifier, method="trades", epsilon=0.1)
+        training.compile(keras.optimizers.SGD(0.1), loss())
+        fit(training, (digits[0], form(digits[1])))
+        results.append(np.concatenate([weight.ravel() for weight in classifier.get_weights()]))
+    for result in results[1:]:
+        np.testing.assert_allclose(result, results[0], atol=1e-4)
+
+
+def test_evaluate_and_predict_are_the_classifiers(make_classifier, digits, held):
+    classifier = make_classifier()
+    training = make(classifier, epsilon=0.1)
+    fit(training, digits)
+    accuracy = np.mean(classifier.predict(held[0], verbose=0).argmax(axis=1) == held[1])
+    assert training.evaluate(*held, verbose=0)[1] == pytest.approx(accuracy)
+    np.testing.assert_array_equal(
+        training.predict(held[0], verbose=0), classifier.predict(held[0], verbose=0)
+    )
+
+
+class Worsen(keras.callbacks.Callback):
+    """Sets the classifier's weights after each epoch: those given, in turn."""
+
+    def __init__(self, turns):
+        super().__init__()
+        self.turns = turns
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.classifier.set_weights(self.turns[min(epoch, len(self.turns) - 1)])
+
+
+def test_the_guard_stops_at_a_fall_and_restores_the_best(make_classifier, digits, held):
+    good = make_classifier()
+    fit(make(good, epsilon=0.1), digits, n=None, epochs=8)
+    bad = make_classifier()
+    best, worst = good.get_weights(), bad.get_weights()
+    middling = [weight * 0.999 for weight in best]
+    classifier = make_classifier()
+    guard = OverfittingGuard(held[0][:100], held[1][:100], epsilon=0.1)
+    training = make(classifier, epsilon=0.1)
+    said = fit(
+        training, digits, epochs=9, callbacks=[Worsen([worst, best, middling, worst]), guard]
+    )
+    assert guard.fired
+    assert len(said.history["loss"]) == 4
+    accuracies = said.history["guard_accuracy"]
+    assert accuracies[1] - accuracies[3] > 0.2
+    assert guard.best == max(accuracies)
+    assert guard.accuracy() == guard.best
+
+
+def test_the_guard_lets_a_small_fall_pass_and_leaves_the_last_weights(make_classifier, digits):
+    good = make_classifier()
+    fit(make(good, epsilon=0.1), digits, n=None, epochs=8)
+    worse = [weight * 0.9 for weight in good.get_weights()]
+    classifier = make_classifier()
+    labels = np.eye(10)[digits[1][:100]]
+    guard = OverfittingGuard(digits[0][:100], labels, epsilon=0.1, every=2)
+    training = make(classifier, epsilon=0.1, rate=0.0)
+    said = fit(training, digits, epochs=3, callbacks=[Worsen([good.get_weights(), worse]), guard])
+    assert len(said.history["loss"]) == 3
+    assert not guard.fired
+    np.testing.assert_array_equal(classifier.get_weights()[0], worse[0])
+
+
+def mistakes():
+    return {
+        "method": ({"method": "madry"}, "method must be one of fgsm, fast"),
+        "epsilon": ({"epsilon": 8}, "Did you mean 8/255"),
+        "no last iterate": ({"attack": DeepFool()}, "must have a last iterate.*DeepFool"),
+        "evaluation": ({"attack": AutoAttack(0.1)}, "must have a last iterate.*AutoAttack"),
+        "shares": ({"shares": [0.5, 0.5]}, r"1 number\(s\) of at least 0"),
+        "sum": ({"shares": [1.5]}, r"sum in \(0, 1\]"),
+        "beta": ({"beta": 2.0}, "beta must be None for the method pgd"),
+        "replays": ({"replays": 2}, "replays must be None for the method pgd"),
+        "batch size": ({"batch_size": 2}, "batch_size is for the method free"),
+        "no batch size": ({"method": "free"}, "batch_size must be given"),
+        "attack": ({"method": "free", "attack": FGSM(0.1), "batch_size": 2}, "its own"),
+        "norm": ({"method": "free", "norm": "l2", "batch_size": 2}, "norm must be 'linf'"),
+        "seed": ({"seed": -1}, "seed must be"),
+    }
+
+
+@pytest.mark.parametrize("name", mistakes())
+def test_mistakes(make_classifier, name):
+    settings, said = mistakes()[name]
+    with pytest.raises(ValueError, match=said):
+        AdversarialTraining(make_classifier(), **settings)
+
+
+def test_mistakes_with_classifiers_and_data(make_classifier, digits):
+    with pytest.raises(TypeError, match=r"keras\.Model, got str"):
+        AdversarialTraining("model.keras")
+    with pytest.raises(ValueError, match="no weights yet"):
+        AdversarialTraining(keras.Sequential([keras.layers.Dense(2)]))
+    images, labels = digits[0][:64], digits[1][:64]
+    with pytest.raises(ValueError, match="got uint8"):
+        fit(make(make_classifier()), ((images * 255).astype("uint8"), labels))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="must lie in"):
+        fit(make(make_classifier()), (images * 255, labels))
+    with pytest.raises(ValueError, match="batch_size=32, got a larger"):
+        fit(make(make_classifier(), "free", batch_size=32), (images, labels))
+    training = make(make_classifier())
+    training.compile("adam", sparse_loss(), run_eagerly=True)
+    with pytest.raises(ValueError, match="run_eagerly must be False"):
+        fit(training, (images, labels))
