@@ -46,7 +46,8 @@ def test_mistakes_are_told_with_exit_code_2(here, capsys):
     assert main(["minst"]) == 2
     assert "Did you mean 'mnist'?" in capsys.readouterr().err
     assert main(["--network", "vgg"]) == 2
-    assert "network must be one of small_cnn, resnet" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "network must be one of small_cnn, strided_cnn, lenet, resnet" in said
     assert main(["--data", "ring"]) == 2
     assert "images with labels" in capsys.readouterr().err
     assert not (here / "saved_models").exists()
