@@ -5,10 +5,11 @@ import difflib
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import tyro
 
+_Config = TypeVar("_Config")
 _OPTIONAL_COUNTS = (
     "steps_per_epoch",
     "penalty_half_life",
@@ -142,11 +143,7 @@ class TrainConfig:
     def __post_init__(self):
         for name in ("epochs", "batch_size", "latent_dim", "n_critic", "packing"):
             _check(name, getattr(self, name), at_least=1)
-        for name in (
-            "generator_width",
-            "discriminator_width",
-            "penalty_interval",
-        ):
+        for name in ("generator_width", "discriminator_width", "penalty_interval"):
             _check(name, getattr(self, name), at_least=1)
         # Nearest neighbours need some.
         _check("evaluate_samples", self.evaluate_samples, at_least=10)
@@ -252,20 +249,23 @@ PRESETS: dict[str, TrainConfig] = {
 }
 
 
+def _named(presets: dict[str, _Config], name: str, remedy: str) -> _Config:
+    if name not in presets:
+        near = difflib.get_close_matches(name, presets, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"preset must be one of {', '.join(presets)}, got {name!r}.{hint} {remedy}"
+        )
+    return presets[name]
+
+
 def preset(name: str) -> TrainConfig:
     """The preset of that name.
 
     Raises:
         ValueError: For an unknown name; names the nearest one.
     """
-    if name not in PRESETS:
-        near = difflib.get_close_matches(name, PRESETS, 1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(
-            f"preset must be one of {', '.join(PRESETS)}, got {name!r}.{hint} "
-            "For data of your own: --data FOLDER."
-        )
-    return PRESETS[name]
+    return _named(PRESETS, name, "For data of your own: --data FOLDER.")
 
 
 # A radius on the command line: a number, or a fraction such as 8/255.
@@ -350,14 +350,7 @@ def classifier_preset(name: str) -> ClassifierConfig:
     Raises:
         ValueError: For an unknown name; names the nearest one.
     """
-    if name not in CLASSIFIER_PRESETS:
-        near = difflib.get_close_matches(name, CLASSIFIER_PRESETS, 1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(
-            f"preset must be one of {', '.join(CLASSIFIER_PRESETS)}, got {name!r}.{hint} "
-            "For data of your own: --data FILE."
-        )
-    return CLASSIFIER_PRESETS[name]
+    return _named(CLASSIFIER_PRESETS, name, "For data of your own: --data FILE.")
 
 
 @dataclass(frozen=True)
@@ -425,14 +418,7 @@ def harden_preset(name: str) -> HardenConfig:
     Raises:
         ValueError: For an unknown name; names the nearest one.
     """
-    if name not in HARDEN_PRESETS:
-        near = difflib.get_close_matches(name, HARDEN_PRESETS, 1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(
-            f"preset must be one of {', '.join(HARDEN_PRESETS)}, got {name!r}.{hint} "
-            "For data of your own: --data FILE."
-        )
-    return HARDEN_PRESETS[name]
+    return _named(HARDEN_PRESETS, name, "For data of your own: --data FILE.")
 
 
 @dataclass(frozen=True)

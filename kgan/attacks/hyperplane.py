@@ -65,7 +65,6 @@ def _time(weight: tf.Tensor, rate: tf.Tensor | None, room: tf.Tensor, gap: tf.Te
     t, _ = tf.while_loop(
         lambda t, moving: tf.reduce_any(moving), step, (first, gap > 0), maximum_iterations=64
     )
-    # Where nothing is free any more, every value has gone as far as it can.
     return t
 
 

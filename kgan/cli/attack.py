@@ -65,7 +65,7 @@ def attack(config: AttackConfig, folder: Path) -> int:
     epsilons = config.epsilons or _EPSILONS[config.norm, data.sample_shape[-1]]
     attacks = [_attack(config, name, max(epsilons)) for name in config.attack]
     model = _model(config)
-    _check_fit(config, model, data)
+    check_fit(config.model, model, data)
     write_config(folder, config)
     print(f"{config.model}: {len(data):,} images of {data.name}; run folder {folder}", flush=True)
     with Progress(f"kgan attack --resume --name {folder.name.removeprefix('attack-')}") as progress:
@@ -163,17 +163,17 @@ def _data(config: AttackConfig):
     return data.take(np.sort(rows))
 
 
-def _check_fit(config: AttackConfig, model, data) -> None:
+def check_fit(path: str | Path, model, data) -> None:
     """Raises where the model takes other images or has fewer classes than the data."""
     from kgan.attacks.victim import victim_of
 
     try:
         victim = victim_of(model, data.take([0, 1]).as_float())
     except ValueError as error:
-        raise ValueError(f"{config.model} and {data.name} do not fit: {error}") from error
+        raise ValueError(f"{path} and {data.name} do not fit: {error}") from error
     if data.num_classes > victim.classes:
         raise ValueError(
-            f"{config.model} has {victim.classes} classes, but {data.name} has {data.num_classes}."
+            f"{path} has {victim.classes} classes, but {data.name} has {data.num_classes}."
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kgan.cli import run
-from kgan.cli.attack import load_classifier
+from kgan.cli.attack import check_fit, load_classifier
 from kgan.cli.runs import new_run, write_config
 from kgan.cli.train_classifier import (
     batches,
@@ -114,18 +114,9 @@ def _start(config: HardenConfig, data):
     """The given model, or its architecture with new weights."""
     import keras
 
-    from kgan.attacks.victim import victim_of
-
     assert config.model is not None
     model = load_classifier(config.model.expanduser())
-    try:
-        victim = victim_of(model, data.take([0, 1]).as_float())
-    except ValueError as error:
-        raise ValueError(f"{config.model} and {data.name} do not fit: {error}") from error
-    if data.num_classes > victim.classes:
-        raise ValueError(
-            f"{config.model} has {victim.classes} classes, but {data.name} has {data.num_classes}."
-        )
+    check_fit(config.model, model, data)
     if not config.fresh:
         return model
     keras.utils.set_random_seed(config.seed)
