@@ -15,7 +15,6 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -46,26 +45,12 @@ RUNS = {
 HIGHER_IS_BETTER = ("modes", "modes_5", "high_quality")
 
 
-def stacked_modes(images: np.ndarray, classify: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """The modes (n,) of images (n, height, width, 3): the digits of the channels as a number.
-
-    Args:
-        images: In [0, 1].
-        classify: Grey images (n, height, width, 1) to scores (n, 10) of the digits.
-    """
-    digits = [
-        np.asarray(classify(images[..., channel : channel + 1])).argmax(axis=1)
-        for channel in range(3)
-    ]
-    return np.stack(digits, axis=1) @ np.array([100, 10, 1])
-
-
 def score(name: str, samples: np.ndarray, classify=None) -> dict[str, float]:
     """Scores of samples on a benchmark."""
     if name in MIXTURES:
         centres, deviation = MIXTURES[name]
         return METRICS["modes"].scores(centres, samples, deviation=deviation)
-    return mode_count(stacked_modes(samples, classify), STACKED_MODES)._asdict()
+    return METRICS["stacked_modes"].scores(None, samples, classify=classify)
 
 
 def ceiling(name: str) -> dict[str, float]:

@@ -490,8 +490,8 @@ class EvaluateConfig:
     """Let tensorflow-datasets, and --extractor inception, download what is not there."""
     image_size: tuple[int, ...] | None = None
     """Resize images to this side, or height and width, with antialiasing."""
-    checkpoint: Literal["last", "best"] = "last"
-    """Which checkpoint of a run."""
+    checkpoint: Literal["last", "best"] | None = None
+    """Which checkpoint of a run; default the one that was exported: best with --evaluate-every."""
 
     # How
     metrics: tuple[str, ...] = ()

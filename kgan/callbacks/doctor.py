@@ -39,6 +39,7 @@ class CollapseDoctor(keras.callbacks.Callback):
     Attributes:
         findings: What was found so far, a list of `Finding`.
         signs: The `VitalSigns` of every check-up.
+        rolled_back: Whether the weights are those of an earlier check-up.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class CollapseDoctor(keras.callbacks.Callback):
         self.roll_back = roll_back
         self.findings: list[Finding] = []
         self.signs: list[VitalSigns] = []
+        self.rolled_back = False
         self._best: tuple[float, list[np.ndarray]] | None = None
         self._done = 0
 
@@ -78,6 +80,11 @@ class CollapseDoctor(keras.callbacks.Callback):
         if step // self.every > self._done // self.every:
             self._check_up()
         self._done = step
+
+    def on_train_end(self, logs=None):
+        # Whatever ended the training may have come before the next check-up.
+        if self.roll_back and not self.rolled_back and not _is_finite(self.model):
+            self._check_up()
 
     def _check_up(self) -> None:
         now = self.examiner.examine(self.model)
@@ -103,6 +110,11 @@ class CollapseDoctor(keras.callbacks.Callback):
         self.model.stop_training = True
         if self._best is None:
             return
+        self.rolled_back = True
         self.model.generator.set_weights(self._best[1])
         self.model.ema_generator.set_weights(self._best[1])
         print("doctor: rolled back to the best average so far; training ends", flush=True)
+
+
+def _is_finite(gan: keras.Model) -> bool:
+    return all(np.isfinite(weight).all() for weight in gan.generator.get_weights())

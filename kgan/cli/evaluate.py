@@ -10,8 +10,6 @@ from kgan.cli.runs import new_run
 from kgan.config import EvaluateConfig
 
 _MOST = 10_000
-# The published mode counts are over so many points.
-_POINTS = 2500
 _MOST_FOR_TRAINING = 60_000
 
 
@@ -54,7 +52,7 @@ def evaluate(config: EvaluateConfig) -> Path:
     metrics = config.metrics or task.metrics
 
     def sample_set(data) -> SampleSet:
-        known = {"extractor": task.extractor, "data": data.name}
+        known = {"extractor": task.extractor, "data": data.name, "split": task.split}
         return SampleSet(data.samples, data.labels, **known)
 
     with Progress() as progress:
@@ -62,8 +60,7 @@ def evaluate(config: EvaluateConfig) -> Path:
         real = train.random(config.n_real or _MOST)
         held_out = sample_set(task.held_out)
         floor = None if task.floor is None else sample_set(task.floor)
-        some = min(_MOST, len(held_out)) if task.train.is_images else _POINTS
-        n = config.n or task.given or some
+        n = config.n or task.given or task.n or min(_MOST, len(held_out))
 
         def fakes(seed: int, count: int = n) -> SampleSet:
             return SampleSet(*task.fakes(count, seed), extractor=task.extractor)
@@ -100,13 +97,14 @@ def evaluate(config: EvaluateConfig) -> Path:
 
 
 def compare(config: EvaluateConfig) -> None:
-    """Compares the scores of two sources as they are kept; evaluates a source that has none."""
-    from kgan.cli.evaluate_output import SCORES, tell_comparison
+    """Compares the scores of two sources as they are kept; evaluates a source that has none, or
+    whose scores are of other options than those given."""
+    from kgan.cli.evaluate_output import SCORES, answers, tell_comparison
     from kgan.metrics.score import load_scores
 
     found = []
     for path in config.compare:
-        if path.suffix != ".json" and not (path / SCORES).is_file():
+        if path.suffix != ".json" and not answers(path / SCORES, config):
             path = evaluate(dataclasses.replace(config, source=path, compare=(), out=None))
         found.append(load_scores(path if path.suffix == ".json" else path / SCORES))
     tell_comparison(config.compare, *found)

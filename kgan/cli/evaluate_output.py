@@ -1,8 +1,10 @@
 """What `kgan evaluate` shows and leaves behind."""
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -33,6 +35,21 @@ class Progress:
         self._status.stop()
 
 
+def asked(config: EvaluateConfig) -> dict[str, Any]:
+    """The options that a score depends on, as JSON gives them back."""
+    names = ("data", "image_size", "checkpoint", "metrics", "extractor", "layer", "n", "n_real")
+    content = {name: getattr(config, name) for name in (*names, "seeds")}
+    return json.loads(json.dumps(content))
+
+
+def answers(path: Path, config: EvaluateConfig) -> bool:
+    """Whether the scores that are kept there are those of the options that were given, if any."""
+    if not path.is_file():
+        return False
+    wanted, default = asked(config), asked(EvaluateConfig(source=Path()))
+    return wanted == default or wanted == json.loads(path.read_text()).get("asked")
+
+
 def write(
     folder: Path, scores: Sequence[Score], classes: Sequence[ClassRow], config: EvaluateConfig
 ) -> None:
@@ -41,7 +58,7 @@ def write(
         scores,
         folder / SCORES,
         source=str(config.source),
-        checkpoint=config.checkpoint,
+        asked=asked(config),
         classes=[dataclasses.asdict(row) for row in classes],
     )
 

@@ -25,8 +25,12 @@ _MIXTURES = {
     "grid": (kgan.data.grid_centres(), kgan.data.GRID_DEVIATION),
 }
 _IMAGE_METRICS: tuple[str, ...] = ("fid", "kid", "is", "prdc", "authenticity", "sliced_wasserstein")
+# The classifier of a channel, and the published number of samples.
+_STACKED = {"stacked-mnist": ("lenet-mnist", 26_000)}
 # Pairs of a perceptual path length; the published 50,000 take a GPU.
 _PATHS = 2000
+# The published mode counts of points are over so many.
+_POINTS = 2500
 _PIXEL_METRICS = ("sliced_wasserstein", "ndb", "spectrum")
 
 
@@ -37,10 +41,12 @@ class Task(NamedTuple):
         fakes: `(n, seed)` to (samples, labels or None).
         given: Number of samples in a given set; `None` for a generator.
         train: The real data to compare with.
+        split: Its split.
         held_out: Other real data, whose scores are the floor.
         floor: Real samples to compare `held_out` with, where `train` contains those.
         extractor: Of features; `None` without one.
         metrics: Which by default.
+        n: How many generated samples by default; `None` for as many as there are held-out ones.
         settings: The metrics' settings.
         classifier: Makes the classifier of the classification accuracy score.
         run: The run folder, if it is one.
@@ -49,10 +55,12 @@ class Task(NamedTuple):
     fakes: Callable[[int, int], tuple[np.ndarray, np.ndarray | None]]
     given: int | None
     train: Dataset
+    split: str
     held_out: Dataset
     floor: Dataset | None
     extractor: Extractor | None
     metrics: tuple[str, ...]
+    n: int | None
     settings: dict[str, dict[str, Any]]
     classifier: Callable[[], keras.Model]
     run: Path | None
@@ -89,10 +97,15 @@ def prepare(config: EvaluateConfig) -> Task:
         }
     if mixture is not None:
         settings["modes"] = {"centres": mixture[0], "deviation": mixture[1]}
+    n = None if train.is_images else _POINTS
+    stacked = _STACKED.get(train.name)
+    if stacked is not None:
+        settings["stacked_modes"] = {"classify": extractor(stacked[0]).probabilities}
+        n = stacked[1]
     if found is not None:
-        metrics = tuple(n for n in _IMAGE_METRICS if n != "is" or found.is_classifier)
+        metrics = tuple(m for m in _IMAGE_METRICS if m != "is" or found.is_classifier)
     elif train.is_images:
-        metrics = _PIXEL_METRICS
+        metrics = _PIXEL_METRICS if stacked is None else ("stacked_modes", "sliced_wasserstein")
     else:
         metrics = ("sliced_wasserstein",) if mixture is None else ("modes", "sliced_wasserstein")
     _check_possible(config.metrics, settings, train)
@@ -100,10 +113,12 @@ def prepare(config: EvaluateConfig) -> Task:
         fakes=fakes,
         given=number,
         train=train,
+        split=_split(config, run),
         held_out=held_out,
         floor=floor,
         extractor=found,
         metrics=metrics,
+        n=n,
         settings=settings,
         classifier=fresh_classifier(train),
         run=run,
@@ -114,6 +129,7 @@ def _check_possible(metrics, settings, train: Dataset) -> None:
     """Raises `ValueError` for a metric that the source or the data cannot have."""
     needs = {
         "modes": ("modes" in settings, "data with known modes (ring, grid)"),
+        "stacked_modes": ("stacked_modes" in settings, "stacked-mnist"),
         "ppl": ("ppl" in settings, "a run or a .keras file, whose latents are at hand"),
         "cas": (train.is_images and train.labels is not None, "labelled images"),
     }
@@ -206,7 +222,7 @@ def _generated(source: Source, train: Dataset):
 
 def _real(config: EvaluateConfig, run: Path | None) -> tuple[Dataset, Dataset, Dataset | None]:
     """(reference, held-out samples, what to compare those with if not the reference)."""
-    saved = {} if run is None else json.loads((run / "config.json").read_text()).get("config", {})
+    saved = _saved(run)
     name = config.data or saved.get("data")
     if name is None:
         raise ValueError(
@@ -230,10 +246,23 @@ def _real(config: EvaluateConfig, run: Path | None) -> tuple[Dataset, Dataset, D
         "image_size": None if size is None else (size[0], size[-1]),
         "download": config.download,
     }
-    train = kgan.data.load(name, "train", **options)
+    split = _split(config, run)
+    train = kgan.data.load(name, split, **options)
     if name in _MIXTURES:
         return train, _drawn(name, len(train)), None
-    return train, kgan.data.load(name, "test", **options), None
+    # What the run did not see.
+    other = "train" if split.startswith("test") else "test"
+    return train, kgan.data.load(name, other, **options), None
+
+
+def _saved(run: Path | None) -> dict[str, Any]:
+    """The run's own configuration."""
+    return {} if run is None else json.loads((run / "config.json").read_text()).get("config", {})
+
+
+def _split(config: EvaluateConfig, run: Path | None) -> str:
+    """The split to compare with: what the run was trained on."""
+    return "train" if config.data else _saved(run).get("split", "train")
 
 
 def _drawn(name: str, n: int) -> Dataset:

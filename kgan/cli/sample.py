@@ -25,8 +25,8 @@ class SampleConfig:
     """Seed of the request."""
     out: Path = Path("samples.png")
     """NAME.png: a grid (points: a plot); NAME.npz: arrays; anything else: a folder of PNGs."""
-    checkpoint: Literal["last", "best"] = "last"
-    """Which checkpoint of a run."""
+    checkpoint: Literal["last", "best"] | None = None
+    """Which checkpoint of a run; default the one that was exported: best with --evaluate-every."""
     verbose: bool = False
     """Show TensorFlow's own messages."""
     debug: bool = False
@@ -87,14 +87,14 @@ def generate(config: SampleConfig):
     return source.generate(config.n, labels, config.seed), labels
 
 
-def open_source(path: Path, *, checkpoint: str = "last") -> Source:
+def open_source(path: Path, *, checkpoint: str | None = None) -> Source:
     """The generator of a run folder, a .keras file or an exported model."""
     import kgan.export
     import kgan.models
 
     source = path
     if (source / "config.json").is_file():
-        source = source / "checkpoints" / f"{checkpoint}.keras"
+        source = source / "checkpoints" / f"{checkpoint or exported_checkpoint(source)}.keras"
     if source.suffix == ".keras":
         gan = kgan.models.load(source)
         return Source(
@@ -107,6 +107,13 @@ def open_source(path: Path, *, checkpoint: str = "last") -> Source:
             f"{path} is neither a run folder, nor a .keras file, nor an exported model."
         )
     return _exported(source)
+
+
+def exported_checkpoint(run_folder: Path) -> str:
+    """The checkpoint that training exports: the best one where scores decided on it."""
+    config = json.loads((run_folder / "config.json").read_text()).get("config", {})
+    best = (run_folder / "checkpoints" / "best.keras").is_file()
+    return "best" if best and config.get("evaluate_every") else "last"
 
 
 def _exported(version: Path) -> Source:

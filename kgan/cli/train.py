@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kgan.cli import run
 from kgan.cli.runs import check_unchanged, latest_run, new_run, read_config, write_config
+from kgan.cli.sample import exported_checkpoint
 from kgan.config import PRESETS, TrainConfig, preset
 
 
@@ -84,16 +85,16 @@ def train(config: TrainConfig, folder: Path) -> int:
             done = int(gan.step.numpy())
     finally:
         signals.restore()
-    if guard.found:
+    doctors = [c for c in callbacks if isinstance(c, kgan.callbacks.CollapseDoctor)]
+    if guard.found and not any(doctor.rolled_back for doctor in doctors):
         raise FloatingPointError(guard.message)
     if signals.stopped:
         print(f"stopped at step {done} of {config.epochs * steps}; the state is in {last}.")
         print("continue with the same command and --resume")
         return 130
     version = None
-    best = last.with_name("best.keras")
-    if config.evaluate_every and best.is_file():
-        kgan.models.restore(gan, best)
+    if exported_checkpoint(folder) == "best":
+        kgan.models.restore(gan, last.with_name("best.keras"))
         print(f"exporting the best checkpoint, of step {int(gan.step.numpy()):,}")
     if config.export:
         version = kgan.export.export(

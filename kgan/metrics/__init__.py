@@ -14,7 +14,7 @@ from kgan.metrics.frechet import frechet_distance
 from kgan.metrics.inception_score import inception_score
 from kgan.metrics.kernel import kernel_distance
 from kgan.metrics.metric import Metric
-from kgan.metrics.modes import mode_count, mode_scores, nearest_mode
+from kgan.metrics.modes import mode_count, mode_scores, nearest_mode, stacked_mode_count
 from kgan.metrics.moments import Moments
 from kgan.metrics.ndb import ndb
 from kgan.metrics.path_length import perceptual_path_length
@@ -43,6 +43,11 @@ METRICS: dict[str, Metric] = {
         "points",
         {"modes": False, "modes_5": False, "kl": True, "reverse_kl": True, "high_quality": False},
     ),
+    "stacked_modes": Metric(
+        stacked_mode_count,
+        "channels",
+        {"modes": False, "modes_5": False, "kl": True, "reverse_kl": True},
+    ),
     "ndb": Metric(ndb, "samples", {"ndb": True, "ndb_js": True}),
     "ppl": Metric(perceptual_path_length, "generator", {"ppl": True}),
     "spectrum": Metric(spectral_distance, "samples", {"spectral_distance": True}),
@@ -69,4 +74,5 @@ __all__ = [
     "precision_recall",
     "sliced_wasserstein",
     "spectral_distance",
+    "stacked_mode_count",
 ]

@@ -194,8 +194,8 @@ def measure(
         real: The reference.
         fake: Generated samples.
         settings: Keyword arguments of the metrics, by name. `modes` needs `centres` and
-            `deviation`; `ppl` needs `generate`,
-            `latent_dim` and `samples`.
+            `deviation`; `stacked_modes` needs `classify`; `ppl` needs `generate`, `latent_dim` and
+            `samples`.
         seed: Of the latents that `ppl` draws. What other metrics draw is always the same.
     """
     metric = METRICS[name]
@@ -205,6 +205,8 @@ def measure(
         real, fake = real.random(n), fake.random(n)
     if metric.of == "points":
         return metric.scores(chosen.pop("centres"), fake.samples, **chosen)
+    if metric.of == "channels":
+        return metric.scores(None, fake.samples, **chosen)
     if metric.of == "generator":
         if real.extractor is None:
             raise ValueError(f"an extractor must be given (--extractor) for {name}.")
@@ -356,4 +358,5 @@ def _told(value) -> Any:
     """A setting that is no plain value, in JSON."""
     if isinstance(value, np.ndarray):
         return f"{value.shape} {content_hash(value)}"
-    return getattr(value, "__name__", str(value))
+    owner = getattr(value, "__self__", None)
+    return getattr(owner, "label", None) or getattr(value, "__name__", str(value))

@@ -5,7 +5,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Literal
 
-Of = Literal["features", "probabilities", "samples", "points", "labelled samples", "generator"]
+Of = Literal[
+    "features", "probabilities", "samples", "points", "channels", "labelled samples", "generator"
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -13,12 +15,12 @@ class Metric:
     """A metric and what it is computed of.
 
     Attributes:
-        function: Takes (real, fake), or fake alone for "probabilities" and "generator"; returns one
-            number or a NamedTuple that begins with the scores.
+        function: Takes (real, fake), or fake alone for "probabilities", "channels" and "generator";
+            returns one number or a NamedTuple that begins with the scores.
         of: What `real` and `fake` are. "features": (n, d) arrays from an extractor.
             "probabilities": (n, classes). "samples": images or points as they are. "points":
-            `real` are the centres of the modes. "labelled samples": pairs (samples, labels).
-            "generator": `fake` maps latents to samples.
+            `real` are the centres of the modes. "channels": images. "labelled samples": pairs
+            (samples, labels). "generator": `fake` maps latents to samples.
         lower_is_better: A row for each score, in the function's order.
     """
 
@@ -37,7 +39,7 @@ class Metric:
         """
         if "seed" in inspect.signature(self.function).parameters:
             settings["seed"] = seed
-        alone = self.of in ("probabilities", "generator")
+        alone = self.of in ("probabilities", "channels", "generator")
         result = self.function(*((fake,) if alone else (real, fake)), **settings)
         values = result if isinstance(result, tuple) else (result,)
         # A spread that follows the scores (as of KID) is no score.

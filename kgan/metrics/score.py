@@ -77,12 +77,26 @@ class Score:
     protocol: Protocol
 
     def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        """Plain values for JSON, which has no infinity: that is the string "inf" there."""
+        content = dataclasses.asdict(self)
+        content |= {name: _finite(content[name]) for name in ("value", "floor")}
+        return content | {"values": [_finite(value) for value in self.values]}
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Score":
-        tuples = {key: tuple(content[key]) for key in ("seeds", "values")}
-        return cls(**{**content, **tuples, "protocol": Protocol(**content["protocol"])})
+        floor = content["floor"]
+        known = {
+            "value": float(content["value"]),
+            "floor": None if floor is None else float(floor),
+            "values": tuple(float(value) for value in content["values"]),
+            "seeds": tuple(content["seeds"]),
+            "protocol": Protocol(**content["protocol"]),
+        }
+        return cls(**content | known)
+
+
+def _finite(value: float | None) -> float | str | None:
+    return value if value is None or math.isfinite(value) else str(value)
 
 
 def seed_interval(values: Sequence[float]) -> tuple[float, float] | tuple[None, None]:

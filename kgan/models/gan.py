@@ -10,12 +10,13 @@ import kgan.latents
 import kgan.losses
 import kgan.penalties
 import kgan.random
+from kgan.models.many_workers import ManyWorkers
 
 _DECODE_BATCH = 64
 
 
 @keras.saving.register_keras_serializable(package="kgan")
-class GAN(keras.Model):
+class GAN(ManyWorkers):
     """A GAN that trains with `fit`: loss x penalties x networks x packing x conditioning.
 
     A step is a discriminator half-step (`n_critic` of them) and then a generator half-step, which
@@ -186,7 +187,7 @@ class GAN(keras.Model):
         self._generator_half_step(real, fakes, real_labels, generator_tape)
         self._update_ema()
         self.step.assign_add(1)
-        return {name: tracker.result() for name, tracker in self._trackers.items()}
+        return self.reducible({name: tracker.result() for name, tracker in self._trackers.items()})
 
     def _discriminator_half_step(self, real, fakes, labels, part: int) -> None:
         for layer in self.discriminator._flatten_layers():
@@ -274,9 +275,8 @@ class GAN(keras.Model):
             d_real=tf.sigmoid(real_logits),
             d_fake=tf.sigmoid(fake_logits),
         )
-        return {
-            name: self._trackers[name].result() for name in ("d_loss", "g_loss", "d_real", "d_fake")
-        }
+        names = ("d_loss", "g_loss", "d_real", "d_fake")
+        return self.reducible({name: self._trackers[name].result() for name in names})
 
     def _track(self, **values) -> None:
         for name, value in values.items():

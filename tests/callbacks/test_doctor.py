@@ -273,6 +273,26 @@ def test_it_rolls_back_to_the_best_average_and_stops(make_gan, images, real):
             np.testing.assert_array_equal(before, after)
 
 
+def test_it_rolls_back_where_another_callback_ended_a_divergence_first(make_gan, images, real):
+    class Break(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 3:
+                kept.extend(self.model.ema_generator.get_weights())
+            if batch == 5:
+                for weight in self.model.generator.trainable_weights:
+                    weight.assign(np.full(weight.shape, np.nan))
+                self.model.stop_training = True
+
+    kept = []
+    gan = make_gan()
+    doctor = CollapseDoctor(real[:500], every=4, roll_back=True)
+    fit(gan, images, doctor, Break(), steps=20)
+    assert doctor.rolled_back
+    assert int(gan.step.numpy()) == 6
+    for before, after in zip(kept, gan.generator.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
 def test_bad_arguments(real):
     with pytest.raises(ValueError, match="every must be at least 1, got 0"):
         CollapseDoctor(real, every=0)

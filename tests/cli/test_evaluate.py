@@ -13,6 +13,7 @@ import kgan.cli.evaluate_task
 import kgan.data
 import kgan.export
 from kgan.cli import main
+from kgan.cli.sample import exported_checkpoint
 from kgan.config import EvaluateConfig, TrainConfig
 from kgan.metrics.score import load_scores
 from kgan.networks.classifiers import small_cnn
@@ -138,9 +139,38 @@ def test_compare(run, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "difference" in said
     assert "undecided" in said
+    # Kept scores of other options than those given are not used.
+    assert main(["evaluate", "--compare", str(run), str(other), *QUICK, "--metrics", "prdc"]) == 0
+    assert "recall[" in capsys.readouterr().out
+    assert main(["evaluate", str(run), *QUICK, "--metrics", "fid"]) == 0
     assert main(["evaluate", str(other), *QUICK[:2], "--seeds", "3", "--metrics", "fid"]) == 0
     assert main(["evaluate", "--compare", str(run), str(other)]) == 2
     assert "n_real is 60 and 1442" in capsys.readouterr().err
+
+
+def test_the_checkpoint_and_the_split_are_those_of_the_run(run):
+    config = {"data": "digits", "evaluate_every": 100, "split": "test"}
+    (run / "config.json").write_text(json.dumps({"config": config}))
+    checkpoints = run / "checkpoints"
+    options = ["--metrics", "fid", *QUICK]
+    assert exported_checkpoint(run) == "last"
+    assert main(["evaluate", str(run), *options]) == 0
+    (score,) = load_scores(run / "scores.json")
+    assert score.protocol.split == "test"
+    (checkpoints / "last.keras").rename(checkpoints / "best.keras")
+    assert main(["evaluate", str(run), *options]) == 0
+    assert main(["evaluate", str(run), "--checkpoint", "last", *options]) == 2
+
+
+def test_stacked_digits_are_counted(tmp_path, tfds_data_dir):
+    config = TrainConfig(
+        data="stacked-mnist", conditional=False, generator_width=4, discriminator_width=4
+    )
+    make_run(tmp_path / "stacked", config)
+    assert main(["evaluate", str(tmp_path / "stacked"), *QUICK]) == 0
+    scores = {score.name: score for score in load_scores(tmp_path / "stacked" / "scores.json")}
+    assert scores["modes"].value < scores["modes"].floor <= 40
+    assert scores["kl"].protocol.settings["classify"].startswith("lenet-mnist@")
 
 
 def test_an_extractor_of_my_own(run, tmp_path):

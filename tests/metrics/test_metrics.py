@@ -23,6 +23,7 @@ def linear_classifier():
 # Arguments and settings for each row; rows not named take features.
 INPUTS = {
     "modes": (FEATURES[0][:2], FEATURES[1]),
+    "stacked_modes": (None, RANDOM.random((40, 4, 4, 3))),
     "is": (None, np.full((120, 4), 0.25)),
     "cas": tuple((features.astype("float32"), LABELS) for features in FEATURES),
     "ppl": (None, lambda z: z),
@@ -32,12 +33,21 @@ SETTINGS = {
     "kid": {"subsets": 5, "subset_size": 30},
     "cas": {"classifier": linear_classifier, "epochs": 1},
     "modes": {"deviation": 1.0},
+    "stacked_modes": {
+        "classify": lambda x: np.stack([1 - x.mean(axis=(1, 2, 3)), x.mean(axis=(1, 2, 3))], 1),
+        "num_classes": 2,
+    },
     "ndb": {"bins": 10},
     "ppl": {"features": lambda x: x, "latent_dim": 3, "samples": 50},
 }
 each_metric = pytest.mark.parametrize("name", METRICS)
 of_two_sets = pytest.mark.parametrize(
-    "name", [name for name in METRICS if name not in ("is", "cas", "ppl", "spectrum")]
+    "name",
+    [
+        name
+        for name, metric in METRICS.items()
+        if metric.of in ("features", "points", "samples") and name != "spectrum"
+    ],
 )
 
 

@@ -1,6 +1,7 @@
 """Scores, their intervals and comparisons."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -42,6 +43,18 @@ def score(value=1.0, half=0.1, name="fid[lenet-digits@1a2b3c4d]", **protocol):
         values=(value, value, value),
         protocol=dataclasses.replace(PROTOCOL, **protocol),
     )
+
+
+def test_an_infinite_score_is_kept_as_plain_json(tmp_path):
+    infinite = dataclasses.replace(score(), value=np.inf, values=(np.inf, 1.0), low=None, high=None)
+    save_scores([infinite, score()], tmp_path / "scores.json")
+    text = (tmp_path / "scores.json").read_text()
+
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    json.loads(text, parse_constant=refuse)
+    assert load_scores(tmp_path / "scores.json") == [infinite, score()]
 
 
 def test_student_interval_of_three():

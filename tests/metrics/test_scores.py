@@ -19,6 +19,7 @@ from kgan.metrics import (
     perceptual_path_length,
     precision_recall,
     spectral_distance,
+    stacked_mode_count,
 )
 
 
@@ -148,6 +149,21 @@ def test_even_modes_have_no_divergence_and_a_missing_one_shows():
     assert found[:2] == (4, 4)
     assert found.kl == pytest.approx(np.log(5 / 4))
     assert found.reverse_kl == float("inf")
+
+
+def test_stacked_modes_are_the_classes_of_all_channels():
+    # A channel's grey level is its class; modes 000, 001, ..., 999, but 007 twice and 123 never.
+    modes = np.arange(1000)
+    modes[123] = 7
+    levels = np.stack([modes // 100, modes // 10 % 10, modes % 10], axis=1) / 9
+    images = np.broadcast_to(levels[:, None, None], (1000, 2, 2, 3))
+
+    def classify(grey):
+        return -np.abs(grey.mean(axis=(1, 2)) * 9 - np.arange(10))
+
+    found = stacked_mode_count(images, classify=classify)
+    assert (found.modes, found.modes_5) == (999, 0)
+    assert found.kl == pytest.approx(2 * np.log(2) / 1000)
 
 
 def test_assignments_beyond_the_modes():

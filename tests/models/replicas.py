@@ -1,17 +1,23 @@
-"""Trains 20 SGD steps on N replicas and saves the weights: `replicas.py N OUT.npz CASE`."""
+"""Trains 20 steps on N replicas and saves the weights: `replicas.py N OUT.npz CASE`.
 
+As one of several workers where TF_CONFIG is set: then N is that of each worker.
+"""
+
+import os
 import sys
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+import kgan.distribution
 import kgan.models
 import kgan.networks
 import kgan.penalties
 
 CASES = {
     "plain": {},
+    "adam": {"optimizer": "Adam"},
     "gradient_penalty": {
         "loss": "wasserstein",
         "penalties": [kgan.penalties.GradientPenalty(1.0)],
@@ -30,10 +36,10 @@ def main(replicas: int, out: str, case: str) -> None:
     )
     options = dict(CASES[case])
     spectral, minibatch = options.pop("spectral", False), options.pop("minibatch", False)
+    optimizer = getattr(keras.optimizers, options.pop("optimizer", "SGD"))
     classes = options.get("num_classes")
-    strategy = tf.distribute.get_strategy()
-    if replicas > 1:
-        strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(replicas)])
+    name = "auto" if os.environ.get("TF_CONFIG") else "mirrored" if replicas > 1 else "none"
+    strategy = kgan.distribution.get(name)
     keras.utils.set_random_seed(0)
     with strategy.scope():
         gan = kgan.models.GAN(
@@ -48,7 +54,8 @@ def main(replicas: int, out: str, case: str) -> None:
             ema_decay=0.9,
             **options,
         )
-        gan.compile(g_optimizer=keras.optimizers.SGD(0.05), d_optimizer=keras.optimizers.SGD(0.05))
+        rate = 0.05 if optimizer is keras.optimizers.SGD else 1e-3
+        gan.compile(g_optimizer=optimizer(rate), d_optimizer=optimizer(rate))
     random = np.random.default_rng(0)
     images = random.random((320, 8, 8, 1), dtype=np.float32)
     data = images if classes is None else (images, np.arange(320) % classes)
