@@ -13,10 +13,10 @@ import kgan.metrics.extractor
 import kgan.models
 import kgan.networks
 import kgan.penalties
+import kgan.precision
 from kgan.config import TrainConfig
 from kgan.data import Dataset
 
-PRECISIONS = ("float32", "mixed_bfloat16")
 _REFERENCE = 1000
 _EXTRACTORS: dict[tuple[int, ...], str] = {(8, 8, 1): "lenet-digits", (28, 28, 1): "lenet-mnist"}
 
@@ -55,10 +55,7 @@ def feed(config: TrainConfig, data: Dataset, *, start: int = 0) -> tf.data.Datas
 
 def gan(config: TrainConfig, data: Dataset) -> kgan.models.GAN:
     """A compiled GAN; equal configurations give equal initial weights."""
-    if config.precision not in PRECISIONS:
-        raise ValueError(
-            f"precision must be one of {', '.join(PRECISIONS)}, got {config.precision!r}."
-        )
+    policy = kgan.precision.policy(config.precision)
     if config.networks not in kgan.networks.NETWORKS:
         raise ValueError(
             f"networks must be one of {', '.join(kgan.networks.NETWORKS)}, got {config.networks!r}."
@@ -68,7 +65,7 @@ def gan(config: TrainConfig, data: Dataset) -> kgan.models.GAN:
     *space, channels = data.sample_shape
     keras.utils.set_random_seed(config.seed)
     outside = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(config.precision)
+    keras.config.set_dtype_policy(policy)
     try:
         generator = pair.generator(
             data.sample_shape,
@@ -221,7 +218,10 @@ def _adam(config: TrainConfig, learning_rate: float, *, updates: int) -> keras.o
     """Adam whose rate halves as configured; it is updated `updates` times a step."""
     half_life = config.learning_rate_half_life
     rate = _halving(learning_rate, half_life and half_life * updates)
-    return keras.optimizers.Adam(rate, beta_1=config.beta_1, beta_2=config.beta_2)
+    adam = keras.optimizers.Adam(rate, beta_1=config.beta_1, beta_2=config.beta_2)
+    if config.precision != "float16":
+        return adam
+    return keras.optimizers.LossScaleOptimizer(adam)
 
 
 def _halving(value: float, half_life: int | None):

@@ -102,13 +102,14 @@ class TrainConfig:
 
     # Machine
     precision: str = "float32"
-    """float32 or mixed_bfloat16."""
+    """float32, bfloat16, float16 (on GPUs), or auto: bfloat16 where the hardware has it."""
     jit_compile: bool = False
     """Compile the step with XLA (slower on a CPU)."""
     steps_per_execution: int = 1
     """Steps in one call into TensorFlow."""
     strategy: str = "none"
-    """none, mirrored (all devices of this machine), or auto (mirrored for several GPUs)."""
+    """none, mirrored (all devices of this machine), multi-worker (all workers of TF_CONFIG or of
+    Slurm), or auto (multi-worker where TF_CONFIG is set, mirrored for several GPUs)."""
 
     # Scores while training
     evaluate_every: int | None = None

@@ -51,10 +51,9 @@ def _workers() -> tf.distribute.cluster_resolver.ClusterResolver:
     if os.environ.get("TF_CONFIG"):
         return tf.distribute.cluster_resolver.TFConfigClusterResolver()
     if os.environ.get("SLURM_PROCID"):
-        # One process a task; its GPUs are the visible ones.
-        gpus = len(tf.config.list_physical_devices("GPU"))
+        # Slurm itself binds GPUs to tasks; the resolver's own count must only not run out.
         return tf.distribute.cluster_resolver.SlurmClusterResolver(
-            gpus_per_node=gpus, gpus_per_task=gpus, auto_set_gpu=False
+            gpus_per_node=1024, gpus_per_task=1, auto_set_gpu=False
         )
     raise ValueError(
         "strategy multi-worker found no workers: set TF_CONFIG in every process, or start it by "

@@ -27,6 +27,15 @@ def new_run(runs_dir: Path, name: str) -> Path:
     return folder
 
 
+def has_run(runs_dir: Path, name: str) -> bool:
+    """Whether there is a run of that name."""
+    try:
+        latest_run(runs_dir, name)
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def latest_run(runs_dir: Path, name: str) -> Path:
     """The run of that name with the highest number.
 

@@ -1,12 +1,22 @@
 """`kgan train [PRESET] [options]`: train, keep everything in a run folder, export."""
 
+import contextlib
 import dataclasses
+import shutil
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from kgan.cli import run
-from kgan.cli.runs import check_unchanged, latest_run, new_run, read_config, write_config
+from kgan.cli.runs import (
+    check_unchanged,
+    has_run,
+    latest_run,
+    new_run,
+    read_config,
+    write_config,
+)
 from kgan.cli.sample import exported_checkpoint
 from kgan.config import PRESETS, TrainConfig, preset
 
@@ -21,7 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         defaults = preset(name)
         config = _parse(arguments, defaults)
         run_name = config.name or (name if config.data == defaults.data else Path(config.data).stem)
-        if config.resume:
+        # A cluster restarts its workers with the command that started them, so there --resume
+        # starts anew where nothing is to be resumed.
+        anew = config.strategy == "multi-worker" and not has_run(config.runs_dir, run_name)
+        if config.resume and not anew:
             folder = latest_run(config.runs_dir, run_name)
             saved = read_config(folder)
             config = _parse(arguments, saved)
@@ -55,13 +68,36 @@ def train(config: TrainConfig, folder: Path) -> int:
     import kgan.export
     import kgan.models
 
+    strategy = kgan.distribution.get(config.strategy)
     data = kgan.build.dataset(config)
     steps = kgan.build.steps_per_epoch(config, data)
-    with kgan.distribution.get(config.strategy).scope():
+    with strategy.scope():
         gan = kgan.build.gan(config, data)
+    if config.resume and (folder / "checkpoints" / "last.keras").is_file():
+        kgan.models.restore(gan, folder / "checkpoints" / "last.keras")
+    if kgan.distribution.is_chief(strategy):
+        return _fit_and_export(config, folder, data, steps, gan)
+    # Reading some variables takes all workers, so each does all that the chief does; but only the
+    # chief's files are kept.
+    with tempfile.TemporaryDirectory() as name, contextlib.redirect_stdout(None):
+        scratch = Path(name)
+        # What decides on the best state, and on stopping, is the same for all.
+        for file in ("metrics.csv", "checkpoints/best.keras") if config.resume else ():
+            if (folder / file).is_file():
+                (scratch / file).parent.mkdir(exist_ok=True)
+                shutil.copy(folder / file, scratch / file)
+        own = dataclasses.replace(config, export_dir=scratch / "models")
+        return _fit_and_export(own, scratch, data, steps, gan)
+
+
+def _fit_and_export(config: TrainConfig, folder: Path, data, steps: int, gan) -> int:
+    import kgan.build
+    import kgan.callbacks
+    import kgan.distribution
+    import kgan.export
+    import kgan.models
+
     last = folder / "checkpoints" / "last.keras"
-    if config.resume and last.is_file():
-        kgan.models.restore(gan, last)
     write_config(folder, config)
     done = int(gan.step.numpy())
     _announce(config, folder, data, gan, done)
@@ -69,6 +105,10 @@ def train(config: TrainConfig, folder: Path) -> int:
     callbacks = kgan.build.callbacks(config, folder, data, steps, first_epoch=done // steps)
     guard = next(c for c in callbacks if isinstance(c, kgan.callbacks.NonFiniteGuard))
     signals = kgan.callbacks.StopOnSignal()
+    # Workers would not stop at the same step: a cluster's signal ends them, and the last checkpoint
+    # is where they go on.
+    alone = not kgan.distribution.spans_workers(gan.distribute_strategy)
+    endings = [signals] if alone else []
     try:
         # A run that was stopped inside an epoch first finishes that epoch.
         while done < config.epochs * steps and not gan.stop_training:
@@ -78,7 +118,7 @@ def train(config: TrainConfig, folder: Path) -> int:
                 initial_epoch=epoch,
                 epochs=epoch + 1 if inside else config.epochs,
                 steps_per_epoch=steps - inside,
-                callbacks=[*callbacks, signals],
+                callbacks=[*callbacks, *endings],
                 shuffle=False,
                 verbose=0,
             )

@@ -11,6 +11,7 @@ import kgan.losses
 import kgan.penalties
 import kgan.random
 from kgan.models.many_workers import ManyWorkers
+from kgan.models.updates import apply_gradients, check_optimizer
 
 _DECODE_BATCH = 64
 
@@ -138,7 +139,7 @@ class GAN(ManyWorkers):
         """Sets the optimizers and builds them, so that their state saves and restores.
 
         Args:
-            g_optimizer: The generator's Keras optimizer.
+            g_optimizer: The generator's Keras optimizer; for float16 a `LossScaleOptimizer`.
             d_optimizer: The discriminator's; another object.
             jit_compile: Whether XLA compiles the step. It is slower on a CPU.
             steps_per_execution: Steps that `fit` runs in one call into TensorFlow.
@@ -147,15 +148,7 @@ class GAN(ManyWorkers):
         if g_optimizer is d_optimizer:
             raise ValueError("g_optimizer and d_optimizer must be two objects, got the same one.")
         for name, optimizer in (("g_optimizer", g_optimizer), ("d_optimizer", d_optimizer)):
-            clipping = [
-                k for k in ("clipnorm", "global_clipnorm", "clipvalue") if getattr(optimizer, k)
-            ]
-            replicas = tf.distribute.get_strategy().num_replicas_in_sync
-            if clipping and replicas > 1:
-                raise ValueError(
-                    f"{name} must not set {clipping[0]} on {replicas} replicas: Keras clips before "
-                    "it sums over replicas. Train on one replica or without clipping."
-                )
+            check_optimizer(name, optimizer)
         super().compile(
             optimizer=None,
             jit_compile=jit_compile,
@@ -203,8 +196,9 @@ class GAN(ManyWorkers):
                 per_sample = self._penalty(penalty_function, real, fakes, labels, part)
                 objective += kgan.losses.reduce(per_sample)
                 penalty += tf.reduce_mean(per_sample)
+            scaled = self.d_optimizer.scale_loss(objective)
         variables = self.discriminator.trainable_variables
-        self.d_optimizer.apply(tape.gradient(objective, variables), variables)
+        apply_gradients(self.d_optimizer, tape.gradient(scaled, variables), variables)
         self._track(
             d_loss=loss,
             penalty=penalty,
@@ -222,12 +216,12 @@ class GAN(ManyWorkers):
             if self.adversarial_loss.generator_needs_real:
                 real_logits = self._judge(real, labels, training=True)
             loss = self.adversarial_loss.generator(real_logits, fake_logits)
-            objective = kgan.losses.reduce(loss)
+            scaled = self.g_optimizer.scale_loss(kgan.losses.reduce(loss))
         variables = self.generator.trainable_variables
         gradients = generator_tape.gradient(
-            fakes, variables, output_gradients=tape.gradient(objective, fakes)
+            fakes, variables, output_gradients=tape.gradient(scaled, fakes)
         )
-        self.g_optimizer.apply(gradients, variables)
+        apply_gradients(self.g_optimizer, gradients, variables)
         self._track(g_loss=loss)
 
     def _penalty(self, penalty, real, fakes, labels, part: int) -> tf.Tensor:

@@ -18,6 +18,7 @@ import kgan.penalties
 CASES = {
     "plain": {},
     "adam": {"optimizer": "Adam"},
+    "clipping": {"clipnorm": 0.05},
     "gradient_penalty": {
         "loss": "wasserstein",
         "penalties": [kgan.penalties.GradientPenalty(1.0)],
@@ -37,6 +38,7 @@ def main(replicas: int, out: str, case: str) -> None:
     options = dict(CASES[case])
     spectral, minibatch = options.pop("spectral", False), options.pop("minibatch", False)
     optimizer = getattr(keras.optimizers, options.pop("optimizer", "SGD"))
+    clipping = {"clipnorm": options.pop("clipnorm", None)}
     classes = options.get("num_classes")
     name = "auto" if os.environ.get("TF_CONFIG") else "mirrored" if replicas > 1 else "none"
     strategy = kgan.distribution.get(name)
@@ -55,7 +57,9 @@ def main(replicas: int, out: str, case: str) -> None:
             **options,
         )
         rate = 0.05 if optimizer is keras.optimizers.SGD else 1e-3
-        gan.compile(g_optimizer=optimizer(rate), d_optimizer=optimizer(rate))
+        gan.compile(
+            g_optimizer=optimizer(rate, **clipping), d_optimizer=optimizer(rate, **clipping)
+        )
     random = np.random.default_rng(0)
     images = random.random((320, 8, 8, 1), dtype=np.float32)
     data = images if classes is None else (images, np.arange(320) % classes)

@@ -307,6 +307,24 @@ def test_mixed_bfloat16_trains(images):
     assert gan.generate(2).dtype == np.float32
 
 
+def test_scaled_losses_make_the_same_step(make_gan, images):
+    def scaled():
+        return keras.optimizers.LossScaleOptimizer(sgd()(), initial_scale=256.0)
+
+    plain, other = make_gan(optimizer=sgd()), make_gan(optimizer=scaled)
+    start = plain.generator.get_weights()
+    for gan in (plain, other):
+        fit(gan, images, steps=3)
+    moved = 0.0
+    for name in ("generator", "discriminator"):
+        ours, theirs = (getattr(gan, name).get_weights() for gan in (plain, other))
+        for one, two in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(one, two, atol=1e-5)
+    for before, after in zip(start, plain.generator.get_weights(), strict=True):
+        moved = max(moved, np.abs(after - before).max())
+    assert moved > 1e-3
+
+
 def test_jit_compiled_step_is_the_same(make_gan, images):
     plain, compiled = make_gan(optimizer=sgd()), make_gan(optimizer=sgd())
     compiled.compile(g_optimizer=sgd()(), d_optimizer=sgd()(), jit_compile=True)

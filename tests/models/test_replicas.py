@@ -29,7 +29,14 @@ def test_two_replicas_train_as_one(case, tmp_path, run_python):
     assert_equal_training(tmp_path / "1.npz", tmp_path / "2.npz", case)
 
 
-@pytest.mark.parametrize("case", ["plain", "gradient_penalty", "conditional"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        "conditional",
+        pytest.param("plain", marks=pytest.mark.slow),
+        pytest.param("gradient_penalty", marks=pytest.mark.slow),
+    ],
+)
 def test_two_workers_train_as_one(case, tmp_path, run_python):
     run_python(SCRIPT, 1, tmp_path / "1.npz", case)
     with start_workers([SCRIPT, 1], [[tmp_path / f"worker{i}.npz", case] for i in (0, 1)]) as pair:
