@@ -23,7 +23,7 @@ import kgan.data
 from kgan.cli.sample import SampleConfig, generate
 from kgan.metrics import METRICS
 from kgan.metrics.extractor import extractor
-from kgan.metrics.modes import mode_count
+from kgan.metrics.modes import mode_count, stacked_mode_count
 
 MIXTURES = {
     "ring": (kgan.data.ring_centres(), kgan.data.RING_DEVIATION),
@@ -50,7 +50,7 @@ def score(name: str, samples: np.ndarray, classify=None) -> dict[str, float]:
     if name in MIXTURES:
         centres, deviation = MIXTURES[name]
         return METRICS["modes"].scores(centres, samples, deviation=deviation)
-    return METRICS["stacked_modes"].scores(None, samples, classify=classify)
+    return stacked_mode_count(samples, classify=classify)._asdict()
 
 
 def ceiling(name: str) -> dict[str, float]:

@@ -46,7 +46,12 @@ METRICS: dict[str, Metric] = {
     "stacked_modes": Metric(
         stacked_mode_count,
         "channels",
-        {"modes": False, "modes_5": False, "kl": True, "reverse_kl": True},
+        {
+            "stacked_modes": False,
+            "stacked_modes_5": False,
+            "stacked_kl": True,
+            "stacked_reverse_kl": True,
+        },
     ),
     "ndb": Metric(ndb, "samples", {"ndb": True, "ndb_js": True}),
     "ppl": Metric(perceptual_path_length, "generator", {"ppl": True}),

@@ -76,6 +76,9 @@ def stacked_mode_count(
         classify: Grey images (n, height, width, 1) to scores (n, num_classes).
         num_classes: Classes that a channel may show.
 
+    Returns:
+        `ModeCount`.
+
     Reference: Metz et al. 2017, section 3.3.1 (arXiv:1611.02163).
     """
     images = np.asarray(images)
