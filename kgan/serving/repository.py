@@ -129,7 +129,7 @@ class Model:
     def _load(self, version: int) -> bool:
         folder = self.folder / str(version)
         try:
-            fingerprint = _fingerprint(folder)
+            fingerprint: object = _fingerprint(folder)
         except OSError as error:
             fingerprint = str(error)
         if self._failed.get(version) == fingerprint:

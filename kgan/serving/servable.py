@@ -12,9 +12,9 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from kgan.serving.errors import HTTP_STATUS, ServingError, invalid
+from kgan.warmup import WARMUP
 
 Arrays = dict[str, np.ndarray]
-WARMUP = "assets.extra/tf_serving_warmup_requests"
 
 
 @dataclass(frozen=True)
