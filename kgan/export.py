@@ -94,10 +94,19 @@ def next_version(folder: str | Path) -> int:
 
 
 def _asset(path: Path, lines: tuple[str, ...]) -> tf.Module:
-    """A text file that becomes part of the SavedModel."""
+    """A text file that becomes part of the SavedModel, as a table from line number to line."""
     path.write_text("".join(f"{line}\n" for line in lines))
     module = tf.Module()
-    module.file = tf.saved_model.Asset(str(path))
+    module.table = tf.lookup.StaticHashTable(
+        tf.lookup.TextFileInitializer(
+            str(path),
+            tf.int64,
+            tf.lookup.TextFileIndex.LINE_NUMBER,
+            tf.string,
+            tf.lookup.TextFileIndex.WHOLE_LINE,
+        ),
+        default_value="",
+    )
     return module
 
 

@@ -1,5 +1,6 @@
 """`kgan serve MODELS`: TensorFlow Serving's contract in one process, and a page to play with."""
 
+import functools
 import importlib.util
 import logging
 import sys
@@ -34,16 +35,18 @@ def serve(config: ServeConfig) -> None:
     """Loads the models and serves them until SIGTERM or Ctrl-C."""
     if missing := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
         raise ImportError(f"{', '.join(missing)} is needed: pip install 'kgan[serve]'.")
-    from kgan.serving.repository import Model, Repository
+    from kgan.serving.repository import Model, Repository, load_servable
+    from kgan.serving.servable import batch_sizes
     from kgan.serving.server import Limits
     from kgan.serving.server import serve as run_server
 
     _log_lines()
     labels = {name: int(version) for name, _, version in (x.partition("=") for x in config.labels)}
     folders = _folders(config.models)
+    load = functools.partial(load_servable, sizes=batch_sizes(config.max_batch))
     repository = Repository(
         [
-            Model(name, folder, versions=config.versions, labels=labels)
+            Model(name, folder, versions=config.versions, labels=labels, load=load)
             for name, folder in folders.items()
         ]
     )

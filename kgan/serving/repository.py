@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -40,7 +40,7 @@ class Model:
         folder: Holds a numbered folder for each version.
         versions: Serve exactly these.
         labels: Version by label.
-        load: Reads a version; for tests.
+        load: Reads a version.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Model:
         self.labels = dict(labels or {})
         self.states: dict[int, VersionState] = {}
         self._versions = versions
-        self._load_version = load or _load
+        self._load_version = load or load_servable
         # Replaced, never changed: requests read it while another thread polls.
         self._loaded: dict[int, Servable] = {}
         self._failed: dict[int, object] = {}
@@ -174,9 +174,10 @@ class Repository:
         return self.models[name]
 
 
-def _load(name: str, version: int, folder: Path) -> Servable:
+def load_servable(name: str, version: int, folder: Path, *, sizes: Sequence[int] = ()) -> Servable:
+    """Loads a version and plays its warm-up file; `sizes` as in `Servable.warm_up`."""
     servable = Servable(name, version, folder)
-    servable.warm_up()
+    servable.warm_up(sizes)
     return servable
 
 

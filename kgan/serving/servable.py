@@ -166,14 +166,22 @@ class Servable:
         """
         return self.signatures[name or "serving_default"]
 
-    def warm_up(self) -> int:
-        """Plays the model's warm-up file, as TensorFlow Serving does; the number of requests."""
+    def warm_up(self, sizes: Sequence[int] = ()) -> int:
+        """Plays the model's warm-up file, as TensorFlow Serving does.
+
+        Args:
+            sizes: Row counts that the first request of each signature is repeated to besides:
+                TensorFlow prepares itself for each.
+
+        Returns:
+            The number of requests in the file.
+        """
         path = self.folder / WARMUP
         if not path.is_file():
             return 0
         from tensorflow_serving.apis import prediction_log_pb2
 
-        count = 0
+        seen: list[str] = []
         for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
             log = prediction_log_pb2.PredictionLog.FromString(record)
             if log.WhichOneof("log_type") != "predict_log":
@@ -183,8 +191,12 @@ class Servable:
             inputs = {name: tf.make_ndarray(proto) for name, proto in request.inputs.items()}
             signature.check(inputs)
             signature.run(inputs)
-            count += 1
-        return count
+            if signature.batchable and signature.name not in seen:
+                for size in sizes:
+                    rows = {name: array[:1].repeat(size, axis=0) for name, array in inputs.items()}
+                    signature.run(rows)
+            seen.append(signature.name)
+        return len(seen)
 
 
 def collect() -> None:

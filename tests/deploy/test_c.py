@@ -17,7 +17,7 @@ def program(tmp_path_factory):
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
         pytest.skip("there is no C compiler")
-    library = Path(tf.__path__[0])
+    library = Path(tf.sysconfig.get_lib())
     if not (library / "libtensorflow_cc.so.2").is_file():
         pytest.skip(f"{library} has no libtensorflow_cc.so.2: this TensorFlow has no C library")
     target = tmp_path_factory.mktemp("c") / "generate"
@@ -26,7 +26,7 @@ def program(tmp_path_factory):
             compiler,
             *("-O2", "-Wall", "-Wextra", "-Werror", "-o", target),
             ROOT / "deploy" / "c" / "generate.c",
-            *(f"-I{library / 'include'}", f"-L{library}"),
+            *(f"-I{tf.sysconfig.get_include()}", f"-L{library}"),
             *("-l:libtensorflow_cc.so.2", "-l:libtensorflow_framework.so.2"),
             f"-Wl,-rpath,{library}",
         ],

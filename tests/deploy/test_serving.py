@@ -33,7 +33,7 @@ def messages():
                 name=key,
                 number=number,
                 type=_TYPES[kind],
-                type_name=of,
+                type_name=of or None,
                 label=3 if repeated else 1,
             )
 
