@@ -191,3 +191,30 @@ def test_a_long_name_in_the_warm_up_file(tmp_path):
     request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
     assert request.model_spec.name == "m" * 300
     np.testing.assert_array_equal(tf.make_ndarray(request.inputs["x"]), np.arange(500.0))
+
+
+def test_a_full_disk_leaves_nothing_and_the_old_version(make_gan, tmp_path, run_python):
+    """A limit on the size of a file stands for a disk that is full: writing fails half-way."""
+    folder = tmp_path / "toy"
+    kgan.export.export(make_gan(), folder)
+    script = """
+import resource, signal, sys
+from tests.conftest import build_gan
+import kgan.export
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+gan = build_gan()
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+try:
+    kgan.export.export(gan, sys.argv[1])
+except Exception as error:
+    print("failed:", type(error).__name__)
+"""
+    said = run_python("-c", script, folder).stdout
+    assert said.startswith("failed: ")
+    assert [path.name for path in folder.iterdir()] == ["1"]
+
+
+def test_an_unwritable_folder_is_named(make_gan, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        kgan.export.export(make_gan(), tmp_path / "file" / "toy")

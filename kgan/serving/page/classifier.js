@@ -33,7 +33,7 @@ function shrink(source, [height, width, channels]) {
   const big = document.createElement("canvas");
   const factor = Math.max(1, Math.ceil(256 / Math.max(height, width)));
   [big.width, big.height] = [width * factor, height * factor];
-  const target = big.getContext("2d");
+  const target = big.getContext("2d", { willReadFrequently: true });
   target.drawImage(source, 0, 0, big.width, big.height);
   const { data } = target.getImageData(0, 0, big.width, big.height);
   const mean = (row, column, channel) => {
