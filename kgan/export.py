@@ -6,35 +6,51 @@ where the GAN is conditional; the outputs are `images`, or `points` for a GAN of
 | name | inputs | outputs |
 | --- | --- | --- |
 | `generate`, `serving_default` | `seeds` int64 (n,), `labels` int64 (n,) | `images` in [0, 1] |
-| `decode` | `latents` float32 (n, latent_dim), `labels` | `images` |
+| `latents` | `seeds` | `latents` float32 (n, latent_dim), those that `generate` takes |
+| `decode` | `latents`, `labels` | `images` |
 | `interpolate` | `start`, `end` (n, latent_dim), `share` (n,) in [0, 1], `labels` | `images` |
 | `score` | `images`, `labels` | `logits`, `probabilities` (n,) that they are real |
 
 The image of a seed does not depend on what it is batched with. `score` is left out for a GAN with
 packing, whose discriminator judges several samples at once.
+
+Beside the model lie `assets/class_names.txt`, a line a class; `assets.extra/manifest.json`, which
+tells where the model comes from; and TensorFlow Serving's warm-up file.
 """
 
 import json
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 import kgan
 import kgan.latents
+import kgan.warmup
 from kgan.files import atomic_path
 
-DETAILS = "assets.extra/kgan.json"
+DETAILS = "assets.extra/manifest.json"
 
 
-def export(gan, folder: str | Path, *, class_names: tuple[str, ...] | None = None) -> Path:
+def export(
+    gan,
+    folder: str | Path,
+    *,
+    class_names: tuple[str, ...] | None = None,
+    origin: Mapping[str, Any] | None = None,
+) -> Path:
     """Writes the averaged generator and the discriminator as the next version in `folder`.
 
     Args:
         gan: A `kgan.models.GAN`.
         folder: The servable's folder, such as `saved_models/digits`; its versions are the
             numbered folders in it.
-        class_names: Written beside the model, with latent_dim and the sample shape.
+        class_names: What the classes are called.
+        origin: Written into the manifest as it is: preset, data, configuration, scores.
 
     Returns:
         The version's folder. It appears under its number only when it is complete.
@@ -43,25 +59,24 @@ def export(gan, folder: str | Path, *, class_names: tuple[str, ...] | None = Non
     archive = keras.export.ExportArchive()
     archive.track(gan.ema_generator)
     archive.track(gan.discriminator)
-    for name, (function, signature) in _endpoints(gan).items():
+    endpoints = _endpoints(gan)
+    for name, (function, signature) in endpoints.items():
         archive.add_endpoint(name, function, [signature])
     target = folder / str(next_version(folder))
-    with atomic_path(target) as temporary:
+    with tempfile.TemporaryDirectory() as assets, atomic_path(target) as temporary:
+        if class_names is not None:
+            archive.track(_asset(Path(assets) / "class_names.txt", class_names))
         archive.write_out(temporary, verbose=False)
-        details = temporary / DETAILS
-        details.parent.mkdir(parents=True, exist_ok=True)
-        details.write_text(
-            json.dumps(
-                {
-                    "kgan": kgan.__version__,
-                    "latent_dim": gan.latent_dim,
-                    "sample_shape": list(gan.sample_shape),
-                    "num_classes": gan.num_classes,
-                    "class_names": None if class_names is None else list(class_names),
-                },
-                indent=2,
-            )
-        )
+        kgan.warmup.write(temporary, folder.name, _first_requests(endpoints))
+        manifest = {
+            "kgan": kgan.__version__,
+            "latent_dim": gan.latent_dim,
+            "sample_shape": list(gan.sample_shape),
+            "num_classes": gan.num_classes,
+            "class_names": None if class_names is None else list(class_names),
+            **(origin or {}),
+        }
+        (temporary / DETAILS).write_text(json.dumps(manifest, indent=2, default=str) + "\n")
     return target
 
 
@@ -78,6 +93,36 @@ def next_version(folder: str | Path) -> int:
     return max(versions(folder), default=0) + 1
 
 
+def _asset(path: Path, lines: tuple[str, ...]) -> tf.Module:
+    """A text file that becomes part of the SavedModel, as a table from line number to line."""
+    path.write_text("".join(f"{line}\n" for line in lines))
+    module = tf.Module()
+    module.table = tf.lookup.StaticHashTable(
+        tf.lookup.TextFileInitializer(
+            str(path),
+            tf.int64,
+            tf.lookup.TextFileIndex.LINE_NUMBER,
+            tf.string,
+            tf.lookup.TextFileIndex.WHOLE_LINE,
+        ),
+        default_value="",
+    )
+    return module
+
+
+def _first_requests(endpoints: Mapping):
+    """One sample and eight for each signature: what warms it up."""
+    for name, (_, signature) in endpoints.items():
+        for rows in (1, 8):
+            yield (
+                name,
+                {
+                    key: np.zeros((rows, *spec.shape[1:]), spec.dtype.as_numpy_dtype)
+                    for key, spec in signature.items()
+                },
+            )
+
+
 def _endpoints(gan) -> dict:
     conditional = gan.num_classes is not None
     samples_name = "images" if len(gan.sample_shape) == 3 else "points"
@@ -89,15 +134,18 @@ def _endpoints(gan) -> dict:
         return model(inputs, training=False)
 
     def generate(request):
-        latents = kgan.latents.from_seeds(request["seeds"], gan.latent_dim)
-        return {samples_name: network(gan.ema_generator, latents, request)}
+        drawn = kgan.latents.from_seeds(request["seeds"], gan.latent_dim)
+        return {samples_name: network(gan.ema_generator, drawn, request)}
+
+    def latents(request):
+        return {"latents": kgan.latents.from_seeds(request["seeds"], gan.latent_dim)}
 
     def decode(request):
         return {samples_name: network(gan.ema_generator, request["latents"], request)}
 
     def interpolate(request):
-        latents = kgan.latents.spherical(request["start"], request["end"], request["share"])
-        return {samples_name: network(gan.ema_generator, latents, request)}
+        between = kgan.latents.spherical(request["start"], request["end"], request["share"])
+        return {samples_name: network(gan.ema_generator, between, request)}
 
     def score(request):
         logits = network(gan.discriminator, request[samples_name], request)
@@ -118,6 +166,7 @@ def _endpoints(gan) -> dict:
     if conditional:
         for specification in inputs.values():
             specification["labels"] = ([None], tf.int64)
+    inputs[latents] = {"seeds": ([None], tf.int64)}
     # The first endpoint becomes `serving_default`.
     return {
         function.__name__: (

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 
+import kgan.export
 import kgan.models
 import kgan.networks
 
@@ -25,26 +26,35 @@ def tfds_data_dir():
     return folder
 
 
+def build_gan(*, num_classes=None, optimizer=None, discriminator=None, **options):
+    """A small compiled GAN of 8x8 images; equal arguments give equal weights."""
+    keras.utils.set_random_seed(1)
+    packing = options.get("packing", 1)
+    gan = kgan.models.GAN(
+        kgan.networks.dcgan_generator((8, 8, 1), 6, num_classes=num_classes, width=4),
+        kgan.networks.dcgan_discriminator(
+            (8, 8, packing), num_classes=num_classes, width=4, **(discriminator or {})
+        ),
+        num_classes=num_classes,
+        **options,
+    )
+    make_optimizer = optimizer or (lambda: keras.optimizers.Adam(1e-3, beta_1=0.5))
+    gan.compile(g_optimizer=make_optimizer(), d_optimizer=make_optimizer())
+    return gan
+
+
 @pytest.fixture
 def make_gan():
-    """Builds a small compiled GAN of 8x8 images; equal arguments give equal weights."""
+    return build_gan
 
-    def make(*, num_classes=None, optimizer=None, discriminator=None, **options):
-        keras.utils.set_random_seed(1)
-        packing = options.get("packing", 1)
-        gan = kgan.models.GAN(
-            kgan.networks.dcgan_generator((8, 8, 1), 6, num_classes=num_classes, width=4),
-            kgan.networks.dcgan_discriminator(
-                (8, 8, packing), num_classes=num_classes, width=4, **(discriminator or {})
-            ),
-            num_classes=num_classes,
-            **options,
-        )
-        make_optimizer = optimizer or (lambda: keras.optimizers.Adam(1e-3, beta_1=0.5))
-        gan.compile(g_optimizer=make_optimizer(), d_optimizer=make_optimizer())
-        return gan
 
-    return make
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory):
+    """A tiny conditional GAN, exported as `toy`: its folder and the GAN. Not to be changed."""
+    gan = build_gan(num_classes=3)
+    folder = tmp_path_factory.mktemp("exported") / "toy"
+    kgan.export.export(gan, folder, class_names=("a", "b", "c"))
+    return folder, gan
 
 
 @pytest.fixture

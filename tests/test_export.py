@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 import kgan.export
 import kgan.latents
+import kgan.warmup
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,7 @@ def test_signatures_without_kgan(make_gan, tmp_path, run_python, load_without_kg
     }
     np.savez(tmp_path / "requests.npz", **requests)
     (tmp_path / "load.py").write_text(load_without_kgan)
-    names = "serving_default,generate,decode,interpolate,score"
+    names = "serving_default,generate,latents,decode,interpolate,score"
     run_python(
         tmp_path / "load.py",
         folder,
@@ -63,6 +65,9 @@ def test_signatures_without_kgan(make_gan, tmp_path, run_python, load_without_kg
     generated = gan.generate(4, requests["labels"], seed=7)
     np.testing.assert_allclose(replies["generate/images"], generated, atol=1e-5)
     np.testing.assert_array_equal(replies["serving_default/images"], replies["generate/images"])
+    np.testing.assert_array_equal(
+        replies["latents/latents"], kgan.latents.from_seeds(requests["seeds"], 6)
+    )
     np.testing.assert_allclose(
         replies["decode/images"], gan.decode(start, requests["labels"]), atol=1e-5
     )
@@ -79,7 +84,7 @@ def test_signatures_without_kgan(make_gan, tmp_path, run_python, load_without_kg
 def test_every_input_and_output_has_a_batch_dimension(make_gan, tmp_path):
     folder = kgan.export.export(make_gan(), tmp_path / "toy")
     model = tf.saved_model.load(folder)
-    for name in ("serving_default", "generate", "decode", "interpolate", "score"):
+    for name in ("serving_default", "generate", "latents", "decode", "interpolate", "score"):
         signature = model.signatures[name]
         for spec in signature.structured_input_signature[1].values():
             assert spec.shape.rank >= 1
@@ -122,7 +127,94 @@ def test_a_failed_export_leaves_nothing(make_gan, tmp_path, monkeypatch):
     def full(*arguments, **options):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(kgan.export.json, "dumps", full)
+    monkeypatch.setattr(kgan.warmup, "write", full)
     with pytest.raises(OSError, match="No space left"):
         kgan.export.export(gan, tmp_path / "toy")
     assert list((tmp_path / "toy").iterdir()) == []
+
+
+def test_the_manifest_tells_where_the_model_comes_from(make_gan, tmp_path):
+    origin = {"preset": "digits", "data": "digits", "scores": {"fid": 1.5}, "config": {"seed": 3}}
+    folder = kgan.export.export(
+        make_gan(num_classes=2), tmp_path / "toy", class_names=("cat", "dog"), origin=origin
+    )
+    manifest = json.loads((folder / "assets.extra" / "manifest.json").read_text())
+    assert {key: manifest[key] for key in origin} == origin
+    assert manifest["class_names"] == ["cat", "dog"]
+    assert manifest["kgan"] == kgan.__version__
+
+
+def test_class_names_are_an_asset_of_the_graph(make_gan, tmp_path):
+    folder = kgan.export.export(
+        make_gan(num_classes=2), tmp_path / "toy", class_names=("cat", "dog")
+    )
+    assert (folder / "assets" / "class_names.txt").read_text() == "cat\ndog\n"
+    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    (asset,) = saved.meta_graphs[0].asset_file_def
+    assert asset.filename == "class_names.txt"
+
+
+def test_the_official_protos_read_the_warm_up_file(make_gan, tmp_path):
+    pytest.importorskip("tensorflow_serving", reason="the extra `serve` is not installed")
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    folder = kgan.export.export(make_gan(num_classes=3), tmp_path / "toy")
+    model = tf.saved_model.load(folder)
+    records = tf.data.TFRecordDataset(str(folder / kgan.warmup.WARMUP)).as_numpy_iterator()
+    seen = []
+    for record in records:
+        log = prediction_log_pb2.PredictionLog.FromString(record)
+        # Nothing that the official message does not know.
+        assert log.SerializeToString(deterministic=True)
+        assert log.ByteSize() == len(record)
+        request = log.predict_log.request
+        assert request.model_spec.name == "toy"
+        name = request.model_spec.signature_name
+        inputs = {key: tf.make_ndarray(proto) for key, proto in request.inputs.items()}
+        outputs = model.signatures[name](**{k: tf.constant(v) for k, v in inputs.items()})
+        rows = {len(value) for value in (*inputs.values(), *outputs.values())}
+        seen.append((name, *rows))
+    assert sorted(seen) == sorted(
+        (name, rows)
+        for name in ("generate", "latents", "decode", "interpolate", "score")
+        for rows in (1, 8)
+    )
+
+
+def test_a_long_name_in_the_warm_up_file(tmp_path):
+    """Lengths above 127 take two bytes."""
+    pytest.importorskip("tensorflow_serving", reason="the extra `serve` is not installed")
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    path = kgan.warmup.write(tmp_path, "m" * 300, [("s", {"x": np.arange(500.0)})])
+    (record,) = tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
+    request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+    assert request.model_spec.name == "m" * 300
+    np.testing.assert_array_equal(tf.make_ndarray(request.inputs["x"]), np.arange(500.0))
+
+
+def test_a_full_disk_leaves_nothing_and_the_old_version(make_gan, tmp_path, run_python):
+    """A limit on the size of a file stands for a disk that is full: writing fails half-way."""
+    folder = tmp_path / "toy"
+    kgan.export.export(make_gan(), folder)
+    script = """
+import resource, signal, sys
+from tests.conftest import build_gan
+import kgan.export
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+gan = build_gan()
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+try:
+    kgan.export.export(gan, sys.argv[1])
+except Exception as error:
+    print("failed:", type(error).__name__)
+"""
+    said = run_python("-c", script, folder).stdout
+    assert said.startswith("failed: ")
+    assert [path.name for path in folder.iterdir()] == ["1"]
+
+
+def test_an_unwritable_folder_is_named(make_gan, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        kgan.export.export(make_gan(), tmp_path / "file" / "toy")

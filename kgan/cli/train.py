@@ -45,7 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 2
     config = dataclasses.replace(config, name=run_name)
-    return run(lambda: train(config, folder), debug=config.debug, verbose=config.verbose)
+    return run(
+        lambda: train(config, folder, preset_name=name), debug=config.debug, verbose=config.verbose
+    )
 
 
 def _parse(arguments: Sequence[str], defaults: TrainConfig) -> TrainConfig:
@@ -60,7 +62,7 @@ def _parse(arguments: Sequence[str], defaults: TrainConfig) -> TrainConfig:
     )
 
 
-def train(config: TrainConfig, folder: Path) -> int:
+def train(config: TrainConfig, folder: Path, *, preset_name: str | None = None) -> int:
     """Trains in `folder` (continues where it holds a checkpoint) and exports the generator."""
     import kgan.build
     import kgan.callbacks
@@ -138,10 +140,27 @@ def _fit_and_export(config: TrainConfig, folder: Path, data, steps: int, gan) ->
         print(f"exporting the best checkpoint, of step {int(gan.step.numpy()):,}")
     if config.export:
         version = kgan.export.export(
-            gan, config.export_dir / str(config.name), class_names=data.class_names
+            gan,
+            config.export_dir / str(config.name),
+            class_names=data.class_names,
+            origin=_origin(config, folder, int(gan.step.numpy()), preset_name),
         )
     _tell_what_is_where(folder, version)
     return 0
+
+
+def _origin(config: TrainConfig, folder: Path, step: int, preset: str | None) -> dict:
+    """Where an exported model comes from, for its manifest."""
+    from kgan.callbacks.history import read_history
+
+    scores = [row for row in read_history(folder / "metrics.csv") if row.get("step") == step]
+    return {
+        "preset": preset,
+        "data": config.data,
+        "step": step,
+        "scores": scores[-1] if scores else None,
+        "config": dataclasses.asdict(config),
+    }
 
 
 def _announce(config: TrainConfig, folder: Path, data, gan, done: int) -> None:

@@ -1,0 +1,14 @@
+"""A server with TensorFlow Serving's contract, for where TensorFlow Serving is not at hand.
+
+| file | what |
+| --- | --- |
+| `servable.py` | one loaded version: its signatures, checked and called |
+| `repository.py` | the versions of each model on disk and in memory; roll-out and roll-back |
+| `batching.py` | requests that wait for each other: one call into TensorFlow for several |
+| `json_tensors.py` | tensors in JSON, by row and by column |
+| `rest.py`, `grpc_service.py` | the two contracts |
+| `playground.py`, `page/` | the page to play with, and what it needs beyond the contract |
+| `server.py` | ports, signals, start and end |
+
+Needs the extra `serve`.
+"""

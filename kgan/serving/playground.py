@@ -1,0 +1,135 @@
+"""The page to play with: its files, and what it asks for beyond TensorFlow Serving's contract."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from kgan.serving.errors import ServingError, invalid
+from kgan.serving.rest import answer, read_body
+from kgan.serving.service import Service
+
+_PAGE = Path(__file__).parent / "page"
+_MANIFEST = "assets.extra/manifest.json"
+# Nothing from elsewhere: the page works without internet access.
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:",
+    "Cache-Control": "no-cache",
+}
+
+
+class Fool(NamedTuple):
+    """A classifier and an attack on it, handed over by who has both.
+
+    Attributes:
+        name: Of the classifier.
+        shape: (height, width, channels) of its images.
+        class_names: What its classes are called.
+        attack: `(image (1, h, w, c) in [0, 1], epsilon)` to `(adversarial image, probabilities
+            before, probabilities after)`.
+    """
+
+    name: str
+    shape: tuple[int, int, int]
+    class_names: tuple[str, ...]
+    attack: Callable[[np.ndarray, float], tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+
+class Playground:
+    """The page's endpoints."""
+
+    def __init__(self, service: Service, *, fool: Fool | None, max_body: int):
+        self.service = service
+        self.fool = fool
+        self.max_body = max_body
+        self._one_attack = asyncio.Semaphore(1)
+
+    def routes(self) -> list[Route]:
+        """For a Starlette application."""
+        files = [Route(f"/{path.name}", _file(path)) for path in _PAGE.iterdir() if path.is_file()]
+        return [
+            Route("/", _file(_PAGE / "index.html")),
+            *files,
+            Route("/kgan/models", self._models),
+            Route("/kgan/attack", self._attack, methods=["POST"]),
+        ]
+
+    async def _models(self, request: Request) -> Response:
+        """The generators with their manifests, and the classifier."""
+        models = []
+        for name, model in self.service.repository.models.items():
+            if not model.ready:
+                continue
+            servable = model.get()
+            path = servable.folder / _MANIFEST
+            manifest = json.loads(path.read_text()) if path.is_file() else {}
+            models.append(
+                {
+                    "name": name,
+                    "version": servable.version,
+                    "signatures": sorted(servable.signatures),
+                    **{key: manifest.get(key) for key in _KEYS},
+                }
+            )
+        fool = self.fool
+        classifier = None
+        if fool is not None:
+            classifier = {"name": fool.name, "shape": fool.shape, "class_names": fool.class_names}
+        return _json({"models": models, "classifier": classifier})
+
+    async def _attack(self, request: Request) -> Response:
+        return await answer(request, self._fool)
+
+    async def _fool(self, request: Request) -> Response:
+        if self.fool is None:
+            raise ServingError("NOT_FOUND", "no classifier is served: start with --classifier.")
+        body = await read_body(request, limit=self.max_body, timeout=self.service.timeout)
+        image, epsilon = _question(body, self.fool.shape)
+        async with self._one_attack:
+            changed, before, after = await asyncio.to_thread(self.fool.attack, image, epsilon)
+        return _json(
+            {
+                "image": np.ascontiguousarray(changed[0], np.float32),
+                "before": np.ascontiguousarray(before, np.float32),
+                "after": np.ascontiguousarray(after, np.float32),
+            }
+        )
+
+
+_KEYS = ("latent_dim", "sample_shape", "num_classes", "class_names", "preset", "data", "scores")
+
+
+def _question(body: bytes, shape: tuple[int, int, int]) -> tuple[np.ndarray, float]:
+    try:
+        document = orjson.loads(body)
+        image = np.array(document["image"], np.float32)
+        epsilon = float(document["epsilon"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise invalid(f"the body must have image and epsilon: {error!r}.") from None
+    if image.shape != shape:
+        raise invalid(f"image must have the shape {list(shape)}, got {list(image.shape)}.")
+    if not (image.min() >= 0 and image.max() <= 1):
+        raise invalid("image must be in [0, 1].")
+    if not 0 <= epsilon <= 1:
+        raise invalid(f"epsilon must be in [0, 1] for images in [0, 1], got {epsilon}.")
+    return image[None], epsilon
+
+
+def _file(path: Path):
+    async def endpoint(request: Request) -> Response:
+        return FileResponse(path, headers=_HEADERS)
+
+    return endpoint
+
+
+def _json(content: Any) -> Response:
+    return Response(
+        orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json"
+    )

@@ -1,0 +1,190 @@
+"""The models that are served: which versions lie on disk, which of them are in memory."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from kgan.serving.errors import ServingError, invalid
+from kgan.serving.servable import Servable, collect
+
+log = logging.getLogger("kgan.serving")
+State = Literal["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]
+
+
+@dataclass(frozen=True)
+class VersionState:
+    """What became of one version.
+
+    Attributes:
+        state: As in TensorFlow Serving; END after unloading and after a failed load.
+        error: Why it could not be loaded; empty where it could.
+    """
+
+    state: State
+    error: str = ""
+
+
+class Model:
+    """The versions of one model.
+
+    Without `versions` the newest one that can be loaded is served. A new version replaces it when
+    it is loaded and warm, so no request ever finds none; one that cannot be loaded is logged, and
+    tried again when its files change. Where the newest folder is taken away, the one before it
+    comes back. Where all are gone, what is in memory stays.
+
+    Args:
+        name: As in the URL.
+        folder: Holds a numbered folder for each version.
+        versions: Serve exactly these.
+        labels: Version by label.
+        load: Reads a version.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        *,
+        versions: tuple[int, ...] = (),
+        labels: Mapping[str, int] | None = None,
+        load: Callable[[str, int, Path], Servable] | None = None,
+    ):
+        self.name = name
+        self.folder = folder
+        self.labels = dict(labels or {})
+        self.states: dict[int, VersionState] = {}
+        self._versions = versions
+        self._load_version = load or load_servable
+        # Replaced, never changed: requests read it while another thread polls.
+        self._loaded: dict[int, Servable] = {}
+        self._failed: dict[int, object] = {}
+
+    @property
+    def ready(self) -> bool:
+        """Whether a version is in memory."""
+        return bool(self._loaded)
+
+    def get(self, version: int | None = None, label: str | None = None) -> Servable:
+        """The version asked for; the newest where none is.
+
+        Raises:
+            ServingError: NOT_FOUND; INVALID_ARGUMENT for an unknown label.
+        """
+        loaded = self._loaded
+        if label is not None:
+            if label not in self.labels:
+                raise invalid(f"the model {self.name!r} has no version label {label!r}.")
+            version = self.labels[label]
+        if version is None and loaded:
+            return loaded[max(loaded)]
+        if version not in loaded:
+            asked = "Latest" if version is None else f"version {version}"
+            raise ServingError(
+                "NOT_FOUND", f"Servable not found for request: {asked} of {self.name!r}"
+            )
+        return loaded[version]
+
+    def poll(self) -> None:
+        """Looks at the folder, loads and unloads; takes as long as loading does."""
+        wanted = self._load_specific() if self._versions else self._load_newest()
+        if not wanted:
+            return
+        loaded = self._loaded
+        dropped = sorted(set(loaded) - wanted)
+        self._loaded = {version: loaded[version] for version in loaded if version in wanted}
+        for version in dropped:
+            # Requests that have it still finish on it.
+            self.states[version] = VersionState("END")
+            log.info("%s: version %d unloaded", self.name, version)
+        del loaded
+        if dropped:
+            collect()
+
+    def _load_specific(self) -> set[int]:
+        on_disk = self._on_disk()
+        return {
+            version
+            for version in self._versions
+            if version in self._loaded or (version in on_disk and self._load(version))
+        }
+
+    def _load_newest(self) -> set[int]:
+        for version in self._on_disk():
+            if version in self._loaded or self._load(version):
+                return {version}
+        return set()
+
+    def _on_disk(self) -> list[int]:
+        """Newest first."""
+        try:
+            names = [path.name for path in self.folder.iterdir() if path.is_dir()]
+        except OSError as error:
+            log.warning("%s: %s cannot be read: %s", self.name, self.folder, error)
+            return []
+        return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
+
+    def _load(self, version: int) -> bool:
+        folder = self.folder / str(version)
+        try:
+            fingerprint: object = _fingerprint(folder)
+        except OSError as error:
+            fingerprint = str(error)
+        if self._failed.get(version) == fingerprint:
+            return False
+        self.states[version] = VersionState("LOADING")
+        try:
+            servable = self._load_version(self.name, version, folder)
+        except Exception as error:
+            message = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
+            self._failed[version] = fingerprint
+            self.states[version] = VersionState("END", message)
+            log.error("%s: version %d cannot be loaded: %s", self.name, version, message)
+            return False
+        self._failed.pop(version, None)
+        self._loaded = {**self._loaded, version: servable}
+        self.states[version] = VersionState("AVAILABLE")
+        log.info("%s: version %d is served", self.name, version)
+        return True
+
+
+class Repository:
+    """All models of a server, by name."""
+
+    def __init__(self, models: list[Model]):
+        self.models = {model.name: model for model in models}
+        self._lock = threading.Lock()
+
+    def poll(self) -> None:
+        """Polls every model; one thread at a time."""
+        with self._lock:
+            for model in self.models.values():
+                model.poll()
+
+    def model(self, name: str) -> Model:
+        """The model of that name.
+
+        Raises:
+            ServingError: NOT_FOUND.
+        """
+        if name not in self.models:
+            raise ServingError("NOT_FOUND", f"Servable not found for request: {name!r}")
+        return self.models[name]
+
+
+def load_servable(name: str, version: int, folder: Path, *, sizes: Sequence[int] = ()) -> Servable:
+    """Loads a version and plays its warm-up file; `sizes` as in `Servable.warm_up`."""
+    servable = Servable(name, version, folder)
+    servable.warm_up(sizes)
+    return servable
+
+
+def _fingerprint(folder: Path) -> tuple:
+    """Changes when a file in the folder does."""
+    return tuple(
+        (str(path), status.st_size, status.st_mtime_ns)
+        for path in sorted(folder.rglob("*"))
+        if (status := path.stat())
+    )

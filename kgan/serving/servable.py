@@ -1,0 +1,246 @@
+"""One version of an exported model in memory: its signatures, checked and called."""
+
+import gc
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from kgan.serving.errors import HTTP_STATUS, ServingError, invalid
+from kgan.warmup import WARMUP
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a signature says of one tensor.
+
+    Attributes:
+        dtype: TensorFlow's type.
+        shape: `None` for each free dimension; `None` where the rank is free.
+    """
+
+    dtype: tf.DType
+    shape: tuple[int | None, ...] | None
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether the first dimension is free, so that requests can be joined along it."""
+        return bool(self.shape) and self.shape[0] is None  # type: ignore[index]
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether a tensor of that shape may be fed."""
+        if self.shape is None:
+            return True
+        return len(shape) == len(self.shape) and all(
+            want in (None, have) for want, have in zip(self.shape, shape, strict=True)
+        )
+
+
+class Signature:
+    """One function of a model, by the names of its inputs and outputs.
+
+    Attributes:
+        inputs, outputs: `Spec` by name.
+        method: The signature's method name, such as "tensorflow/serving/predict".
+        batchable: Whether all inputs and outputs have free rows.
+    """
+
+    def __init__(self, model: str, name: str, definition, function):
+        self.model = model
+        self.name = name
+        self.method = definition.method_name
+        self.inputs = {key: _spec(info) for key, info in definition.inputs.items()}
+        self.outputs = {key: _spec(info) for key, info in definition.outputs.items()}
+        specs = [*self.inputs.values(), *self.outputs.values()]
+        self.batchable = bool(self.inputs) and all(spec.has_rows for spec in specs)
+        self._function = function
+
+    def check(self, inputs: Mapping[str, np.ndarray]) -> int:
+        """The number of rows of a request; 1 where the signature has none.
+
+        Raises:
+            ServingError: INVALID_ARGUMENT for missing or unknown inputs, wrong types or shapes.
+        """
+        if set(inputs) != set(self.inputs):
+            raise invalid(
+                f"the signature {self.name!r} takes the inputs {_names(self.inputs)}, "
+                f"got {_names(inputs)}."
+            )
+        for name, array in inputs.items():
+            spec = self.inputs[name]
+            if array.dtype != spec.dtype.as_numpy_dtype:
+                raise invalid(
+                    f"the input {name!r} must be {spec.dtype.name}, got {array.dtype.name}."
+                )
+            if not spec.fits(array.shape):
+                want = ["any" if size is None else size for size in spec.shape or ()]
+                raise invalid(
+                    f"the input {name!r} must have the shape [{', '.join(map(str, want))}], "
+                    f"got {list(array.shape)}."
+                )
+        if not self.batchable:
+            return 1
+        rows = {name: len(array) for name, array in inputs.items()}
+        if len(set(rows.values())) > 1:
+            raise invalid(f"all inputs must have as many rows, got {rows}.")
+        return next(iter(rows.values()))
+
+    def run(self, inputs: Mapping[str, np.ndarray], sizes: Sequence[int] = ()) -> Arrays:
+        """Calls TensorFlow.
+
+        Args:
+            inputs: What `check` accepted.
+            sizes: The row counts that TensorFlow may see, ascending: rows are padded (their
+                outputs are dropped), and more rows than the last size come in several calls. Any
+                count if empty.
+
+        Returns:
+            The outputs by name.
+        """
+        if not (self.batchable and sizes):
+            return self._call(inputs)
+        rows = len(next(iter(inputs.values())))
+        if rows == 0:
+            return self._call(inputs)
+        parts = []
+        for start in range(0, rows, sizes[-1]):
+            part = {name: array[start : start + sizes[-1]] for name, array in inputs.items()}
+            count = min(rows - start, sizes[-1])
+            outputs = self._call(_pad(part, next(size for size in sizes if size >= count)))
+            parts.append({name: array[:count] for name, array in outputs.items()})
+        if len(parts) == 1:
+            return parts[0]
+        return {name: np.concatenate([part[name] for part in parts]) for name in self.outputs}
+
+    def _call(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
+        try:
+            tensors = {
+                name: tf.constant(array, self.inputs[name].dtype) for name, array in inputs.items()
+            }
+            return {name: value.numpy() for name, value in self._function(**tensors).items()}
+        except tf.errors.OpError as error:
+            code = _CODES.get(type(error), "INTERNAL")
+            raise ServingError(code, _reason(error.message)) from error
+        except (TypeError, ValueError) as error:
+            raise invalid(_reason(str(error))) from error
+
+
+class Servable:
+    """A loaded SavedModel.
+
+    Attributes:
+        name: The model's name.
+        version: Its number.
+        folder: Where it lies.
+        definitions: The SignatureDefs by name, as in the file.
+        signatures: `Signature` by name.
+    """
+
+    def __init__(self, name: str, version: int, folder: Path):
+        self.name = name
+        self.version = version
+        self.folder = folder
+        self._model: Any = tf.saved_model.load(str(folder))
+        saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+        graph = next(graph for graph in saved.meta_graphs if "serve" in graph.meta_info_def.tags)
+        self.definitions = dict(graph.signature_def)
+        self.signatures = {
+            key: Signature(name, key, self.definitions[key], function)
+            for key, function in self._model.signatures.items()
+        }
+        if not self.signatures:
+            raise ValueError(f"{folder} has no signatures to serve.")
+
+    def signature(self, name: str) -> Signature:
+        """The signature of that name; the default one for an empty name.
+
+        Raises:
+            KeyError: Where there is none.
+        """
+        return self.signatures[name or "serving_default"]
+
+    def warm_up(self, sizes: Sequence[int] = ()) -> int:
+        """Plays the model's warm-up file, as TensorFlow Serving does.
+
+        Args:
+            sizes: Row counts that the first request of each signature is repeated to besides:
+                TensorFlow prepares itself for each.
+
+        Returns:
+            The number of requests in the file.
+        """
+        path = self.folder / WARMUP
+        if not path.is_file():
+            return 0
+        from tensorflow_serving.apis import prediction_log_pb2
+
+        seen: list[str] = []
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            log = prediction_log_pb2.PredictionLog.FromString(record)
+            if log.WhichOneof("log_type") != "predict_log":
+                continue
+            request = log.predict_log.request
+            signature = self.signature(request.model_spec.signature_name)
+            inputs = {name: tf.make_ndarray(proto) for name, proto in request.inputs.items()}
+            signature.check(inputs)
+            signature.run(inputs)
+            if signature.batchable and signature.name not in seen:
+                for size in sizes:
+                    rows = {name: array[:1].repeat(size, axis=0) for name, array in inputs.items()}
+                    signature.run(rows)
+            seen.append(signature.name)
+        return len(seen)
+
+
+def collect() -> None:
+    """Frees what versions that are gone still hold: TensorFlow's objects point in circles."""
+    gc.collect()
+
+
+def batch_sizes(largest: int) -> tuple[int, ...]:
+    """The powers of two below `largest`, and `largest`: what TensorFlow may see."""
+    return (*(2**power for power in range(math.ceil(math.log2(largest)))), largest)
+
+
+def _pad(inputs: Mapping[str, np.ndarray], rows: int) -> Mapping[str, np.ndarray]:
+    missing = rows - len(next(iter(inputs.values())))
+    if not missing:
+        return inputs
+    # Copies of a row that the client sent: valid whatever the model asks of its inputs.
+    return {
+        name: np.concatenate([array, np.repeat(array[-1:], missing, axis=0)])
+        for name, array in inputs.items()
+    }
+
+
+def _spec(info) -> Spec:
+    shape = info.tensor_shape
+    sizes = None
+    if not shape.unknown_rank:
+        sizes = tuple(None if dim.size < 0 else dim.size for dim in shape.dim)
+    return Spec(tf.dtypes.as_dtype(info.dtype), sizes)
+
+
+def _names(mapping: Mapping) -> str:
+    return ", ".join(sorted(mapping)) or "none"
+
+
+def _reason(message: str) -> str:
+    """The line of TensorFlow's that tells what was wrong with the request."""
+    lines = [line for line in message.splitlines() if line.strip()] or ["no message"]
+    # It stands before the name of the node, after where the node was defined.
+    node = next((number for number, line in enumerate(lines) if "[[{{node" in line), 1)
+    return lines[max(0, node - 1)].strip()
+
+
+_CODES = {
+    getattr(tf.errors, "".join(part.title() for part in code.split("_")) + "Error", None): code
+    for code in HTTP_STATUS
+}

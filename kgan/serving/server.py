@@ -1,0 +1,178 @@
+"""One process that answers REST, gRPC and the page; started, reloaded and stopped in order."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+
+from kgan.serving import grpc_service, playground
+from kgan.serving.batching import Batcher
+from kgan.serving.measures import Measures
+from kgan.serving.repository import Repository
+from kgan.serving.rest import Rest
+from kgan.serving.service import Service
+
+log = logging.getLogger("kgan.serving")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a server accepts; times in seconds, sizes in bytes."""
+
+    max_batch: int = 64
+    batch_timeout: float = 0.0
+    threads: int = 2
+    queue_size: int = 256
+    max_rows: int = 1024
+    max_body: int = 16 * 2**20
+    timeout: float = 30.0
+    poll: float = 2.0
+    grace: float = 30.0
+    max_connections: int = 1000
+
+
+@dataclass
+class Application:
+    """The web application and what lies behind it; made inside an event loop."""
+
+    service: Service
+    web: Starlette
+    _tasks: list[asyncio.Task] = field(default_factory=list)
+
+    async def close(self) -> None:
+        """Answers what waits, and ends."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.service.batcher.close()
+
+
+def application(
+    repository: Repository, limits: Limits, *, fool: playground.Fool | None = None
+) -> Application:
+    """An application that polls its models every `limits.poll` seconds (not for 0)."""
+    measures = Measures()
+    batcher = Batcher(
+        max_batch=limits.max_batch,
+        timeout=limits.batch_timeout,
+        queue_size=limits.queue_size,
+        threads=limits.threads,
+        observe=measures.observe_batch,
+    )
+    service = Service(
+        repository, batcher, measures, timeout=limits.timeout, max_rows=limits.max_rows
+    )
+    routes = [
+        *playground.Playground(service, fool=fool, max_body=limits.max_body).routes(),
+        *Rest(service, max_body=limits.max_body).routes(),
+    ]
+    made = Application(service, Starlette(routes=routes))
+    if limits.poll:
+        made._tasks.append(asyncio.create_task(_poll(repository, limits.poll)))
+    return made
+
+
+@contextlib.asynccontextmanager
+async def running(
+    repository: Repository,
+    limits: Limits,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    grpc_port: int | None = 0,
+    fool: playground.Fool | None = None,
+) -> AsyncIterator[tuple[int, int | None]]:
+    """Serves while the block runs; yields the ports. Leaving it answers what is in flight."""
+    listening = _listen(host, port)
+    app = application(repository, limits, fool=fool)
+    rpc, rpc_port = None, None
+    try:
+        if grpc_port is not None:
+            rpc, rpc_port = await grpc_service.start(
+                app.service, host, grpc_port, max_body=limits.max_body
+            )
+        web = _Server(
+            uvicorn.Config(
+                app.web,
+                log_level="warning",
+                access_log=False,
+                lifespan="off",
+                limit_concurrency=limits.max_connections,
+                timeout_graceful_shutdown=int(limits.grace),
+            )
+        )
+        serving = asyncio.create_task(web.serve(sockets=[listening]))
+        try:
+            yield listening.getsockname()[1], rpc_port
+        finally:
+            web.should_exit = True
+            stops: list[Any] = [serving]
+            if rpc is not None:
+                stops.append(rpc.stop(limits.grace))
+            await asyncio.gather(*stops)
+    finally:
+        listening.close()
+        await app.close()
+
+
+def serve(
+    repository: Repository,
+    limits: Limits,
+    *,
+    announce: Callable[[int, int | None], None],
+    **options,
+) -> None:
+    """Serves until SIGTERM or SIGINT.
+
+    Args:
+        repository: The models; polled once already.
+        limits: What is accepted.
+        announce: Called with the two ports when requests are answered.
+        options: Those of `running`.
+    """
+
+    async def body() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        async with running(repository, limits, **options) as ports:
+            announce(*ports)
+            await stop.wait()
+            log.info("stopping: requests in flight are answered")
+
+    asyncio.run(body())
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to `serve`, which has gRPC to stop too."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):
+        yield
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        listening = socket.create_server((host, port), backlog=512)
+    except OSError as error:
+        raise OSError(f"port {port} on {host} cannot be used: {error.strerror}") from None
+    # asyncio does so only for sockets that name TCP as their protocol. Otherwise each answer waits
+    # 40 ms for the client to acknowledge its head before its body is sent.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
+
+
+async def _poll(repository: Repository, seconds: float) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await asyncio.to_thread(repository.poll)
+        except Exception:
+            log.exception("looking for new versions failed; trying again")

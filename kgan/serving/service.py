@@ -1,0 +1,121 @@
+"""What both contracts share: find the model, queue the request, count it, tell of the models."""
+
+import time
+from contextlib import contextmanager
+
+from google.protobuf import wrappers_pb2
+from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
+
+from kgan.serving.batching import Batcher
+from kgan.serving.errors import ServingError, invalid
+from kgan.serving.measures import Measures
+from kgan.serving.repository import Model, Repository
+from kgan.serving.servable import Arrays, Servable, Signature
+
+
+class Service:
+    """The models and the queue in front of them.
+
+    Args:
+        repository: The models.
+        batcher: The queue.
+        measures: What is counted.
+        timeout: Seconds that a request may take.
+        max_rows: Most rows in a request.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        batcher: Batcher,
+        measures: Measures,
+        *,
+        timeout: float = 30.0,
+        max_rows: int = 1024,
+    ):
+        self.repository = repository
+        self.batcher = batcher
+        self.measures = measures
+        self.timeout = timeout
+        self.max_rows = max_rows
+        measures.waiting.set_function(lambda: batcher.waiting)
+
+    def servable(self, name: str, version: int | None, label: str | None) -> Servable:
+        """The version that a request names."""
+        return self.repository.model(name).get(version, label)
+
+    async def predict(
+        self, signature: Signature, inputs: Arrays, *, within: float | None = None
+    ) -> Arrays:
+        """The outputs; raises `ServingError`."""
+        if "predict" not in signature.method:
+            raise invalid(f"the signature {signature.name!r} does not answer predict requests.")
+        if (rows := signature.check(inputs)) > self.max_rows:
+            raise invalid(f"a request may have {self.max_rows} rows, got {rows}.")
+        within = self.timeout if within is None else min(within, self.timeout)
+        return await self.batcher.submit(signature, inputs, within=within)
+
+    @contextmanager
+    def counted(self, model: str, api: str):
+        """Counts a request by how it ends, and times it."""
+        begin = time.perf_counter()
+        code = "OK"
+        # A name of the client's making must not become a label.
+        known = model if model in self.repository.models else "unknown"
+        try:
+            yield
+        except ServingError as error:
+            code = error.code
+            raise
+        except BaseException:
+            code = "CANCELLED"
+            raise
+        finally:
+            self.measures.requests.labels(known, api, code).inc()
+            self.measures.seconds.labels(known, api).observe(time.perf_counter() - begin)
+
+    def status(
+        self, name: str, version: int | None, label: str | None
+    ) -> get_model_status_pb2.GetModelStatusResponse:
+        """The state of one version, or of all that were seen."""
+        model = self._known(name)
+        if label is not None:
+            version = model.get(label=label).version
+        states = dict(model.states)
+        if version is not None and version not in states:
+            raise ServingError("NOT_FOUND", f"Could not find version {version} of model {name}")
+        reply = get_model_status_pb2.GetModelStatusResponse()
+        for number in sorted(states, reverse=True):
+            if version in (None, number):
+                told = reply.model_version_status.add(version=number)
+                told.state = told.State.Value(states[number].state)
+                told.status.SetInParent()
+                if states[number].error:
+                    told.status.error_code = 2  # UNKNOWN
+                    told.status.error_message = states[number].error
+        return reply
+
+    def metadata(
+        self, name: str, version: int | None, label: str | None
+    ) -> get_model_metadata_pb2.GetModelMetadataResponse:
+        """The signatures of a version, packed as TensorFlow Serving packs them."""
+        servable = self.servable(name, version, label)
+        reply = get_model_metadata_pb2.GetModelMetadataResponse()
+        reply.model_spec.name = name
+        reply.model_spec.version.CopyFrom(wrappers_pb2.Int64Value(value=servable.version))
+        reply.metadata["signature_def"].Pack(definitions(servable))
+        return reply
+
+    def _known(self, name: str) -> Model:
+        model = self.repository.models.get(name)
+        if model is None or not model.states:
+            raise ServingError("NOT_FOUND", f"Could not find any versions of model {name}")
+        return model
+
+
+def definitions(servable: Servable) -> get_model_metadata_pb2.SignatureDefMap:
+    """A version's signatures as one message."""
+    signatures = get_model_metadata_pb2.SignatureDefMap()
+    for key, definition in servable.definitions.items():
+        signatures.signature_def[key].CopyFrom(definition)
+    return signatures

@@ -1,0 +1,1 @@
+from tests.serving.conftest import repository, serve  # noqa: F401

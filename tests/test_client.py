@@ -1,0 +1,117 @@
+"""One client against both contracts."""
+
+import asyncio
+import threading
+
+import numpy as np
+import pytest
+
+import kgan.latents
+from kgan.client import Client, ServerError
+from kgan.serving import server
+from kgan.serving.repository import Model, Repository
+
+
+@pytest.fixture(scope="module")
+def addresses(exported):
+    """A server in a thread of its own."""
+    folder, _ = exported
+    repository = Repository([Model("toy", folder, versions=(1,), labels={"stable": 1})])
+    repository.poll()
+    started = threading.Event()
+    told = {}
+
+    async def body():
+        told["loop"], told["stop"] = asyncio.get_running_loop(), asyncio.Event()
+        async with server.running(repository, server.Limits(poll=0)) as (port, grpc_port):
+            told["rest"] = f"http://127.0.0.1:{port}"
+            told["grpc"] = f"grpc://127.0.0.1:{grpc_port}"
+            started.set()
+            await told["stop"].wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(body(),))
+    thread.start()
+    assert started.wait(60)
+    yield told
+    told["loop"].call_soon_threadsafe(told["stop"].set)
+    thread.join(60)
+    assert not thread.is_alive()
+
+
+@pytest.fixture(params=["rest", "grpc"])
+def client(request, addresses):
+    return Client(addresses[request.param], "toy")
+
+
+def test_generate(client, exported):
+    _, gan = exported
+    seeds = kgan.latents.example_seeds(5, 3).numpy()
+    images = client.generate(seeds=seeds, labels=[0, 1, 2])
+    assert images.dtype == np.float32
+    np.testing.assert_allclose(images, gan.generate(3, [0, 1, 2], seed=5), atol=1e-5)
+
+
+def test_predict_with_several_outputs(client):
+    outputs = client.predict("score", images=np.zeros((2, 8, 8, 1)), labels=[0, 1])
+    assert set(outputs) == {"logits", "probabilities"}
+    np.testing.assert_allclose(
+        outputs["probabilities"], 1 / (1 + np.exp(-outputs["logits"])), atol=1e-6
+    )
+
+
+def test_nan_goes_both_ways(client):
+    images = client.predict("decode", latents=np.full((1, 6), np.nan), labels=[0])
+    assert np.isnan(images).all()
+
+
+def test_status_and_metadata(client):
+    (version,) = client.status()
+    assert (version["version"], version["state"]) == (1, "AVAILABLE")
+    assert version["status"]["error_code"] == "OK"
+    assert client.metadata()["decode"]["inputs"]["latents"]["dtype"] == "DT_FLOAT"
+
+
+@pytest.mark.parametrize("scheme", ["rest", "grpc"])
+def test_errors_carry_the_servers_message(addresses, scheme):
+    bad = {"rest": 400, "grpc": "INVALID_ARGUMENT"}[scheme]
+    missing = {"rest": 404, "grpc": "NOT_FOUND"}[scheme]
+    for options, labels, code, message in (
+        ({}, [99], bad, "99 is not in [0, 3)"),
+        ({"version": 1}, [99], bad, "99 is not in"),
+        ({"version": 7}, [0], missing, "version 7 of 'toy'"),
+        ({"label": "stable"}, [99], bad, "99 is not in"),
+        ({"label": "nope"}, [0], bad, "no version label 'nope'"),
+    ):
+        with pytest.raises(ServerError) as caught:
+            Client(addresses[scheme], "toy", **options).generate([1], labels)
+        assert caught.value.code == code
+        assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "code"), [("http://127.0.0.1:9", 0), ("grpc://127.0.0.1:9", "UNAVAILABLE")]
+)
+def test_no_server(url, code):
+    with pytest.raises(ServerError) as caught:
+        Client(url, "toy", timeout=20).status()
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8501", "ftp://x", "http://"])
+def test_bad_urls(url):
+    with pytest.raises(ValueError, match="url must be like"):
+        Client(url, "toy")
+
+
+def test_version_or_label():
+    with pytest.raises(ValueError, match="a version or a label"):
+        Client("http://x", "toy", version=1, label="stable")
+
+
+def test_rest_does_not_import_tensorflow(run_python, addresses):
+    script = (
+        "import sys; from kgan.client import Client;"
+        "print(Client(sys.argv[1], 'toy').generate([1], [0]).shape);"
+        "assert not {'tensorflow', 'keras', 'grpc', 'starlette'} & set(sys.modules)"
+    )
+    assert run_python("-c", script, addresses["rest"]).stdout.strip() == "(1, 8, 8, 1)"
