@@ -78,7 +78,7 @@ def train(config: TrainConfig, folder: Path, *, preset_name: str | None = None) 
     if config.resume and (folder / "checkpoints" / "last.keras").is_file():
         kgan.models.restore(gan, folder / "checkpoints" / "last.keras")
     if kgan.distribution.is_chief(strategy):
-        return _fit_and_export(config, folder, data, steps, gan)
+        return _fit_and_export(config, folder, data, steps, gan, preset_name)
     # Reading some variables takes all workers, so each does all that the chief does; but only the
     # chief's files are kept.
     with tempfile.TemporaryDirectory() as name, contextlib.redirect_stdout(None):
@@ -89,10 +89,12 @@ def train(config: TrainConfig, folder: Path, *, preset_name: str | None = None) 
                 (scratch / file).parent.mkdir(exist_ok=True)
                 shutil.copy(folder / file, scratch / file)
         own = dataclasses.replace(config, export_dir=scratch / "models")
-        return _fit_and_export(own, scratch, data, steps, gan)
+        return _fit_and_export(own, scratch, data, steps, gan, preset_name)
 
 
-def _fit_and_export(config: TrainConfig, folder: Path, data, steps: int, gan) -> int:
+def _fit_and_export(
+    config: TrainConfig, folder: Path, data, steps: int, gan, preset_name: str | None
+) -> int:
     import kgan.build
     import kgan.callbacks
     import kgan.distribution
