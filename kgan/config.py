@@ -298,6 +298,12 @@ class ClassifierConfig:
     """Mirror half of the images left to right."""
     shift: int = 0
     """Shift images by up to so many pixels along each axis."""
+    rotate: float = 0.0
+    """Rotate images by up to so many degrees."""
+    fakes: Path | None = None
+    """Add generated images: a run, a .keras file, an exported model, or .npz with labels."""
+    fakes_per_class: int | None = None
+    """Add them until each class has so many images; default as many as the largest class has."""
 
     # Network
     network: str = "small_cnn"

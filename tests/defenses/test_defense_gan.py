@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import kgan.data
 from kgan.attacks import PGD, victim_of
 from kgan.defenses import DefenseGAN, PurificationReport, purification_report
 from kgan.models import GAN
@@ -177,7 +176,9 @@ def test_the_report_gives_both_figures_and_they_are_those_of_the_attacks(gan, dr
     # Classes are told by what lies in the plane and, as much, by what does not.
     weight = weights_of(gan)[0]
     direction = draw.normal(size=12)
-    classifier = keras.Sequential([keras.Input(SHAPE), keras.layers.Flatten(), keras.layers.Dense(2)])
+    classifier = keras.Sequential(
+        [keras.Input(SHAPE), keras.layers.Flatten(), keras.layers.Dense(2)]
+    )
     kernel = np.stack([np.zeros(12), direction], axis=1)
     classifier.set_weights([kernel, np.array([0.5 * direction.sum(), 0.0])])
     images = np.clip(gan.generate(40, seed=2), 0.05, 0.95)
