@@ -6,11 +6,11 @@
 Four arms train the same classifier for the same number of updates: on the small set alone
 ("plain"), with random shifts and rotations ("classical"), with a GAN's images added ("fakes"), and
 with both. The conditional GAN sees the small set alone, without augmentation. Of a share of the
-labels, each class is doubled by its fakes; the long tail (imbalance 100) is filled up to its largest
-class. A seed draws the subset, the weights and the fakes, so the arms of a seed are paired: the
-differences from "plain" come with 95% intervals by Student's t over the seeds.
+labels, each class is doubled by its fakes; the long tail (imbalance 100) is filled up to its
+largest class. A seed draws the subset, the weights and the fakes, so the arms of a seed are paired:
+differences come with 95% intervals by Student's t over the seeds.
 
-Accuracy on the whole test split; for the long tail also the mean accuracy of the five rarest classes.
+Accuracy on the whole test split; for the long tail also the mean of the five rarest classes'.
 """
 
 import argparse

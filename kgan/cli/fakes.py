@@ -41,13 +41,15 @@ def _from_file(path: Path):
 
     fakes = kgan.data.load(str(path))
     counts = kgan.data.class_counts(fakes)
+    classes = fakes.labels
+    assert classes is not None
 
     def generate(n, labels, seed):
         order = np.random.default_rng(seed).permutation(len(fakes))
         rows = np.empty(n, int)
         for label in np.unique(labels):
             wanted = np.flatnonzero(labels == label)
-            found = order[fakes.labels[order] == label]
+            found = order[classes[order] == label]
             if len(found) < len(wanted):
                 raise ValueError(
                     f"{path} must hold at least {len(wanted)} samples of class {label}, "

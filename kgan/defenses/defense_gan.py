@@ -68,8 +68,8 @@ class DefenseGAN(keras.Model):
         wanted = getattr(classifier, "input_shape", None)
         if wanted is not None and not _fits(gan.sample_shape, wanted[1:]):
             raise ValueError(
-                f"classifier {classifier.name} must take the generator's images {gan.sample_shape}, "
-                f"takes {tuple(wanted[1:])}."
+                f"classifier {classifier.name} must take the generator's images "
+                f"{gan.sample_shape}, takes {tuple(wanted[1:])}."
             )
         self.gan = gan
         self.classifier = classifier

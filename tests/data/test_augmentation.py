@@ -1,5 +1,7 @@
 """Small and imbalanced sets, what fills them, and rotations."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -25,7 +27,7 @@ def test_a_share_is_that_of_each_class_and_smaller_shares_are_within_larger_ones
     np.testing.assert_array_equal(class_counts(parts[1]), np.round(0.05 * counts))
     np.testing.assert_array_equal(class_counts(parts[2]), np.round(0.3 * counts))
     np.testing.assert_array_equal(parts[3].samples, digits.samples)
-    for smaller, larger in zip(parts, parts[1:], strict=False):
+    for smaller, larger in itertools.pairwise(parts):
         assert bytes_of(smaller) <= bytes_of(larger)
     again = labelled_share(digits, 0.05, seed=3)
     np.testing.assert_array_equal(again.samples, parts[1].samples)
@@ -39,11 +41,10 @@ def test_a_long_tail_falls_exponentially(digits):
     np.testing.assert_array_equal(class_counts(tailed), wanted)
     assert bytes_of(tailed) <= bytes_of(digits)
     np.testing.assert_array_equal(class_counts(long_tailed(digits, imbalance=1)), smallest)
-    pairs = zip(tailed.samples, tailed.labels, strict=True)
-    whose = {
-        image.tobytes(): label for image, label in zip(digits.samples, digits.labels, strict=True)
-    }
-    assert all(whose[image.tobytes()] == label for image, label in pairs)
+    known = zip(digits.samples, digits.labels, strict=True)
+    label_of = {image.tobytes(): label for image, label in known}
+    found = [label_of[image.tobytes()] for image in tailed.samples]
+    np.testing.assert_array_equal(found, tailed.labels)
 
 
 def generate(n, labels, seed):

@@ -93,7 +93,7 @@ def test_a_conditional_generator_is_tried_with_every_class(draw, classifier, som
     wanted = np.stack([found[k][0][i] for i, k in enumerate(best)])
     np.testing.assert_allclose(purified, wanted, atol=1e-3)
     np.testing.assert_allclose(errors, np.min([d for _, d in found], axis=0), rtol=1e-3)
-    with pytest.raises(ValueError, match="restarts must be at least 3, one for each class.*got 2"):
+    with pytest.raises(ValueError, match=r"restarts must be at least 3, one for each class.*got 2"):
         DefenseGAN(gan, classifier, restarts=2)
 
 
