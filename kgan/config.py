@@ -380,6 +380,8 @@ class HardenConfig(ClassifierConfig):
     """Steps of the attack of pgd, trades and mart; default 10."""
     beta: float | None = None
     """Weight of the divergence of trades (default 6) and mart (default 5)."""
+    awp: float | None = None
+    """Move the weights by this share of their length to where the loss is worst, such as 0.005."""
     replays: int | None = None
     """Updates on each batch of free; default 8. The epochs are divided by it."""
     guard: bool = True

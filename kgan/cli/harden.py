@@ -147,6 +147,7 @@ def _training(config: HardenConfig, classifier):
         norm=config.norm,
         attack=attack,
         beta=config.beta,
+        awp=config.awp,
         replays=config.replays,
         batch_size=config.batch_size if config.method == "free" else None,
         seed=config.seed,
