@@ -299,6 +299,12 @@ class ClassifierConfig:
     """Mirror half of the images left to right."""
     shift: int = 0
     """Shift images by up to so many pixels along each axis."""
+    rotate: float = 0.0
+    """Rotate images by up to so many degrees."""
+    fakes: Path | None = None
+    """Add generated images: a run, a .keras file, an exported model, or .npz with labels."""
+    fakes_per_class: int | None = None
+    """Add them until each class has so many images; default as many as the largest class has."""
 
     # Network
     network: str = "small_cnn"
@@ -375,6 +381,8 @@ class HardenConfig(ClassifierConfig):
     """Steps of the attack of pgd, trades and mart; default 10."""
     beta: float | None = None
     """Weight of the divergence of trades (default 6) and mart (default 5)."""
+    awp: float | None = None
+    """Move the weights by this share of their length to where the loss is worst, such as 0.005."""
     replays: int | None = None
     """Updates on each batch of free; default 8. The epochs are divided by it."""
     guard: bool = True

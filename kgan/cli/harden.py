@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kgan.cli import run
 from kgan.cli.attack import check_fit, load_classifier
+from kgan.cli.fakes import with_fakes
 from kgan.cli.runs import new_run, write_config
 from kgan.cli.train_classifier import (
     batches,
@@ -75,6 +76,7 @@ def harden(config: HardenConfig) -> Path:
     check_network(config)
     data, test = splits(config)
     held, train = _held(config, data)
+    data, train = with_fakes(config, data), with_fakes(config, train)
     target = config.classifiers_dir / f"{config.name}.keras"
     if config.model is not None and target.resolve() == config.model.expanduser().resolve():
         raise ValueError(f"name must differ from the model's: {target} would be overwritten.")
@@ -145,6 +147,7 @@ def _training(config: HardenConfig, classifier):
         norm=config.norm,
         attack=attack,
         beta=config.beta,
+        awp=config.awp,
         replays=config.replays,
         batch_size=config.batch_size if config.method == "free" else None,
         seed=config.seed,

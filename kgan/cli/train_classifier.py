@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kgan.cli import run
+from kgan.cli.fakes import with_fakes
 from kgan.config import CLASSIFIER_PRESETS, ClassifierConfig, classifier_preset
 from kgan.files import atomic_path
 
@@ -50,6 +51,7 @@ def train(config: ClassifierConfig) -> Path:
     """
     check_network(config)
     data, held_out = splits(config)
+    data = with_fakes(config, data)
     begin = time.perf_counter()
     model = fit(config, data)
     seconds = time.perf_counter() - begin
@@ -136,21 +138,27 @@ def _load(config: ClassifierConfig, split: str):
 
 
 def batches(config: ClassifierConfig, data):
-    """The training batches, shifted at random where the configuration says so."""
+    """The training batches, rotated and shifted at random where the configuration says so."""
     import tensorflow as tf
 
     import kgan.data
     import kgan.random
+    from kgan.data.rotation import rotate
     from kgan.data.shift import shift
 
     batches = kgan.data.feed(data, config.batch_size, seed=config.seed, flip=config.flip)
-    if not config.shift:
+    if not config.shift and not config.rotate:
         return batches
 
     def move(step, batch):
         images, labels = batch
-        seed = kgan.random.step_seed(config.seed, step, "shift")
-        return shift(images, seed, pixels=config.shift), labels
+        if config.rotate:
+            seed = kgan.random.step_seed(config.seed, step, "rotation")
+            images = rotate(images, seed, degrees=config.rotate)
+        if config.shift:
+            seed = kgan.random.step_seed(config.seed, step, "shift")
+            images = shift(images, seed, pixels=config.shift)
+        return images, labels
 
     return batches.enumerate().map(move, num_parallel_calls=1).prefetch(tf.data.AUTOTUNE)
 

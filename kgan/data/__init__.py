@@ -6,10 +6,12 @@ from pathlib import Path
 from kgan.data.arrays import load_arrays
 from kgan.data.dataset import Dataset
 from kgan.data.digits import load_digits
+from kgan.data.fakes import fill
 from kgan.data.feed import feed, steps_per_epoch, to_float
 from kgan.data.folder import load_folder
 from kgan.data.resize import ImageSize
 from kgan.data.stacked import StackedImages, load_stacked_mnist
+from kgan.data.subsets import class_counts, labelled_share, long_tailed
 from kgan.data.synthetic import (
     GRID_DEVIATION,
     RING_DEVIATION,
@@ -92,8 +94,11 @@ __all__ = [
     "RING_DEVIATION",
     "Dataset",
     "StackedImages",
+    "class_counts",
     "feed",
+    "fill",
     "grid_centres",
+    "labelled_share",
     "load",
     "load_arrays",
     "load_digits",
@@ -102,6 +107,7 @@ __all__ = [
     "load_ring",
     "load_stacked_mnist",
     "load_tfds",
+    "long_tailed",
     "ring_centres",
     "steps_per_epoch",
     "to_float",

@@ -5,21 +5,31 @@
     training.fit(images, labels, batch_size=100, epochs=10)
     classifier.save("hardened.keras")     # The plain model it was, with other weights.
 
+A classifier that is not trained again can be given images that a generator has purified:
+
+    defense = kgan.defenses.DefenseGAN(gan, classifier)
+    print(kgan.defenses.purification_report(defense, images, labels, attack=PGD(0.3)))
+
 Evaluate the result with `kgan.attacks.evaluate`, and with attacks that were not trained against.
 """
 
 from kgan.defenses.adversarial_training import AdversarialTraining
+from kgan.defenses.defense_gan import DefenseGAN
 from kgan.defenses.guard import OverfittingGuard
 from kgan.defenses.inner import DivergencePGD, FastStep
 from kgan.defenses.methods import METHODS, Method, mart_term, trades_term
+from kgan.defenses.purification import PurificationReport, purification_report
 
 __all__ = [
     "METHODS",
     "AdversarialTraining",
+    "DefenseGAN",
     "DivergencePGD",
     "FastStep",
     "Method",
     "OverfittingGuard",
+    "PurificationReport",
     "mart_term",
+    "purification_report",
     "trades_term",
 ]

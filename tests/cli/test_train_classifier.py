@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 import kgan.data
+import kgan.export
 from kgan.cli.train_classifier import main
 
 
@@ -40,6 +41,32 @@ def test_a_file_has_a_tenth_held_out(here, capsys):
     assert main(["--data", "mine.npz", "--epochs", "1"]) == 0
     assert "(50 images)" in capsys.readouterr().out
     assert (here / "saved_models" / "classifiers" / "mine.keras").is_file()
+
+
+def test_fakes_of_a_run_a_model_and_a_file_fill_the_classes(here, capsys, make_gan):
+    small = kgan.data.labelled_share(kgan.data.load("digits"), 0.1)
+    np.savez(here / "small.npz", images=small.samples, labels=small.labels)
+    gan = make_gan(num_classes=10)
+    gan.save(here / "gan.keras")
+    kgan.export.export(gan, here / "exported")
+    fakes = kgan.data.fill(small, lambda n, labels, seed: gan.generate(n, labels, seed=seed),
+                           per_class=60).take(np.arange(len(small), 600))  # fmt: skip
+    np.savez(here / "fakes.npz", images=fakes.as_float(), labels=fakes.labels)
+    command = ["--data", "small.npz", "--epochs", "1", "--rotate", "10", "--batch-size", "16"]
+    for source in ("gan.keras", "exported", "fakes.npz"):
+        assert main([*command, "--fakes", source, "--fakes-per-class", "30"]) == 0
+        # A tenth of the small set is held out, and stays real.
+        said = capsys.readouterr().out
+        assert f"129 images and 171 fakes from {source}" in said
+        assert "(14 images)" in said
+    assert main([*command, "--fakes", "gan.keras"]) == 0
+    assert main([*command, "--fakes", "fakes.npz", "--fakes-per-class", "90"]) == 2
+    assert "fakes.npz must hold at least" in capsys.readouterr().err
+    assert main([*command, "--fakes-per-class", "90"]) == 2
+    assert "must be left out without --fakes" in capsys.readouterr().err
+    make_gan(num_classes=None).save(here / "unconditional.keras")
+    assert main([*command, "--fakes", "unconditional.keras"]) == 2
+    assert "need a generator of the 10 classes" in capsys.readouterr().err
 
 
 def test_mistakes_are_told_with_exit_code_2(here, capsys):

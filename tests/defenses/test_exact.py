@@ -80,6 +80,21 @@ def test_fgsm_keeps_half_of_a_batch_clean_unasked(linear, batch):
     np.testing.assert_allclose(linear.get_weights()[0], wanted[0], atol=2e-7)
 
 
+@pytest.mark.parametrize("method", ["pgd", "fast", "fgsm"])
+def test_awp_takes_the_step_of_moved_kernels_from_where_they_were(linear, batch, method):
+    images, labels = batch
+    kernel, bias = (weight.astype("float64") for weight in linear.get_weights())
+    seen = worst(images, labels, kernel)
+    train(linear, images, labels, method=method, attack=FGSM(EPSILON), shares=[1.0], awp=0.3)
+    ascent = kernel - updated(kernel, bias, seen, labels)[0]
+    moved = kernel + 0.3 * np.linalg.norm(kernel) * ascent / np.linalg.norm(ascent)
+    stepped, wanted_bias = updated(moved, bias, seen, labels)
+    np.testing.assert_allclose(linear.get_weights()[0], kernel + stepped - moved, atol=3e-7)
+    np.testing.assert_allclose(linear.get_weights()[1], wanted_bias, atol=3e-7)
+    plain = updated(kernel, bias, seen, labels)[0]
+    assert np.abs(linear.get_weights()[0] - plain).max() > 1e-3
+
+
 def test_free_makes_an_update_a_replay_and_carries_the_perturbation_over(linear, batch):
     images, labels = batch
     kernel, bias = (weight.astype("float64") for weight in linear.get_weights())

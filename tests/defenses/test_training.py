@@ -99,6 +99,25 @@ def test_an_epsilon_of_zero_is_plain_training_bit_for_bit(make_classifier, digit
     assert said.history == also.history
 
 
+@pytest.mark.parametrize("method", ["pgd", "trades", "mart"])
+def test_awp_of_almost_nothing_is_training_without_it_statistics_and_dropout_too(
+    make_classifier, digits, method
+):
+    weights, logs = [], []
+    for awp in (None, 1e-9, 0.3):
+        classifier = make_classifier(batch_norm=True, dropout=0.3)
+        classifier.layers[1].kernel.regularizer = keras.regularizers.L2(0.01)
+        training = AdversarialTraining(classifier, method=method, epsilon=0.1, awp=awp)
+        training.compile(keras.optimizers.SGD(0.1), sparse_loss(), metrics=["accuracy"])
+        logs.append(fit(training, digits).history)
+        weights.append(classifier.get_weights())
+    for without, almost in zip(*weights[:2], strict=True):
+        np.testing.assert_allclose(almost, without, atol=1e-5)
+    assert logs[1]["loss"] == pytest.approx(logs[0]["loss"], rel=1e-4)
+    # Where the weights are worst the loss is higher.
+    assert logs[2]["loss"][0] > logs[0]["loss"][0] + 0.01
+
+
 def test_free_with_an_epsilon_of_zero_is_plain_training_on_each_batch_again(
     make_classifier, digits
 ):
@@ -269,6 +288,8 @@ def mistakes():
         "batch size": ({"batch_size": 2}, "batch_size is for the method free"),
         "no batch size": ({"method": "free"}, "batch_size must be given"),
         "attack": ({"method": "free", "attack": FGSM(0.1), "batch_size": 2}, "its own"),
+        "awp": ({"method": "free", "awp": 0.01, "batch_size": 2}, "awp must be None for"),
+        "negative awp": ({"awp": -0.01}, "awp must be at least 0"),
         "norm": ({"method": "free", "norm": "l2", "batch_size": 2}, "norm must be 'linf'"),
         "seed": ({"seed": -1}, "seed must be"),
     }

@@ -1,0 +1,61 @@
+"""Generated samples beside real ones, to train a classifier on a small or imbalanced set."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+import kgan.random
+from kgan.data.dataset import Dataset
+from kgan.data.subsets import class_counts
+
+Generate = Callable[[int, np.ndarray, int], np.ndarray]
+
+
+def fill(
+    dataset: Dataset, generate: Generate, *, per_class: int | None = None, seed: int = 0
+) -> Dataset:
+    """Adds generated samples until each class has `per_class`; no real sample is left out.
+
+    Args:
+        dataset: Images or points in memory, with labels.
+        generate: `(n, labels, seed)` to n samples (n, ...), images float32 in [0, 1]: for a
+            conditional GAN `lambda n, labels, seed: gan.generate(n, labels, seed=seed)`.
+        per_class: Samples that each class has in the end, real and generated; as many as the most
+            frequent class has if None. A class that has more keeps them and gets none.
+        seed: Passed to `generate`.
+
+    Returns:
+        A `Dataset` of the real samples, followed by the generated ones in the order of their
+        classes, in the data's own format (uint8, or float32).
+
+    Example:
+
+    ```python
+    small = kgan.data.labelled_share(kgan.data.load("mnist"), 0.01)
+    filled = kgan.data.fill(small, generate, per_class=120)
+    ```
+    """
+    counts = class_counts(dataset)
+    target = int(counts.max()) if per_class is None else per_class
+    if target < 1:
+        raise ValueError(f"per_class must be at least 1, got {per_class}.")
+    missing = np.maximum(target - counts, 0)
+    labels = np.repeat(np.arange(len(counts), dtype=np.int32), missing)
+    if not len(labels):
+        return dataset
+    fakes = np.asarray(generate(len(labels), labels, kgan.random.check_seed(seed)))
+    if fakes.shape != (len(labels), *dataset.sample_shape):
+        raise ValueError(
+            f"generate must give samples of the shape {(len(labels), *dataset.sample_shape)} "
+            f"of {dataset.name}, got {fakes.shape}."
+        )
+    # A data set of its own, so that the fakes are checked as real data are.
+    fakes = Dataset(f"generated for {dataset.name}", fakes.astype(np.float32)).samples
+    if dataset.samples.dtype == np.uint8:
+        fakes = np.round(fakes * 255).astype(np.uint8)
+    return Dataset(
+        f"{dataset.name} with fakes",
+        np.concatenate([np.asarray(dataset.samples), fakes]),
+        np.concatenate([dataset.labels, labels]),
+        dataset.class_names,
+    )

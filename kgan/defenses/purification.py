@@ -1,0 +1,115 @@
+"""What purifying is worth: against who does not know of it, and against who does."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from kgan.attacks import Attack, victim_of
+from kgan.attacks.attack import check_images
+from kgan.attacks.labels import class_indices
+from kgan.defenses.defense_gan import DefenseGAN
+
+
+@dataclasses.dataclass(frozen=True)
+class PurificationReport:
+    """Accuracies with and without a purifying defence, and how well it tells attacked images.
+
+    Attributes:
+        attack: The attack and its settings.
+        n: Number of images.
+        clean: Accuracy of the bare classifier on the images.
+        clean_purified: Accuracy on the purified images: what the defence costs.
+        undefended: Accuracy of the bare classifier on images that attack it.
+        naive: Accuracy on the same images, purified. Their maker did not know of the defence; this
+            is no measure of robustness.
+        adaptive: Accuracy on purified images that attack the defence itself, through the
+            projection, where those of the naive attack fail too.
+        naive_detection: Area under the ROC curve of the reconstruction error, which is to tell the
+            images that fooled the bare classifier from clean ones; `None` where there are none.
+        adaptive_detection: The same for the images that fooled the defence. They were made to fool
+            the classifier, not the detector: an attack on both would do better.
+    """
+
+    attack: str
+    n: int
+    clean: float
+    clean_purified: float
+    undefended: float
+    naive: float
+    adaptive: float
+    naive_detection: float | None
+    adaptive_detection: float | None
+
+    def __str__(self) -> str:
+        rows = [
+            ("clean images", self.clean, self.clean_purified),
+            ("attack on the classifier (naive)", self.undefended, self.naive),
+            ("attack through the projection (adaptive)", None, self.adaptive),
+        ]
+        lines = [f"{self.attack}, {self.n} images", f"{'accuracy':<42}{'bare':>8}{'purified':>10}"]
+        for name, bare, purified in rows:
+            shown = "" if bare is None else f"{bare:.1%}"
+            lines.append(f"{name:<42}{shown:>8}{purified:>10.1%}")
+        areas = [
+            "none" if area is None else f"{area:.3f}"
+            for area in (self.naive_detection, self.adaptive_detection)
+        ]
+        lines.append(f"area under the ROC of the error: naive {areas[0]}, adaptive {areas[1]}")
+        return "\n".join(lines)
+
+
+def purification_report(
+    defense: DefenseGAN, images: Any, labels: Any, *, attack: Attack, batch_size: int = 64
+) -> PurificationReport:
+    """Attacks the bare classifier and the defence itself, always both.
+
+    Args:
+        defense: The defence, with its classifier.
+        images: float32 (n, ...) in [0, 1].
+        labels: The true classes: integers, a column, or one-hot.
+        attack: Run on each of the two; one that follows gradients, for the adaptive attack is the
+            gradient taken through the projection. It projects once a step.
+        batch_size: Images attacked at a time.
+
+    Returns:
+        A `PurificationReport`.
+    """
+    images = check_images(images)
+    bare = victim_of(defense.classifier, images[:2])
+    labels = class_indices(labels, len(images), bare.classes)
+
+    def right(images: np.ndarray) -> np.ndarray:
+        return bare.predict(images, batch_size=batch_size).argmax(axis=1) == labels
+
+    purified, errors = defense.project(images, batch_size=batch_size)
+    naive = attack.run(defense.classifier, images, labels, batch_size=batch_size)
+    naive_purified, naive_errors = defense.project(naive.adversarial, batch_size=batch_size)
+    withstood = right(naive_purified)
+    adaptive = attack.run(defense, images, labels, batch_size=batch_size)
+    adaptive_errors = defense.reconstruction_error(adaptive.adversarial, batch_size=batch_size)
+    return PurificationReport(
+        attack=repr(attack),
+        n=len(images),
+        clean=float(right(images).mean()),
+        clean_purified=float(right(purified).mean()),
+        undefended=1.0 - float(naive.success.mean()),
+        naive=float(withstood.mean()),
+        adaptive=float((withstood & ~adaptive.success).mean()),
+        naive_detection=_area(errors, naive_errors[_moved(naive.adversarial, images)]),
+        adaptive_detection=_area(errors, adaptive_errors[_moved(adaptive.adversarial, images)]),
+    )
+
+
+def _moved(adversarial: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """Which images the attack changed: it gives back those it could not fool, or need not."""
+    return (adversarial != images).any(axis=tuple(range(1, images.ndim)))
+
+
+def _area(clean: np.ndarray, attacked: np.ndarray) -> float | None:
+    from sklearn.metrics import roc_auc_score
+
+    if not len(attacked):
+        return None
+    is_attacked = np.repeat([0, 1], [len(clean), len(attacked)])
+    return float(roc_auc_score(is_attacked, np.concatenate([clean, attacked])))
