@@ -25,7 +25,7 @@ class OverfittingGuard(keras.callbacks.Callback):
         epsilon: Radius of the attack's ball.
         norm: Its norm.
         drop: The fall that stops the training, as a share: 0.2 is 20 points.
-        every: Batches between two looks besides the one after each epoch; `None` for none.
+        every: Batches between two looks, besides those before training and after each epoch.
 
     Attributes:
         best: The best accuracy so far.
@@ -68,6 +68,10 @@ class OverfittingGuard(keras.callbacks.Callback):
             self.labels, len(self.images), victim_of(classifier, self.images[:2]).classes
         )
         return 1.0 - float(self.attack.run(classifier, self.images, labels).success.mean())
+
+    def on_train_begin(self, logs=None):
+        # A classifier that is robust already may lose it within a few batches.
+        self._look()
 
     def on_train_batch_end(self, batch, logs=None):
         if self.every is not None and (batch + 1) % self.every == 0:
