@@ -24,7 +24,7 @@ _EPSILONS = {
 }
 
 # Settings that all attacks of a run have in common, by options of their own.
-_SHARED = ("self", "epsilon", "norm", "seed", "surrogates")
+_SHARED = ("self", "epsilon", "norm", "seed", "surrogates", "network")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
