@@ -158,8 +158,9 @@ class PerturbationGAN(keras.Model):
             )
         if features is not None and self.surrogate is not None:
             raise ValueError("features must be None with a surrogate: a black box shows none.")
+        if logits != self._victim or features is not None:
+            self.train_function = None  # Traced with the victim before.
         self._victim, self._features = logits, features
-        self.train_function = None  # Traced with the victim before.
 
     def compile(
         self,
