@@ -27,6 +27,22 @@ from kgan.random import check_seed
 _SETTINGS = "advgan.json"
 
 
+class _Decline(keras.callbacks.Callback):
+    """Takes the learning rate to zero over the second half of a number of updates."""
+
+    def __init__(self, learning_rate: float, updates: int):
+        super().__init__()
+        self.learning_rate, self.updates, self.done = learning_rate, updates, 0
+
+    def on_train_batch_begin(self, batch, logs=None):
+        rate = self.learning_rate * min(1.0, 2.0 * (1.0 - self.done / self.updates))
+        network = self.model
+        for optimizer in (network.g_optimizer, network.d_optimizer, network.s_optimizer):
+            if optimizer is not None:
+                optimizer.learning_rate = rate
+        self.done += 1
+
+
 @keras.saving.register_keras_serializable(package="kgan")
 class AdvGAN(Attack):
     """A generator of perturbations, trained once against a classifier.
@@ -54,7 +70,8 @@ class AdvGAN(Attack):
         normalization: "instance" or `None`.
         steps: Updates that `fit` makes unless it is told `epochs`.
         batch_size: Images in each.
-        learning_rate: Of Adam, for generator, discriminator and surrogate.
+        learning_rate: Of Adam, for generator, discriminator and surrogate; it falls to zero over
+            the second half of each `fit`.
         network: A trained `PerturbationGAN`; `fit` and `load` set it.
         seed: Of the weights and all draws of the training.
 
@@ -188,7 +205,7 @@ class AdvGAN(Attack):
             batches,
             epochs=epochs,
             steps_per_epoch=per_epoch,
-            callbacks=list(callbacks),
+            callbacks=[_Decline(self.learning_rate, epochs * per_epoch), *callbacks],
             shuffle=False,
             verbose=verbose,
         )
@@ -244,7 +261,7 @@ class AdvGAN(Attack):
         return network
 
     def _weights(self) -> dict[str, float]:
-        """Those given; a named layer counts, and counts as much as the margin if nothing is said."""
+        """Those given; where a layer is named, its features count as much as the margin does."""
         weights = dict(self.weights or {})
         if self.features is not None:
             weights.setdefault("features", check_weights(None)["margin"])

@@ -109,7 +109,7 @@ class PerturbationGAN(keras.Model):
                 )
         self.generator = generator
         self.discriminator = discriminator
-        self.surrogate = surrogate
+        self.surrogate: Any = surrogate
         self.epsilon = float(epsilon)
         self.least_epsilon = None if least_epsilon is None else float(least_epsilon)
         self.norm = norm
@@ -132,8 +132,8 @@ class PerturbationGAN(keras.Model):
         names_of_logs = ["d_loss", "g_loss", "success", "length"]
         names_of_logs += [] if surrogate is None else ["s_loss"]
         self._trackers = {name: keras.metrics.Mean(name=name) for name in names_of_logs}
-        self._victim: Callable[[tf.Tensor], tf.Tensor] | None = None
-        self._features: Callable[[tf.Tensor], tf.Tensor] | None = None
+        self._victim: Any = None
+        self._features: Any = None
         self.built = True
 
     # Training
@@ -180,12 +180,10 @@ class PerturbationGAN(keras.Model):
         """
         if (s_optimizer is None) != (self.surrogate is None):
             raise ValueError("s_optimizer must be given just where there is a surrogate.")
-        super().compile(
-            optimizer=None, jit_compile=False, steps_per_execution=steps_per_execution
-        )
+        super().compile(optimizer=None, jit_compile=False, steps_per_execution=steps_per_execution)
         self.g_optimizer = g_optimizer
         self.d_optimizer = d_optimizer
-        self.s_optimizer = s_optimizer
+        self.s_optimizer: Any = s_optimizer
         self.g_optimizer.build(self.generator.trainable_variables)
         self.d_optimizer.build(self.discriminator.trainable_variables)
         if s_optimizer is not None:

@@ -93,6 +93,4 @@ def perturbation_network(
     if any(side for axis in crop for side in axis):
         features = layers.Cropping2D(tuple(crop), dtype="float32")(features)
     outputs = layers.Activation("tanh", dtype="float32", name="perturbation")(features)
-    return keras.Model(
-        inputs if condition else images, outputs, name="perturbation_network"
-    )
+    return keras.Model(inputs if condition else images, outputs, name="perturbation_network")
