@@ -62,7 +62,7 @@ class AdvGAN(Attack):
         features: Name of a layer of the victim whose features to push away from the clean image's,
             beside (or with `weights` in place of) the logits.
         weights: Of the terms of the generator's loss, see `kgan.models.PerturbationGAN`.
-        kappa: Logits by which the victim is to be wrong.
+        kappa: Logits by which the victim is to be wrong; more helps on images not seen in training.
         bound: l2 norm from which a perturbation costs; by default half of what the ball allows.
         gan_loss: A key of `kgan.losses.LOSSES`.
         width: Channels of the generator at the image's resolution.
@@ -103,7 +103,7 @@ class AdvGAN(Attack):
         black_box: bool = False,
         features: str | None = None,
         weights: Mapping[str, float] | None = None,
-        kappa: float = 0.0,
+        kappa: float = 5.0,
         bound: float | None = None,
         gan_loss: str = "least_squares",
         width: int = 8,
@@ -194,7 +194,7 @@ class AdvGAN(Attack):
             done = 0 if self.network is None else int(self.network.step.numpy())
             batches = kgan.data.feed(data, batch_size, seed=self.seed, start=done)
         if self.network is None:
-            self.network = self._new_network(victim, tuple(sample.shape[1:]))
+            self.network = self.new_network(victim, tuple(sample.shape[1:]))
         self._check_against(victim, tuple(sample.shape[1:]))
         self.network.set_victim(victim.logits, self._features_of(victim))
         victim.rewind(self.seed)
@@ -214,11 +214,12 @@ class AdvGAN(Attack):
         """Fitted on these images, where it is not fitted yet."""
         if self.network is not None:
             return self
-        attack = self.replace()
+        attack: Any = self.replace()
         attack.fit(model, images)
         return attack
 
-    def _new_network(self, victim: Victim, shape: tuple[int, ...]) -> PerturbationGAN:
+    def new_network(self, victim: Victim, shape: tuple[int, ...]) -> PerturbationGAN:
+        """What `fit` trains, untrained, for images of this shape."""
         if len(shape) != 3:
             raise ValueError(f"AdvGAN needs images of (height, width, channels), got {shape}.")
         if isinstance(self.targets, int) and not 0 <= self.targets < victim.classes:

@@ -9,6 +9,7 @@ Evaluate the result with `kgan.attacks.evaluate`, and with attacks that were not
 """
 
 from kgan.defenses.adversarial_training import AdversarialTraining
+from kgan.defenses.generative_adversarial_training import GenerativeAdversarialTraining
 from kgan.defenses.guard import OverfittingGuard
 from kgan.defenses.inner import DivergencePGD, FastStep
 from kgan.defenses.methods import METHODS, Method, mart_term, trades_term
@@ -18,6 +19,7 @@ __all__ = [
     "AdversarialTraining",
     "DivergencePGD",
     "FastStep",
+    "GenerativeAdversarialTraining",
     "Method",
     "OverfittingGuard",
     "mart_term",

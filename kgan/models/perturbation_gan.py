@@ -15,7 +15,7 @@ WEIGHTS = {
     "cross_entropy": 0.0,
     "features": 0.0,
     "gan": 1.0,
-    "hinge": 1.0,
+    "hinge": 0.0,
     "reconstruction": 0.0,
 }
 """The terms of the generator's loss and their default weights."""
@@ -32,7 +32,8 @@ class PerturbationGAN(keras.Model):
     - "cross_entropy": of the target, or minus that of the label;
     - "features": minus the distance of an inner layer's features from the clean image's;
     - "gan": the generator's adversarial loss;
-    - "hinge": how far the perturbation's l2 norm exceeds `bound`;
+    - "hinge": how far the perturbation's l2 norm exceeds `bound`; off by default, as the ball
+      bounds the perturbation already;
     - "reconstruction": the mean squared change of a value.
 
     The perturbation is bounded by construction: `epsilon * tanh` in linf, a projection in l2; the
@@ -80,7 +81,7 @@ class PerturbationGAN(keras.Model):
         norm: str = "linf",
         targets: int | str | None = None,
         weights: Mapping[str, float] | None = None,
-        kappa: float = 0.0,
+        kappa: float = 5.0,
         bound: float | None = None,
         gan_loss: str = "least_squares",
         surrogate: keras.Model | None = None,
