@@ -365,7 +365,8 @@ class HardenConfig(ClassifierConfig):
 
     # How
     method: str = "fast"
-    """A key of kgan.defenses.METHODS (fgsm, fast, free, pgd, trades, mart)."""
+    """A key of kgan.defenses.METHODS (fgsm, fast, free, pgd, trades, mart); or gat, against a
+    generator that learns to attack in the same steps."""
     epsilon: _Radius = 0.3
     """Radius of the ball for images in [0, 1], such as 0.1 or 8/255."""
     norm: Literal["linf", "l2", "l1"] = "linf"

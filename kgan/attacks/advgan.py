@@ -110,7 +110,7 @@ class AdvGAN(Attack):
         blocks: int = 4,
         normalization: str | None = "instance",
         steps: int = 2000,
-        batch_size: int = 128,
+        batch_size: int = 64,
         learning_rate: float = 1e-3,
         network: PerturbationGAN | None = None,
         seed: int = 0,

@@ -38,13 +38,14 @@ def test_on_a_linear_victim_it_is_epsilon_times_sign(bright, black_box):
     epsilon = 0.1
     attack = AdvGAN(
         epsilon, black_box=black_box, weights={"gan": 0.0, "hinge": 0.0}, kappa=1e3, width=4,
-        blocks=1, steps=500 if black_box else 150, batch_size=50, learning_rate=5e-3,
+        blocks=1, normalization=None, steps=400 if black_box else 200, batch_size=50,
+        learning_rate=5e-3,
     )  # fmt: skip
     attack.fit(classifier, images, labels)
     ends = attack.last_iterates(classifier, images, labels)
     sign = np.where(labels, -1.0, 1.0).reshape(-1, 1, 1, 1)
     # Near the border the generator cannot tell which way is out.
-    clear = np.abs(lead) > 0.1 * epsilon * weights.sum()
+    clear = np.abs(lead) > 0.4 * epsilon * weights.sum()
     np.testing.assert_allclose((ends - images)[clear], (epsilon * sign + 0 * images)[clear],
                                atol=0.05 * epsilon)  # fmt: skip
     # It fools where epsilon reaches the border and nowhere else.
