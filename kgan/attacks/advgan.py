@@ -109,7 +109,7 @@ class AdvGAN(Attack):
         width: int = 8,
         blocks: int = 4,
         normalization: str | None = "instance",
-        steps: int = 2000,
+        steps: int = 1000,
         batch_size: int = 64,
         learning_rate: float = 1e-3,
         network: PerturbationGAN | None = None,
@@ -275,8 +275,8 @@ class AdvGAN(Attack):
         assert model is not None
         try:
             layer = model.get_layer(self.features)
-            inner = keras.Model(model.inputs, layer.output)
-        except (ValueError, AttributeError) as error:
+            inner = keras.Model(model.inputs[0], layer.output)
+        except (ValueError, AttributeError, TypeError) as error:
             names = ", ".join(layer.name for layer in getattr(model, "layers", []))
             raise ValueError(
                 f"features must name a layer of {victim.name}, a functional or Sequential model: "

@@ -104,9 +104,9 @@ def test_interrupted_it_leaves_nothing_half_written(here):
 def test_a_generator_may_be_what_it_is_hardened_against(mine, here, capsys):
     assert main(["--model", str(mine), "--method", "gat", *TINY]) == 0
     assert "by gat, linf" in capsys.readouterr().out
-    found = json.loads((here / "runs" / "harden-digits-gat" / "robustness.json").read_text())
+    found = json.loads((here / "runs" / "harden-mine-gat" / "robustness.json").read_text())
     assert found["method"] == "gat"
-    assert (here / "saved_models" / "classifiers" / "digits-gat.keras").is_file()
+    assert (here / "saved_models" / "classifiers" / "mine-gat.keras").is_file()
 
 
 def mistakes(mine, here):

@@ -236,7 +236,7 @@ def test_targets_are_any_class_but_the_label_and_epsilon_any_radius():
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_every_term_trains_alone(name, classifier, batches):
     gan = make(weights=dict.fromkeys(WEIGHTS, 0.0) | {name: 1.0}, kappa=50.0, bound=0.0)
-    inner = keras.Model(classifier.inputs, classifier.get_layer("inner").output)
+    inner = keras.Model(classifier.inputs[0], classifier.get_layer("inner").output)
     gan.set_victim(logits_of(classifier), inner if name == "features" else None)
     before = [weight.copy() for weight in gan.generator.get_weights()]
     fit(gan, batches, steps=1)
