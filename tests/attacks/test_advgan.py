@@ -167,7 +167,7 @@ def test_the_features_of_a_named_layer_are_pushed_away(model, digits, some):
 
     first = distance()
     attack.fit(model, images, labels, epochs=10)
-    assert distance() > 1.2 * first
+    assert distance() > 1.1 * first
     for old, variable in zip(before, model.variables, strict=True):
         np.testing.assert_array_equal(old, variable.numpy())
     with pytest.raises(ValueError, match=r"features must name a layer of .*got 'nothing'"):
