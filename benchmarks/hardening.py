@@ -2,6 +2,7 @@
 
     python benchmarks/hardening.py --method fast --seeds 0 1 2 --out fast.json
     python benchmarks/hardening.py --method trades --beta 1 --steps 10 --epochs 10 --out trades.json
+    python benchmarks/hardening.py --method gat --epochs 3 --out gat.json
 
 The protocol: all 60,000 training images but the 200 that the guard holds; clean accuracy on all
 10,000 test images; PGD with 50 steps of 0.01 and 10 restarts, and AutoAttack, each on the first
@@ -25,8 +26,15 @@ import keras
 import numpy as np
 
 import kgan.data
-from kgan.attacks import PGD, AutoAttack
-from kgan.defenses import METHODS, AdversarialTraining, DivergencePGD, FastStep, OverfittingGuard
+from kgan.attacks import FGSM, PGD, AutoAttack
+from kgan.defenses import (
+    METHODS,
+    AdversarialTraining,
+    DivergencePGD,
+    FastStep,
+    GenerativeAdversarialTraining,
+    OverfittingGuard,
+)
 from kgan.files import atomic_path
 from kgan.networks.classifiers import CLASSIFIERS
 
@@ -73,10 +81,19 @@ def attack_of(options: argparse.Namespace):
     return None
 
 
-def train(options: argparse.Namespace, seed: int, train_set, test_set):
-    keras.utils.set_random_seed(seed)
-    classifier = CLASSIFIERS[options.network]((28, 28, 1), 10, width=options.width)
-    training = AdversarialTraining(
+def training_of(options: argparse.Namespace, classifier: keras.Model, seed: int):
+    if options.method == "gat":
+        # As large a generator as leaves the classifier half of the time.
+        return GenerativeAdversarialTraining(
+            classifier,
+            epsilon=EPSILON,
+            width=4,
+            blocks=1,
+            normalization=None,
+            clean_share=options.clean_share,
+            seed=seed,
+        )
+    return AdversarialTraining(
         classifier,
         method=options.method,
         epsilon=EPSILON,
@@ -85,6 +102,12 @@ def train(options: argparse.Namespace, seed: int, train_set, test_set):
         batch_size=options.batch_size if options.method == "free" else None,
         seed=seed,
     )
+
+
+def train(options: argparse.Namespace, seed: int, train_set, test_set):
+    keras.utils.set_random_seed(seed)
+    classifier = CLASSIFIERS[options.network]((28, 28, 1), 10, width=options.width)
+    training = training_of(options, classifier, seed)
     held, data = train_set.take(np.arange(200)), train_set.take(np.arange(200, len(train_set)))
     steps = kgan.data.steps_per_epoch(data, options.batch_size)
     updates = steps * options.epochs * training.replays
@@ -125,6 +148,8 @@ def evaluate(classifier: keras.Model, test_set, n: int, autoattack_n: int) -> di
     images, labels = test_set.as_float(), test_set.labels
     predicted = classifier.predict(images, batch_size=500, verbose=0).argmax(axis=1)
     found: dict[str, Any] = {"clean": float(np.mean(predicted == labels))}
+    for name, attack in (("fgsm", FGSM(EPSILON)), ("pgd-40", PGD(EPSILON, steps=40))):
+        found[name] = 1 - float(attack.run(classifier, images[:n], labels[:n]).success.mean())
     begin = time.perf_counter()
     pgd = PGD(EPSILON, steps=50, step_size=0.01, restarts=10)
     found["pgd-50-10"] = 1 - float(pgd.run(classifier, images[:n], labels[:n]).success.mean())
@@ -143,7 +168,7 @@ def evaluate(classifier: keras.Model, test_set, n: int, autoattack_n: int) -> di
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--method", default="fast", choices=METHODS)
+    parser.add_argument("--method", default="fast", choices=[*METHODS, "gat"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--network", default="strided_cnn", choices=CLASSIFIERS)
     parser.add_argument("--width", type=int, default=16)
@@ -153,6 +178,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int)
     parser.add_argument("--step-size", type=float)
     parser.add_argument("--beta", type=float)
+    parser.add_argument("--clean-share", type=float, default=0.5, help="for gat")
     parser.add_argument("--images", type=int, default=1000, help="for PGD")
     parser.add_argument("--autoattack-images", type=int, default=1000)
     parser.add_argument("--models", type=Path, help="folder to keep the classifiers in")

@@ -372,7 +372,8 @@ class HardenConfig(ClassifierConfig):
 
     # How
     method: str = "fast"
-    """A key of kgan.defenses.METHODS (fgsm, fast, free, pgd, trades, mart)."""
+    """A key of kgan.defenses.METHODS (fgsm, fast, free, pgd, trades, mart); or gat, against a
+    generator that learns to attack in the same steps."""
     epsilon: _Radius = 0.3
     """Radius of the ball for images in [0, 1], such as 0.1 or 8/255."""
     norm: Literal["linf", "l2", "l1"] = "linf"
@@ -453,7 +454,7 @@ class AttackConfig:
     # How
     attack: tuple[str, ...] = ("noise", "fgsm", "pgd", "square:steps=1000")
     """Any of noise, fgsm, pgd, mifgsm, deepfool, cw, ead, apgd, fab, square, autoattack, spatial,
-    guided (or at); with settings if you like: pgd:steps=100,restarts=5."""
+    guided (or at), advgan; with settings if you like: pgd:steps=100,restarts=5."""
     epsilons: Annotated[tuple[_Radius, ...], tyro.conf.arg(aliases=["--epsilon"])] = ()
     """Radii for images in [0, 1], such as 0.1 or 8/255; default depends on norm and channels."""
     norm: Literal["linf", "l2", "l1"] = "linf"

@@ -28,6 +28,7 @@ The interface, the same for all:
 A new attack is a subclass of `Attack` with `_attack` filled, and a row in `ATTACKS`.
 """
 
+from kgan.attacks.advgan import AdvGAN
 from kgan.attacks.apgd import APGD
 from kgan.attacks.attack import Attack, Result
 from kgan.attacks.auto_attack import AutoAttack, AutoAttackResult
@@ -61,6 +62,7 @@ ATTACKS: dict[str, type[Attack]] = {
     "spatial": Spatial,
     "guided": Guided,
     "at": Guided,
+    "advgan": AdvGAN,
 }
 
 __all__ = [
@@ -69,6 +71,7 @@ __all__ = [
     "FAB",
     "FGSM",
     "PGD",
+    "AdvGAN",
     "Attack",
     "AutoAttack",
     "AutoAttackResult",

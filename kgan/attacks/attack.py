@@ -225,7 +225,7 @@ class Attack:
         }
         key = (
             type(self),
-            json.dumps(static, sort_keys=True, default=repr),
+            json.dumps(static, sort_keys=True, default=id),
             self.minimal,
             shape,
             targeted,

@@ -9,7 +9,8 @@ import tensorflow as tf
 from kgan.attacks.victim import Victim, victim_of
 
 
-def _network(shape: tuple[int, ...], classes: int, seed: int) -> keras.Model:
+def substitute_network(shape: tuple[int, ...], classes: int, seed: int) -> keras.Model:
+    """A small classifier with logits; equal seeds give equal weights."""
     seeds = iter(range(seed, seed + 4))
 
     def dense(units: int, activation: str | None) -> keras.layers.Layer:
@@ -67,7 +68,7 @@ def distill(
     random = np.random.default_rng(seed)
     known = images[random.permutation(len(images))[:query_budget]]
     labels = victim.predict(known).argmax(axis=1)
-    substitute = _network(images.shape[1:], victim.classes, seed)
+    substitute = substitute_network(images.shape[1:], victim.classes, seed)
     optimizer = keras.optimizers.Adam(1e-3)
     optimizer.build(substitute.trainable_variables)
 

@@ -23,8 +23,9 @@ _EPSILONS = {
     ("l1", 3): (3.0, 6.0, 12.0, 24.0),
 }
 
-# Settings that all attacks of a run have in common, by options of their own.
-_SHARED = ("self", "epsilon", "norm", "seed", "surrogates")
+# Settings that all attacks of a run have in common, by options of their own, and those that cannot
+# be written on a command line.
+_SHARED = ("self", "epsilon", "norm", "seed", "surrogates", "network", "targets", "weights")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,17 +58,20 @@ def attack(config: AttackConfig, folder: Path) -> int:
         0, or 1 where a robust accuracy is below `min_robust`.
     """
     import kgan.attacks.evaluation
+    from kgan.cli.attack_fit import fitted
     from kgan.cli.attack_output import Progress, tell, write
 
     if config.min_robust is not None and not 0 <= config.min_robust <= 1:
         raise ValueError(f"min_robust must be a share in [0, 1], got {config.min_robust:g}.")
     data = _data(config)
     epsilons = config.epsilons or _EPSILONS[config.norm, data.sample_shape[-1]]
-    attacks = [_attack(config, name, max(epsilons)) for name in config.attack]
+    attacks = [_attack(config, name, epsilons) for name in config.attack]
     model = _model(config)
     check_fit(config.model, model, data)
     write_config(folder, config)
     print(f"{config.model}: {len(data):,} images of {data.name}; run folder {folder}", flush=True)
+    named = zip(config.attack, attacks, strict=True)
+    attacks = [fitted(config, name, attack, model, data, folder) for name, attack in named]
     with Progress(f"kgan attack --resume --name {folder.name.removeprefix('attack-')}") as progress:
         report = kgan.attacks.evaluation.evaluate(
             model,
@@ -177,7 +181,7 @@ def check_fit(path: str | Path, model, data) -> None:
         )
 
 
-def _attack(config: AttackConfig, name: str, epsilon: float):
+def _attack(config: AttackConfig, name: str, epsilons: Sequence[float]):
     """The attack of that name, given those of the settings that it takes."""
     from kgan.attacks import ATTACKS
 
@@ -193,7 +197,9 @@ def _attack(config: AttackConfig, name: str, epsilon: float):
         settings["norm"] = config.norm
     # An epsilon that defaults to None asks for the smallest change.
     if "epsilon" in takes and takes["epsilon"].default is not None:
-        settings["epsilon"] = epsilon
+        settings["epsilon"] = max(epsilons)
+    if "least_epsilon" in takes and len(epsilons) > 1:
+        settings["least_epsilon"] = min(epsilons)
     if "epsilon" in settings and kind.norms and config.norm not in kind.norms:
         raise ValueError(f"{name} knows the norms {', '.join(kind.norms)}, not {config.norm}.")
     if config.surrogate and "surrogates" in takes:

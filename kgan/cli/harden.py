@@ -127,8 +127,15 @@ def _start(config: HardenConfig, data):
 
 def _training(config: HardenConfig, classifier):
     """The classifier in training, not compiled yet."""
-    from kgan.defenses import METHODS, AdversarialTraining
+    from kgan.defenses import METHODS, AdversarialTraining, GenerativeAdversarialTraining
 
+    if config.method == "gat":
+        for name in ("steps", "beta", "replays"):
+            if getattr(config, name) is not None:
+                raise ValueError(f"{name} must be left out for the method gat.")
+        return GenerativeAdversarialTraining(
+            classifier, epsilon=config.epsilon, norm=config.norm, seed=config.seed
+        )
     attack = None
     if config.steps is not None:
         row = METHODS.get(config.method)

@@ -15,6 +15,7 @@ Evaluate the result with `kgan.attacks.evaluate`, and with attacks that were not
 
 from kgan.defenses.adversarial_training import AdversarialTraining
 from kgan.defenses.defense_gan import DefenseGAN
+from kgan.defenses.generative_adversarial_training import GenerativeAdversarialTraining
 from kgan.defenses.guard import OverfittingGuard
 from kgan.defenses.inner import DivergencePGD, FastStep
 from kgan.defenses.methods import METHODS, Method, mart_term, trades_term
@@ -26,6 +27,7 @@ __all__ = [
     "DefenseGAN",
     "DivergencePGD",
     "FastStep",
+    "GenerativeAdversarialTraining",
     "Method",
     "OverfittingGuard",
     "PurificationReport",

@@ -1,8 +1,9 @@
 """Models whose training step differs; a GAN is one of them, composed of networks and losses."""
 
 from kgan.models.gan import GAN
+from kgan.models.perturbation_gan import PerturbationGAN
 from kgan.models.saving import load, restore
 
-MODELS = {"gan": GAN}
+MODELS = {"gan": GAN, "perturbation_gan": PerturbationGAN}
 
-__all__ = ["GAN", "MODELS", "load", "restore"]
+__all__ = ["GAN", "MODELS", "PerturbationGAN", "load", "restore"]

@@ -1,4 +1,4 @@
-"""Getting a GAN back from its file, whole or not at all."""
+"""Getting a model back from its file, whole or not at all."""
 
 import contextlib
 import importlib
@@ -8,11 +8,9 @@ from pathlib import Path
 
 import keras
 
-from kgan.models.gan import GAN
 
-
-def load(path: str | Path) -> GAN:
-    """A GAN from a `.keras` file, with both optimizers' state.
+def load(path: str | Path) -> keras.Model:
+    """A GAN from a `.keras` file, with all optimizers' state.
 
     Raises:
         FileNotFoundError: Where there is no such file.
@@ -27,7 +25,7 @@ def load(path: str | Path) -> GAN:
         return keras.models.load_model(path)
 
 
-def restore(gan: GAN, path: str | Path) -> None:
+def restore(gan: keras.Model, path: str | Path) -> None:
     """Sets every weight of `gan`, averaged and optimizers' ones included, from a `.keras` file.
 
     Raises:

@@ -17,6 +17,7 @@ from kgan.networks.fourier import FourierFeatures
 from kgan.networks.minibatch import MinibatchStandardDeviation
 from kgan.networks.mlp import mlp_discriminator, mlp_generator
 from kgan.networks.normalization import BatchNormalization
+from kgan.networks.perturbation import perturbation_network
 from kgan.networks.resnet import resnet_discriminator, resnet_generator
 from kgan.networks.spectral import SpectralConv2D, SpectralDense, SpectralEmbedding
 
@@ -49,6 +50,7 @@ __all__ = [
     "dcgan_generator",
     "mlp_discriminator",
     "mlp_generator",
+    "perturbation_network",
     "resnet_discriminator",
     "resnet_generator",
 ]

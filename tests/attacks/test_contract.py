@@ -9,6 +9,7 @@ import tensorflow as tf
 
 import kgan.attacks
 from kgan.attacks import ATTACKS, Attack, victim_of
+from kgan.attacks.attack import check_images
 from kgan.attacks.testing import lengths
 from tests.attacks.conftest import build
 
@@ -23,6 +24,7 @@ SHORT = {
     "square": {"steps": 60},
     "guided": {"query_budget": 300, "steps": 5},
     "at": {"query_budget": 300, "steps": 5},
+    "advgan": {"steps": 150, "batch_size": 64, "width": 4, "blocks": 1, "learning_rate": 3e-3},
 }
 RADII = {"linf": 0.15, "l2": 1.0, "l1": 4.0}
 
@@ -38,8 +40,18 @@ class ShortAutoAttack(kgan.attacks.AutoAttack):
         }
 
 
+class FittedAdvGAN(kgan.attacks.AdvGAN):
+    """AdvGAN that is fitted to its goal, on what it is first run on."""
+
+    def _prepare(self, model, images, labels, targets, batch_size, indices):
+        if self.network is None:
+            self.targets = None if targets is None else "any"
+            self.fit(model, check_images(images))
+        return super()._prepare(model, images, labels, targets, batch_size, indices)
+
+
 def make(name: str, **settings) -> Attack:
-    attack = ShortAutoAttack if name == "autoattack" else ATTACKS[name]
+    attack = {"autoattack": ShortAutoAttack, "advgan": FittedAdvGAN}.get(name, ATTACKS[name])
     return attack(**{**SHORT.get(name, {}), **settings})
 
 
@@ -147,7 +159,7 @@ def test_the_model_is_left_untouched(name, model, some):
 def test_settings_survive_serialisation(name):
     attack = make(name)
     data = keras.saving.serialize_keras_object(attack)
-    if name == "autoattack":
+    if name in ("autoattack", "advgan"):
         data = keras.saving.serialize_keras_object(ATTACKS[name]())
         attack = ATTACKS[name]()
     again = keras.saving.deserialize_keras_object(data)
@@ -245,6 +257,8 @@ def test_perturb_is_an_attack_inside_a_graph(name, model, some):
         with pytest.raises(NotImplementedError):
             attack.perturb(model, images, labels)
         return
+    if name == "advgan":
+        attack.run(model, images, labels)
     logits = victim_of(model, images).logits
     perturb = tf.function(lambda x, y: attack.perturb(logits, x, y), autograph=False)
     adversarial = perturb(images, labels).numpy()

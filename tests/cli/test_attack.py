@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import kgan.data
-from kgan.attacks import ATTACKS
+from kgan.attacks import ATTACKS, AdvGAN
 from kgan.attacks.report import Report
 from kgan.cli.attack import main
 
@@ -214,6 +214,32 @@ def test_help_does_not_wait_for_tensorflow():
     names = set(re.findall(r"\w+", done.stdout))
     assert set(ATTACKS) <= names
     assert done.stdout.strip().endswith("False False")
+
+
+def test_an_attack_that_learns_is_fitted_once_and_kept(files, here, capsys):
+    arguments = mine(files, "--attack", "advgan:steps=4,width=4,blocks=1", "--epsilons", 0.1, 0.2)
+    assert main([*arguments, "--n", "10"]) == 0
+    said = capsys.readouterr().out
+    # The file holds test images alone.
+    assert "fitting AdvGAN on 10 images: the images to be attacked themselves" in said
+    folder = here / "runs" / "attack-mine"
+    kept = AdvGAN.load(folder / "advgan-steps-4-width-4-blocks-1.keras")
+    assert (kept.epsilon, kept.least_epsilon) == (0.2, 0.1)
+    report = Report.load(folder / "report.json")
+    assert [row.epsilon for row in report.rows] == [0.1, 0.2]
+    assert main(["--resume", "--name", "mine"]) == 0
+    assert "fitting" not in capsys.readouterr().out
+
+
+def test_a_training_split_is_what_an_attack_learns_from(files, here, capsys):
+    test = kgan.data.load("digits", "test")
+    np.savez("both.npz", x_test=test.samples[:9], y_test=test.labels[:9], x_train=test.samples[9:],
+             y_train=test.labels[9:])  # fmt: skip
+    model = f"{files}/mine.keras"
+    arguments = ["--model", model, "--data", "both.npz", "--attack", "advgan:steps=2,width=4"]
+    assert main([*arguments, "--epsilon", "0.1"]) == 0
+    said = capsys.readouterr().out
+    assert f"fitting AdvGAN on {len(test) - 9} images: the training split" in said
 
 
 @pytest.mark.slow

@@ -101,6 +101,14 @@ def test_interrupted_it_leaves_nothing_half_written(here):
     assert list(here.iterdir()) == []
 
 
+def test_a_generator_may_be_what_it_is_hardened_against(mine, here, capsys):
+    assert main(["--model", str(mine), "--method", "gat", *TINY]) == 0
+    assert "by gat, linf" in capsys.readouterr().out
+    found = json.loads((here / "runs" / "harden-mine-gat" / "robustness.json").read_text())
+    assert found["method"] == "gat"
+    assert (here / "saved_models" / "classifiers" / "mine-gat.keras").is_file()
+
+
 def mistakes(mine, here):
     small = here / "small.npz"
     np.savez(small, images=np.zeros((40, 4, 4), "uint8"), labels=np.arange(40) % 4)
@@ -111,6 +119,7 @@ def mistakes(mine, here):
         "network": (["--network", "vgg"], "network must be one of small_cnn, strided_cnn"),
         "steps": (["--steps", "3"], "steps must be left out for the method fast"),
         "beta": (["--beta", "3"], "beta must be None for the method fast"),
+        "gat": (["--method", "gat", "--steps", "3"], "steps must be left out for the method gat"),
         "no file": (["--model", "no.keras"], "which is not there"),
         "shape": (["--model", str(mine), "--data", str(small)], "do not fit"),
         "overwrite": (
@@ -123,7 +132,7 @@ def mistakes(mine, here):
 
 @pytest.mark.parametrize(
     "name",
-    ["preset", "method", "epsilon", "network", "steps", "beta", "no file",
+    ["preset", "method", "epsilon", "network", "steps", "beta", "gat", "no file",
      "shape", "overwrite", "data"],
 )  # fmt: skip
 def test_a_mistake_is_told_in_a_line_with_exit_code_2(mine, here, capsys, name):

@@ -1,0 +1,397 @@
+"""AdvGAN: a generator learns to attack, and then one forward pass makes an adversarial image."""
+
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import kgan.data
+import kgan.models
+from kgan.attacks.attack import Attack, Result, check_count, check_images, check_norm, check_radius
+from kgan.attacks.labels import class_indices
+from kgan.attacks.norms import project
+from kgan.attacks.problem import Problem, State
+from kgan.attacks.substitute import substitute_network
+from kgan.attacks.victim import Victim, victim_of
+from kgan.export import next_version
+from kgan.files import atomic_path
+from kgan.models.perturbation_gan import PerturbationGAN, check_weights
+from kgan.networks import dcgan_discriminator, perturbation_network
+from kgan.random import check_seed
+
+_SETTINGS = "advgan.json"
+
+
+class _Decline(keras.callbacks.Callback):
+    """Takes the learning rate to zero over the second half of a number of updates."""
+
+    def __init__(self, learning_rate: float, updates: int):
+        super().__init__()
+        self.learning_rate, self.updates, self.done = learning_rate, updates, 0
+
+    def on_train_batch_begin(self, batch, logs=None):
+        rate = self.learning_rate * min(1.0, 2.0 * (1.0 - self.done / self.updates))
+        network = self.model
+        for optimizer in (network.g_optimizer, network.d_optimizer, network.s_optimizer):
+            if optimizer is not None:
+                optimizer.learning_rate = rate
+        self.done += 1
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class AdvGAN(Attack):
+    """A generator of perturbations, trained once against a classifier.
+
+    `fit` trains it; afterwards it attacks as any other attack does, at the cost of one forward
+    pass. `kgan.models.PerturbationGAN` is what it trains, and tells the terms of its loss.
+
+    Args:
+        epsilon: Radius of the ball, in units of images in [0, 1]. Once fitted, `replace` may make
+            it smaller but not larger.
+        norm: "linf" or "l2".
+        least_epsilon: Where given, one network is trained for all radii from this one to `epsilon`.
+        targets: `None`: leave the label; a class: reach that one; "any": one network for all
+            targets. Attack with `targets=` just where this is not `None`.
+        black_box: Whether the victim only answers: a surrogate is distilled from its
+            probabilities in turn with the generator's training.
+        features: Name of a layer of the victim whose features to push away from the clean image's,
+            beside (or with `weights` in place of) the logits.
+        weights: Of the terms of the generator's loss, see `kgan.models.PerturbationGAN`.
+        kappa: Logits by which the victim is to be wrong; more helps on images not seen in training.
+        bound: l2 norm from which a perturbation costs; by default half of what the ball allows.
+        gan_loss: A key of `kgan.losses.LOSSES`.
+        width: Channels of the generator at the image's resolution.
+        blocks: Its residual blocks.
+        normalization: "instance" or `None`.
+        steps: Updates that `fit` makes unless it is told `epochs`.
+        batch_size: Images in each.
+        learning_rate: Of Adam, for generator, discriminator and surrogate; it falls to zero over
+            the second half of each `fit`.
+        network: A trained `PerturbationGAN`; `fit` and `load` set it.
+        seed: Of the weights and all draws of the training.
+
+    Example:
+
+    ```python
+    attack = kgan.attacks.AdvGAN(0.3)
+    attack.fit(classifier, train_images, train_labels, epochs=5)
+    adversarial = attack(classifier, test_images, test_labels)
+    attack.save("attack.keras")
+    ```
+
+    Reference:
+        Xiao et al., "Generating adversarial examples with adversarial networks", 2018.
+        Black box: its section 3.3, dynamic distillation.
+    """
+
+    norms = ("linf", "l2")
+    tensors: tuple[str, ...] = ("epsilon", "seed")
+    has_last_iterate = True
+
+    def __init__(
+        self,
+        epsilon: float = 0.3,
+        *,
+        norm: str = "linf",
+        least_epsilon: float | None = None,
+        targets: int | str | None = None,
+        black_box: bool = False,
+        features: str | None = None,
+        weights: Mapping[str, float] | None = None,
+        kappa: float = 5.0,
+        bound: float | None = None,
+        gan_loss: str = "least_squares",
+        width: int = 8,
+        blocks: int = 4,
+        normalization: str | None = "instance",
+        steps: int = 1000,
+        batch_size: int = 64,
+        learning_rate: float = 1e-3,
+        network: PerturbationGAN | None = None,
+        seed: int = 0,
+    ):
+        self.norm = check_norm(norm, self.norms)
+        self.epsilon = check_radius("epsilon", epsilon, norm)
+        if network is not None and self.epsilon > network.epsilon:
+            raise ValueError(
+                f"epsilon must be at most {network.epsilon:g}, for which the network was trained, "
+                f"got {epsilon:g}. Fit a new AdvGAN({epsilon:g})."
+            )
+        self.least_epsilon = least_epsilon
+        self.targets = targets
+        self.black_box = bool(black_box)
+        self.features = features
+        self.weights = None if weights is None else dict(weights)
+        check_weights(weights)
+        self.kappa = float(kappa)
+        self.bound = bound
+        self.gan_loss = gan_loss
+        self.width = check_count("width", width)
+        self.blocks = check_count("blocks", blocks)
+        self.normalization = normalization
+        self.steps = check_count("steps", steps)
+        self.batch_size = check_count("batch_size", batch_size)
+        self.learning_rate = float(learning_rate)
+        self.network = network
+        self.seed = check_seed(seed)
+
+    # Training
+
+    def fit(
+        self,
+        model: keras.Model | Victim,
+        images: Any,
+        labels: Any = None,
+        *,
+        epochs: int | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        verbose: int = 0,
+    ) -> keras.callbacks.History:
+        """Trains the generator against a classifier, which is left as it is.
+
+        A fitted attack goes on from where it was, on another classifier if you like.
+
+        Args:
+            model: The classifier to fool.
+            images: (n, height, width, channels) in [0, 1], or uint8; or a `tf.data.Dataset` of
+                batches of float images, or of (images, labels).
+            labels: Integers, a column, or one-hot; the model's own predictions if None.
+            epochs: Passes over the images; by default what `steps` updates take.
+            callbacks: For Keras's `fit`.
+            verbose: The same.
+
+        Returns:
+            Keras's history of `PerturbationGAN`'s logs, one entry an epoch.
+        """
+        if isinstance(images, tf.data.Dataset):
+            if labels is not None:
+                raise ValueError("labels must be left out where images is a tf.data.Dataset.")
+            first = next(iter(images.take(1)))
+            sample = (first[0] if isinstance(first, tuple) else first).numpy()[:32]
+            victim = victim_of(model, check_images(sample))
+            per_epoch = int(images.cardinality())
+            if per_epoch < 1 and epochs is not None:
+                raise ValueError("epochs must be None for a dataset of unknown length; set steps.")
+            batches = images.repeat()
+        else:
+            images = np.asarray(images)
+            if images.dtype == np.uint8:
+                images = images.astype(np.float32) / np.float32(255)
+            images = sample = check_images(images)
+            victim = victim_of(model, images[:32])
+            if labels is None:
+                labels = victim.predict(images).argmax(axis=1)
+            labels = class_indices(labels, len(images), victim.classes)
+            names = tuple(map(str, range(victim.classes)))
+            data = kgan.data.Dataset("images", images, labels, names)
+            batch_size = min(self.batch_size, len(images))
+            per_epoch = kgan.data.steps_per_epoch(data, batch_size)
+            done = 0 if self.network is None else int(self.network.step.numpy())
+            batches = kgan.data.feed(data, batch_size, seed=self.seed, start=done)
+        if self.network is None:
+            self.network = self.new_network(victim, tuple(sample.shape[1:]))
+        self._check_against(victim, tuple(sample.shape[1:]))
+        self.network.set_victim(victim.logits, self._features_of(victim))
+        victim.rewind(self.seed)
+        if epochs is None:
+            per_epoch = self.steps if per_epoch < 1 else min(per_epoch, self.steps)
+            epochs = -(-self.steps // per_epoch)
+        return self.network.fit(
+            batches,
+            epochs=epochs,
+            steps_per_epoch=per_epoch,
+            callbacks=[_Decline(self.learning_rate, epochs * per_epoch), *callbacks],
+            shuffle=False,
+            verbose=verbose,
+        )
+
+    def prepared(self, model: keras.Model | Victim, images: np.ndarray) -> Attack:
+        """Fitted on these images, where it is not fitted yet."""
+        if self.network is not None:
+            return self
+        attack: Any = self.replace()
+        attack.fit(model, images)
+        return attack
+
+    def new_network(self, victim: Victim, shape: tuple[int, ...]) -> PerturbationGAN:
+        """What `fit` trains, untrained, for images of this shape."""
+        if len(shape) != 3:
+            raise ValueError(f"AdvGAN needs images of (height, width, channels), got {shape}.")
+        if isinstance(self.targets, int) and not 0 <= self.targets < victim.classes:
+            raise ValueError(
+                f"targets must be a class from 0 to {victim.classes - 1}, got {self.targets}."
+            )
+        keras.utils.set_random_seed(self.seed)
+        network = PerturbationGAN(
+            perturbation_network(
+                shape,
+                num_classes=victim.classes if self.targets == "any" else None,
+                epsilon=self.least_epsilon is not None,
+                width=self.width,
+                blocks=self.blocks,
+                normalization=self.normalization,
+            ),
+            dcgan_discriminator(shape, width=8),
+            epsilon=self.epsilon,
+            least_epsilon=self.least_epsilon,
+            norm=self.norm,
+            targets=self.targets,
+            weights=self._weights(),
+            kappa=self.kappa,
+            bound=self.bound,
+            gan_loss=self.gan_loss,
+            surrogate=substitute_network(shape, victim.classes, self.seed)
+            if self.black_box
+            else None,
+            seed=self.seed,
+        )
+
+        def adam():
+            return keras.optimizers.Adam(self.learning_rate, beta_1=0.5)
+
+        network.compile(
+            g_optimizer=adam(),
+            d_optimizer=adam(),
+            s_optimizer=keras.optimizers.Adam(self.learning_rate) if self.black_box else None,
+        )
+        return network
+
+    def _weights(self) -> dict[str, float]:
+        """Those given; where a layer is named, its features count as much as the margin does."""
+        weights = dict(self.weights or {})
+        if self.features is not None:
+            weights.setdefault("features", check_weights(None)["margin"])
+        return weights
+
+    def _features_of(self, victim: Victim):
+        if self.features is None:
+            return None
+        model = victim._model()
+        assert model is not None
+        try:
+            layer = model.get_layer(self.features)
+            inner = keras.Model(model.inputs[0], layer.output)
+        except (ValueError, AttributeError, TypeError) as error:
+            names = ", ".join(layer.name for layer in getattr(model, "layers", []))
+            raise ValueError(
+                f"features must name a layer of {victim.name}, a functional or Sequential model: "
+                f"{names or 'it has none'}; got {self.features!r}."
+            ) from error
+
+        def features(images: tf.Tensor) -> tf.Tensor:
+            with keras.StatelessScope():
+                return tf.cast(inner(images, training=False), tf.float32)
+
+        return features
+
+    # Attacking
+
+    def _attack(self, problem: Problem) -> State:
+        network = self._fitted(problem.targeted)
+        state = problem.start()
+        moved = network.perturb(problem.images, problem.labels, self.epsilon)
+        return problem.record(state, project(moved, problem.images, self.epsilon, self.norm))
+
+    def _fitted(self, targeted: bool) -> PerturbationGAN:
+        if self.network is None:
+            raise ValueError(
+                "AdvGAN is not fitted yet: call attack.fit(model, images, labels) first, or "
+                'kgan.attacks.AdvGAN.load("attack.keras").'
+            )
+        if targeted and self.targets is None:
+            raise ValueError(
+                "this AdvGAN was fitted to leave labels: pass labels, or fit one with "
+                'targets="any".'
+            )
+        if not targeted and self.targets is not None:
+            raise ValueError(
+                f"this AdvGAN was fitted with targets={self.targets!r}: pass the targets to reach."
+            )
+        return self.network
+
+    def _prepare(
+        self, model: Any, images: Any, labels: Any, targets: Any, batch_size: int, indices: Any
+    ) -> tuple[Victim, Result, np.ndarray]:
+        self._fitted(targets is not None)
+        prepared = super()._prepare(model, images, labels, targets, batch_size, indices)
+        wanted = prepared[1].labels
+        if isinstance(self.targets, int) and np.any(wanted != self.targets):
+            raise ValueError(
+                f"targets must all be {self.targets}, for which this AdvGAN was fitted, "
+                f"got {sorted(set(wanted.tolist()))}."
+            )
+        return prepared
+
+    def _check_against(self, victim: Victim, shape: tuple[int, ...]) -> None:
+        assert self.network is not None
+        if shape != self.network.image_shape:
+            raise ValueError(
+                f"images must have the shape {self.network.image_shape} that AdvGAN was fitted "
+                f"on, got {shape}."
+            )
+
+    # Saving
+
+    def save(self, path: str | Path) -> Path:
+        """Writes networks, optimizers and settings to one `.keras` file; see `load`."""
+        path = Path(path)
+        if path.suffix != ".keras":
+            raise ValueError(f"path must end in .keras, got {path}.")
+        network = self._fitted(self.targets is not None)
+        settings = {name: value for name, value in self.get_config().items() if name != "network"}
+        with atomic_path(path) as temporary:
+            network.save(temporary)
+            with zipfile.ZipFile(temporary, "a") as archive:
+                archive.writestr(_SETTINGS, json.dumps(settings))
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> "AdvGAN":
+        """A fitted attack from a file that `save` wrote; `fit` continues its training."""
+        network = kgan.models.load(path)
+        with zipfile.ZipFile(path) as archive:
+            if _SETTINGS not in archive.namelist():
+                raise ValueError(f"{path} is a Keras model, but not one that AdvGAN.save wrote.")
+            settings = json.loads(archive.read(_SETTINGS))
+        return cls(**settings, network=network)
+
+    def export(self, folder: str | Path) -> Path:
+        """Writes the generator as a SavedModel, the next version in `folder`.
+
+        Its signature `perturb` (and `serving_default`) takes `images` float32 (n, ...) in [0, 1],
+        `epsilon` float32 (n,), of which no more than the trained one is used, and where the network
+        serves all targets `targets` int64 (n,); it returns `images`, adversarial, whether they fool
+        or not.
+
+        Returns:
+            The version's folder.
+        """
+        network = self._fitted(self.targets is not None)
+        shape = [None, *network.image_shape]
+        signature = {
+            "images": tf.TensorSpec(shape, tf.float32, "images"),
+            "epsilon": tf.TensorSpec([None], tf.float32, "epsilon"),
+        }
+        if self.targets == "any":
+            signature["targets"] = tf.TensorSpec([None], tf.int64, "targets")
+
+        def perturb(request):
+            images = request["images"]
+            epsilon = tf.clip_by_value(request["epsilon"], 0.0, network.epsilon)
+            targets = tf.cast(request["targets"], tf.int32) if "targets" in request else None
+            moved = network.perturb(images, targets, epsilon)
+            return {"images": project(moved, images, epsilon, self.norm)}
+
+        archive = keras.export.ExportArchive()
+        archive.track(network.generator)
+        archive.add_endpoint("perturb", perturb, [signature])
+        folder = Path(folder)
+        target = folder / str(next_version(folder))
+        with atomic_path(target) as temporary:
+            archive.write_out(temporary, verbose=False)
+        return target

@@ -1,0 +1,126 @@
+"""Three players at once: a generator attacks, a discriminator watches it, a classifier learns."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kgan.attacks import AdvGAN
+from kgan.defenses.adversarial_training import AdversarialTraining
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class GenerativeAdversarialTraining(AdversarialTraining):
+    """Trains a classifier against a generator of perturbations that learns to fool it.
+
+    Each step is that of `kgan.models.PerturbationGAN` against the classifier as it is now
+    (discriminator, then generator), followed by that of `AdversarialTraining` with the generator's
+    images in the place of an attack's. Compile, fit and use it as `AdversarialTraining`;
+    `classifier` is trained in place and stays the plain model it was.
+
+    Args:
+        classifier: As for `AdversarialTraining`.
+        epsilon: Radius of the ball, in units of images in [0, 1].
+        norm: "linf" or "l2".
+        clean_share: Share of each batch on which the classifier learns from clean images.
+        weights: Of the terms of the generator's loss, see `kgan.models.PerturbationGAN`.
+        kappa: Logits by which the generator tries to make the classifier wrong.
+        width: Channels of the generator at the image's resolution.
+        blocks: Its residual blocks.
+        normalization: "instance" or `None`.
+        learning_rate: Of the generator's and the discriminator's Adam.
+        seed: Of all random numbers, in [0, 2**31 - 1].
+
+    Logs: the compiled loss and metrics, and the `d_loss`, `g_loss`, `success` and `length` of
+    `PerturbationGAN`; `success` is the share of the batch that fools the classifier.
+
+    A generator is one fixed map from images to perturbations, so a classifier can learn to
+    withstand it and nothing else: judge the result by attacks that follow its gradients, such as
+    `kgan.attacks.AutoAttack`.
+
+    Reference:
+        Lee et al., "Generative adversarial trainer: defense to adversarial perturbations with
+        GAN", 2017 (arXiv:1705.03387), for the game of generator and classifier; Xiao et al., 2018
+        (arXiv:1801.02610), for the discriminator.
+    """
+
+    def __init__(
+        self,
+        classifier: keras.Model,
+        *,
+        epsilon: float = 0.3,
+        norm: str = "linf",
+        clean_share: float = 0.5,
+        weights: Mapping[str, float] | None = None,
+        kappa: float = 0.0,
+        width: int = 8,
+        blocks: int = 4,
+        normalization: str | None = "instance",
+        learning_rate: float = 1e-3,
+        seed: int = 0,
+        **options,
+    ):
+        if not 0 <= clean_share < 1:
+            raise ValueError(f"clean_share must be in [0, 1), got {clean_share}.")
+        attack = AdvGAN(
+            epsilon,
+            norm=norm,
+            weights=weights,
+            kappa=kappa,
+            width=width,
+            blocks=blocks,
+            normalization=normalization,
+            learning_rate=learning_rate,
+            seed=seed,
+        )
+        super().__init__(
+            classifier,
+            epsilon=epsilon,
+            norm=norm,
+            attack=attack,
+            shares=[1.0 - clean_share],
+            seed=seed,
+            **options,
+        )
+        shape = tuple(classifier.input_shape[1:])
+        if None in shape:
+            raise ValueError(f"the generator needs a fixed image shape, got {shape}.")
+        self.clean_share = clean_share
+        self.players = attack.new_network(self._victim(tf.zeros([1, *shape])), shape)
+        attack.network = self.players
+
+    def train_step(self, data) -> dict[str, tf.Tensor]:
+        images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        images = self._check(images, labels)
+        self.players.set_victim(self._victim(images).logits)
+        said = self.players.train_step((images, labels))
+        return {**super().train_step(data), **said}
+
+    @property
+    def trainable_variables(self) -> list[keras.Variable]:
+        """The classifier's: what the compiled optimizer updates."""
+        return self.classifier.trainable_variables
+
+    def reset_metrics(self) -> None:
+        super().reset_metrics()
+        self.players.reset_metrics()
+
+    def get_config(self) -> dict[str, Any]:
+        own = self.attacks[0].get_config()
+        names = ("weights", "kappa", "width", "blocks", "normalization", "learning_rate")
+        of_base = ("method", "attack", "shares", "beta", "replays", "batch_size")
+        config = super().get_config()
+        return {
+            **{name: value for name, value in config.items() if name not in of_base},
+            **{name: own[name] for name in names},
+            "clean_share": self.clean_share,
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects=None
+    ) -> "GenerativeAdversarialTraining":
+        deserialize = keras.saving.deserialize_keras_object
+        classifier = deserialize(config["classifier"], custom_objects=custom_objects)
+        return cls(**{**config, "classifier": classifier})

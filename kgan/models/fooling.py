@@ -1,0 +1,78 @@
+"""Losses of a generator that is to fool a classifier, and how its changes are bounded."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+_TINY = 1e-12
+
+
+def margin_loss(
+    logits: tf.Tensor, labels: tf.Tensor, *, targeted: bool, kappa: float = 0.0
+) -> tf.Tensor:
+    """By how much the logits miss the goal, 0 where they pass it by `kappa`.
+
+    Args:
+        logits: (batch, classes).
+        labels: int32 (batch,): classes to leave, or to reach if `targeted`.
+        targeted: What the labels mean.
+        kappa: Logits by which the goal is to be passed.
+
+    Returns:
+        A loss for each example, shape (batch,).
+
+    Reference:
+        Carlini and Wagner, "Towards evaluating the robustness of neural networks", 2017, f_6.
+    """
+    is_label = tf.one_hot(labels, logits.shape[1], on_value=True, off_value=False)
+    own = tf.gather(logits, labels, batch_dims=1)
+    lead = own - tf.reduce_max(tf.where(is_label, -float("inf"), logits), axis=1)
+    return tf.nn.relu((-lead if targeted else lead) + kappa)
+
+
+def cross_entropy_loss(
+    logits: tf.Tensor, labels: tf.Tensor, *, targeted: bool, kappa: float = 0.0
+) -> tf.Tensor:
+    """The cross-entropy of the targets, or minus that of the labels; as `margin_loss`.
+
+    `kappa` plays no part.
+    """
+    value = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    return value if targeted else -value
+
+
+FOOLING: dict[str, Callable[..., tf.Tensor]] = {
+    "margin": margin_loss,
+    "cross_entropy": cross_entropy_loss,
+}
+
+
+def euclidean(change: tf.Tensor) -> tf.Tensor:
+    """The l2 norm of each example, shape (batch,)."""
+    square = tf.reduce_sum(tf.square(change), axis=list(range(1, change.shape.rank)))
+    return tf.sqrt(tf.maximum(square, _TINY))
+
+
+def hinge_on_norm(change: tf.Tensor, bound: float) -> tf.Tensor:
+    """max(0, l2 norm - bound) of each example, shape (batch,)."""
+    return tf.nn.relu(euclidean(change) - bound)
+
+
+def feature_loss(features: tf.Tensor, clean: tf.Tensor) -> tf.Tensor:
+    """Minus the distance of the features from the clean image's, in units of their norm."""
+    return -euclidean(features - clean) / euclidean(clean)
+
+
+def bounded(raw: tf.Tensor, epsilon: tf.Tensor | float, norm: str) -> tf.Tensor:
+    """Values in [-1, 1] as a change within the ball.
+
+    Args:
+        raw: (batch, ...) in [-1, 1].
+        epsilon: Radius, a scalar or (batch,).
+        norm: "linf", `epsilon * raw`; or "l2", where `raw` is put into the unit ball first.
+    """
+    epsilon = tf.convert_to_tensor(epsilon, raw.dtype)
+    each = [-1] + [1] * (raw.shape.rank - 1)
+    if norm == "l2":
+        raw /= tf.reshape(tf.maximum(euclidean(raw), 1.0), each)
+    return (epsilon if epsilon.shape.rank == 0 else tf.reshape(epsilon, each)) * raw

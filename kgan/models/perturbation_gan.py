@@ -1,0 +1,424 @@
+"""A GAN whose generator changes images to fool a classifier: AdvGAN's training step."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+import kgan.losses
+import kgan.random
+from kgan.models.fooling import FOOLING, bounded, euclidean, feature_loss, hinge_on_norm
+
+WEIGHTS = {
+    "margin": 10.0,
+    "cross_entropy": 0.0,
+    "features": 0.0,
+    "gan": 1.0,
+    "hinge": 0.0,
+    "reconstruction": 0.0,
+}
+"""The terms of the generator's loss and their default weights."""
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class PerturbationGAN(keras.Model):
+    """Trains a generator of bounded perturbations against a fixed classifier, the victim.
+
+    A step is a discriminator half-step, which tells clean images from adversarial ones, and a
+    generator half-step on the weighted sum of
+
+    - "margin": by how much the victim's logits miss the goal (Carlini and Wagner);
+    - "cross_entropy": of the target, or minus that of the label;
+    - "features": minus the distance of an inner layer's features from the clean image's;
+    - "gan": the generator's adversarial loss;
+    - "hinge": how far the perturbation's l2 norm exceeds `bound`; off by default, as the ball
+      bounds the perturbation already;
+    - "reconstruction": the mean squared change of a value.
+
+    The perturbation is bounded by construction: `epsilon * tanh` in linf, a projection in l2; the
+    adversarial image is `clip(image + perturbation, 0, 1)`.
+
+    With a `surrogate` the victim is a black box: in each step, before the two half-steps, the
+    surrogate is distilled on the victim's answers to the images and to their adversarial versions,
+    and the generator follows the surrogate's gradients. The victim itself is only asked.
+
+    Args:
+        generator: From `kgan.networks.perturbation_network`, or any model of its signature; it has
+            the input `targets` where `targets` is "any", and the input `epsilon_share` where there
+            is a `least_epsilon`.
+        discriminator: Images to logits (batch,).
+        epsilon: Radius of the ball, in units of images in [0, 1].
+        least_epsilon: Where given, each example's epsilon is drawn from `least_epsilon` to
+            `epsilon`, and the generator is told; one network then serves all of them.
+        norm: "linf" or "l2".
+        targets: `None`: leave the label; a class: reach that one; "any": reach whatever class the
+            generator is told, drawn for each example in training.
+        weights: Of the terms; those left out keep their default in `WEIGHTS`.
+        kappa: Logits by which the margin is to be passed.
+        bound: l2 norm from which the hinge counts; by default half of what the ball allows.
+        gan_loss: A key of `kgan.losses.LOSSES`.
+        surrogate: An untrained classifier with logits, for a black box.
+        seed: Of all draws, in [0, 2**31 - 1].
+
+    Before `fit`, `set_victim` says whom to fool. `fit` takes batches of images, or of
+    `(images, labels)`; without labels the victim's own answers are left. Logs: `d_loss`, `g_loss`,
+    `success` (the share of the batch that fools the victim), `length` (mean l2 norm of the
+    change), and `s_loss` with a surrogate.
+
+    Reference:
+        Xiao et al., "Generating adversarial examples with adversarial networks", 2018, section 3
+        (arXiv:1801.02610).
+    """
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        *,
+        epsilon: float = 0.3,
+        least_epsilon: float | None = None,
+        norm: str = "linf",
+        targets: int | str | None = None,
+        weights: Mapping[str, float] | None = None,
+        kappa: float = 5.0,
+        bound: float | None = None,
+        gan_loss: str = "least_squares",
+        surrogate: keras.Model | None = None,
+        seed: int = 0,
+        **options,
+    ):
+        super().__init__(**options)
+        if norm not in ("linf", "l2"):
+            raise ValueError(f"norm must be 'linf' or 'l2', got {norm!r}.")
+        if targets is not None and targets != "any" and not isinstance(targets, int):
+            raise ValueError(f"targets must be None, a class number or 'any', got {targets!r}.")
+        if least_epsilon is not None and not 0 <= least_epsilon <= epsilon:
+            raise ValueError(
+                f"least_epsilon must be in [0, epsilon = {epsilon:g}], got {least_epsilon:g}."
+            )
+        names = {tensor.name for tensor in generator.inputs}
+        for name, wanted in (
+            ("targets", targets == "any"),
+            ("epsilon_share", least_epsilon is not None),
+        ):
+            if (name in names) != wanted:
+                raise ValueError(
+                    f"generator must {'' if wanted else 'not '}have an input {name!r} for "
+                    f"targets={targets!r} and least_epsilon={least_epsilon!r}, "
+                    f"has {', '.join(sorted(names))}."
+                )
+        self.generator = generator
+        self.discriminator = discriminator
+        self.surrogate: Any = surrogate
+        self.epsilon = float(epsilon)
+        self.least_epsilon = None if least_epsilon is None else float(least_epsilon)
+        self.norm = norm
+        self.targets = targets
+        self.weights_of_terms = check_weights(weights)
+        self.kappa = float(kappa)
+        self.image_shape = tuple(generator.inputs[0].shape[1:])
+        self.bound = bound
+        self.gan_loss = gan_loss
+        self.adversarial_loss = kgan.losses.get(gan_loss)
+        self.seed = kgan.random.check_seed(seed)
+        self.step = self.add_weight(
+            name="step",
+            shape=(),
+            dtype="int64",
+            initializer="zeros",
+            trainable=False,
+            aggregation="only_first_replica",
+        )
+        names_of_logs = ["d_loss", "g_loss", "success", "length"]
+        names_of_logs += [] if surrogate is None else ["s_loss"]
+        self._trackers = {name: keras.metrics.Mean(name=name) for name in names_of_logs}
+        self._victim: Any = None
+        self._features: Any = None
+        self.built = True
+
+    # Training
+
+    def set_victim(
+        self,
+        logits: Callable[[tf.Tensor], tf.Tensor],
+        features: Callable[[tf.Tensor], tf.Tensor] | None = None,
+    ) -> None:
+        """Says whom to fool. Neither saved nor changed.
+
+        Args:
+            logits: Graph function from images to (batch, classes) logits in inference mode, such
+                as that of `kgan.attacks.victim_of`.
+            features: Graph function from images to an inner layer's features, for the term
+                "features".
+        """
+        if (features is None) != (self.weights_of_terms["features"] == 0):
+            raise ValueError(
+                "features must be given just where the weight of the term 'features' is not 0, "
+                f"which is {self.weights_of_terms['features']:g}."
+            )
+        if features is not None and self.surrogate is not None:
+            raise ValueError("features must be None with a surrogate: a black box shows none.")
+        if logits != self._victim or features is not None:
+            self.train_function = None  # Traced with the victim before.
+        self._victim, self._features = logits, features
+
+    def compile(
+        self,
+        *,
+        g_optimizer: keras.optimizers.Optimizer,
+        d_optimizer: keras.optimizers.Optimizer,
+        s_optimizer: keras.optimizers.Optimizer | None = None,
+        steps_per_execution: int = 1,
+    ) -> None:
+        """Sets the optimizers and builds them, so that their state saves and restores.
+
+        Args:
+            g_optimizer: The generator's Keras optimizer.
+            d_optimizer: The discriminator's.
+            s_optimizer: The surrogate's, where there is one.
+            steps_per_execution: Steps that `fit` runs in one call into TensorFlow.
+        """
+        if (s_optimizer is None) != (self.surrogate is None):
+            raise ValueError("s_optimizer must be given just where there is a surrogate.")
+        super().compile(optimizer=None, jit_compile=False, steps_per_execution=steps_per_execution)
+        self.g_optimizer = g_optimizer
+        self.d_optimizer = d_optimizer
+        self.s_optimizer: Any = s_optimizer
+        self.g_optimizer.build(self.generator.trainable_variables)
+        self.d_optimizer.build(self.discriminator.trainable_variables)
+        if s_optimizer is not None:
+            s_optimizer.build(self.surrogate.trainable_variables)
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        return list(self._trackers.values())
+
+    def train_step(self, data) -> dict[str, tf.Tensor]:
+        if self._victim is None:
+            raise ValueError("there is no victim to fool yet: call set_victim before fit.")
+        images, labels = self._unpack(data)
+        goals, epsilon = self._draw(labels)
+        with tf.GradientTape() as generator_tape:
+            adversarial = self.perturb(images, goals, epsilon, training=True)
+        answers = None
+        if self.surrogate is not None:
+            answers = self._distill(images, adversarial)
+        self._discriminator_half_step(images, adversarial)
+        self._generator_half_step(images, adversarial, labels, goals, answers, generator_tape)
+        self.step.assign_add(1)
+        return {name: tracker.result() for name, tracker in self._trackers.items()}
+
+    def _distill(self, images, adversarial) -> tf.Tensor:
+        """Teaches the surrogate the victim's answers; returns those to the adversarial images."""
+        both = tf.stop_gradient(tf.concat([images, adversarial], axis=0))
+        answers = tf.stop_gradient(self._victim(both))
+        with tf.GradientTape() as tape:
+            logits = self.surrogate(both, training=True)
+            loss = tf.nn.softmax_cross_entropy_with_logits(tf.nn.softmax(answers), logits)
+            objective = kgan.losses.reduce(loss)
+        variables = self.surrogate.trainable_variables
+        self.s_optimizer.apply(tape.gradient(objective, variables), variables)
+        self._track(s_loss=loss)
+        return answers[tf.shape(images)[0] :]
+
+    def _discriminator_half_step(self, images, adversarial) -> None:
+        with tf.GradientTape() as tape:
+            real_logits = self.discriminator(images, training=True)
+            fake_logits = self.discriminator(tf.stop_gradient(adversarial), training=True)
+            loss = self.adversarial_loss.discriminator(real_logits, fake_logits)
+            objective = kgan.losses.reduce(loss)
+        variables = self.discriminator.trainable_variables
+        self.d_optimizer.apply(tape.gradient(objective, variables), variables)
+        self._track(d_loss=loss)
+
+    def _generator_half_step(
+        self, images, adversarial, labels, goals, answers, generator_tape
+    ) -> None:
+        # As in GAN: the loss's gradient is taken at the images, with the discriminator as it is
+        # now, and carried back through the pass that made them. No variable of the victim, the
+        # surrogate or the discriminator is watched.
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(adversarial)
+            guide = self._victim if self.surrogate is None else self.surrogate
+            logits = guide(adversarial)
+            loss = tf.zeros(tf.shape(labels))
+            for name, value in self._terms(images, adversarial, logits, labels, goals):
+                loss += self.weights_of_terms[name] * value
+            objective = kgan.losses.reduce(loss)
+        variables = self.generator.trainable_variables
+        gradients = generator_tape.gradient(
+            adversarial, variables, output_gradients=tape.gradient(objective, adversarial)
+        )
+        self.g_optimizer.apply(gradients, variables)
+        said = tf.argmax(logits if answers is None else answers, axis=1, output_type=tf.int32)
+        self._track(
+            g_loss=loss,
+            success=said != labels if goals is None else said == goals,
+            length=euclidean(adversarial - images),
+        )
+
+    def _terms(self, images, adversarial, logits, labels, goals):
+        """Pairs of a term's name and its values (batch,), of those with a weight."""
+        used = {name for name, weight in self.weights_of_terms.items() if weight}
+        change = adversarial - images
+        for name in sorted(used & set(FOOLING)):
+            wanted, targeted = (labels, False) if goals is None else (goals, True)
+            yield name, FOOLING[name](logits, wanted, targeted=targeted, kappa=self.kappa)
+        if "features" in used:
+            clean = tf.stop_gradient(self._features(images))
+            yield "features", feature_loss(self._features(adversarial), clean)
+        if "gan" in used:
+            real = None
+            if self.adversarial_loss.generator_needs_real:
+                real = self.discriminator(images, training=True)
+            fake = self.discriminator(adversarial, training=True)
+            yield "gan", self.adversarial_loss.generator(real, fake)
+        if "hinge" in used:
+            yield "hinge", hinge_on_norm(change, self._bound())
+        if "reconstruction" in used:
+            yield "reconstruction", tf.reduce_mean(tf.square(change), axis=[1, 2, 3])
+
+    def _bound(self) -> float:
+        if self.bound is not None:
+            return self.bound
+        values = 1
+        for side in self.image_shape:
+            values *= side
+        return 0.5 * self.epsilon * (values**0.5 if self.norm == "linf" else 1.0)
+
+    def _draw(self, labels) -> tuple[tf.Tensor | None, tf.Tensor | None]:
+        """The classes to reach and the radii of a batch; `None` where there is nothing to say."""
+        batch = tf.shape(labels)[0]
+        step = tf.convert_to_tensor(self.step)
+
+        def uniform(purpose: str) -> tf.Tensor:
+            return kgan.random.uniform(kgan.random.step_seed(self.seed, step, purpose), [batch])
+
+        goals = epsilon = None
+        if self.targets == "any":
+            # Any class but the label's.
+            classes = self.generator.get_layer("target").input_dim
+            further = tf.cast(uniform("targets") * (classes - 1.0), tf.int32)
+            goals = (labels + 1 + further) % classes
+        elif self.targets is not None:
+            goals = tf.fill([batch], self.targets)
+        if self.least_epsilon is not None:
+            share = uniform("epsilon")
+            epsilon = self.least_epsilon + share * (self.epsilon - self.least_epsilon)
+        return goals, epsilon
+
+    def _unpack(self, data) -> tuple[tf.Tensor, tf.Tensor]:
+        if tf.executing_eagerly():
+            raise ValueError("run_eagerly must be False: the victim's logits need a graph.")
+        images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        images = tf.convert_to_tensor(images)
+        if images.dtype != tf.float32 or tuple(images.shape[1:]) != self.image_shape:
+            raise ValueError(
+                f"images must be float32 in [0, 1] of the shape {self.image_shape}, "
+                f"got {images.dtype.name} of {tuple(images.shape[1:])}."
+            )
+        if labels is None:
+            logits = tf.stop_gradient(self._victim(images))
+            return images, tf.argmax(logits, axis=1, output_type=tf.int32)
+        labels = tf.convert_to_tensor(labels)
+        if labels.shape.rank == 2 and labels.shape[1] != 1:
+            return images, tf.argmax(labels, axis=1, output_type=tf.int32)
+        return images, tf.reshape(tf.cast(labels, tf.int32), [-1])
+
+    def _track(self, **values) -> None:
+        for name, value in values.items():
+            self._trackers[name].update_state(value)
+
+    # Use
+
+    def perturb(
+        self,
+        images: tf.Tensor,
+        targets: tf.Tensor | None = None,
+        epsilon: tf.Tensor | float | None = None,
+        *,
+        training: bool = False,
+    ) -> tf.Tensor:
+        """The adversarial images, whether they fool or not.
+
+        Args:
+            images: float32 (batch, height, width, channels) in [0, 1].
+            targets: int (batch,): the classes to reach where `targets` is "any", else not used.
+            epsilon: Radius of the ball, a scalar or (batch,); the one trained for if `None`.
+            training: The generator's mode.
+        """
+        epsilon = self.epsilon if epsilon is None else epsilon
+        inputs = [images]
+        if self.targets == "any":
+            inputs.append(targets)
+        if self.least_epsilon is not None:
+            share = tf.convert_to_tensor(epsilon, tf.float32) / (self.epsilon or 1.0)
+            inputs.append(share + tf.zeros([tf.shape(images)[0]]))
+        raw = self.generator(inputs if len(inputs) > 1 else images, training=training)
+        return tf.clip_by_value(images + bounded(raw, epsilon, self.norm), 0.0, 1.0)
+
+    def call(self, images, targets=None, epsilon=None, training=False):
+        """As `perturb`, in inference mode."""
+        return self.perturb(images, targets, epsilon)
+
+    # Saving
+
+    def get_config(self) -> dict[str, Any]:
+        serialize = keras.saving.serialize_keras_object
+        return {
+            **super().get_config(),
+            "generator": serialize(self.generator),
+            "discriminator": serialize(self.discriminator),
+            "epsilon": self.epsilon,
+            "least_epsilon": self.least_epsilon,
+            "norm": self.norm,
+            "targets": self.targets,
+            "weights": self.weights_of_terms,
+            "kappa": self.kappa,
+            "bound": self.bound,
+            "gan_loss": self.gan_loss,
+            "surrogate": None if self.surrogate is None else serialize(self.surrogate),
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects=None) -> "PerturbationGAN":
+        config = dict(config)
+        for name in ("generator", "discriminator", "surrogate"):
+            if config[name] is not None:
+                config[name] = keras.saving.deserialize_keras_object(
+                    config[name], custom_objects=custom_objects
+                )
+        return cls(**config)
+
+    def get_compile_config(self) -> dict[str, Any]:
+        serialize = keras.saving.serialize_keras_object
+        optimizers = {name: getattr(self, name, None) for name in _OPTIMIZERS}
+        return {
+            name: None if optimizer is None else serialize(optimizer)
+            for name, optimizer in optimizers.items()
+        } | {"steps_per_execution": self.steps_per_execution}
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        optimizers = {
+            name: None if config[name] is None
+            else keras.saving.deserialize_keras_object(config[name])
+            for name in _OPTIMIZERS
+        }  # fmt: skip
+        self.compile(**{**config, **optimizers})
+
+
+_OPTIMIZERS = ("g_optimizer", "d_optimizer", "s_optimizer")
+
+
+def check_weights(weights: Mapping[str, float] | None) -> dict[str, float]:
+    """All weights by name, the defaults where none is given."""
+    given = {name: float(value) for name, value in (weights or {}).items()}
+    if unknown := set(given) - set(WEIGHTS):
+        raise ValueError(
+            f"weights must be those of {', '.join(WEIGHTS)}, got {', '.join(sorted(unknown))}."
+        )
+    if low := [name for name, value in given.items() if not value >= 0]:
+        raise ValueError(f"weights must be at least 0, got {given[low[0]]} for {low[0]}.")
+    return {**WEIGHTS, **given}
