@@ -540,6 +540,28 @@ class EvaluateConfig:
 
 
 @dataclass(frozen=True)
+class ExportConfig:
+    """Export a generator or a classifier for a server or another runtime."""
+
+    source: tyro.conf.Positional[Path]
+    """A run folder, or the .keras file of a GAN or of a classifier."""
+    format: tuple[Literal["saved_model", "onnx", "litert"], ...] = ("saved_model",)
+    """saved_model: the next version in OUT/NAME; onnx: OUT/NAME.onnx; litert: OUT/NAME.tflite."""
+    checkpoint: Literal["last", "best"] | None = None
+    """Which checkpoint of a run; default the one that training exports."""
+    name: str | None = None
+    """Default the source's."""
+    class_names: tuple[str, ...] = ()
+    """What the classes are called."""
+    out: Path = Path("saved_models")
+    """Folder to write to."""
+    verbose: bool = False
+    """Show TensorFlow's own messages."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+@dataclass(frozen=True)
 class ServeConfig:
     """Serve exported models with TensorFlow Serving's contract, and a page to play with."""
 

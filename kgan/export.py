@@ -20,7 +20,7 @@ tells where the model comes from; and TensorFlow Serving's warm-up file.
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +55,92 @@ def export(
     Returns:
         The version's folder. It appears under its number only when it is complete.
     """
+    return write_version(
+        folder,
+        _endpoints(gan),
+        tracked=(gan.ema_generator, gan.discriminator),
+        class_names=class_names,
+        manifest={
+            "latent_dim": gan.latent_dim,
+            "sample_shape": list(gan.sample_shape),
+            "num_classes": gan.num_classes,
+            **(origin or {}),
+        },
+    )
+
+
+def export_classifier(
+    model: keras.Model,
+    folder: str | Path,
+    *,
+    head: str = "logits",
+    class_names: tuple[str, ...] | None = None,
+    origin: Mapping[str, Any] | None = None,
+) -> Path:
+    """Writes a classifier as the next version in `folder`.
+
+    Its signature `classify` (and `serving_default`) takes `images` float32 (n, ...) in [0, 1] and
+    returns `probabilities` (n, classes) and `classes` int64 (n,), the likeliest one.
+
+    Args:
+        model: A built Keras classifier.
+        folder: The servable's folder.
+        head: What its last layer gives: "logits", "softmax", or "sigmoid" (one unit, two classes);
+            `kgan.attacks.victim_of(model, images).head` finds out.
+        class_names: What the classes are called.
+        origin: Written into the manifest as it is.
+
+    Returns:
+        The version's folder.
+    """
+    if head not in ("logits", "softmax", "sigmoid"):
+        raise ValueError(f"head must be logits, softmax or sigmoid, got {head!r}.")
+    shape = tuple(model.input_shape[1:])
+
+    def classify(request):
+        outputs = tf.cast(model(request["images"], training=False), tf.float32)
+        if outputs.shape[-1] == 1:
+            share = outputs if head == "sigmoid" else tf.sigmoid(outputs)
+            probabilities = tf.concat([1.0 - share, share], axis=1)
+        else:
+            probabilities = outputs if head == "softmax" else tf.nn.softmax(outputs)
+        return {"probabilities": probabilities, "classes": tf.argmax(probabilities, axis=1)}
+
+    signature = {"images": tf.TensorSpec([None, *shape], tf.float32, "images")}
+    return write_version(
+        folder,
+        {"classify": (classify, signature)},
+        tracked=(model,),
+        class_names=class_names,
+        manifest={"image_shape": list(shape), **(origin or {})},
+    )
+
+
+def write_version(
+    folder: str | Path,
+    endpoints: Mapping[str, tuple[Callable, Mapping[str, tf.TensorSpec]]],
+    *,
+    tracked: Sequence[keras.Model],
+    manifest: Mapping[str, Any],
+    class_names: tuple[str, ...] | None = None,
+) -> Path:
+    """Writes functions as the next version of a servable, with manifest and warm-up file.
+
+    Args:
+        folder: The servable's folder.
+        endpoints: By name: a function from a dict of tensors to one, and what it takes, each with a
+            batch dimension. The first is `serving_default` too.
+        tracked: The models that the functions use.
+        manifest: Plain values.
+        class_names: What the classes are called.
+
+    Returns:
+        The version's folder. It appears under its number only when it is complete.
+    """
     folder = Path(folder)
     archive = keras.export.ExportArchive()
-    archive.track(gan.ema_generator)
-    archive.track(gan.discriminator)
-    endpoints = _endpoints(gan)
+    for model in tracked:
+        archive.track(model)
     for name, (function, signature) in endpoints.items():
         archive.add_endpoint(name, function, [signature])
     target = folder / str(next_version(folder))
@@ -68,15 +149,12 @@ def export(
             archive.track(_asset(Path(assets) / "class_names.txt", class_names))
         archive.write_out(temporary, verbose=False)
         kgan.warmup.write(temporary, folder.name, _first_requests(endpoints))
-        manifest = {
+        content = {
             "kgan": kgan.__version__,
-            "latent_dim": gan.latent_dim,
-            "sample_shape": list(gan.sample_shape),
-            "num_classes": gan.num_classes,
             "class_names": None if class_names is None else list(class_names),
-            **(origin or {}),
+            **manifest,
         }
-        (temporary / DETAILS).write_text(json.dumps(manifest, indent=2, default=str) + "\n")
+        (temporary / DETAILS).write_text(json.dumps(content, indent=2, default=str) + "\n")
     return target
 
 

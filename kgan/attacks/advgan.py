@@ -18,7 +18,7 @@ from kgan.attacks.norms import project
 from kgan.attacks.problem import Problem, State
 from kgan.attacks.substitute import substitute_network
 from kgan.attacks.victim import Victim, victim_of
-from kgan.export import next_version
+from kgan.export import write_version
 from kgan.files import atomic_path
 from kgan.models.perturbation_gan import PerturbationGAN, check_weights
 from kgan.networks import dcgan_discriminator, perturbation_network
@@ -387,11 +387,9 @@ class AdvGAN(Attack):
             moved = network.perturb(images, targets, epsilon)
             return {"images": project(moved, images, epsilon, self.norm)}
 
-        archive = keras.export.ExportArchive()
-        archive.track(network.generator)
-        archive.add_endpoint("perturb", perturb, [signature])
-        folder = Path(folder)
-        target = folder / str(next_version(folder))
-        with atomic_path(target) as temporary:
-            archive.write_out(temporary, verbose=False)
-        return target
+        return write_version(
+            folder,
+            {"perturb": (perturb, signature)},
+            tracked=(network.generator,),
+            manifest={"image_shape": list(network.image_shape), "epsilon": network.epsilon},
+        )

@@ -16,6 +16,7 @@ COMMANDS = {
     "train-classifier": "train a classifier to attack or to harden",
     "harden": "train a classifier against attacks and compare before and after",
     "attack": "attack a classifier and report its robustness",
+    "export": "write a SavedModel, ONNX or LiteRT file of a run, a GAN or a classifier",
     "serve": "serve exported models over REST and gRPC, with a page to play with",
 }
 

@@ -1,0 +1,59 @@
+"""The export command: of a run, a GAN's file and a classifier; and what it refuses."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kgan.export
+from kgan.cli import main
+from kgan.networks.classifiers import small_cnn
+from tests.conftest import build_gan
+
+
+def test_a_run_in_every_format(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    gan = build_gan(num_classes=3)
+    (tmp_path / "runs" / "toy" / "checkpoints").mkdir(parents=True)
+    gan.save(tmp_path / "runs" / "toy" / "checkpoints" / "last.keras")
+    (tmp_path / "runs" / "toy" / "config.json").write_text(json.dumps({"config": {}}))
+    formats = ["--format", "saved_model", "onnx", "litert"]
+    assert main(["export", "runs/toy", *formats, "--class-names", "a", "b", "c"]) == 0
+    out = tmp_path / "saved_models"
+    assert {path.name for path in out.iterdir()} == {"toy", "toy.onnx", "toy.tflite"}
+    model = tf.saved_model.load(out / "toy" / "1")
+    seeds, labels = tf.constant([5, 6], tf.int64), tf.constant([0, 2], tf.int64)
+    assert model.signatures["generate"](seeds=seeds, labels=labels)["images"].shape == (2, 8, 8, 1)
+
+
+@pytest.mark.parametrize("head", ["logits", "softmax", "sigmoid"])
+def test_a_classifier_answers_with_probabilities(tmp_path, head):
+    keras.utils.set_random_seed(0)
+    if head == "sigmoid":
+        layers = [keras.layers.Flatten(), keras.layers.Dense(1, activation="sigmoid")]
+        model = keras.Sequential([keras.Input((8, 8, 1)), *layers])
+    else:
+        model = small_cnn((8, 8, 1), 10, width=4)
+    if head == "softmax":
+        model = keras.Sequential([model, keras.layers.Softmax()])
+        model.build((None, 8, 8, 1))
+    model.save(tmp_path / "mine.keras")
+    assert main(["export", str(tmp_path / "mine.keras"), "--out", str(tmp_path / "out")]) == 0
+    folder = tmp_path / "out" / "mine" / "1"
+    images = np.random.default_rng(0).random((3, 8, 8, 1), np.float32)
+    answer = tf.saved_model.load(folder).signatures["classify"](images=tf.constant(images))
+    outputs = np.asarray(model(images))
+    if head == "sigmoid":
+        wanted = np.concatenate([1 - outputs, outputs], axis=1)
+    else:
+        wanted = outputs if head == "softmax" else np.asarray(keras.ops.softmax(outputs))
+    np.testing.assert_allclose(answer["probabilities"], wanted, atol=1e-5)
+    np.testing.assert_array_equal(answer["classes"], wanted.argmax(axis=1))
+    assert json.loads((folder / kgan.export.DETAILS).read_text())["image_shape"] == [8, 8, 1]
+
+
+def test_a_source_that_is_none(tmp_path, capsys):
+    assert main(["export", str(tmp_path / "none.keras")]) == 2
+    assert "source must be a run folder or a .keras file" in capsys.readouterr().err
