@@ -414,7 +414,7 @@ HARDEN_PRESETS: dict[str, HardenConfig] = {
     "mnist": HardenConfig(
         data="mnist",
         network="strided_cnn",
-        width=16,
+        width=32,
         epochs=10,
         batch_size=100,
         learning_rate=5e-3,

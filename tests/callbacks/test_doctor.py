@@ -396,7 +396,11 @@ def test_it_sees_a_generator_that_copies_the_training_set(known, monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "changes"),
-    [("digits", {}), ("ring", {"batch_size": 256}), ("grid", {"batch_size": 256})],
+    [
+        pytest.param("digits", {}, marks=pytest.mark.slow),
+        ("ring", {"batch_size": 256}),
+        ("grid", {"batch_size": 256}),
+    ],
 )
 def test_it_says_nothing_of_a_healthy_start(name, changes):
     _, doctor = train(name, 300, every=75, **changes)

@@ -162,6 +162,7 @@ def test_the_checkpoint_and_the_split_are_those_of_the_run(run):
     assert main(["evaluate", str(run), "--checkpoint", "last", *options]) == 2
 
 
+@pytest.mark.slow
 def test_stacked_digits_are_counted(tmp_path, tfds_data_dir):
     config = TrainConfig(
         data="stacked-mnist", conditional=False, generator_width=4, discriminator_width=4

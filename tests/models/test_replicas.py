@@ -22,7 +22,15 @@ def assert_equal_training(path, other, case):
         )
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=pytest.mark.slow)
+        if case in ("adam", "dragan", "packing")
+        else case
+        for case in CASES
+    ],
+)
 def test_two_replicas_train_as_one(case, tmp_path, run_python):
     for replicas in (1, 2):
         run_python(SCRIPT, replicas, tmp_path / f"{replicas}.npz", case)
