@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from kgan.files import atomic_path
 
@@ -56,6 +57,9 @@ WRITERS: dict[str, tuple[str, Callable[[keras.Model, str | Path], None]]] = {
 
 
 def _export(network: keras.Model, path: Path, kind: str) -> None:
+    # Keras refuses what was built and never called.
+    samples = [tf.zeros([1, *one.shape[1:]], one.dtype) for one in network.inputs]
+    network(samples if len(samples) > 1 else samples[0], training=False)
     # The converters warn of what they do themselves, and print.
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
