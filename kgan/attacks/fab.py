@@ -8,8 +8,9 @@ from kgan.attacks.apgd import ranked_class
 from kgan.attacks.attack import Attack, check_count, check_norm, check_radius
 from kgan.attacks.hyperplane import reach
 from kgan.attacks.norms import DUAL, choose, flatten, length, normalize
-from kgan.attacks.problem import Problem, State, margin
+from kgan.attacks.problem import Problem, State
 from kgan.attacks.victim import Victim
+from kgan.models.fooling import margin
 from kgan.random import check_seed
 
 _MOST_CLASSES = 50

@@ -8,18 +8,12 @@ import tensorflow as tf
 from kgan.attacks import loop
 from kgan.attacks.loop import State
 from kgan.attacks.norms import choose
+from kgan.models.fooling import margin
 
 
 def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """-log p(label), shape (batch,)."""
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-
-
-def margin(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """The largest other logit minus the label's, shape (batch,): positive where misclassified."""
-    mask = tf.one_hot(labels, logits.shape[1], on_value=True, off_value=False)
-    label_logit = tf.gather(logits, labels, batch_dims=1)
-    return tf.reduce_max(tf.where(mask, -float("inf"), logits), axis=1) - label_logit
 
 
 def difference_of_logits_ratio(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

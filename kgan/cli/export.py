@@ -1,5 +1,6 @@
 """`kgan export SOURCE`: a SavedModel, ONNX or LiteRT file of a generator or a classifier."""
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,12 +32,17 @@ def export(config: ExportConfig) -> list[Path]:
     source, name = _file(config)
     model, gan = _load(source)
     names = config.class_names or None
+    origin = {}
+    if (config.source / "config.json").is_file():
+        run_config = json.loads((config.source / "config.json").read_text())["config"]
+        origin = {"data": run_config.get("data"), "config": run_config}
+        origin["step"] = int(gan.step.numpy())
     written = []
     for kind in config.format:
         if kind == "saved_model":
             folder = config.out / name
             if gan is not None:
-                written.append(kgan.export.export(gan, folder, class_names=names))
+                written.append(kgan.export.export(gan, folder, class_names=names, origin=origin))
             else:
                 head = _head(model)
                 written.append(
@@ -68,7 +74,6 @@ def _file(config: ExportConfig) -> tuple[Path, str]:
 
 def _load(path: Path):
     """(the model, the same as a GAN if it is one)."""
-    import json
     import zipfile
 
     import kgan.models

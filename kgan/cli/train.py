@@ -65,9 +65,7 @@ def _parse(arguments: Sequence[str], defaults: TrainConfig) -> TrainConfig:
 def train(config: TrainConfig, folder: Path, *, preset_name: str | None = None) -> int:
     """Trains in `folder` (continues where it holds a checkpoint) and exports the generator."""
     import kgan.build
-    import kgan.callbacks
     import kgan.distribution
-    import kgan.export
     import kgan.models
 
     strategy = kgan.distribution.get(config.strategy)

@@ -15,6 +15,7 @@ from kgan.attacks.norms import NORMS, steepest
 from kgan.attacks.victim import Victim, victim_of
 from kgan.defenses.methods import METHODS
 from kgan.defenses.weight_perturbation import gradients_at_the_worst
+from kgan.models.counter import add_counter
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -117,14 +118,7 @@ class AdversarialTraining(keras.Model):
         # The inner attack's shapes change as it runs, which XLA cannot compile: Keras warns of
         # jit_compile=True and goes on without.
         self.supports_jit = False
-        self.step = self.add_weight(
-            name="step",
-            shape=(),
-            dtype="int64",
-            initializer="zeros",
-            trainable=False,
-            aggregation="only_first_replica",
-        )
+        self.step = add_counter(self, "step")
         self._perturbation: Any = None
         if row.attack is None:
             self._perturbation = self._carried(batch_size)

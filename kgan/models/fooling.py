@@ -7,6 +7,13 @@ import tensorflow as tf
 _TINY = 1e-12
 
 
+def margin(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """The largest other logit minus the label's, shape (batch,): positive where misclassified."""
+    mask = tf.one_hot(labels, logits.shape[1], on_value=True, off_value=False)
+    label_logit = tf.gather(logits, labels, batch_dims=1)
+    return tf.reduce_max(tf.where(mask, -float("inf"), logits), axis=1) - label_logit
+
+
 def margin_loss(
     logits: tf.Tensor, labels: tf.Tensor, *, targeted: bool, kappa: float = 0.0
 ) -> tf.Tensor:
@@ -24,10 +31,8 @@ def margin_loss(
     Reference:
         Carlini and Wagner, "Towards evaluating the robustness of neural networks", 2017, f_6.
     """
-    is_label = tf.one_hot(labels, logits.shape[1], on_value=True, off_value=False)
-    own = tf.gather(logits, labels, batch_dims=1)
-    lead = own - tf.reduce_max(tf.where(is_label, -float("inf"), logits), axis=1)
-    return tf.nn.relu((-lead if targeted else lead) + kappa)
+    past = margin(logits, labels)
+    return tf.nn.relu((past if targeted else -past) + kappa)
 
 
 def cross_entropy_loss(

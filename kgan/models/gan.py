@@ -10,6 +10,7 @@ import kgan.latents
 import kgan.losses
 import kgan.penalties
 import kgan.random
+from kgan.models.counter import add_counter
 from kgan.models.many_workers import ManyWorkers
 from kgan.models.updates import apply_gradients, check_optimizer
 
@@ -103,22 +104,8 @@ class GAN(ManyWorkers):
         self.ema_generator = keras.models.clone_model(generator)
         self.ema_generator.set_weights(generator.get_weights())
         self.ema_generator.trainable = False
-        self.step = self.add_weight(
-            name="step",
-            shape=(),
-            dtype="int64",
-            initializer="zeros",
-            trainable=False,
-            aggregation="only_first_replica",
-        )
-        self._test_batch = self.add_weight(
-            name="test_batch",
-            shape=(),
-            dtype="int64",
-            initializer="zeros",
-            trainable=False,
-            aggregation="only_first_replica",
-        )
+        self.step = add_counter(self, "step")
+        self._test_batch = add_counter(self, "test_batch")
         self._trackers = {
             name: keras.metrics.Mean(name=name)
             for name in ("d_loss", "g_loss", "penalty", "d_real", "d_fake")

@@ -8,7 +8,10 @@ import tensorflow as tf
 
 import kgan.losses
 import kgan.random
+from kgan.models.counter import add_counter
 from kgan.models.fooling import FOOLING, bounded, euclidean, feature_loss, hinge_on_norm
+from kgan.models.many_workers import ManyWorkers
+from kgan.models.updates import apply_gradients, check_optimizer
 
 WEIGHTS = {
     "margin": 10.0,
@@ -22,7 +25,7 @@ WEIGHTS = {
 
 
 @keras.saving.register_keras_serializable(package="kgan")
-class PerturbationGAN(keras.Model):
+class PerturbationGAN(ManyWorkers):
     """Trains a generator of bounded perturbations against a fixed classifier, the victim.
 
     A step is a discriminator half-step, which tells clean images from adversarial ones, and a
@@ -122,14 +125,7 @@ class PerturbationGAN(keras.Model):
         self.gan_loss = gan_loss
         self.adversarial_loss = kgan.losses.get(gan_loss)
         self.seed = kgan.random.check_seed(seed)
-        self.step = self.add_weight(
-            name="step",
-            shape=(),
-            dtype="int64",
-            initializer="zeros",
-            trainable=False,
-            aggregation="only_first_replica",
-        )
+        self.step = add_counter(self, "step")
         names_of_logs = ["d_loss", "g_loss", "success", "length"]
         names_of_logs += [] if surrogate is None else ["s_loss"]
         self._trackers = {name: keras.metrics.Mean(name=name) for name in names_of_logs}
@@ -181,6 +177,8 @@ class PerturbationGAN(keras.Model):
         """
         if (s_optimizer is None) != (self.surrogate is None):
             raise ValueError("s_optimizer must be given just where there is a surrogate.")
+        for name, optimizer in (("g_optimizer", g_optimizer), ("d_optimizer", d_optimizer)):
+            check_optimizer(name, optimizer)
         super().compile(optimizer=None, jit_compile=False, steps_per_execution=steps_per_execution)
         self.g_optimizer = g_optimizer
         self.d_optimizer = d_optimizer
@@ -207,7 +205,7 @@ class PerturbationGAN(keras.Model):
         self._discriminator_half_step(images, adversarial)
         self._generator_half_step(images, adversarial, labels, goals, answers, generator_tape)
         self.step.assign_add(1)
-        return {name: tracker.result() for name, tracker in self._trackers.items()}
+        return self.reducible({name: tracker.result() for name, tracker in self._trackers.items()})
 
     def _distill(self, images, adversarial) -> tf.Tensor:
         """Teaches the surrogate the victim's answers; returns those to the adversarial images."""
@@ -218,7 +216,7 @@ class PerturbationGAN(keras.Model):
             loss = tf.nn.softmax_cross_entropy_with_logits(tf.nn.softmax(answers), logits)
             objective = kgan.losses.reduce(loss)
         variables = self.surrogate.trainable_variables
-        self.s_optimizer.apply(tape.gradient(objective, variables), variables)
+        apply_gradients(self.s_optimizer, tape.gradient(objective, variables), variables)
         self._track(s_loss=loss)
         return answers[tf.shape(images)[0] :]
 
@@ -229,7 +227,7 @@ class PerturbationGAN(keras.Model):
             loss = self.adversarial_loss.discriminator(real_logits, fake_logits)
             objective = kgan.losses.reduce(loss)
         variables = self.discriminator.trainable_variables
-        self.d_optimizer.apply(tape.gradient(objective, variables), variables)
+        apply_gradients(self.d_optimizer, tape.gradient(objective, variables), variables)
         self._track(d_loss=loss)
 
     def _generator_half_step(
@@ -250,7 +248,7 @@ class PerturbationGAN(keras.Model):
         gradients = generator_tape.gradient(
             adversarial, variables, output_gradients=tape.gradient(objective, adversarial)
         )
-        self.g_optimizer.apply(gradients, variables)
+        apply_gradients(self.g_optimizer, gradients, variables)
         said = tf.argmax(logits if answers is None else answers, axis=1, output_type=tf.int32)
         self._track(
             g_loss=loss,

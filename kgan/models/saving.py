@@ -10,7 +10,7 @@ import keras
 
 
 def load(path: str | Path) -> keras.Model:
-    """A GAN from a `.keras` file, with all optimizers' state.
+    """A model of kgan's from a `.keras` file, with all optimizers' state.
 
     Raises:
         FileNotFoundError: Where there is no such file.

@@ -18,11 +18,14 @@ def test_a_run_in_every_format(tmp_path, monkeypatch):
     gan = build_gan(num_classes=3)
     (tmp_path / "runs" / "toy" / "checkpoints").mkdir(parents=True)
     gan.save(tmp_path / "runs" / "toy" / "checkpoints" / "last.keras")
-    (tmp_path / "runs" / "toy" / "config.json").write_text(json.dumps({"config": {}}))
+    (tmp_path / "runs" / "toy" / "config.json").write_text(json.dumps({"config": {"data": "toys"}}))
     formats = ["--format", "saved_model", "onnx", "litert"]
     assert main(["export", "runs/toy", *formats, "--class-names", "a", "b", "c"]) == 0
     out = tmp_path / "saved_models"
     assert {path.name for path in out.iterdir()} == {"toy", "toy.onnx", "toy.tflite"}
+    manifest = json.loads((out / "toy" / "1" / kgan.export.DETAILS).read_text())
+    assert (manifest["data"], manifest["step"]) == ("toys", 0)
+    assert manifest["class_names"] == ["a", "b", "c"]
     model = tf.saved_model.load(out / "toy" / "1")
     seeds, labels = tf.constant([5, 6], tf.int64), tf.constant([0, 2], tf.int64)
     assert model.signatures["generate"](seeds=seeds, labels=labels)["images"].shape == (2, 8, 8, 1)

@@ -1,13 +1,13 @@
-"""Trains a `PerturbationGAN` on N replicas: `perturbation_replicas.py N OUT.npz CASE`."""
+"""Trains a `PerturbationGAN` on N replicas, as `replicas.py` does: N OUT.npz CASE."""
 
 import sys
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 import kgan.models
 from kgan.networks import dcgan_discriminator, perturbation_network
+from tests.models.replicas import strategy_of, train_and_save
 
 CASES = {
     "white box": {},
@@ -18,14 +18,8 @@ SHAPE = (8, 8, 1)
 
 
 def main(replicas: int, out: str, case: str) -> None:
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(
-        cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(replicas)]
-    )
+    strategy = strategy_of(replicas)
     options = dict(CASES[case])
-    strategy = tf.distribute.get_strategy()
-    if replicas > 1:
-        strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(replicas)])
     keras.utils.set_random_seed(0)
     with strategy.scope():
         victim, surrogate = (
@@ -53,10 +47,7 @@ def main(replicas: int, out: str, case: str) -> None:
     gan.set_victim(lambda images: victim(images, training=False))
     random = np.random.default_rng(0)
     data = random.random((160, *SHAPE), dtype=np.float32), np.arange(160) % 3
-    batches = tf.data.Dataset.from_tensor_slices(data).batch(16, drop_remainder=True)
-    history = gan.fit(batches, epochs=1, shuffle=False, verbose=0).history
-    weights = {f"weight {i}": weight for i, weight in enumerate(gan.get_weights())}
-    np.savez(out, **weights, **history)
+    train_and_save(gan, data, out)
 
 
 if __name__ == "__main__":

@@ -31,17 +31,12 @@ CASES = {
 
 
 def main(replicas: int, out: str, case: str) -> None:
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(
-        cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(replicas)]
-    )
+    strategy = strategy_of(replicas)
     options = dict(CASES[case])
     spectral, minibatch = options.pop("spectral", False), options.pop("minibatch", False)
     optimizer = getattr(keras.optimizers, options.pop("optimizer", "SGD"))
     clipping = {"clipnorm": options.pop("clipnorm", None)}
     classes = options.get("num_classes")
-    name = "auto" if os.environ.get("TF_CONFIG") else "mirrored" if replicas > 1 else "none"
-    strategy = kgan.distribution.get(name)
     keras.utils.set_random_seed(0)
     with strategy.scope():
         gan = kgan.models.GAN(
@@ -63,9 +58,24 @@ def main(replicas: int, out: str, case: str) -> None:
     random = np.random.default_rng(0)
     images = random.random((320, 8, 8, 1), dtype=np.float32)
     data = images if classes is None else (images, np.arange(320) % classes)
+    train_and_save(gan, data, out)
+
+
+def strategy_of(replicas: int) -> tf.distribute.Strategy:
+    """The strategy over so many logical CPUs; with TF_CONFIG, over those of all workers."""
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(
+        cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(replicas)]
+    )
+    name = "auto" if os.environ.get("TF_CONFIG") else "mirrored" if replicas > 1 else "none"
+    return kgan.distribution.get(name)
+
+
+def train_and_save(model: keras.Model, data, out: str) -> None:
+    """One pass in batches of 16; all weights and logs to a file."""
     batches = tf.data.Dataset.from_tensor_slices(data).batch(16, drop_remainder=True)
-    history = gan.fit(batches, epochs=1, shuffle=False, verbose=0).history
-    weights = {f"weight {i}": weight for i, weight in enumerate(gan.get_weights())}
+    history = model.fit(batches, epochs=1, shuffle=False, verbose=0).history
+    weights = {f"weight {i}": weight for i, weight in enumerate(model.get_weights())}
     np.savez(out, **weights, **history)
 
 
