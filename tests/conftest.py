@@ -70,7 +70,7 @@ def run_python(*arguments, check=True, **options):
         capture_output=True,
         text=True,
         check=check,
-        timeout=300,
+        timeout=options.pop("timeout", 300),
         **options,
     )
 

@@ -11,6 +11,7 @@ import kgan.losses
 import kgan.penalties
 import kgan.random
 from kgan.models.counter import add_counter
+from kgan.models.draws import warn_of_equal_draws
 from kgan.models.many_workers import ManyWorkers
 from kgan.models.updates import apply_gradients, check_optimizer
 
@@ -136,6 +137,7 @@ class GAN(ManyWorkers):
             raise ValueError("g_optimizer and d_optimizer must be two objects, got the same one.")
         for name, optimizer in (("g_optimizer", g_optimizer), ("d_optimizer", d_optimizer)):
             check_optimizer(name, optimizer)
+        warn_of_equal_draws(self.generator, self.discriminator)
         super().compile(
             optimizer=None,
             jit_compile=jit_compile,

@@ -16,6 +16,7 @@ from kgan.networks.dcgan import dcgan_discriminator, dcgan_generator
 from kgan.networks.fourier import FourierFeatures
 from kgan.networks.minibatch import MinibatchStandardDeviation
 from kgan.networks.mlp import mlp_discriminator, mlp_generator
+from kgan.networks.noise import Dropout, GaussianNoise
 from kgan.networks.normalization import BatchNormalization
 from kgan.networks.perturbation import perturbation_network
 from kgan.networks.resnet import resnet_discriminator, resnet_generator
@@ -39,7 +40,9 @@ __all__ = [
     "NETWORKS",
     "BatchNormalization",
     "ConditionalBatchNormalization",
+    "Dropout",
     "FourierFeatures",
+    "GaussianNoise",
     "MinibatchStandardDeviation",
     "NetworkPair",
     "Projection",

@@ -1,0 +1,188 @@
+"""Trains 20 steps in each case on N replicas: `python -m tests.models.equality N FOLDER CASE...`.
+
+Saves the weights before and after, and the logs. As one of several workers where TF_CONFIG is set:
+then N is that of each worker.
+"""
+
+import dataclasses
+import os
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import kgan.build
+import kgan.config
+import kgan.data
+import kgan.distribution
+import kgan.models
+import kgan.networks
+import kgan.penalties
+
+STEPS = 20
+BATCH = 16
+SHAPE = (8, 8, 1)
+GANS = {
+    "plain": {},
+    "adam": {"optimizer": "Adam"},
+    "clipping": {"clipnorm": 0.05},
+    "gradient penalty": {
+        "loss": "wasserstein",
+        "penalties": [kgan.penalties.GradientPenalty(1.0)],
+        "n_critic": 2,
+    },
+    "dragan": {"penalties": [kgan.penalties.DRAGAN(1.0), kgan.penalties.R1(0.1, interval=2)]},
+    "packing": {"packing": 2, "loss": "relativistic"},
+    "conditional": {"num_classes": 3, "loss": "hinge", "spectral": True, "minibatch": True},
+    "dropout and noise": {"noise": True},
+}
+PERTURBATIONS = {
+    "white box": {},
+    "any target": {"targets": "any", "least_epsilon": 0.1},
+    "black box": {"black_box": True},
+}
+# Shapes of what the presets are trained on.
+PRESETS = {
+    "digits": (8, 8, 1),
+    "mnist": (28, 28, 1),
+    "fashion-mnist": (28, 28, 1),
+    "cifar10": (32, 32, 3),
+    "wgan-gp": (8, 8, 1),
+    "ring": (2,),
+    "grid": (2,),
+    "stacked-mnist": (28, 28, 3),
+}
+CASES = (*GANS, *PERTURBATIONS, *(f"preset {name}" for name in PRESETS))
+
+
+def build(case: str) -> tuple[keras.Model, object]:
+    """A compiled model and its data."""
+    keras.utils.set_random_seed(0)
+    if case in GANS:
+        return _gan(dict(GANS[case]))
+    if case in PERTURBATIONS:
+        return _perturbation_gan(dict(PERTURBATIONS[case]))
+    return _preset(case.removeprefix("preset "))
+
+
+def _gan(options: dict):
+    spectral, minibatch = options.pop("spectral", False), options.pop("minibatch", False)
+    optimizer = getattr(keras.optimizers, options.pop("optimizer", "SGD"))
+    clipping = {"clipnorm": options.pop("clipnorm", None)}
+    classes, packing = options.get("num_classes"), options.get("packing", 1)
+    noise = options.pop("noise", False)
+    discriminator = kgan.networks.dcgan_discriminator(
+        (*SHAPE[:2], packing),
+        num_classes=classes,
+        width=4,
+        spectral=spectral,
+        minibatch_stddev=minibatch,
+    )
+    gan = kgan.models.GAN(
+        kgan.networks.dcgan_generator(SHAPE, 6, num_classes=classes, width=4),
+        _noisy() if noise else discriminator,
+        ema_decay=0.9,
+        **options,
+    )
+    rate = 0.05 if optimizer is keras.optimizers.SGD else 1e-3
+    gan.compile(g_optimizer=optimizer(rate, **clipping), d_optimizer=optimizer(rate, **clipping))
+    images = np.random.default_rng(0).random((STEPS * BATCH, *SHAPE), dtype=np.float32)
+    return gan, images if classes is None else (images, np.arange(len(images)) % classes)
+
+
+def _noisy() -> keras.Model:
+    return keras.Sequential(
+        [
+            keras.Input(SHAPE),
+            kgan.networks.GaussianNoise(0.1),
+            keras.layers.Conv2D(4, 3, strides=2, activation="relu"),
+            kgan.networks.Dropout(0.3, noise_shape=(None, 1, 1, None)),
+            keras.layers.Flatten(),
+            kgan.networks.Dropout(0.3),
+            keras.layers.Dense(1),
+        ]
+    )
+
+
+def _perturbation_gan(options: dict):
+    victim, surrogate = (
+        keras.Sequential([keras.Input(SHAPE), keras.layers.Flatten(), keras.layers.Dense(3)])
+        for _ in range(2)
+    )
+    black_box = options.pop("black_box", False)
+    gan = kgan.models.PerturbationGAN(
+        kgan.networks.perturbation_network(
+            SHAPE,
+            num_classes=3 if "targets" in options else None,
+            epsilon="least_epsilon" in options,
+            width=4,
+            blocks=1,
+        ),
+        kgan.networks.dcgan_discriminator(SHAPE, width=4),
+        surrogate=surrogate if black_box else None,
+        **options,
+    )
+    gan.compile(
+        g_optimizer=keras.optimizers.SGD(0.01),
+        d_optimizer=keras.optimizers.SGD(0.05),
+        s_optimizer=keras.optimizers.SGD(0.05) if black_box else None,
+    )
+    gan.set_victim(lambda images: victim(images, training=False))
+    images = np.random.default_rng(0).random((STEPS * BATCH, *SHAPE), dtype=np.float32)
+    return gan, (images, np.arange(len(images)) % 3)
+
+
+def _preset(name: str):
+    """The preset's own GAN but narrower, with SGD, on random data of its data's shape.
+
+    At a tenth of its rate: on noise, the full one lets rounding grow a thousand times in 20 steps.
+    """
+    config = kgan.config.preset(name)
+    config = dataclasses.replace(
+        config,
+        generator_width=config.generator_width // 8,
+        discriminator_width=config.discriminator_width // 8,
+        batch_size=BATCH,
+    )
+    random, shape = np.random.default_rng(0), PRESETS[name]
+    n = STEPS * BATCH * config.n_critic
+    if len(shape) == 1:
+        samples = random.standard_normal((n, *shape), dtype=np.float32)
+        data = kgan.data.Dataset(name, samples)
+    else:
+        samples = random.integers(0, 256, (n, *shape), dtype=np.uint8)
+        data = kgan.data.Dataset(
+            name, samples, np.arange(n, dtype=np.int32) % 10, tuple("0123456789")
+        )
+    gan = kgan.build.gan(config, data)
+    gan.compile(
+        g_optimizer=keras.optimizers.SGD(config.g_learning_rate / 10),
+        d_optimizer=keras.optimizers.SGD(config.d_learning_rate / 10),
+    )
+    return gan, kgan.build.feed(config, data)
+
+
+def main(replicas: int, folder: str, cases: list[str]) -> None:
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(
+        cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(replicas)]
+    )
+    name = "auto" if os.environ.get("TF_CONFIG") else "mirrored" if replicas > 1 else "none"
+    strategy = kgan.distribution.get(name)
+    Path(folder).mkdir(exist_ok=True)
+    for case in cases:
+        with strategy.scope():
+            model, data = build(case)
+        before = model.get_weights()
+        if not isinstance(data, tf.data.Dataset):
+            data = tf.data.Dataset.from_tensor_slices(data).batch(BATCH, drop_remainder=True)
+        logs = model.fit(data, steps_per_epoch=STEPS, shuffle=False, verbose=0).history
+        weights = zip(before, model.get_weights(), strict=True)
+        arrays = {f"weight {i}": np.stack(pair) for i, pair in enumerate(weights)}
+        np.savez(Path(folder, f"{case}.npz"), **arrays, **logs)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3:])
