@@ -107,7 +107,7 @@ def gan(config: TrainConfig, data: Dataset) -> kgan.models.GAN:
     model.compile(
         g_optimizer=_adam(config, config.g_learning_rate, updates=1),
         d_optimizer=_adam(config, config.d_learning_rate, updates=config.n_critic),
-        jit_compile=config.jit_compile,
+        jit_compile=_jit_compile(config),
         steps_per_execution=config.steps_per_execution,
     )
     return model
@@ -222,6 +222,14 @@ def _adam(config: TrainConfig, learning_rate: float, *, updates: int) -> keras.o
     if config.precision != "float16":
         return adam
     return keras.optimizers.LossScaleOptimizer(adam)
+
+
+def _jit_compile(config: TrainConfig) -> bool:
+    if config.jit_compile != "auto":
+        return config.jit_compile == "on"
+    # Keras cannot compile a step for several replicas.
+    alone = tf.distribute.get_strategy().num_replicas_in_sync == 1
+    return alone and len(tf.config.list_physical_devices("GPU")) == 1
 
 
 def _halving(value: float, half_life: int | None):

@@ -103,8 +103,8 @@ class TrainConfig:
     # Machine
     precision: str = "float32"
     """float32, bfloat16, float16 (on GPUs), or auto: bfloat16 where the hardware has it."""
-    jit_compile: bool = False
-    """Compile the step with XLA (slower on a CPU)."""
+    jit_compile: Literal["auto", "on", "off"] = "auto"
+    """Compile the step with XLA; auto does so on a single GPU (it is slower on a CPU)."""
     steps_per_execution: int = 1
     """Steps in one call into TensorFlow."""
     strategy: str = "none"

@@ -12,8 +12,8 @@ _SMALLEST_CELL = 32
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
-    """float images in [0, 1] to uint8, rounded."""
-    return np.round(np.clip(images, 0.0, 1.0) * 255).astype(np.uint8)
+    """float images in [0, 1] to uint8, rounded; what is not a number becomes black."""
+    return np.round(np.clip(np.nan_to_num(images), 0.0, 1.0) * 255).astype(np.uint8)
 
 
 def grid(images: np.ndarray, columns: int | None = None) -> Image.Image:

@@ -1,4 +1,6 @@
-"""Trains 20 steps in each case on N replicas: `python -m tests.models.equality N FOLDER CASE...`.
+"""Trains 20 steps in each case on N replicas.
+
+    python -m tests.models.equality N SEED FOLDER CASE...
 
 Saves the weights before and after, and the logs. As one of several workers where TF_CONFIG is set:
 then N is that of each worker.
@@ -57,14 +59,14 @@ PRESETS = {
 CASES = (*GANS, *PERTURBATIONS, *(f"preset {name}" for name in PRESETS))
 
 
-def build(case: str) -> tuple[keras.Model, object]:
-    """A compiled model and its data."""
-    keras.utils.set_random_seed(0)
+def build(case: str, seed: int) -> tuple[keras.Model, object]:
+    """A compiled model, with weights of that seed, and its data."""
+    keras.utils.set_random_seed(seed)
     if case in GANS:
         return _gan(dict(GANS[case]))
     if case in PERTURBATIONS:
         return _perturbation_gan(dict(PERTURBATIONS[case]))
-    return _preset(case.removeprefix("preset "))
+    return _preset(case.removeprefix("preset "), seed)
 
 
 def _gan(options: dict):
@@ -134,7 +136,7 @@ def _perturbation_gan(options: dict):
     return gan, (images, np.arange(len(images)) % 3)
 
 
-def _preset(name: str):
+def _preset(name: str, seed: int):
     """The preset's own GAN but narrower, with SGD, on random data of its data's shape.
 
     At a tenth of its rate: on noise, the full one lets rounding grow a thousand times in 20 steps.
@@ -145,6 +147,7 @@ def _preset(name: str):
         generator_width=config.generator_width // 8,
         discriminator_width=config.discriminator_width // 8,
         batch_size=BATCH,
+        seed=seed,
     )
     random, shape = np.random.default_rng(0), PRESETS[name]
     n = STEPS * BATCH * config.n_critic
@@ -164,7 +167,7 @@ def _preset(name: str):
     return gan, kgan.build.feed(config, data)
 
 
-def main(replicas: int, folder: str, cases: list[str]) -> None:
+def main(replicas: int, seed: int, folder: str, cases: list[str]) -> None:
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(
         cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(replicas)]
@@ -174,7 +177,7 @@ def main(replicas: int, folder: str, cases: list[str]) -> None:
     Path(folder).mkdir(exist_ok=True)
     for case in cases:
         with strategy.scope():
-            model, data = build(case)
+            model, data = build(case, seed)
         before = model.get_weights()
         if not isinstance(data, tf.data.Dataset):
             data = tf.data.Dataset.from_tensor_slices(data).batch(BATCH, drop_remainder=True)
@@ -185,4 +188,4 @@ def main(replicas: int, folder: str, cases: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], sys.argv[3:])
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4:])
