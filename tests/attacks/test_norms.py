@@ -37,7 +37,7 @@ def test_l1_projection_agrees_with_float64_bisection(seed, size, epsilon):
             change[row].astype(np.float64), original[row].astype(np.float64), epsilon
         )
         np.testing.assert_allclose(got[row], want, atol=3e-6)
-    assert np.abs(got).sum(axis=1).max() <= epsilon + 1e-6
+    assert np.abs(got).sum(axis=1, dtype=np.float64).max() <= epsilon * (1 + 1e-6)
 
 
 @pytest.mark.parametrize("norm", norms.NORMS)
