@@ -3,7 +3,7 @@
     kgan train-classifier mnist
     M=saved_models/classifiers/mnist.keras
     python benchmarks/advgan.py --model $M --kind white --attack white.keras --out white.json
-    python benchmarks/advgan.py --model $M --kind black --attack black.keras --out black.json
+    python benchmarks/advgan.py --model $M --kind black --epochs 3 --attack black.keras --out b.json
     python benchmarks/advgan.py --model $M --kind targets --attack any.keras --out targets.json
     python benchmarks/advgan.py --model $M --kind white --attack white.keras --time
 
