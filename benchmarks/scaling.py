@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # As the commands do.
 
 BASE = {"size": 28, "batch": 64, "width": 64, "precision": "float32", "replicas": 1}
 SWEEPS: dict[str, tuple] = {
