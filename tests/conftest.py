@@ -64,6 +64,13 @@ def images():
     return np.random.default_rng(0).random((16, 8, 8, 1), dtype=np.float32)
 
 
+def slow_but(values, *few):
+    """Parameters of which only a few are in the default run."""
+    return [
+        value if value in few else pytest.param(value, marks=pytest.mark.slow) for value in values
+    ]
+
+
 def run_python(*arguments, check=True, **options):
     """Runs Python in a process of its own, from the project's root."""
     return subprocess.run(

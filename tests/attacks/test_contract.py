@@ -13,6 +13,7 @@ from kgan.attacks import ATTACKS, Attack, victim_of
 from kgan.attacks.attack import check_images
 from kgan.attacks.testing import lengths
 from tests.attacks.conftest import build
+from tests.conftest import slow_but
 
 # Settings that keep the slow ones short; a name that is not here runs with its defaults.
 SHORT = {
@@ -67,12 +68,16 @@ def is_budget(name: str) -> bool:
     return not make(name).minimal and "epsilon" in make(name).get_config()
 
 
-names = pytest.mark.parametrize("name", ATTACKS)
-budget_names = pytest.mark.parametrize("name", [name for name in ATTACKS if is_budget(name)])
+# "at" is "guided" with other settings.
+FEW = set(ATTACKS) - {"at"}
+names = pytest.mark.parametrize("name", slow_but(ATTACKS, *FEW))
+budget_names = pytest.mark.parametrize("name", slow_but(filter(is_budget, ATTACKS), *FEW))
 with_norms = pytest.mark.parametrize(
     ("name", "norm"),
     [
-        (name, norm)
+        pytest.param(name, norm, marks=pytest.mark.slow)
+        if name == "at" or (name, norm) in (("autoattack", "l1"), ("autoattack", "l2"))
+        else (name, norm)
         for name, attack in ATTACKS.items()
         for norm in attack.norms
         if "norm" in inspect.signature(attack).parameters

@@ -5,9 +5,10 @@ import pytest
 
 from kgan import attacks
 from kgan.attacks import testing
+from tests.conftest import slow_but
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["logits", "softmax"])
+@pytest.fixture(scope="module", params=slow_but([False, True], False), ids=["logits", "softmax"])
 def case(request):
     return testing.linear_case(softmax=request.param)
 

@@ -18,6 +18,7 @@ from kgan.callbacks import PROBLEMS, CollapseDoctor, VitalSigns
 from kgan.callbacks.diagnosis import Patient, diagnose
 from kgan.callbacks.vital_signs import Examiner
 from kgan.config import preset
+from tests.conftest import slow_but
 
 
 def train(name, steps, *, every, doctor=None, **changes):
@@ -334,6 +335,7 @@ def test_it_sees_a_minimax_gan_collapse_on_the_ring():
 SMALL = {"generator_width": 16, "discriminator_width": 16, "batch_size": 16}
 
 
+@pytest.mark.slow
 def test_it_sees_a_discriminator_that_is_trained_20_to_1():
     _, doctor = train("digits", 160, every=40, n_critic=20, penalty=(), **SMALL)
     assert "discriminator too strong" in names(doctor)
@@ -369,7 +371,7 @@ class Recall(keras.layers.Layer):
         return tf.clip_by_value(tf.gather(self.samples, rows) + 0.01 * self.noise, 0.0, 1.0)
 
 
-@pytest.mark.parametrize("known", [1000, 600])
+@pytest.mark.parametrize("known", slow_but([1000, 600], 600))
 def test_it_sees_a_generator_that_copies_the_training_set(known, monkeypatch):
     data = kgan.data.load("digits")
     images = data.as_float()[np.random.default_rng(0).permutation(len(data))]
@@ -399,7 +401,7 @@ def test_it_sees_a_generator_that_copies_the_training_set(known, monkeypatch):
     [
         pytest.param("digits", {}, marks=pytest.mark.slow),
         ("ring", {"batch_size": 256}),
-        ("grid", {"batch_size": 256}),
+        pytest.param("grid", {"batch_size": 256}, marks=pytest.mark.slow),
     ],
 )
 def test_it_says_nothing_of_a_healthy_start(name, changes):

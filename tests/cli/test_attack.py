@@ -122,6 +122,7 @@ def test_killed_and_resumed_it_ends_as_if_it_had_not_been(files, here, capsys):
     assert figures(resumed) == figures(straight)
 
 
+@pytest.mark.slow
 def test_the_default_victim_is_trained_once(here, capsys):
     arguments = ["--attack", "fgsm", "--epsilon", "0.1", "--n", "50"]
     assert main(arguments) == 0

@@ -80,6 +80,7 @@ def test_a_model_of_ones_own_becomes_robust_and_stays_what_it_was(mine, here):
     assert json.loads((folder / "config.json").read_text())["config"]["method"] == "fast"
 
 
+@pytest.mark.slow
 def test_a_new_network_is_compared_with_its_plain_training(here, capsys):
     assert main(["digits", *TINY, "--method", "pgd", "--steps", "2", "--no-guard"]) == 0
     said = capsys.readouterr().out

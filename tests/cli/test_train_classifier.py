@@ -24,6 +24,7 @@ def test_digits_are_learnt_in_a_few_epochs_and_the_accuracy_is_the_files(here, c
     assert f"test accuracy {accuracy:.2%} (355 images)" in said
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_classifier(here, capsys):
     weights = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):

@@ -26,6 +26,7 @@ def weights(model):
     return np.concatenate([weight.ravel() for weight in model.get_weights()])
 
 
+@pytest.mark.slow
 def test_the_classifier_withstands_the_generator_and_stays_plain(
     make_classifier, digits, held, tmp_path
 ):

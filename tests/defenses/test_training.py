@@ -6,6 +6,7 @@ import tensorflow as tf
 import kgan.data
 from kgan.attacks import FGSM, PGD, AutoAttack, DeepFool
 from kgan.defenses import METHODS, AdversarialTraining, OverfittingGuard
+from tests.conftest import slow_but
 from tests.defenses.conftest import sparse_loss
 
 
@@ -65,7 +66,7 @@ def steps(n):
     return {"steps_per_epoch": n, "epochs": 1, "shuffle": False, "verbose": 0}
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", slow_but(METHODS, "fast", "free"))
 def test_a_saved_training_goes_on_as_if_it_had_not_stopped(
     make_classifier, digits, method, tmp_path
 ):
@@ -99,7 +100,7 @@ def test_an_epsilon_of_zero_is_plain_training_bit_for_bit(make_classifier, digit
     assert said.history == also.history
 
 
-@pytest.mark.parametrize("method", ["pgd", "trades", "mart"])
+@pytest.mark.parametrize("method", slow_but(["pgd", "trades", "mart"], "mart"))
 def test_awp_of_almost_nothing_is_training_without_it_statistics_and_dropout_too(
     make_classifier, digits, method
 ):
@@ -194,7 +195,7 @@ HEADS = {
 }
 
 
-@pytest.mark.parametrize("method", ["pgd", "mart"])
+@pytest.mark.parametrize("method", slow_but(["pgd", "mart"], "mart"))
 @pytest.mark.parametrize("name", HEADS)
 def test_heads_and_label_formats(make_classifier, digits, name, method):
     head, units, form, loss = HEADS[name]

@@ -8,7 +8,7 @@ from tests.workers import start_workers
 
 SCRIPT = ("-m", "tests.models.equality")
 # A process of TensorFlow takes longer to start than these cases take.
-FEW = ("clipping", "gradient penalty", "conditional", "dropout and noise", "any target")
+FEW = ("clipping", "conditional", "dropout and noise")
 
 
 def differing(folder, other, cases):
