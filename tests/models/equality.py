@@ -40,6 +40,8 @@ GANS = {
     "conditional": {"num_classes": 3, "loss": "hinge", "spectral": True, "minibatch": True},
     "dropout and noise": {"noise": True},
 }
+# Goes on where one replica ended "conditional".
+GANS["resumed"] = GANS["conditional"]
 PERTURBATIONS = {
     "white box": {},
     "any target": {"targets": "any", "least_epsilon": 0.1},
@@ -180,6 +182,8 @@ def main(replicas: int, seed: int, folder: str, cases: list[str]) -> None:
     for case in cases:
         with strategy.scope():
             model, data = build(case, seed)
+            if case == "resumed":
+                kgan.models.restore(model, Path(folder).with_name("1") / "conditional.keras")
         before = model.get_weights()
         if not isinstance(data, tf.data.Dataset):
             data = tf.data.Dataset.from_tensor_slices(data).batch(BATCH, drop_remainder=True)
@@ -187,6 +191,8 @@ def main(replicas: int, seed: int, folder: str, cases: list[str]) -> None:
         weights = zip(before, model.get_weights(), strict=True)
         arrays = {f"weight {i}": np.stack(pair) for i, pair in enumerate(weights)}
         np.savez(Path(folder, f"{case}.npz"), **arrays, **logs)
+        if case == "conditional":
+            model.save(Path(folder, f"{case}.keras"))
 
 
 if __name__ == "__main__":
