@@ -13,9 +13,9 @@ from kgan.attacks import Attack
 from kgan.attacks.attack import check_count, check_norm, check_radius
 from kgan.attacks.norms import NORMS, steepest
 from kgan.attacks.victim import Victim, victim_of
+from kgan.counter import add_counter
 from kgan.defenses.methods import METHODS
 from kgan.defenses.weight_perturbation import gradients_at_the_worst
-from kgan.models.counter import add_counter
 
 
 @keras.saving.register_keras_serializable(package="kgan")

@@ -10,7 +10,7 @@ import kgan.latents
 import kgan.losses
 import kgan.penalties
 import kgan.random
-from kgan.models.counter import add_counter
+from kgan.counter import add_counter
 from kgan.models.draws import warn_of_equal_draws
 from kgan.models.many_workers import ManyWorkers
 from kgan.models.updates import apply_gradients, check_optimizer

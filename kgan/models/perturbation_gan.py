@@ -8,7 +8,8 @@ import tensorflow as tf
 
 import kgan.losses
 import kgan.random
-from kgan.models.counter import add_counter
+from kgan.counter import add_counter
+from kgan.models.draws import warn_of_equal_draws
 from kgan.models.fooling import FOOLING, bounded, euclidean, feature_loss, hinge_on_norm
 from kgan.models.many_workers import ManyWorkers
 from kgan.models.updates import apply_gradients, check_optimizer
@@ -177,8 +178,13 @@ class PerturbationGAN(ManyWorkers):
         """
         if (s_optimizer is None) != (self.surrogate is None):
             raise ValueError("s_optimizer must be given just where there is a surrogate.")
-        for name, optimizer in (("g_optimizer", g_optimizer), ("d_optimizer", d_optimizer)):
+        for name, optimizer in (
+            ("g_optimizer", g_optimizer),
+            ("d_optimizer", d_optimizer),
+            ("s_optimizer", s_optimizer),
+        ):
             check_optimizer(name, optimizer)
+        warn_of_equal_draws(self.generator, self.discriminator)
         super().compile(optimizer=None, jit_compile=False, steps_per_execution=steps_per_execution)
         self.g_optimizer = g_optimizer
         self.d_optimizer = d_optimizer

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 import kgan.random
+from kgan.counter import add_counter
 
 
 class _Noise(keras.layers.Layer):
@@ -25,14 +26,7 @@ class _Noise(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape):
-        self.calls = self.add_weight(
-            name="calls",
-            shape=(),
-            dtype="int64",
-            initializer="zeros",
-            trainable=False,
-            aggregation="only_first_replica",
-        )
+        self.calls = add_counter(self, "calls")
 
     def call(self, inputs, training=False):
         if not training:
