@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kgan.cli import run
+from kgan.cli.runs import origin, read_config
 from kgan.config import ExportConfig
 
 
@@ -32,21 +33,19 @@ def export(config: ExportConfig) -> list[Path]:
     source, name = _file(config)
     model, gan = _load(source)
     names = config.class_names or None
-    origin = {}
-    if (config.source / "config.json").is_file():
-        run_config = json.loads((config.source / "config.json").read_text())["config"]
-        origin = {"data": run_config.get("data"), "config": run_config}
-        origin["step"] = int(gan.step.numpy())
+    folder = config.source.expanduser()
+    from_run = (folder / "config.json").is_file()
+    came = origin(read_config(folder), folder, int(gan.step.numpy())) if from_run else None
     written = []
     for kind in config.format:
         if kind == "saved_model":
-            folder = config.out / name
+            saved = config.out / name
             if gan is not None:
-                written.append(kgan.export.export(gan, folder, class_names=names, origin=origin))
+                written.append(kgan.export.export(gan, saved, class_names=names, origin=came))
             else:
                 head = _head(model)
                 written.append(
-                    kgan.export.export_classifier(model, folder, head=head, class_names=names)
+                    kgan.export.export_classifier(model, saved, head=head, class_names=names)
                 )
             continue
         suffix, write = WRITERS[kind]

@@ -15,7 +15,7 @@ Config = typing.TypeVar("Config", TrainConfig, AttackConfig)
 
 CHANGEABLE = frozenset(
     ("epochs", "resume", "verbose", "debug", "export", "export_dir", "runs_dir", "name")
-) | {"data_dir", "download", "tensorboard", "evaluate_every", "patience"}
+) | {"data_dir", "download", "tensorboard", "evaluate_every", "patience", "jit_compile"}
 """What a resumed run may set anew: nothing here changes a weight of a step that is done."""
 
 
@@ -85,6 +85,20 @@ def read_config(folder: Path, kind: type[Config] = TrainConfig) -> Config:  # ty
             f"{', '.join(sorted(unknown))}."
         )
     return kind(**{name: _restore(value, hints[name]) for name, value in values.items()})
+
+
+def origin(config: TrainConfig, folder: Path, step: int, preset: str | None = None) -> dict:
+    """Where an exported model comes from, for its manifest."""
+    from kgan.callbacks.history import read_history
+
+    scores = [row for row in read_history(folder / "metrics.csv") if row.get("step") == step]
+    return {
+        "preset": preset,
+        "data": config.data,
+        "step": step,
+        "scores": scores[-1] if scores else None,
+        "config": dataclasses.asdict(config),
+    }
 
 
 def check_unchanged(saved: TrainConfig, wanted: TrainConfig) -> None:

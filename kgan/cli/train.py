@@ -14,6 +14,7 @@ from kgan.cli.runs import (
     has_run,
     latest_run,
     new_run,
+    origin,
     read_config,
     write_config,
 )
@@ -143,24 +144,10 @@ def _fit_and_export(
             gan,
             config.export_dir / str(config.name),
             class_names=data.class_names,
-            origin=_origin(config, folder, int(gan.step.numpy()), preset_name),
+            origin=origin(config, folder, int(gan.step.numpy()), preset_name),
         )
     _tell_what_is_where(folder, version)
     return 0
-
-
-def _origin(config: TrainConfig, folder: Path, step: int, preset: str | None) -> dict:
-    """Where an exported model comes from, for its manifest."""
-    from kgan.callbacks.history import read_history
-
-    scores = [row for row in read_history(folder / "metrics.csv") if row.get("step") == step]
-    return {
-        "preset": preset,
-        "data": config.data,
-        "step": step,
-        "scores": scores[-1] if scores else None,
-        "config": dataclasses.asdict(config),
-    }
 
 
 def _announce(config: TrainConfig, folder: Path, data, gan, done: int) -> None:
