@@ -113,6 +113,15 @@ def test_a_generator_may_be_what_it_is_hardened_against(mine, here, capsys):
     assert (here / "saved_models" / "classifiers" / "mine-gat.keras").is_file()
 
 
+def test_a_preset_may_run_on_other_data(mine, here):
+    arguments = ("mnist-trades", "--data", "digits", "--model", str(mine), *TINY)
+    assert main(arguments) == 0
+    config = json.loads((here / "runs" / "harden-mine-trades" / "config.json").read_text())[
+        "config"
+    ]
+    assert (config["method"], config["steps"], config["beta"]) == ("trades", 5, 1.0)
+
+
 def mistakes(mine, here):
     small = here / "small.npz"
     np.savez(small, images=np.zeros((40, 4, 4), "uint8"), labels=np.arange(40) % 4)
