@@ -81,7 +81,7 @@ def attack_of(options: argparse.Namespace):
     return None
 
 
-def training_of(options: argparse.Namespace, classifier: keras.Model, seed: int):
+def training_of(options: argparse.Namespace, classifier: keras.Model, seed: int, warmup: int):
     if options.method == "gat":
         # As large a generator as leaves the classifier half of the time.
         return GenerativeAdversarialTraining(
@@ -100,6 +100,7 @@ def training_of(options: argparse.Namespace, classifier: keras.Model, seed: int)
         attack=attack_of(options),
         beta=options.beta,
         batch_size=options.batch_size if options.method == "free" else None,
+        warmup=warmup or None,
         seed=seed,
     )
 
@@ -107,9 +108,9 @@ def training_of(options: argparse.Namespace, classifier: keras.Model, seed: int)
 def train(options: argparse.Namespace, seed: int, train_set, test_set):
     keras.utils.set_random_seed(seed)
     classifier = CLASSIFIERS[options.network]((28, 28, 1), 10, width=options.width)
-    training = training_of(options, classifier, seed)
     held, data = train_set.take(np.arange(200)), train_set.take(np.arange(200, len(train_set)))
     steps = kgan.data.steps_per_epoch(data, options.batch_size)
+    training = training_of(options, classifier, seed, options.warmup * steps)
     updates = steps * options.epochs * training.replays
     rising = int(0.4 * updates)
     # Linear up to the peak at 40%, then down to zero.
@@ -178,6 +179,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int)
     parser.add_argument("--step-size", type=float)
     parser.add_argument("--beta", type=float)
+    parser.add_argument("--warmup", type=int, default=0, help="epochs of growing attacks")
     parser.add_argument("--clean-share", type=float, default=0.5, help="for gat")
     parser.add_argument("--images", type=int, default=1000, help="for PGD")
     parser.add_argument("--autoattack-images", type=int, default=1000)

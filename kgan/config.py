@@ -384,6 +384,8 @@ class HardenConfig(ClassifierConfig):
     """Weight of the divergence of trades (default 6) and mart (default 5)."""
     awp: float | None = None
     """Move the weights by this share of their length to where the loss is worst, such as 0.005."""
+    warmup: int | None = None
+    """Epochs in which the attack grows to its full length; default none."""
     replays: int | None = None
     """Updates on each batch of free; default 8. The epochs are divided by it."""
     guard: bool = True
@@ -405,6 +407,8 @@ class HardenConfig(ClassifierConfig):
         _check("n", self.n, at_least=2)
         if self.autoattack_n != 0:
             _check("autoattack_n", self.autoattack_n, at_least=2)
+        if self.warmup is not None:
+            _check("warmup", self.warmup, at_least=0)
         if self.fresh and self.model is None:
             raise ValueError("fresh must be off without --model: a new network is fresh.")
 

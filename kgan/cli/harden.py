@@ -82,7 +82,7 @@ def harden(config: HardenConfig) -> Path:
         raise ValueError(f"name must differ from the model's: {target} would be overwritten.")
     # Made before anything is trained, so that a mistake in the settings costs no time.
     hardened = new_network(config, data) if config.model is None else _start(config, data)
-    training = _training(config, hardened)
+    training = _training(config, hardened, train)
     if config.model is None:
         before = fit(config, data)
     else:
@@ -125,16 +125,24 @@ def _start(config: HardenConfig, data):
     return keras.models.clone_model(model)
 
 
-def _training(config: HardenConfig, classifier):
-    """The classifier in training, not compiled yet."""
+def _training(config: HardenConfig, classifier, data):
+    """The classifier in training on the data, not compiled yet."""
+    import kgan.data
     from kgan.defenses import METHODS, AdversarialTraining, GenerativeAdversarialTraining
 
+    warmup = None
+    if config.warmup is not None:
+        warmup = config.warmup * kgan.data.steps_per_epoch(data, config.batch_size)
     if config.method == "gat":
         for name in ("steps", "beta", "replays"):
             if getattr(config, name) is not None:
                 raise ValueError(f"{name} must be left out for the method gat.")
         return GenerativeAdversarialTraining(
-            classifier, epsilon=config.epsilon, norm=config.norm, seed=config.seed
+            classifier,
+            epsilon=config.epsilon,
+            norm=config.norm,
+            warmup=warmup,
+            seed=config.seed,
         )
     attack = None
     if config.steps is not None:
@@ -155,6 +163,7 @@ def _training(config: HardenConfig, classifier):
         attack=attack,
         beta=config.beta,
         awp=config.awp,
+        warmup=warmup,
         replays=config.replays,
         batch_size=config.batch_size if config.method == "free" else None,
         seed=config.seed,

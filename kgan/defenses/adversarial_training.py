@@ -57,6 +57,10 @@ class AdversarialTraining(keras.Model):
         awp: Adversarial weight perturbation (Wu et al. 2020): each update's gradient is taken where
             every kernel has moved by this share of its length to raise the loss; the paper has
             0.005 to 0.01. It costs one more pass of the update; `None` for none. Not for "free".
+        warmup: Updates in which the perturbation grows from nothing to its full length, after Liu
+            et al. 2020 (arXiv:2006.08403); none by default. With a large radius, training that
+            starts at full length may not get going, or lose its hold, by the luck of the seed. Not
+            for "free".
         replays: Updates on each batch, for "free"; 8 by default.
         batch_size: The largest batch that `fit` will see; for "free" only, whose perturbation has
             its size.
@@ -87,6 +91,7 @@ class AdversarialTraining(keras.Model):
         shares: Sequence[float] | None = None,
         beta: float | None = None,
         awp: float | None = None,
+        warmup: int | None = None,
         replays: int | None = None,
         batch_size: int | None = None,
         seed: int = 0,
@@ -110,6 +115,7 @@ class AdversarialTraining(keras.Model):
         self.seed = kgan.random.check_seed(seed)
         self.beta = _only("beta", beta, row.beta, method)
         self.awp = _only("awp", awp, None if row.attack is None else 0.0, method)
+        self.warmup = _only("warmup", warmup, None if row.attack is None else 0, method)
         replays = _only("replays", replays, row.replays if row.attack is None else None, method)
         self.replays = 1 if replays is None else check_count("replays", replays)
         self.attacks = self._attacks(attack)
@@ -216,7 +222,11 @@ class AdversarialTraining(keras.Model):
                     indices=first + tf.range(local)[rows],
                 )
             )
-        return tf.ensure_shape(tf.concat(pieces, axis=0), images.shape)
+        adversarial = tf.ensure_shape(tf.concat(pieces, axis=0), images.shape)
+        if not self.warmup:
+            return adversarial
+        missing = tf.maximum(1.0 - tf.cast(step + 1, tf.float32) / self.warmup, 0.0)
+        return adversarial - missing * (adversarial - images)
 
     def _update(
         self, images: tf.Tensor, adversarial: tf.Tensor, labels: tf.Tensor, sample_weight
@@ -341,6 +351,7 @@ class AdversarialTraining(keras.Model):
             "shares": self.shares or None,
             "beta": self.beta,
             "awp": self.awp or None,
+            "warmup": self.warmup or None,
             "replays": self.replays if row.attack is None else None,
             "batch_size": self.batch_size,
             "seed": self.seed,

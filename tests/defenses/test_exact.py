@@ -80,6 +80,17 @@ def test_fgsm_keeps_half_of_a_batch_clean_unasked(linear, batch):
     np.testing.assert_allclose(linear.get_weights()[0], wanted[0], atol=2e-7)
 
 
+def test_the_perturbation_grows_to_its_full_length_and_stays_there(linear, batch):
+    images, labels = batch
+    kernel, bias = (weight.astype("float64") for weight in linear.get_weights())
+    train(linear, images, labels, epochs=4, attack=FGSM(EPSILON), warmup=3)
+    for share in (1 / 3, 2 / 3, 1, 1):
+        seen = images + share * (worst(images, labels, kernel) - images)
+        kernel, bias = updated(kernel, bias, seen, labels)
+    np.testing.assert_allclose(linear.get_weights()[0], kernel, atol=1e-6)
+    np.testing.assert_allclose(linear.get_weights()[1], bias, atol=1e-6)
+
+
 @pytest.mark.parametrize("method", ["pgd", "fast", "fgsm"])
 def test_awp_takes_the_step_of_moved_kernels_from_where_they_were(linear, batch, method):
     images, labels = batch

@@ -291,6 +291,7 @@ def mistakes():
         "attack": ({"method": "free", "attack": FGSM(0.1), "batch_size": 2}, "its own"),
         "awp": ({"method": "free", "awp": 0.01, "batch_size": 2}, "awp must be None for"),
         "negative awp": ({"awp": -0.01}, "awp must be at least 0"),
+        "warmup": ({"method": "free", "warmup": 3, "batch_size": 2}, "warmup must be None for"),
         "norm": ({"method": "free", "norm": "l2", "batch_size": 2}, "norm must be 'linf'"),
         "seed": ({"seed": -1}, "seed must be"),
     }
