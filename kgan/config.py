@@ -269,13 +269,20 @@ def preset(name: str) -> TrainConfig:
     return _named(PRESETS, name, "For data of your own: --data FOLDER.")
 
 
+def _radius(text: str) -> float:
+    try:
+        return float(Fraction(text))
+    except ZeroDivisionError as error:
+        raise ValueError(f"a radius such as 8/255, got {text}.") from error
+
+
 # A radius on the command line: a number, or a fraction such as 8/255.
 _Radius = Annotated[
     float,
     tyro.constructors.PrimitiveConstructorSpec(
         nargs=1,
         metavar="NUMBER",
-        instance_from_str=lambda words: float(Fraction(words[0])),
+        instance_from_str=lambda words: _radius(words[0]),
         is_instance=lambda value: isinstance(value, float | int),
         str_from_instance=lambda value: [f"{value:g}"],
     ),
@@ -318,7 +325,7 @@ class ClassifierConfig:
     batch_size: int = 64
     """Images in a step."""
     learning_rate: float = 3e-3
-    """The highest one: it rises for a fifth of the training, then falls to zero as a cosine."""
+    """The highest one: it rises at first, then falls to zero as a cosine."""
     weight_decay: float = 0.0
     """AdamW's decay of the weights."""
     seed: int = 0
@@ -333,6 +340,12 @@ class ClassifierConfig:
     """Show TensorFlow's own messages."""
     debug: bool = False
     """Show the traceback of an error."""
+
+    def __post_init__(self):
+        for name in ("epochs", "batch_size", "width"):
+            _check(name, getattr(self, name), at_least=1)
+        for name in ("shift", "rotate", "learning_rate", "weight_decay"):
+            _check(name, getattr(self, name), at_least=0)
 
 
 CLASSIFIER_PRESETS: dict[str, ClassifierConfig] = {
@@ -402,9 +415,10 @@ class HardenConfig(ClassifierConfig):
     """Where the run folder goes, with robustness.json and the curves: RUNS_DIR/harden-NAME."""
 
     def __post_init__(self):
-        for name in ("epochs", "batch_size"):
-            _check(name, getattr(self, name), at_least=1)
+        super().__post_init__()
         _check("n", self.n, at_least=2)
+        if not self.epsilon > 0:
+            raise ValueError(f"epsilon must be above 0, got {self.epsilon:g}.")
         if self.autoattack_n != 0:
             _check("autoattack_n", self.autoattack_n, at_least=2)
         if self.warmup is not None:
@@ -554,7 +568,7 @@ class ExportConfig:
     """Export a generator or a classifier for a server or another runtime."""
 
     source: tyro.conf.Positional[Path]
-    """A run folder, or the .keras file of a GAN or of a classifier."""
+    """A run folder, or the .keras file of a GAN, a classifier or an AdvGAN."""
     format: tuple[Literal["saved_model", "onnx", "litert"], ...] = ("saved_model",)
     """saved_model: the next version in OUT/NAME; onnx: OUT/NAME.onnx; litert: OUT/NAME.tflite."""
     checkpoint: Literal["last", "best"] | None = None

@@ -1,6 +1,7 @@
 """AdvGAN: a generator learns to attack, and then one forward pass makes an adversarial image."""
 
 import json
+import math
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -117,11 +118,6 @@ class AdvGAN(Attack):
     ):
         self.norm = check_norm(norm, self.norms)
         self.epsilon = check_radius("epsilon", epsilon, norm)
-        if network is not None and self.epsilon > network.epsilon:
-            raise ValueError(
-                f"epsilon must be at most {network.epsilon:g}, for which the network was trained, "
-                f"got {epsilon:g}. Fit a new AdvGAN({epsilon:g})."
-            )
         self.least_epsilon = least_epsilon
         self.targets = targets
         self.black_box = bool(black_box)
@@ -139,6 +135,8 @@ class AdvGAN(Attack):
         self.learning_rate = float(learning_rate)
         self.network = network
         self.seed = check_seed(seed)
+        if network is not None:
+            self._check_settings(network)
 
     # Training
 
@@ -171,8 +169,7 @@ class AdvGAN(Attack):
         if isinstance(images, tf.data.Dataset):
             if labels is not None:
                 raise ValueError("labels must be left out where images is a tf.data.Dataset.")
-            first = next(iter(images.take(1)))
-            sample = (first[0] if isinstance(first, tuple) else first).numpy()[:32]
+            sample = _first_images(images)
             victim = victim_of(model, check_images(sample))
             per_epoch = int(images.cardinality())
             if per_epoch < 1 and epochs is not None:
@@ -193,15 +190,19 @@ class AdvGAN(Attack):
             per_epoch = kgan.data.steps_per_epoch(data, batch_size)
             done = 0 if self.network is None else int(self.network.step.numpy())
             batches = kgan.data.feed(data, batch_size, seed=self.seed, start=done)
-        if self.network is None:
-            self.network = self.new_network(victim, tuple(sample.shape[1:]))
-        self._check_against(victim, tuple(sample.shape[1:]))
-        self.network.set_victim(victim.logits, self._features_of(victim))
+        network = self.network
+        if network is None:
+            network = self.new_network(victim, tuple(sample.shape[1:]))
+        else:
+            self._check_against(victim, tuple(sample.shape[1:]))
+        network.set_victim(victim.logits, self._features_of(victim))
         victim.rewind(self.seed)
         if epochs is None:
-            per_epoch = self.steps if per_epoch < 1 else min(per_epoch, self.steps)
-            epochs = -(-self.steps // per_epoch)
-        return self.network.fit(
+            epochs = 1 if per_epoch < 1 else math.ceil(self.steps / per_epoch)
+            per_epoch = math.ceil(self.steps / epochs)
+        # Only now: a fit that was refused leaves no untrained network behind.
+        self.network = network
+        return network.fit(
             batches,
             epochs=epochs,
             steps_per_epoch=per_epoch,
@@ -327,6 +328,21 @@ class AdvGAN(Attack):
             )
         return prepared
 
+    def _check_settings(self, network: PerturbationGAN) -> None:
+        """Raises where the network was trained for another attack than this one."""
+        if self.epsilon > network.epsilon:
+            raise ValueError(
+                f"epsilon must be at most {network.epsilon:g}, for which the network was trained, "
+                f"got {self.epsilon:g}. Fit a new AdvGAN({self.epsilon:g})."
+            )
+        for name in ("norm", "targets", "least_epsilon"):
+            own, trained = getattr(self, name), getattr(network, name)
+            if own != trained:
+                raise ValueError(
+                    f"{name} must be {trained!r}, for which the network was trained, got {own!r}. "
+                    f"Fit a new AdvGAN({name}={own!r})."
+                )
+
     def _check_against(self, victim: Victim, shape: tuple[int, ...]) -> None:
         assert self.network is not None
         if shape != self.network.image_shape:
@@ -393,3 +409,16 @@ class AdvGAN(Attack):
             tracked=(network.generator,),
             manifest={"image_shape": list(network.image_shape), "epsilon": network.epsilon},
         )
+
+
+def _first_images(batches: tf.data.Dataset) -> np.ndarray:
+    """Some images of the first batch."""
+    for batch in batches.take(1):
+        images = batch[0] if isinstance(batch, tuple) else batch
+        if not isinstance(images, tf.Tensor):
+            raise ValueError(
+                "images must be a dataset of batches of images, or of (images, labels), got "
+                f"batches of {type(images).__name__}."
+            )
+        return images.numpy()[:32]
+    raise ValueError("images must not be an empty dataset.")

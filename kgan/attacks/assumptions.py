@@ -34,6 +34,11 @@ def assumptions(
             found.append(
                 f"{type(attack).__name__} has no epsilon and does not count in the worst case"
             )
+        if getattr(attack, "network", attack) is None:
+            found.append(
+                f"{type(attack).__name__} was not fitted before, and learnt from the first of the "
+                "attacked images"
+            )
     for run in summary.parts:
         outside = summary.fooled(run, None).sum() - summary.fooled(run, run.epsilon).sum()
         if outside:

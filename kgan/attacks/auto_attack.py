@@ -130,4 +130,4 @@ class AutoAttack(Attack):
         return AutoAttackResult(adversarial, success, labels, robust)
 
     def perturb(self, *_: Any, **__: Any) -> Any:
-        raise NotImplementedError("AutoAttack is an evaluation; train against PGD or APGD.")
+        raise NotImplementedError("AutoAttack is an evaluation; train against PGD.")

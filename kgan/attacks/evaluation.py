@@ -77,7 +77,7 @@ def evaluate(
     total = None if isinstance(images, tf.data.Dataset) else len(images) * len(runs)
     done = 0
     first: Piece | None = None
-    prepared: dict[Run, Run] = {}
+    prepared: dict[str, Attack] = {}
     seen_labels, seen_correct = [], []
     for piece in pieces(model, images, labels, batch_size):
         shown = np.flatnonzero(piece.correct)[: _SHOWN if first is None else 0]
@@ -90,10 +90,14 @@ def evaluate(
                 progress(done, total, str(run))
             part = folder.load(run, piece, shown)
             if part is None:
-                if run not in prepared:
-                    attack = run.attack.prepared(model, first.images)
-                    prepared[run] = dataclasses.replace(run, attack=attack)
-                part = attack_piece(prepared[run], model, piece, shown, batch_size)
+                if run.name not in prepared:
+                    widest = next(one for one in reversed(runs) if one.name == run.name)
+                    prepared[run.name] = widest.attack.prepared(model, first.images)
+                attack = prepared[run.name]
+                if run.epsilon is not None:
+                    attack = attack.replace(epsilon=run.epsilon)
+                ready = dataclasses.replace(run, attack=attack)
+                part = attack_piece(ready, model, piece, shown, batch_size)
                 folder.save(run, piece, shown, part)
             parts[run].append(part)
             done += len(piece.labels)

@@ -121,7 +121,7 @@ class PartsFolder:
     def __init__(self, folder: str | Path | None, model: keras.Model):
         self.folder = None if folder is None else Path(folder)
         if self.folder is not None:
-            self._model = _digest_of(model)
+            self._model = digest_of(model)
 
     def load(self, run: Run, piece: Piece, shown: np.ndarray) -> Part | None:
         """The part, if it is there and whole."""
@@ -153,13 +153,14 @@ class PartsFolder:
         for value in run.attack.get_config().values():
             for surrogate in value if isinstance(value, list | tuple) else [value]:
                 if isinstance(surrogate, keras.Model):
-                    digest.update(_digest_of(surrogate))
+                    digest.update(digest_of(surrogate))
         for array in (piece.images, piece.labels, shown):
             digest.update(np.ascontiguousarray(array).data)
         return self.folder / f"{run.name}-{piece.start}-{digest.hexdigest()[:16]}.npz"
 
 
-def _digest_of(model: keras.Model) -> bytes:
+def digest_of(model: keras.Model) -> bytes:
+    """A hash of a model's structure and weights."""
     digest = hashlib.sha256(type(model).__name__.encode())
     with contextlib.suppress(NotImplementedError):  # A subclassed model; its weights still tell.
         digest.update(json.dumps(model.get_config(), sort_keys=True, default=str).encode())

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kgan.cli import run
+from kgan.cli.labelled import load_labelled
 from kgan.cli.runs import latest_run, new_run, read_config, write_config
 from kgan.config import CLASSIFIER_PRESETS, AttackConfig
 
@@ -63,15 +64,14 @@ def attack(config: AttackConfig, folder: Path) -> int:
 
     if config.min_robust is not None and not 0 <= config.min_robust <= 1:
         raise ValueError(f"min_robust must be a share in [0, 1], got {config.min_robust:g}.")
-    data = _data(config)
+    data, others = _data(config)
     epsilons = config.epsilons or _EPSILONS[config.norm, data.sample_shape[-1]]
     attacks = [_attack(config, name, epsilons) for name in config.attack]
     model = _model(config)
     check_fit(config.model, model, data)
     write_config(folder, config)
     print(f"{config.model}: {len(data):,} images of {data.name}; run folder {folder}", flush=True)
-    named = zip(config.attack, attacks, strict=True)
-    attacks = [fitted(config, name, attack, model, data, folder) for name, attack in named]
+    attacks = [fitted(attack, model, others, folder) for attack in attacks]
     with Progress(f"kgan attack --resume --name {folder.name.removeprefix('attack-')}") as progress:
         report = kgan.attacks.evaluation.evaluate(
             model,
@@ -138,33 +138,35 @@ def load_classifier(path: Path):
 
 
 def _data(config: AttackConfig):
-    """The images with labels to attack."""
+    """The images with labels to attack, and what gives others to learn from and names them."""
     import numpy as np
 
-    import kgan.data
+    from kgan.data.arrays import has_split
 
     name = config.data
     if name is None:
         if config.model not in CLASSIFIER_PRESETS:
             raise ValueError("data must be given for a model of your own: --data FILE.npz")
         name = CLASSIFIER_PRESETS[config.model].data
-    split = config.split or ("train" if Path(name).expanduser().is_dir() else "test")
-    size = config.image_size
-    data = kgan.data.load(
-        name,
-        split,
-        data_dir=config.data_dir,
-        image_size=None if size is None else (size[0], size[-1]),
-        download=config.download,
-    )
-    if not data.is_images or data.labels is None:
-        raise ValueError(f"an attack needs images with labels; {name} has none.")
-    if config.n is None or config.n >= len(data):
-        return data
-    if config.n < 2:
-        raise ValueError(f"n must be at least 2, got {config.n}.")
-    rows = np.random.default_rng(config.seed).permutation(len(data))[: config.n]
-    return data.take(np.sort(rows))
+    path = Path(name).expanduser()
+    split = config.split or ("train" if path.is_dir() else "test")
+    data = load_labelled(config, name, split)
+    drawn, left = np.arange(len(data)), np.arange(0)
+    if config.n is not None and config.n < len(data):
+        if config.n < 2:
+            raise ValueError(f"n must be at least 2, got {config.n}.")
+        rows = np.random.default_rng(config.seed).permutation(len(data))
+        drawn, left = np.sort(rows[: config.n]), np.sort(rows[config.n :])
+
+    def others():
+        named = has_split(path, "train") if path.is_file() else not path.is_dir()
+        if named and split != "train":
+            return load_labelled(config, name, "train"), "the training split"
+        if len(left):
+            return data.take(left), "those that --n leaves out"
+        return data, "the images to be attacked themselves; --n leaves others out"
+
+    return data.take(drawn), others
 
 
 def check_fit(path: str | Path, model, data) -> None:

@@ -78,9 +78,9 @@ def write(report: Report, folder: Path) -> None:
 
 def tell(report: Report, folder: Path) -> None:
     """Prints the table, the flags, the assumptions, and where the files are."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=_WIDE)
+        console = Console(highlight=False, markup=False, width=_WIDE)
     if console.width >= _WIDE:
         console.print(_table(report, accuracy=True, changes=True))
     else:

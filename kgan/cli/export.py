@@ -1,4 +1,4 @@
-"""`kgan export SOURCE`: a SavedModel, ONNX or LiteRT file of a generator or a classifier."""
+"""`kgan export SOURCE`: a generator, classifier or AdvGAN as a SavedModel, ONNX or LiteRT file."""
 
 import json
 import sys
@@ -31,7 +31,10 @@ def export(config: ExportConfig) -> list[Path]:
     from kgan.portable import WRITERS
 
     source, name = _file(config)
-    model, gan = _load(source)
+    kind = _class_name(source)
+    if kind == "PerturbationGAN":
+        return [_export_attack(config, source, name)]
+    model, gan = _load(source, kind)
     names = config.class_names or None
     folder = config.source.expanduser()
     from_run = (folder / "config.json").is_file()
@@ -71,15 +74,28 @@ def _file(config: ExportConfig) -> tuple[Path, str]:
     return source, config.name or source.stem
 
 
-def _load(path: Path):
-    """(the model, the same as a GAN if it is one)."""
+def _class_name(path: Path) -> str:
     import zipfile
 
+    with zipfile.ZipFile(path) as archive:
+        return json.loads(archive.read("config.json")).get("class_name", "")
+
+
+def _export_attack(config: ExportConfig, source: Path, name: str) -> Path:
+    from kgan.attacks import AdvGAN
+
+    if set(config.format) != {"saved_model"}:
+        raise ValueError(
+            f"format of an AdvGAN must be saved_model, got {', '.join(config.format)}."
+        )
+    return AdvGAN.load(source).export(config.out / name)
+
+
+def _load(path: Path, class_name: str):
+    """(the model, the same as a GAN if it is one)."""
     import kgan.models
     from kgan.cli.attack import load_classifier
 
-    with zipfile.ZipFile(path) as archive:
-        class_name = json.loads(archive.read("config.json")).get("class_name")
     if class_name == "GAN":
         gan = kgan.models.load(path)
         return gan, gan

@@ -133,6 +133,10 @@ def _training(config: HardenConfig, classifier, data):
     warmup = None
     if config.warmup is not None:
         warmup = config.warmup * kgan.data.steps_per_epoch(data, config.batch_size)
+    if config.method not in (*METHODS, "gat"):
+        raise ValueError(
+            f"method must be one of {', '.join(METHODS)} or gat, got {config.method!r}."
+        )
     if config.method == "gat":
         for name in ("steps", "beta", "replays"):
             if getattr(config, name) is not None:
@@ -141,15 +145,14 @@ def _training(config: HardenConfig, classifier, data):
             classifier,
             epsilon=config.epsilon,
             norm=config.norm,
+            awp=config.awp,
             warmup=warmup,
             seed=config.seed,
         )
     attack = None
     if config.steps is not None:
-        row = METHODS.get(config.method)
-        made = (
-            None if row is None or row.attack is None else row.attack(config.epsilon, config.norm)
-        )
+        make = METHODS[config.method].attack
+        made = None if make is None else make(config.epsilon, config.norm)
         if made is not None and "steps" not in made.get_config():
             made = None
         if made is None:

@@ -60,8 +60,10 @@ def compare(
     rows = np.random.default_rng(config.seed).permutation(len(test))
     some = test.take(np.sort(rows[: config.n]))
     common: dict[str, Any] = {"norm": config.norm, "seed": config.seed}
-    radii = [min(1.0, share * config.epsilon) for share in _RADII]
-    radii = [config.epsilon if share == 1 else r for share, r in zip(_RADII, radii, strict=True)]
+    # No linf ball is larger than the box.
+    largest = 1.0 if config.norm == "linf" else float("inf")
+    radii = [config.epsilon * share if share != 1 else config.epsilon for share in _RADII]
+    radii = [min(largest, radius) for radius in radii]
     reports, autoattacks = {}, {}
     for when, model in (("before", before), ("after", after)):
         print(f"attacking {len(some):,} images, {when}", flush=True)
@@ -139,7 +141,7 @@ def tell(comparison: Comparison, folder: Path) -> None:
             f"{low:.1%} - {high:.1%}",
             "" if name == "clean" else f"{before[name][0].seconds:.1f} + {row.seconds:.1f}",
         )
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     console.print(table)
     console.print(
         Text(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kgan.cli import run
 from kgan.cli.fakes import with_fakes
+from kgan.cli.labelled import load_labelled
 from kgan.config import CLASSIFIER_PRESETS, ClassifierConfig, classifier_preset
 from kgan.files import atomic_path
 
@@ -113,28 +114,12 @@ def splits(config: ClassifierConfig):
     """What to train on and what to test on: a tenth of a file or folder, which has one split."""
     import numpy as np
 
-    data = _load(config, "train")
+    data = load_labelled(config, config.data, "train")
     if not Path(config.data).expanduser().exists():
-        return data, _load(config, "test")
+        return data, load_labelled(config, config.data, "test")
     rows = np.random.default_rng(config.seed).permutation(len(data))
     tenth = max(2, len(data) // 10)
     return data.take(np.sort(rows[tenth:])), data.take(np.sort(rows[:tenth]))
-
-
-def _load(config: ClassifierConfig, split: str):
-    import kgan.data
-
-    size = config.image_size
-    data = kgan.data.load(
-        config.data,
-        split,
-        data_dir=config.data_dir,
-        image_size=None if size is None else (size[0], size[-1]),
-        download=config.download,
-    )
-    if not data.is_images or data.labels is None:
-        raise ValueError(f"a classifier needs images with labels; {config.data} has none.")
-    return data
 
 
 def batches(config: ClassifierConfig, data):

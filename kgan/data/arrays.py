@@ -60,6 +60,15 @@ def load_arrays(
     return Dataset(str(path), samples, labels, names)
 
 
+def has_split(path: Path, split: str) -> bool:
+    """Whether a file holds samples of that split apart, not one set that stands for any."""
+    if path.suffix != ".npz":
+        return False
+    with np.load(path, allow_pickle=False) as content:
+        first = next((key for key in _SAMPLE_KEYS if key.format(split=split) in content), "")
+    return "{split}" in first
+
+
 def _read(path: Path, split: str) -> tuple[np.ndarray, np.ndarray | None]:
     try:
         with open(path, "rb") as file:

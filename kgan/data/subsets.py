@@ -28,7 +28,7 @@ def long_tailed(dataset: Dataset, *, imbalance: float = 100.0, seed: int = 0) ->
     """A part whose classes grow rarer exponentially, the first class the most frequent one.
 
     Of K classes, class k keeps `n * imbalance ** (-k / (K - 1))` samples, with n the size of the
-    data's smallest class.
+    data's smallest class, and at least one.
 
     Args:
         dataset: With labels.
@@ -46,9 +46,14 @@ def long_tailed(dataset: Dataset, *, imbalance: float = 100.0, seed: int = 0) ->
     counts = class_counts(dataset)
     if len(counts) < 2:
         raise ValueError(f"a long tail needs at least 2 classes; {dataset.name} has {len(counts)}.")
+    if counts.min() == 0:
+        raise ValueError(
+            f"a long tail needs samples of every class; {dataset.name} has none of class "
+            f"{counts.argmin()}."
+        )
     rank = np.arange(len(counts)) / (len(counts) - 1)
     wanted = np.maximum(1, np.round(counts.min() * imbalance**-rank))
-    return _draw(dataset, np.minimum(wanted, counts).astype(int), seed)
+    return _draw(dataset, wanted.astype(int), seed)
 
 
 def class_counts(dataset: Dataset) -> np.ndarray:

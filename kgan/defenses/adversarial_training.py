@@ -16,6 +16,7 @@ from kgan.attacks.victim import Victim, victim_of
 from kgan.counter import add_counter
 from kgan.defenses.methods import METHODS
 from kgan.defenses.weight_perturbation import gradients_at_the_worst
+from kgan.models.ranges import check_range
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -150,6 +151,10 @@ class AdversarialTraining(keras.Model):
                 raise ValueError(
                     f"attack must have a last iterate to train on, which {type(one).__name__} has "
                     "not. Take PGD, FGSM, MomentumPGD or RandomNoise."
+                )
+            if (targets := getattr(one, "targets", None)) is not None:
+                raise ValueError(
+                    f"attack must be untargeted, got {type(one).__name__} with targets={targets!r}."
                 )
         return attacks
 
@@ -317,20 +322,16 @@ class AdversarialTraining(keras.Model):
                 f"images must be float32 in [0, 1], got {images.dtype.name}. "
                 "Convert them, or feed them with kgan.data.feed."
             )
-        images = tf.cast(images, tf.float32)
-        inside = (tf.reduce_min(images) >= 0.0) & (tf.reduce_max(images) <= 1.0)
-        message = (
-            "images must lie in [0, 1]. Rescale them, and put any normalisation inside the model."
-        )
-        with tf.control_dependencies([tf.debugging.Assert(inside, [message])]):
-            return tf.identity(images)
+        return check_range(tf.cast(images, tf.float32))
 
     def _victim(self, images: tf.Tensor) -> Victim:
         shape = images.shape[1:]
         if not shape.is_fully_defined():
             shape = tf.TensorShape(self.classifier.input_shape[1:])
         with tf.init_scope():
-            return victim_of(self.classifier, np.zeros((2, *shape), np.float32))
+            victim = victim_of(self.classifier, np.zeros((2, *shape), np.float32))
+        _check_loss(self.loss, victim)
+        return victim
 
     def call(self, images, training=False):
         """The classifier's outputs."""
@@ -347,7 +348,7 @@ class AdversarialTraining(keras.Model):
             "method": self.method,
             "epsilon": self.epsilon,
             "norm": self.norm,
-            "attack": [serialize(attack) for attack in self.attacks] or None,
+            "attack": self._attack_config(),
             "shares": self.shares or None,
             "beta": self.beta,
             "awp": self.awp or None,
@@ -356,6 +357,15 @@ class AdversarialTraining(keras.Model):
             "batch_size": self.batch_size,
             "seed": self.seed,
         }
+
+    def _attack_config(self) -> list[dict[str, Any]] | None:
+        for attack in self.attacks:
+            if getattr(attack, "network", None) is not None:
+                raise ValueError(
+                    f"a training against a fitted {type(attack).__name__} cannot be saved whole: "
+                    "save its .classifier and the attack, and make the training anew from them."
+                )
+        return [keras.saving.serialize_keras_object(attack) for attack in self.attacks] or None
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects=None) -> "AdversarialTraining":
@@ -376,6 +386,21 @@ def _only(name: str, value, default, method: str):
     if not value >= 0:
         raise ValueError(f"{name} must be at least 0, got {value}.")
     return value
+
+
+def _check_loss(loss: Any, victim: Victim) -> None:
+    """Raises where a cross-entropy takes the classifier's logits for probabilities, or reverse."""
+    takes_logits = None
+    if isinstance(loss, keras.losses.Loss):
+        takes_logits = loss.get_config().get("from_logits")
+    elif isinstance(loss, str) and loss.endswith("crossentropy"):
+        takes_logits = False
+    if takes_logits is not None and takes_logits != (victim.head == "logits"):
+        raise ValueError(
+            f"loss must be compiled with from_logits={not takes_logits}, such as "
+            f"keras.losses.SparseCategoricalCrossentropy(from_logits={not takes_logits}): "
+            f"{victim.name} ends in {victim.head}."
+        )
 
 
 def _class_indices(labels: tf.Tensor, victim: Victim) -> tf.Tensor:

@@ -30,6 +30,8 @@ class GenerativeAdversarialTraining(AdversarialTraining):
         blocks: Its residual blocks.
         normalization: "instance" or `None`.
         learning_rate: Of the generator's and the discriminator's Adam.
+        awp: As for `AdversarialTraining`.
+        warmup: The same.
         seed: Of all random numbers, in [0, 2**31 - 1].
 
     Logs: the compiled loss and metrics, and the `d_loss`, `g_loss`, `success` and `length` of
@@ -58,6 +60,8 @@ class GenerativeAdversarialTraining(AdversarialTraining):
         blocks: int = 4,
         normalization: str | None = "instance",
         learning_rate: float = 1e-3,
+        awp: float | None = None,
+        warmup: int | None = None,
         seed: int = 0,
         **options,
     ):
@@ -80,6 +84,12 @@ class GenerativeAdversarialTraining(AdversarialTraining):
             norm=norm,
             attack=attack,
             shares=[1.0 - clean_share],
+            method="pgd",
+            beta=None,
+            replays=None,
+            batch_size=None,
+            awp=awp,
+            warmup=warmup,
             seed=seed,
             **options,
         )
@@ -105,6 +115,9 @@ class GenerativeAdversarialTraining(AdversarialTraining):
     def reset_metrics(self) -> None:
         super().reset_metrics()
         self.players.reset_metrics()
+
+    def _attack_config(self) -> None:
+        return None  # The generator is one of the players.
 
     def get_config(self) -> dict[str, Any]:
         own = self.attacks[0].get_config()

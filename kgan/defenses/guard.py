@@ -70,6 +70,13 @@ class OverfittingGuard(keras.callbacks.Callback):
         return 1.0 - float(self.attack.run(classifier, self.images, labels).success.mean())
 
     def on_train_begin(self, logs=None):
+        if not hasattr(self.model, "classifier"):
+            raise TypeError(
+                "OverfittingGuard watches kgan.defenses.AdversarialTraining, got the plain model "
+                f"{self.model.name}: fit AdversarialTraining({self.model.name})."
+            )
+        # A second fit may train another classifier.
+        self.best, self.fired, self._weights = 0.0, False, None
         # A classifier that is robust already may lose it within a few batches.
         self._look()
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from kgan.attacks import Attack, victim_of
+from kgan.attacks import AdvGAN, Attack, RandomNoise, victim_of
 from kgan.attacks.attack import check_images
 from kgan.attacks.labels import class_indices
 from kgan.defenses.defense_gan import DefenseGAN
@@ -75,7 +75,16 @@ def purification_report(
     Returns:
         A `PurificationReport`.
     """
+    if not isinstance(attack, Attack):
+        raise TypeError(f"attack must be an attack such as PGD(0.3), got {attack!r}.")
+    if isinstance(attack, AdvGAN | RandomNoise):
+        raise ValueError(
+            f"attack must follow gradients, got {type(attack).__name__}, which would not look at "
+            "the projection: its accuracy would pass for that of an adaptive attack. Take PGD."
+        )
     images = check_images(images)
+    if not len(images):
+        raise ValueError("images must not be empty.")
     bare = victim_of(defense.classifier, images[:2])
     labels = class_indices(labels, len(images), bare.classes)
 

@@ -12,6 +12,7 @@ from kgan.counter import add_counter
 from kgan.models.draws import warn_of_equal_draws
 from kgan.models.fooling import FOOLING, bounded, euclidean, feature_loss, hinge_on_norm
 from kgan.models.many_workers import ManyWorkers
+from kgan.models.ranges import check_range
 from kgan.models.updates import apply_gradients, check_optimizer
 
 WEIGHTS = {
@@ -322,6 +323,7 @@ class PerturbationGAN(ManyWorkers):
                 f"images must be float32 in [0, 1] of the shape {self.image_shape}, "
                 f"got {images.dtype.name} of {tuple(images.shape[1:])}."
             )
+        images = check_range(images)
         if labels is None:
             logits = tf.stop_gradient(self._victim(images))
             return images, tf.argmax(logits, axis=1, output_type=tf.int32)

@@ -170,8 +170,10 @@ def test_the_features_of_a_named_layer_are_pushed_away(model, digits, some):
     assert distance() > 1.1 * first
     for old, variable in zip(before, model.variables, strict=True):
         np.testing.assert_array_equal(old, variable.numpy())
+    refused = AdvGAN(0.2, features="nothing", **TINY)
     with pytest.raises(ValueError, match=r"features must name a layer of .*got 'nothing'"):
-        AdvGAN(0.2, features="nothing", **TINY).fit(model, images, labels)
+        refused.fit(model, images, labels)
+    assert refused.network is None
 
 
 def test_an_evaluation_fits_what_is_not_fitted(model, some):
@@ -180,6 +182,29 @@ def test_an_evaluation_fits_what_is_not_fitted(model, some):
     report = evaluate(model, images, labels, attacks=[attack], batch_size=8, find_masking=False)
     assert [row.attack for row in report.rows] == ["AdvGAN"]
     assert attack.network is None
+    assert any("learnt from the first of the attacked" in said for said in report.assumptions)
+
+
+def test_an_evaluation_fits_once_for_all_radii(model, some, monkeypatch):
+    fits = []
+    fit = AdvGAN.fit
+
+    def counted(self, *arguments, **options):
+        fits.append(self.epsilon)
+        return fit(self, *arguments, **options)
+
+    monkeypatch.setattr(AdvGAN, "fit", counted)
+    how = {"epsilons": [0.2, 0.05, 0.1], "batch_size": 8, "find_masking": False}
+    report = evaluate(model, *some, attacks=[AdvGAN(0.1, **TINY)], **how)
+    assert [row.epsilon for row in report.rows] == [0.05, 0.1, 0.2]
+    assert fits == [0.2]
+
+
+def test_steps_are_the_updates_made(model, digits):
+    for steps in (3, 25, 50):
+        attack = AdvGAN(0.2, **{**TINY, "steps": steps})
+        attack.fit(model, *digits)
+        assert steps <= int(attack.network.step) < steps + 2
 
 
 def test_mistakes(model, some, fitted):
@@ -188,6 +213,18 @@ def test_mistakes(model, some, fitted):
         AdvGAN().run(model, images, labels)
     with pytest.raises(ValueError, match=r"at most 0\.3, for which the network was trained"):
         fitted.replace(epsilon=0.4)
+    for settings in ({"norm": "l2"}, {"targets": None}, {"least_epsilon": 0.2}):
+        with pytest.raises(ValueError, match="for which the network was trained, got"):
+            fitted.replace(**settings)
+    with pytest.raises(ValueError, match="must not be an empty dataset"):
+        AdvGAN(**TINY).fit(model, tf.data.Dataset.from_tensor_slices(images).batch(4).take(0))
+    batches = tf.data.Dataset.from_tensor_slices({"image": images}).batch(4)
+    with pytest.raises(ValueError, match="got batches of dict"):
+        AdvGAN(**TINY).fit(model, batches)
+    late = np.concatenate([images[:8], images[:8] * 255])
+    batches = tf.data.Dataset.from_tensor_slices(late).batch(8)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="must lie in"):
+        AdvGAN(**TINY).fit(model, batches)
     with pytest.raises(ValueError, match="pass the targets to reach"):
         fitted.run(model, images, labels)
     wide = keras.Sequential(

@@ -222,14 +222,28 @@ def test_an_attack_that_learns_is_fitted_once_and_kept(files, here, capsys):
     assert main([*arguments, "--n", "10"]) == 0
     said = capsys.readouterr().out
     # The file holds test images alone.
-    assert "fitting AdvGAN on 10 images: the images to be attacked themselves" in said
+    assert "fitting AdvGAN on 190 images: those that --n leaves out" in said
     folder = here / "runs" / "attack-mine"
-    kept = AdvGAN.load(folder / "advgan-steps-4-width-4-blocks-1.keras")
+    (path,) = folder.glob("advgan-*.keras")
+    kept = AdvGAN.load(path)
     assert (kept.epsilon, kept.least_epsilon) == (0.2, 0.1)
     report = Report.load(folder / "report.json")
     assert [row.epsilon for row in report.rows] == [0.1, 0.2]
     assert main(["--resume", "--name", "mine"]) == 0
     assert "fitting" not in capsys.readouterr().out
+    # A larger radius, or another classifier, is not what it learnt.
+    assert main(["--resume", "--name", "mine", "--epsilons", "0.3"]) == 0
+    assert "fitting" in capsys.readouterr().out
+    assert len(list(folder.glob("advgan-*.keras"))) == 2
+
+
+def test_without_others_an_attack_learns_from_what_it_attacks_and_says_so(files, here, capsys):
+    images = np.load(files / "mine.npz")
+    np.savez("plain.npz", images=images["x_test"][:20], labels=images["y_test"][:20])
+    model = f"{files}/mine.keras"
+    arguments = ["--model", model, "--data", "plain.npz", "--attack", "advgan:steps=2,width=4"]
+    assert main([*arguments, "--epsilon", "0.1"]) == 0
+    assert "20 images: the images to be attacked themselves" in capsys.readouterr().out
 
 
 def test_a_training_split_is_what_an_attack_learns_from(files, here, capsys):

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 import kgan.export
+from kgan.attacks import AdvGAN
 from kgan.cli import main
 from kgan.networks.classifiers import small_cnn
 from tests.conftest import build_gan
@@ -55,6 +56,20 @@ def test_a_classifier_answers_with_probabilities(tmp_path, head):
     np.testing.assert_allclose(answer["probabilities"], wanted, atol=1e-5)
     np.testing.assert_array_equal(answer["classes"], wanted.argmax(axis=1))
     assert json.loads((folder / kgan.export.DETAILS).read_text())["image_shape"] == [8, 8, 1]
+
+
+def test_an_advgan(tmp_path, capsys):
+    images = np.random.default_rng(0).random((8, 8, 8, 1), np.float32)
+    attack = AdvGAN(0.2, width=4, blocks=1, steps=1)
+    attack.fit(small_cnn((8, 8, 1), 10, width=4), images)
+    source = str(attack.save(tmp_path / "attack.keras"))
+    assert main(["export", source, "--out", str(tmp_path / "out")]) == 0
+    model = tf.saved_model.load(tmp_path / "out" / "attack" / "1")
+    epsilon = tf.fill([8], 0.1)
+    moved = model.signatures["perturb"](images=tf.constant(images), epsilon=epsilon)["images"]
+    assert 0 < np.abs(moved - images).max() <= 0.1 + 1e-6
+    assert main(["export", source, "--format", "onnx"]) == 2
+    assert "format of an AdvGAN must be saved_model, got onnx" in capsys.readouterr().err
 
 
 def test_a_source_that_is_none(tmp_path, capsys):

@@ -105,6 +105,14 @@ def test_interrupted_it_leaves_nothing_half_written(here):
     assert list(here.iterdir()) == []
 
 
+def test_the_curve_of_l2_goes_beyond_the_radius_trained_for(mine, here):
+    arguments = ("--model", str(mine), "--norm", "l2", "--epsilon", "2", *TINY)
+    assert main(arguments) == 0
+    found = json.loads((here / "runs" / "harden-mine-fast" / "robustness.json").read_text())
+    wanted = [2 * share / 6 for share in range(1, 9)]
+    assert found["reports"]["after"]["epsilons"] == pytest.approx(wanted)
+
+
 def test_a_generator_may_be_what_it_is_hardened_against(mine, here, capsys):
     assert main(["--model", str(mine), "--method", "gat", *TINY]) == 0
     assert "by gat, linf" in capsys.readouterr().out
@@ -127,7 +135,7 @@ def mistakes(mine, here):
     np.savez(small, images=np.zeros((40, 4, 4), "uint8"), labels=np.arange(40) % 4)
     return {
         "preset": (["minst"], "Did you mean 'mnist'?"),
-        "method": (["--method", "madry"], "method must be one of fgsm, fast"),
+        "method": (["--method", "madry"], "trades, mart or gat, got 'madry'"),
         "epsilon": (["--epsilon", "8"], "Did you mean 8/255?"),
         "network": (["--network", "vgg"], "network must be one of small_cnn, strided_cnn"),
         "steps": (["--steps", "3"], "steps must be left out for the method fast"),
@@ -160,7 +168,15 @@ def test_a_mistake_is_told_in_a_line_with_exit_code_2(mine, here, capsys, name):
 
 
 @pytest.mark.parametrize(
-    ("option", "said"), [("--epochs=0", "at least 1, got 0"), ("--fresh", "off without --model")]
+    ("option", "said"),
+    [
+        ("--epochs=0", "at least 1, got 0"),
+        ("--fresh", "off without --model"),
+        ("--epsilon=0", "epsilon must be above 0"),
+        ("--epsilon=8/0", "a radius such as 8/255"),
+        ("--warmup=-1", "warmup must be at least 0"),
+        ("--learning-rate=-1", "learning_rate must be at least 0"),
+    ],
 )
 def test_a_value_out_of_range_is_told_with_exit_code_2(here, capsys, option, said):
     with pytest.raises(SystemExit, match="2"):

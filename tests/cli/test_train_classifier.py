@@ -78,4 +78,7 @@ def test_mistakes_are_told_with_exit_code_2(here, capsys):
     assert "network must be one of small_cnn, strided_cnn, lenet, resnet" in said
     assert main(["--data", "ring"]) == 2
     assert "images with labels" in capsys.readouterr().err
+    for option in ("--learning-rate=-1", "--epochs=0", "--shift=-2"):
+        with pytest.raises(SystemExit, match="2"):
+            main([option])
     assert not (here / "saved_models").exists()

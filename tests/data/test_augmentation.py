@@ -111,6 +111,9 @@ def test_mistakes(digits):
         labelled_share(digits, 5)
     with pytest.raises(ValueError, match="imbalance must be at least 1"):
         long_tailed(digits, imbalance=0.01)
+    gap = digits.take(np.flatnonzero(digits.labels != 3))
+    with pytest.raises(ValueError, match="has none of class 3"):
+        long_tailed(gap)
 
 
 def test_a_right_angle_turns_as_numpy_does(monkeypatch):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kgan.attacks import PGD, victim_of
+from kgan.attacks import FGSM, PGD, RandomNoise, victim_of
 from kgan.defenses import DefenseGAN, PurificationReport, purification_report
 from kgan.models import GAN
 
@@ -236,3 +236,10 @@ def test_mistakes(gan, classifier, make_classifier, some):
         defense.purify(some.reshape(7, 4, 3, 1))
     with pytest.raises(ValueError, match="false_positive_rate"):
         defense.threshold(some, false_positive_rate=1.0)
+    labels = np.zeros(len(some), int)
+    with pytest.raises(ValueError, match="attack must follow gradients, got RandomNoise"):
+        purification_report(defense, some, labels, attack=RandomNoise(0.1))
+    with pytest.raises(TypeError, match="attack must be an attack such as"):
+        purification_report(defense, some, labels, attack="pgd")
+    with pytest.raises(ValueError, match="images must not be empty"):
+        purification_report(defense, some[:0], labels[:0], attack=FGSM(0.1))

@@ -110,6 +110,8 @@ def test_mistakes(make_classifier, digits):
         make(make_classifier(), clean_share=1.0)
     with pytest.raises(ValueError, match="norm must be one of"):
         make(make_classifier(), norm="l1")
+    with pytest.raises(TypeError, match="multiple values for keyword argument 'beta'"):
+        make(make_classifier(), beta=2.0)
     with pytest.raises(ValueError, match="weights must be those of"):
         make(make_classifier(), weights={"lsgan": 1.0})
     with pytest.raises(ValueError, match="got uint8"):

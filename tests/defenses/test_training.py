@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 import kgan.data
-from kgan.attacks import FGSM, PGD, AutoAttack, DeepFool
+from kgan.attacks import FGSM, PGD, AdvGAN, AutoAttack, DeepFool
 from kgan.defenses import METHODS, AdversarialTraining, OverfittingGuard
 from tests.conftest import slow_but
 from tests.defenses.conftest import sparse_loss
@@ -276,6 +276,33 @@ def test_the_guard_lets_a_small_fall_pass_and_leaves_the_last_weights(make_class
     np.testing.assert_array_equal(classifier.get_weights()[0], worse[0])
 
 
+def test_a_fitted_generator_may_attack_but_is_not_saved_with_the_training(
+    make_classifier, digits, tmp_path
+):
+    classifier = make_classifier()
+    attack = AdvGAN(0.1, width=4, blocks=1, steps=2)
+    attack.fit(classifier, *digits)
+    training = make(classifier, attack=attack)
+    fit(training, digits)
+    with pytest.raises(ValueError, match=r"fitted AdvGAN cannot be saved whole: save its \.class"):
+        training.save(tmp_path / "training.keras")
+    classifier.save(tmp_path / "classifier.keras")
+
+
+def test_a_guard_begins_anew_with_each_fit(make_classifier, digits):
+    guard = OverfittingGuard(digits[0][:50], digits[1][:50], epsilon=0.1)
+    robust = make_classifier()
+    fit(make(robust, epsilon=0.1), digits, callbacks=[guard])
+    guard.best = 0.9
+    other = make_classifier()
+    fit(make(other, epsilon=0.1), digits, epochs=1, callbacks=[guard])
+    assert not guard.fired
+    assert not np.array_equal(other.get_weights()[0], robust.get_weights()[0])
+    other.compile("adam", sparse_loss())
+    with pytest.raises(TypeError, match=r"watches kgan\.defenses\.AdversarialTraining"):
+        other.fit(*digits, callbacks=[guard], verbose=0)
+
+
 def mistakes():
     return {
         "method": ({"method": "madry"}, "method must be one of fgsm, fast"),
@@ -293,6 +320,7 @@ def mistakes():
         "negative awp": ({"awp": -0.01}, "awp must be at least 0"),
         "warmup": ({"method": "free", "warmup": 3, "batch_size": 2}, "warmup must be None for"),
         "norm": ({"method": "free", "norm": "l2", "batch_size": 2}, "norm must be 'linf'"),
+        "targeted": ({"attack": AdvGAN(0.1, targets=3)}, "untargeted, got AdvGAN with targets=3"),
         "seed": ({"seed": -1}, "seed must be"),
     }
 
@@ -316,6 +344,11 @@ def test_mistakes_with_classifiers_and_data(make_classifier, digits):
         fit(make(make_classifier()), (images * 255, labels))
     with pytest.raises(ValueError, match="batch_size=32, got a larger"):
         fit(make(make_classifier(), "free", batch_size=32), (images, labels))
+    for loss in ("sparse_categorical_crossentropy", keras.losses.SparseCategoricalCrossentropy()):
+        training = make(make_classifier())
+        training.compile("adam", loss)
+        with pytest.raises(ValueError, match=r"with from_logits=True.* ends in logits"):
+            fit(training, (images, labels))
     training = make(make_classifier())
     training.compile("adam", sparse_loss(), run_eagerly=True)
     with pytest.raises(ValueError, match="run_eagerly must be False"):
