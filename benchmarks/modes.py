@@ -25,10 +25,6 @@ from kgan.metrics import METRICS
 from kgan.metrics.extractor import extractor
 from kgan.metrics.modes import mode_count, stacked_mode_count
 
-MIXTURES = {
-    "ring": (kgan.data.ring_centres(), kgan.data.RING_DEVIATION),
-    "grid": (kgan.data.grid_centres(), kgan.data.GRID_DEVIATION),
-}
 SAMPLES = {"ring": 2500, "grid": 2500}
 STACKED_SAMPLES = 26_000
 STACKED_MODES = 1000
@@ -47,15 +43,15 @@ HIGHER_IS_BETTER = ("modes", "modes_5", "high_quality")
 
 def score(name: str, samples: np.ndarray, classify=None) -> dict[str, float]:
     """Scores of samples on a benchmark."""
-    if name in MIXTURES:
-        centres, deviation = MIXTURES[name]
+    if name in kgan.data.MIXTURES:
+        centres, deviation = kgan.data.MIXTURES[name]
         return METRICS["modes"].scores(centres, samples, deviation=deviation)
     return stacked_mode_count(samples, classify=classify)._asdict()
 
 
 def ceiling(name: str) -> dict[str, float]:
     """What a perfect generator scores on average (the classifier's errors apart)."""
-    modes = len(MIXTURES[name][0]) if name in MIXTURES else STACKED_MODES
+    modes = len(kgan.data.MIXTURES[name][0]) if name in kgan.data.MIXTURES else STACKED_MODES
     random = np.random.default_rng(0)
     draws = random.integers(modes, size=(100, SAMPLES.get(name, STACKED_SAMPLES)))
     scores = {
@@ -63,7 +59,7 @@ def ceiling(name: str) -> dict[str, float]:
         for key in ("modes", "modes_5", "kl")
     }
     # A two-dimensional Gaussian's mass within 3 deviations.
-    return scores | ({"high_quality": 1 - np.exp(-4.5)} if name in MIXTURES else {})
+    return scores | ({"high_quality": 1 - np.exp(-4.5)} if name in kgan.data.MIXTURES else {})
 
 
 def train(name: str, seed: int, folder: Path, options: list[str]) -> tuple[Path, float | None]:
@@ -106,7 +102,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, help="a JSON file")
     known, options = parser.parse_known_args(arguments)
     trained = (train(known.name, seed, known.folder, options) for seed in range(known.seeds))
-    classify = None if known.name in MIXTURES else extractor("lenet-mnist").probabilities
+    classify = None if known.name in kgan.data.MIXTURES else extractor("lenet-mnist").probabilities
     n = SAMPLES.get(known.name, STACKED_SAMPLES)
     rows = []
     print(f"{known.name}, {n:,} samples")

@@ -1,6 +1,8 @@
 """From a configuration to objects; the only place that knows every family."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,6 +20,8 @@ from kgan.config import TrainConfig
 from kgan.data import Dataset
 
 _REFERENCE = 1000
+# What reads each channel.
+_STACKED = {"stacked-mnist": "lenet-mnist"}
 _EXTRACTORS: dict[tuple[int, ...], str] = {(8, 8, 1): "lenet-digits", (28, 28, 1): "lenet-mnist"}
 
 
@@ -113,6 +117,16 @@ def gan(config: TrainConfig, data: Dataset) -> kgan.models.GAN:
     return model
 
 
+def known_modes(data: Dataset) -> dict[str, dict[str, Any]]:
+    """The metric that counts the data's modes, with its settings; empty where none are known."""
+    if data.name in kgan.data.MIXTURES:
+        return {"modes": kgan.data.MIXTURES[data.name]._asdict()}
+    if data.name in _STACKED:
+        judge = kgan.metrics.extractor.extractor(_STACKED[data.name])
+        return {"stacked_modes": {"classify": judge.probabilities}}
+    return {}
+
+
 def default_extractor(data: Dataset) -> str | None:
     """The shipped extractor that takes the data's images, if there is one."""
     return _EXTRACTORS.get(data.sample_shape)
@@ -159,22 +173,30 @@ def callbacks(
 def _doctor(config: TrainConfig, folder: Path, data: Dataset) -> kgan.callbacks.CollapseDoctor:
     size = min(len(data), kgan.callbacks.reference_size(data.sample_shape))
     some = data.take(np.random.default_rng(config.seed).permutation(len(data))[:size])
-    name = default_extractor(data)
-    classifier = None if name is None else kgan.metrics.extractor.extractor(name)
-
-    def label(images: np.ndarray) -> np.ndarray:
-        assert classifier is not None
-        return classifier.probabilities(images).argmax(axis=1)
-
     return kgan.callbacks.CollapseDoctor(
         some.as_float(),
         some.labels,
-        training_size=len(data),
-        label=None if classifier is None else label,
+        training=data.samples,
+        label=_labelling(some),
         folder=folder,
         roll_back=config.roll_back,
         seed=config.seed,
     )
+
+
+def _labelling(data: Dataset) -> Callable[[np.ndarray], np.ndarray] | None:
+    """The shipped classifier of such images, unless their classes are others than its own."""
+    name = default_extractor(data)
+    if name is None:
+        return None
+    classifier = kgan.metrics.extractor.extractor(name)
+
+    def label(images: np.ndarray) -> np.ndarray:
+        return classifier.probabilities(images).argmax(axis=1)
+
+    if data.labels is not None and (label(data.samples) == data.labels).mean() < 0.5:
+        return None
+    return label
 
 
 def metric_monitor(
@@ -184,6 +206,11 @@ def metric_monitor(
     if config.evaluate_every is None:
         return None
     name = config.extractor or default_extractor(data)
+    if name == "discriminator":
+        raise ValueError(
+            "extractor discriminator is for kgan evaluate: while it trains its features change, so "
+            "no score by them can tell the best state. Leave --extractor out, or name another one."
+        )
     found = None
     if name is not None:
         found = kgan.metrics.extractor.extractor(name, download=config.download)
@@ -193,15 +220,27 @@ def metric_monitor(
             f"evaluate_every must be at most the run's {config.epochs * steps} steps, "
             f"got {config.evaluate_every}."
         )
-    with_features = not data.is_images or found is not None
+    modes = known_modes(data)
+    metrics: tuple[str, ...]
+    decides = None
+    if modes:
+        metrics = (*modes, "sliced_wasserstein")
+        # Neither the modes' number nor their evenness tells sharp points from blurred ones.
+        decides = "sliced_wasserstein" if "modes" in modes else "stacked_kl"
+    elif found is not None or not data.is_images:
+        metrics = ("fid", "kid", "prdc")
+    else:
+        metrics = ("sliced_wasserstein",)
     real = kgan.metrics.evaluate.SampleSet(
         data.samples, data.labels, extractor=found, data=data.name, split=config.split
     )
     return kgan.callbacks.MetricMonitor(
         real.random(config.evaluate_samples),
-        metrics=("fid", "kid", "prdc") if with_features else ("sliced_wasserstein",),
+        metrics=metrics,
+        decides=decides,
         every=config.evaluate_every,
         steps_per_epoch=steps,
+        settings=modes,
         patience=config.patience,
         table=table,
         seed=config.seed,

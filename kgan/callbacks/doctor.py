@@ -3,9 +3,11 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kgan.callbacks.diagnosis import PROBLEMS, Finding, Patient, diagnose
 from kgan.callbacks.vital_signs import Examiner, VitalSigns
@@ -22,18 +24,18 @@ class CollapseDoctor(keras.callbacks.Callback):
     updates nothing, so training is the same to the bit with and without it.
 
     Args:
-        real: float32 training samples, images in [0, 1], in random order, at least 64. Copies are
-            looked for in these only, and in `reference_size(sample_shape)` of them at most.
+        real: float32 training samples, images in [0, 1], in random order, at least 64.
         labels: Their labels, where the GAN is conditional.
-        training_size: Samples in the whole training set; default those given.
+        training: The whole training set, floats or uint8, in which copies are looked for (of more
+            than 100 million values a part); those given by default.
         label: Maps samples (n, ...) to class numbers (n,), to watch the generated classes; a
             classifier is `lambda images: model.predict(images, verbose=0).argmax(axis=1)`.
         folder: Where to write `findings.json`, if anywhere.
-        every: Generator updates between two check-ups. One costs about three steps of a
-            small network, fewer of a large one.
-        roll_back: Whether a collapse or a divergence ends the training and gives generator and
-            average the weights that the average had at its best check-up (the smallest sliced
-            Wasserstein distance).
+        every: Generator updates between two check-ups. One takes as long as a few steps; on a
+            large training set, up to a few seconds.
+        roll_back: Whether a collapse or a divergence ends the training and goes back to the best
+            check-up (the smallest sliced Wasserstein distance): generator and average get the
+            weights that the average had, the discriminator its own.
         seed: Of the latents.
 
     Attributes:
@@ -47,7 +49,7 @@ class CollapseDoctor(keras.callbacks.Callback):
         real: np.ndarray,
         labels: np.ndarray | None = None,
         *,
-        training_size: int | None = None,
+        training: Any = None,
         label: Callable[[np.ndarray], np.ndarray] | None = None,
         folder: str | Path | None = None,
         every: int = 500,
@@ -57,15 +59,15 @@ class CollapseDoctor(keras.callbacks.Callback):
         super().__init__()
         if every < 1:
             raise ValueError(f"every must be at least 1, got {every}.")
-        self.examiner = Examiner(real, labels, label=label, seed=seed)
-        self.copied_share = len(self.examiner.reference) / (training_size or len(real))
+        self.examiner = Examiner(real, labels, training=training, label=label, seed=seed)
+        self.copied_share = len(self.examiner.searched) / len(self.examiner.training)
         self.path = None if folder is None else Path(folder) / "findings.json"
         self.every = every
         self.roll_back = roll_back
         self.findings: list[Finding] = []
         self.signs: list[VitalSigns] = []
         self.rolled_back = False
-        self._best: tuple[float, list[np.ndarray]] | None = None
+        self._best: tuple[float, list[np.ndarray], list[np.ndarray]] | None = None
         self._done = 0
 
     def on_train_begin(self, logs=None):
@@ -90,7 +92,8 @@ class CollapseDoctor(keras.callbacks.Callback):
         now = self.examiner.examine(self.model)
         self.signs.append(now)
         if now.finite and (self._best is None or now.distance < self._best[0]):
-            self._best = (now.distance, self.model.ema_generator.get_weights())
+            players = self.model.ema_generator, self.model.discriminator
+            self._best = (now.distance, *(player.get_weights() for player in players))
         patient = Patient(self.signs, self.examiner.real_classes, self.copied_share)
         known = {finding.name for finding in self.findings}
         new = [finding for finding in diagnose(patient) if finding.name not in known]
@@ -111,8 +114,15 @@ class CollapseDoctor(keras.callbacks.Callback):
         if self._best is None:
             return
         self.rolled_back = True
-        self.model.generator.set_weights(self._best[1])
-        self.model.ema_generator.set_weights(self._best[1])
+        _, average, discriminator = self._best
+        self.model.generator.set_weights(average)
+        self.model.ema_generator.set_weights(average)
+        # What diverged would else keep the state from being saved, or undo it when resumed.
+        self.model.discriminator.set_weights(discriminator)
+        for optimizer in (self.model.g_optimizer, self.model.d_optimizer):
+            for variable in optimizer.variables:
+                if not np.isfinite(variable.numpy()).all():
+                    variable.assign(tf.zeros_like(variable))
         print("doctor: rolled back to the best average so far; training ends", flush=True)
 
 

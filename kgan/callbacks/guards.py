@@ -42,8 +42,7 @@ class NonFiniteGuard(keras.callbacks.Callback):
     @property
     def message(self) -> str:
         return (
-            f"training stopped: {self.found} is not finite; the last good checkpoint is kept. "
-            f"{_ADVICE}"
+            f"training stopped: {self.found} is not finite; checkpoints of before stay. {_ADVICE}"
         )
 
 

@@ -22,8 +22,9 @@ class MetricMonitor(keras.callbacks.Callback):
     Args:
         real: Real samples, float32, with `data` and `split` where their features may be kept on
             disk. Generated samples are as many and get the same labels.
-        metrics: Keys of `kgan.metrics.METRICS`; the first score of the first one decides which
-            state is the best.
+        metrics: Keys of `kgan.metrics.METRICS`.
+        decides: The score that decides which state is the best, such as "stacked_kl"; by default
+            the first one of the first metric.
         every: Steps between two scores.
         steps_per_epoch: Steps in an epoch.
         settings: Keyword arguments of the metrics, by name.
@@ -40,6 +41,7 @@ class MetricMonitor(keras.callbacks.Callback):
         real: SampleSet,
         *,
         metrics: Sequence[str],
+        decides: str | None = None,
         every: int,
         steps_per_epoch: int,
         settings: Mapping[str, Mapping[str, Any]] | None = None,
@@ -58,20 +60,20 @@ class MetricMonitor(keras.callbacks.Callback):
         self.patience = patience
         self.table = table
         self.seed = seed
-        score, lower = next(iter(METRICS[self.metrics[0]].lower_is_better.items()))
-        self.monitor = published_name(self.metrics[0], score, real.extractor)
-        self.lower_is_better = lower
+        scores = {score: name for name in metrics for score in METRICS[name].lower_is_better}
+        score = decides or next(iter(scores))
+        if score not in scores:
+            raise ValueError(f"decides must be one of {', '.join(scores)}, got {decides!r}.")
+        self.monitor = published_name(scores[score], score, real.extractor)
+        self.lower_is_better = METRICS[scores[score]].lower_is_better[score]
 
     def on_epoch_end(self, epoch, logs=None):
-        # Of the epoch's number, not of steps counted here: a resumed run is due when the whole is.
-        last = (epoch + 1) * self.steps_per_epoch
-        # A stop inside an epoch leaves it to be finished, and scored, by the resumed run.
-        whole = int(self.model.step.numpy()) == last
-        if (
-            logs is None
-            or not whole
-            or last // self.every == (last - self.steps_per_epoch) // self.every
-        ):
+        last = int(self.model.step.numpy())
+        # A stop inside an epoch leaves it to be finished, and scored, by the resumed run; which is
+        # due when the whole epoch is.
+        whole = last % self.steps_per_epoch == 0
+        due = last // self.every > (last - self.steps_per_epoch) // self.every
+        if logs is None or not (whole and due):
             return
         logs |= self.scores()
         if self.patience is not None and self._since_best(epoch, logs) >= self.patience:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -17,6 +17,9 @@ _PROBES = 256
 # Values in the reference: the distances of 256 samples to it then take 0.5 GFLOP.
 _REFERENCE_VALUES = 1_000_000
 _MOST_REFERENCES = 5000
+# Values of training samples that copies are looked for in: the distances then take 50 GFLOP.
+_MOST_VALUES = 100_000_000
+_ROWS = 2048
 # A batch for the gradients: enough for their order of magnitude.
 _GRADIENT_BATCH = 64
 # Neighbours that a probe's ball holds: identical laws cover 1 - 2**-5 = 0.97 of the probes.
@@ -43,7 +46,8 @@ class VitalSigns(NamedTuple):
             for samples of the same law.
         precision: Share of samples as near to a real one as 95% of the probes are.
         duplicates: Share of samples nearer to another one than 99% of the probes are.
-        copies: Share of samples twice as near to a reference sample as 99% of the probes are.
+        copies: Share of samples twice as near to a training sample as 99% of the probes are to
+            another one.
         movement: How far samples of fixed latents moved since the last check-up.
         distance: Sliced Wasserstein distance of samples and probes.
         classes: Share of each class among the samples; empty without a labelling function.
@@ -79,6 +83,8 @@ class Examiner:
         real: float32 training samples (images in [0, 1]), at least 64, in random order. The first
             256 (a quarter of fewer than 1,024) are the probes, the rest is the reference.
         labels: Their labels. Samples of a conditional GAN get those of the probes.
+        training: The training set, floats or uint8, in which copies are looked for (of more than
+            100 million values a part); `real` by default.
         label: Maps samples to class numbers, or `None`.
         seed: Of the latents, which are the same at every check-up.
     """
@@ -88,6 +94,7 @@ class Examiner:
         real: np.ndarray,
         labels: np.ndarray | None = None,
         *,
+        training: Any = None,
         label: Callable[[np.ndarray], np.ndarray] | None = None,
         seed: int = 0,
     ):
@@ -103,8 +110,12 @@ class Examiner:
         self.seed = seed
         self.spread = _mean_distance(self.probes)
         to_reference = distances(self.probes, self.reference)
-        near, self.radius = np.quantile(to_reference.min(axis=1), [_CHANCE, 0.95])
-        self.copy_radius = near / 2
+        self.radius = np.quantile(to_reference.min(axis=1), 0.95)
+        self.training = real if training is None else training
+        rows = np.random.default_rng(seed).permutation(len(self.training))
+        self.searched = np.sort(rows[: _MOST_VALUES // flat.shape[1]])
+        # The nearest training sample of a probe is itself.
+        self.copy_radius = np.quantile(self._nearest_two(self.probes)[:, 1], _CHANCE) / 2
         self.duplicate_radius = np.quantile(_to_others(self.probes), _CHANCE)
         # In as many reference samples as there will be generated ones.
         self.ball = np.partition(to_reference[:, :n], _NEIGHBOURS - 1, axis=1)[:, _NEIGHBOURS - 1]
@@ -131,7 +142,7 @@ class Examiner:
             coverage=_share(distances(self.probes, flat).min(axis=1) <= self.ball),
             precision=_share(to_real <= self.radius),
             duplicates=_share(_to_others(flat) < self.duplicate_radius),
-            copies=_share(to_real < self.copy_radius),
+            copies=_share(self._nearest_two(flat)[:, 0] < self.copy_radius),
             movement=float(moved),
             distance=sliced_wasserstein(self.probes, flat, projections=64) / self.spread,
             classes=self._classes(samples),
@@ -167,6 +178,17 @@ class Examiner:
             "discriminator_gradient": norms[1],
         }
         return {name: float(value) for name, value in values.items()}
+
+    def _nearest_two(self, flat: np.ndarray) -> np.ndarray:
+        """Distances (n, 2) of rows to their two nearest training samples."""
+        found = np.full((len(flat), 2), np.inf)
+        for start in range(0, len(self.searched), _ROWS):
+            some = np.asarray(self.training[self.searched[start : start + _ROWS]])
+            if some.dtype == np.uint8:
+                some = some.astype(np.float32) / np.float32(255)
+            near = distances(flat, some.reshape(len(some), -1))
+            found = np.partition(np.concatenate([found, near], axis=1), 1, axis=1)[:, :2]
+        return found
 
     def _classes(self, samples: np.ndarray) -> tuple[float, ...]:
         if self.label is None:

@@ -75,6 +75,7 @@ def evaluate(config: EvaluateConfig) -> Path:
             settings=task.settings,
             fixed=task.given is not None,
             floor_real=floor,
+            training=train.random(config.n_real or _MOST_FOR_TRAINING),
             progress=progress,
         )
         if "cas" in metrics:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kgan.metrics import nearest_mode
 from kgan.metrics.evaluate import SampleSet
 
 
@@ -45,19 +46,18 @@ def class_rows(
     if names is None:
         return []
     if centres is not None:
-        ours, theirs = (_nearest(one.samples, centres) for one in (fake, real))
+        ours, theirs = (nearest_mode(one.samples, centres).indices[:, 0] for one in (fake, real))
         return [
             ClassRow(name, float((theirs == c).mean()), float((ours == c).mean()))
             for c, name in enumerate(names)
         ]
     if fake.extractor is None or real.labels is None:
         return []
-    try:
-        certainty = fake.probabilities
-    except ValueError:
-        return []  # It is no classifier.
+    if fake.extractor.model.outputs[0].shape[-1] != len(names) or not fake.extractor.is_classifier:
+        return []
+    certainty = fake.probabilities
     ours, theirs = certainty.argmax(axis=1), real.probabilities.argmax(axis=1)
-    if certainty.shape[1] != len(names) or (theirs == real.labels).mean() < 0.5:
+    if (theirs == real.labels).mean() < 0.5:
         return []  # Its classes are others.
     rows = []
     for c, name in enumerate(names):
@@ -74,10 +74,6 @@ def class_rows(
             )
         )
     return rows
-
-
-def _nearest(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(points[:, None] - centres, axis=2).argmin(axis=1)
 
 
 def _share(values: np.ndarray) -> float | None:

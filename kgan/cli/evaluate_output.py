@@ -1,6 +1,7 @@
 """What `kgan evaluate` shows and leaves behind."""
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kgan.cli.evaluate_classes import ClassRow
+from kgan.cli.sample import exported_checkpoint
 from kgan.config import EvaluateConfig
 from kgan.metrics.score import Score, compare, save_scores
 
@@ -43,11 +45,31 @@ def asked(config: EvaluateConfig) -> dict[str, Any]:
 
 
 def answers(path: Path, config: EvaluateConfig) -> bool:
-    """Whether the scores that are kept there are those of the options that were given, if any."""
+    """Whether the scores kept there are of the options given, if any, and of what is there now."""
     if not path.is_file():
         return False
+    try:
+        kept = json.loads(path.read_text())
+    except ValueError:
+        return False
     wanted, default = asked(config), asked(EvaluateConfig(source=Path()))
-    return wanted == default or wanted == json.loads(path.read_text()).get("asked")
+    if wanted not in (default, kept.get("asked")):
+        return False
+    checkpoint = kept.get("checkpoint")
+    if checkpoint is None:
+        return not (path.parent / "checkpoints").is_dir()
+    return checkpoint == checkpoint_of(path.parent, checkpoint["name"])
+
+
+def checkpoint_of(folder: Path, name: str | None) -> dict[str, str] | None:
+    """Which checkpoint of a run, with its hash; `None` of what is no run with checkpoints."""
+    if not (folder / "checkpoints").is_dir():
+        return None
+    name = name or exported_checkpoint(folder)
+    path = folder / "checkpoints" / f"{name}.keras"
+    if not path.is_file():
+        return None
+    return {"name": name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
 def write(
@@ -59,6 +81,7 @@ def write(
         folder / SCORES,
         source=str(config.source),
         asked=asked(config),
+        checkpoint=checkpoint_of((config.source or Path()).expanduser(), config.checkpoint),
         classes=[dataclasses.asdict(row) for row in classes],
     )
 
@@ -127,15 +150,24 @@ def tell_comparison(
     table.add_column("score")
     for name in (*map(str, sources), "difference", "95% interval", "better"):
         table.add_column(name, justify="right")
+    refused = []
     for name in common:
-        result = compare(ours[name], theirs[name])
+        try:
+            result = compare(ours[name], theirs[name])
+        except ValueError as error:
+            refused.append(error)
+            continue
         interval = ""
         if result.low is not None:
             interval = f"{_number(result.low)} to {_number(result.high)}"
         better = {"first": str(sources[0]), "second": str(sources[1]), None: "undecided"}
         numbers = (result.first.value, result.second.value, result.difference)
         table.add_row(name, *map(_number, numbers), interval, better[result.better])
+    if len(refused) == len(common):
+        raise refused[0]
     console.print(table)
+    for one in refused:
+        console.print(Text(str(one), style="dim"), soft_wrap=True)
     for side, names in zip(
         sources, (set(ours) - set(theirs), set(theirs) - set(ours)), strict=True
     ):
@@ -161,8 +193,11 @@ def _class_table(classes: Sequence[ClassRow]) -> Table:
 
 
 def _console() -> Console:
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_WIDTH)
+    # Scores have names with brackets, which are no markup.
+    console = Console(highlight=False, markup=False)
+    if console.is_terminal:
+        return console
+    return Console(highlight=False, markup=False, width=_WIDTH)
 
 
 def _number(value: float | None) -> str:

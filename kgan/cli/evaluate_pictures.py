@@ -10,10 +10,13 @@ from kgan.callbacks import read_history
 from kgan.callbacks.drawing import grid, save_image, scatter
 from kgan.cli.evaluate_classes import ClassRow
 from kgan.files import atomic_path
+from kgan.metrics import neighbours
 from kgan.metrics.evaluate import SampleSet
 
 _ROWS = 10
 _NEIGHBOURS = 6
+# Real samples as floats at a time.
+_CHUNK = 4000
 _NO_SCORES = frozenset(("epoch", "step", "seconds", "samples_per_second", "penalty")) | {
     "d_loss",
     "g_loss",
@@ -38,11 +41,19 @@ def draw(
 
 def nearest(fake: SampleSet, real: SampleSet, k: int) -> np.ndarray:
     """Row numbers (n, k) of the real samples nearest to each fake one, nearest first."""
-    by_features = fake.extractor is not None
-    ours, theirs = (one.features if by_features else one.samples for one in (fake, real))
-    ours, theirs = (one.reshape(len(one), -1).astype(np.float64) for one in (ours, theirs))
-    distances = (theirs**2).sum(axis=1) - 2 * ours @ theirs.T
-    return np.argsort(distances, axis=1)[:, :k]
+    if fake.extractor is not None:
+        return neighbours.nearest(fake.features, real.features, k=min(k, len(real))).indices
+    ours = fake.samples.reshape(len(fake), -1)
+    indices, squared = np.zeros((len(fake), 0), int), np.zeros((len(fake), 0))
+    for start in range(0, len(real), _CHUNK):
+        rows = np.arange(start, min(start + _CHUNK, len(real)))
+        theirs = real.take(rows).samples.reshape(len(rows), -1)
+        found = neighbours.nearest(ours, theirs, k=min(k, len(rows)))
+        indices = np.concatenate([indices, rows[found.indices]], axis=1)
+        squared = np.concatenate([squared, found.squared], axis=1)
+        order = np.argsort(squared, axis=1, kind="stable")[:, :k]
+        indices, squared = (np.take_along_axis(one, order, axis=1) for one in (indices, squared))
+    return indices
 
 
 def _draw_neighbours(fake: SampleSet, real: SampleSet, path: Path) -> None:
@@ -51,10 +62,10 @@ def _draw_neighbours(fake: SampleSet, real: SampleSet, path: Path) -> None:
     rows = nearest(shown, real, _NEIGHBOURS)
     gap = np.ones((1, *fake.samples.shape[1:]), np.float32)
     cells = [
-        np.concatenate([sample[None], gap, real.samples[near]])
+        np.concatenate([sample[None], gap, real.take(near).samples])
         for sample, near in zip(shown.samples, rows, strict=True)
     ]
-    picture = np.asarray(grid(np.concatenate(cells), _NEIGHBOURS + 2))
+    picture = np.asarray(grid(np.concatenate(cells), rows.shape[1] + 2))
     by = "pixels" if fake.extractor is None else f"features of {fake.extractor.label}"
     figure, axes = _figure(7, 7 * picture.shape[0] / picture.shape[1] + 0.5)
     axes.imshow(picture, cmap="gray", vmin=0, vmax=255)

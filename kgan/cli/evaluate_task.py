@@ -12,6 +12,7 @@ from PIL import Image
 
 import kgan.build
 import kgan.data
+import kgan.metrics
 from kgan.cli.sample import Source, open_source
 from kgan.config import EvaluateConfig
 from kgan.data import Dataset
@@ -20,13 +21,9 @@ from kgan.metrics.extractor import Extractor, discriminator_extractor, extractor
 from kgan.networks.classifiers import small_cnn
 
 _ARRAYS = (".npz", ".npy")
-_MIXTURES = {
-    "ring": (kgan.data.ring_centres(), kgan.data.RING_DEVIATION),
-    "grid": (kgan.data.grid_centres(), kgan.data.GRID_DEVIATION),
-}
 _IMAGE_METRICS: tuple[str, ...] = ("fid", "kid", "is", "prdc", "authenticity", "sliced_wasserstein")
-# The classifier of a channel, and the published number of samples.
-_STACKED = {"stacked-mnist": ("lenet-mnist", 26_000)}
+# The published number of samples.
+_STACKED = 26_000
 # Pairs of a perceptual path length; the published 50,000 take a GPU.
 _PATHS = 2000
 # The published mode counts of points are over so many.
@@ -87,28 +84,25 @@ def prepare(config: EvaluateConfig) -> Task:
         fakes = _given_set(config, given)
     _check_shapes(config, fakes(2, 0)[0], train)
     found = _extractor(config, source, train)
-    mixture = _MIXTURES.get(train.name)
-    settings: dict[str, dict[str, Any]] = {}
+    settings = kgan.build.known_modes(train)
     if source is not None and source.gan is not None:
         settings["ppl"] = {
             "generate": _decoder(source.gan),
             "latent_dim": source.gan.latent_dim,
             "samples": _PATHS,
         }
-    if mixture is not None:
-        settings["modes"] = {"centres": mixture[0], "deviation": mixture[1]}
     n = None if train.is_images else _POINTS
-    stacked = _STACKED.get(train.name)
-    if stacked is not None:
-        settings["stacked_modes"] = {"classify": extractor(stacked[0]).probabilities}
-        n = stacked[1]
+    metrics: tuple[str, ...]
     if found is not None:
         metrics = tuple(m for m in _IMAGE_METRICS if m != "is" or found.is_classifier)
+    elif "stacked_modes" in settings:
+        metrics, n = ("stacked_modes", "sliced_wasserstein"), _STACKED
     elif train.is_images:
-        metrics = _PIXEL_METRICS if stacked is None else ("stacked_modes", "sliced_wasserstein")
+        metrics = _PIXEL_METRICS
     else:
-        metrics = ("sliced_wasserstein",) if mixture is None else ("modes", "sliced_wasserstein")
-    _check_possible(config.metrics, settings, train)
+        metrics = (*(name for name in settings if name == "modes"), "sliced_wasserstein")
+    labelled = fakes(2, 0)[1] is not None
+    _check_possible(config.metrics, settings, train, found, labelled=labelled)
     return Task(
         fakes=fakes,
         given=number,
@@ -125,16 +119,26 @@ def prepare(config: EvaluateConfig) -> Task:
     )
 
 
-def _check_possible(metrics, settings, train: Dataset) -> None:
+def _check_possible(
+    metrics, settings, train: Dataset, found: Extractor | None, *, labelled: bool
+) -> None:
     """Raises `ValueError` for a metric that the source or the data cannot have."""
     needs = {
+        "is": (found is not None and found.is_classifier, "an extractor that is a classifier"),
         "modes": ("modes" in settings, "data with known modes (ring, grid)"),
         "stacked_modes": ("stacked_modes" in settings, "stacked-mnist"),
         "ppl": ("ppl" in settings, "a run or a .keras file, whose latents are at hand"),
-        "cas": (train.is_images and train.labels is not None, "labelled images"),
+        "cas": (
+            train.is_images and train.labels is not None and labelled,
+            "labelled images, real and generated",
+        ),
     }
+    with_features = not train.is_images or found is not None
     for name in metrics:
+        of_features = kgan.metrics.METRICS[name].of in ("features", "generator")
         possible, what = needs.get(name, (True, ""))
+        if of_features and possible:
+            possible, what = with_features, "an extractor (--extractor FILE.keras)"
         if not possible:
             raise ValueError(f"metric {name} needs {what}; leave it out.")
 
@@ -248,7 +252,7 @@ def _real(config: EvaluateConfig, run: Path | None) -> tuple[Dataset, Dataset, D
     }
     split = _split(config, run)
     train = kgan.data.load(name, split, **options)
-    if name in _MIXTURES:
+    if name in kgan.data.MIXTURES:
         return train, _drawn(name, len(train)), None
     # What the run did not see.
     other = "train" if split.startswith("test") else "test"
@@ -267,7 +271,7 @@ def _split(config: EvaluateConfig, run: Path | None) -> str:
 
 def _drawn(name: str, n: int) -> Dataset:
     """Independent draws from a mixture's own law: what a perfect generator gives."""
-    centres, deviation = _MIXTURES[name]
+    centres, deviation = kgan.data.MIXTURES[name]
     random = np.random.default_rng(2)
     modes = random.integers(len(centres), size=n)
     points = centres[modes] + deviation * random.standard_normal((n, 2))

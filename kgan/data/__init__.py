@@ -12,14 +12,7 @@ from kgan.data.folder import load_folder
 from kgan.data.resize import ImageSize
 from kgan.data.stacked import StackedImages, load_stacked_mnist
 from kgan.data.subsets import class_counts, labelled_share, long_tailed
-from kgan.data.synthetic import (
-    GRID_DEVIATION,
-    RING_DEVIATION,
-    grid_centres,
-    load_grid,
-    load_ring,
-    ring_centres,
-)
+from kgan.data.synthetic import MIXTURES, load_grid, load_ring
 from kgan.data.tfds import load_tfds
 
 DATASETS = {"digits": load_digits, "ring": load_ring, "grid": load_grid}
@@ -90,14 +83,12 @@ def load(
 __all__ = [
     "COMPOSED",
     "DATASETS",
-    "GRID_DEVIATION",
-    "RING_DEVIATION",
+    "MIXTURES",
     "Dataset",
     "StackedImages",
     "class_counts",
     "feed",
     "fill",
-    "grid_centres",
     "labelled_share",
     "load",
     "load_arrays",
@@ -108,7 +99,6 @@ __all__ = [
     "load_stacked_mnist",
     "load_tfds",
     "long_tailed",
-    "ring_centres",
     "steps_per_epoch",
     "to_float",
 ]

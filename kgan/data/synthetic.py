@@ -1,25 +1,33 @@
 """Mixtures of Gaussians in the plane whose modes can be counted."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from kgan.data.dataset import Dataset
 
 _SIZES = {"train": 100_000, "test": 10_000}
 
-RING_DEVIATION = 0.01
-GRID_DEVIATION = 0.05
+
+class Mixture(NamedTuple):
+    """Equally frequent Gaussians.
+
+    Attributes:
+        centres: float64 (modes, 2).
+        deviation: Of each, along each axis.
+    """
+
+    centres: np.ndarray
+    deviation: float
 
 
-def ring_centres() -> np.ndarray:
-    """Eight points on the unit circle, (8, 2)."""
-    angles = 2 * np.pi * np.arange(8) / 8
-    return np.stack([np.cos(angles), np.sin(angles)], axis=1)
+_ANGLES = 2 * np.pi * np.arange(8) / 8
+_AXIS = np.arange(-4.0, 5.0, 2.0)
 
-
-def grid_centres() -> np.ndarray:
-    """{-4, -2, 0, 2, 4} squared, (25, 2)."""
-    axis = np.arange(-4.0, 5.0, 2.0)
-    return np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+MIXTURES: dict[str, Mixture] = {
+    "ring": Mixture(np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1), 0.01),
+    "grid": Mixture(np.stack(np.meshgrid(_AXIS, _AXIS), axis=-1).reshape(-1, 2), 0.05),
+}
 
 
 def load_ring(split: str = "train") -> Dataset:
@@ -27,7 +35,7 @@ def load_ring(split: str = "train") -> Dataset:
 
     Reference: Lin et al. 2018, section 4.1 (arXiv:1712.04086).
     """
-    return _mixture("ring", split, ring_centres(), RING_DEVIATION)
+    return _load("ring", split)
 
 
 def load_grid(split: str = "train") -> Dataset:
@@ -35,12 +43,13 @@ def load_grid(split: str = "train") -> Dataset:
 
     Reference: Lin et al. 2018, section 4.1 (arXiv:1712.04086).
     """
-    return _mixture("grid", split, grid_centres(), GRID_DEVIATION)
+    return _load("grid", split)
 
 
-def _mixture(name: str, split: str, centres: np.ndarray, deviation: float) -> Dataset:
+def _load(name: str, split: str) -> Dataset:
     if split not in _SIZES:
         raise ValueError(f"split of {name} must be train or test, got {split!r}.")
+    centres, deviation = MIXTURES[name]
     random = np.random.default_rng(list(_SIZES).index(split))
     n = _SIZES[split]
     modes = np.arange(n) % len(centres)

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import numpy as np
+
 from kgan.metrics.inputs import check_pair
-from kgan.metrics.neighbours import nearest, nearest_others
+from kgan.metrics.neighbours import nearest
 
 
 def authenticity(train: Any, fake: Any) -> float:
@@ -23,6 +25,8 @@ def authenticity(train: Any, fake: Any) -> float:
     Reference: Alaa et al. 2022 (arXiv:2102.08921), section 4.3.
     """
     train, fake = check_pair(train, fake)
-    own = nearest_others(train).squared[:, 0]
     found = nearest(fake, train)
-    return float((found.squared[:, 0] > own[found.indices[:, 0]]).mean())
+    # Of those training samples alone that are nearest to a fake: itself first, then another one.
+    used, which = np.unique(found.indices[:, 0], return_inverse=True)
+    own = nearest(train[used], train, k=2).squared[:, 1]
+    return float((found.squared[:, 0] > own[which]).mean())

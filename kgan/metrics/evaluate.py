@@ -18,6 +18,7 @@ from kgan.metrics.score import Protocol, Score, half_interval, seed_interval
 _HALVES = 20
 _RAW = "rounded to 8 bits"
 _OF_FEATURES = ("features", "probabilities")
+_OF_TRAINING = ("authenticity",)  # They look for copies, wherever these are from.
 _EQUAL = ("sliced_wasserstein", "mind")  # They need as many real as generated samples.
 _CLASSIFIER_STEPS, _CLASSIFIER_EPOCHS = 1000, 5  # At least so many of both.
 Settings = Mapping[str, Mapping[str, Any]]
@@ -96,7 +97,7 @@ def check_metrics(names: Sequence[str]) -> None:
     """Raises `ValueError` for a name that is no metric; names the nearest one."""
     for name in names:
         if name not in METRICS:
-            near = difflib.get_close_matches(name, METRICS, 1)
+            near = difflib.get_close_matches(name.lower(), METRICS, 1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise ValueError(f"metric must be one of {', '.join(METRICS)}, got {name!r}.{hint}")
 
@@ -111,6 +112,7 @@ def evaluate(
     settings: Settings | None = None,
     fixed: bool = False,
     floor_real: SampleSet | None = None,
+    training: SampleSet | None = None,
     progress: Callable[[str], None] = lambda what: None,
 ) -> list[Score]:
     """Scores of generated samples.
@@ -124,6 +126,7 @@ def evaluate(
         settings: Keyword arguments of the metrics, by name.
         fixed: Whether the samples are a given set, which no seed changes: the interval is then over
             random halves of it.
+        training: The whole training set, for metrics that look for copies; `real` by default.
         floor_real: What to compare `held_out` with, where `real` contains those samples.
         progress: Told what is about to be computed.
 
@@ -132,6 +135,7 @@ def evaluate(
     """
     check_metrics(metrics)
     seeds = tuple(seeds[:1] if fixed else seeds)
+    reals = {name: training if training and name in _OF_TRAINING else real for name in metrics}
     drawn: dict[str, list[dict[str, float]]] = {name: [] for name in metrics}
     halves: dict[str, list[dict[str, float]]] = {name: [] for name in metrics}
     for seed in seeds:
@@ -139,22 +143,29 @@ def evaluate(
         fake = fakes(seed)
         for name in metrics:
             progress(f"{name}, seed {seed}")
-            drawn[name].append(measure(name, real, fake, settings, seed=seed))
-            if fixed:
-                halves[name] = [
-                    measure(name, real, fake.take(rows), settings)
-                    for rows in _random_halves(len(fake))
-                ]
+            try:
+                drawn[name].append(measure(name, reals[name], fake, settings, seed=seed))
+                if fixed:
+                    halves[name] = [
+                        measure(name, reals[name], fake.take(rows), settings)
+                        for rows in _random_halves(len(fake))
+                    ]
+            except ValueError as error:
+                parts = f" and halves of them, {len(fake) // 2}" if fixed else ""
+                raise ValueError(
+                    f"{name} of {len(fake)} generated samples{parts}: {error}"
+                ) from error
     scores = []
     for name in metrics:
         progress(f"{name} of held-out data")
-        floor = _floor(name, floor_real or real, _parts(held_out, len(fake)), settings)
+        floor = _floor(name, floor_real or reals[name], _parts(held_out, len(fake)), settings)
         for score, lower in METRICS[name].lower_is_better.items():
             values = tuple(result[score] for result in drawn[name])
             low, high = seed_interval(values)
             if fixed:
                 low, high = half_interval(values[0], [half[score] for half in halves[name]])
-            kind = None if low is None else "halves" if fixed else "seeds"
+            # Said of what was done: an infinite score has no interval, but the same protocol.
+            kind = "halves" if fixed else "seeds" if len(seeds) > 2 else None
             scores.append(
                 Score(
                     name=published_name(name, score, fake.extractor),
@@ -166,7 +177,7 @@ def evaluate(
                     floor_n=min(len(held_out), len(fake)) if floor else None,
                     seeds=seeds,
                     values=values,
-                    protocol=_protocol(name, real, fake, settings, kind),
+                    protocol=_protocol(name, reals[name], fake, settings, kind),
                 )
             )
     return scores
@@ -269,7 +280,7 @@ def classification_scores(
     scores = []
     for name, values in found.items():
         low, high = seed_interval(values)
-        kind = None if low is None else "seeds"
+        kind = "seeds" if len(seeds) > 2 else None
         settings = {"cas": {**how(len(fake)), "classifier": classifier}}
         protocol = _protocol("cas", real, fake, settings, kind)
         scores.append(

@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,9 +29,12 @@ class Extractor:
         layer: Name of the layer whose output is the features; `None` takes what goes into the last
             layer that has weights. Feature maps are averaged over space.
         name: Name for the scores; default the model's.
+        structure: Whether the hash is to tell layers of other settings (an activation) apart. Such
+            a hash may change with Keras, so that of a pinned network is of the weights alone.
 
     Attributes:
-        hash: The first 8 hexadecimal digits of the SHA-256 of the model's weights.
+        hash: The first 8 hexadecimal digits of the SHA-256 of the model's weights; with
+            `structure`, of its layers' settings too.
         label: Name, layer where one was chosen, and hash: "lenet-mnist@1a2b3c4d".
         preprocessing: What happens to images first, in words.
 
@@ -40,12 +44,19 @@ class Extractor:
 
     preprocessing = "rounded to 8 bits"
 
-    def __init__(self, model: keras.Model, layer: str | None = None, *, name: str | None = None):
+    def __init__(
+        self,
+        model: keras.Model,
+        layer: str | None = None,
+        *,
+        name: str | None = None,
+        structure: bool = False,
+    ):
         self.model = model
         self.name = name or model.name
         features = _output_of(model, layer)
         self.image_shape = tuple(model.inputs[0].shape[1:])
-        self.hash = weights_hash(model)
+        self.hash = weights_hash(model, structure=structure)
         chosen = "" if layer is None else f".{layer}"
         self.label = f"{self.name}{chosen}@{self.hash}"
         try:
@@ -118,9 +129,14 @@ def check_shape(name: str, expected: tuple, images: np.ndarray) -> None:
         )
 
 
-def weights_hash(model: keras.Model) -> str:
-    """8 hexadecimal digits that tell a model's weights from any others."""
+def weights_hash(model: keras.Model, *, structure: bool = False) -> str:
+    """8 hexadecimal digits that tell a model's weights (and layers) from any others."""
     digest = hashlib.sha256()
+    if structure:
+        for layer in model.layers:
+            settings = {k: v for k, v in layer.get_config().items() if k != "name"}
+            text = json.dumps([type(layer).__name__, settings], sort_keys=True, default=str)
+            digest.update(text.encode())
     for weight in model.weights:
         value = np.ascontiguousarray(weight.numpy())
         digest.update(f"{value.shape} {value.dtype}".encode())
@@ -208,7 +224,7 @@ def extractor(
     except (TypeError, ValueError, OSError) as error:
         said = (str(error).strip().splitlines() or ["no message"])[0]
         raise ValueError(f"{path} cannot be loaded as a Keras model: {said}") from error
-    return Extractor(model, layer, name=path.stem)
+    return Extractor(model, layer, name=path.stem, structure=True)
 
 
 def _output_of(model: keras.Model, layer: str | None):

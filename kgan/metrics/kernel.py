@@ -60,7 +60,8 @@ def squared_discrepancy(real: np.ndarray, fake: np.ndarray) -> float:
     """The unbiased estimate for two whole sets, float64 of shapes (n, d) and (m, d)."""
 
     def kernel(x, y):
-        return (x @ y.T / x.shape[1] + 1.0) ** 3
+        base = x @ y.T / x.shape[1] + 1.0
+        return base * base * base  # A power takes six times as long.
 
     def within(x):
         values = kernel(x, x)

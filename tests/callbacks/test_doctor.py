@@ -29,7 +29,7 @@ def train(name, steps, *, every, doctor=None, **changes):
     size = min(len(data), kgan.callbacks.reference_size(data.sample_shape))
     some = data.take(np.random.default_rng(0).permutation(len(data))[:size])
     doctor = doctor or CollapseDoctor(
-        some.as_float(), some.labels, training_size=len(data), every=every
+        some.as_float(), some.labels, training=data.samples, every=every
     )
     gan.fit(
         kgan.build.feed(config, data),
@@ -296,6 +296,32 @@ def test_it_rolls_back_where_another_callback_ended_a_divergence_first(make_gan,
         np.testing.assert_array_equal(before, after)
 
 
+def test_what_it_rolled_back_to_is_saved_and_trains_on(make_gan, images, real, tmp_path):
+    class Break(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 5:
+                gan = self.model
+                players = (gan.generator, gan.discriminator)
+                for holder in (*players, gan.g_optimizer, gan.d_optimizer):
+                    for weight in (
+                        holder.trainable_variables if holder in players else (holder.variables[2:])
+                    ):
+                        weight.assign(np.full(weight.shape, np.nan))
+
+    gan = make_gan()
+    doctor = CollapseDoctor(real[:500], every=4, roll_back=True)
+    dataset = tf.data.Dataset.from_tensor_slices(images).batch(8).repeat()
+    how = {"steps_per_epoch": 10, "verbose": 0, "shuffle": False}
+    checkpoint = kgan.callbacks.Checkpoint(tmp_path, monitor="d_loss")
+    gan.fit(dataset, callbacks=[doctor, Break(), checkpoint], **how)
+    assert doctor.rolled_back
+    saved = kgan.models.load(tmp_path / "last.keras")
+    for kept, weight in zip(gan.weights, saved.weights, strict=True):
+        np.testing.assert_array_equal(kept, weight)
+    logs = saved.fit(dataset, **how).history
+    assert np.isfinite([logs["d_loss"], logs["g_loss"]]).all()
+
+
 def test_bad_arguments(real):
     with pytest.raises(ValueError, match="every must be at least 1, got 0"):
         CollapseDoctor(real, every=0)
@@ -320,7 +346,7 @@ def test_it_sees_a_minimax_gan_collapse_on_the_ring():
     keras.utils.set_random_seed(0)
     gan = kgan.models.GAN(dense(16, 2), dense(2, 1), loss="minimax")
     gan.compile(g_optimizer=keras.optimizers.Adam(2e-3), d_optimizer=keras.optimizers.Adam(1e-3))
-    doctor = CollapseDoctor(some, training_size=len(data), every=200)
+    doctor = CollapseDoctor(some, training=data.samples, every=200)
     gan.fit(
         kgan.data.feed(data, 256, labels=False),
         steps_per_epoch=1600,
@@ -385,10 +411,12 @@ def test_it_sees_a_generator_that_copies_the_training_set(known, monkeypatch):
 
     gan = kgan.models.GAN(copier(), kgan.networks.dcgan_discriminator((8, 8, 1), width=8))
     gan.compile(g_optimizer=keras.optimizers.Adam(1e-4), d_optimizer=keras.optimizers.Adam(1e-4))
-    doctor = CollapseDoctor(images[:known], training_size=len(images), every=5)
+    monkeypatch.setattr(kgan.callbacks.vital_signs, "_MOST_VALUES", known * 64)
+    doctor = CollapseDoctor(images[:500], training=np.uint8(255 * images + 0.5), every=5)
     fit(gan, images, doctor, steps=10)
     assert names(doctor) == {"memorisation"}
-    # What it recalls is known to the doctor in part.
+    # The doctor looks at a part of what it recalls.
+    assert doctor.copied_share == pytest.approx(known / len(images))
     copies = doctor.signs[-1].copies
     assert copies == pytest.approx(doctor.copied_share, abs=0.12)
 

@@ -79,6 +79,24 @@ def test_a_run_with_scores_has_the_weights_of_one_without(make_gan, fit, real):
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_second_fit_is_scored_too(make_gan, fit, real):
+    watch = monitor(real, every=2)
+    gan = make_gan(num_classes=10)
+    seen = []
+    for _ in range(2):
+        fit(gan, [watch], epochs=2)
+        seen.append(len(gan.history.history[watch.monitor]))
+    assert seen == [2, 2]
+
+
+def test_the_score_that_decides_can_be_named(real):
+    watch = monitor(real, metrics=["fid", "prdc"], decides="coverage")
+    assert watch.monitor == f"coverage[{real.extractor.label}]"
+    assert not watch.lower_is_better
+    with pytest.raises(ValueError, match="decides must be one of fid, precision"):
+        monitor(real, metrics=["fid", "prdc"], decides="modes")
+
+
 def scripted(watch, values):
     """The monitor with given scores."""
     remaining = iter(values)

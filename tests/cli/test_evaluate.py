@@ -17,6 +17,7 @@ from kgan.cli.sample import exported_checkpoint
 from kgan.config import EvaluateConfig, TrainConfig
 from kgan.metrics.score import load_scores
 from kgan.networks.classifiers import small_cnn
+from tests.conftest import build_gan
 
 QUICK = ["--n", "40", "--n-real", "60", "--seeds", "3"]
 
@@ -73,7 +74,8 @@ def test_a_run(run, capsys):
     assert fid.low > 3 * fid.floor
     assert "40 generated against 60 real of digits train" in said
     assert "3 sampling seeds" in said
-    assert label in said
+    # In the table, not just in the protocol below it.
+    assert f"fid[{label}]" in said
     assert "share of generated" in said
     for name in ("neighbours.png", "classes.png", "scores.png"):
         with Image.open(run / name) as picture:
@@ -146,6 +148,39 @@ def test_compare(run, tmp_path, capsys):
     assert main(["evaluate", str(other), *QUICK[:2], "--seeds", "3", "--metrics", "fid"]) == 0
     assert main(["evaluate", "--compare", str(run), str(other)]) == 2
     assert "n_real is 60 and 1442" in capsys.readouterr().err
+
+
+def test_a_comparison_is_of_what_the_runs_hold_now(run, tmp_path):
+    other = shutil.copytree(run, tmp_path / "runs" / "other")
+    options = [*QUICK, "--metrics", "fid"]
+    assert main(["evaluate", str(run), *options]) == 0
+    assert main(["evaluate", str(other), *options]) == 0
+    kept = load_scores(other / "scores.json")[0].value
+    build_gan(num_classes=10, seed=5).save(other / "checkpoints" / "last.keras")
+    assert main(["evaluate", "--compare", str(run), str(other), *options]) == 0
+    assert load_scores(other / "scores.json")[0].value != kept
+
+
+def test_a_collapsed_run_is_compared_with_a_good_one(tmp_path, capsys):
+    ring = kgan.data.load("ring", "test")
+    found = []
+    for name, rows in (("collapsed", ring.labels < 5), ("good", ring.labels < 8)):
+        np.savez(tmp_path / f"{name}.npz", points=ring.samples[rows][:2500])
+        folder = tmp_path / name
+        source = str(tmp_path / f"{name}.npz")
+        assert main(["evaluate", source, "--data", "ring", "--out", str(folder)]) == 0
+        found.append(str(folder / "scores.json"))
+    assert main(["evaluate", "--compare", *found]) == 0
+    said = capsys.readouterr().out
+    rows = [line for line in said.splitlines() if "reverse_kl" in line]
+    assert "inf" in rows[-1]
+
+
+def test_few_samples_are_told_with_the_metric(tmp_path, capsys):
+    folder = write_images(tmp_path / "few", kgan.data.load("digits").samples[:12])
+    assert main(["evaluate", str(folder), "--data", "digits", "--metrics", "is"]) == 2
+    said = capsys.readouterr().err
+    assert "is of 12 generated samples and halves of them, 6: probabilities must hold" in said
 
 
 def test_the_checkpoint_and_the_split_are_those_of_the_run(run):

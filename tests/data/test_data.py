@@ -42,7 +42,7 @@ def test_mixtures(name, modes, deviation):
     for mode in range(modes):
         points = data.samples[data.labels == mode]
         assert points.std(axis=0) == pytest.approx(deviation, rel=0.05)
-        centre = {"ring": kgan.data.ring_centres, "grid": kgan.data.grid_centres}[name]()[mode]
+        centre = kgan.data.MIXTURES[name].centres[mode]
         np.testing.assert_allclose(points.mean(axis=0), centre, atol=5 * deviation / 60)
 
 

@@ -297,7 +297,7 @@ def test_a_guard_begins_anew_with_each_fit(make_classifier, digits):
     other = make_classifier()
     fit(make(other, epsilon=0.1), digits, epochs=1, callbacks=[guard])
     assert not guard.fired
-    assert not np.array_equal(other.get_weights()[0], robust.get_weights()[0])
+    assert guard.best < 0.9
     other.compile("adam", sparse_loss())
     with pytest.raises(TypeError, match=r"watches kgan\.defenses\.AdversarialTraining"):
         other.fit(*digits, callbacks=[guard], verbose=0)

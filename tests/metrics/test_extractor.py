@@ -135,8 +135,18 @@ def test_a_file(tmp_path):
     model = small_cnn((8, 8, 1), 4, width=4)
     model.save(tmp_path / "mine.keras")
     found = extractor(tmp_path / "mine.keras")
-    assert found.label == f"mine@{Extractor(model).hash}"
+    assert found.label == f"mine@{Extractor(model, structure=True).hash}"
     assert found.features(np.zeros((2, 8, 8, 1), np.float32)).shape == (2, 16)
+
+
+def test_the_hash_of_a_file_tells_activations_apart(tmp_path):
+    labels = set()
+    for activation in ("relu", "tanh", "tanh"):
+        keras.utils.set_random_seed(0)
+        layers = [keras.layers.Flatten(), keras.layers.Dense(4, activation=activation)]
+        keras.Sequential([keras.Input((8, 8, 1)), *layers]).save(tmp_path / "net.keras")
+        labels.add(extractor(tmp_path / "net.keras").label)
+    assert len(labels) == 2
 
 
 @pytest.mark.parametrize(
