@@ -122,8 +122,9 @@ def protocol_lines(scores: Sequence[Score]) -> list[str]:
         }[protocol.interval]
         settings = ", ".join(f"{key} {value}" for key, value in protocol.settings.items())
         text = (
-            f"{protocol.n_fake:,} generated against {protocol.n_real:,} real of {protocol.data} "
-            f"{protocol.split}, {over}"
+            f"{protocol.n_fake:,} generated"
+            + (f" against {protocol.n_real:,} real" if protocol.n_real else "")
+            + f" of {protocol.data} {protocol.split}, {over}"
             + (f"; {protocol.extractor}" if protocol.extractor else "")
             + ("" if protocol.preprocessing == "none" else f"; {protocol.preprocessing}")
             + (f"; {settings}" if settings else "")

@@ -308,7 +308,9 @@ def _check_shapes(config: EvaluateConfig, fakes: np.ndarray, real: Dataset) -> N
         resizable = (
             fakes.ndim == real.samples.ndim == 4 and fakes.shape[-1] == real.samples.shape[-1]
         )
-        remedy = "choose one with --image-size" if resizable else "choose other --data"
+        remedy = "choose one with --image-size"
+        if not resizable:
+            remedy = "choose other --data, or save both as grey or both as colour images"
         raise ValueError(
             f"samples of {config.source} are {ours} and those of {real.name} are {theirs}: "
             f"{remedy}."

@@ -18,6 +18,7 @@ from kgan.metrics.score import Protocol, Score, half_interval, seed_interval
 _HALVES = 20
 _RAW = "rounded to 8 bits"
 _OF_FEATURES = ("features", "probabilities")
+_OF_FAKES = ("probabilities", "channels", "points", "generator")  # No real sample enters.
 _OF_TRAINING = ("authenticity",)  # They look for copies, wherever these are from.
 _EQUAL = ("sliced_wasserstein", "mind")  # They need as many real as generated samples.
 _CLASSIFIER_STEPS, _CLASSIFIER_EPOCHS = 1000, 5  # At least so many of both.
@@ -346,16 +347,18 @@ def _protocol(name, real, fake, settings, kind) -> Protocol:
     n_real, n_fake = len(real), len(fake)
     if name in _EQUAL:
         n_real = n_fake = min(n_real, n_fake)
+    if of in _OF_FAKES:
+        n_real = 0
     preprocessing = _RAW if fake.samples.ndim == 4 else "none"
     if of == "generator":
-        n_real, n_fake, preprocessing = 0, chosen["samples"], "none"
+        n_fake, preprocessing = chosen["samples"], "none"
     elif used is not None:
         preprocessing = used.preprocessing
     return Protocol(
         metric=name,
         data=real.data or "",
         split=real.split,
-        reference=content_hash(real.samples),
+        reference=content_hash(real.samples) if n_real else "",
         n_real=n_real,
         n_fake=n_fake,
         extractor=used.label if used else None,

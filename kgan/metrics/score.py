@@ -24,7 +24,7 @@ class Protocol:
         metric: The metric's key in `kgan.metrics.METRICS`.
         data: Name of the real data.
         split: Split of the real samples.
-        reference: Hash of the real samples.
+        reference: Hash of the real samples; empty where the metric uses none.
         n_real: Number of real samples.
         n_fake: Number of generated samples.
         extractor: Label of the extractor, its hash included; `None` where none is used.
