@@ -24,6 +24,8 @@ from kgan.files import atomic_path
 
 # Images kept from training for the guard.
 _HELD = 200
+# Beyond it a change of a photograph is plain to see.
+_COLOUR = 16 / 255
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,6 +79,8 @@ def harden(config: HardenConfig) -> Path:
     data, test = splits(config)
     held, train = _held(config, data)
     data, train = with_fakes(config, data), with_fakes(config, train)
+    if data.sample_shape[-1] == 3 and config.norm == "linf" and config.epsilon > _COLOUR:
+        print(f"note: epsilon {config.epsilon:.3g} is large for colour images; 8/255 is usual")
     target = config.classifiers_dir / f"{config.name}.keras"
     if config.model is not None and target.resolve() == config.model.expanduser().resolve():
         raise ValueError(f"name must differ from the model's: {target} would be overwritten.")
