@@ -207,7 +207,11 @@ def _attack(config: AttackConfig, name: str, epsilons: Sequence[float]):
     if config.surrogate and "surrogates" in takes:
         settings["surrogates"] = [load_classifier(path.expanduser()) for path in config.surrogate]
     settings = {key: value for key, value in settings.items() if key in takes}
-    return kind(**settings | _own_settings(name, own, takes))
+    settings |= _own_settings(name, own, takes)
+    try:
+        return kind(**settings)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{error} (of --attack {name}{':' if own else ''}{own})") from error
 
 
 def _own_settings(name: str, text: str, takes: Mapping[str, Any]) -> dict[str, Any]:

@@ -164,6 +164,7 @@ def bad(files, name, tmp_path):
     return {
         "attack": (mine(files, "--attack", "pdg"), "Did you mean 'pgd'?"),
         "setting": (mine(files, "--attack", "pgd:step=3"), "got 'step=3'"),
+        "value": (mine(files, "--attack", "advgan:kappa=abc"), "of --attack advgan:kappa=abc"),
         "epsilon": (mine(files, "--epsilon", "8"), "Did you mean 8/255?"),
         "model": (["--model", "no.keras", "--data", "digits"], "which is not there"),
         "exported": (["--model", str(exported), "--data", "digits"], 'model.save("model.keras")'),
@@ -182,7 +183,7 @@ def bad(files, name, tmp_path):
     }[name]
 
 
-MISTAKES = ("attack", "setting", "epsilon", "share", "nothing to resume")
+MISTAKES = ("attack", "setting", "value", "epsilon", "share", "nothing to resume")
 MISFITS = ("model", "exported", "no data", "shape", "classes", "labels")
 
 
