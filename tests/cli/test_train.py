@@ -210,7 +210,7 @@ def test_diverging_training_says_what_to_try(train, tmp_path):
         "--loss", "wasserstein", "--d-learning-rate", "1e30", "--epochs", 3, *TINY, check=False
     )
     assert said.returncode == 2
-    assert "is not finite; the checkpoints of before stay. Try a lower learning" in said.stderr
+    assert "is not finite; checkpoints of before stay. Try a lower learning" in said.stderr
     assert not (tmp_path / "saved_models").exists()
 
 
