@@ -53,7 +53,7 @@ def class_rows(
         ]
     if fake.extractor is None or real.labels is None:
         return []
-    if fake.extractor.model.outputs[0].shape[-1] != len(names) or not fake.extractor.is_classifier:
+    if fake.extractor.num_classes != len(names):
         return []
     certainty = fake.probabilities
     ours, theirs = certainty.argmax(axis=1), real.probabilities.argmax(axis=1)

@@ -22,8 +22,8 @@ from kgan.networks.classifiers import small_cnn
 
 _ARRAYS = (".npz", ".npy")
 _IMAGE_METRICS: tuple[str, ...] = ("fid", "kid", "is", "prdc", "authenticity", "sliced_wasserstein")
-# The published number of samples.
-_STACKED = 26_000
+# The published number of samples of stacked digits.
+_STACKED_SAMPLES = 26_000
 # Pairs of a perceptual path length; the published 50,000 take a GPU.
 _PATHS = 2000
 # The published mode counts of points are over so many.
@@ -92,11 +92,13 @@ def prepare(config: EvaluateConfig) -> Task:
             "samples": _PATHS,
         }
     n = None if train.is_images else _POINTS
+    if "stacked_modes" in settings:
+        n = _STACKED_SAMPLES
     metrics: tuple[str, ...]
     if found is not None:
         metrics = tuple(m for m in _IMAGE_METRICS if m != "is" or found.is_classifier)
     elif "stacked_modes" in settings:
-        metrics, n = ("stacked_modes", "sliced_wasserstein"), _STACKED
+        metrics = ("stacked_modes", "sliced_wasserstein")
     elif train.is_images:
         metrics = _PIXEL_METRICS
     else:

@@ -85,6 +85,11 @@ class Extractor:
         outputs = self.model.outputs[0].shape
         return len(self.model.inputs) == 1 and len(outputs) == 2 and (outputs[-1] or 2) >= 2
 
+    @property
+    def num_classes(self) -> int | None:
+        """Classes that it tells apart; `None` where it is no classifier."""
+        return self.model.outputs[0].shape[-1] if self.is_classifier else None
+
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """float32 class probabilities (n, classes) of images (n, ...) in [0, 1], or uint8.
 

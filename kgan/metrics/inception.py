@@ -72,6 +72,10 @@ class Inception(Extractor):
     def is_classifier(self) -> bool:
         return True
 
+    @property
+    def num_classes(self) -> int | None:
+        return _CLASSES
+
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         return self._outputs(images)[1]
 

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from kgan.cli import main
 from kgan.metrics import inception
 from kgan.metrics.extractor import extractor
 from kgan.metrics.inception import Inception, inception_inputs
@@ -135,3 +136,15 @@ def test_a_download_is_kept(file, tmp_path, monkeypatch):
     monkeypatch.setattr(inception.urllib.request, "urlopen", lambda *_, **__: buffer)
     label = extractor("inception", download=True).label
     assert extractor("inception").label == label
+
+
+def test_a_command_with_inception_ends_well_though_its_classes_are_others(file, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 1), np.uint8)
+    labels = np.arange(30) % 3
+    for name, rows in (("fakes", slice(0, 10)), ("reals", slice(10, 30))):
+        np.savez(tmp_path / f"{name}.npz", images=images[rows], labels=labels[rows])
+    out = tmp_path / "out"
+    arguments = ["--extractor", str(file), "--metrics", "fid", "--out", str(out)]
+    sources = [str(tmp_path / "fakes.npz"), "--data", str(tmp_path / "reals.npz")]
+    assert main(["evaluate", *sources, *arguments]) == 0
+    assert (out / "neighbours.png").is_file()
