@@ -390,12 +390,14 @@ def _only(name: str, value, default, method: str):
 
 def _check_loss(loss: Any, victim: Victim) -> None:
     """Raises where a cross-entropy takes the classifier's logits for probabilities, or reverse."""
+    # A single output between 0 and 1 may be either.
+    gives_logits = {"logits": True, "softmax": False}.get(victim.head)
     takes_logits = None
     if isinstance(loss, keras.losses.Loss):
         takes_logits = loss.get_config().get("from_logits")
     elif isinstance(loss, str) and loss.endswith("crossentropy"):
         takes_logits = False
-    if takes_logits is not None and takes_logits != (victim.head == "logits"):
+    if None not in (takes_logits, gives_logits) and takes_logits != gives_logits:
         raise ValueError(
             f"loss must be compiled with from_logits={not takes_logits}, such as "
             f"keras.losses.SparseCategoricalCrossentropy(from_logits={not takes_logits}): "

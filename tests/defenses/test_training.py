@@ -303,6 +303,15 @@ def test_a_guard_begins_anew_with_each_fit(make_classifier, digits):
         other.fit(*digits, callbacks=[guard], verbose=0)
 
 
+def test_a_single_logit_may_lie_where_a_probability_would(digits):
+    inputs = keras.Input(digits[0].shape[1:])
+    features = keras.layers.Flatten()(inputs)
+    last = keras.layers.Dense(1, kernel_initializer="zeros", bias_initializer="ones")
+    training = AdversarialTraining(keras.Model(inputs, last(features)), epsilon=0.1)
+    training.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
+    assert np.isfinite(fit(training, (digits[0], digits[1] > 4)).history["loss"]).all()
+
+
 def mistakes():
     return {
         "method": ({"method": "madry"}, "method must be one of fgsm, fast"),
