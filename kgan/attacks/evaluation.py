@@ -91,12 +91,10 @@ def evaluate(
             part = folder.load(run, piece, shown)
             if part is None:
                 if run.name not in prepared:
-                    widest = next(one for one in reversed(runs) if one.name == run.name)
+                    # Once for all radii, of which the last is the largest.
+                    widest = [one for one in runs if one.name == run.name][-1]
                     prepared[run.name] = widest.attack.prepared(model, first.images)
-                attack = prepared[run.name]
-                if run.epsilon is not None:
-                    attack = attack.replace(epsilon=run.epsilon)
-                ready = dataclasses.replace(run, attack=attack)
+                ready = _at_radius(run, prepared[run.name])
                 part = attack_piece(ready, model, piece, shown, batch_size)
                 folder.save(run, piece, shown, part)
             parts[run].append(part)
@@ -183,6 +181,12 @@ def _plan(attacks: Sequence[Attack], epsilons: list[float]) -> list[Run]:
         else:
             runs.append(Run(name, attack, None))
     return runs
+
+
+def _at_radius(run: Run, prepared: Attack) -> Run:
+    """The run with the attack that is ready for its name."""
+    attack = prepared if run.epsilon is None else prepared.replace(epsilon=run.epsilon)
+    return dataclasses.replace(run, attack=attack)
 
 
 def _signs(victim: Victim, piece: Piece, summary: Summary) -> tuple[list[masking.Flag], list[str]]:

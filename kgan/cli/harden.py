@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from kgan.cli import run
 from kgan.cli.attack import check_fit, load_classifier
@@ -134,9 +135,11 @@ def _training(config: HardenConfig, classifier, data):
     import kgan.data
     from kgan.defenses import METHODS, AdversarialTraining, GenerativeAdversarialTraining
 
-    warmup = None
+    common: dict[str, Any] = {
+        name: getattr(config, name) for name in ("epsilon", "norm", "awp", "warmup", "seed")
+    }
     if config.warmup is not None:
-        warmup = config.warmup * kgan.data.steps_per_epoch(data, config.batch_size)
+        common["warmup"] = config.warmup * kgan.data.steps_per_epoch(data, config.batch_size)
     if config.method not in (*METHODS, "gat"):
         raise ValueError(
             f"method must be one of {', '.join(METHODS)} or gat, got {config.method!r}."
@@ -145,14 +148,7 @@ def _training(config: HardenConfig, classifier, data):
         for name in ("steps", "beta", "replays"):
             if getattr(config, name) is not None:
                 raise ValueError(f"{name} must be left out for the method gat.")
-        return GenerativeAdversarialTraining(
-            classifier,
-            epsilon=config.epsilon,
-            norm=config.norm,
-            awp=config.awp,
-            warmup=warmup,
-            seed=config.seed,
-        )
+        return GenerativeAdversarialTraining(classifier, **common)
     attack = None
     if config.steps is not None:
         make = METHODS[config.method].attack
@@ -165,15 +161,11 @@ def _training(config: HardenConfig, classifier, data):
     return AdversarialTraining(
         classifier,
         method=config.method,
-        epsilon=config.epsilon,
-        norm=config.norm,
         attack=attack,
         beta=config.beta,
-        awp=config.awp,
-        warmup=warmup,
         replays=config.replays,
         batch_size=config.batch_size if config.method == "free" else None,
-        seed=config.seed,
+        **common,
     )
 
 

@@ -144,18 +144,9 @@ def evaluate(
         fake = fakes(seed)
         for name in metrics:
             progress(f"{name}, seed {seed}")
-            try:
-                drawn[name].append(measure(name, reals[name], fake, settings, seed=seed))
-                if fixed:
-                    halves[name] = [
-                        measure(name, reals[name], fake.take(rows), settings)
-                        for rows in _random_halves(len(fake))
-                    ]
-            except ValueError as error:
-                parts = f" and halves of them, {len(fake) // 2}" if fixed else ""
-                raise ValueError(
-                    f"{name} of {len(fake)} generated samples{parts}: {error}"
-                ) from error
+            found = _measured(name, reals[name], fake, settings, seed=seed, fixed=fixed)
+            drawn[name].append(found[0])
+            halves[name] = found[1:]
     scores = []
     for name in metrics:
         progress(f"{name} of held-out data")
@@ -182,6 +173,17 @@ def evaluate(
                 )
             )
     return scores
+
+
+def _measured(name, real, fake, settings, *, seed: int, fixed: bool) -> list[dict[str, float]]:
+    """The scores of a metric; of a fixed set those of random halves after them."""
+    try:
+        whole = measure(name, real, fake, settings, seed=seed)
+        rows = _random_halves(len(fake)) if fixed else []
+        return [whole, *(measure(name, real, fake.take(half), settings) for half in rows)]
+    except ValueError as error:
+        parts = f" and halves of them, {len(fake) // 2}" if fixed else ""
+        raise ValueError(f"{name} of {len(fake)} generated samples{parts}: {error}") from error
 
 
 def published_name(metric: str, score: str, extractor: Extractor | None) -> str:
