@@ -147,8 +147,13 @@ def torch_eager():
 
     torch.manual_seed(0)
     generator = nn.Sequential(
-        nn.Linear(128, 128 * 7 * 7, bias=False),
-        nn.Unflatten(1, (128, 7, 7)),
+        nn.Linear(128, 256 * 4 * 4, bias=False),
+        nn.Unflatten(1, (256, 4, 4)),
+        nn.BatchNorm2d(256),
+        nn.ReLU(),
+        nn.ConvTranspose2d(256, 128, 4, 2, 1, bias=False),
+        # 8 to 7 pixels.
+        nn.ZeroPad2d((0, -1, 0, -1)),
         nn.BatchNorm2d(128),
         nn.ReLU(),
         nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False),
@@ -162,8 +167,12 @@ def torch_eager():
         nn.LeakyReLU(0.2),
         nn.Conv2d(64, 128, 4, 2, 1),
         nn.LeakyReLU(0.2),
+        # 7 to 4 pixels, with the padding that TensorFlow takes.
+        nn.ZeroPad2d((1, 2, 1, 2)),
+        nn.Conv2d(128, 256, 4, 2),
+        nn.LeakyReLU(0.2),
         nn.Flatten(),
-        nn.Linear(128 * 7 * 7, 1),
+        nn.Linear(256 * 4 * 4, 1),
     ).to(memory_format=torch.channels_last)
     average = [weight.detach().clone() for weight in generator.state_dict().values()]
     g_optimizer = torch.optim.Adam(generator.parameters(), 2e-4, (0.5, 0.999))

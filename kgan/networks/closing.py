@@ -7,10 +7,8 @@ from kgan.networks.conditional import Projection
 from kgan.networks.spectral import SpectralDense
 
 
-def to_images(features, crop) -> keras.KerasTensor:
-    """Crops a float32 feature map to the image and squashes it to [0, 1]."""
-    if any(side for axis in crop for side in axis):
-        features = layers.Cropping2D(crop, dtype="float32")(features)
+def to_images(features) -> keras.KerasTensor:
+    """Squashes a float32 feature map to [0, 1]."""
     features = layers.Activation("tanh", dtype="float32")(features)
     return layers.Rescaling(0.5, 0.5, dtype="float32", name="images")(features)
 

@@ -65,7 +65,8 @@ def dcgan_generator(
             kernel_initializer=_INITIALIZER,
             dtype="float32" if stage == 0 else None,
         )(features)
-    return keras.Model(inputs, to_images(features, plan.crop), name="generator")
+        features = plan.crop(features, stage)
+    return keras.Model(inputs, to_images(features), name="generator")
 
 
 def dcgan_discriminator(

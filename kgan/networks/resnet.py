@@ -50,13 +50,12 @@ def resnet_generator(
             features = ConditionalBatchNormalization(num_classes)([features, labels])
         return layers.ReLU()(features)
 
-    size = plan.base
-    base = (*size, _channels(width, size))
+    base = (*plan.base, _channels(width, plan.base))
     features = layers.Dense(base[0] * base[1] * base[2])(latents)
     features = layers.Reshape(base)(features)
-    for strides in reversed(plan.strides):
-        size = (size[0] * strides[0], size[1] * strides[1])
-        channels = _channels(width, size)
+    for stage in range(len(plan.strides) - 1, -1, -1):
+        strides = plan.strides[stage]
+        channels = _channels(width, plan.sizes[stage])
         residual = normalise(features)
         residual = layers.UpSampling2D(strides)(residual)
         residual = layers.Conv2D(channels, 3, padding="same")(residual)
@@ -64,11 +63,11 @@ def resnet_generator(
         residual = layers.Conv2D(channels, 3, padding="same")(residual)
         shortcut = layers.UpSampling2D(strides)(features)
         shortcut = layers.Conv2D(channels, 1)(shortcut)
-        features = layers.Add()([residual, shortcut])
+        features = plan.crop(layers.Add()([residual, shortcut]), stage)
     features = normalise(features)
     features = layers.Conv2D(image_shape[-1], 3, padding="same", dtype="float32")(features)
     inputs = latents if labels is None else [latents, labels]
-    return keras.Model(inputs, to_images(features, plan.crop), name="generator")
+    return keras.Model(inputs, to_images(features), name="generator")
 
 
 def resnet_discriminator(
@@ -81,7 +80,8 @@ def resnet_discriminator(
 ) -> keras.Model:
     """A residual discriminator without batch normalisation: images (and labels) to logits.
 
-    Maps shrink to 8 pixels, two more blocks keep the size, and the features are summed over space.
+    Maps shrink to 8 pixels or fewer, two more blocks keep the size, and the features are summed
+    over space.
 
     Args:
         image_shape: (height, width, channels), sides from 8 to 256.
@@ -105,7 +105,7 @@ def resnet_discriminator(
 
     images = keras.Input(image_shape, name="images")
     features = layers.Rescaling(2.0, -1.0)(images)
-    # The last halving of the plan (8 to 4) is left out: two blocks at that size follow.
+    # The last halving of the plan is left out: two blocks at that size follow.
     down = [strides for strides in plan.strides[:-1] if strides != (1, 1)]
     size = image_shape[:2]
     for index, strides in enumerate([*down, (1, 1), (1, 1)]):

@@ -3,7 +3,10 @@
 import math
 from dataclasses import dataclass
 
+from keras import layers
+
 SMALLEST, LARGEST = 8, 256
+_BASE = 4
 _MIN_STAGES = 2
 
 
@@ -12,15 +15,33 @@ class Resolution:
     """The stages between an image and its smallest feature map.
 
     Attributes:
-        base: (height, width) of the smallest map.
-        strides: (height, width) factors of each stage, from the image inward: 2 where an axis is
-            still at least 8 long, else 1.
-        crop: ((top, bottom), (left, right)) that a generator cuts from `base` times all strides.
+        sizes: (height, width) of the image, then of the map after each stage inward; an axis is
+            halved, rounding up, until it is at most 4 long.
+        strides: (height, width) factors of each stage, from the image inward: 2 or 1.
     """
 
-    base: tuple[int, int]
+    sizes: tuple[tuple[int, int], ...]
     strides: tuple[tuple[int, int], ...]
-    crop: tuple[tuple[int, int], tuple[int, int]]
+
+    @property
+    def base(self) -> tuple[int, int]:
+        """(height, width) of the smallest map."""
+        return self.sizes[-1]
+
+    def crop(self, features, stage: int):
+        """Cuts what a generator made by undoing `stage` to that stage's size.
+
+        Halving rounds odd sides up, so doubling makes them one too long.
+
+        Args:
+            features: A symbolic map whose sides are those of `sizes[stage + 1]` times the strides.
+            stage: Index into `strides`.
+        """
+        sides = zip(features.shape[1:3], self.sizes[stage], strict=True)
+        extra = tuple((0, side - wanted) for side, wanted in sides)
+        if extra == ((0, 0), (0, 0)):
+            return features
+        return layers.Cropping2D(extra, dtype=features.dtype)(features)
 
 
 def resolution(image_shape: tuple[int, int, int]) -> Resolution:
@@ -37,14 +58,11 @@ def resolution(image_shape: tuple[int, int, int]) -> Resolution:
             f"image_shape must lie between 8x8 and 256x256 with at least 1 channel, "
             f"got {image_shape}. Resize the images (--image-size)."
         )
-    size = (height, width)
+    sizes = [(height, width)]
     strides: list[tuple[int, int]] = []
-    while max(size) >= 8 or len(strides) < _MIN_STAGES:
-        stride = (2 if size[0] >= 8 else 1, 2 if size[1] >= 8 else 1)
-        size = (math.ceil(size[0] / stride[0]), math.ceil(size[1] / stride[1]))
+    while max(sizes[-1]) > _BASE or len(strides) < _MIN_STAGES:
+        size = sizes[-1]
+        stride = (2 if size[0] > _BASE else 1, 2 if size[1] > _BASE else 1)
+        sizes.append((math.ceil(size[0] / stride[0]), math.ceil(size[1] / stride[1])))
         strides.append(stride)
-    crop = []
-    for axis, wanted in enumerate((height, width)):
-        extra = size[axis] * math.prod(stride[axis] for stride in strides) - wanted
-        crop.append((extra // 2, extra - extra // 2))
-    return Resolution(base=size, strides=tuple(strides), crop=(crop[0], crop[1]))
+    return Resolution(sizes=tuple(sizes), strides=tuple(strides))

@@ -90,12 +90,23 @@ def test_last_layers_are_float32_in_mixed_precision(name):
 @settings(max_examples=200, deadline=None)
 def test_any_size_is_reached_exactly(height, width):
     plan = resolution((height, width, 3))
-    assert all(2 <= side <= 8 for side in plan.base)
-    for axis, wanted in enumerate((height, width)):
-        full = plan.base[axis] * int(np.prod([stride[axis] for stride in plan.strides]))
-        before, after = plan.crop[axis]
-        assert full - before - after == wanted
-        assert 0 <= after - before <= 1
+    assert plan.sizes[0] == (height, width)
+    assert all(2 <= side <= 4 for side in plan.base)
+    for stage, strides in enumerate(plan.strides):
+        for axis in (0, 1):
+            doubled = plan.sizes[stage + 1][axis] * strides[axis]
+            assert doubled - plan.sizes[stage][axis] in (0, 1)
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (17, 30, 2), (28, 28, 1), (100, 37, 3)])
+@pytest.mark.parametrize("name", ["dcgan", "resnet"])
+def test_maps_mirror_each_other_without_a_margin(name, shape):
+    sizes = resolution(shape).sizes
+    generator = NETWORKS[name].generator(shape, 5, width=16)
+    maps = [layer.output.shape[1:3] for layer in generator.layers if len(layer.output.shape) == 4]
+    assert maps[-1] == sizes[0]
+    assert set(sizes) <= set(maps)
+    assert all(height <= shape[0] + 1 and width <= shape[1] + 1 for height, width in maps)
 
 
 @pytest.mark.parametrize("shape", [(7, 8, 1), (8, 257, 3), (8, 8), (8, 8, 0)])
