@@ -29,7 +29,7 @@ SAMPLES = {"ring": 2500, "grid": 2500}
 STACKED_SAMPLES = 26_000
 STACKED_MODES = 1000
 WEAK = [
-    *("--loss", "non_saturating", "--penalty", "--discriminator-width", "16"),
+    *("--loss", "non_saturating", "--penalty", "--discriminator-width", "16", "--batch-size", "64"),
     *("--g-learning-rate", "2e-4", "--d-learning-rate", "2e-4", "--beta-1", "0.5"),
 ]
 RUNS = {
