@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import threading
 import time
 
 import grpc
@@ -19,6 +20,7 @@ from tensorflow_serving.apis import (
 )
 
 import kgan.latents
+from kgan.serving import server
 from kgan.serving.repository import Model, Repository
 
 PREDICT = "/v1/models/toy:predict"
@@ -163,30 +165,37 @@ def test_grpc_deadline_and_full_queue(rpc, slow):
     rpc(body, threads=1, max_batch=1, queue_size=2)
 
 
-def test_stopping_answers_what_is_in_flight(serve, slow):
-    asked: list[asyncio.Task] = []
+def test_stopping_answers_what_is_in_flight(repository, monkeypatch):
+    signature = repository.model("toy").get().signature("")
+    original, go = signature._function, threading.Event()
+    monkeypatch.setattr(signature, "_function", lambda **inputs: go.wait(60) and original(**inputs))
 
-    async def body(url, address):
-        async def rest():
+    async def inside():
+        limits = server.Limits(poll=0, threads=1, max_batch=1)
+        async with server.running(repository, limits) as (port, grpc_port):
+            url = f"http://127.0.0.1:{port}"
+
+            async def rest():
+                async with httpx.AsyncClient(timeout=60) as client:
+                    return (await client.post(url + PREDICT, json=BODY)).status_code
+
+            async def rpc():
+                async with grpc.aio.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
+                    stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+                    request = request_of(seeds=np.array([1]), labels=np.array([0]))
+                    return len((await stub.Predict(request)).outputs)
+
+            asked = [asyncio.create_task(one()) for one in (rest, rpc) * 4]
+            text = ""
             async with httpx.AsyncClient(timeout=60) as client:
-                return (await client.post(url + PREDICT, json=BODY)).status_code
+                while "kgan_serving_queue_requests 7.0" not in text:
+                    text = (await client.get(url + "/monitoring/prometheus/metrics")).text
+            # The server is told to stop while one request is in TensorFlow and seven wait.
+            asyncio.get_running_loop().call_later(0.5, go.set)
+        # It has ended, but clients may still be reading what it sent.
+        return await asyncio.gather(*asked)
 
-        async def rpc():
-            async with grpc.aio.insecure_channel(address) as channel:
-                stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-                request = request_of(seeds=np.array([1]), labels=np.array([0]))
-                return len((await stub.Predict(request)).outputs)
-
-        asked.extend(asyncio.create_task(one()) for one in (rest, rpc) * 4)
-        # It stops when this returns, with requests of both kinds waiting.
-        async with httpx.AsyncClient(timeout=60) as client:
-            while not any(task.done() for task in asked):
-                await asyncio.sleep(0.01)
-            text = (await client.get(url + "/monitoring/prometheus/metrics")).text
-        assert "kgan_serving_queue_requests 0.0" not in text
-
-    serve(body, threads=1, max_batch=1)
-    assert [task.result() for task in asked] == [200, 1] * 4
+    assert asyncio.run(inside()) == [200, 1] * 4
 
 
 def test_a_slow_client_holds_up_nobody_and_is_cut_off(serve):
