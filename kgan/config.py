@@ -246,7 +246,8 @@ PRESETS: dict[str, TrainConfig] = {
         learning_rate_half_life=3000,
         epochs=20,
     ),
-    # Early on a step of 16 images teaches nearly as much as one of 64; rates that fall sooner stall.
+    # Early on a step of 16 images teaches nearly as much as one of 64. Rates that fall sooner
+    # stall it.
     "stacked-mnist": dataclasses.replace(
         _MNIST,
         data="stacked-mnist",
