@@ -214,7 +214,7 @@ def worker(name: str) -> None:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     round_ = {
         "kgan": lambda: kgan_fit("float32"),
-        "kgan bfloat16": lambda: kgan_fit("mixed_bfloat16"),
+        "kgan bfloat16": lambda: kgan_fit("bfloat16"),
         "bare loop": bare_loop,
         "keras.io": keras_io,
         "torch": torch_eager,
