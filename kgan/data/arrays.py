@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+import kgan.kinds
 from kgan.data.dataset import Dataset
 from kgan.data.resize import ImageSize, resize_batch
 
@@ -31,22 +32,23 @@ def load_arrays(
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}.")
     samples, labels = _read(path, split)
-    if samples.ndim == 3:
-        samples = samples[..., None]
+    kind = kgan.kinds.of_array(str(path), samples.shape)
+    samples = samples.reshape(-1, *kind.shape)
     if samples.dtype == bool:
         samples = samples.astype(np.uint8) * np.uint8(255)
-    if samples.ndim == 4 and np.issubdtype(samples.dtype, np.integer):
+    are_images = isinstance(kind, kgan.kinds.Images)
+    if are_images and np.issubdtype(samples.dtype, np.integer):
         low, high = samples.min(initial=0), samples.max(initial=0)
         if low < 0 or high > 255:
             raise ValueError(
                 f"whole-number images of {path} must be in [0, 255], got {low} to {high}."
             )
         samples = samples.astype(np.uint8)
-    elif samples.dtype != np.uint8 or samples.ndim != 4:
+    else:
         if samples.dtype.kind not in "fiu":
             raise ValueError(f"samples of {path} must be numbers, got {samples.dtype}.")
         samples = samples.astype(np.float32)
-    if image_size is not None and samples.ndim == 4:
+    if image_size is not None and are_images:
         if samples.dtype != np.uint8:
             raise ValueError(
                 f"image_size resizes uint8 images; those of {path} are floats. "

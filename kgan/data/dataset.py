@@ -1,9 +1,12 @@
-"""What every source of data becomes: samples and labels in memory, checked once."""
+"""What every source of data becomes: samples of a declared kind and labels, checked once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+import kgan.kinds
+from kgan.kinds import Images, Kind
 
 
 @dataclass(frozen=True)
@@ -17,15 +20,24 @@ class Dataset:
             uint8 array.
         labels: int32 (n,), or `None`.
         class_names: One for each class, or `None` without labels.
+        kind: What a sample is; by default `kgan.kinds.of_array` of the samples.
     """
 
     name: str
     samples: np.ndarray
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
+    kind: Kind = None  # type: ignore[assignment]
 
     def __post_init__(self):
-        _check_samples(self.name, self.samples)
+        if self.kind is None:
+            kind = kgan.kinds.of_array(self.name, self.samples.shape)
+            object.__setattr__(self, "kind", kind)
+        self.kind.check(self.name, self.samples)
+        if len(self.samples) < 2:
+            raise ValueError(
+                f"{self.name} holds {len(self.samples)} sample(s); training needs at least 2."
+            )
         if self.labels is not None:
             _check_labels(self.name, self.labels, len(self.samples), self.class_names or ())
 
@@ -34,11 +46,11 @@ class Dataset:
 
     @property
     def is_images(self) -> bool:
-        return self.samples.ndim == 4
+        return isinstance(self.kind, Images)
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
-        return tuple(self.samples.shape[1:])
+        return self.kind.shape
 
     @property
     def num_classes(self) -> int | None:
@@ -47,43 +59,11 @@ class Dataset:
     def take(self, rows: Sequence[int] | np.ndarray) -> "Dataset":
         """The samples of those row numbers, in that order."""
         labels = None if self.labels is None else self.labels[rows]
-        return Dataset(self.name, self.samples[rows], labels, self.class_names)
+        return Dataset(self.name, self.samples[rows], labels, self.class_names, self.kind)
 
     def as_float(self) -> np.ndarray:
         """All samples as float32, images in [0, 1]; four times the memory of uint8."""
-        if self.samples.dtype == np.uint8:
-            return np.asarray(self.samples).astype(np.float32) / np.float32(255)
-        return self.samples
-
-
-def _check_samples(name: str, samples: np.ndarray) -> None:
-    if samples.ndim not in (2, 4):
-        raise ValueError(
-            f"samples of {name} must be images (n, height, width, channels) or points "
-            f"(n, features), got shape {samples.shape}."
-        )
-    if len(samples) < 2:
-        raise ValueError(f"{name} holds {len(samples)} sample(s); training needs at least 2.")
-    if samples.ndim == 4 and samples.shape[-1] not in (1, 3):
-        raise ValueError(
-            f"images of {name} must have 1 (grey) or 3 (colour) channels last, "
-            f"got shape {samples.shape}."
-        )
-    if samples.dtype == np.uint8 and samples.ndim == 4:
-        return
-    if samples.dtype != np.float32:
-        raise ValueError(
-            f"samples of {name} must be uint8 in [0, 255] or floats in [0, 1], got {samples.dtype}."
-        )
-    bad = int(np.count_nonzero(~np.isfinite(samples)))
-    if bad:
-        raise ValueError(f"samples of {name} hold {bad} values that are NaN or infinite.")
-    low, high = float(samples.min()), float(samples.max())
-    if samples.ndim == 4 and not (low >= 0.0 and high <= 1.0):
-        remedy = "divide by 255" if high > 2 else "rescale with (x + 1) / 2" if low < 0 else "clip"
-        raise ValueError(
-            f"float images of {name} must be in [0, 1], got {low:g} to {high:g}: {remedy}."
-        )
+        return self.kind.as_float(self.samples)
 
 
 def _check_labels(name: str, labels: np.ndarray, n: int, class_names: Sequence[str]) -> None:

@@ -50,7 +50,9 @@ def fill(
             f"of {dataset.name}, got {fakes.shape}."
         )
     # A data set of its own, so that the fakes are checked as real data are.
-    fakes = Dataset(f"generated for {dataset.name}", fakes.astype(np.float32)).samples
+    fakes = Dataset(
+        f"generated for {dataset.name}", fakes.astype(np.float32), kind=dataset.kind
+    ).samples
     if dataset.samples.dtype == np.uint8:
         fakes = np.round(fakes * 255).astype(np.uint8)
     return Dataset(
@@ -58,4 +60,5 @@ def fill(
         np.concatenate([np.asarray(dataset.samples), fakes]),
         np.concatenate([dataset.labels, labels]),
         dataset.class_names,
+        dataset.kind,
     )

@@ -1,0 +1,70 @@
+"""What a model can be asked: named functions of batches, which an export writes as signatures."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from kgan.kinds import Kind
+
+Request = dict[str, tf.Tensor]
+
+
+@dataclasses.dataclass(frozen=True)
+class Endpoint:
+    """One question.
+
+    Attributes:
+        function: Graph function from a dict of tensors to a dict of tensors. Each row of an output
+            depends on the same row of the inputs alone, so that a server may batch requests.
+        inputs: What it takes, by name, each with a first dimension that counts rows.
+        role: What it is for: "generate" (samples of seeds), "latents" (of seeds), "decode" (samples
+            of latents), "interpolate", "score", "encode" (latents of samples), "reconstruct",
+            "translate" (samples of another domain), "classify", "perturb". A page shows a panel for
+            each role that it knows.
+    """
+
+    function: Callable[[Request], Request]
+    inputs: Mapping[str, tf.TensorSpec]
+    role: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Endpoints:
+    """All that a model can be asked, and what there is to know about it.
+
+    Attributes:
+        family: Which family the model is of, such as "gan".
+        kind: Of the samples that it gives, or takes where it gives none; `None` where neither.
+        endpoints: By name; the first is the default one.
+        tracked: The networks and layers whose variables the functions use.
+        details: Plain values for the manifest, such as `latent_dim` and `num_classes`.
+        network: The network that a file for another runtime holds, if one alone is worth having.
+    """
+
+    family: str
+    kind: Kind | None
+    endpoints: Mapping[str, Endpoint]
+    tracked: Sequence[Any]
+    details: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    network: Any = None
+
+
+def check_labels(labels: tf.Tensor, num_classes: int) -> tf.Tensor:
+    """Labels as int32, checked where the graph runs: no label that is no class is ever answered.
+
+    Args:
+        labels: int32 or int64 (n,).
+        num_classes: How many classes there are.
+
+    Raises:
+        tf.errors.InvalidArgumentError: When the graph runs on another label.
+    """
+    wide = tf.cast(labels, tf.int64)
+    low, high = (
+        tf.debugging.Assert(test, [f"labels must be in [0, {num_classes - 1}], got", wide])
+        for test in (tf.reduce_all(wide >= 0), tf.reduce_all(wide < num_classes))
+    )
+    with tf.control_dependencies([low, high]):
+        return tf.cast(wide, tf.int32)

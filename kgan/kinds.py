@@ -1,0 +1,160 @@
+"""What a sample is. It is declared here once, and nothing works it out from a shape elsewhere.
+
+Outside a model samples are in their kind's own units: images float32 in [0, 1], channels last;
+points and tables in the user's units. A kind travels with a `Dataset`, is told by a model, and is
+written into the manifest of an export.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+IMAGE_WIDTH = 2.0
+"""Width of the interval [-1, 1], for which papers state what concerns images in [0, 1]."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """Base of all kinds.
+
+    Attributes:
+        name: Of the kind, as the manifest has it.
+        plural: What several samples are called: the name of a signature's input or output.
+        published_width: Width of the interval that papers assume for a value whose width here is
+            1; a penalty or step size is converted by it.
+    """
+
+    name: ClassVar[str] = ""
+    plural: ClassVar[str] = "samples"
+    published_width: ClassVar[float] = 1.0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        raise NotImplementedError
+
+    def check(self, what: str, samples: Any) -> None:
+        """Raises `ValueError` for samples in memory that are not of this kind.
+
+        Args:
+            what: Whose samples these are; the error names it.
+            samples: All samples, the first axis counting them.
+        """
+        raise NotImplementedError
+
+    def as_float(self, samples: Any) -> np.ndarray:
+        """Samples in memory as float32 in the kind's units."""
+        return np.asarray(samples, np.float32)
+
+    def get_config(self) -> dict[str, Any]:
+        """Plain values for JSON, which `from_config` takes back."""
+        return {"kind": self.name, **dataclasses.asdict(self)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Images(Kind):
+    """Images, float32 in [0, 1], channels last; in memory also uint8 in [0, 255]."""
+
+    height: int
+    width: int
+    channels: int
+
+    name: ClassVar[str] = "images"
+    plural: ClassVar[str] = "images"
+    published_width: ClassVar[float] = IMAGE_WIDTH
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.height, self.width, self.channels
+
+    def check(self, what: str, samples: Any) -> None:
+        shape = tuple(samples.shape)
+        if shape[1:] != self.shape:
+            raise ValueError(
+                f"images of {what} must have the shape {self.shape}, got {shape[1:]} each."
+            )
+        if self.channels not in (1, 3):
+            raise ValueError(
+                f"images of {what} must have 1 (grey) or 3 (colour) channels last, "
+                f"got shape {shape}."
+            )
+        if samples.dtype == np.uint8:
+            return
+        _check_float(what, samples)
+        low, high = float(samples.min()), float(samples.max())
+        if not (low >= 0.0 and high <= 1.0):
+            remedy = (
+                "divide by 255" if high > 2 else "rescale with (x + 1) / 2" if low < 0 else "clip"
+            )
+            raise ValueError(
+                f"float images of {what} must be in [0, 1], got {low:g} to {high:g}: {remedy}."
+            )
+
+    def as_float(self, samples: Any) -> np.ndarray:
+        if samples.dtype == np.uint8:
+            return np.asarray(samples).astype(np.float32) / np.float32(255)
+        return samples
+
+
+@dataclasses.dataclass(frozen=True)
+class Points(Kind):
+    """Points of a space, float32 in the user's units."""
+
+    dimensions: int
+
+    name: ClassVar[str] = "points"
+    plural: ClassVar[str] = "points"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.dimensions,)
+
+    def check(self, what: str, samples: Any) -> None:
+        if tuple(samples.shape[1:]) != self.shape:
+            raise ValueError(
+                f"points of {what} must have the shape {self.shape}, "
+                f"got {tuple(samples.shape[1:])} each."
+            )
+        _check_float(what, samples)
+
+
+KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in (Images, Points)}
+
+
+def from_config(config: Mapping[str, Any]) -> Kind:
+    """The kind that `Kind.get_config` described."""
+    values = dict(config)
+    return KINDS[values.pop("kind")](**values)
+
+
+def of_array(what: str, shape: Sequence[int]) -> Kind:
+    """The kind of an array whose source says no more than its shape.
+
+    Four axes are images, three are grey images, two are points. Only what comes without a
+    declaration ends here: a bare array of a user's, or a model of an earlier version.
+
+    Args:
+        what: Whose array it is; the error names it.
+        shape: Of the whole array, the first axis counting samples.
+    """
+    if len(shape) in (3, 4):
+        height, width, channels = (*shape[1:], 1)[:3]
+        return Images(int(height), int(width), int(channels))
+    if len(shape) == 2:
+        return Points(int(shape[1]))
+    raise ValueError(
+        f"samples of {what} must be images (n, height, width, channels) or points (n, features), "
+        f"got shape {tuple(shape)}."
+    )
+
+
+def _check_float(what: str, samples: Any) -> None:
+    if samples.dtype != np.float32:
+        raise ValueError(
+            f"samples of {what} must be uint8 in [0, 255] or floats in [0, 1], got {samples.dtype}."
+        )
+    bad = int(np.count_nonzero(~np.isfinite(samples)))
+    if bad:
+        raise ValueError(f"samples of {what} hold {bad} values that are NaN or infinite.")

@@ -1,0 +1,42 @@
+"""Looking a thing up by its name, with an error that names the nearest one."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+_Value = TypeVar("_Value")
+
+
+def look_up(what: str, name: str, rows: Mapping[str, _Value], *, remedy: str = "") -> _Value:
+    """The row of that name.
+
+    Args:
+        what: What is looked up, such as "preset"; the error begins with it.
+        name: The name.
+        rows: All rows, by name.
+        remedy: What else could be done; the error ends with it.
+
+    Returns:
+        The row's value.
+
+    Raises:
+        ValueError: For an unknown name; it lists the known ones and suggests the nearest.
+    """
+    check(what, name, rows, remedy=remedy)
+    return rows[name]
+
+
+def check(what: str, name: str, known: Iterable[str], *, remedy: str = "") -> None:
+    """Raises `ValueError` for a name that is not known; arguments as for `look_up`."""
+    names = list(known)
+    if name not in names:
+        hint = suggestion(name, names)
+        end = f" {remedy}" if remedy else ""
+        raise ValueError(f"{what} must be one of {', '.join(names)}, got {name!r}.{hint}{end}")
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """ " Did you mean 'x'?" where a known name is near, else nothing."""
+    by_lower = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(name.lower(), by_lower, 1)
+    return f" Did you mean {by_lower[near[0]]!r}?" if near and by_lower[near[0]] != name else ""
