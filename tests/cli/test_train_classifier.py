@@ -4,7 +4,11 @@ import pytest
 
 import kgan.data
 import kgan.export
-from kgan.cli.train_classifier import main
+import kgan.cli
+
+
+def main(arguments):
+    return kgan.cli.main(["train-classifier", *arguments])
 
 
 @pytest.fixture
