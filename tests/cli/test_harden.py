@@ -8,13 +8,15 @@ import keras
 import numpy as np
 import pytest
 
+import kgan.cli
 import kgan.data
 from kgan.attacks.report import Report
-import kgan.cli
 
 
 def main(arguments):
     return kgan.cli.main(["harden", *arguments])
+
+
 from tests.conftest import ROOT
 
 TINY = ("--epochs", "2", "--n", "20", "--autoattack-n", "0")

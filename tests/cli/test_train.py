@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import kgan.cli
 import kgan.models
 from kgan.callbacks import read_history
-import kgan.cli
 from tests.conftest import ROOT
 
 TINY = ["--generator-width", "4", "--discriminator-width", "4"]

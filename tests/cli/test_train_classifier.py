@@ -2,9 +2,9 @@ import keras
 import numpy as np
 import pytest
 
+import kgan.cli
 import kgan.data
 import kgan.export
-import kgan.cli
 
 
 def main(arguments):
