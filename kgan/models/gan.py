@@ -6,11 +6,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import kgan.kinds
 import kgan.latents
 import kgan.losses
 import kgan.penalties
 import kgan.random
 from kgan.counter import add_counter
+from kgan.endpoints import Endpoint, Endpoints, Request, check_labels
+from kgan.kinds import Kind
 from kgan.models.draws import warn_of_equal_draws
 from kgan.models.many_workers import ManyWorkers
 from kgan.models.updates import apply_gradients, check_optimizer
@@ -42,7 +45,9 @@ class GAN(ManyWorkers):
             arXiv:1712.04086); 1 is the ordinary GAN. Unconditional only.
         ema_decay: Decay of the generator's moving average, in [0, 1). It ramps up as
             min(ema_decay, (1 + step) / (10 + step)) and covers batch-norm statistics too.
-        seed: Of all noise, in [0, 2**31 - 1].
+        seed: Seed of all noise, an int in [0, 2**31 - 1].
+        kind: What a sample is; where `None`, what `kgan.kinds.of_array` says of the generator's
+            output shape.
 
     `fit` takes batches of samples, or `(samples, labels)` where conditional; generated samples get
     the labels of the real ones. Logs: `d_loss` and `g_loss` (unscaled means), `penalty`, and the
@@ -75,6 +80,7 @@ class GAN(ManyWorkers):
         packing: int = 1,
         ema_decay: float = 0.999,
         seed: int = 0,
+        kind: Kind | None = None,
         **options,
     ):
         super().__init__(**options)
@@ -101,6 +107,12 @@ class GAN(ManyWorkers):
         self.seed = kgan.random.check_seed(seed)
         self.latent_dim = int(generator.inputs[0].shape[-1])
         self.sample_shape = tuple(generator.outputs[0].shape[1:])
+        if kind is not None and kind.shape != self.sample_shape:
+            raise ValueError(
+                f"kind must have the shape of the generator's samples, {self.sample_shape}, "
+                f"got {kind} of shape {kind.shape}."
+            )
+        self._kind = kind
 
         self.ema_generator = keras.models.clone_model(generator)
         self.ema_generator.set_weights(generator.get_weights())
@@ -414,6 +426,83 @@ class GAN(ManyWorkers):
     def _decode(self, latents, labels):
         return self._network(self.ema_generator, latents, labels, training=False)
 
+    # What can be asked
+
+    @property
+    def kind(self) -> Kind:
+        """What a sample is."""
+        if self._kind is not None:
+            return self._kind
+        found = kgan.kinds.of_array("the generator", (None, *self.sample_shape))
+        if found.shape != self.sample_shape:
+            raise ValueError(
+                f"kind must be given to a GAN whose samples have the shape {self.sample_shape}, "
+                "such as kind=kgan.kinds.Images(height, width, channels)."
+            )
+        return found
+
+    def endpoints(self) -> Endpoints:
+        """Its questions: of the averaged generator, and `score` of the discriminator.
+
+        `score` is left out with packing, where the discriminator judges several samples at once.
+        """
+        plural = self.kind.plural
+        latents = tf.TensorSpec([None, self.latent_dim], tf.float32)
+        numbers = tf.TensorSpec([None], tf.int64)
+        samples = tf.TensorSpec([None, *self.sample_shape], tf.float32)
+
+        def network(model, inputs, request: Request):
+            if self.num_classes is None:
+                return model(inputs, training=False)
+            labels = check_labels(request["labels"], self.num_classes)
+            return model([inputs, labels], training=False)
+
+        def generate(request: Request) -> Request:
+            drawn = kgan.latents.from_seeds(request["seeds"], self.latent_dim)
+            return {plural: network(self.ema_generator, drawn, request)}
+
+        def decode(request: Request) -> Request:
+            return {plural: network(self.ema_generator, request["latents"], request)}
+
+        def interpolate(request: Request) -> Request:
+            between = kgan.latents.spherical(request["start"], request["end"], request["share"])
+            return {plural: network(self.ema_generator, between, request)}
+
+        def score(request: Request) -> Request:
+            logits = network(self.discriminator, request[plural], request)
+            return {"logits": logits, "probabilities": tf.sigmoid(logits)}
+
+        def draw(request: Request) -> Request:
+            return {"latents": kgan.latents.from_seeds(request["seeds"], self.latent_dim)}
+
+        labels = {} if self.num_classes is None else {"labels": numbers}
+        share = tf.TensorSpec([None], tf.float32)
+        endpoints = {
+            "generate": Endpoint(generate, {"seeds": numbers, **labels}, "generate"),
+            "decode": Endpoint(decode, {"latents": latents, **labels}, "decode"),
+            "interpolate": Endpoint(
+                interpolate,
+                {"start": latents, "end": latents, "share": share, **labels},
+                "interpolate",
+            ),
+            "score": Endpoint(score, {plural: samples, **labels}, "score"),
+            "latents": Endpoint(draw, {"seeds": numbers}, "latents"),
+        }
+        if self.packing > 1:
+            del endpoints["score"]
+        return Endpoints(
+            family="gan",
+            kind=self.kind,
+            endpoints={name: _named(one) for name, one in endpoints.items()},
+            tracked=(self.ema_generator, self.discriminator),
+            details={
+                "latent_dim": self.latent_dim,
+                "sample_shape": list(self.sample_shape),
+                "num_classes": self.num_classes,
+            },
+            network=self.ema_generator,
+        )
+
     # Saving
 
     def get_config(self) -> dict:
@@ -431,11 +520,15 @@ class GAN(ManyWorkers):
             "packing": self.packing,
             "ema_decay": self.ema_decay,
             "seed": self.seed,
+            "kind": None if self._kind is None else self._kind.get_config(),
         }
 
     @classmethod
     def from_config(cls, config: dict, custom_objects=None) -> "GAN":
         config = dict(config)
+        # Files of earlier versions say nothing of the kind.
+        if config.get("kind") is not None:
+            config["kind"] = kgan.kinds.from_config(config["kind"])
         deserialize = keras.saving.deserialize_keras_object
         for name in ("generator", "discriminator"):
             config[name] = deserialize(config[name], custom_objects=custom_objects)
@@ -459,6 +552,14 @@ class GAN(ManyWorkers):
             for name in ("g_optimizer", "d_optimizer")
         }
         self.compile(**{**config, **optimizers})
+
+
+def _named(endpoint: Endpoint) -> Endpoint:
+    """The same, each specification with the name of its input."""
+    inputs = {
+        name: tf.TensorSpec(one.shape, one.dtype, name) for name, one in endpoint.inputs.items()
+    }
+    return Endpoint(endpoint.function, inputs, endpoint.role)
 
 
 def _serialize_pair(loss: kgan.losses.AdversarialLoss) -> dict:

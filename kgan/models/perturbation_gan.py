@@ -9,8 +9,17 @@ import tensorflow as tf
 import kgan.losses
 import kgan.random
 from kgan.counter import add_counter
+from kgan.endpoints import Endpoint, Endpoints, Request, check_labels
+from kgan.kinds import Images
 from kgan.models.draws import warn_of_equal_draws
-from kgan.models.fooling import FOOLING, bounded, euclidean, feature_loss, hinge_on_norm
+from kgan.models.fooling import (
+    FOOLING,
+    bounded,
+    euclidean,
+    feature_loss,
+    hinge_on_norm,
+    within_ball,
+)
 from kgan.models.many_workers import ManyWorkers
 from kgan.models.ranges import check_range
 from kgan.models.updates import apply_gradients, check_optimizer
@@ -303,7 +312,7 @@ class PerturbationGAN(ManyWorkers):
         goals = epsilon = None
         if self.targets == "any":
             # Any class but the label's.
-            classes = self.generator.get_layer("target").input_dim
+            classes = self.num_classes
             further = tf.cast(uniform("targets") * (classes - 1.0), tf.int32)
             goals = (labels + 1 + further) % classes
         elif self.targets is not None:
@@ -367,6 +376,42 @@ class PerturbationGAN(ManyWorkers):
     def call(self, images, targets=None, epsilon=None, training=False):
         """As `perturb`, in inference mode."""
         return self.perturb(images, targets, epsilon)
+
+    @property
+    def num_classes(self) -> int | None:
+        """Of how many classes the generator is told one; `None` where it is told none."""
+        if self.targets != "any":
+            return None
+        return self.generator.get_layer("target").input_dim
+
+    def endpoints(self) -> Endpoints:
+        """Its one question, `perturb`: adversarial images, whether they fool or not.
+
+        It takes `images`, `epsilon` (n,), of which no more than the trained one is used, and where
+        the network serves all targets `targets` (n,).
+        """
+        inputs = {
+            "images": tf.TensorSpec([None, *self.image_shape], tf.float32, "images"),
+            "epsilon": tf.TensorSpec([None], tf.float32, "epsilon"),
+        }
+        classes = self.num_classes
+        if classes is not None:
+            inputs["targets"] = tf.TensorSpec([None], tf.int64, "targets")
+
+        def perturb(request: Request) -> Request:
+            images = request["images"]
+            epsilon = tf.clip_by_value(request["epsilon"], 0.0, self.epsilon)
+            targets = None if classes is None else check_labels(request["targets"], classes)
+            moved = self.perturb(images, targets, epsilon)
+            return {"images": within_ball(moved, images, epsilon, self.norm)}
+
+        return Endpoints(
+            family="advgan",
+            kind=Images(*self.image_shape),
+            endpoints={"perturb": Endpoint(perturb, inputs, "perturb")},
+            tracked=(self.generator,),
+            details={"image_shape": list(self.image_shape), "epsilon": self.epsilon},
+        )
 
     # Saving
 
