@@ -100,8 +100,7 @@ def open_source(path: Path, *, checkpoint: str | None = None) -> Source:
         return Source(
             gan.num_classes, lambda n, labels, seed: gan.generate(n, labels, seed=seed), gan
         )
-    if numbers := kgan.export.versions(source):
-        source = source / str(numbers[-1])
+    source = kgan.export.versions.newest(source) or source
     if not (source / "saved_model.pb").is_file():
         raise FileNotFoundError(
             f"{path} is neither a run folder, nor a .keras file, nor an exported model."
@@ -123,7 +122,7 @@ def _exported(version: Path) -> Source:
     import kgan.export
     import kgan.latents
 
-    details = json.loads((version / kgan.export.DETAILS).read_text())
+    manifest = kgan.export.manifest.read(version)
     model = tf.saved_model.load(version)
     signature = model.signatures["generate"]
 
@@ -139,7 +138,7 @@ def _exported(version: Path) -> Source:
 
     # The signature alone does not keep the model's variables alive.
     generate.model = model  # type: ignore[attr-defined]
-    return Source(details["num_classes"], generate)
+    return Source(manifest["num_classes"], generate)
 
 
 def _labels(config: SampleConfig, num_classes: int | None):
