@@ -24,13 +24,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan.endpoints import Endpoints
+from kgan.endpoints import Endpoint, Endpoints
 from kgan.export import manifest, versions, warmup
 
 ALIASES = ("serve", "serving_default")
 """Further names of the first endpoint: Keras's and TensorFlow Serving's."""
 
-_INPUT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 def export(
@@ -86,6 +86,7 @@ def write(
     """
     folder = Path(folder)
     names = None if class_names is None else tuple(class_names)
+    _check_names(endpoints)
     _check_class_names(names, endpoints.details.get("num_classes"))
     archive = keras.export.ExportArchive()
     for one in endpoints.tracked:
@@ -106,20 +107,8 @@ def write(
 
 
 def _add_endpoints(archive: keras.export.ExportArchive, endpoints: Endpoints) -> None:
-    first = None
+    functions = []
     for name, endpoint in endpoints.endpoints.items():
-        if name in ALIASES or not _INPUT_NAME.fullmatch(name):
-            raise ValueError(
-                f"endpoints must have names of letters, digits and underscores other than "
-                f"{', '.join(ALIASES)}, got {name!r}."
-            )
-        for key, spec in endpoint.inputs.items():
-            if not _INPUT_NAME.fullmatch(key) or keyword.iskeyword(key):
-                raise ValueError(
-                    f"inputs of the endpoint {name!r} must have names of letters, digits and "
-                    f"underscores, got {key!r}."
-                )
-            _check_rows(f"the input {key!r} of the endpoint {name!r}", spec.shape)
         signature = {
             key: tf.TensorSpec(spec.shape, spec.dtype, key) for key, spec in endpoint.inputs.items()
         }
@@ -127,11 +116,27 @@ def _add_endpoints(archive: keras.export.ExportArchive, endpoints: Endpoints) ->
         outputs = function.get_concrete_function().structured_outputs
         for key, output in outputs.items():
             _check_rows(f"the output {key!r} of the endpoint {name!r}", output.shape)
-        first = first or function
-    if first is None:
-        raise ValueError(f"endpoints must not be empty; the family {endpoints.family!r} has none.")
+        functions.append(function)
     # Traced already, so the file holds its graph once.
-    archive.add_endpoint(ALIASES[0], first)
+    archive.add_endpoint(ALIASES[0], functions[0])
+
+
+def _check_names(endpoints: Endpoints) -> None:
+    if not endpoints.endpoints:
+        raise ValueError(f"endpoints must not be empty; the family {endpoints.family!r} has none.")
+    for name, endpoint in endpoints.endpoints.items():
+        if name in ALIASES or not _NAME.fullmatch(name):
+            raise ValueError(
+                f"endpoints must have names of letters, digits and underscores other than "
+                f"{', '.join(ALIASES)}, got {name!r}."
+            )
+        for key, spec in endpoint.inputs.items():
+            if not _NAME.fullmatch(key) or keyword.iskeyword(key):
+                raise ValueError(
+                    f"inputs of the endpoint {name!r} must have names of letters, digits and "
+                    f"underscores, got {key!r}."
+                )
+            _check_rows(f"the input {key!r} of the endpoint {name!r}", spec.shape)
 
 
 def _check_rows(what: str, shape: tf.TensorShape) -> None:
@@ -170,9 +175,11 @@ def _asset(path: Path, lines: tuple[str, ...]) -> tf.Module:
 
 
 def _first_requests(endpoints: Endpoints) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-    """One row and eight for each endpoint: what warms it up."""
+    """One row and eight for each signature: what warms it up."""
     sample = () if endpoints.kind is None else endpoints.kind.shape
-    for name, endpoint in endpoints.endpoints.items():
+    named = endpoints.endpoints
+    # A server prepares itself for each name apart, and most clients ask for the default one.
+    for name, endpoint in (*named.items(), *((alias, _first(named)) for alias in ALIASES)):
         shapes = {key: _row_shape(spec.shape, sample) for key, spec in endpoint.inputs.items()}
         for rows in (1, 8):
             request = {
@@ -183,6 +190,10 @@ def _first_requests(endpoints: Endpoints) -> Iterator[tuple[str, dict[str, np.nd
             # Where a size is not known the first client warms the endpoint up.
             if len(request) == len(shapes):
                 yield name, request
+
+
+def _first(named: Mapping[str, Endpoint]) -> Endpoint:
+    return next(iter(named.values()))
 
 
 def _row_shape(shape: tf.TensorShape, sample: tuple[int, ...]) -> tuple[int, ...] | None:
