@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from kgan.cli import run
-from kgan.cli.attack import check_fit, load_classifier
 from kgan.cli.fakes import with_fakes
 from kgan.cli.runs import new_run, write_config
 from kgan.cli.train_classifier import (
@@ -74,7 +73,8 @@ def harden(config: HardenConfig) -> Path:
     Returns:
         The run folder. The hardened classifier is `classifiers_dir/NAME.keras`.
     """
-    from kgan.cli.harden_output import compare, tell, write
+    from kgan.robustness.classifier_file import load_classifier
+    from kgan.robustness.hardening import compare, print_hardening, write_hardening
 
     check_network(config)
     data, test = splits(config)
@@ -100,11 +100,23 @@ def harden(config: HardenConfig) -> Path:
     print(f"hardened in {seconds:.1f} s; saved as {target}", flush=True)
     if stopped:
         print("the guard stopped the training: robustness was falling; the best weights are kept")
-    comparison = compare(config, before, hardened, test, seconds=seconds, stopped=stopped)
+    hardening = compare(
+        before,
+        hardened,
+        test,
+        method=config.method,
+        epsilon=config.epsilon,
+        norm=config.norm,
+        n=config.n,
+        autoattack_n=config.autoattack_n,
+        seed=config.seed,
+        seconds=seconds,
+        stopped=stopped,
+    )
     folder = new_run(config.runs_dir, f"harden-{config.name}")
     write_config(folder, config)
-    write(comparison, folder)
-    tell(comparison, folder)
+    write_hardening(hardening, folder)
+    print_hardening(hardening, folder)
     return folder
 
 
@@ -120,6 +132,8 @@ def _held(config: HardenConfig, data):
 def _start(config: HardenConfig, data):
     """The given model, or its architecture with new weights."""
     import keras
+
+    from kgan.robustness.classifier_file import check_fit, load_classifier
 
     assert config.model is not None
     model = load_classifier(config.model.expanduser())

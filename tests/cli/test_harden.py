@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import kgan.data
-from kgan.attacks.report import Report
 from kgan.cli.harden import main
+from kgan.robustness.report import Report
 from tests.conftest import ROOT
 
 TINY = ("--epochs", "2", "--n", "20", "--autoattack-n", "0")
