@@ -94,7 +94,7 @@ def _export_attack(config: ExportConfig, source: Path, name: str) -> Path:
 def _load(path: Path, class_name: str):
     """(the model, the same as a GAN if it is one)."""
     import kgan.models
-    from kgan.robustness.classifier_file import load_classifier
+    from kgan.runs.classifying import load_classifier
 
     if class_name == "GAN":
         gan = kgan.models.load(path)

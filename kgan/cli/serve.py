@@ -118,7 +118,7 @@ def _fool(path: Path, class_names: tuple[str, ...]):
 
     from kgan.attacks import FGSM
     from kgan.attacks.victim import victim_of
-    from kgan.robustness.classifier_file import load_classifier
+    from kgan.runs.classifying import load_classifier
     from kgan.serving.playground import Fool
 
     model = load_classifier(path.expanduser())
