@@ -15,7 +15,7 @@ from kgan.cli.command_line import Request
 from kgan.data import Dataset
 from kgan.data.arrays import has_split
 from kgan.progress import Progress
-from kgan.robustness.classifier_file import check_fit, load_classifier
+from kgan.runs.classifier_file import check_fit, load_classifier
 from kgan.robustness.fitting import fitted
 from kgan.robustness.radii import default_radii
 from kgan.runs import faults
