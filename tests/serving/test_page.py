@@ -17,7 +17,7 @@ from kgan.kinds import Images
 from kgan.serving import server
 from kgan.serving.playground import Fool
 from kgan.serving.repository import Model, Repository
-from tests.serving.rows import COLUMNS, rows_endpoints
+from tests.serving.rows import COLUMNS
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed")
 
@@ -68,14 +68,13 @@ def pictures_endpoints():
 
 
 @pytest.fixture(scope="module")
-def served(exported, tmp_path_factory):
+def served(exported, exported_rows, tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
-    kgan.export.write(rows_endpoints(), folder / "rows", class_names=["Zürich", "Rome"])
     kgan.export.write(pictures_endpoints(), folder / "pictures", class_names=["dark", "bright"])
     repository = Repository(
         [
             Model("toy", exported[0]),
-            Model("rows", folder / "rows"),
+            Model("rows", exported_rows),
             Model("pictures", folder / "pictures"),
         ]
     )
