@@ -265,7 +265,6 @@ def _narrow(array: np.ndarray) -> np.ndarray:
 
 def _given(value: ArrayLike) -> np.ndarray:
     array = np.asarray(value)
-    # numpy's own strings lose zeros at their end.
     return np.asarray(value, object) if array.dtype.kind in "SU" else _narrow(array)
 
 
@@ -286,7 +285,8 @@ def _array(value: Any) -> np.ndarray:
     """What JSON holds of a tensor."""
     array = np.array(value)
     if array.dtype.kind == "U":
-        return array.astype(object)
+        # numpy's own strings lose zeros at their end.
+        return np.array(value, object)
     if array.dtype == object:
         flat = [base64.b64decode(item["b64"]) for item in array.ravel()]
         return _objects(flat, array.shape)

@@ -126,9 +126,9 @@ def _specs(specs: Mapping[str, Spec]) -> dict[str, Any]:
 
 def _columns(kind: Mapping[str, Any], endpoints: Sequence[Mapping[str, Any]]) -> list[str]:
     """The names of a table's columns in their order, which an answer's outputs do not keep."""
-    made = next((one["outputs"] for one in endpoints if one["role"] == "generate"), {})
     names = [column["name"] for column in kind.get("columns", ())]
-    return [name for name in names if name in made]
+    made = [one["outputs"] for one in endpoints if one["role"] == "generate"]
+    return [name for name in names if any(name in outputs for outputs in made)]
 
 
 def _question(body: bytes, shape: tuple[int, int, int]) -> tuple[np.ndarray, float]:

@@ -1,5 +1,6 @@
 """The exported model, loaded by TensorFlow alone."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -9,6 +10,9 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 import kgan.export
 import kgan.latents
+from kgan.endpoints import Endpoint, Endpoints
+from kgan.kinds import Images
+from kgan.networks.classifiers import small_cnn
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +126,111 @@ def test_versions_count_up_and_foreign_names_are_left_alone(make_gan, tmp_path):
     assert details["sample_shape"] == [8, 8, 1]
     # A discriminator of packs cannot score one image.
     assert "score" not in tf.saved_model.load(folder).signatures
+
+
+def double(**changes):
+    """Endpoints of no model: a number doubled."""
+
+    def times_two(request):
+        return {"y": 2.0 * request["x"]}
+
+    inputs = {"x": tf.TensorSpec([None], tf.float32)}
+    asked = Endpoints("double", None, {"double": Endpoint(times_two, inputs, "double")}, ())
+    return dataclasses.replace(asked, **changes)
+
+
+def test_any_endpoints_are_written(tmp_path):
+    """Outputs have the names that a table's columns have; the first one is the default."""
+    names = ("size (cm)", "2020", "_id", "Größe")
+
+    def columns(request):
+        return {name: tf.strings.join(["row ", request["x"]]) for name in names}
+
+    text = {"x": tf.TensorSpec([None], tf.string)}
+    asked = double(
+        endpoints={
+            "columns": Endpoint(columns, text, "generate"),
+            "double": double().endpoints["double"],
+        }
+    )
+    folder = kgan.export.write(asked, tmp_path / "toy", origin={"data": "none"})
+    model = tf.saved_model.load(folder)
+    assert set(model.signatures) == {"columns", "double", "serve", "serving_default"}
+    for alias in ("serve", "serving_default", "columns"):
+        reply = model.signatures[alias](x=tf.constant(["ü"]))
+        assert {name: value.numpy().tolist() for name, value in reply.items()} == {
+            name: ["row ü".encode()] for name in names
+        }
+    manifest = kgan.export.manifest.read(folder)
+    assert (manifest.family, manifest.kind, manifest["data"]) == ("double", None, "none")
+    assert manifest.roles == {"columns": "generate", "double": "double"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"endpoints": {}}, "endpoints must not be empty"),
+        (
+            {"endpoints": {"serve": double().endpoints["double"]}},
+            "other than serve, serving_default, got 'serve'",
+        ),
+        (
+            {"endpoints": {"d": Endpoint(lambda r: r, {"a b": tf.TensorSpec([None])}, "d")}},
+            "inputs of the endpoint 'd' must have names of letters, digits and underscores",
+        ),
+        (
+            {"endpoints": {"d": Endpoint(lambda r: r, {"x": tf.TensorSpec([3])}, "d")}},
+            r"the input 'x' of the endpoint 'd' must have a free first dimension",
+        ),
+        (
+            {
+                "endpoints": {
+                    "d": Endpoint(
+                        lambda r: {"sum": tf.reduce_sum(r["x"])}, {"x": tf.TensorSpec([None])}, "d"
+                    )
+                }
+            },
+            r"the output 'sum' of the endpoint 'd' must have a free first dimension",
+        ),
+        ({"details": {"num_classes": 3}}, "class_names must be 3, one a class, got 2"),
+    ],
+)
+def test_endpoints_that_no_server_could_answer(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        kgan.export.write(double(**changes), tmp_path / "toy", class_names=("a", "b"))
+    assert not (tmp_path / "toy").exists()
+
+
+def test_a_model_without_endpoints_is_told_what_to_call(tmp_path):
+    with pytest.raises(TypeError, match=r"must have endpoints\(\).*export_classifier"):
+        kgan.export.export(small_cnn((8, 8, 1), 10, width=4), tmp_path / "toy")
+
+
+@pytest.mark.parametrize("label", [-1, 3, 2**32 + 1])
+def test_a_label_that_is_no_class_is_refused(exported, label):
+    folder, _ = exported
+    signature = tf.saved_model.load(folder / "1").signatures["serving_default"]
+    labels = tf.constant([0, label], tf.int64)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"labels must be in \[0, 2\]"):
+        signature(seeds=tf.constant([1, 2], tf.int64), labels=labels)
+
+
+def test_sizes_that_are_free_are_warmed_up_with_the_kinds(tmp_path):
+    pytest.importorskip("tensorflow_serving", reason="the extra `serve` is not installed")
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    free = {"images": tf.TensorSpec([None, None, None, 3], tf.float32)}
+    endpoints = {"copy": Endpoint(lambda request: dict(request), free, "translate")}
+    for kind, shapes in ((Images(4, 6, 3), [[1, 4, 6, 3], [8, 4, 6, 3]]), (None, [])):
+        asked = double(kind=kind, endpoints=endpoints)
+        folder = kgan.export.write(asked, tmp_path / "toy")
+        found = []
+        path = str(folder / kgan.export.warmup.WARMUP)
+        for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
+            request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+            if request.model_spec.signature_name == "copy":
+                found.append(list(tf.make_ndarray(request.inputs["images"]).shape))
+        assert found == shapes
 
 
 def test_a_failed_export_leaves_nothing(make_gan, tmp_path, monkeypatch):
