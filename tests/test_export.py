@@ -10,6 +10,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 import kgan.export
 import kgan.latents
 import kgan.warmup
+from tests.conftest import build_gan
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +36,9 @@ np.savez(sys.argv[3], **outputs)
 """
 
 
-def test_signatures_without_kgan(make_gan, tmp_path, run_python, load_without_kgan):
-    gan = make_gan(num_classes=3)
-    folder = kgan.export.export(gan, tmp_path / "toy", class_names=("a", "b", "c"))
-    assert folder == tmp_path / "toy" / "1"
+def test_signatures_without_kgan(exported, tmp_path, run_python, load_without_kgan):
+    folder, gan = exported
+    folder = folder / "1"
     random = np.random.default_rng(0)
     start, end = random.standard_normal((2, 4, 6)).astype(np.float32)
     requests = {
@@ -81,9 +81,8 @@ def test_signatures_without_kgan(make_gan, tmp_path, run_python, load_without_kg
     )
 
 
-def test_every_input_and_output_has_a_batch_dimension(make_gan, tmp_path):
-    folder = kgan.export.export(make_gan(), tmp_path / "toy")
-    model = tf.saved_model.load(folder)
+def test_every_input_and_output_has_a_batch_dimension(exported):
+    model = tf.saved_model.load(exported[0] / "1")
     for name in ("serving_default", "generate", "latents", "decode", "interpolate", "score"):
         signature = model.signatures[name]
         for spec in signature.structured_input_signature[1].values():
@@ -133,32 +132,38 @@ def test_a_failed_export_leaves_nothing(make_gan, tmp_path, monkeypatch):
     assert list((tmp_path / "toy").iterdir()) == []
 
 
-def test_the_manifest_tells_where_the_model_comes_from(make_gan, tmp_path):
-    origin = {"preset": "digits", "data": "digits", "scores": {"fid": 1.5}, "config": {"seed": 3}}
-    folder = kgan.export.export(
-        make_gan(num_classes=2), tmp_path / "toy", class_names=("cat", "dog"), origin=origin
-    )
+ORIGIN = {"preset": "digits", "data": "digits", "scores": {"fid": 1.5}, "config": {"seed": 3}}
+
+
+@pytest.fixture(scope="module")
+def cats_and_dogs(tmp_path_factory):
+    """The folder of a version with names and an origin. Not to be changed."""
+    folder = tmp_path_factory.mktemp("animals") / "toy"
+    gan = build_gan(num_classes=2)
+    return kgan.export.export(gan, folder, class_names=("cat", "dog"), origin=ORIGIN)
+
+
+def test_the_manifest_tells_where_the_model_comes_from(cats_and_dogs):
+    folder, origin = cats_and_dogs, ORIGIN
     manifest = json.loads((folder / "assets.extra" / "manifest.json").read_text())
     assert {key: manifest[key] for key in origin} == origin
     assert manifest["class_names"] == ["cat", "dog"]
     assert manifest["kgan"] == kgan.__version__
 
 
-def test_class_names_are_an_asset_of_the_graph(make_gan, tmp_path):
-    folder = kgan.export.export(
-        make_gan(num_classes=2), tmp_path / "toy", class_names=("cat", "dog")
-    )
+def test_class_names_are_an_asset_of_the_graph(cats_and_dogs):
+    folder = cats_and_dogs
     assert (folder / "assets" / "class_names.txt").read_text() == "cat\ndog\n"
     saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
     (asset,) = saved.meta_graphs[0].asset_file_def
     assert asset.filename == "class_names.txt"
 
 
-def test_the_official_protos_read_the_warm_up_file(make_gan, tmp_path):
+def test_the_official_protos_read_the_warm_up_file(exported):
     pytest.importorskip("tensorflow_serving", reason="the extra `serve` is not installed")
     from tensorflow_serving.apis import prediction_log_pb2
 
-    folder = kgan.export.export(make_gan(num_classes=3), tmp_path / "toy")
+    folder = exported[0] / "1"
     model = tf.saved_model.load(folder)
     records = tf.data.TFRecordDataset(str(folder / kgan.warmup.WARMUP)).as_numpy_iterator()
     seen = []
