@@ -163,7 +163,7 @@ def test_killed_at_any_moment_and_resumed_is_bit_identical(train, tmp_path):
         stderr=subprocess.DEVNULL,
     )
     last = tmp_path / "runs" / "killed" / "checkpoints" / "last.keras"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not last.is_file() and time.monotonic() < deadline:
         time.sleep(0.02)
     # Some way into the next epoch.
