@@ -94,7 +94,21 @@ def test_a_new_network_is_compared_with_its_plain_training(here, capsys):
     assert (here / "saved_models" / "classifiers" / "digits-pgd.keras").is_file()
 
 
-def test_interrupted_it_leaves_nothing_half_written(here):
+def test_interrupted_it_leaves_nothing_half_written(here, capsys, monkeypatch):
+    def press(*_, **__):
+        raise KeyboardInterrupt
+
+    # Python's own answer to Ctrl-C, in the middle of the training.
+    monkeypatch.setattr(keras.callbacks.CallbackList, "on_train_batch_end", press)
+    assert main(["digits", "--epochs", "2"]) == 130
+    said = capsys.readouterr()
+    assert "training small_cnn" in said.out
+    assert "interrupted" in said.err
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_nothing_half_written(here):
     process = command("digits", "--epochs", "4000", cwd=here)
     try:
         for line in process.stdout:
