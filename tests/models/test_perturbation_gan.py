@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import kgan.models
 import kgan.random
-from kgan.models.fooling import bounded, feature_loss, hinge_on_norm, margin_loss
+from kgan.losses.fooling import feature_loss, hinge_on_norm, margin_loss
+from kgan.models.ball import bounded
 from kgan.models.perturbation_gan import WEIGHTS
 from kgan.networks import dcgan_discriminator, perturbation_network
 
@@ -291,6 +292,6 @@ def test_mistakes(classifier, images, batches):
     gan.set_victim(logits_of(classifier))
     with pytest.raises(ValueError, match=r"got uint8 of \(8, 8, 1\)"):
         fit(gan, tf.data.Dataset.from_tensors((images * 255).astype("uint8")), steps=1)
-    with pytest.raises(ValueError, match="s_optimizer must be given just where"):
+    with pytest.raises(ValueError, match="compile must be given g_optimizer, d_optimizer for this"):
         gan.compile(g_optimizer=keras.optimizers.Adam(), d_optimizer=keras.optimizers.Adam(),
                     s_optimizer=keras.optimizers.Adam())  # fmt: skip
