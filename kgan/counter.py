@@ -1,4 +1,4 @@
-"""A count that is saved with the weights and is the same on every replica."""
+"""Counts that are saved with the weights and are the same on every replica."""
 
 import keras
 
@@ -13,3 +13,9 @@ def add_counter(layer: keras.layers.Layer, name: str) -> keras.Variable:
         trainable=False,
         aggregation="only_first_replica",
     )
+
+
+def steps_done(model: keras.Model) -> int:
+    """Steps that a model has been trained for: its own counter's, else its optimizer's."""
+    counter = getattr(model, "step", None)
+    return int((model.optimizer.iterations if counter is None else counter).numpy())

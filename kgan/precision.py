@@ -1,7 +1,10 @@
 """The arithmetic of a training run by name."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
+import keras
 import tensorflow as tf
 
 POLICIES = {
@@ -27,6 +30,22 @@ def policy(name: str) -> str:
     if name not in POLICIES:
         raise ValueError(f"precision must be one of {', '.join(POLICIES)}, auto, got {name!r}.")
     return POLICIES[name]
+
+
+@contextlib.contextmanager
+def under(name: str) -> Iterator[None]:
+    """Within it, layers are made with the policy of that precision."""
+    outside = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy(name))
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(outside)
+
+
+def scaled(optimizer: keras.optimizers.Optimizer, name: str) -> keras.optimizers.Optimizer:
+    """The optimizer, with the scaling of losses that float16 needs."""
+    return keras.optimizers.LossScaleOptimizer(optimizer) if name == "float16" else optimizer
 
 
 def _multiplies_bfloat16() -> bool:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from kgan.callbacks.history import read_history
+from kgan.counter import steps_done
 from kgan.files import atomic_path
 
 
@@ -18,8 +19,8 @@ class Checkpoint(keras.callbacks.Callback):
 
     Args:
         folder: Where to write.
-        monitor: Key of the logs. Where the logs lack it, only the last state is kept; where an
-            epoch was broken off too, as the resumed run will come by its end again.
+        monitor: Key of the logs, `None` to keep the last state only. So do epochs whose logs lack
+            it, and epochs that were broken off: the resumed run comes by their end again.
         lower_is_better: Whether its lowest value is the best, or its highest.
         table: The run's `metrics.csv`; a resumed run takes the best value so far from it.
     """
@@ -28,7 +29,7 @@ class Checkpoint(keras.callbacks.Callback):
         self,
         folder: str | Path,
         *,
-        monitor: str,
+        monitor: str | None,
         lower_is_better: bool = True,
         table: str | Path | None = None,
     ):
@@ -41,20 +42,22 @@ class Checkpoint(keras.callbacks.Callback):
         self._first_step = 0
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._first_step = int(self.model.step.numpy())
+        self._first_step = steps_done(self.model)
         rows = read_history(self.table) if self.table else []
         scores = [
             self.sign * row[self.monitor]
             for row in rows
-            if row["epoch"] <= epoch and not math.isnan(row.get(self.monitor, math.nan))
+            if self.monitor
+            and row["epoch"] <= epoch
+            and not math.isnan(row.get(self.monitor, math.nan))
         ]
         self.best = min(scores, default=self.best)
 
     def on_epoch_end(self, epoch, logs=None):
         if not _is_finite(self.model):
             return
-        score = self.sign * (logs or {}).get(self.monitor, math.nan)
-        done = int(self.model.step.numpy()) - self._first_step
+        score = self.sign * (logs or {}).get(self.monitor or "", math.nan)
+        done = steps_done(self.model) - self._first_step
         whole = done >= ((self.params or {}).get("steps") or 0)
         # The best one first: after a crash in between, the resumed run comes by here again.
         if score < self.best and whole:

@@ -2,10 +2,12 @@
 
 import csv
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
 
+from kgan.counter import steps_done
 from kgan.files import atomic_path
 
 _FIRST = ("epoch", "step", "seconds", "samples_per_second")
@@ -43,11 +45,11 @@ class HistoryTable(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self._rows = [row for row in read_history(self.path) if row["epoch"] <= epoch]
         self._begin = time.perf_counter()
-        self._first_step = int(self.model.step.numpy())
+        self._first_step = steps_done(self.model)
 
     def on_epoch_end(self, epoch, logs=None):
         seconds = time.perf_counter() - self._begin
-        step = int(self.model.step.numpy())
+        step = steps_done(self.model)
         speed = (step - self._first_step) * self.samples_per_step / seconds
         row = {"epoch": epoch + 1, "step": step, "seconds": round(seconds, 2)}
         row |= {"samples_per_second": round(speed, 1)}
@@ -61,19 +63,28 @@ class HistoryTable(keras.callbacks.Callback):
 
 
 class HistoryPlot(keras.callbacks.Callback):
-    """Draws a `metrics.csv` as `losses.png` and `probabilities.png`, at the latest when training
-    ends.
+    """Draws logs of a `metrics.csv` as curves, at the latest when training ends.
 
     Args:
         table: The CSV file.
         folder: Where to write.
+        curves: Names of the logs that are drawn together, by the name of the picture. Where the
+            picture is called "probabilities", the axis goes from 0 to 1 with a line at 0.5.
         every: Seconds between two drawings.
     """
 
-    def __init__(self, table: str | Path, folder: str | Path, *, every: float = 20.0):
+    def __init__(
+        self,
+        table: str | Path,
+        folder: str | Path,
+        *,
+        curves: Mapping[str, Sequence[str]],
+        every: float = 20.0,
+    ):
         super().__init__()
         self.table = Path(table)
         self.folder = Path(folder)
+        self.curves = curves
         self.every = every
         self._last = time.monotonic()
 
@@ -87,10 +98,9 @@ class HistoryPlot(keras.callbacks.Callback):
 
     def _draw(self):
         rows = read_history(self.table)
-        if rows:
-            _curves(rows, ("d_loss", "g_loss", "penalty"), "loss", self.folder / "losses.png")
-            path = self.folder / "probabilities.png"
-            _curves(rows, ("d_real", "d_fake"), "probability of being real", path, level=0.5)
+        for name, logs in self.curves.items() if rows else ():
+            level = 0.5 if name == "probabilities" else None
+            _curves(rows, logs, name, self.folder / f"{name}.png", level=level)
 
 
 def _curves(rows, names, axis_name: str, path: Path, *, level: float | None = None) -> None:

@@ -1,13 +1,13 @@
 """Progress on the terminal: a live bar, or a line for each epoch where there is no terminal."""
 
 import time
+from collections.abc import Sequence
 
 import keras
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 _REFRESH = 0.25
-_SHOWN = ("d_loss", "g_loss", "d_real", "d_fake", "distance")
 
 
 class ProgressBar(keras.callbacks.Callback):
@@ -18,12 +18,22 @@ class ProgressBar(keras.callbacks.Callback):
         first_epoch: Epochs done before.
         steps: Steps in an epoch.
         samples_per_step: Real samples in a step, for the speed.
+        shown: Names of the logs that the line of an epoch has.
     """
 
-    def __init__(self, *, epochs: int, first_epoch: int, steps: int, samples_per_step: int):
+    def __init__(
+        self,
+        *,
+        epochs: int,
+        first_epoch: int,
+        steps: int,
+        samples_per_step: int,
+        shown: Sequence[str] = ("d_loss", "g_loss"),
+    ):
         super().__init__()
         self.epochs = epochs
         self.steps = steps
+        self.shown = shown
         self.samples_per_step = samples_per_step
         self.console = Console()
         self._done = first_epoch * steps
@@ -60,7 +70,9 @@ class ProgressBar(keras.callbacks.Callback):
             self._last = now
 
     def on_epoch_end(self, epoch, logs=None):
-        values = "  ".join(f"{name} {logs[name]:.3f}" for name in _SHOWN if name in (logs or {}))
+        values = "  ".join(
+            f"{name} {logs[name]:.3f}" for name in self.shown if name in (logs or {})
+        )
         seconds = time.perf_counter() - self._begin
         line = (
             f"epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}  {values}  {seconds:.1f} s"

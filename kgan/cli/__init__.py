@@ -1,4 +1,8 @@
-"""The command line: `kgan COMMAND ...`; one module a command, each with a `main(argv)`."""
+"""The command line: `kgan COMMAND ...`.
+
+Arguments are read here, without TensorFlow; then `kgan.cli.COMMAND` is imported, and its
+`main(request)` does the work.
+"""
 
 import importlib
 import logging
@@ -6,32 +10,72 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import kgan
+from kgan.cli.command_line import Command, Request, read
+from kgan.runs import faults
+from kgan.settings import (
+    CLASSIFIER_PRESETS,
+    FAMILIES,
+    HARDENING_PRESETS,
+    PRESETS,
+    AttackSettings,
+    EvaluateSettings,
+    ExportSettings,
+    SampleSettings,
+    ServeSettings,
+)
 
-COMMANDS = {
-    "train": "train a GAN and export it",
-    "sample": "generate images from a run, a .keras file or an exported model",
-    "evaluate": "score a generator against real data",
-    "train-classifier": "train a classifier to attack or to harden",
-    "harden": "train a classifier against attacks and compare before and after",
-    "attack": "attack a classifier and report its robustness",
-    "export": "write a SavedModel, ONNX or LiteRT file of a run, a GAN or a classifier",
-    "serve": "serve exported models over REST and gRPC, with a page to play with",
+COMMANDS: dict[str, Command] = {
+    "train": Command(
+        "train a generative model and export it",
+        presets=PRESETS,
+        families=FAMILIES,
+        remedy="For data of your own: --data FOLDER.",
+    ),
+    "sample": Command(
+        "generate samples from a run, a .keras file or an exported model", SampleSettings
+    ),
+    "evaluate": Command("score a generator against real data", EvaluateSettings),
+    "train-classifier": Command(
+        "train a classifier to attack or to harden",
+        presets=CLASSIFIER_PRESETS,
+        prefix="classifier-",
+        remedy="For data of your own: --data FILE.",
+    ),
+    "harden": Command(
+        "train a classifier against attacks and compare before and after",
+        presets=HARDENING_PRESETS,
+        prefix="harden-",
+        remedy="For data of your own: --data FILE.",
+        by_data=True,
+    ),
+    "attack": Command(
+        "attack a classifier and report its robustness", AttackSettings, prefix="attack-"
+    ),
+    "export": Command(
+        "write a SavedModel, ONNX or LiteRT file of a run, a generator or a classifier",
+        ExportSettings,
+    ),
+    "serve": Command(
+        "serve exported models over REST and gRPC, with a page to play with", ServeSettings
+    ),
 }
 
 
-class UsageError(ValueError):
-    """A mistake of the caller's, told in one line."""
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    """The `kgan` console script: finds the command and hands the rest of the line to it."""
+    """The `kgan` console script.
+
+    Returns:
+        0 when done; 1 where a check that was asked for failed; 2 for a mistake of the caller's; 3
+        for a fault of the program or the machine; 130 when interrupted.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):
         print("usage: kgan COMMAND [options]      (kgan COMMAND --help tells the options)\n")
-        for name, text in COMMANDS.items():
-            print(f"  {name:<18}{text}")
+        for name, command in COMMANDS.items():
+            print(f"  {name:<18}{command.help}")
         return 0
     if arguments[0] in ("-V", "--version"):
         print(f"kgan {kgan.__version__}")
@@ -40,32 +84,45 @@ def main(argv: Sequence[str] | None = None) -> int:
     if name not in COMMANDS:
         print(f"error: no command {name!r}; choose from {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
-    command = importlib.import_module(f"kgan.cli.{name.replace('-', '_')}")
-    return command.main(arguments[1:])
-
-
-def run(body: Callable[[], int], *, debug: bool, verbose: bool) -> int:
-    """Runs a command's body: quiet TensorFlow, one-line errors, exit code 2 for bad input.
-
-    Args:
-        body: Does the work and returns the exit code.
-        debug: Let exceptions through with their traceback.
-        verbose: Leave TensorFlow's own messages on.
-    """
+    debug = "--debug" in arguments
     try:
-        if not verbose:
+        request = read(name, COMMANDS[name], arguments[1:])
+    except (ValueError, OSError) as error:
+        if debug:
+            raise
+        return _tell(error)
+    return _run(name, request, debug=debug)
+
+
+def _run(name: str, request: Request, *, debug: bool) -> int:
+    """Imports the command's body and runs it."""
+    settings: Any = request.settings
+    try:
+        if not settings.verbose:
             hush_tensorflow()
-        return body()
+        body: Callable[[Request], int]
+        body = importlib.import_module(f"kgan.cli.{name.replace('-', '_')}").main
+        return body(request)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
     except Exception as error:
         if debug:
             raise
-        message = " ".join(str(error).split()) or "no message"
+        return _tell(error)
+
+
+def _tell(error: Exception) -> int:
+    """Tells an error in one line, and keeps the traceback of a fault."""
+    message = " ".join(str(error).split()) or "no message"
+    if faults.is_mistake(error):
         print(f"{type(error).__name__}: {message}", file=sys.stderr)
         print("(--debug shows where)", file=sys.stderr)
         return 2
+    path = faults.keep(error)
+    print(f"fault of the program: {type(error).__name__}: {message[:300]}", file=sys.stderr)
+    print(f"its traceback is kept in {path}", file=sys.stderr)
+    return 3
 
 
 def hush_tensorflow() -> None:

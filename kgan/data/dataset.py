@@ -1,7 +1,9 @@
 """What every source of data becomes: samples of a declared kind and labels, checked once."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -56,6 +58,16 @@ class Dataset:
     def num_classes(self) -> int | None:
         return None if self.class_names is None else len(self.class_names)
 
+    def fingerprint(self) -> dict[str, Any]:
+        """What tells these data from others: their number, a hash of them all, the classes."""
+        digest = hashlib.sha256()
+        for array in (*_arrays(self.samples), self.labels):
+            if array is not None:
+                digest.update(f"{array.dtype} {array.shape}".encode())
+                digest.update(np.ascontiguousarray(array).data)
+        names = None if self.class_names is None else list(self.class_names)
+        return {"count": len(self), "sha256": digest.hexdigest(), "class_names": names}
+
     def take(self, rows: Sequence[int] | np.ndarray) -> "Dataset":
         """The samples of those row numbers, in that order."""
         labels = None if self.labels is None else self.labels[rows]
@@ -64,6 +76,11 @@ class Dataset:
     def as_float(self) -> np.ndarray:
         """All samples as float32, images in [0, 1]; four times the memory of uint8."""
         return self.kind.as_float(self.samples)
+
+
+def _arrays(samples: Any) -> Sequence[np.ndarray]:
+    """The arrays that hold the samples."""
+    return samples.arrays if hasattr(samples, "arrays") else [samples]
 
 
 def _check_labels(name: str, labels: np.ndarray, n: int, class_names: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+import kgan.data.order
 import kgan.random
 from kgan.data.dataset import Dataset
 from kgan.data.stacked import StackedImages
@@ -51,21 +52,15 @@ def feed(
         A `tf.data.Dataset` of samples, or `(samples, labels)`.
     """
     seed = kgan.random.check_seed(seed)
-    per_epoch = steps_per_epoch(dataset, batch_size)
+    steps_per_epoch(dataset, batch_size)
     if flip and not dataset.is_images:
         raise ValueError(f"flip must be off for points, as those of {dataset.name}.")
     take = _taker(dataset.samples)
     classes = tf.constant(dataset.labels) if labels and dataset.labels is not None else None
-    last = len(dataset) - 1
+    order = kgan.data.order.shuffled(len(dataset), batch_size, seed=seed)
 
     def batch(step):
-        epoch, offset = step // per_epoch, step % per_epoch
-        positions = offset * batch_size + tf.range(batch_size, dtype=tf.int64)
-        rows = tf.random.experimental.index_shuffle(
-            positions,
-            seed=tf.cast(tf.stack([tf.cast(seed, tf.int64), epoch]), tf.int32),
-            max_index=tf.cast(last, tf.int64),
-        )
+        rows = order(step)
         images = to_float(take(rows))
         if flip:
             seeds = kgan.random.step_seed(seed, step, "flip")

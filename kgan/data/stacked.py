@@ -34,6 +34,11 @@ class StackedImages:
         self.parts = parts
 
     @property
+    def arrays(self) -> list[np.ndarray]:
+        """What it is made of."""
+        return [self.grey, self.parts]
+
+    @property
     def shape(self) -> tuple[int, ...]:
         return (len(self.parts), *self.grey.shape[1:], self.parts.shape[1])
 

@@ -1,0 +1,168 @@
+"""From a command's arguments to its settings, before anything heavy is imported."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import tyro
+
+import kgan.names
+from kgan.runs.run import Run, check_unchanged
+from kgan.settings.groups import RunFolder, Settings, unchecked
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A command of `kgan`.
+
+    Attributes:
+        help: What it does, in a few words.
+        settings: Its settings, where it has no presets.
+        presets: Settings by name; the first argument of the command names one.
+        families: Settings of the families that it can resume, by name, where these are several.
+        prefix: What the names of its run folders begin with.
+        remedy: What to do for want of a preset.
+        by_data: Whether `--data NAME` chooses the preset of that name.
+    """
+
+    help: str
+    settings: type[Settings] | None = None
+    presets: Mapping[str, Settings] = dataclasses.field(default_factory=dict)
+    families: Mapping[str, type[Settings]] = dataclasses.field(default_factory=dict)
+    prefix: str = ""
+    remedy: str = ""
+    by_data: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What a command is asked to do.
+
+    Attributes:
+        settings: What the user chose.
+        preset: The preset that it started from, if any.
+        name: The run's name, where the command makes a run.
+        run: The run to resume, if any.
+    """
+
+    settings: Settings
+    preset: str | None = None
+    name: str = ""
+    run: Run | None = None
+
+
+def read(name: str, command: Command, arguments: Sequence[str]) -> Request:
+    """Reads a command's arguments.
+
+    Args:
+        name: Of the command.
+        command: Its row.
+        arguments: What follows its name.
+
+    Raises:
+        ValueError, OSError: For what cannot be; the text says what to do.
+        SystemExit: From the parser: 0 after `--help`, 2 for an unknown flag.
+    """
+    words = list(arguments)
+    chosen: str | None = None
+    if command.presets and words and not words[0].startswith("-"):
+        chosen = words.pop(0)
+        kgan.names.check("preset", chosen, command.presets, remedy=command.remedy)
+    run = None if chosen else _named_run(command, words)
+    if run is not None:
+        return _resumed(name, command, words, run, None)
+    preset = chosen or _default_preset(command, words)
+    defaults = command.presets[preset] if preset else command.settings
+    assert defaults is not None
+    settings = _parse(name, command, words, defaults)
+    if not isinstance(settings, RunFolder):
+        return Request(settings)
+    first = cast(RunFolder, defaults() if isinstance(defaults, type) else defaults)
+    run_name = command.prefix + (settings.name or settings.default_name(preset, first))
+    if not settings.resume or _starts_anew(settings, run_name):
+        return Request(settings, preset, run_name)
+    return _resumed(name, command, words, Run.latest(settings.runs_dir, run_name), chosen)
+
+
+def _resumed(
+    name: str, command: Command, words: Sequence[str], run: Run, chosen: str | None
+) -> Request:
+    """The settings of a run, changed as far as they may be."""
+    families = command.families or {type(one).family: type(one) for one in _rows(command)}
+    if run.family not in families:
+        raise ValueError(
+            f"{run.folder} is a run of the family {run.family}; kgan {name} resumes a run of "
+            f"{' or '.join(families)}."
+        )
+    if chosen and run.preset not in (None, chosen):
+        raise ValueError(
+            f"{run.folder} was started as preset {run.preset!r}, not {chosen!r}: resume it with "
+            f"kgan {name} {run.preset} --resume, or without a preset."
+        )
+    saved = run.settings(families[run.family])
+    settings = _parse(name, command, words, saved)
+    check_unchanged(saved, settings, may_change=tuple(settings.may_change()))
+    return Request(settings, run.preset or chosen, run.folder.name, run)
+
+
+def _rows(command: Command) -> list[Settings]:
+    if command.presets:
+        return list(command.presets.values())
+    return [] if command.settings is None else [command.settings()]
+
+
+def _named_run(command: Command, words: Sequence[str]) -> Run | None:
+    """The run that `--resume --name NAME` means, whose family tells which flags there are."""
+    if "--resume" not in words or {"--help", "-h"} & set(words) or not command.families:
+        return None
+    with unchecked():
+        asked, _ = tyro.cli(RunFolder, args=list(words), return_unknown_args=True)
+    try:
+        return Run.latest(asked.runs_dir, command.prefix + asked.name) if asked.name else None
+    except FileNotFoundError:
+        return None  # Told, or started anew, once all flags are known.
+
+
+def _starts_anew(settings: RunFolder, run_name: str) -> bool:
+    """Whether `--resume` starts a run where there is none.
+
+    A cluster restarts its workers with the command that started them, so there it does.
+    """
+    if getattr(settings, "strategy", "") != "multi-worker":
+        return False
+    try:
+        Run.latest(settings.runs_dir, run_name)
+    except FileNotFoundError:
+        return True
+    return False
+
+
+def _default_preset(command: Command, words: Sequence[str]) -> str | None:
+    """The first preset; or the one that is named as the data are, whose settings suit them."""
+    if not command.presets:
+        return None
+    first = next(iter(command.presets))
+    if not command.by_data:
+        return first
+    split = " ".join(words).replace("--data=", "--data ").split()
+    data = split[split.index("--data") + 1 :][:1] if "--data" in split else []
+    return data[0] if data and data[0] in command.presets else first
+
+
+def _parse(
+    name: str,
+    command: Command,
+    words: Sequence[str],
+    defaults: Settings | type[Settings],
+) -> Settings:
+    kind = defaults if isinstance(defaults, type) else type(defaults)
+    text = (kind.__doc__ or "").splitlines()[0]
+    program = f"kgan {name}"
+    if command.presets:
+        program += " [PRESET]"
+        text += f" Presets: {', '.join(command.presets)}."
+    options: dict[str, Any] = {} if isinstance(defaults, type) else {"default": defaults}
+    with unchecked():
+        settings = tyro.cli(kind, args=list(words), prog=program, description=text, **options)
+    settings.check()
+    return settings

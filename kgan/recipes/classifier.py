@@ -1,0 +1,140 @@
+"""Classifiers: plain Keras models with logits, to attack or to harden."""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import kgan.data
+import kgan.names
+import kgan.precision
+import kgan.random
+from kgan.data import Dataset
+from kgan.data.rotation import rotate
+from kgan.data.shift import shift
+from kgan.networks.classifiers import CLASSIFIERS
+from kgan.recipes.recipe import Chosen, Recipe, jit_compile
+from kgan.settings.classifier import ClassifierSettings
+
+Generate = Callable[[int, np.ndarray, int], np.ndarray]
+
+
+class ClassifierRecipe(Recipe[Chosen]):
+    """A classifier, from its settings.
+
+    Args:
+        settings: `ClassifierSettings`, or those of a family that trains classifiers.
+        fakes: Where the settings name a source of generated images, a function from the real data
+            to `(n, labels, seed)` to images.
+    """
+
+    family = ClassifierSettings.family
+    shown: ClassVar[tuple[str, ...]] = ("loss", "accuracy")
+    curves: ClassVar[Mapping[str, Sequence[str]]] = {
+        "losses": ("loss",),
+        "accuracy": ("accuracy",),
+    }
+
+    def __init__(self, settings: Chosen, *, fakes: Callable[[Dataset], Generate] | None = None):
+        super().__init__(settings)
+        self.fakes = fakes
+        kgan.names.check("network", settings.network, CLASSIFIERS)
+
+    def data(self) -> Dataset:
+        return self.with_fakes(self.splits[0])
+
+    @functools.cached_property
+    def splits(self) -> tuple[Dataset, Dataset]:
+        """What to train on, and what to test on."""
+        settings = self.settings
+        return kgan.data.train_and_test(
+            settings.data,
+            seed=settings.seed,
+            data_dir=settings.data_dir,
+            image_size=settings.image_shape,
+            download=settings.download,
+        )
+
+    def with_fakes(self, data: Dataset) -> Dataset:
+        """The data with generated samples, where the settings name a source."""
+        if self.fakes is None:
+            return data
+        filled = kgan.data.fill(
+            data,
+            self.fakes(data),
+            per_class=self.settings.fakes_per_class,
+            seed=self.settings.seed,
+        )
+        added = len(filled) - len(data)
+        print(f"{len(data):,} images and {added:,} fakes from {self.settings.fakes}")
+        return filled
+
+    def samples_per_step(self) -> int:
+        return self.settings.batch_size
+
+    def network(self, data: Dataset) -> keras.Model:
+        """An untrained classifier; equal seeds give equal weights."""
+        keras.utils.set_random_seed(self.settings.seed)
+        build = CLASSIFIERS[self.settings.network]
+        with kgan.precision.under(self.settings.precision):
+            return build(data.sample_shape, data.num_classes, width=self.settings.width)
+
+    def model(self, data: Dataset) -> keras.Model:
+        model = self.network(data)
+        model.compile(
+            self.optimizer(self.settings.epochs * self.steps_per_epoch(data)),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+            jit_compile=jit_compile(self.settings.jit_compile),
+            steps_per_execution=self.settings.steps_per_execution,
+        )
+        return model
+
+    def optimizer(self, steps: int, *, rising_share: float = 0.2) -> keras.optimizers.Optimizer:
+        """AdamW whose rate rises linearly, then falls to zero as a cosine.
+
+        Args:
+            steps: Updates in all.
+            rising_share: Share of them in which it rises.
+        """
+        rising = int(steps * rising_share)
+        rate = keras.optimizers.schedules.CosineDecay(
+            self.settings.learning_rate / 25,
+            steps - rising,
+            warmup_target=self.settings.learning_rate,
+            warmup_steps=rising,
+        )
+        adam = keras.optimizers.AdamW(rate, weight_decay=self.settings.weight_decay)
+        return kgan.precision.scaled(adam, self.settings.precision)
+
+    def feed(self, data: Dataset, *, start: int = 0) -> tf.data.Dataset:
+        settings = self.settings
+        batches = kgan.data.feed(
+            data, settings.batch_size, seed=settings.seed, start=start, flip=settings.flip
+        )
+        if not settings.shift and not settings.rotate:
+            return batches
+
+        def move(step, batch):
+            images, labels = batch
+            if settings.rotate:
+                seed = kgan.random.step_seed(settings.seed, step, "rotation")
+                images = rotate(images, seed, degrees=settings.rotate)
+            if settings.shift:
+                seed = kgan.random.step_seed(settings.seed, step, "shift")
+                images = shift(images, seed, pixels=settings.shift)
+            return images, labels
+
+        moved = batches.enumerate(start).map(move, num_parallel_calls=1)
+        return moved.prefetch(tf.data.AUTOTUNE)
+
+    def describe(self, data: Dataset, model: keras.Model) -> Sequence[str]:
+        size = model.count_params()
+        return [f"training {self.settings.network} ({size:,} weights) on {self.settings.data}"]
+
+    def next_steps(self, folder: Path, version: Path | None) -> Sequence[str]:
+        return [f"kgan attack --model {version} --data {self.settings.data}"]

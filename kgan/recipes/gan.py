@@ -1,0 +1,138 @@
+"""The GAN family: any loss, penalty, network pair, packing and conditioning by its settings."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import keras
+import numpy as np
+
+import kgan.callbacks
+import kgan.metrics.extractor
+import kgan.models
+import kgan.names
+import kgan.networks
+import kgan.penalties
+import kgan.precision
+import kgan.recipes.defaults
+from kgan.data import Dataset
+from kgan.recipes.latent import LatentModelRecipe
+from kgan.recipes.recipe import jit_compile
+from kgan.settings.gan import GANSettings
+
+
+class GANRecipe(LatentModelRecipe[GANSettings]):
+    """A GAN, from its settings."""
+
+    family = "gan"
+    shown = ("d_loss", "g_loss", "d_real", "d_fake", "distance")
+    curves: ClassVar[Mapping[str, Sequence[str]]] = {
+        "losses": ("d_loss", "g_loss", "penalty"),
+        "probabilities": ("d_real", "d_fake"),
+    }
+
+    def samples_per_step(self) -> int:
+        return self.settings.batch_size * self.settings.n_critic
+
+    def describe(self, data: Dataset, model: keras.Model) -> Sequence[str]:
+        size = sum(network.count_params() for network in (model.generator, model.discriminator))
+        return [
+            *super().describe(data, model),
+            f"{self.settings.networks}, {self.settings.loss}: {size:,} weights",
+        ]
+
+    def model(self, data: Dataset) -> kgan.models.GAN:
+        settings = self.settings
+        pair = kgan.names.look_up("networks", settings.networks, kgan.networks.NETWORKS)
+        num_classes = data.num_classes if settings.conditional else None
+        *space, channels = data.sample_shape
+        keras.utils.set_random_seed(settings.seed)
+        with kgan.precision.under(settings.precision):
+            generator = pair.generator(
+                data.sample_shape,
+                settings.latent_dim,
+                num_classes=num_classes,
+                width=settings.generator_width,
+            )
+            discriminator = pair.discriminator(
+                (*space, channels * settings.packing),
+                num_classes=num_classes,
+                width=settings.discriminator_width,
+                spectral=settings.spectral,
+                minibatch_stddev=settings.minibatch_stddev,
+            )
+        penalties = [
+            kgan.penalties.get(
+                name,
+                _halving(settings.penalty_weight, settings.penalty_half_life),
+                interval=settings.penalty_interval,
+                input_width=data.kind.published_width,
+            )
+            for name in settings.penalty
+        ]
+        model = kgan.models.GAN(
+            generator,
+            discriminator,
+            num_classes=num_classes,
+            loss=settings.loss,
+            label_smoothing=settings.label_smoothing,
+            penalties=penalties,
+            n_critic=settings.n_critic,
+            packing=settings.packing,
+            ema_decay=settings.ema_decay,
+            seed=settings.seed,
+        )
+        model.compile(
+            g_optimizer=self._adam(settings.g_learning_rate, updates=1),
+            d_optimizer=self._adam(settings.d_learning_rate, updates=settings.n_critic),
+            jit_compile=jit_compile(settings.jit_compile),
+            steps_per_execution=settings.steps_per_execution,
+        )
+        return model
+
+    def doctor(self, data: Dataset, folder: Path) -> Sequence[keras.callbacks.Callback]:
+        # Of fewer samples it could not tell chance from illness.
+        if not self.settings.doctor or len(data) < kgan.callbacks.FEWEST_SAMPLES:
+            return []
+        size = min(len(data), kgan.callbacks.reference_size(data.sample_shape))
+        some = data.take(np.random.default_rng(self.settings.seed).permutation(len(data))[:size])
+        return [
+            kgan.callbacks.CollapseDoctor(
+                some.as_float(),
+                some.labels,
+                training=data.samples,
+                label=_labelling(some),
+                folder=folder,
+                roll_back=self.settings.roll_back,
+                seed=self.settings.seed,
+            )
+        ]
+
+    def _adam(self, learning_rate: float, *, updates: int) -> keras.optimizers.Optimizer:
+        """Adam whose rate halves as chosen; it is updated `updates` times a step."""
+        settings = self.settings
+        half_life = settings.learning_rate_half_life
+        rate = _halving(learning_rate, half_life and half_life * updates)
+        adam = keras.optimizers.Adam(rate, beta_1=settings.beta_1, beta_2=settings.beta_2)
+        return kgan.precision.scaled(adam, settings.precision)
+
+
+def _labelling(data: Dataset) -> Callable[[np.ndarray], np.ndarray] | None:
+    """The shipped classifier of such images, unless their classes are others than its own."""
+    name = kgan.recipes.defaults.default_extractor(data)
+    if name is None:
+        return None
+    classifier = kgan.metrics.extractor.extractor(name)
+
+    def label(images: np.ndarray) -> np.ndarray:
+        return classifier.probabilities(images).argmax(axis=1)
+
+    if data.labels is not None and (label(data.samples) == data.labels).mean() < 0.5:
+        return None
+    return label
+
+
+def _halving(value: float, half_life: int | None):
+    if half_life is None:
+        return value
+    return keras.optimizers.schedules.ExponentialDecay(value, half_life, 0.5)

@@ -1,0 +1,121 @@
+"""What the families share whose model makes samples of one data set from latents."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import kgan.callbacks
+import kgan.data
+import kgan.metrics.evaluate
+import kgan.metrics.extractor
+import kgan.recipes.defaults
+from kgan.data import Dataset
+from kgan.recipes.recipe import Chosen, Recipe, Watched
+
+_REFERENCE = 1000
+
+
+class LatentModelRecipe(Recipe[Chosen]):
+    """Data, batches, scores and pictures of a model that decodes latents, such as a GAN or a VAE.
+
+    Its settings have the fields of `kgan.settings.groups.SampleData`.
+    """
+
+    def data(self) -> Dataset:
+        settings = self.settings
+        return kgan.data.load(
+            settings.data,
+            settings.split,
+            data_dir=settings.data_dir,
+            image_size=settings.image_shape,
+            download=settings.download,
+        )
+
+    def samples_per_step(self) -> int:
+        return self.settings.batch_size
+
+    def feed(self, data: Dataset, *, start: int = 0) -> tf.data.Dataset:
+        return kgan.data.feed(
+            data,
+            self.samples_per_step(),
+            seed=self.settings.seed,
+            start=start,
+            labels=self.settings.conditional,
+            flip=self.settings.flip,
+        )
+
+    def describe(self, data: Dataset, model: keras.Model) -> Sequence[str]:
+        shape = "x".join(map(str, data.sample_shape))
+        classes = f", {model.num_classes} classes" if model.num_classes else ""
+        return [f"{self.settings.data}: {len(data):,} samples of {shape}{classes}"]
+
+    def watch(self, data: Dataset, steps: int, *, table: Path) -> Watched:
+        seed = self.settings.seed
+        reference = _reference(data, seed)
+        distance = kgan.callbacks.SampleDistance(reference.as_float(), reference.labels, seed=seed)
+        monitor = self._monitor(data, steps, table=table)
+        if monitor is None:
+            return Watched([distance], "distance")
+        return Watched([distance, monitor], monitor.monitor, monitor.lower_is_better)
+
+    def pictures(self, data: Dataset, folder: Path) -> Sequence[keras.callbacks.Callback]:
+        real = None if data.is_images else _reference(data, self.settings.seed).samples
+        return [kgan.callbacks.SampleGrid(folder, real=real, seed=self.settings.seed)]
+
+    def _monitor(
+        self, data: Dataset, steps: int, *, table: Path
+    ) -> kgan.callbacks.MetricMonitor | None:
+        """Scores while training, where `evaluate_every` asks for them."""
+        settings = self.settings
+        if settings.evaluate_every is None:
+            return None
+        name = settings.extractor or kgan.recipes.defaults.default_extractor(data)
+        if name == "discriminator":
+            raise ValueError(
+                "extractor discriminator is for kgan evaluate: while it trains its features "
+                "change, so no score by them can tell the best state. Leave --extractor out, or "
+                "name another one."
+            )
+        found = None
+        if name is not None:
+            found = kgan.metrics.extractor.extractor(name, download=settings.download)
+            found.features(data.samples[:1])  # Now, not after the first epoch, is the time to fail.
+        if settings.evaluate_every > settings.epochs * steps:
+            raise ValueError(
+                f"evaluate_every must be at most the run's {settings.epochs * steps} steps, "
+                f"got {settings.evaluate_every}."
+            )
+        modes = kgan.recipes.defaults.known_modes(data)
+        metrics: tuple[str, ...]
+        decides = None
+        if modes:
+            metrics = (*modes, "sliced_wasserstein")
+            # Neither the modes' number nor their evenness tells sharp points from blurred ones.
+            decides = "sliced_wasserstein" if "modes" in modes else "stacked_kl"
+        elif found is not None or not data.is_images:
+            metrics = ("fid", "kid", "prdc")
+        else:
+            metrics = ("sliced_wasserstein",)
+        real = kgan.metrics.evaluate.SampleSet(
+            data.samples, data.labels, extractor=found, data=data.name, split=settings.split
+        )
+        return kgan.callbacks.MetricMonitor(
+            real.random(settings.evaluate_samples),
+            metrics=metrics,
+            decides=decides,
+            every=settings.evaluate_every,
+            steps_per_epoch=steps,
+            settings=modes,
+            patience=settings.patience,
+            table=table,
+            seed=settings.seed,
+        )
+
+
+def _reference(data: Dataset, seed: int) -> Dataset:
+    """Real samples for the score after each epoch, chosen once."""
+    rows = np.random.default_rng(seed).permutation(len(data))[:_REFERENCE]
+    return data.take(np.sort(rows))

@@ -1,0 +1,1 @@
+"""Runs: folders with an identity, and the loop around `fit` that fills them."""

@@ -1,0 +1,122 @@
+"""Training a classifier in a run folder."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import kgan.data
+from kgan.data import Dataset
+from kgan.files import atomic_path
+from kgan.recipes.classifier import ClassifierRecipe, Generate
+from kgan.runs.run import Run
+from kgan.runs.source import open_source
+from kgan.runs.training import Trained, train
+from kgan.settings import ClassifierSettings
+
+
+def train_classifier(
+    settings: ClassifierSettings,
+    *,
+    name: str,
+    preset: str | None = None,
+    run: Run | None = None,
+) -> int:
+    """Trains a classifier, says how good it is on the test split, and saves it.
+
+    Args:
+        settings: What the user chose.
+        name: Name of a new run, "classifier-NAME"; the file is `classifiers_dir/NAME.keras`.
+        preset: The preset that the settings started from.
+        run: The run to resume.
+
+    Returns:
+        The exit code: 0, or 130 where a signal ended the training.
+    """
+    return train(
+        ClassifierRecipe(settings, fakes=fakes_of(settings)),
+        name=name,
+        model_name=name.removeprefix("classifier-"),
+        preset=preset,
+        run=run,
+        finish=_save,
+    )
+
+
+def _save(trained: Trained) -> int:
+    assert isinstance(trained.recipe, ClassifierRecipe)
+    path = trained.recipe.settings.classifiers_dir / f"{trained.run.model}.keras"
+    save(trained.model, path)
+    test = trained.recipe.splits[1]
+    accuracy = trained.model.evaluate(test.as_float(), test.labels, batch_size=256, verbose=0)[1]
+    print(f"test accuracy {accuracy:.2%} ({len(test):,} images)")
+    print(f"saved as {path}")
+    return 0
+
+
+def save(model: keras.Model, path: Path) -> None:
+    """Writes a model's .keras file, whole or not at all."""
+    with atomic_path(path) as temporary:
+        model.save(temporary)
+
+
+def preset_classifier(name: str, settings: ClassifierSettings) -> Path:
+    """The file of a preset's classifier, which is trained where it is not there yet.
+
+    Args:
+        name: A key of `CLASSIFIER_PRESETS`.
+        settings: That preset, with folders of the caller's.
+    """
+    path = settings.classifiers_dir / f"{name}.keras"
+    if not path.is_file():
+        train_classifier(
+            dataclasses.replace(settings, name=name), name=f"classifier-{name}", preset=name
+        )
+    return path
+
+
+def fakes_of(settings: ClassifierSettings) -> Callable[[Dataset], Generate] | None:
+    """What gives the generated images that the settings ask for, for `ClassifierRecipe`."""
+    if settings.fakes is None:
+        return None
+    source = settings.fakes.expanduser()
+
+    def generator(data: Dataset) -> Generate:
+        if source.suffix == ".npz":
+            return _from_file(source)
+        opened = open_source(source)
+        if opened.num_classes != data.num_classes:
+            raise ValueError(
+                f"fakes need a generator of the {data.num_classes} classes of {data.name}; "
+                f"that of {source} has {opened.num_classes or 'none'}."
+            )
+        return opened.generate
+
+    return generator
+
+
+def _from_file(path: Path) -> Generate:
+    """Samples of a file, drawn by class."""
+    fakes = kgan.data.load(str(path))
+    counts = kgan.data.class_counts(fakes)
+    classes = fakes.labels
+    assert classes is not None
+
+    def generate(n: int, labels: np.ndarray, seed: int) -> np.ndarray:
+        order = np.random.default_rng(seed).permutation(len(fakes))
+        rows = np.empty(n, int)
+        for label in np.unique(labels):
+            wanted = np.flatnonzero(labels == label)
+            found = order[classes[order] == label]
+            if len(found) < len(wanted):
+                raise ValueError(
+                    f"{path} must hold at least {len(wanted)} samples of class {label}, "
+                    f"holds {counts[label] if label < len(counts) else 0}. "
+                    "Sample more, or lower --fakes-per-class."
+                )
+            rows[wanted] = found[: len(wanted)]
+        return fakes.take(rows).as_float()
+
+    return generate

@@ -1,0 +1,117 @@
+"""Hardening a classifier in a run folder, and comparing it with what it was."""
+
+from typing import Any
+
+import keras
+
+from kgan.callbacks.history import read_history
+from kgan.defenses import OverfittingGuard
+from kgan.recipes.classifier import ClassifierRecipe
+from kgan.recipes.hardening import HardeningRecipe
+from kgan.robustness.comparison import compare, tell, write
+from kgan.runs.classifier_file import check_fit, load_classifier
+from kgan.runs.classifying import fakes_of, save
+from kgan.runs.run import Run
+from kgan.runs.training import Trained, train
+from kgan.settings import HardeningSettings
+
+# Beyond it a change of a photograph is plain to see.
+_COLOUR = 16 / 255
+
+
+def harden(
+    settings: HardeningSettings,
+    *,
+    name: str,
+    preset: str | None = None,
+    run: Run | None = None,
+) -> int:
+    """Hardens a classifier, saves it, and tells how robust it was and is.
+
+    Args:
+        settings: What the user chose.
+        name: Name of a new run, "harden-NAME"; the hardened classifier is
+            `classifiers_dir/NAME.keras`.
+        preset: The preset that the settings started from.
+        run: The run to resume.
+
+    Returns:
+        The exit code: 0, or 130 where a signal ended the training.
+    """
+    short = run.model if run else name.removeprefix("harden-")
+    target = settings.classifiers_dir / f"{short}.keras"
+    source = None if settings.model is None else settings.model.expanduser()
+    if source is not None and target.resolve() == source.resolve():
+        raise ValueError(f"name must differ from the model's: {target} would be overwritten.")
+    recipe = HardeningRecipe(settings, start=_start(settings), fakes=fakes_of(settings))
+    data = recipe.splits[0]
+    if settings.model is not None:
+        check_fit(settings.model, recipe.start, data)
+    if data.sample_shape[-1] == 3 and settings.norm == "linf" and settings.epsilon > _COLOUR:
+        print(f"note: epsilon {settings.epsilon:.3g} is large for colour images; 8/255 is usual")
+    return train(recipe, name=name, model_name=short, preset=preset, run=run, finish=_finish)
+
+
+def _start(settings: HardeningSettings) -> keras.Model | None:
+    """The given model, or its architecture with new weights; `None` for a new network."""
+    if settings.model is None:
+        return None
+    model = load_classifier(settings.model.expanduser())
+    if not settings.fresh:
+        return model
+    keras.utils.set_random_seed(settings.seed)
+    return keras.models.clone_model(model)
+
+
+def _finish(trained: Trained) -> int:
+    """Saves the hardened classifier, and attacks it and what it was."""
+    recipe = trained.recipe
+    assert isinstance(recipe, HardeningRecipe)
+    settings, run = recipe.settings, trained.run
+    target = settings.classifiers_dir / f"{run.model}.keras"
+    save(trained.model.classifier, target)
+    seconds = sum(row["seconds"] for row in read_history(run.table))
+    print(f"hardened in {seconds:.1f} s; saved as {target}", flush=True)
+    stopped = any(isinstance(one, OverfittingGuard) and one.fired for one in trained.callbacks)
+    if stopped:
+        print("the guard stopped the training: robustness was falling; the best weights are kept")
+    comparison = compare(
+        _before(recipe, run),
+        trained.model.classifier,
+        recipe.splits[1],
+        method=settings.method,
+        epsilon=settings.epsilon,
+        norm=settings.norm,
+        n=settings.n,
+        autoattack_n=settings.autoattack_n,
+        seed=settings.seed,
+        seconds=seconds,
+        stopped=stopped,
+    )
+    write(comparison, run.folder)
+    tell(comparison, run.folder)
+    return 0
+
+
+def _before(recipe: HardeningRecipe, run: Run) -> keras.Model:
+    """What is compared with: the model given, or a new one trained without attacks, once a run."""
+    settings = recipe.settings
+    if settings.model is not None:
+        return load_classifier(settings.model.expanduser())
+    path = run.folder / "before.keras"
+    if path.is_file():
+        return load_classifier(path)
+    plain: ClassifierRecipe[Any] = ClassifierRecipe(settings, fakes=recipe.fakes)
+    data = plain.data()
+    model = plain.model(data)
+    for line in plain.describe(data, model):
+        print(f"{line}, to compare with", flush=True)
+    model.fit(
+        plain.feed(data),
+        epochs=plain.epochs,
+        steps_per_epoch=plain.steps_per_epoch(data),
+        shuffle=False,
+        verbose=0,
+    )
+    save(model, path)
+    return model

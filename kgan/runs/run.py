@@ -1,0 +1,282 @@
+"""A run: a folder that says what it is. This is the one reader and writer of `config.json`.
+
+`config.json` holds
+
+- `format`: 2. Files without it were written by 0.1.0, and are understood.
+- `family`: whose settings these are, such as "gan", "classifier", "attack".
+- `preset`: the preset that the run was started from, or `null`.
+- `model`: the name that the run exports under.
+- `config`: every field of the settings.
+- `data`: what the run learnt from, as `Dataset.fingerprint` tells it, or `null`.
+- `versions`: of the packages that compute.
+"""
+
+import contextlib
+import dataclasses
+import importlib.metadata
+import json
+import re
+import shutil
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import kgan
+from kgan.files import atomic_path
+from kgan.settings.groups import Settings, is_name
+
+FORMAT = 2
+_FILE = "config.json"
+_Settings = TypeVar("_Settings", bound=Settings)
+
+# A setting that only one family of 0.1.0 has.
+_FAMILY_BY_FIELD = {"epsilons": "attack", "method": "hardening", "networks": "gan"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run folder and its identity.
+
+    Attributes:
+        folder: Where everything of the run lies.
+        family: Whose settings these are.
+        model: The name that the run exports under.
+        preset: The preset that it was started from, `None` where that is not known.
+        values: Every field of its settings, as JSON has them.
+        data: Fingerprint of what it learnt from, `None` where that is not known.
+    """
+
+    folder: Path
+    family: str
+    model: str
+    preset: str | None = None
+    values: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    data: Mapping[str, Any] | None = None
+
+    @classmethod
+    def new(
+        cls,
+        runs_dir: Path,
+        name: str,
+        settings: Settings,
+        *,
+        model: str | None = None,
+        preset: str | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> "Run":
+        """Creates the first of NAME, NAME-2, NAME-3, ... that does not exist yet.
+
+        The folder is created exclusively, so that of two runs that start together each has its own.
+
+        Args:
+            runs_dir: Where run folders go.
+            name: Name of the run; a plain file name.
+            settings: What the user chose.
+            model: The name that it exports under; by default the run's.
+            preset: The preset that it was started from.
+            data: Fingerprint of what it learns from.
+        """
+        if not is_name(name):
+            raise ValueError(
+                f"name must be a plain file name, got {name!r}: choose one with --name."
+            )
+        runs_dir.mkdir(parents=True, exist_ok=True)
+        number = 1
+        while True:
+            folder = runs_dir / (name if number == 1 else f"{name}-{number}")
+            try:
+                folder.mkdir()
+                break
+            except FileExistsError:
+                number += 1
+        run = cls(folder, type(settings).family, model or name, preset)
+        return run.saved(settings, data=data)
+
+    @classmethod
+    def open(cls, folder: str | Path, *families: str, what: str = "this") -> "Run":
+        """Reads a run's identity.
+
+        Args:
+            folder: The run's folder.
+            families: The families that are wanted; any where none is named.
+            what: Who wants it; the error names it.
+
+        Raises:
+            FileNotFoundError: Where the folder is no run's.
+            ValueError: Where the run is of another family, or its file cannot be read.
+        """
+        folder = Path(folder)
+        if not (folder / _FILE).is_file():
+            raise FileNotFoundError(f"{folder} is no run folder: it holds no {_FILE}.")
+        run = cls(folder, **_identity(folder / _FILE))
+        if families and run.family not in families:
+            raise ValueError(
+                f"{folder} is a run of the family {run.family}; {what} takes a run of "
+                f"{' or '.join(families)}."
+            )
+        return run
+
+    @classmethod
+    def latest(cls, runs_dir: Path, name: str) -> "Run":
+        """The run of that name with the highest number.
+
+        Raises:
+            FileNotFoundError: Where there is none.
+        """
+        pattern = re.compile(re.escape(name) + r"(?:-(\d+))?")
+        found = {}
+        for path in runs_dir.iterdir() if runs_dir.is_dir() else ():
+            match = pattern.fullmatch(path.name)
+            if match and (path / _FILE).is_file():
+                found[int(match[1] or 1)] = path
+        if not found:
+            raise FileNotFoundError(
+                f"no run {name!r} in {runs_dir} to resume; start one without --resume."
+            )
+        return cls.open(found[max(found)])
+
+    def saved(self, settings: Settings, *, data: Mapping[str, Any] | None = None) -> "Run":
+        """The run with these settings, which are written into its folder."""
+        content = {
+            "format": FORMAT,
+            "family": type(settings).family,
+            "preset": self.preset,
+            "model": self.model,
+            "config": dataclasses.asdict(settings),  # type: ignore[call-overload]
+            "data": data,
+            "versions": {
+                name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "numpy")
+            }
+            | {"kgan": kgan.__version__},
+        }
+        text = json.dumps(content, indent=2, default=str)
+        with atomic_path(self.folder / _FILE) as temporary:
+            temporary.write_text(text + "\n")
+        values = json.loads(text)["config"]
+        return dataclasses.replace(self, values=values, data=data)
+
+    def discard(self) -> None:
+        """Removes the folder of a run that was refused before it began."""
+        shutil.rmtree(self.folder)
+        with contextlib.suppress(OSError):
+            self.folder.parent.rmdir()  # Where it was the first.
+
+    def settings(self, kind: type[_Settings]) -> _Settings:
+        """What the run was started with, as settings of that class.
+
+        Raises:
+            ValueError: Where it was written by a version with fields that this one has not.
+        """
+        hints = typing.get_type_hints(kind)
+        # A field that came later has its default, which is how things were before.
+        if unknown := set(self.values) - set(hints):
+            raise ValueError(
+                f"{self.folder / _FILE} was written by another version of kgan, which has other "
+                f"fields: {', '.join(sorted(unknown))}."
+            )
+        return kind(**{name: _restored(value, hints[name]) for name, value in self.values.items()})
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of its checkpoints."""
+        return self.folder / "checkpoints"
+
+    @property
+    def table(self) -> Path:
+        """The table of its epochs."""
+        return self.folder / "metrics.csv"
+
+    def exported_checkpoint(self) -> str:
+        """The checkpoint that training exports: the best one where scores decided on it."""
+        best = (self.checkpoints / "best.keras").is_file()
+        return "best" if best and self.values.get("evaluate_every") else "last"
+
+    def checkpoint(self, name: str | None = None) -> Path:
+        """The file of a checkpoint, "last" or "best"; by default the one that training exports.
+
+        Raises:
+            FileNotFoundError: Where it is not there.
+        """
+        path = self.checkpoints / f"{name or self.exported_checkpoint()}.keras"
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"{self.folder} has no checkpoint {path.name}: it was stopped before its first "
+                "epoch ended. Resume it, or start anew."
+            )
+        return path
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is a run's."""
+    return (folder / _FILE).is_file()
+
+
+def check_unchanged(saved: Settings, wanted: Settings, *, may_change: Sequence[str]) -> None:
+    """Refuses to resume with another value of a field that shaped the training so far.
+
+    Args:
+        saved: What the run was started with.
+        wanted: What it shall go on with.
+        may_change: Fields that change no weight of a step that is done.
+    """
+    for field in dataclasses.fields(saved):  # type: ignore[arg-type]
+        before, now = getattr(saved, field.name), getattr(wanted, field.name)
+        if before != now and field.name not in may_change:
+            raise ValueError(
+                f"{field.name} cannot change when a run is resumed: it was {before!r}, "
+                f"got {now!r}. Start a new run without --resume."
+            )
+
+
+def check_same_data(run: Run, now: Mapping[str, Any]) -> None:
+    """Refuses to resume on data that are not those that the run began with.
+
+    Args:
+        run: The run; one of 0.1.0 does not know its data, and is let through.
+        now: Fingerprint of the data that are there now.
+    """
+    if run.data is None or run.data == now:
+        return
+    before, after = run.data.get("count"), now.get("count")
+    told = f"{before:,} samples became {after:,}" if before != after else "their content differs"
+    raise ValueError(
+        f"the data changed since {run.folder} was begun: {told}. A resumed run ends with the "
+        "weights of an uninterrupted one, so it needs the same data: put them back, or start a new "
+        "run without --resume."
+    )
+
+
+def _identity(path: Path) -> dict[str, Any]:
+    """The fields of `Run` but the folder, from a `config.json` of any version."""
+    try:
+        content = json.loads(path.read_text())
+        values = content.get("config", {})
+        if not isinstance(values, dict):
+            raise TypeError("config is no object")
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ValueError(
+            f"{path} cannot be read ({error}): it is damaged, or no run's. Restore it, or start a "
+            "new run."
+        ) from error
+    number = content.get("format", 1)
+    if number not in (1, FORMAT):
+        raise ValueError(
+            f"{path} has the format {number!r}, which a newer version of kgan wrote; this one "
+            f"reads up to {FORMAT}. Upgrade kgan."
+        )
+    if number == FORMAT:
+        names = ("family", "preset", "model", "data")
+        return {name: content.get(name) for name in names} | {"values": values}
+    families = [family for field, family in _FAMILY_BY_FIELD.items() if field in values]
+    family = families[0] if families else "gan"
+    model = values.get("name") or path.parent.name
+    return {"family": family, "model": model, "values": values}
+
+
+def _restored(value: Any, hint: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(value)
+    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    return Path(value) if Path in options and value is not None else value

@@ -1,0 +1,240 @@
+"""The loop around `fit`: a run folder, exact resume, signals, workers, and the export."""
+
+import contextlib
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+import kgan.callbacks
+import kgan.distribution
+import kgan.export
+import kgan.models
+from kgan.callbacks.history import read_history
+from kgan.counter import steps_done
+from kgan.recipes import Recipe
+from kgan.runs import faults
+from kgan.runs.run import Run, check_same_data
+
+# Settings that say where something is written.
+_OUTPUTS = ("runs_dir", "export_dir", "classifiers_dir")
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """What a training left.
+
+    Attributes:
+        run: Its run.
+        recipe: What trained it.
+        model: The model in its last state.
+        data: What it learnt from.
+        callbacks: What watched it.
+    """
+
+    run: Run
+    recipe: Recipe
+    model: Any
+    data: Any
+    callbacks: Sequence[keras.callbacks.Callback]
+
+
+Finish = Callable[[Trained], int]
+
+
+def train(
+    recipe: Recipe,
+    *,
+    name: str,
+    finish: Finish,
+    model_name: str | None = None,
+    preset: str | None = None,
+    run: Run | None = None,
+) -> int:
+    """Trains a model in a run folder.
+
+    Args:
+        recipe: Makes the model, from its settings.
+        name: What a new run is called.
+        finish: What to do with the model when its training came to an end; gives the exit code.
+        model_name: What the run exports under; by default its name.
+        preset: The preset that the settings started from.
+        run: The run to resume; a new one is made where it is `None`.
+
+    Returns:
+        What `finish` gives, or 130 where a signal ended the training; its state is saved then.
+    """
+    strategy = kgan.distribution.get(recipe.settings.strategy)
+    data = recipe.data()
+    steps = recipe.steps_per_epoch(data)
+    with strategy.scope():
+        model = recipe.model(data)
+    fingerprint = data.fingerprint()
+    if run is not None:
+        check_same_data(run, fingerprint)
+        if (run.checkpoints / "last.keras").is_file():
+            kgan.models.restore(model, run.checkpoints / "last.keras")
+    identity = {"model": model_name, "preset": preset, "data": fingerprint}
+    if kgan.distribution.is_chief(strategy):
+        own = _begun(recipe, name, identity, run)
+        return _fit_and_finish(own, recipe, data, steps, model, finish, anew=run is None)
+    # Reading some variables takes all workers, so each does all that the chief does; but only the
+    # chief's files are kept.
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(None):
+        scratch = Path(folder)
+        places = {name: scratch / name for name in _OUTPUTS if hasattr(recipe.settings, name)}
+        recipe.settings = dataclasses.replace(recipe.settings, **places)
+        own = _begun(recipe, name, identity, None)
+        # What decides on the best state, and on stopping, is the same for all.
+        for file in () if run is None else ("metrics.csv", "checkpoints/best.keras"):
+            if run is not None and (run.folder / file).is_file():
+                (own.folder / file).parent.mkdir(exist_ok=True)
+                shutil.copy(run.folder / file, own.folder / file)
+        return _fit_and_finish(own, recipe, data, steps, model, finish, anew=True)
+
+
+def _begun(recipe: Recipe, name: str, identity: Mapping[str, Any], run: Run | None) -> Run:
+    """The run, new or gone on with; its settings are in its folder."""
+    if run is None:
+        return Run.new(recipe.settings.runs_dir, name, recipe.settings, **identity)
+    return run.saved(recipe.settings, data=identity["data"])
+
+
+def _fit_and_finish(
+    run: Run, recipe: Recipe, data: Any, steps: int, model: Any, finish: Finish, *, anew: bool
+) -> int:
+    """Trains; the traceback of a fault is kept in the run's folder."""
+    done = steps_done(model)
+    try:
+        try:
+            callbacks = recipe.callbacks(data, run.folder, steps, first_epoch=done // steps)
+        except BaseException:
+            if anew:
+                # What is refused leaves no folder.
+                run.discard()
+            raise
+        for line in recipe.describe(data, model):
+            print(line)
+        print(f"run folder {run.folder}")
+        if done:
+            print(f"resuming at step {done:,}")
+        if fit(model, recipe, data, steps, callbacks):
+            return finish(Trained(run, recipe, model, data, callbacks))
+    except Exception as error:
+        if not faults.is_mistake(error) and run.folder.is_dir():
+            faults.keep(error, run.folder)
+        raise
+    total = recipe.epochs * steps
+    print(f"stopped at step {steps_done(model)} of {total}; the state is in {run.checkpoints}.")
+    print("continue with the same command and --resume")
+    print(f"or export what there is: kgan export {run.folder}")
+    return 130
+
+
+def export_model(trained: Trained) -> int:
+    """Exports what a training made, where its settings ask for it, and tells what is where."""
+    settings = trained.recipe.settings
+    version = None
+    if settings.export:
+        version = export(trained.run, trained.model, trained.data, settings.export_dir)
+    _tell_what_is_where(trained.run, trained.recipe, version)
+    return 0
+
+
+def fit(
+    model: Any,
+    recipe: Recipe,
+    data: Any,
+    steps: int,
+    callbacks: list[keras.callbacks.Callback],
+) -> bool:
+    """Trains from the step where the model stands to the last one.
+
+    Ctrl-C and SIGTERM end the training after the current step.
+
+    Args:
+        model: Compiled; its own step counter says where it stands.
+        recipe: Gives the batches from any step on.
+        data: From `recipe.data()`.
+        steps: Steps in an epoch.
+        callbacks: From `recipe.callbacks`.
+
+    Returns:
+        Whether it came to an end; not where a signal ended it.
+
+    Raises:
+        FloatingPointError: Where a logged value was not finite.
+    """
+    guard = next(c for c in callbacks if isinstance(c, kgan.callbacks.NonFiniteGuard))
+    signals = kgan.callbacks.StopOnSignal()
+    # Workers would not stop at the same step: a cluster's signal ends them, and the last checkpoint
+    # is where they go on.
+    alone = not kgan.distribution.spans_workers(model.distribute_strategy)
+    endings = [signals] if alone else []
+    epochs = recipe.epochs
+    done = steps_done(model)
+    try:
+        # A run that was stopped inside an epoch first finishes that epoch.
+        while done < epochs * steps and not model.stop_training:
+            epoch, inside = divmod(done, steps)
+            model.fit(
+                recipe.feed(data, start=done),
+                initial_epoch=epoch,
+                epochs=epoch + 1 if inside else epochs,
+                steps_per_epoch=steps - inside,
+                callbacks=[*callbacks, *endings],
+                shuffle=False,
+                verbose=0,
+            )
+            done = steps_done(model)
+    finally:
+        signals.restore()
+    if guard.found and not any(getattr(one, "rolled_back", False) for one in callbacks):
+        raise FloatingPointError(guard.message)
+    return not signals.stopped
+
+
+def export(run: Run, model: Any, data: Any, folder: Path) -> Path:
+    """Exports the state that the run decided on, as the next version of the run's model."""
+    if run.exported_checkpoint() == "best":
+        kgan.models.restore(model, run.checkpoints / "best.keras")
+        print(f"exporting the best checkpoint, of step {steps_done(model):,}")
+    return kgan.export.export(
+        model,
+        folder / run.model,
+        class_names=data.class_names,
+        origin=origin(run, steps_done(model)),
+    )
+
+
+def origin(run: Run, step: int) -> dict[str, Any]:
+    """Where an exported model comes from, for its manifest."""
+    scores = [row for row in read_history(run.table) if row.get("step") == step]
+    return {
+        "preset": run.preset,
+        "data": run.values.get("data"),
+        "step": step,
+        "scores": scores[-1] if scores else None,
+        "config": dict(run.values),
+    }
+
+
+def _tell_what_is_where(run: Run, recipe: Recipe, version: Path | None) -> None:
+    print("\ndone")
+    rows = [
+        ("samples of each epoch", run.folder / "samples"),
+        ("as an animation", run.folder / "samples" / "animation.gif"),
+        ("losses and scores", run.table),
+        ("checkpoints", run.checkpoints),
+    ]
+    if version is not None:
+        rows.append(("exported model", version))
+    for what, where in rows:
+        print(f"  {what:<24}{where}")
+    print("next")
+    for line in recipe.next_steps(run.folder, version):
+        print(f"  {line}")

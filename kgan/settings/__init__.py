@@ -1,0 +1,41 @@
+"""What a user chooses: one flat, frozen dataclass a family or command, and presets; no TensorFlow.
+
+Each default is stated once, as a field's; the command line is made from the fields.
+"""
+
+from kgan.settings import classifier, gan, hardening
+from kgan.settings.attack import AttackSettings
+from kgan.settings.classifier import ClassifierSettings
+from kgan.settings.evaluate import EvaluateSettings
+from kgan.settings.export import ExportSettings
+from kgan.settings.gan import GANSettings
+from kgan.settings.groups import Output, Settings
+from kgan.settings.hardening import HardeningSettings
+from kgan.settings.sample import SampleSettings
+from kgan.settings.serve import ServeSettings
+
+FAMILIES: dict[str, type[Settings]] = {settings.family: settings for settings in (GANSettings,)}
+"""The settings of each family of generative models."""
+
+PRESETS: dict[str, GANSettings] = {**gan.PRESETS}
+"""What `kgan train` knows by name, of all families."""
+
+CLASSIFIER_PRESETS = classifier.PRESETS
+HARDENING_PRESETS = hardening.PRESETS
+
+__all__ = [
+    "CLASSIFIER_PRESETS",
+    "FAMILIES",
+    "HARDENING_PRESETS",
+    "PRESETS",
+    "AttackSettings",
+    "ClassifierSettings",
+    "EvaluateSettings",
+    "ExportSettings",
+    "GANSettings",
+    "HardeningSettings",
+    "Output",
+    "SampleSettings",
+    "ServeSettings",
+    "Settings",
+]

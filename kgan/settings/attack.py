@@ -1,0 +1,69 @@
+"""Settings of `kgan attack`."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+import tyro
+
+from kgan.settings.groups import (
+    ImageSize,
+    Messages,
+    PreparedData,
+    Radius,
+    RunFolder,
+    check_at_least,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackSettings(Messages, RunFolder, ImageSize, PreparedData):
+    """Attack a classifier and report how robust it is."""
+
+    family: ClassVar[str] = "attack"
+
+    # What
+    model: str = "digits"
+    """A .keras file; or digits, mnist, cifar10: a small classifier, trained once and kept."""
+    data: str | None = None
+    """digits, a tensorflow-datasets name, .npz with labels, or a folder; default the model's."""
+    split: str | None = None
+    """Which split; default test (an image folder: train)."""
+    n: int | None = None
+    """Attack so many images, drawn by the seed; default all."""
+
+    # How
+    attack: tuple[str, ...] = ("noise", "fgsm", "pgd", "square:steps=1000")
+    """Any of noise, fgsm, pgd, mifgsm, deepfool, cw, ead, apgd, fab, square, autoattack, spatial,
+    guided (or at), advgan; with settings if you like: pgd:steps=100,restarts=5."""
+    epsilons: Annotated[tuple[Radius, ...], tyro.conf.arg(aliases=["--epsilon"])] = ()
+    """Radii for images in [0, 1], such as 0.1 or 8/255; default depends on norm and channels."""
+    norm: Literal["linf", "l2", "l1"] = "linf"
+    """The norm that epsilon is measured in."""
+    surrogate: tuple[Path, ...] = ()
+    """For guided: .keras files whose gradients it follows; default a distilled substitute."""
+    batch_size: int = 256
+    """Images attacked at a time."""
+    seed: int = 0
+    """Seed of everything random."""
+    min_robust: float | None = None
+    """Exit with code 1 where any robust accuracy is below this share."""
+
+    # Output
+    classifiers_dir: Path = Path("saved_models/classifiers")
+    """Where digits, mnist and cifar10 are kept."""
+
+    def check(self) -> None:
+        super().check()
+        check_at_least(self, 2, "n")
+        if self.min_robust is not None and not 0 <= self.min_robust <= 1:
+            raise ValueError(f"min_robust must be a share in [0, 1], got {self.min_robust:g}.")
+
+    def default_name(self, preset: str | None, defaults: RunFolder) -> str:
+        return Path(self.model).stem
+
+    @classmethod
+    def may_change(cls) -> frozenset[str]:
+        # What is done is kept by all that it depends on.
+        return frozenset(field.name for field in dataclasses.fields(cls))

@@ -1,0 +1,192 @@
+"""Settings of the GAN family, which differ in what they combine: a preset is a row of data."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import ClassVar
+
+from kgan.settings.groups import (
+    Doctor,
+    ImageSize,
+    Machine,
+    Messages,
+    Output,
+    PreparedData,
+    RunFolder,
+    ScoresWhileTraining,
+    check_at_least,
+    name_of_data,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GANSettings(Messages, Output, ScoresWhileTraining, Doctor, Machine, ImageSize, PreparedData):
+    """Train a GAN and export its generator."""
+
+    family: ClassVar[str] = "gan"
+    changeable: ClassVar[tuple[str, ...]] = ("epochs",)
+
+    # Data
+    data: str = "digits"
+    """digits, ring, grid, stacked-mnist, a tensorflow-datasets name (mnist), an image folder, or
+    .npz/.npy."""
+    split: str = "train"
+    """Which split to train on."""
+    flip: bool = False
+    """Mirror half of the images left to right."""
+    conditional: bool = True
+    """Condition on the class where the data has labels."""
+
+    # Networks
+    networks: str = "dcgan"
+    """A key of kgan.networks.NETWORKS (dcgan, resnet, mlp)."""
+    latent_dim: int = 64
+    """Length of a latent vector."""
+    generator_width: int = 64
+    """Width of the generator's layers."""
+    discriminator_width: int = 64
+    """Width of the discriminator's layers."""
+    spectral: bool = False
+    """Spectral normalisation in the discriminator."""
+    minibatch_stddev: bool = False
+    """Show the discriminator the standard deviation across neighbouring samples."""
+
+    # Objective
+    loss: str = "non_saturating"
+    """A key of kgan.losses.LOSSES (non_saturating, hinge, wasserstein, relativistic, ...)."""
+    label_smoothing: float = 0.0
+    """How far the real label is moved from 1."""
+    penalty: tuple[str, ...] = ("r1",)
+    """Keys of kgan.penalties.PENALTIES (r1, r2, gradient_penalty, dragan)."""
+    penalty_weight: float = 1.0
+    """Weight of each penalty as published, for images in [-1, 1]."""
+    penalty_half_life: int | None = None
+    """Halve the penalties' weight every so many generator updates."""
+    penalty_interval: int = 1
+    """Apply the penalty at every so many steps, that many times as strong."""
+    packing: int = 1
+    """Samples that the discriminator judges at once (PacGAN); unconditional only."""
+
+    # Optimizers
+    n_critic: int = 1
+    """Discriminator updates for each generator update."""
+    g_learning_rate: float = 2e-4
+    """The generator's learning rate."""
+    d_learning_rate: float = 2e-4
+    """The discriminator's learning rate."""
+    learning_rate_half_life: int | None = None
+    """Halve both learning rates every so many generator updates."""
+    beta_1: float = 0.5
+    """Adam's decay of the mean, for both."""
+    beta_2: float = 0.999
+    """Adam's decay of the square, for both."""
+    ema_decay: float = 0.999
+    """Decay of the generator's moving average."""
+
+    def check(self) -> None:
+        super().check()
+        check_at_least(self, 1, "latent_dim", "n_critic", "packing", "penalty_interval")
+        check_at_least(self, 1, "generator_width", "discriminator_width")
+        check_at_least(self, 1, "penalty_half_life", "learning_rate_half_life")
+        check_at_least(self, 0, "g_learning_rate", "d_learning_rate", "penalty_weight")
+
+    def default_name(self, preset: str | None, defaults: RunFolder) -> str:
+        assert isinstance(defaults, GANSettings)
+        own_data = preset is None or self.data != defaults.data
+        return name_of_data(self.data) if own_data else str(preset)
+
+
+_DIGITS = GANSettings(epochs=15, steps_per_epoch=100)
+# Pairs with R1 and R2, after Huang et al. 2024 (arXiv:2501.05441), with a penalty that is weak and
+# lazy.
+_MNIST = GANSettings(
+    data="mnist",
+    generator_width=48,
+    discriminator_width=48,
+    loss="relativistic",
+    penalty=("r1", "r2"),
+    penalty_weight=0.01,
+    penalty_interval=4,
+    epochs=9,
+    g_learning_rate=1e-3,
+    d_learning_rate=1e-3,
+    learning_rate_half_life=2500,
+    beta_1=0.0,
+    beta_2=0.99,
+)
+_RING = GANSettings(
+    data="ring",
+    conditional=False,
+    networks="mlp",
+    latent_dim=2,
+    loss="relativistic",
+    penalty=("r1", "r2"),
+    penalty_half_life=800,
+    batch_size=1024,
+    epochs=6,
+    steps_per_epoch=500,
+    steps_per_execution=10,
+    g_learning_rate=4e-3,
+    d_learning_rate=4e-3,
+    learning_rate_half_life=2000,
+    beta_2=0.9,
+)
+
+PRESETS: dict[str, GANSettings] = {
+    "digits": _DIGITS,
+    "mnist": _MNIST,
+    "fashion-mnist": dataclasses.replace(_MNIST, data="fashion_mnist"),
+    "cifar10": GANSettings(
+        data="cifar10",
+        flip=True,
+        networks="resnet",
+        latent_dim=128,
+        generator_width=256,
+        discriminator_width=128,
+        spectral=True,
+        loss="hinge",
+        penalty=(),
+        n_critic=5,
+        beta_1=0.0,
+        beta_2=0.9,
+        epochs=100,
+        steps_per_epoch=1000,
+        ema_decay=0.9999,
+    ),
+    "wgan-gp": dataclasses.replace(
+        _DIGITS,
+        loss="wasserstein",
+        penalty=("gradient_penalty",),
+        penalty_weight=10.0,
+        n_critic=5,
+        g_learning_rate=1e-4,
+        d_learning_rate=1e-4,
+        beta_1=0.0,
+        beta_2=0.9,
+    ),
+    "ring": _RING,
+    # Four times the width, so the penalty of a squared gradient weighs 16 times as much.
+    "grid": dataclasses.replace(
+        _RING,
+        data="grid",
+        penalty_weight=16.0,
+        penalty_half_life=1200,
+        learning_rate_half_life=3000,
+        epochs=20,
+    ),
+    # Early on a step of 16 images teaches nearly as much as one of 64. Rates that fall sooner
+    # stall it.
+    "stacked-mnist": dataclasses.replace(
+        _MNIST,
+        data="stacked-mnist",
+        conditional=False,
+        latent_dim=128,
+        generator_width=64,
+        discriminator_width=32,
+        batch_size=16,
+        epochs=40,
+        steps_per_epoch=1000,
+        g_learning_rate=5e-4,
+        d_learning_rate=5e-4,
+        learning_rate_half_life=20_000,
+    ),
+}

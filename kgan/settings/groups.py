@@ -1,0 +1,270 @@
+"""Groups of fields that several commands share, each stated once; no TensorFlow.
+
+A settings class is a frozen dataclass made of some of these and of fields of its own. Its fields
+are the flags of a command, their docstrings are its help, and it is written beside every result.
+"""
+
+import contextlib
+import contextvars
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+import tyro
+
+
+def check_at_least(settings: object, least: float, *names: str) -> None:
+    """Raises `ValueError` where one of those fields is below `least`; `None` is let through."""
+    for name in names:
+        value = getattr(settings, name)
+        if value is not None and not value >= least:
+            raise ValueError(f"{name} must be at least {least}, got {value}.")
+
+
+def _radius(text: str) -> float:
+    try:
+        return float(Fraction(text))
+    except ZeroDivisionError as error:
+        raise ValueError(f"a radius such as 8/255, got {text}.") from error
+
+
+# A radius on the command line: a number, or a fraction such as 8/255.
+Radius = Annotated[
+    float,
+    tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="NUMBER",
+        instance_from_str=lambda words: _radius(words[0]),
+        is_instance=lambda value: isinstance(value, float | int),
+        str_from_instance=lambda value: [f"{value:g}"],
+    ),
+]
+
+
+_checked = contextvars.ContextVar("checked", default=True)
+
+
+@contextlib.contextmanager
+def unchecked() -> Iterator[None]:
+    """Within it settings are made without a check, which the caller makes up for.
+
+    The parser of the command line would tell of a value that cannot be in a box of several lines.
+    """
+    token = _checked.set(False)
+    try:
+        yield
+    finally:
+        _checked.reset(token)
+
+
+class Settings:
+    """Base of all settings: the group whose `check` ends the chain of `super().check()` calls.
+
+    Attributes:
+        family: Which family the settings are of, as a run's `config.json` has it.
+        changeable: Fields that a resumed run may be given anew, since they change no weight of a
+            step that is done; each group names its own.
+    """
+
+    family: ClassVar[str] = ""
+    changeable: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def may_change(cls) -> frozenset[str]:
+        """The changeable fields of all groups."""
+        return frozenset(
+            name for group in cls.__mro__ for name in vars(group).get("changeable", ())
+        )
+
+    def __post_init__(self) -> None:
+        if _checked.get():
+            self.check()
+
+    def check(self) -> None:
+        """Raises `ValueError` for values that cannot be; each group checks its own fields."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Messages(Settings):
+    """What a command says."""
+
+    changeable: ClassVar[tuple[str, ...]] = ("verbose", "debug")
+
+    verbose: bool = False
+    """Show TensorFlow's own messages."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedData(Settings):
+    """Where tensorflow-datasets' sets come from."""
+
+    changeable: ClassVar[tuple[str, ...]] = ("data_dir", "download")
+
+    data_dir: Path | None = None
+    """Folder of prepared tensorflow-datasets; default TFDS_DATA_DIR, else ~/tensorflow_datasets."""
+    download: bool = False
+    """Let tensorflow-datasets download a set that is not prepared."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSize(Settings):
+    """The size of images."""
+
+    image_size: tuple[int, ...] | None = None
+    """Resize images to this side, or height and width, with antialiasing (folders: 64)."""
+
+    @property
+    def image_shape(self) -> tuple[int, int] | None:
+        """(height, width), or `None` where the images keep their size."""
+        size = self.image_size
+        return None if size is None else (size[0], size[-1])
+
+    def check(self) -> None:
+        super().check()
+        if self.image_size is not None and len(self.image_size) not in (1, 2):
+            raise ValueError(
+                f"image_size must be a side or a height and a width, got {self.image_size}."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit(Settings):
+    """How long to train, from which seed, and what to record."""
+
+    changeable: ClassVar[tuple[str, ...]] = ("tensorboard",)
+
+    batch_size: int = 64
+    """Samples in an update, over all replicas."""
+    epochs: int = 20
+    """Number of epochs."""
+    steps_per_epoch: int | None = None
+    """Steps in an epoch; default one pass over the data."""
+    seed: int = 0
+    """Seed of everything random."""
+    tensorboard: bool = False
+    """Also write TensorBoard logs (extra: tensorboard)."""
+
+    def check(self) -> None:
+        super().check()
+        check_at_least(self, 1, "epochs", "batch_size", "steps_per_epoch")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine(Fit):
+    """What computes, and how."""
+
+    changeable: ClassVar[tuple[str, ...]] = ("jit_compile",)
+
+    precision: str = "float32"
+    """float32, bfloat16, float16 (on GPUs), or auto: bfloat16 where the hardware has it."""
+    jit_compile: Literal["auto", "on", "off"] = "auto"
+    """Compile the step with XLA; auto does so on a single GPU (it is slower on a CPU)."""
+    steps_per_execution: int = 1
+    """Steps in one call into TensorFlow."""
+    strategy: str = "none"
+    """none, mirrored (all devices of this machine), multi-worker (all workers of TF_CONFIG or of
+    Slurm), or auto (multi-worker where TF_CONFIG is set, mirrored for several GPUs)."""
+
+    def check(self) -> None:
+        super().check()
+        check_at_least(self, 1, "steps_per_execution")
+        steps = self.steps_per_epoch
+        if steps is not None and steps % self.steps_per_execution:
+            raise ValueError(
+                f"steps_per_execution must divide steps_per_epoch ({steps}), "
+                f"got {self.steps_per_execution}."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doctor(Settings):
+    """Watching over a training."""
+
+    doctor: bool = True
+    """Name mode collapse and other problems while training, and what to try."""
+    roll_back: bool = False
+    """Where the samples collapse or diverge, go back to the best average and stop."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoresWhileTraining(Settings):
+    """Scores of the generated samples while the model trains."""
+
+    changeable: ClassVar[tuple[str, ...]] = ("evaluate_every", "patience")
+
+    evaluate_every: int | None = None
+    """Score the generator at the end of the epoch in which so many more steps were done, and keep
+    the best checkpoint by that score."""
+    evaluate_samples: int = 5000
+    """Generated samples in such a score; at most as many as there are real ones."""
+    extractor: str | None = None
+    """What such a score measures features with: lenet-mnist, lenet-digits, inception or a .keras
+    file; default by the data."""
+    patience: int | None = None
+    """Stop after so many scores in a row without a better one."""
+
+    def check(self) -> None:
+        super().check()
+        # Nearest neighbours need some.
+        check_at_least(self, 10, "evaluate_samples")
+        check_at_least(self, 1, "evaluate_every", "patience")
+        if self.patience is not None and self.evaluate_every is None:
+            raise ValueError("patience counts scores: set evaluate_every too.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFolder(Settings):
+    """Where a run's folder goes."""
+
+    changeable: ClassVar[tuple[str, ...]] = ("name", "runs_dir", "resume")
+
+    name: str | None = None
+    """Name of the run and of what it exports; default the preset's, or that of the data."""
+    runs_dir: Path = Path("runs")
+    """Where run folders go."""
+    resume: bool = False
+    """Continue the latest run of this name, as if it had never stopped."""
+
+    def check(self) -> None:
+        super().check()
+        if self.name is not None and not is_name(self.name):
+            raise ValueError(
+                f"name must be a plain file name without a path, got {self.name!r}. "
+                "Choose the folder with --runs-dir."
+            )
+
+    def default_name(self, preset: str | None, defaults: "RunFolder") -> str:
+        """What the run is called where no name is given.
+
+        Args:
+            preset: The preset that the settings started from.
+            defaults: That preset.
+        """
+        raise NotImplementedError
+
+
+def name_of_data(text: str) -> str:
+    """What a run on these data is called: the stem of a file or folder, or the set's own name."""
+    path = Path(text).expanduser()
+    return path.resolve().stem if path.exists() else path.stem
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can name a folder of its own: no path, nothing hidden, nothing empty."""
+    return bool(text.strip()) and not text.startswith(".") and not set(text) & set("/\\\0\n")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output(RunFolder):
+    """What a training leaves behind."""
+
+    changeable: ClassVar[tuple[str, ...]] = ("export", "export_dir")
+
+    export_dir: Path = Path("saved_models")
+    """Where exported models go."""
+    export: bool = True
+    """Export the model when training ends."""
