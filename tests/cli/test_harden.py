@@ -184,15 +184,14 @@ def test_a_mistake_is_told_in_a_line_with_exit_code_2(mine, here, capsys, name):
     ],
 )
 def test_a_value_out_of_range_is_told_with_exit_code_2(here, capsys, option, said):
-    with pytest.raises(SystemExit, match="2"):
-        main([option])
+    assert main([option]) == 2
     assert said in capsys.readouterr().err
 
 
 def test_help_does_not_wait_for_tensorflow(here):
     code = (
         "import sys; from kgan.cli import main\n"
-        "try: main(['--help'])\n"
+        "try: main(['harden', '--help'])\n"
         "except SystemExit: print('tensorflow' in sys.modules, 'numpy' in sys.modules)"
     )
     done = subprocess.run(

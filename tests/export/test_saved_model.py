@@ -13,6 +13,7 @@ import kgan.latents
 from kgan.endpoints import Endpoint, Endpoints
 from kgan.kinds import Images
 from kgan.networks.classifiers import small_cnn
+from tests.conftest import build_gan
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +39,9 @@ np.savez(sys.argv[3], **outputs)
 """
 
 
-def test_signatures_without_kgan(make_gan, tmp_path, run_python, load_without_kgan):
-    gan = make_gan(num_classes=3)
-    folder = kgan.export.export(gan, tmp_path / "toy", class_names=("a", "b", "c"))
-    assert folder == tmp_path / "toy" / "1"
+def test_signatures_without_kgan(exported, tmp_path, run_python, load_without_kgan):
+    folder, gan = exported
+    folder = folder / "1"
     random = np.random.default_rng(0)
     start, end = random.standard_normal((2, 4, 6)).astype(np.float32)
     requests = {
@@ -86,9 +86,8 @@ def test_signatures_without_kgan(make_gan, tmp_path, run_python, load_without_kg
     )
 
 
-def test_every_input_and_output_has_a_batch_dimension(make_gan, tmp_path):
-    folder = kgan.export.export(make_gan(), tmp_path / "toy")
-    model = tf.saved_model.load(folder)
+def test_every_input_and_output_has_a_batch_dimension(exported):
+    model = tf.saved_model.load(exported[0] / "1")
     assert set(model.signatures) == {
         *("serving_default", "serve", "generate", "latents", "decode", "interpolate", "score")
     }
@@ -245,11 +244,19 @@ def test_a_failed_export_leaves_nothing(make_gan, tmp_path, monkeypatch):
     assert list((tmp_path / "toy").iterdir()) == []
 
 
-def test_the_manifest_tells_where_the_model_comes_from(make_gan, tmp_path):
-    origin = {"preset": "digits", "data": "digits", "scores": {"fid": 1.5}, "config": {"seed": 3}}
-    folder = kgan.export.export(
-        make_gan(num_classes=2), tmp_path / "toy", class_names=("cat", "dog"), origin=origin
-    )
+ORIGIN = {"preset": "digits", "data": "digits", "scores": {"fid": 1.5}, "config": {"seed": 3}}
+
+
+@pytest.fixture(scope="module")
+def cats_and_dogs(tmp_path_factory):
+    """The folder of a version with names and an origin. Not to be changed."""
+    folder = tmp_path_factory.mktemp("animals") / "toy"
+    gan = build_gan(num_classes=2)
+    return kgan.export.export(gan, folder, class_names=("cat", "dog"), origin=ORIGIN)
+
+
+def test_the_manifest_tells_where_the_model_comes_from(cats_and_dogs):
+    folder, origin = cats_and_dogs, ORIGIN
     manifest = json.loads((folder / "assets.extra" / "manifest.json").read_text())
     assert (manifest["format"], manifest["family"]) == (2, "gan")
     assert manifest["kind"] == {"kind": "images", "height": 8, "width": 8, "channels": 1}
@@ -259,21 +266,19 @@ def test_the_manifest_tells_where_the_model_comes_from(make_gan, tmp_path):
     assert manifest["kgan"] == kgan.__version__
 
 
-def test_class_names_are_an_asset_of_the_graph(make_gan, tmp_path):
-    folder = kgan.export.export(
-        make_gan(num_classes=2), tmp_path / "toy", class_names=("cat", "dog")
-    )
+def test_class_names_are_an_asset_of_the_graph(cats_and_dogs):
+    folder = cats_and_dogs
     assert (folder / "assets" / "class_names.txt").read_text() == "cat\ndog\n"
     saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
     (asset,) = saved.meta_graphs[0].asset_file_def
     assert asset.filename == "class_names.txt"
 
 
-def test_the_official_protos_read_the_warm_up_file(make_gan, tmp_path):
+def test_the_official_protos_read_the_warm_up_file(exported):
     pytest.importorskip("tensorflow_serving", reason="the extra `serve` is not installed")
     from tensorflow_serving.apis import prediction_log_pb2
 
-    folder = kgan.export.export(make_gan(num_classes=3), tmp_path / "toy")
+    folder = exported[0] / "1"
     model = tf.saved_model.load(folder)
     records = tf.data.TFRecordDataset(str(folder / kgan.export.warmup.WARMUP)).as_numpy_iterator()
     seen = []
