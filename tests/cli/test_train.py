@@ -106,7 +106,7 @@ BROKEN_OFF += ["--evaluate-every", "16", "--evaluate-samples", "100", "--patienc
 def whole(tmp_path_factory):
     """The folder of a run that nothing broke off."""
     runs = tmp_path_factory.mktemp("whole")
-    assert main([*BROKEN_OFF, "--runs-dir", str(runs), "--name", "whole"]) == 0
+    assert kgan.cli.main(["train", *BROKEN_OFF, "--runs-dir", str(runs), "--name", "whole"]) == 0
     return runs / "whole"
 
 

@@ -1,3 +1,6 @@
+import os
+import signal
+
 import keras
 import numpy as np
 import pytest
@@ -5,6 +8,7 @@ import pytest
 import kgan.cli
 import kgan.data
 import kgan.export
+from kgan.callbacks import StopOnSignal
 
 
 def main(arguments):
@@ -38,6 +42,31 @@ def test_the_same_seed_gives_the_same_classifier(here, capsys):
         weights.append(np.concatenate([weight.ravel() for weight in model.get_weights()]))
     np.testing.assert_allclose(weights[0], weights[1], atol=1e-5)
     assert np.abs(weights[0] - weights[2]).max() > 0.01
+
+
+def test_stopped_and_resumed_it_ends_with_the_same_weights(here, capsys, monkeypatch):
+    arguments = ["--epochs", "3", "--steps-per-epoch", "6", "--shift", "1", "--rotate", "5"]
+
+    def press(self, batch, logs=None):
+        if int(self.model.optimizer.iterations.numpy()) == 9:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    assert main([*arguments, "--name", "whole"]) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(StopOnSignal, "on_train_batch_end", press)
+        assert main([*arguments, "--name", "stopped"]) == 130
+    assert main([*arguments, "--name", "stopped", "--resume"]) == 0
+    assert "resuming at step 9" in capsys.readouterr().out
+    folder = here / "saved_models" / "classifiers"
+    weights = [
+        keras.models.load_model(folder / f"{name}.keras").get_weights()
+        for name in ("whole", "stopped")
+    ]
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    # Its length shapes its learning rate from the first step on.
+    assert main([*arguments, "--name", "stopped", "--resume", "--epochs", "9"]) == 2
+    assert "epochs cannot change when a run is resumed" in capsys.readouterr().err
 
 
 def test_a_file_has_a_tenth_held_out(here, capsys):
