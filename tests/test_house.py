@@ -33,7 +33,12 @@ def public_functions(module):
 
 
 def test_every_loss_has_its_row():
-    assert public_functions(kgan.losses) - {"get", "reduce"} == set(kgan.losses.LOSSES)
+    adversarial = {
+        name
+        for name in public_functions(kgan.losses)
+        if getattr(kgan.losses, name).__module__ == "kgan.losses.adversarial"
+    }
+    assert adversarial - {"get"} == set(kgan.losses.LOSSES)
 
 
 def test_every_penalty_has_its_row():
@@ -72,7 +77,7 @@ def test_metrics_need_what_can_be_told():
 
 
 def test_every_model_has_its_row():
-    classes = {v for v in vars(kgan.models).values() if inspect.isclass(v)}
+    classes = {v for v in vars(kgan.models).values() if inspect.isclass(v)} - {kgan.models.Players}
     assert classes == set(kgan.models.MODELS.values())
 
 
