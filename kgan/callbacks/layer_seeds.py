@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from kgan.counter import steps_done
+from kgan.history import Logs
 
 
 class LayerSeeds(keras.callbacks.Callback):
@@ -14,12 +15,12 @@ class LayerSeeds(keras.callbacks.Callback):
     has no such layer.
     """
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         layers = self.model._flatten_layers()
         found = {id(layer): getattr(layer, "seed_generator", None) for layer in layers}
         self._states = [one.state for one in found.values() if one is not None]
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
         if self._states:
             step = steps_done(self.model)
             for state in self._states:
