@@ -1,7 +1,7 @@
-"""Keras callbacks for GANs: pictures, tables, checkpoints, a score, a doctor, and ending well.
+"""Keras callbacks for training: pictures, tables, checkpoints, scores, a doctor, early stopping.
 
-Order matters: what adds to the logs (`SampleDistance`, `MetricMonitor`) comes before what writes
-them (`HistoryTable`, `ProgressBar`), and `Checkpoint` comes last.
+Order matters: callbacks that add to the logs (`SampleDistance`, `MetricMonitor`) come before those
+that write the logs (`HistoryTable`, `ProgressBar`), and `Checkpoint` comes last.
 """
 
 from kgan.callbacks.checkpoint import Checkpoint

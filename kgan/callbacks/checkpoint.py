@@ -1,4 +1,4 @@
-"""Keeping the last state and the best one."""
+"""Saves the last and the best state of a training."""
 
 import math
 from pathlib import Path
@@ -19,10 +19,11 @@ class Checkpoint(keras.callbacks.Callback):
 
     Args:
         folder: The folder to write to.
-        monitor: Key of the logs, `None` to keep the last state only. So do epochs whose logs lack
-            it, and epochs that were broken off: the resumed run comes by their end again.
-        lower_is_better: Whether its lowest value is the best, or its highest.
-        table: The run's `metrics.csv`; a resumed run takes the best value so far from it.
+        monitor: Key of the logs that decides which state is the best; `None` saves the last state
+            only. Epochs whose logs lack this key save the last state only, and so do epochs that
+            were interrupted, because the resumed run finishes them.
+        lower_is_better: Whether the lowest value of `monitor` is the best; otherwise the highest.
+        table: The run's `metrics.csv`, from which a resumed run reads the best value so far.
     """
 
     def __init__(
@@ -59,7 +60,8 @@ class Checkpoint(keras.callbacks.Callback):
         score = self.sign * (logs or {}).get(self.monitor or "", math.nan)
         done = steps_done(self.model) - self._first_step
         whole = done >= ((self.params or {}).get("steps") or 0)
-        # The best one first: after a crash in between, the resumed run comes by here again.
+        # The best state is saved first: after a crash between the two, the resumed run, which
+        # starts from the last state, repeats this epoch and saves both.
         if score < self.best and whole:
             self.best = score
             self._save("best.keras")

@@ -1,4 +1,4 @@
-"""What happened in each epoch, as a table and as curves."""
+"""The logs of each epoch, as a table and as curves."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -12,14 +12,14 @@ from kgan.pictures.curves import draw_curves
 
 
 class HistoryTable(keras.callbacks.Callback):
-    """Writes one row of logs for each epoch to a CSV file, with step, seconds and speed.
+    """Writes the logs of each epoch as a row of a CSV file, with step, seconds and samples/s.
 
-    Rows of epochs from the first trained one on are dropped, so a resumed run continues the table.
-    The whole table is rewritten under a temporary name and renamed.
+    A resumed run continues the table: rows of epochs that it trains again are replaced. The whole
+    table is written under a temporary name and then renamed, so no reader sees half a table.
 
     Args:
-        path: The file.
-        samples_per_step: Real samples in a step, for the speed.
+        path: The CSV file.
+        samples_per_step: Number of real samples in a step, to compute the speed.
     """
 
     def __init__(self, path: str | Path, *, samples_per_step: int):
@@ -45,14 +45,14 @@ class HistoryTable(keras.callbacks.Callback):
 
 
 class HistoryPlot(keras.callbacks.Callback):
-    """Draws logs of a `metrics.csv` as curves, at the latest when training ends.
+    """Draws the logs of a `metrics.csv` as curves, during training and when it ends.
 
     Args:
         table: The CSV file.
         folder: The folder to write to.
-        curves: Names of the logs that are drawn together, by the name of the picture. Where the
-            picture is called "probabilities", the axis goes from 0 to 1 with a line at 0.5.
-        every: Seconds between two drawings.
+        curves: Maps the name of each picture to the names of the logs that it shows. A picture
+            named "probabilities" has an axis from 0 to 1 with a line at 0.5.
+        every: Least number of seconds between two drawings.
     """
 
     def __init__(

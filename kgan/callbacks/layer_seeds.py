@@ -1,4 +1,4 @@
-"""Draws of Keras's own random layers as a function of the step."""
+"""Makes the random draws of Keras's own layers a function of the step."""
 
 import keras
 import numpy as np
@@ -8,11 +8,11 @@ from kgan.history import Logs
 
 
 class LayerSeeds(keras.callbacks.Callback):
-    """Sets the state of each Keras layer that draws, such as `keras.layers.Dropout`, by the step.
+    """Sets the seed state of each random Keras layer, such as `keras.layers.Dropout`, by the step.
 
-    A `.keras` file leaves these states out, so that a resumed training would draw other masks than
-    the uninterrupted one. Layers of kgan's draw by the step anyway. It does nothing where a model
-    has no such layer.
+    A `.keras` file does not store these states, so without this callback a resumed training would
+    draw other masks than an uninterrupted one. The layers of `kgan` depend on the step already.
+    The callback does nothing if the model has no random Keras layer.
     """
 
     def on_train_begin(self, logs: Logs = None) -> None:
@@ -24,6 +24,6 @@ class LayerSeeds(keras.callbacks.Callback):
         if self._states:
             step = steps_done(self.model)
             for state in self._states:
-                # Its first word tells layers apart; the second one counts their draws.
+                # The first word of the state identifies the layer; the second counts its draws.
                 first = np.asarray(state.value)[0]
                 state.assign(np.array([first, step], np.uint32))

@@ -1,4 +1,4 @@
-"""Progress on the terminal: a live bar, or a line for each epoch where there is no terminal."""
+"""Shows progress: a live bar on a terminal, otherwise a line for each epoch."""
 
 import time
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ _REFRESH = 0.25
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """Shows epochs, the time that remains and the latest logs.
+    """Shows the epoch, the remaining time and the latest logs.
 
     Args:
-        epochs: The run's total.
-        first_epoch: Epochs done before.
-        steps: Steps in an epoch.
-        samples_per_step: Real samples in a step, for the speed.
-        shown: Names of the logs that the line of an epoch has.
+        epochs: Number of epochs of the whole run.
+        first_epoch: Number of epochs done before this call of `fit`.
+        steps: Number of steps in an epoch.
+        samples_per_step: Number of real samples in a step, to compute the speed.
+        shown: Names of the logs that the line of an epoch shows.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A score of the averaged generator after each epoch, cheap enough for every run."""
+"""A cheap score of the averaged generator after each epoch, for every run."""
 
 import keras
 import numpy as np
@@ -8,15 +8,15 @@ from kgan.metrics import sliced_wasserstein
 
 
 class SampleDistance(keras.callbacks.Callback):
-    """Adds `distance` to the logs: the sliced Wasserstein distance of samples to real data.
+    """Adds `distance` to the logs: the sliced Wasserstein distance of generated to real samples.
 
-    It compares raw values (pixels or points), needs no trained features, and is meant to choose
-    between checkpoints of one run, not to be published.
+    It compares raw values (pixels or points) and needs no trained features. Use it to choose
+    between checkpoints of one run; it is not comparable with published scores.
 
     Args:
-        real: float32 samples of the real data, images in [0, 1].
-        labels: Their labels; generated samples get the same.
-        seed: Seed of the latents.
+        real: float32 real samples (n, ...); images in [0, 1].
+        labels: Integer labels (n,) of `real`; the generated samples get the same labels.
+        seed: Seed of the latents, an int.
     """
 
     def __init__(self, real: np.ndarray, labels: np.ndarray | None = None, *, seed: int = 0):

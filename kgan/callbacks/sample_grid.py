@@ -1,4 +1,4 @@
-"""A picture of the generator after each epoch, from latents that never change."""
+"""A picture of generated samples after each epoch, always from the same latents."""
 
 from pathlib import Path
 
@@ -18,16 +18,16 @@ _POINTS = 2000
 
 
 class SampleGrid(keras.callbacks.Callback):
-    """Writes `epoch-0001.png`, ... and, when training ends, `animation.gif` of them all.
+    """Writes `epoch-0001.png`, ... and, when training ends, all of them as `animation.gif`.
 
-    Samples are drawn as `kgan.pictures.samples` draws their kind: images as a grid, points over
-    real points. A conditional model of images gets a row for each class (at most 16), with the same
-    latents in every row.
+    `kgan.pictures.samples` draws the samples: images as a grid, points over real points. The grid
+    of a conditional model has a row for each class (at most 16), with the same latents in every
+    row.
 
     Args:
         folder: The folder to write to.
-        real: Real samples to draw beside generated ones; unused for images.
-        seed: Seed of the latents.
+        real: Real samples (n, ...) to draw behind the generated ones; not used for images.
+        seed: Seed of the latents, an int.
     """
 
     def __init__(self, folder: str | Path, *, real: np.ndarray | None = None, seed: int = 0):

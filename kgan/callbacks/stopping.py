@@ -1,4 +1,4 @@
-"""Ending training early without losing anything."""
+"""Ends training early without loss of progress."""
 
 import math
 import signal
@@ -17,10 +17,10 @@ class NonFiniteGuard(keras.callbacks.Callback):
     """Stops training when a logged value is NaN or infinite, and says what to try.
 
     Args:
-        every: Batches between two looks; a look waits for the device.
+        every: Number of batches between two checks; a check waits for the device.
 
     Attributes:
-        found: The offending "name=value", or `None`.
+        found: The first value that is not finite, as "name=value"; `None` if there is none.
     """
 
     def __init__(self, *, every: int = 50):
@@ -51,7 +51,7 @@ class NonFiniteGuard(keras.callbacks.Callback):
 class StopOnSignal(keras.callbacks.Callback):
     """Ends training after the current step on Ctrl-C or SIGTERM, so that the state is saved.
 
-    A second Ctrl-C interrupts at once. Works in the main thread only, as Python's signals do.
+    A second Ctrl-C interrupts at once. This works only in the main thread, like all Python signals.
 
     Attributes:
         stopped: Whether a signal ended the training.
@@ -70,7 +70,7 @@ class StopOnSignal(keras.callbacks.Callback):
         self.restore()
 
     def restore(self) -> None:
-        """Puts the earlier handlers back; also to be called where `fit` raised."""
+        """Restores the earlier signal handlers; call it also if `fit` raised an error."""
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         self._previous = {}

@@ -1,4 +1,4 @@
-"""Recipes: one class a family, from its settings to data, model, batches and what is watched."""
+"""Recipes: one class for each family, which makes data, model, batches and callbacks."""
 
 from kgan.recipes.classifier import ClassifierRecipe
 from kgan.recipes.gan import GANRecipe

@@ -1,4 +1,4 @@
-"""What gives samples: a run folder, a .keras file, or an exported model."""
+"""Opens a source of samples: a run folder, a .keras file, or an exported model."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,16 +22,16 @@ Draw = Callable[[int, np.ndarray | None, int], Any]
 
 
 class Source(NamedTuple):
-    """A generator, wherever it came from.
+    """A generator, from any kind of source.
 
     Attributes:
-        kind: Kind of its samples.
-        num_classes: Number of classes of a conditional one, else `None`.
-        generate: `(n, labels, seed)` to samples (n, ...); labels int32 (n,) where conditional, else
-            `None`.
-        class_names: What the classes are called, where that is known.
-        model: The whole model, where there is one.
-        run: The run, if it is one.
+        kind: Kind of the samples.
+        num_classes: Number of classes of a conditional generator, else `None`.
+        generate: Function of (n, labels, seed) that returns samples (n, ...). `labels` are int32
+            (n,) for a conditional generator, else `None`.
+        class_names: Names of the classes; empty if unknown.
+        model: The whole Keras model; `None` for an exported model.
+        run: The run, if the source is a run folder, else `None`.
     """
 
     kind: Kind
@@ -43,15 +43,16 @@ class Source(NamedTuple):
 
 
 def open_source(path: Path, *, checkpoint: str | None = None) -> Source:
-    """The generator of a run folder, a .keras file or an exported model.
+    """Opens the generator of a run folder, a .keras file or an exported model.
 
     Args:
-        path: Where it is.
-        checkpoint: Which checkpoint of a run, "last" or "best"; by default the exported one.
+        path: Path of the folder or file.
+        checkpoint: Name of the checkpoint of a run, "last" or "best"; by default the one that the
+            run exports.
 
     Raises:
-        FileNotFoundError: Where the path is none of these.
-        ValueError: Where it holds something else than a generator.
+        FileNotFoundError: If the path is none of these.
+        ValueError: If it holds something else than a generator.
     """
     path = path.expanduser()
     if is_run(path):

@@ -1,6 +1,7 @@
-"""What a user chooses: one flat, frozen dataclass a family or command, and presets; no TensorFlow.
+"""The user's choices: a flat, frozen dataclass for each family or command, and presets.
 
-Each default is stated once, as a field's; the command line is made from the fields.
+Each default is stated once, in its field, and the command line is made from the fields. Nothing
+here imports TensorFlow.
 """
 
 from kgan.settings import classifier, gan, hardening
