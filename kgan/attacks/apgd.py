@@ -16,25 +16,25 @@ from kgan.random import check_seed
 
 
 def targeted_dlr(logits: tf.Tensor, labels: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-    """How far the target's logit is above the label's, over the spread of the logits; eq. 7."""
+    """The target's logit minus the label's, divided by the spread of the logits (eq. 7)."""
     top = tf.math.top_k(logits, 4).values
     lead = tf.gather(logits, targets, batch_dims=1) - tf.gather(logits, labels, batch_dims=1)
     return lead / (top[:, 0] - 0.5 * (top[:, 2] + top[:, 3]) + 1e-12)
 
 
 def runner_up(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """The class with the largest logit besides the label's."""
+    """The class with the largest logit other than the label, int32 (batch,)."""
     mask = tf.one_hot(labels, logits.shape[1], on_value=True, off_value=False)
     return tf.argmax(tf.where(mask, -float("inf"), logits), axis=1, output_type=tf.int32)
 
 
 def ranked_class(logits: tf.Tensor, rank: tf.Tensor) -> tf.Tensor:
-    """The class with the (rank + 2)-nd largest logit: rank 0 is the runner-up."""
+    """The class with the (rank + 2)-th largest logit: rank 0 is the runner-up."""
     return tf.argsort(logits, axis=1, direction="DESCENDING", stable=True)[:, rank + 1]
 
 
 def checkpoints(steps: int) -> np.ndarray:
-    """The length of the window that ends at each step, 0 where none ends (section 3.1)."""
+    """The length of the window that ends at each step, or 0 if none ends there (section 3.1)."""
     window, shortest, shrink = (max(int(part * steps), 1) for part in (0.22, 0.06, 0.03))
     ends, end = np.zeros(steps, np.int32), window
     while end <= steps:
@@ -46,23 +46,24 @@ def checkpoints(steps: int) -> np.ndarray:
 
 @keras.saving.register_keras_serializable(package="kgan")
 class APGD(Attack):
-    """Auto-PGD: momentum, a step that halves where progress stalls, restarts from the best point.
+    """PGD with momentum that halves its step and returns to the best point if progress stalls.
 
-    In l1 the step follows the gradient's largest values, as many as the best change so far has
-    relative to its size, and the radius comes down from three times `epsilon` in three stages.
+    In l1 each step changes only the values with the largest gradients; how many depends on the
+    sparsity of the best change so far. The radius falls from three times `epsilon` to `epsilon` in
+    three stages.
 
     Args:
         epsilon: Radius of the ball, in units of images in [0, 1].
         norm: "linf", "l2" or "l1".
         steps: Number of steps.
-        loss: "cross_entropy", "dlr" (three classes or more), "margin", or "targeted_dlr" (four or
-            more), which tries the `targets` classes with the largest logits one after the other
-            and is content with any misclassification.
-        targets: How many classes "targeted_dlr" tries.
-        restarts: Random starts (for each target).
-        samples: Gradients averaged at each step, for models that are random.
-        early_stop: Whether an example is done once it is fooled.
-        seed: Seed of the random starts.
+        loss: "cross_entropy", "margin", "dlr" (needs three classes), or "targeted_dlr" (needs
+            four). The last one aims at the `targets` classes with the largest logits, one after
+            the other, and counts any misclassification as success.
+        targets: Number of classes that "targeted_dlr" aims at.
+        restarts: Number of random starts (for each target).
+        samples: Number of gradients averaged at each step, for models that are random.
+        early_stop: Whether to stop work on an example once it is fooled.
+        seed: Seed of the random starts, an int.
 
     Reference:
         Croce and Hein, "Reliable evaluation of adversarial robustness with an ensemble of diverse
@@ -153,7 +154,7 @@ class APGD(Attack):
         return value
 
     def _gradient(self, problem: Problem, state: State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Logits, losses and the gradient, averaged over `samples` where the model is random."""
+        """Logits, losses and the gradient, averaged over `samples` calls of a random model."""
         images, value = state["images"], self._value(problem, state)
         logits, losses, gradient = problem.gradient(images, value)
         if self.samples > 1:
@@ -167,7 +168,7 @@ class APGD(Attack):
     def _ascend(
         self, problem: Problem, state: State, epsilon: tf.Tensor, steps: int, judge: bool = True
     ) -> State:
-        """Runs `steps` steps within `epsilon`; `judge` says whether fooling counts."""
+        """Runs `steps` steps within `epsilon`; `judge` says whether to record fooled examples."""
         logits, losses, gradient = self._gradient(problem, state)
         if judge:
             state = problem.record(state, state["images"], logits)
@@ -233,7 +234,7 @@ class APGD(Attack):
         return project(there, original, epsilon, self.norm)
 
     def _check_progress(self, state: State, window: tf.Tensor, epsilon: tf.Tensor) -> State:
-        """Halves the step where progress stalled, and goes back to the best point; eq. (1), (2)."""
+        """Halves the step and returns to the best point if progress stalled; eq. (1) and (2)."""
         few = state["improved"] <= 0.75 * tf.cast(window, tf.float32)
         stuck = ~state["halved"] & (state["checked_loss"] >= state["best_loss"])
         halve = few | stuck
@@ -248,7 +249,7 @@ class APGD(Attack):
         }
 
     def _check_sparsity(self, state: State, window: tf.Tensor, epsilon: tf.Tensor) -> State:
-        """Steps on fewer values once the best change has become sparser, else shorter steps."""
+        """Changes fewer values if the best change has become sparser, else shortens the step."""
         changed = length(state["best"] - state["original"], "l0")
         sparser = changed / state["changed"] < 0.95
         step_size = tf.where(sparser, epsilon, state["step_size"] / 1.5)

@@ -9,7 +9,7 @@ from kgan.attacks.problem import Problem, State
 
 
 def _unbounded(images: tf.Tensor) -> tf.Tensor:
-    # Not quite the whole range: a black or white value would be infinitely far out.
+    # Slightly less than the whole range, because atanh of a black or white value is infinite.
     return tf.atanh((2.0 * images - 1.0) * 0.999999)
 
 

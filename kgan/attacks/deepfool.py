@@ -1,4 +1,4 @@
-"""DeepFool: step to the nearest border of the linearised classifier until it is crossed."""
+"""DeepFool: steps to the nearest border of the linearised classifier until it is crossed."""
 
 import keras
 import tensorflow as tf
@@ -16,9 +16,9 @@ class DeepFool(Attack):
 
     Args:
         norm: "l2" or "linf".
-        steps: Most steps to make; an example is done when it is fooled.
-        candidates: How many of the likeliest classes are considered.
-        overshoot: By which share the sum of the changes is lengthened.
+        steps: Largest number of steps; an example is done when it is fooled.
+        candidates: Number of classes to consider, those with the largest logits.
+        overshoot: Share by which the sum of the changes is lengthened.
         seed: Not used, since nothing is random; all attacks have it.
 
     Reference:
@@ -49,7 +49,7 @@ class DeepFool(Attack):
         start = problem.logits(problem.images)
         likeliest = tf.math.top_k(start, min(self.candidates, start.shape[1])).indices
         if problem.targeted:
-            # The target's border is the only one of interest.
+            # A targeted attack considers only the border to the target.
             likeliest = tf.stack([likeliest[:, 0], problem.labels], axis=1)
         state = problem.start(
             images=problem.images, sum=tf.zeros_like(problem.images), classes=likeliest
@@ -73,7 +73,7 @@ class DeepFool(Attack):
         slopes = tf.reshape(length(flat, DUAL[self.norm]), tf.shape(behind)) + 1e-8
         distances = tf.abs(behind) / slopes
         nearest = tf.argmin(distances, axis=1)
-        # A hair more, so that a border through the image itself is left too.
+        # A little more than the distance, so that the image moves even if it lies on the border.
         distance = tf.gather(distances, nearest, batch_dims=1) + 1e-4
         direction = tf.gather(gradients, nearest, batch_dims=1)
         if self.norm == "linf":

@@ -1,4 +1,4 @@
-"""The fast adaptive boundary attack: the smallest change, by projections onto the border."""
+"""The fast adaptive boundary attack: finds a smallest change by projections onto the border."""
 
 import keras
 import tensorflow as tf
@@ -22,22 +22,22 @@ _START_RADIUS = {"linf": 0.3, "l2": 1.0, "l1": 5.0}
 class FAB(Attack):
     """Looks for the smallest change that crosses the decision border.
 
-    Each step goes to the border's linear approximation (inside the box), drawn towards the clean
-    image, and back inside by `backward` whenever the border was crossed.
+    Each step moves to the linear approximation of the border (inside the box), with a bias towards
+    the clean image. Whenever the border was crossed, the image moves back by `backward`.
 
     Args:
-        epsilon: None looks for the smallest change. A radius turns it into a budget attack: an
+        epsilon: Radius of the ball, or None to look for the smallest change. With a radius, an
             example is done once its change is within the radius, and fails otherwise.
         norm: "linf", "l2" or "l1".
         steps: Number of steps.
-        targets: 0 considers the nearest border of all classes at each step (one gradient a class);
-            k goes for one of the k classes with the largest logits after the other (one gradient),
-            and is content with any misclassification, as in AutoAttack.
-        restarts: Runs (for each target), all but the first from a random point.
-        draw: Largest weight of the clean image (alpha_max).
-        overshoot: How far to step past the border (eta).
-        backward: How far to come back (beta).
-        seed: Seed of the random starts.
+        targets: 0 considers at each step the borders to all classes (one gradient for each). A
+            number k aims at the k classes with the largest logits, one after the other (one
+            gradient), and counts any misclassification as success, as in AutoAttack.
+        restarts: Number of runs (for each target); all but the first start at a random point.
+        draw: Largest weight of the clean image in a step (alpha_max), in [0, 1].
+        overshoot: Factor of the step towards the border, above 1 to cross it (eta).
+        backward: Factor of the change that is kept when moving back (beta), in (0, 1).
+        seed: Seed of the random starts, an int.
 
     Reference:
         Croce and Hein, "Minimally distorted adversarial examples with a fast adaptive boundary
@@ -133,7 +133,7 @@ class FAB(Attack):
         return tf.where(problem.attempt % self.restarts > 0, point, images)
 
     def _border(self, problem: Problem, state: State) -> tuple[tf.Tensor, tf.Tensor]:
-        """How far the nearest border's class is ahead of the label, and the gradient of that."""
+        """The lead of the nearest border's class over the label, and the gradient of the lead."""
         images, labels = state["images"], state["labels"]
         if self.targets == 0 and not problem.targeted:
             return self._nearest(problem, images, labels)
@@ -151,7 +151,7 @@ class FAB(Attack):
         self, problem: Problem, images: tf.Tensor, labels: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         classes = problem.logits(images).shape[1]
-        # The label first, then the others.
+        # The label comes first, then the other classes.
         order = (labels[:, None] + tf.range(classes)[None]) % classes
         logits, gradients = problem.class_gradients(images, order)
         logits = tf.gather(logits, order, batch_dims=1)
@@ -164,7 +164,7 @@ class FAB(Attack):
         return tf.gather(differences, **pick), tf.gather(gradients, **pick)
 
     def _approach(self, state: State, difference: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
-        """To the border from here and from the clean image, weighed by how far each is; eq. 9."""
+        """The steps to the border from the present and from the clean image, averaged; eq. 9."""
         here, clean, normal = (flatten(x) for x in (state["images"], state["original"], gradient))
         gap = difference + tf.reduce_sum(normal * (clean - here), axis=1)
         from_here = reach(here, normal, difference, self.norm)

@@ -20,16 +20,17 @@ class MomentumPGD(PGD):
         steps: Number of steps.
         step_size: Length of a step; `epsilon / steps` if None, as published.
         norm: "linf", "l2" or "l1".
-        decay: What is kept of the sum at each step (mu).
+        decay: Factor of the sum of earlier gradients at each step (mu).
         diversity: Probability with which the gradient is taken at a randomly shrunk and shifted
             copy of the image (DI-FGSM).
-        shrink: The smallest size of that copy, as a share of the image's.
+        shrink: Smallest size of that copy, as a share of the image's size, in (0, 1].
         translation: Side of the Gaussian kernel that smooths the gradient (TI-FGSM), an odd
             number; 0 for none.
-        random_start: Start at a random point of the ball.
-        restarts: How often to start anew on what is not fooled; needs `random_start`.
+        random_start: Whether to start at a random point of the ball.
+        restarts: Number of starts for images that are not fooled; more than 1 needs
+            `random_start`.
         loss: "cross_entropy", "margin" or "dlr".
-        early_stop: Whether an example is done once it is fooled. Set it to False for transfer.
+        early_stop: Whether to stop work on an example once it is fooled; use False for transfer.
         seed: Seed of the random starts and copies.
 
     Reference:
@@ -115,7 +116,7 @@ class MomentumPGD(PGD):
         chance, size, top, left = tf.unstack(draws.uniform(keys, (4,), "copy", step), axis=1)
         scale = 1.0 / (self.shrink + (1.0 - self.shrink) * size)
         zero = tf.zeros_like(scale)
-        # Output to input coordinates: x_in = scale * x_out - shift.
+        # The transformation maps output to input coordinates: x_in = scale * x_out - shift.
         room_y, room_x = height * (1.0 - 1.0 / scale), width * (1.0 - 1.0 / scale)
         rows = [scale, zero, -scale * left * room_x, zero, scale, -scale * top * room_y, zero, zero]
         copies = tf.raw_ops.ImageProjectiveTransformV3(

@@ -1,4 +1,4 @@
-"""Projected gradient descent, and the iteration that its relatives share."""
+"""Projected gradient descent, and the iteration that its subclasses share."""
 
 import keras
 import tensorflow as tf
@@ -12,21 +12,22 @@ from kgan.random import check_seed
 
 @keras.saving.register_keras_serializable(package="kgan")
 class PGD(Attack):
-    """Projected gradient descent: repeated steps of steepest ascent, back into the ball each time.
+    """Projected gradient descent: repeats a step of steepest ascent and a projection to the ball.
 
-    An example is done as soon as it is fooled, so `steps` is a limit. Which examples are fooled
-    does not depend on that (an example fooled on the way counts anyway), but the image does: with
-    `early_stop=False` the search goes on and the last image that fooled comes back, as published.
+    By default an example is done as soon as it is fooled, so `steps` is a limit. With
+    `early_stop=False` all steps are made and the last image that fooled is returned, as published.
+    The same examples are fooled in both cases, because an example fooled on the way always counts.
 
     Args:
         epsilon: Radius of the ball, in units of images in [0, 1].
         steps: Number of steps.
         step_size: Length of a step; `2.5 * epsilon / steps` if None (Madry et al.'s rule).
         norm: "linf", "l2" or "l1".
-        random_start: Start at a random point of the ball (True) or at the image (False).
-        restarts: How often to start anew on what is not fooled; needs `random_start`.
+        random_start: Whether to start at a random point of the ball rather than at the image.
+        restarts: Number of starts for images that are not fooled; more than 1 needs
+            `random_start`.
         loss: "cross_entropy", "margin" (best other logit minus the label's) or "dlr".
-        early_stop: Whether an example is done once it is fooled.
+        early_stop: Whether to stop work on an example once it is fooled.
         seed: Seed of the random starts.
 
     Reference:
@@ -85,7 +86,7 @@ class PGD(Attack):
         )
 
     def _memory(self, problem: Problem) -> State:
-        """What the iteration remembers besides its images."""
+        """The state of the iteration besides its images, by name."""
         return {}
 
     def _gradient(

@@ -1,4 +1,4 @@
-"""What an attack asks of a batch, and the bookkeeping all algorithms share."""
+"""A batch under attack: its losses and gradients, and the records that all algorithms share."""
 
 import dataclasses
 from collections.abc import Callable
@@ -44,14 +44,14 @@ class Problem:
     Attributes:
         logits: Graph function from images to (batch, classes) logits.
         images: The clean images, float32 (batch, ...) in [0, 1].
-        labels: int32 (batch,): the classes to leave, or to reach if `targeted`.
-        keys: int32 (batch,): each example's random key, see `draws`.
-        targeted: Whether `labels` are to be reached.
-        attempt: Which of the attack's `attempts` this is.
-        done: bool (batch,): rows that only pad the batch.
-        early_stop: Whether an example is done as soon as it is fooled.
-        plain: Run the published algorithm to its last iterate and return that, with no record of
-            what was fooled on the way.
+        labels: int32 (batch,): the true classes, or the classes to reach if `targeted`.
+        keys: int32 (batch,): the random key of each example, see `draws`.
+        targeted: Whether `labels` are classes to reach.
+        attempt: Number of this attempt, from 0 to the attack's `attempts` - 1.
+        done: bool (batch,): marks rows that only pad the batch.
+        early_stop: Whether to stop work on an example once it is fooled.
+        plain: Whether to run the published algorithm to its last iterate and return that, without
+            a record of examples fooled on the way.
     """
 
     logits: Callable[[tf.Tensor], tf.Tensor]
@@ -65,12 +65,12 @@ class Problem:
     plain: bool = False
 
     def fooled(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """Who is misclassified (as the target, if targeted), bool (batch,)."""
+        """Whether each example is misclassified (as the target, if targeted), bool (batch,)."""
         predicted = tf.argmax(logits, axis=1, output_type=tf.int32)
         return predicted == labels if self.targeted else predicted != labels
 
     def gain(self, logits: tf.Tensor, labels: tf.Tensor, loss: str = "margin") -> tf.Tensor:
-        """What the attack ascends: the loss on the label, or minus the loss on the target."""
+        """The value to maximise: the loss of the label, or minus the loss of the target."""
         value = LOSSES[loss](logits, labels)
         return -value if self.targeted else value
 
@@ -80,12 +80,12 @@ class Problem:
         """One forward and one backward pass.
 
         Args:
-            images: Where.
-            value: From logits to a (batch,) tensor.
+            images: The images (batch, ...) at which to take the gradient.
+            value: Function from logits to a tensor (batch,).
 
         Returns:
-            The logits, the values, and the values' gradients with respect to `images`. Gradients
-            that are missing or not finite are zero.
+            The logits, the values, and the gradients of the values with respect to `images`.
+            Gradients that are missing or not finite are replaced by zero.
         """
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(images)
@@ -102,7 +102,7 @@ class Problem:
         images: tf.Tensor,
         value: Callable[[tf.Tensor], tf.Tensor],
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """As `gradient`, with the model seeing `change(images)`."""
+        """Same as `gradient`, but the model gets `change(images)`."""
         changed = dataclasses.replace(self, logits=lambda images: self.logits(change(images)))
         return changed.gradient(images, value)
 
@@ -110,11 +110,11 @@ class Problem:
         """One forward pass, and a backward pass for each of several logits.
 
         Args:
-            images: Where.
-            classes: int32 (batch, k): whose logits, k static.
+            images: The images (batch, ...) at which to take the gradients.
+            classes: int32 (batch, k): the classes of the k logits, with k static.
 
         Returns:
-            All logits, and the gradients of the k as (batch, k, ...).
+            All logits, and the gradients of the k logits as a tensor (batch, k, ...).
         """
         with tf.GradientTape(watch_accessed_variables=False, persistent=True) as tape:
             tape.watch(images)
@@ -127,7 +127,7 @@ class Problem:
         return logits, tf.stack(gradients, axis=1)
 
     def start(self, **extra: tf.Tensor) -> State:
-        """The loop's state: clean images as the answer so far, those fooled already done."""
+        """The first state of the loop: clean images; examples that are fooled already are done."""
         batch = tf.shape(self.labels)[0]
         done = tf.zeros([batch], tf.bool) if self.done is None else self.done
         success = tf.zeros([batch], tf.bool)
@@ -145,7 +145,7 @@ class Problem:
         }
 
     def record(self, state: State, images: tf.Tensor, logits: tf.Tensor | None = None) -> State:
-        """Keeps the images that fool; with `early_stop` their examples are done."""
+        """Records the images that fool; with `early_stop` their examples are done."""
         if self.plain:
             return {**state, "adversarial": images}
         fooled = self.fooled(self.logits(images) if logits is None else logits, state["labels"])
@@ -160,10 +160,10 @@ class Problem:
     def iterate(
         self, step: Callable[[tf.Tensor, State], State], state: State, steps: tf.Tensor | int
     ) -> State:
-        """Runs an algorithm that moves `state["images"]`, then judges where it ended.
+        """Runs an algorithm that changes `state["images"]`, then judges its last images.
 
-        `step` is expected to `record` the images that it finds, since it computes their logits
-        anyway; only the last images need a forward pass of their own.
+        `step` must `record` the images that it finds, since it computes their logits anyway; only
+        the last images need a forward pass of their own.
         """
 
         def finish(state: State) -> State:

@@ -13,15 +13,15 @@ from kgan.random import check_seed
 
 @keras.saving.register_keras_serializable(package="kgan")
 class RandomNoise(Attack):
-    """Adds noise that knows nothing of the model.
+    """Adds noise that does not depend on the model.
 
     Args:
         epsilon: Radius of the ball, in units of images in [0, 1].
         norm: "linf", "l2" or "l1".
-        distribution: "uniform" in the ball, or "gaussian": a normal draw with the standard
-            deviation `epsilon / 2` a value in linf, or scaled to the length `epsilon` in l2 and
-            l1, then put back into the ball.
-        tries: Draws for an example; the first that fools is kept.
+        distribution: "uniform" in the ball, or "gaussian": a normal draw, in linf with standard
+            deviation `epsilon / 2` for each value, in l2 and l1 scaled to the length `epsilon`;
+            then projected into the ball.
+        tries: Number of draws for an example; the first one that fools is kept.
         seed: Seed of the noise.
     """
 

@@ -1,4 +1,4 @@
-"""Square attack: random search by squares, from scores alone."""
+"""Square attack: a random search over squares that uses only the model's outputs."""
 
 import keras
 import numpy as np
@@ -12,23 +12,23 @@ from kgan.attacks.problem import Problem, State
 from kgan.attacks.victim import Victim
 from kgan.random import check_seed
 
-# After these queries of 10,000 the share of changed values is halved.
+# Queries, of 10,000, after which the share of changed values is halved.
 _HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 
 
 @keras.saving.register_keras_serializable(package="kgan")
 class Square(Attack):
-    """Changes random squares and keeps what lowers the margin; needs no gradient.
+    """Changes random squares and keeps changes that lower the margin; needs no gradient.
 
     Args:
         epsilon: Radius of the ball, in units of images in [0, 1].
         norm: "linf" or "l2".
-        steps: Queries for each image.
-        share: Share of an image that the first squares change (p).
-        rescale: Shrink the squares on a schedule stretched to `steps`; False keeps the schedule of
-            10,000 queries, as AutoAttack does.
-        restarts: How often to start anew on what is not fooled.
-        seed: Seed of the search.
+        steps: Number of queries for each image.
+        share: Share of an image that the first squares change (p), in (0, 1].
+        rescale: Whether the schedule that shrinks the squares is stretched to `steps`; False keeps
+            the schedule for 10,000 queries, as AutoAttack does.
+        restarts: Number of starts for images that are not fooled.
+        seed: Seed of the search, an int.
 
     Reference:
         Andriushchenko et al., "Square attack: a query-efficient black-box adversarial attack via
@@ -161,7 +161,7 @@ class Square(Attack):
     def _two_windows(
         self, state: State, i: tf.Tensor, side: tf.Tensor, attempt: tf.Tensor
     ) -> tuple[tf.Tensor, State]:
-        """Moves what one window has changed, and what is left of the budget, into another."""
+        """Moves the change of one window, and the rest of the budget, into another window."""
         images, original = state["images"], state["original"]
         shape = images.shape
         change = images - original
@@ -204,7 +204,7 @@ def window(top: tf.Tensor, left: tf.Tensor, side: tf.Tensor, shape: tf.TensorSha
 def pattern(
     top: tf.Tensor, left: tf.Tensor, side: tf.Tensor, turned: tf.Tensor, shape: tf.TensorShape
 ) -> tf.Tensor:
-    """The l2 attack's window: a bump above a dip, or beside it where `turned`; of length one.
+    """The l2 attack's window: a bump above a dip, or beside it if `turned`; of length one.
 
     Returns:
         float32 tensor of shape (batch, height, width, 1), zero outside each example's window.

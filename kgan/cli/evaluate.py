@@ -59,7 +59,7 @@ def evaluate(settings: EvaluateSettings) -> Path:
     """Scores one source, writes scores.json and pictures, and prints the table.
 
     Returns:
-        The folder written to.
+        The folder with the results.
     """
     check_metrics(settings.metrics)
     path = _path(settings)
@@ -83,8 +83,8 @@ def evaluate(settings: EvaluateSettings) -> Path:
 
 
 def compare(settings: EvaluateSettings) -> None:
-    """Compares the scores of two sources as they are kept; evaluates a source that has none, or
-    whose scores are of other options than those given."""
+    """Compares the saved scores of two sources. First evaluates each source that has no scores, or
+    scores with other options than those given."""
     found = []
     for path in settings.compare:
         if path.suffix != ".json" and not _answers(path / SCORES, settings):
@@ -143,7 +143,7 @@ def _path(settings: EvaluateSettings) -> Path:
 
 
 def _given(settings: EvaluateSettings, path: Path) -> Dataset | None:
-    """The generated samples, where the source holds those and no generator."""
+    """The generated samples, if the source holds samples instead of a generator."""
     if path.suffix in _ARRAYS:
         return kgan.data.load(str(path))
     exported = (path / "saved_model.pb").is_file() or any(path.glob("*/saved_model.pb"))
@@ -153,7 +153,7 @@ def _given(settings: EvaluateSettings, path: Path) -> Dataset | None:
 
 
 def _real(settings: EvaluateSettings, run: Run | None) -> RealData:
-    """The data that are named, or those that the run was trained on."""
+    """The data that the settings name, or those that the run was trained on."""
     saved: Mapping[str, Any] = {} if run is None else run.values
     name = settings.data or saved.get("data")
     if name is None:
@@ -164,7 +164,7 @@ def _real(settings: EvaluateSettings, run: Run | None) -> RealData:
     if settings.data is None:
         split = saved.get("split", "train")
         is_folder = name not in kgan.data.DATASETS and Path(name).expanduser().is_dir()
-        # A run trained on a folder's images at the size that these have by default.
+        # A run without the setting was trained on a folder's images at their default size.
         size = size or saved.get("image_size") or ((DEFAULT_SIZE,) if is_folder else None)
     return real_data(
         name,
@@ -193,7 +193,7 @@ def _extractor(
 
 
 def _folder(settings: EvaluateSettings, run: Run | None) -> Path:
-    """Where the results go: beside the run's own, or in a new folder."""
+    """The folder for the results: in the run's folder, or a new one."""
     if run is not None:
         return run.folder
     source = _path(settings).resolve()
@@ -202,14 +202,14 @@ def _folder(settings: EvaluateSettings, run: Run | None) -> Path:
 
 
 def _asked(settings: EvaluateSettings) -> dict[str, Any]:
-    """The options that a score depends on, as JSON gives them back."""
+    """The options that a score depends on, as values read back from JSON."""
     names = ("data", "image_size", "checkpoint", "metrics", "extractor", "layer", "n", "n_real")
     content = {name: getattr(settings, name) for name in (*names, "seeds")}
     return json.loads(json.dumps(content))
 
 
 def _answers(path: Path, settings: EvaluateSettings) -> bool:
-    """Whether the scores kept there are of the options given, if any, and of what is there now."""
+    """Whether the saved scores have the given options, if any, and are of the present files."""
     if not path.is_file():
         return False
     try:
@@ -226,7 +226,7 @@ def _answers(path: Path, settings: EvaluateSettings) -> bool:
 
 
 def _checkpoint(folder: Path, name: str | None) -> dict[str, str] | None:
-    """Which checkpoint of a run, with its hash; `None` of what is no run with checkpoints."""
+    """Name and hash of a run's checkpoint; `None` if there is no run with checkpoints."""
     if not is_run(folder) or not (folder / "checkpoints").is_dir():
         return None
     run = Run.open(folder)

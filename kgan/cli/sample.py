@@ -25,12 +25,12 @@ def main(request: Request) -> int:
 
 
 def chosen_labels(source: Source, chosen: tuple[int, ...], n: int) -> np.ndarray | None:
-    """The labels of `n` samples: those chosen in turn, or all classes in turn.
+    """The labels of `n` samples, int32 (n,): repeats the chosen classes, or all classes, in order.
 
     Args:
         source: The generator.
-        chosen: Class numbers; all of them where there is none.
-        n: How many samples.
+        chosen: The chosen class numbers; empty for all classes.
+        n: Number of samples.
     """
     if source.num_classes is None:
         if chosen:
@@ -43,7 +43,7 @@ def chosen_labels(source: Source, chosen: tuple[int, ...], n: int) -> np.ndarray
 
 
 def write(kind: Kind, samples: np.ndarray, labels: np.ndarray | None, path: Path) -> None:
-    """Writes samples in the form that the path's suffix asks for."""
+    """Writes samples in the format that the suffix of the path names."""
     if path.suffix == ".npz":
         arrays: dict[str, Any] = {kind.plural: samples}
         arrays |= {} if labels is None else {"labels": labels}
@@ -60,7 +60,7 @@ def write(kind: Kind, samples: np.ndarray, labels: np.ndarray | None, path: Path
 def _draw(kind: Kind, samples: np.ndarray, labels: np.ndarray | None, path: Path) -> None:
     columns = None
     if labels is not None and len(set(labels.tolist())) > 1:
-        # The classes come in turn: a column for each.
+        # The labels repeat the classes in order, so each class gets a column.
         columns = min(len(set(labels.tolist())), len(samples))
     kgan.pictures.save_image(kgan.pictures.samples(kind, samples, columns=columns), path)
 

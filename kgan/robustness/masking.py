@@ -1,4 +1,4 @@
-"""Signs that a classifier hides its gradients, so that its robust accuracy is not to be trusted.
+"""Signs that a classifier hides its gradients, so that its robust accuracy cannot be trusted.
 
 A defence may keep gradient attacks from finding adversarial images that exist. The signs are those
 of Athalye et al., "Obfuscated gradients give a false sense of security", 2018, section 3.1, and of
@@ -18,11 +18,11 @@ from kgan.attacks.pgd import PGD
 from kgan.attacks.problem import Problem, cross_entropy
 from kgan.attacks.victim import Victim
 
-# One-sided normal quantile of 0.5%: what chance alone does to a pair of equal attacks.
+# One-sided normal quantile of 0.5%: a larger difference of two equal attacks is no chance.
 _SIGNIFICANT = 2.58
-# Fewer images fooled by noise are no sign.
+# Number of images that noise must fool to count as a sign.
 _FEW = 10
-# Shares of the images that differ by less count as equal.
+# Difference below which two shares of the images count as equal.
 _SHARE = 0.1
 _STEPS = 20
 
@@ -33,8 +33,8 @@ class Flag:
 
     Attributes:
         name: Name of the sign, a key of `MEANINGS`.
-        evidence: The figures that show it.
-        meaning: What it says about the other figures, and what to do.
+        evidence: Text with the figures that show the sign.
+        meaning: Text on what the sign says about the other figures, and what to do.
     """
 
     name: str
@@ -78,7 +78,7 @@ MEANINGS = {
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """Whom an attack fooled at one epsilon, of the images that were correct: bool (n,)."""
+    """The images that an attack fooled at one epsilon, among those first correct: bool (n,)."""
 
     attack: Attack
     epsilon: float
@@ -89,12 +89,13 @@ def compare(outcomes: Sequence[Outcome], norm: str | None) -> tuple[list[Flag], 
     """The signs that show when attacks of different categories are compared, image by image.
 
     Args:
-        outcomes: Each attack at each epsilon, over the same images, all correct when clean.
-        norm: The ball's. Minimal attacks that minimise another one are left out: they are not at
-            home there.
+        outcomes: The outcome of each attack at each epsilon, over the same images, all of which
+            are classified correctly when clean.
+        norm: Norm of the ball. Minimal attacks that minimise another norm are left out, because
+            they are weak in this one.
 
     Returns:
-        The flags, and which comparisons lacked an attack.
+        The flags, and the comparisons that lacked an attack.
     """
     fooled: dict[str, dict[float, np.ndarray]] = {}
     for outcome in outcomes:
@@ -153,7 +154,7 @@ def _beats(weaker: str, stronger: str):
 
 def _as_good(fooled: np.ndarray, others: np.ndarray) -> str | None:
     noise, attack = int(fooled.sum()), int(others.sum())
-    # Where the attack fools all, noise may do so too: that is a large epsilon, no masking.
+    # If the attack fools all images, noise may do so too; that shows a large epsilon, not masking.
     everything = attack >= (1 - _SHARE / 2) * len(others)
     if noise < max(_FEW, (1 - _SHARE) * attack) or everything:
         return None
@@ -163,14 +164,14 @@ def _as_good(fooled: np.ndarray, others: np.ndarray) -> str | None:
 def probe(
     victim: Victim, images: np.ndarray, labels: np.ndarray, *, norm: str, epsilon: float
 ) -> list[Flag]:
-    """The signs that need attacks of their own: zero gradients, an unlimited ball, more steps.
+    """The signs that need extra attacks: zero gradients, an unlimited ball, more steps.
 
     Args:
         victim: The classifier.
         images: Some images that it classifies correctly, float32 (n, ...) in [0, 1].
-        labels: Their classes, int32 (n,).
-        norm: "linf", "l2" or "l1".
-        epsilon: Where to try more steps: the largest radius of the evaluation.
+        labels: Classes of the images, int32 (n,).
+        norm: Norm of the ball, "linf", "l2" or "l1".
+        epsilon: Radius at which to try more steps: the largest of the evaluation.
     """
     if len(images) == 0:
         return []
@@ -198,7 +199,7 @@ def _zero_gradients(victim: Victim, images: np.ndarray, labels: np.ndarray) -> s
 def _unlimited(victim: Victim, images: np.ndarray, labels: np.ndarray, norm: str) -> str | None:
     size = images[0].size
     everything = {"linf": 1.0, "l2": math.sqrt(size), "l1": float(size)}[norm]
-    # From a random point with half the radius, and from the image itself with all of it.
+    # One attack starts at a random point of half the radius, the other one at the image.
     for attack in (
         PGD(everything / 2, steps=2 * _STEPS, norm=norm),
         PGD(everything, steps=2 * _STEPS, norm=norm, random_start=False),

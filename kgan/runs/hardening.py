@@ -15,7 +15,7 @@ from kgan.runs.run import Run
 from kgan.runs.training import Trained, train
 from kgan.settings import HardeningSettings
 
-# Largest radius tested on colour images: beyond it a change of a photograph is plain to see.
+# linf radius above which a change of a photograph is plain to see.
 _COLOUR = 16 / 255
 
 

@@ -101,7 +101,7 @@ class Run:
         Args:
             folder: The run's folder.
             families: The families that the caller accepts; all if none is given.
-            what: Name of the caller, such as "kgan harden", for the error.
+            what: What needs the run, such as "kgan export"; the error names it.
 
         Raises:
             FileNotFoundError: If the folder is not a run folder.
