@@ -34,7 +34,7 @@ def export(settings: ExportSettings) -> list[Path]:
     """Writes each format.
 
     Returns:
-        What was written.
+        Paths of the written files and folders.
     """
     path = settings.source.expanduser()
     run = Run.open(path, *RECIPES, what="kgan export") if is_run(path) else None
@@ -42,7 +42,7 @@ def export(settings: ExportSettings) -> list[Path]:
     name = settings.name or (path.stem if run is None else run.model)
     model = _load(source)
     endpoints = _endpoints(model, source)
-    # Refused before anything is written.
+    # Models that a format cannot hold are refused before anything is written.
     for form in set(settings.format) & set(WRITERS):
         network_of(endpoints, form)
     class_names = settings.class_names or (None if run is None else _class_names(run))

@@ -1,4 +1,4 @@
-"""What can be loaded, and how it is fed to `fit`."""
+"""Loads data sets and feeds them to `fit`."""
 
 from kgan.data.arrays import load_arrays
 from kgan.data.dataset import Dataset

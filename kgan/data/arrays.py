@@ -22,8 +22,8 @@ def load_arrays(
         path: A .npy file of samples, or an .npz file with one of `images`, `samples`, `x`,
             `x_SPLIT`, `SPLIT_images`, `points`, and optionally `labels`, `y`, `y_SPLIT`,
             `SPLIT_labels`.
-        split: Fills SPLIT.
-        image_size: Resize uint8 images to this size.
+        split: Name of the split, which replaces SPLIT in these keys.
+        image_size: Size to which uint8 images are resized, a side or (height, width).
 
     Images are uint8 in [0, 255] or floats in [0, 1], shape (n, height, width[, channels]); arrays
     of shape (n, features) are points. Labels are whole numbers, or one-hot rows.
@@ -63,7 +63,7 @@ def load_arrays(
 
 
 def has_split(path: Path, split: str) -> bool:
-    """Whether a file holds samples of that split apart, not one set that stands for any."""
+    """Whether a file has keys for this split, rather than one set for all splits."""
     if path.suffix != ".npz":
         return False
     with np.load(path, allow_pickle=False) as content:

@@ -34,15 +34,15 @@ def load(
             image-classification set of tensorflow-datasets ("mnist", "fashion_mnist", "cifar10",
             ...).
         split: "train", "test", ...; a folder has one split, "train".
-        data_dir: Where tensorflow-datasets' prepared sets lie; default TFDS_DATA_DIR.
-        image_size: A side or (height, width) to resize images to, antialiased.
-        download: Whether tensorflow-datasets may fetch a set that is not prepared.
+        data_dir: Folder of the prepared sets of tensorflow-datasets; by default TFDS_DATA_DIR.
+        image_size: Size to which images are resized with antialiasing, a side or (height, width).
+        download: Whether tensorflow-datasets may download a set that is not prepared.
 
     Returns:
-        A `Dataset`: uint8 images (or floats in [0, 1]) or points, and labels where there are any.
+        A `Dataset` of uint8 images (or floats in [0, 1]) or points, with labels if there are any.
 
     Raises:
-        FileNotFoundError, ValueError: Say what is wrong with the data and what to do.
+        FileNotFoundError, ValueError: If the data cannot be loaded; the message says what to do.
     """
     if name in DATASETS or name in COMPOSED:
         if image_size is not None:

@@ -1,4 +1,4 @@
-"""What is measured by default: by the kind of samples, and by what is known of the data."""
+"""The default metrics, for each kind of samples and by what is known about the data."""
 
 import dataclasses
 from typing import Any
@@ -13,7 +13,7 @@ from kgan.metrics.sample_set import preparation
 # The published number of samples of stacked digits.
 _STACKED_SAMPLES = 26_000
 
-# What reads each channel of data whose channels are separate pictures.
+# For data whose channels are separate pictures, the extractor that classifies each channel.
 _CHANNEL_READERS = {"stacked-mnist": "lenet-mnist"}
 
 _EXTRACTORS: dict[Kind, str] = {
@@ -24,14 +24,14 @@ _EXTRACTORS: dict[Kind, str] = {
 
 @dataclasses.dataclass(frozen=True)
 class Defaults:
-    """What is measured of samples of a kind.
+    """The default metrics for a kind of samples.
 
     Attributes:
-        metrics: After training, with an extractor; or where samples are features by themselves.
-        without_extractor: After training, without.
-        in_training: While a model trains, with an extractor or where none is needed.
-        in_training_without_extractor: While it trains, without.
-        n: How many generated samples; `None` for as many as there are held-out real ones.
+        metrics: Metrics after training, with an extractor or for samples that need none.
+        without_extractor: Metrics after training, without an extractor.
+        in_training: Metrics during training, with an extractor or for samples that need none.
+        in_training_without_extractor: Metrics during training, without an extractor.
+        n: Number of generated samples; `None` for as many as there are held-out real ones.
     """
 
     metrics: tuple[str, ...]
@@ -53,7 +53,7 @@ DEFAULTS: dict[type[Kind], Defaults] = {
         without_extractor=("sliced_wasserstein",),
         in_training=("fid", "kid", "prdc"),
         in_training_without_extractor=("fid", "kid", "prdc"),
-        # The published mode counts of points are over so many.
+        # The published mode counts of points use this number of samples.
         n=2500,
     ),
 }
@@ -61,7 +61,7 @@ DEFAULTS: dict[type[Kind], Defaults] = {
 
 
 def known_modes(data: Dataset) -> dict[str, dict[str, Any]]:
-    """The metric that counts the data's modes, with its settings; empty where none are known."""
+    """The metric that counts the data's modes, with its settings; empty if no modes are known."""
     if data.name in kgan.data.MIXTURES:
         return {"modes": kgan.data.MIXTURES[data.name]._asdict()}
     if data.name in _CHANNEL_READERS:
@@ -71,19 +71,19 @@ def known_modes(data: Dataset) -> dict[str, dict[str, Any]]:
 
 
 def default_extractor(data: Dataset) -> str | None:
-    """The shipped extractor that takes the data's images, if there is one."""
+    """Name of the shipped extractor for the data's images; `None` if there is none."""
     return _EXTRACTORS.get(data.kind)
 
 
 def default_metrics(
     kind: Kind, judge: Extractor | None, modes: dict[str, dict[str, Any]]
 ) -> tuple[str, ...]:
-    """What is measured of generated samples where nothing else is asked for.
+    """The metrics of generated samples that are used if the user names none.
 
     Args:
-        kind: What a sample is.
-        judge: The extractor, where there is one.
-        modes: What `known_modes` found.
+        kind: Kind of the samples.
+        judge: The extractor, or `None`.
+        modes: The result of `known_modes`.
     """
     if judge is not None:
         return tuple(
@@ -99,32 +99,32 @@ def default_metrics(
 def training_metrics(
     kind: Kind, judge: Extractor | None, modes: dict[str, dict[str, Any]]
 ) -> tuple[tuple[str, ...], str | None]:
-    """What is measured while a model trains, and the score that decides which state is the best.
+    """The metrics during training, and the score that decides which state is the best.
 
-    Arguments as for `default_metrics`. Where the score is `None`, the first one decides.
+    The arguments are those of `default_metrics`. If the score is `None`, the first one decides.
     """
     row = DEFAULTS[type(kind)]
     if modes:
-        # Neither the modes' number nor their evenness tells sharp points from blurred ones.
+        # The number and the evenness of modes do not tell sharp points from blurred ones.
         decides = "sliced_wasserstein" if "modes" in modes else "stacked_kl"
         return (*modes, "sliced_wasserstein"), decides
     return (row.in_training_without_extractor if judge is None else row.in_training), None
 
 
 def default_count(kind: Kind, modes: dict[str, dict[str, Any]]) -> int | None:
-    """How many generated samples; `None` for as many as there are held-out real ones."""
+    """Number of generated samples; `None` for as many as there are held-out real ones."""
     return _STACKED_SAMPLES if "stacked_modes" in modes else DEFAULTS[type(kind)].n
 
 
 def available(
     kind: Kind, judge: Extractor | None, settings: dict[str, dict[str, Any]], *, labelled: bool
 ) -> set[str]:
-    """What of `kgan.metrics.metric.NEEDS` there is.
+    """The keys of `kgan.metrics.metric.NEEDS` that the data and the source satisfy.
 
     Args:
-        kind: What a sample is.
-        judge: The extractor, where there is one.
-        settings: The metrics' settings that are known of the data and the source.
+        kind: Kind of the samples.
+        judge: The extractor, or `None`.
+        settings: Settings of the metrics that follow from the data and the source.
         labelled: Whether real and generated samples have labels.
     """
     found = {

@@ -1,4 +1,4 @@
-"""A whole evaluation: which samples are scored against which, by which metrics."""
+"""A whole evaluation: which samples are scored against which data, by which metrics."""
 
 import dataclasses
 import functools
@@ -25,12 +25,12 @@ _MOST_FOR_TRAINING = 60_000
 
 @dataclasses.dataclass(frozen=True)
 class Scored:
-    """What came out.
+    """The results of an evaluation.
 
     Attributes:
-        scores: One for each number that a metric gives.
-        classes: A row for each class; empty where nothing tells classes apart.
-        shown: The samples of the first seed.
+        scores: A score for each number that a metric returns.
+        classes: A row for each class; empty if nothing can tell classes apart.
+        shown: The generated samples of the first seed.
         train: The real data.
     """
 
@@ -40,32 +40,34 @@ class Scored:
     train: SampleSet
 
     def draw(self, folder: Path, *, table: Path | None = None) -> None:
-        """Writes the pictures that the samples allow into the folder.
+        """Writes the pictures that suit the samples into the folder.
 
         Args:
-            folder: The folder.
-            table: The `metrics.csv` of the run that made the samples, if any; its curves are drawn.
+            folder: The folder to write to.
+            table: The `metrics.csv` of the run that made the samples, whose curves are drawn.
         """
         draw(folder, self.shown, self.train, self.classes, table)
 
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What is to be scored, and how; a family fills one, and `score` does the rest.
+    """The samples to score and how to score them; `score` runs the evaluation.
 
     Attributes:
-        fakes: `(n, seed)` to (samples, labels or `None`), of the kind of the real data.
+        fakes: Function of (n, seed) that returns (samples, labels or `None`), of the kind of the
+            real data.
         real: The real data.
-        metrics: Keys of `kgan.metrics.METRICS`.
-        settings: Keyword arguments of the metrics, by name.
-        extractor: Gives features; `None` without one.
-        given: Number of samples in a given set, which no seed changes; `None` for a generator.
-        n: How many generated samples; `None` for as many as there are held-out ones, up to 10,000.
-        n_real: How many real samples; `None` for all, up to 10,000, and up to 60,000 for metrics
+        metrics: Names of the metrics, keys of `kgan.metrics.METRICS`.
+        settings: Maps the name of a metric to its keyword arguments.
+        extractor: The extractor of features, or `None`.
+        given: Number of samples in a given set, the same for every seed; `None` for a generator.
+        n: Number of generated samples; `None` for as many as there are held-out ones, up to 10,000.
+        n_real: Number of real samples; `None` for all, up to 10,000, and up to 60,000 for metrics
             that look for copies.
-        seeds: How often samples are drawn anew; intervals are over these.
-        classifier: Makes the classifier of the metric `cas`.
-        baselines: Simpler generators, by name, as `fakes`; their scores stand beside.
+        seeds: Number of times that samples are drawn; intervals are over these draws.
+        classifier: Function that makes the classifier of the metric `cas`.
+        baselines: Simpler generators by name, functions like `fakes`, whose scores are added to
+            each score.
     """
 
     fakes: Fakes
@@ -84,7 +86,7 @@ class Task:
         """Scores the samples, with intervals, floors and protocols.
 
         Args:
-            progress: Told what is about to be computed.
+            progress: Function called with a text that says what is computed next.
         """
         train, held_out = self._real_set(self.real.train), self._real_set(self.real.held_out)
         floor = None if self.real.floor is None else self._real_set(self.real.floor)

@@ -24,7 +24,7 @@ _RADII = tuple(k / 6 for k in range(1, 9))
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """A classifier before and after.
+    """Robustness of a classifier before and after hardening.
 
     Attributes:
         method: The method by which it was hardened.

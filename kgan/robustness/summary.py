@@ -37,7 +37,7 @@ class Summary:
     results: dict[Trial, TrialResult]
 
     def fooled(self, trial: Trial, epsilon: float | None) -> np.ndarray:
-        """Whether each image was newly fooled within `epsilon` (any change if `None`), bool (n,)."""
+        """Whether each image was newly fooled within `epsilon` (any size if `None`), bool (n,)."""
         result = self.results[trial]
         fooled = result.success & self.correct
         if epsilon is None or self.norm is None:
@@ -59,7 +59,7 @@ class Summary:
         ]
 
     def outcomes(self) -> list[Outcome]:
-        """The outcomes at each epsilon, over the images that were correct, for `masking.compare`."""
+        """The outcomes at each epsilon, over the images first correct, for `masking.compare`."""
         return [
             Outcome(trial.attack, epsilon, self.fooled(trial, epsilon)[self.correct])
             for trial in self.results
@@ -68,7 +68,7 @@ class Summary:
         ]
 
     def worst_case(self) -> list[Row]:
-        """A row for each epsilon: images that any attack fooled at that epsilon or a smaller one."""
+        """A row for each epsilon: images that any attack fooled at this or a smaller epsilon."""
         return [self.row(WORST_CASE, epsilon, self._union(epsilon)) for epsilon in self.epsilons]
 
     def _union(self, epsilon: float) -> np.ndarray:
