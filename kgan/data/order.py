@@ -73,7 +73,7 @@ def poisson(n: int, rate: float, capacity: int, *, seed: int = 0) -> Callable:
 
     Args:
         n: Number of rows.
-        rate: Probability of a row, in (0, 1].
+        rate: Probability of each row, in (0, 1].
         capacity: Length of the padded batch.
         seed: Seed of the draws.
 

@@ -11,8 +11,9 @@ def labelled_share(dataset: Dataset, share: float, *, seed: int = 0) -> Dataset:
 
     Args:
         dataset: With labels.
-        share: In (0, 1]. A class keeps `round(share * its samples)`, and at least one.
-        seed: Seed of the draw. With one seed, a smaller share is part of a larger one.
+        share: Share of the samples to keep, in (0, 1]. A class of m samples keeps
+            `round(share * m)` of them, and at least one.
+        seed: Seed of the draw, an int. With equal seeds, a smaller share is part of a larger one.
 
     Returns:
         A `Dataset` of the samples kept, in their first order.

@@ -1,4 +1,4 @@
-"""Stopping before one-step training unlearns what it has learnt."""
+"""Stops one-step adversarial training when the classifier loses its robustness."""
 
 from pathlib import Path
 from typing import Any
@@ -17,23 +17,24 @@ from kgan.labels import class_numbers
 class OverfittingGuard(keras.callbacks.Callback):
     """Stops training on catastrophic overfitting and restores the best weights.
 
-    A classifier trained on one-step attacks may from one moment on withstand those alone: the
-    accuracy on the attack it trains with goes on rising while the accuracy against PGD falls to
-    nothing. So a few held images are attacked with PGD at each look. Where the accuracy is more
-    than `drop` below the best one seen, training stops with the weights of that best look.
+    A classifier trained on one-step attacks may suddenly withstand only those: its accuracy on the
+    training attack still rises, while its accuracy against PGD falls to zero. So this callback
+    regularly attacks a few held-out images with PGD. If the accuracy is more than `drop` below the
+    best one so far, training stops and the weights of the best check are restored.
 
     Args:
-        images: Held images, float32 (n, ...) in [0, 1]; a batch will do.
-        labels: Their labels: integers, a column, or one-hot.
-        epsilon: Radius of the attack's ball.
-        norm: Its norm.
-        drop: The fall that stops the training, as a share: 0.2 is 20 points.
-        every: Batches between two looks, besides those before training and after each epoch.
-        keep: A file ending in .npz for the best look, from which a resumed training goes on.
+        images: Held-out images, float32 (n, ...) in [0, 1]; a single batch is enough.
+        labels: Labels of these images: integers (n,), a column (n, 1), or one-hot (n, classes).
+        epsilon: Radius of the ball of the attack, in units of images in [0, 1].
+        norm: Norm of the ball, "linf", "l2" or "l1".
+        drop: Fall of the accuracy that stops the training: 0.2 is 20 percentage points.
+        every: Number of batches between two checks; there are also checks before training and
+            after each epoch.
+        keep: A file ending in .npz for the best weights, which a resumed training reads.
 
     Attributes:
-        best: The best accuracy so far.
-        fired: Whether it stopped the training.
+        best: The best accuracy so far, in [0, 1].
+        fired: Whether the guard stopped the training.
 
     The accuracy is in the epoch's logs as `guard_accuracy`.
 
@@ -100,7 +101,7 @@ class OverfittingGuard(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if self._batches < ((self.params or {}).get("steps") or 0):
-            return  # Broken off: a resumed training comes by its end again.
+            return  # The epoch was interrupted; a resumed training finishes and checks it.
         accuracy = self._look()
         if logs is not None:
             logs["guard_accuracy"] = accuracy

@@ -1,4 +1,4 @@
-"""Attacks that only adversarial training uses: what its update then minimises against."""
+"""Attacks that are used only inside adversarial training."""
 
 import keras
 import tensorflow as tf
@@ -48,10 +48,10 @@ class FastStep(FGSM):
 
 @keras.saving.register_keras_serializable(package="kgan")
 class DivergencePGD(PGD):
-    """Ascends the divergence of the classifier's answer from its answer on the clean image.
+    """PGD that maximises the divergence of the model's output from that for the clean image.
 
-    Starts at the image plus noise of deviation 0.001, for the divergence has no slope at the image
-    itself. Labels play no part.
+    It starts at the image plus noise with standard deviation 0.001, because the gradient of the
+    divergence is zero at the image itself. Labels are not used.
 
     Args:
         epsilon: Radius of the ball, in units of images in [0, 1].

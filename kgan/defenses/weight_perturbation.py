@@ -1,4 +1,4 @@
-"""Adversarial weight perturbation: a step that is taken where the weights are worst."""
+"""Adversarial weight perturbation: an update with the gradient at the worst nearby weights."""
 
 from collections.abc import Callable, Sequence
 

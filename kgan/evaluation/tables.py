@@ -81,7 +81,7 @@ def print_comparison(
     Args:
         sources: Paths of the two sources.
         first: Scores of the first source.
-        second: Scores of the second.
+        second: Scores of the second source.
 
     Raises:
         ValueError: If the sources have no scores that can be compared.

@@ -1,4 +1,4 @@
-"""Losses of a generator that is to fool a classifier."""
+"""Losses of a generator that learns to fool a classifier."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Features of reference sets, kept on disk: the same data is not passed through a network twice."""
+"""Stores features of reference sets on disk, so that they are computed only once."""
 
 import contextlib
 import hashlib
@@ -14,12 +14,12 @@ from kgan.metrics.extractor import Extractor
 
 
 def cache_dir() -> Path:
-    """The folder that KGAN_CACHE names, else `~/.cache/kgan`."""
+    """The cache folder: the one that KGAN_CACHE names, else `~/.cache/kgan`."""
     return Path(os.environ.get("KGAN_CACHE") or "~/.cache/kgan").expanduser()
 
 
 def content_hash(samples: np.ndarray) -> str:
-    """16 hexadecimal digits that tell an array from any other."""
+    """A hash of an array, 16 hexadecimal digits."""
     digest = hashlib.sha256(f"{samples.shape} {samples.dtype}".encode())
     digest.update(np.ascontiguousarray(samples).data)
     return digest.hexdigest()[:16]
@@ -28,16 +28,16 @@ def content_hash(samples: np.ndarray) -> str:
 def cached_features(
     extractor: Extractor, samples: np.ndarray, *, data: str, split: str
 ) -> np.ndarray:
-    """`extractor.features(samples)`, from disk where they were computed before.
+    """`extractor.features(samples)`, read from disk if they were computed before.
 
-    The file's name is a hash of everything that the features depend on; a file that is damaged is
-    computed again, and where nothing can be written nothing is kept.
+    The name of the file is a hash of everything that the features depend on. A damaged file is
+    computed again, and if the folder cannot be written to, nothing is stored.
 
     Args:
         extractor: The extractor.
-        samples: (n, ...).
+        samples: Samples (n, ...).
         data: Name of the data, such as "mnist".
-        split: Its split.
+        split: Name of the split.
 
     Returns:
         float32 array (n, d).

@@ -11,7 +11,7 @@ from kgan.random import check_seed
 
 
 class ClassificationAccuracy(NamedTuple):
-    """Trained on fakes and tested on real data, and the reverse; both in [0, 1]."""
+    """Accuracy of training on fakes and testing on real data, and the reverse; in [0, 1]."""
 
     cas: float
     cas_reverse: float
@@ -30,18 +30,18 @@ def classification_accuracy_score(
 ) -> float:
     """Trains on one labelled set and returns the accuracy on the other.
 
-    With generated images to train and real ones to test it is the classification accuracy score,
-    which falls where the generator lacks classes or variety. Keras's global seed is set to `seed`.
+    Trained on generated and tested on real images, it is the classification accuracy score, which
+    is low if the generator lacks classes or variety. It sets Keras's global seed to `seed`.
 
     Args:
         classifier: A compiled Keras classifier, trained in place, or a function that makes one.
-        train: (n, ...) samples.
-        train_labels: (n,) whole numbers.
-        test: (m, ...) samples.
-        test_labels: (m,) whole numbers.
-        epochs: Passes over `train`.
-        batch_size: Samples a step.
-        seed: Seed of initial weights (where a function makes them) and of the order.
+        train: Samples (n, ...) to train on.
+        train_labels: Class numbers (n,) of `train`.
+        test: Samples (m, ...) to test on.
+        test_labels: Class numbers (m,) of `test`.
+        epochs: Number of passes over `train`.
+        batch_size: Number of samples in a step.
+        seed: Seed of the order, and of the initial weights if `classifier` is a function.
 
     Returns:
         Accuracy in [0, 1].
@@ -74,17 +74,17 @@ def classification_accuracy(
     batch_size: int = 128,
     seed: int = 0,
 ) -> ClassificationAccuracy:
-    """`classification_accuracy_score` both ways, each with a classifier made anew.
+    """`classification_accuracy_score` in both directions, each with a new classifier.
 
     The reverse (GAN-test) says how recognisable the fakes are, and stays high under mode collapse.
 
     Args:
-        real: (samples, labels).
-        fake: (samples, labels).
-        classifier: Makes a compiled classifier.
-        epochs: Passes over the set that is trained on.
-        batch_size: Samples a step.
-        seed: See `classification_accuracy_score`.
+        real: Real (samples, labels).
+        fake: Generated (samples, labels).
+        classifier: Function that makes a compiled classifier.
+        epochs: Number of passes over the training samples.
+        batch_size: Number of samples in a step.
+        seed: Seed of weights and order, as for `classification_accuracy_score`.
     """
     if isinstance(classifier, keras.Model) or not callable(classifier):
         raise TypeError(

@@ -1,4 +1,4 @@
-"""How many modes of a known mixture a generator reaches, and how evenly."""
+"""Counts the modes of a known mixture that a generator reaches, and how evenly."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from kgan.metrics.neighbours import Neighbours, nearest
 
 
 class ModeCount(NamedTuple):
-    """Modes with at least 1 and at least 5 hits, KL(generated || uniform), and the other way."""
+    """Numbers of modes with at least 1 and 5 hits, KL(generated || uniform), and the reverse KL."""
 
     modes: float
     modes_5: float

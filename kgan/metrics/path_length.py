@@ -1,4 +1,4 @@
-"""Perceptual path length: how far a generator's output moves for a small step between latents."""
+"""Perceptual path length: how much a generator's output changes for a small step of the latent."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,11 +31,11 @@ def perceptual_path_length(
         generate: Maps float32 latents (n, latent_dim) to samples.
         features: Maps samples to (n, d) features.
         latent_dim: Length of a latent vector, drawn from N(0, 1).
-        samples: Number of pairs.
-        epsilon: Step along the path, a share of it.
+        samples: Number of pairs of latents.
+        epsilon: Length of the step, as a share of the path.
         interpolation: "spherical" for Gaussian latents, "linear" for a mapped space (w).
         keep: Percentiles between which distances count.
-        batch_size: Pairs at a time.
+        batch_size: Number of pairs computed at a time.
         seed: Seed of latents and positions.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Models whose training step differs; a GAN is one of them, composed of networks and losses."""
+"""Models with their own training step, such as a GAN, which combines networks and losses."""
 
 from kgan.models.gan import GAN
 from kgan.models.perturbation_gan import PerturbationGAN

@@ -1,4 +1,4 @@
-"""Samples from latents: what every model can do that makes samples of vectors of noise."""
+"""Samples from latents: the methods that all models share that generate samples from noise."""
 
 import numpy as np
 import tensorflow as tf
@@ -59,7 +59,7 @@ class Generation:
         """New samples: sample i depends on (seed, i, its label) alone.
 
         Args:
-            n: How many.
+            n: Number of samples.
             labels: Class numbers, shape (n,), or one number for all; where conditional and
                 `None`, the classes in turn.
             seed: Seed of the latents, an int in [0, 2**31 - 1].

@@ -149,7 +149,7 @@ class PerturbationGAN(Players):
         logits: Callable[[tf.Tensor], tf.Tensor],
         features: Callable[[tf.Tensor], tf.Tensor] | None = None,
     ) -> None:
-        """Says whom to fool. Neither saved nor changed.
+        """Sets the classifier to fool, which is neither saved nor changed.
 
         Args:
             logits: Graph function from images to (batch, classes) logits in inference mode, such
@@ -338,7 +338,7 @@ class PerturbationGAN(Players):
 
     @property
     def num_classes(self) -> int | None:
-        """Of how many classes the generator is told one; `None` where it is told none."""
+        """Number of classes that the generator can be told to reach; `None` if it takes none."""
         if self.targets != "any":
             return None
         return self.generator.get_layer("target").input_dim
@@ -387,7 +387,7 @@ class PerturbationGAN(Players):
 
 
 def check_weights(weights: Mapping[str, float] | None) -> dict[str, float]:
-    """All weights by name, the defaults where none is given."""
+    """All weights by name; a weight that is not given gets its default."""
     given = {name: float(value) for name, value in (weights or {}).items()}
     if unknown := set(given) - set(WEIGHTS):
         raise ValueError(

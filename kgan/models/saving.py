@@ -1,4 +1,4 @@
-"""Getting a model back from its file, whole or not at all."""
+"""Loads a model from its file; fails if any part of its state is missing."""
 
 import contextlib
 import importlib
@@ -10,7 +10,7 @@ import keras
 
 
 def load(path: str | Path) -> keras.Model:
-    """A model of kgan's from a `.keras` file, with all optimizers' state.
+    """Loads a kgan model from a `.keras` file, with the state of all optimizers.
 
     Raises:
         FileNotFoundError: Where there is no such file.

@@ -1,6 +1,4 @@
-"""How a network is told the class: conditional normalisation (generator), projection
-(discriminator).
-"""
+"""Layers that use the class: conditional normalisation (generator), projection (discriminator)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Fourier features: what lets a small dense network tell points apart that lie close together."""
+"""Fourier features, with which a small dense network can tell close points apart."""
 
 import math
 from typing import Any

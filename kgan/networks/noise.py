@@ -15,13 +15,13 @@ class _Noise(keras.layers.Layer):
     """Changes its inputs at random in training, and not at all otherwise.
 
     A draw is a function of (seed, calls so far, position in the global batch). The count of calls
-    is saved with the weights, so a resumed run goes on with the draws that it would have had;
-    Keras's own layers draw the same for every replica and begin again when loaded.
+    is saved with the weights, so a resumed run continues with the same draws as an uninterrupted
+    one. Keras's own layers draw the same numbers on every replica, and start again when loaded.
     """
 
     def __init__(self, seed: int | None = None, **options):
         super().__init__(**options)
-        # From the generator that `keras.utils.set_random_seed` seeds, as Keras's layers do.
+        # Like Keras's layers, uses the generator that `keras.utils.set_random_seed` seeds.
         drawn = random.randrange(kgan.random.MAX_SEED) if seed is None else seed
         self.seed = kgan.random.check_seed(drawn)
         self.supports_masking = True
@@ -51,7 +51,7 @@ class Dropout(_Noise):
     """Sets a share of its inputs to zero and scales the others up, so that the mean is kept.
 
     Args:
-        rate: The share, in [0, 1).
+        rate: Share of the inputs to set to zero, in [0, 1).
         seed: Seed of the draws; by default one drawn from Python's generator.
         noise_shape: Axes of size 1 share their draw, such as `(None, 1, 1, None)` to drop whole
             channels; the first axis must be `None`. By default each value has its own.
@@ -97,7 +97,7 @@ class GaussianNoise(_Noise):
     """Adds noise from N(0, stddev^2), as at the input of a discriminator ("instance noise").
 
     Args:
-        stddev: Its standard deviation, in the inputs' units; at least 0.
+        stddev: Standard deviation of the noise, in the inputs' units; at least 0.
         seed: Seed of the draws; by default one drawn from Python's generator.
 
     Reference: Sonderby et al., "Amortised MAP inference for image super-resolution", 2017.

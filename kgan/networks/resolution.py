@@ -1,4 +1,4 @@
-"""How a network gets from its smallest feature map to any image size, square or not."""
+"""Plans the stages between a network's smallest feature map and images of any size."""
 
 import math
 from dataclasses import dataclass

@@ -39,7 +39,7 @@ def samples(
     """A picture of samples.
 
     Args:
-        kind: What a sample is.
+        kind: Kind of the samples.
         samples: Generated samples, in the units of their kind; images float in [0, 1].
         real: Real samples to draw beside them, for kinds whose samples say little alone.
         columns: How many in a row, for kinds that are drawn in rows.
