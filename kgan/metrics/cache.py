@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from kgan.files import atomic_path
-from kgan.metrics.extractor import Extractor
+from kgan.metrics.feature_extractor import Extractor
 
 
 def cache_dir() -> Path:
