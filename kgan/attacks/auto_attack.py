@@ -21,8 +21,8 @@ class AutoAttackResult(Result):
     """A `Result` that also says what is left after each member.
 
     Attributes:
-        robust: From "clean" and each member's name, in their order, to the share of images not
-            fooled so far.
+        robust: The share of images that are not fooled so far: "clean", and after each member, by
+            its name.
     """
 
     robust: dict[str, float]
@@ -44,7 +44,7 @@ class AutoAttack(Attack):
         epsilon: Radius of the ball, in units of images in [0, 1].
         norm: "linf", "l2" or "l1".
         version: "standard" or "rand".
-        seed: Of all members.
+        seed: Seed of all members.
 
     Reference:
         Croce and Hein, "Reliable evaluation of adversarial robustness with an ensemble of diverse

@@ -50,11 +50,11 @@ def distill(
     Args:
         model: The classifier to imitate; asked for labels only.
         images: float32 array (n, ...) in [0, 1].
-        query_budget: Most labels to ask for.
+        query_budget: How many labels to ask for at most.
         rounds: Rounds of training.
         epochs: Passes over the set in each round.
         step: How far images are moved, in units of [0, 1].
-        seed: Of the initial weights and the order of the images.
+        seed: Seed of the initial weights and the order of the images.
 
     Returns:
         The substitute, and the number of labels asked for in this call.

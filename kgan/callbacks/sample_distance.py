@@ -14,8 +14,8 @@ class SampleDistance(keras.callbacks.Callback):
 
     Args:
         real: float32 samples of the real data, images in [0, 1].
-        labels: Their labels; generated samples get the same.
-        seed: Of the latents.
+        labels: Labels of these samples; generated ones get the same.
+        seed: Seed of the latents.
     """
 
     def __init__(self, real: np.ndarray, labels: np.ndarray | None = None, *, seed: int = 0):

@@ -24,7 +24,7 @@ class SampleGrid(keras.callbacks.Callback):
     latents in every row.
 
     Args:
-        folder: Where to write.
+        folder: The folder to write to.
         real: Real samples to draw beside generated ones; unused for images.
         seed: Seed of the latents.
     """
