@@ -190,7 +190,9 @@ def fit(
                 shuffle=False,
                 verbose=0,
             )
-            done = steps_done(model)
+            before, done = done, steps_done(model)
+            if done == before:
+                raise RuntimeError(f"fit made no step from step {done} on.")
     finally:
         signals.restore()
     if guard.found and not any(getattr(one, "rolled_back", False) for one in callbacks):
