@@ -16,9 +16,9 @@ import kgan.export
 import kgan.models
 import kgan.pixels
 from kgan.attacks.attack import Attack, Result
+from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import check_count, check_images, check_norm, check_pixels, check_radius
 from kgan.attacks.norms import project
-from kgan.attacks.problem import Problem, State
 from kgan.attacks.substitute import substitute_network
 from kgan.attacks.victim import Victim, victim_of
 from kgan.files import atomic_path
@@ -69,14 +69,14 @@ class AdvGAN(Attack):
         bound: l2 norm from which a perturbation costs; by default half of what the ball allows.
         gan_loss: A key of `kgan.losses.LOSSES`.
         width: Channels of the generator at the image's resolution.
-        blocks: Its residual blocks.
+        blocks: Residual blocks of the generator.
         normalization: "instance" or `None`.
         steps: Updates that `fit` makes unless it is told `epochs`.
-        batch_size: Images in each.
-        learning_rate: Learning rate of Adam, for generator, discriminator and surrogate; it falls
-            to zero over the second half of each `fit`.
+        batch_size: Images in each update.
+        learning_rate: Adam's learning rate for generator, discriminator and surrogate; it falls to
+            zero over the second half of each `fit`.
         network: A trained `PerturbationGAN`; `fit` and `load` set it.
-        seed: Seed of the weights and all draws of the training.
+        seed: Seed of the weights and of all draws of the training.
 
     Example:
 
@@ -164,8 +164,8 @@ class AdvGAN(Attack):
                 batches of float images, or of (images, labels).
             labels: Integers, a column, or one-hot; the model's own predictions if None.
             epochs: Passes over the images; by default what `steps` updates take.
-            callbacks: For Keras's `fit`.
-            verbose: The same.
+            callbacks: Callbacks for Keras's `fit`.
+            verbose: As for Keras's `fit`.
 
         Returns:
             Keras's history of `PerturbationGAN`'s logs, one entry an epoch.
@@ -292,11 +292,11 @@ class AdvGAN(Attack):
 
     # Attacking
 
-    def _attack(self, problem: Problem) -> State:
-        network = self._fitted(problem.targeted)
-        state = problem.start()
-        moved = network.perturb(problem.images, problem.labels, self.epsilon)
-        return problem.record(state, project(moved, problem.images, self.epsilon, self.norm))
+    def _attack(self, batch: AttackBatch) -> State:
+        network = self._fitted(batch.targeted)
+        state = batch.start()
+        moved = network.perturb(batch.images, batch.labels, self.epsilon)
+        return batch.record(state, project(moved, batch.images, self.epsilon, self.norm))
 
     @property
     def is_fitted(self) -> bool:

@@ -10,10 +10,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan.attacks import draws
+from kgan.attacks import example_random
+from kgan.attacks.attack_batch import AttackBatch
 from kgan.attacks.checks import check_images, check_pixels
 from kgan.attacks.norms import NORMS, length
-from kgan.attacks.problem import Problem
 from kgan.attacks.victim import Victim, victim_of
 from kgan.labels import class_numbers
 
@@ -24,9 +24,9 @@ class Result:
 
     Attributes:
         adversarial: float32 array of the images' shape; the clean image where it failed.
-        success: bool array of shape (n,): misclassified (as the target, if there are targets).
+        success: Whether it is misclassified (as the target, if there are targets), bool (n,).
             An image that was misclassified to begin with counts, and comes back unchanged.
-        labels: int32 array of shape (n,): the classes attacked, or the targets to reach.
+        labels: The classes attacked, or the targets to reach, int32 (n,).
     """
 
     adversarial: np.ndarray
@@ -79,14 +79,14 @@ class Attack:
         return not self.minimal and getattr(self, "epsilon", None) is not None
 
     def attempts(self, victim: Victim) -> int:
-        """How often the compiled attack is run on what is not fooled yet.
+        """How often the compiled attack is run on the images that are not fooled yet.
 
-        On everything, if `minimal`, to keep the smallest change.
+        A minimal attack is run on all images each time, to keep the smallest change.
         """
         return getattr(self, "restarts", 1)
 
     def prepared(self, model: keras.Model | Victim, images: np.ndarray) -> "Attack":
-        """An equal attack that has done, with these images, what is done once for a data set."""
+        """The same attack, ready for a data set: what it learns once, it has learnt from these."""
         return self
 
     def __call__(
@@ -132,7 +132,7 @@ class Attack:
         batch_size: int = 256,
         indices: Any = None,
     ) -> Result:
-        """As calling the attack, but returns a `Result` with each example's success."""
+        """Makes adversarial images and says which of them fool; arguments as for calling it."""
         victim, result, indices = self._prepare(model, images, labels, targets, batch_size, indices)
         images = result.adversarial.copy()
         targeted = targets is not None
@@ -152,7 +152,7 @@ class Attack:
         batch_size: int,
         indices: Any,
     ) -> tuple[Victim, Result, np.ndarray]:
-        """Checks everything; the result to fill starts with the clean images."""
+        """Checks the arguments; the result holds the clean images, for the attack to change."""
         images = check_images(images)
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}.")
@@ -184,7 +184,7 @@ class Attack:
         batch_size: int = 256,
         indices: Any = None,
     ) -> np.ndarray:
-        """Where the published algorithm ends after one attempt, whether that fools or not.
+        """The images at which the published algorithm ends, after one attempt, fooling or not.
 
         For transfer, and for comparisons with other implementations. Arguments as for calling.
         """
@@ -271,18 +271,18 @@ class Attack:
         def attack(images, labels, indices, done, attempt, settings):
             attack = template._with(settings)
             victim.rewind(attack.seed + 1)
-            problem = Problem(
+            batch = AttackBatch(
                 logits=victim.logits,
                 images=images,
                 labels=labels,
-                keys=draws.example_keys(attack.seed, indices),
+                keys=example_random.example_keys(attack.seed, indices),
                 targeted=targeted,
                 attempt=attempt,
                 done=done,
                 early_stop=getattr(attack, "early_stop", True),
                 plain=plain,
             )
-            state = attack._attack(problem)
+            state = attack._attack(batch)
             return state["adversarial"], state["success"]
 
         victim.functions[key] = attack
@@ -312,7 +312,7 @@ class Attack:
             labels: int tensor of shape (batch,), classes to leave, or to reach if `targeted`.
             seed: Overrides the attack's seed; a scalar, or a pair from `kgan.random.step_seed`.
             indices: Each example's index; its position in the batch if None.
-            targeted: What the labels mean.
+            targeted: Whether the labels are classes to reach.
 
         Returns:
             float32 tensor like `images`; no gradient flows through it.
@@ -323,8 +323,8 @@ class Attack:
         words = tf.reshape(tf.cast(attack.seed if seed is None else seed, tf.int32), [-1])
         keys = tf.cast(indices, tf.int32)
         for word in tf.unstack(words):
-            keys = draws.example_keys(word, keys)
-        problem = Problem(
+            keys = example_random.example_keys(word, keys)
+        batch = AttackBatch(
             logits=logits,
             images=tf.stop_gradient(images),
             labels=tf.cast(labels, tf.int32),
@@ -332,9 +332,9 @@ class Attack:
             targeted=targeted,
             plain=self.has_last_iterate,
         )
-        return tf.stop_gradient(attack._attack(problem)["adversarial"])
+        return tf.stop_gradient(attack._attack(batch)["adversarial"])
 
-    def _attack(self, problem: Problem) -> dict[str, tf.Tensor]:
+    def _attack(self, batch: AttackBatch) -> dict[str, tf.Tensor]:
         """Attacks one batch, in graph mode, with every name in `tensors` bound to a tensor.
 
         Returns:
@@ -343,7 +343,7 @@ class Attack:
         raise NotImplementedError
 
     def _settings(self) -> dict[str, float | int]:
-        """The values of `tensors`, with defaults that depend on others worked out."""
+        """The settings in `tensors`; defaults that depend on other settings are worked out."""
         return {name: getattr(self, name) for name in self.tensors}
 
     def _with(self, settings: dict[str, Any]) -> "Attack":

@@ -21,8 +21,8 @@ class AutoAttackResult(Result):
     """A `Result` that also says what is left after each member.
 
     Attributes:
-        robust: From "clean" and each member's name, in their order, to the share of images not
-            fooled so far.
+        robust: The share of images that are not fooled so far: "clean", and after each member, by
+            its name.
     """
 
     robust: dict[str, float]

@@ -23,10 +23,12 @@ class GuidedResult(Result):
     """A `Result` that also says how well the surrogate predicted it.
 
     Attributes:
-        surrogate_success: bool (n,): the image fools the surrogates.
-        white_box_success: bool (n,): PGD with the victim's own gradients fools within the same
-            ball: the bound that a transfer attack cannot be expected to pass. None if not asked.
-        queries: Labels asked of the victim: for the substitute, and one for each image.
+        surrogate_success: Whether the image fools the surrogates, bool (n,).
+        white_box_success: Whether PGD with the victim's own gradients fools within the same ball,
+            bool (n,): the bound that a transfer attack cannot be expected to pass. `None` where
+            that was not asked for.
+        queries: How many labels the victim was asked for: for the substitute, and one for each
+            image.
     """
 
     surrogate_success: np.ndarray
@@ -61,7 +63,7 @@ class Guided(Attack):
         query_budget: Labels that distilling may ask for.
         norm: "linf", "l2" or "l1".
         steps: Steps of momentum PGD on the mean of the surrogates' logits.
-        decay: Its momentum.
+        decay: Momentum of that attack.
         diversity: Probability of a randomly shrunk copy at each step; helps transfer.
         translation: Side of the kernel that smooths the gradient, odd; 0 for none.
         white_box: Whether to run PGD on the victim too, to report the bound.

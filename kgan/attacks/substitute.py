@@ -50,7 +50,7 @@ def distill(
     Args:
         model: The classifier to imitate; asked for labels only.
         images: float32 array (n, ...) in [0, 1].
-        query_budget: Most labels to ask for.
+        query_budget: How many labels to ask for at most.
         rounds: Rounds of training.
         epochs: Passes over the set in each round.
         step: How far images are moved, in units of [0, 1].

@@ -19,10 +19,11 @@ class Checkpoint(keras.callbacks.Callback):
 
     Args:
         folder: The folder to write to.
-        monitor: Key of the logs, `None` to keep the last state only. So do epochs whose logs lack
-            it, and epochs that were broken off: the resumed run comes by their end again.
-        lower_is_better: Whether its lowest value is the best, or its highest.
-        table: The run's `metrics.csv`; a resumed run takes the best value so far from it.
+        monitor: Name of the logged score that decides which state is the best; `None` keeps the
+            last state only. An epoch whose logs lack it is never the best, nor is one that was
+            interrupted, since the resumed run will complete it.
+        lower_is_better: Whether the lowest score is the best, or the highest.
+        table: The run's `metrics.csv`, from which a resumed run takes the best score so far.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class Checkpoint(keras.callbacks.Callback):
         score = self.sign * (logs or {}).get(self.monitor or "", math.nan)
         done = steps_done(self.model) - self._first_step
         whole = done >= ((self.params or {}).get("steps") or 0)
-        # The best one first: after a crash in between, the resumed run comes by here again.
+        # The best one first: after a crash between the two, the resumed run does both again.
         if score < self.best and whole:
             self.best = score
             self._save("best.keras")

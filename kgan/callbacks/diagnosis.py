@@ -60,7 +60,7 @@ class Patient:
         return bool(recent) and all(condition(signs) for signs in recent)
 
     def stalled(self, check_ups: int) -> bool:
-        """Whether the samples have not come a fifth nearer to the data over the latest."""
+        """Whether the distance to the data fell by less than a fifth over the latest check-ups."""
         recent = self.lately(check_ups)
         return bool(recent) and recent[-1].distance > 0.8 * recent[0].distance
 

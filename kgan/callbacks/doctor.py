@@ -26,12 +26,12 @@ class CollapseDoctor(keras.callbacks.Callback):
 
     Args:
         real: float32 training samples, images in [0, 1], in random order, at least 64.
-        labels: Their labels, where the GAN is conditional.
+        labels: Labels of these samples, where the GAN is conditional.
         training: The whole training set, floats or uint8, in which copies are looked for (of more
             than 100 million values a part); those given by default.
         label: Maps samples (n, ...) to class numbers (n,), to watch the generated classes; a
             classifier is `lambda images: model.predict(images, verbose=0).argmax(axis=1)`.
-        folder: The folder to write to `findings.json`, if anywhere.
+        folder: The folder that gets `findings.json`, if any.
         every: Generator updates between two check-ups. One takes as long as a few steps; on a
             large training set, up to a few seconds.
         roll_back: Whether a collapse or a divergence ends the training and goes back to the best

@@ -10,6 +10,8 @@ from kgan.counter import steps_done
 from kgan.history import Logs, read_history, write_history
 from kgan.pictures.curves import draw_curves
 
+CURVES = {"losses": ("d_loss", "g_loss", "penalty"), "probabilities": ("d_real", "d_fake")}
+
 
 class HistoryTable(keras.callbacks.Callback):
     """Writes one row of logs for each epoch to a CSV file, with step, seconds and speed.
@@ -50,8 +52,9 @@ class HistoryPlot(keras.callbacks.Callback):
     Args:
         table: The CSV file.
         folder: The folder to write to.
-        curves: Names of the logs that are drawn together, by the name of the picture. Where the
-            picture is called "probabilities", the axis goes from 0 to 1 with a line at 0.5.
+        curves: Names of the logs that are drawn together, by the name of the picture; by default
+            those of a GAN. Where the picture is called "probabilities", the axis goes from 0 to 1
+            with a line at 0.5.
         every: Seconds between two drawings.
     """
 
@@ -60,7 +63,7 @@ class HistoryPlot(keras.callbacks.Callback):
         table: str | Path,
         folder: str | Path,
         *,
-        curves: Mapping[str, Sequence[str]],
+        curves: Mapping[str, Sequence[str]] = CURVES,
         every: float = 20.0,
     ):
         super().__init__()

@@ -15,7 +15,7 @@ class SampleDistance(keras.callbacks.Callback):
 
     Args:
         real: float32 samples of the real data, images in [0, 1].
-        labels: Their labels; generated samples get the same.
+        labels: Labels of these samples; generated ones get the same.
         seed: Seed of the latents.
     """
 

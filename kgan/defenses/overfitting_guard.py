@@ -24,9 +24,9 @@ class OverfittingGuard(keras.callbacks.Callback):
 
     Args:
         images: Held images, float32 (n, ...) in [0, 1]; a batch will do.
-        labels: Their labels: integers, a column, or one-hot.
+        labels: Labels of these images: integers, a column, or one-hot.
         epsilon: Radius of the attack's ball.
-        norm: Its norm.
+        norm: Norm of that ball.
         drop: The fall that stops the training, as a share: 0.2 is 20 points.
         every: Batches between two looks, besides those before training and after each epoch.
         keep: A file ending in .npz for the best look, from which a resumed training goes on.

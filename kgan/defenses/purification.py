@@ -1,4 +1,4 @@
-"""What purifying is worth: against who does not know of it, and against who does."""
+"""What a purifying defence is worth, against attackers who know of it and who do not."""
 
 import dataclasses
 from typing import Any
@@ -111,7 +111,7 @@ def purification_report(
 
 
 def _moved(adversarial: np.ndarray, images: np.ndarray) -> np.ndarray:
-    """Which images the attack changed: it gives back those it could not fool, or need not."""
+    """Which images the attack changed; those that it could not fool come back as they were."""
     return (adversarial != images).any(axis=tuple(range(1, images.ndim)))
 
 

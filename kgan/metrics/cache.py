@@ -37,7 +37,7 @@ def cached_features(
         extractor: The extractor.
         samples: (n, ...).
         data: Name of the data, such as "mnist".
-        split: Its split.
+        split: Split of the data.
 
     Returns:
         float32 array (n, d).

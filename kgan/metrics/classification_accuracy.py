@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from kgan.metrics.inputs import check_rows, check_whole
+from kgan.metrics.checks import check_rows, check_whole
 from kgan.random import check_seed
 
 
@@ -41,7 +41,7 @@ def classification_accuracy_score(
         test_labels: (m,) whole numbers.
         epochs: Passes over `train`.
         batch_size: Samples a step.
-        seed: Seed of initial weights (where a function makes them) and of the order.
+        seed: Seed of the initial weights (where a function makes them) and of the order.
 
     Returns:
         Accuracy in [0, 1].
@@ -79,12 +79,12 @@ def classification_accuracy(
     The reverse (GAN-test) says how recognisable the fakes are, and stays high under mode collapse.
 
     Args:
-        real: (samples, labels).
-        fake: (samples, labels).
-        classifier: Makes a compiled classifier.
+        real: Real samples and their labels.
+        fake: Generated samples and their labels.
+        classifier: Function that makes a compiled classifier.
         epochs: Passes over the set that is trained on.
         batch_size: Samples a step.
-        seed: See `classification_accuracy_score`.
+        seed: As for `classification_accuracy_score`.
     """
     if isinstance(classifier, keras.Model) or not callable(classifier):
         raise TypeError(

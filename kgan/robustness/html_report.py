@@ -75,7 +75,7 @@ def write_html(
 
     Args:
         report: What to show.
-        path: Where to.
+        path: The file to write.
         curves: The PNG of the curves, if there are any.
         examples: A PNG for each heading.
     """

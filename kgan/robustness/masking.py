@@ -14,8 +14,9 @@ import numpy as np
 import tensorflow as tf
 
 from kgan.attacks.attack import Attack
+from kgan.attacks.attack_batch import AttackBatch
+from kgan.attacks.losses import cross_entropy
 from kgan.attacks.pgd import PGD
-from kgan.attacks.problem import Problem, cross_entropy
 from kgan.attacks.victim import Victim
 
 # One-sided normal quantile of 0.5%: what chance alone does to a pair of equal attacks.
@@ -78,7 +79,13 @@ MEANINGS = {
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """Whom an attack fooled at one epsilon, of the images that were correct: bool (n,)."""
+    """What an attack did at one epsilon.
+
+    Attributes:
+        attack: The attack.
+        epsilon: The radius.
+        fooled: Which of the images that were correct it fooled, bool (n,).
+    """
 
     attack: Attack
     epsilon: float
@@ -90,8 +97,7 @@ def compare(outcomes: Sequence[Outcome], norm: str | None) -> tuple[list[Flag], 
 
     Args:
         outcomes: Each attack at each epsilon, over the same images, all correct when clean.
-        norm: The ball's. Minimal attacks that minimise another one are left out: they are not at
-            home there.
+        norm: Norm of the ball. Attacks that look for small changes in another norm are left out.
 
     Returns:
         The flags, and which comparisons lacked an attack.
@@ -168,9 +174,9 @@ def probe(
     Args:
         victim: The classifier.
         images: Some images that it classifies correctly, float32 (n, ...) in [0, 1].
-        labels: Their classes, int32 (n,).
+        labels: Classes of these images, int32 (n,).
         norm: "linf", "l2" or "l1".
-        epsilon: Where to try more steps: the largest radius of the evaluation.
+        epsilon: The radius at which more steps are tried: the largest one of the evaluation.
     """
     if len(images) == 0:
         return []
@@ -185,8 +191,8 @@ def probe(
 def _zero_gradients(victim: Victim, images: np.ndarray, labels: np.ndarray) -> str | None:
     @tf.function(autograph=False)
     def zero(images, labels):
-        problem = Problem(victim.logits, images, labels, keys=labels, targeted=False)
-        gradient = problem.gradient(images, lambda logits: cross_entropy(logits, labels))[2]
+        batch = AttackBatch(victim.logits, images, labels, keys=labels, targeted=False)
+        gradient = batch.gradient(images, lambda logits: cross_entropy(logits, labels))[2]
         return tf.reduce_all(tf.equal(tf.reshape(gradient, [tf.shape(images)[0], -1]), 0.0), axis=1)
 
     count = int(zero(tf.constant(images), tf.constant(labels)).numpy().sum())

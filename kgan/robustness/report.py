@@ -39,8 +39,8 @@ class Row:
         interval: 95% interval of that share.
         success_rate: Share of the images that were correct and are not any more; `None` where none
             was correct.
-        changes: For each of `CHANGE_NORMS`, over the images that count in `success_rate`; empty
-            where there are none.
+        changes: Size of the change in each of `CHANGE_NORMS`, over the images that count in
+            `success_rate`; empty where there are none.
         per_class: Robust accuracy on each class; `None` where it has no images.
         seconds: Time the attack took, compilation included.
         details: Shares of the images that only this attack reports.
@@ -73,8 +73,8 @@ class ExampleImages:
 
     Attributes:
         images: The clean ones, all classified correctly, (n, ...) in [0, 1].
-        labels: Their classes.
-        confidence: The probability of that class.
+        labels: Classes of these images.
+        confidence: The probability that the model gives to that class.
         adversarial: Each attack's images at one epsilon, by name.
         epsilon: That epsilon, by name; the smallest that fools half of them.
         predicted: The class after each attack, by name.

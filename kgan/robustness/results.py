@@ -26,11 +26,11 @@ class TrialResult:
     """What a trial did to a chunk, or to the whole data.
 
     Attributes:
-        success: bool (n,): misclassified afterwards.
-        lengths: float32 (4, n): the change in each of `CHANGE_NORMS`.
+        success: Whether each image is misclassified afterwards, bool (n,).
+        lengths: Size of the change in each of `CHANGE_NORMS`, float32 (4, n).
         seconds: Time it took.
         shown: The adversarial images of a few examples, in full.
-        details: Shares of the images that the attack reports besides, by name: how often a transfer
+        details: Further shares of the images that the attack reports, by name: how often a transfer
             attack fooled its surrogate, what an ensemble's members left.
     """
 

@@ -1,4 +1,4 @@
-"""From who was fooled by how large a change to the figures of a report."""
+"""The figures of a report: from which images were fooled, and by how large a change."""
 
 import dataclasses
 
@@ -37,7 +37,7 @@ class Summary:
     results: dict[Trial, TrialResult]
 
     def fooled(self, trial: Trial, epsilon: float | None) -> np.ndarray:
-        """Who was correct and is not within `epsilon` (without any limit if `None`)."""
+        """Which images were correct and are fooled within `epsilon` (any change if `None`)."""
         result = self.results[trial]
         fooled = result.success & self.correct
         if epsilon is None or self.norm is None:
@@ -68,7 +68,7 @@ class Summary:
         ]
 
     def worst_case(self) -> list[Row]:
-        """At each epsilon, whom any attack fooled at that epsilon or a smaller one."""
+        """At each epsilon, the images that any attack fooled at that epsilon or a smaller one."""
         return [self.row(WORST_CASE, epsilon, self._union(epsilon)) for epsilon in self.epsilons]
 
     def _union(self, epsilon: float) -> np.ndarray:
@@ -92,7 +92,7 @@ class Summary:
         Args:
             name: The attack's name.
             epsilon: Radius of the ball; `None` where there is no limit.
-            fooled: Whom it fooled, bool (n,).
+            fooled: Which images it fooled, bool (n,).
             result: What the trial did; `None` for a row that is no trial's.
         """
         robust = self.correct & ~fooled

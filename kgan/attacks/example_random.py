@@ -48,7 +48,7 @@ def uniform(
     """Draws from U(0, 1), the ends excluded.
 
     Args:
-        keys: From `example_keys`.
+        keys: Keys that `example_keys` made.
         shape: Static shape of one example's draw.
         purpose: What is drawn, so that two draws of one step differ.
         step: Step or restart; equal arguments give equal draws.
