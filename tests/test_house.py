@@ -7,7 +7,6 @@ import re
 import pytest
 
 import kgan.attacks
-import kgan.config
 import kgan.data
 import kgan.defenses
 import kgan.losses
@@ -15,7 +14,10 @@ import kgan.metrics
 import kgan.models
 import kgan.networks
 import kgan.penalties
+import kgan.robustness
 from kgan.cli import COMMANDS
+from kgan.recipes import RECIPES
+from kgan.settings import FAMILIES, PRESETS, GANSettings
 from tests.conftest import ROOT
 
 
@@ -68,14 +70,30 @@ def test_every_attack_has_its_row():
     assert classes - {kgan.attacks.Attack} == set(kgan.attacks.ATTACKS.values())
 
 
+def test_old_names_of_what_moved_still_lead_there():
+    assert kgan.attacks.evaluate is kgan.robustness.evaluate
+    assert kgan.attacks.testing is kgan.robustness.testing
+    assert not hasattr(kgan.attacks, "nothing")
+
+
+def test_every_attack_is_of_a_known_category():
+    known = {"white-box", "single-step", "black-box", "noise", None}
+    assert {attack.category for attack in kgan.attacks.ATTACKS.values()} == known
+
+
 @pytest.mark.parametrize("name", kgan.defenses.METHODS)
 def test_every_method_of_adversarial_training_is_told(name):
     assert f'"{name}":' in kgan.defenses.AdversarialTraining.__doc__
 
 
-@pytest.mark.parametrize("name", kgan.config.PRESETS)
+def test_every_family_has_its_rows():
+    assert set(FAMILIES) == set(RECIPES)
+    assert {preset.family for preset in PRESETS.values()} == set(FAMILIES)
+
+
+@pytest.mark.parametrize("name", [n for n, one in PRESETS.items() if isinstance(one, GANSettings)])
 def test_presets_name_what_exists(name):
-    preset = kgan.config.PRESETS[name]
+    preset = PRESETS[name]
     assert preset.loss in kgan.losses.LOSSES
     assert preset.networks in kgan.networks.NETWORKS
     assert set(preset.penalty) <= set(kgan.penalties.PENALTIES)

@@ -1,113 +1,124 @@
 """`kgan export SOURCE`: a generator, classifier or AdvGAN as a SavedModel, ONNX or LiteRT file."""
 
-import json
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
-from kgan.cli import run
-from kgan.cli.runs import origin, read_config
-from kgan.config import ExportConfig
+import keras
+import numpy as np
 
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point of `kgan export`."""
-    import tyro
-
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    config = tyro.cli(ExportConfig, args=arguments, prog="kgan export")
-
-    def body() -> int:
-        for path in export(config):
-            print(path)
-        return 0
-
-    return run(body, debug=config.debug, verbose=config.verbose)
+import kgan.export
+import kgan.models  # A file names its classes, and importing them is what makes the names known.
+import kgan.networks
+from kgan.attacks.victim import victim_of
+from kgan.cli.command_line import Request
+from kgan.counter import steps_done
+from kgan.endpoints import Endpoints
+from kgan.export.portable import WRITERS, network_of
+from kgan.recipes import RECIPES
+from kgan.runs.run import Run, is_run
+from kgan.runs.training import origin
+from kgan.settings import FAMILIES, ExportSettings
 
 
-def export(config: ExportConfig) -> list[Path]:
-    """Writes each format; returns what was written."""
-    import kgan.export
-    from kgan.portable import WRITERS
+def main(request: Request) -> int:
+    """The body of `kgan export`."""
+    for path in export(cast(ExportSettings, request.settings)):
+        print(path)
+    return 0
 
-    source, name = _file(config)
-    kind = _class_name(source)
-    if kind == "PerturbationGAN":
-        return [_export_attack(config, source, name)]
-    model, gan = _load(source, kind)
-    names = config.class_names or None
-    folder = config.source.expanduser()
-    from_run = (folder / "config.json").is_file()
-    came = origin(read_config(folder), folder, int(gan.step.numpy())) if from_run else None
+
+def export(settings: ExportSettings) -> list[Path]:
+    """Writes each format.
+
+    Returns:
+        What was written.
+    """
+    path = settings.source.expanduser()
+    run = Run.open(path, *RECIPES, what="kgan export") if is_run(path) else None
+    source = _file(path) if run is None else run.checkpoint(settings.checkpoint)
+    name = settings.name or (path.stem if run is None else run.model)
+    model = _load(source)
+    endpoints = _endpoints(model, source)
+    # Refused before anything is written.
+    for form in set(settings.format) & set(WRITERS):
+        network_of(endpoints, form)
+    class_names = settings.class_names or (None if run is None else _class_names(run))
     written = []
-    for kind in config.format:
-        if kind == "saved_model":
-            saved = config.out / name
-            if gan is not None:
-                written.append(kgan.export.export(gan, saved, class_names=names, origin=came))
-            else:
-                head = _head(model)
-                written.append(
-                    kgan.export.export_classifier(model, saved, head=head, class_names=names)
+    for form in settings.format:
+        if form == "saved_model":
+            came = None if run is None else origin(run, steps_done(model))
+            folder = settings.out / name
+            written.append(
+                kgan.export.write(
+                    endpoints,
+                    folder,
+                    class_names=None if class_names is None else tuple(class_names),
+                    origin=came,
                 )
+            )
             continue
-        suffix, write = WRITERS[kind]
-        path = config.out / f"{name}{suffix}"
-        write(model if gan is None else gan.ema_generator, path)
-        written.append(path)
+        suffix, write = WRITERS[form]
+        target = settings.out / f"{name}{suffix}"
+        write(endpoints, target)
+        written.append(target)
     return written
 
 
-def _file(config: ExportConfig) -> tuple[Path, str]:
-    """The .keras file and the name to write under."""
-    from kgan.cli.sample import exported_checkpoint
-
-    source = config.source.expanduser()
-    if (source / "config.json").is_file():
-        checkpoint = config.checkpoint or exported_checkpoint(source)
-        return source / "checkpoints" / f"{checkpoint}.keras", config.name or source.name
-    if source.suffix != ".keras" or not source.is_file():
+def _file(path: Path) -> Path:
+    if path.suffix != ".keras" or not path.is_file():
         raise FileNotFoundError(
-            f"source must be a run folder or a .keras file, got {str(source)!r}"
-            f"{'' if source.exists() else ', which is not there'}."
+            f"source must be a run folder or a .keras file, got {str(path)!r}"
+            f"{'' if path.exists() else ', which is not there'}."
         )
-    return source, config.name or source.stem
+    return path
 
 
-def _class_name(path: Path) -> str:
-    import zipfile
-
-    with zipfile.ZipFile(path) as archive:
-        return json.loads(archive.read("config.json")).get("class_name", "")
-
-
-def _export_attack(config: ExportConfig, source: Path, name: str) -> Path:
-    from kgan.attacks import AdvGAN
-
-    if set(config.format) != {"saved_model"}:
+def _load(path: Path) -> Any:
+    """The model in a file, whole; without its optimizers, which an export does not need."""
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message=".*[Ss]kipping (variable|nested).*")
+            return keras.models.load_model(path, compile=False)
+    except (TypeError, ValueError, OSError, UserWarning) as error:
+        said = str(error).strip().splitlines() or ["no message"]
         raise ValueError(
-            f"format of an AdvGAN must be saved_model, got {', '.join(config.format)}."
-        )
-    return AdvGAN.load(source).export(config.out / name)
+            f"{path} cannot be loaded: {said[0]} (If it has layers of your own, call "
+            "kgan.export.export or export_classifier from Python, where they are known.)"
+        ) from error
 
 
-def _load(path: Path, class_name: str):
-    """(the model, the same as a GAN if it is one)."""
-    import kgan.models
-    from kgan.cli.attack import load_classifier
+def _endpoints(model: Any, source: Path) -> Endpoints:
+    """What the model can be asked: it knows itself, or is taken for a classifier."""
+    if hasattr(model, "endpoints"):
+        return model.endpoints()
+    try:
+        return kgan.export.classifier_endpoints(model, head=_head(model))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{source} holds neither a model of kgan's nor a classifier: {error}"
+        ) from error
 
-    if class_name == "GAN":
-        gan = kgan.models.load(path)
-        return gan, gan
-    return load_classifier(path), None
 
-
-def _head(model) -> str:
-    import numpy as np
-
-    from kgan.attacks.victim import victim_of
-
+def _head(model: Any) -> str:
     shape = tuple(model.input_shape[1:])
     if None in shape:
-        raise ValueError(f"the classifier must take images of one size, it takes {shape}.")
+        raise ValueError(f"a classifier must take images of one size, it takes {shape}.")
     return victim_of(model, np.random.default_rng(0).random((8, *shape), np.float32)).head
+
+
+def _class_names(run: Run) -> Sequence[str] | None:
+    """What the run's data calls its classes."""
+    if run.data is not None:
+        return run.data.get("class_names")
+    try:
+        return RECIPES[run.family](run.settings(FAMILIES[run.family])).data().class_names
+    except (ImportError, OSError, ValueError) as error:
+        print(
+            f"note: the classes have no names, as the run's data cannot be read: {error} "
+            "(--class-names gives them)",
+            file=sys.stderr,
+        )
+        return None

@@ -1,6 +1,5 @@
 """Hardening a classifier in a run folder, and comparing it with what it was."""
 
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -10,7 +9,8 @@ from kgan.defenses import OverfittingGuard
 from kgan.recipes.classifier import ClassifierRecipe
 from kgan.recipes.hardening import HardeningRecipe
 from kgan.robustness.comparison import compare, tell, write
-from kgan.runs.classifying import check_fit, fakes_of, load_classifier, save
+from kgan.runs.classifier_file import check_fit, load_classifier
+from kgan.runs.classifying import fakes_of, save
 from kgan.runs.run import Run
 from kgan.runs.training import Trained, train
 from kgan.settings import HardeningSettings
@@ -56,7 +56,7 @@ def _start(settings: HardeningSettings) -> keras.Model | None:
     """The given model, or its architecture with new weights; `None` for a new network."""
     if settings.model is None:
         return None
-    model = load_classifier(settings.model)
+    model = load_classifier(settings.model.expanduser())
     if not settings.fresh:
         return model
     keras.utils.set_random_seed(settings.seed)
@@ -97,7 +97,7 @@ def _before(recipe: HardeningRecipe, run: Run) -> keras.Model:
     """What is compared with: the model given, or a new one trained without attacks, once a run."""
     settings = recipe.settings
     if settings.model is not None:
-        return load_classifier(settings.model)
+        return load_classifier(settings.model.expanduser())
     path = run.folder / "before.keras"
     if path.is_file():
         return load_classifier(path)

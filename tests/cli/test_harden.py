@@ -8,10 +8,15 @@ import keras
 import numpy as np
 import pytest
 
+import kgan.cli
 import kgan.data
-from kgan.attacks.report import Report
-from kgan.cli.harden import main
+from kgan.robustness.report import Report
 from tests.conftest import ROOT
+
+
+def main(arguments):
+    return kgan.cli.main(["harden", *arguments])
+
 
 TINY = ("--epochs", "2", "--n", "20", "--autoattack-n", "0")
 
@@ -179,15 +184,14 @@ def test_a_mistake_is_told_in_a_line_with_exit_code_2(mine, here, capsys, name):
     ],
 )
 def test_a_value_out_of_range_is_told_with_exit_code_2(here, capsys, option, said):
-    with pytest.raises(SystemExit, match="2"):
-        main([option])
+    assert main([option]) == 2
     assert said in capsys.readouterr().err
 
 
 def test_help_does_not_wait_for_tensorflow(here):
     code = (
-        "import sys; from kgan.cli.harden import main\n"
-        "try: main(['--help'])\n"
+        "import sys; from kgan.cli import main\n"
+        "try: main(['harden', '--help'])\n"
         "except SystemExit: print('tensorflow' in sys.modules, 'numpy' in sys.modules)"
     )
     done = subprocess.run(

@@ -2,9 +2,13 @@ import keras
 import numpy as np
 import pytest
 
+import kgan.cli
 import kgan.data
 import kgan.export
-from kgan.cli.train_classifier import main
+
+
+def main(arguments):
+    return kgan.cli.main(["train-classifier", *arguments])
 
 
 @pytest.fixture
@@ -79,6 +83,5 @@ def test_mistakes_are_told_with_exit_code_2(here, capsys):
     assert main(["--data", "ring"]) == 2
     assert "images with labels" in capsys.readouterr().err
     for option in ("--learning-rate=-1", "--epochs=0", "--shift=-2"):
-        with pytest.raises(SystemExit, match="2"):
-            main([option])
+        assert main([option]) == 2
     assert not (here / "saved_models").exists()

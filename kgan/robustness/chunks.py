@@ -1,0 +1,71 @@
+"""The data of an evaluation, a few batches at a time."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import kgan.pixels
+from kgan.attacks.checks import check_images
+from kgan.attacks.victim import victim_of
+from kgan.labels import class_numbers
+
+_BATCHES_IN_A_CHUNK = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Chunk:
+    """Some consecutive images of the data.
+
+    Attributes:
+        start: Index of the first.
+        images: float32 (n, ...) in [0, 1].
+        labels: int32 (n,).
+        logits: The model's logits of the clean images, (n, classes).
+    """
+
+    start: int
+    images: np.ndarray
+    labels: np.ndarray
+    logits: np.ndarray
+
+    @property
+    def correct(self) -> np.ndarray:
+        """Whether each clean image is classified correctly, bool (n,)."""
+        return self.logits.argmax(axis=1) == self.labels
+
+
+def chunks(model: keras.Model, images: Any, labels: Any, batch_size: int) -> Iterator[Chunk]:
+    """The data in chunks of a few batches, checked and converted."""
+    size = _BATCHES_IN_A_CHUNK * batch_size
+    start = 0
+    for some_images, some_labels in _slices(images, labels, size):
+        some_images = check_images(kgan.pixels.to_float(some_images))
+        victim = victim_of(model, some_images)
+        logits = victim.predict(some_images, batch_size=batch_size)
+        if some_labels is None:
+            some_labels = logits.argmax(axis=1)
+        some_labels = class_numbers(some_labels, len(some_images), victim.classes)
+        yield Chunk(start, some_images, some_labels, logits)
+        start += len(some_images)
+
+
+def _slices(images: Any, labels: Any, size: int) -> Iterator[tuple[np.ndarray, Any]]:
+    """Images and labels as they are, `size` at a time."""
+    if isinstance(images, tf.data.Dataset):
+        if labels is not None:
+            raise ValueError("labels must be left out where images is a tf.data.Dataset with them.")
+        if not isinstance(images.element_spec, tuple) or len(images.element_spec) != 2:
+            raise ValueError(
+                f"a tf.data.Dataset must give (images, labels), gives {images.element_spec}."
+            )
+        yield from images.unbatch().batch(size).as_numpy_iterator()
+        return
+    if labels is not None and len(labels) != len(images):
+        raise ValueError(f"labels must be {len(images)}, one an image, got {len(labels)}.")
+    for start in range(0, len(images), size):
+        rows = slice(start, start + size)
+        yield np.asarray(images[rows]), None if labels is None else np.asarray(labels[rows])

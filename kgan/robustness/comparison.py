@@ -1,0 +1,176 @@
+"""A classifier before and after it was hardened: the same attacks on the same images."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from kgan.attacks import FGSM, PGD, AutoAttack
+from kgan.data import Dataset
+from kgan.files import atomic_path
+from kgan.robustness.comparison_picture import draw_comparison
+from kgan.robustness.evaluation import evaluate
+from kgan.robustness.report import Report, Row
+
+# The curve's radii, as shares of the one trained for; one of them is 1.
+_RADII = tuple(k / 6 for k in range(1, 9))
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """A classifier before and after.
+
+    Attributes:
+        method: The method by which it was hardened.
+        epsilon: The radius trained for.
+        seconds: Time the hardening took.
+        stopped: Whether the guard ended it.
+        reports: "before" and "after": FGSM and PGD-40 over a range of radii.
+        autoattacks: The same for AutoAttack at `epsilon`, on fewer images; empty if left out.
+    """
+
+    method: str
+    epsilon: float
+    seconds: float
+    stopped: bool
+    reports: dict[str, Report]
+    autoattacks: dict[str, Report]
+
+    def rows(self, when: str) -> dict[str, tuple[Row, int]]:
+        """The rows of the table, each with its number of images."""
+        report = self.reports[when]
+        found = {"clean": (report.clean, report.n)}
+        for row in report.rows:
+            if row.epsilon == self.epsilon:
+                found["FGSM" if row.attack == "FGSM" else "PGD-40"] = (row, report.n)
+        if when in self.autoattacks:
+            report = self.autoattacks[when]
+            found["AutoAttack"] = (report.rows[0], report.n)
+        return found
+
+
+def compare(
+    before: keras.Model,
+    after: keras.Model,
+    data: Dataset,
+    *,
+    method: str,
+    epsilon: float,
+    norm: str = "linf",
+    n: int = 1000,
+    autoattack_n: int = 200,
+    seed: int = 0,
+    seconds: float = 0.0,
+    stopped: bool = False,
+) -> Comparison:
+    """Attacks both classifiers with the same attacks on the same images.
+
+    Args:
+        before: The classifier that was not hardened.
+        after: The hardened one.
+        data: Labelled images that neither was trained on.
+        method: The method by which it was hardened.
+        epsilon: The radius trained for.
+        norm: The norm of the ball.
+        n: How many of the images to attack, drawn by the seed.
+        autoattack_n: How many of these AutoAttack gets; 0 for none.
+        seed: Seed of the choice of images and of the attacks.
+        seconds: Time the hardening took.
+        stopped: Whether the guard ended it.
+    """
+    rows = np.random.default_rng(seed).permutation(len(data))
+    some = data.take(np.sort(rows[:n]))
+    common: dict[str, Any] = {"norm": norm, "seed": seed}
+    # No linf ball is larger than the box.
+    largest = 1.0 if norm == "linf" else float("inf")
+    radii = [epsilon * share if share != 1 else epsilon for share in _RADII]
+    radii = [min(largest, radius) for radius in radii]
+    reports, autoattacks = {}, {}
+    for when, model in (("before", before), ("after", after)):
+        print(f"attacking {len(some):,} images, {when}", flush=True)
+        reports[when] = evaluate(
+            model,
+            some.samples,
+            some.labels,
+            attacks=[FGSM(epsilon, **common), PGD(epsilon, steps=40, **common)],
+            epsilons=sorted(set(radii)),
+            norm=norm,
+            class_names=some.class_names,
+            find_masking=False,
+        )
+        if autoattack_n:
+            few = data.take(np.sort(rows[: min(autoattack_n, n)]))
+            autoattacks[when] = evaluate(
+                model,
+                few.samples,
+                few.labels,
+                attacks=[AutoAttack(epsilon, **common)],
+                epsilons=[epsilon],
+                norm=norm,
+                class_names=few.class_names,
+                find_masking=False,
+            )
+    return Comparison(method, epsilon, seconds, stopped, reports, autoattacks)
+
+
+def write(comparison: Comparison, folder: Path) -> None:
+    """Writes `robustness.json` and `robustness.png` into the folder."""
+    content = {
+        "method": comparison.method,
+        "epsilon": comparison.epsilon,
+        "seconds": comparison.seconds,
+        "stopped": comparison.stopped,
+        "table": {
+            when: {
+                name: {"accuracy": row.robust_accuracy, "interval": row.interval, "n": n}
+                for name, (row, n) in comparison.rows(when).items()
+            }
+            for when in comparison.reports
+        },
+        "reports": {when: report.to_dict() for when, report in comparison.reports.items()},
+        "autoattack": {when: report.to_dict() for when, report in comparison.autoattacks.items()},
+    }
+    with atomic_path(folder / "robustness.json") as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
+    points = {when: comparison.rows(when)["AutoAttack"] for when in comparison.autoattacks}
+    draw_comparison(
+        comparison.reports,
+        folder / "robustness.png",
+        curve="PGD",
+        epsilon=comparison.epsilon,
+        points=points,
+    )
+
+
+def tell(comparison: Comparison, folder: Path) -> None:
+    """Prints the table, and where the files are."""
+    norm = comparison.reports["after"].norm
+    table = Table(title=f"{comparison.method}, {norm} {comparison.epsilon:.4g}")
+    table.add_column("accuracy")
+    for heading in ("images", "before", "after", "95% interval", "seconds"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    before, after = (comparison.rows(when) for when in ("before", "after"))
+    for name, (row, n) in after.items():
+        low, high = row.interval
+        table.add_row(
+            name,
+            f"{n:,}",
+            f"{before[name][0].robust_accuracy:.1%}",
+            f"{row.robust_accuracy:.1%}",
+            f"{low:.1%} - {high:.1%}",
+            "" if name == "clean" else f"{before[name][0].seconds:.1f} + {row.seconds:.1f}",
+        )
+    console = Console(highlight=False, markup=False)
+    console.print(table)
+    console.print(
+        Text(
+            f"hardening took {comparison.seconds:.1f} s; seconds of an attack: before + after; "
+            f"interval of after. Curves: {folder}/robustness.png"
+        )
+    )

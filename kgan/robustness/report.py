@@ -1,0 +1,166 @@
+"""What an evaluation found: plain numbers that go to JSON and come back."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kgan.files import atomic_path
+from kgan.robustness.masking import Flag
+
+CHANGE_NORMS = ("l0", "l1", "l2", "linf")
+"""The norms in which a report gives the size of a change."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """The size of the change to the images that an attack newly fooled.
+
+    Attributes:
+        mean: Mean size over those images.
+        median: Median size over those images.
+    """
+
+    mean: float
+    median: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One attack at one epsilon.
+
+    Attributes:
+        attack: The attack's name in the report.
+        epsilon: Radius of the ball; `None` where there is no limit.
+        robust_accuracy: Share of all images that stay correctly classified.
+        interval: 95% interval of that share.
+        success_rate: Share of the images that were correct and are not any more; `None` where none
+            was correct.
+        changes: For each of `CHANGE_NORMS`, over the images that count in `success_rate`; empty
+            where there are none.
+        per_class: Robust accuracy on each class; `None` where it has no images.
+        seconds: Time the attack took, compilation included.
+        details: Shares of the images that only this attack reports.
+    """
+
+    attack: str
+    epsilon: float | None
+    robust_accuracy: float
+    interval: tuple[float, float]
+    success_rate: float | None
+    changes: dict[str, Change]
+    per_class: list[float | None]
+    seconds: float
+    details: dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """Robust accuracy against epsilon, from 0 on, in the report's norm."""
+
+    epsilon: list[float]
+    robust_accuracy: list[float]
+    low: list[float]
+    high: list[float]
+
+
+@dataclasses.dataclass(frozen=True)
+class ExampleImages:
+    """A few images before and after; not part of the JSON.
+
+    Attributes:
+        images: The clean ones, all classified correctly, (n, ...) in [0, 1].
+        labels: Their classes.
+        confidence: The probability of that class.
+        adversarial: Each attack's images at one epsilon, by name.
+        epsilon: That epsilon, by name; the smallest that fools half of them.
+        predicted: The class after each attack, by name.
+        predicted_confidence: The probability of that class, by name.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    confidence: np.ndarray
+    adversarial: dict[str, np.ndarray]
+    epsilon: dict[str, float | None]
+    predicted: dict[str, np.ndarray]
+    predicted_confidence: dict[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """How robust a classifier is.
+
+    Attributes:
+        model: The classifier's name.
+        n: Number of images.
+        class_names: One for each class.
+        norm: The norm of the ball; `None` where no attack has one.
+        epsilons: The radii.
+        clean: The row without any attack.
+        rows: Each attack at each epsilon.
+        worst_case: At each epsilon, an image counts as robust where no attack fooled it at that
+            epsilon or a smaller one.
+        curves: By attack, and the worst case; those of minimal attacks are read off one run.
+        flags: Signs of gradient masking.
+        unchecked: Checks for gradient masking that lacked an attack, and which.
+        assumptions: What was taken for granted, in sentences.
+        attacks: Each attack's class and settings, by name.
+        versions: Versions of the packages that computed it.
+        examples: Images before and after the attacks, if any; not part of the JSON.
+    """
+
+    model: str
+    n: int
+    class_names: list[str]
+    norm: str | None
+    epsilons: list[float]
+    clean: Row
+    rows: list[Row]
+    worst_case: list[Row]
+    curves: dict[str, Curve]
+    flags: list[Flag]
+    unchecked: list[str]
+    assumptions: list[str]
+    attacks: dict[str, dict[str, Any]]
+    versions: dict[str, str]
+    examples: ExampleImages | None = dataclasses.field(default=None, compare=False, repr=False)
+
+    @property
+    def lowest(self) -> float:
+        """The lowest robust accuracy of all rows."""
+        rows = [self.clean, *self.rows, *self.worst_case]
+        return min(row.robust_accuracy for row in rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        content = dataclasses.asdict(dataclasses.replace(self, examples=None))
+        del content["examples"]
+        return content
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> "Report":
+        values = dict(content)
+        values["clean"] = _row(values["clean"])
+        for name in ("rows", "worst_case"):
+            values[name] = [_row(row) for row in values[name]]
+        values["curves"] = {name: Curve(**curve) for name, curve in values["curves"].items()}
+        values["flags"] = [Flag(**flag) for flag in values["flags"]]
+        return cls(**values)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the report as JSON, whole or not at all."""
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(self.to_dict(), indent=2) + "\n")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Report":
+        """The report in a file that `save` wrote."""
+        return cls.from_dict(json.loads(Path(path).read_text()))
+
+
+def _row(content: dict[str, Any]) -> Row:
+    changes = {norm: Change(**change) for norm, change in content["changes"].items()}
+    return Row(**{**content, "changes": changes, "interval": tuple(content["interval"])})

@@ -1,0 +1,159 @@
+"""What a trial did to a chunk of the data, and a folder that keeps it."""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import time
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import kgan
+from kgan.attacks.attack import Result
+from kgan.attacks.norms import length
+from kgan.files import atomic_path
+from kgan.robustness.chunks import Chunk
+from kgan.robustness.report import CHANGE_NORMS
+from kgan.robustness.trials import Trial
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialResult:
+    """What a trial did to a chunk, or to the whole data.
+
+    Attributes:
+        success: bool (n,): misclassified afterwards.
+        lengths: float32 (4, n): the change in each of `CHANGE_NORMS`.
+        seconds: Time it took.
+        shown: The adversarial images of a few examples, in full.
+        details: Shares of the images that the attack reports besides, by name: how often a transfer
+            attack fooled its surrogate, what an ensemble's members left.
+    """
+
+    success: np.ndarray
+    lengths: np.ndarray
+    seconds: float
+    shown: np.ndarray
+    details: dict[str, float]
+
+    @classmethod
+    def join(cls, results: list["TrialResult"]) -> "TrialResult":
+        """The results of consecutive chunks as one."""
+        sizes = [len(result.success) for result in results]
+        return cls(
+            np.concatenate([result.success for result in results]),
+            np.concatenate([result.lengths for result in results], axis=1),
+            sum(result.seconds for result in results),
+            results[0].shown,
+            {
+                name: float(np.average([result.details[name] for result in results], weights=sizes))
+                for name in results[0].details
+            },
+        )
+
+
+def attack_chunk(
+    trial: Trial, model: keras.Model, chunk: Chunk, shown: np.ndarray, batch_size: int
+) -> TrialResult:
+    """Runs an attack on a chunk; `shown` are the rows to keep in full."""
+    begin = time.perf_counter()
+    result = trial.attack.run(
+        model,
+        chunk.images,
+        chunk.labels,
+        batch_size=batch_size,
+        indices=np.arange(chunk.start, chunk.start + len(chunk.labels)),
+    )
+    seconds = time.perf_counter() - begin
+    change = tf.constant(result.adversarial - chunk.images)
+    lengths = np.stack([length(change, norm).numpy() for norm in CHANGE_NORMS])
+    shown_images = result.adversarial[shown]
+    return TrialResult(result.success, lengths, seconds, shown_images, _details(result))
+
+
+def _details(result: Result) -> dict[str, float]:
+    """The shares in those fields that an attack's own result class adds to `Result`."""
+    known = {field.name for field in dataclasses.fields(Result)}
+    details: dict[str, float] = {}
+    for field in dataclasses.fields(result):
+        value = getattr(result, field.name)
+        if field.name in known:
+            continue
+        if isinstance(value, np.ndarray) and value.dtype == bool:
+            details[field.name.replace("_", " ")] = float(value.mean())
+        elif isinstance(value, dict):
+            details |= {f"{field.name} after {key}": float(share) for key, share in value.items()}
+    return details
+
+
+class ResultsFolder:
+    """A folder of finished results, each under a name that nothing else can have.
+
+    The name is a hash of all that decides the result: the model's structure and weights, the
+    images, labels and their place in the data, the attack's settings, and kgan's version. So a
+    result that is found is the right one, and a folder may be shared by any evaluations.
+
+    Args:
+        folder: The folder; `None` keeps nothing.
+        model: The model under attack.
+    """
+
+    def __init__(self, folder: str | Path | None, model: keras.Model):
+        self.folder = None if folder is None else Path(folder)
+        if self.folder is not None:
+            self._model = model_hash(model)
+
+    def load(self, trial: Trial, chunk: Chunk, shown: np.ndarray) -> TrialResult | None:
+        """The result, if it is there and whole."""
+        if self.folder is None or not (path := self._path(trial, chunk, shown)).is_file():
+            return None
+        try:
+            with open(path, "rb") as file, np.load(file) as content:
+                return TrialResult(
+                    content["success"],
+                    content["lengths"],
+                    float(content["seconds"]),
+                    content["shown"],
+                    json.loads(str(content["details"])),
+                )
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None
+
+    def save(self, trial: Trial, chunk: Chunk, shown: np.ndarray, result: TrialResult) -> None:
+        if self.folder is not None:
+            with atomic_path(self._path(trial, chunk, shown)) as temporary:
+                details = json.dumps(result.details)
+                np.savez(temporary, **dataclasses.asdict(result) | {"details": details})
+
+    def _path(self, trial: Trial, chunk: Chunk, shown: np.ndarray) -> Path:
+        assert self.folder is not None
+        digest = hashlib.sha256(self._model)
+        for text in (
+            kgan.__version__,
+            repr(trial.attack),
+            str(chunk.start),
+            str(chunk.images.shape),
+        ):
+            digest.update(text.encode() + b"\0")
+        for value in trial.attack.get_config().values():
+            for surrogate in value if isinstance(value, list | tuple) else [value]:
+                if isinstance(surrogate, keras.Model):
+                    digest.update(model_hash(surrogate))
+        for array in (chunk.images, chunk.labels, shown):
+            digest.update(np.ascontiguousarray(array).data)
+        return self.folder / f"{trial.name}-{chunk.start}-{digest.hexdigest()[:16]}.npz"
+
+
+def model_hash(model: keras.Model) -> bytes:
+    """A hash of a model's structure and weights."""
+    digest = hashlib.sha256(type(model).__name__.encode())
+    with contextlib.suppress(NotImplementedError):  # A subclassed model; its weights still tell.
+        digest.update(json.dumps(model.get_config(), sort_keys=True, default=str).encode())
+    for weight in model.weights:
+        digest.update(f"{weight.shape}".encode())
+        digest.update(np.ascontiguousarray(weight.value.numpy()).data)
+    return digest.digest()

@@ -1,0 +1,152 @@
+"""A test kit for attacks: a classifier whose smallest adversarial change is known exactly.
+
+    case = kgan.robustness.testing.linear_case()
+    kgan.robustness.testing.check_budget_attack(lambda epsilon: MyAttack(epsilon), case)
+    kgan.robustness.testing.check_minimal_attack(MyAttack(norm="l2"), case, factor=1.05)
+
+For logits `W x + b` the distance from x to the border between classes y and k is
+`(z_y - z_k) / ||w_y - w_k||` in the dual norm, so "fools above the distance, never below" can be
+checked for each example, in every norm, with no reference implementation.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from kgan.attacks.attack import Attack
+from kgan.attacks.norms import DUAL, NORMS
+
+_ORDER = {"linf": np.inf, "l2": 2, "l1": 1}
+
+
+@dataclasses.dataclass(frozen=True)
+class LinearCase:
+    """A linear classifier and images whose distances to its border are known.
+
+    Attributes:
+        model: Logits `W x + b`, or their softmax.
+        images: float32 (n, ...) around 0.5, so that no smallest change meets the box.
+        labels: The classes predicted, int32 (n,).
+        distances: The smallest adversarial changes, by norm, each a float64 array (n,).
+    """
+
+    model: keras.Model
+    images: np.ndarray
+    labels: np.ndarray
+    distances: dict[str, np.ndarray]
+
+
+def linear_case(
+    n: int = 48,
+    *,
+    shape: tuple[int, ...] = (6, 6, 1),
+    classes: int = 4,
+    softmax: bool = False,
+    seed: int = 0,
+) -> LinearCase:
+    """Makes a `LinearCase`.
+
+    Two classes compete; the others (some losses need four) are out of reach everywhere.
+
+    Args:
+        n: Number of images.
+        shape: Shape of an image.
+        classes: Number of classes, at least 2.
+        softmax: Whether the model ends in a softmax.
+        seed: Seed of the weights and the images.
+    """
+    random = np.random.default_rng(seed)
+    size = int(np.prod(shape))
+    weights = random.normal(size=(size, classes)).astype(np.float32)
+    bias = np.full(classes, -200.0, np.float32)
+    # The border between the first two classes goes through the middle of the images.
+    bias[:2] = -0.5 * weights[:, :2].sum(axis=0)
+    model = keras.Sequential(
+        [
+            keras.Input(shape),
+            keras.layers.Flatten(),
+            keras.layers.Dense(classes, activation="softmax" if softmax else None),
+        ]
+    )
+    model.set_weights([weights, bias])
+    # More than needed: images nearly on the border would test rounding, not attacks.
+    images = random.uniform(0.4, 0.6, size=(4 * n, *shape)).astype(np.float32)
+    logits = images.reshape(4 * n, -1).astype(np.float64) @ weights.astype(np.float64) + bias
+    gap = logits[:, 0] - logits[:, 1]
+    clear = np.flatnonzero(np.abs(gap) > 0.1 * np.abs(gap).mean())[:n]
+    apart = (weights[:, 0] - weights[:, 1]).astype(np.float64)
+    distances = {
+        norm: np.abs(gap[clear]) / np.linalg.norm(apart, _ORDER[DUAL[norm]]) for norm in NORMS
+    }
+    labels = (gap[clear] < 0).astype(np.int32)
+    return LinearCase(model, images[clear], labels, distances)
+
+
+def lengths(change: np.ndarray, norm: str) -> np.ndarray:
+    """The norm of each example's change, in float64."""
+    return np.linalg.norm(change.reshape(len(change), -1).astype(np.float64), _ORDER[norm], axis=1)
+
+
+def check_budget_attack(
+    make: Callable[[float], Attack], case: LinearCase, *, factor: float = 1.05
+) -> None:
+    """Asserts that an attack fools exactly what can be fooled within its radius.
+
+    Runs it at the median of the examples' distances: all that are nearer by `factor` must be
+    fooled, none that is farther may be, and each change must stay in the ball (up to 1e-6) and
+    the box.
+
+    Args:
+        make: Makes the attack of a radius; it must have a `norm`.
+        case: What `linear_case` made.
+        factor: How far above its distance an example must be fooled; `inf` asks for none.
+
+    Raises:
+        AssertionError: When one of these does not hold; says for which examples.
+    """
+    norm = make(0.0).norm
+    distances = case.distances[norm]
+    epsilon = float(np.median(distances))
+    result = make(epsilon).run(case.model, case.images, case.labels)
+    change = lengths(result.adversarial - case.images, norm)
+    _claim(~result.success | (distances <= epsilon * (1 + 1e-4)), "fooled below their distance")
+    if np.isfinite(factor):
+        _claim(result.success | (distances * factor > epsilon), "not fooled above their distance")
+    _claim(change <= epsilon + 1e-6, f"outside the {norm} ball")
+    _check_box(result.adversarial)
+
+
+def check_minimal_attack(
+    attack: Attack, case: LinearCase, *, factor: float = 1.05, slack: float = 2e-4
+) -> None:
+    """Asserts that an attack fools every example with a change near the smallest.
+
+    Args:
+        attack: The attack, which must have a `norm`.
+        case: What `linear_case` made.
+        factor: Largest allowed ratio of the change to the smallest possible.
+        slack: What a change may have beyond that; steps past a border are not made by ratio alone.
+
+    Raises:
+        AssertionError: When one of these does not hold; says for which examples.
+    """
+    result = attack.run(case.model, case.images, case.labels)
+    distances = case.distances[attack.norm]
+    change = lengths(result.adversarial - case.images, attack.norm)
+    _claim(result.success, "not fooled")
+    _claim(change >= distances * (1 - 1e-4), "fooled below their distance")
+    _claim(change <= distances * factor + slack, f"changed by more than {factor} of their distance")
+    _check_box(result.adversarial)
+
+
+def _check_box(images: np.ndarray) -> None:
+    inside = (images >= 0.0) & (images <= 1.0)
+    _claim(inside.reshape(len(images), -1).all(axis=1), "outside [0, 1]")
+
+
+def _claim(holds: Any, complaint: str) -> None:
+    if not holds.all():
+        raise AssertionError(f"examples {np.flatnonzero(~holds).tolist()} {complaint}.")

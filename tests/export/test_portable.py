@@ -1,0 +1,62 @@
+"""ONNX and LiteRT files, each run by its own runtime and compared with Keras."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import onnxruntime
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from kgan.export import classifier_endpoints
+from kgan.export.portable import write_litert, write_onnx
+from kgan.networks.classifiers import small_cnn
+from tests.conftest import build_gan
+
+
+def run_onnx(path, inputs):
+    session = onnxruntime.InferenceSession(path)
+    assert {one.name: one.shape[0] for one in session.get_inputs()} == dict.fromkeys(inputs, "n")
+    return session.run(None, inputs)[0]
+
+
+def run_litert(path, inputs):
+    interpreter = Interpreter(str(path))
+    return next(iter(interpreter.get_signature_runner()(**inputs).values()))
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "answer"),
+    [("g.onnx", write_onnx, run_onnx), ("g.tflite", write_litert, run_litert)],
+)
+def test_other_runtimes_agree_with_keras(tmp_path, name, write, answer):
+    gan = build_gan(num_classes=3)
+    write(gan.endpoints(), tmp_path / name)
+    random = np.random.default_rng(0)
+    for n in (1, 5):
+        latents = random.standard_normal((n, 6), np.float32)
+        labels = np.arange(n, dtype=np.int32) % 3
+        found = answer(tmp_path / name, {"latents": latents, "labels": labels})
+        np.testing.assert_allclose(found, gan.decode(latents, labels), atol=1e-5)
+    keras.utils.set_random_seed(0)
+    classifier = small_cnn((8, 8, 1), 10, width=4)
+    asked = classifier_endpoints(classifier)
+    write(asked, tmp_path / f"classifier{(tmp_path / name).suffix}")
+    images = random.random((4, 8, 8, 1), np.float32)
+    inputs = {classifier.inputs[0].name: images}
+    found = answer(tmp_path / f"classifier{(tmp_path / name).suffix}", inputs)
+    np.testing.assert_allclose(found, classifier(images), atol=1e-4)
+    assert {path.name.split(".")[0] for path in tmp_path.iterdir()} == {"g", "classifier"}
+
+
+def test_a_path_that_no_runtime_would_take(tmp_path):
+    with pytest.raises(ValueError, match=r"path must end in \.tflite, got"):
+        write_litert(build_gan().endpoints(), tmp_path / "model")
+
+
+@pytest.mark.parametrize("write", [write_onnx, write_litert])
+def test_a_model_without_a_network_of_its_own(tmp_path, write):
+    alone = dataclasses.replace(build_gan().endpoints(), family="advgan", network=None)
+    with pytest.raises(ValueError, match="of the family 'advgan' must be saved_model, got"):
+        write(alone, tmp_path / "model.tflite")
+    assert list(tmp_path.iterdir()) == []

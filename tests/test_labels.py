@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+
+from kgan.labels import class_numbers
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [2, 0, 1],
+        np.array([2, 0, 1], np.uint8),
+        np.array([[2.0], [0.0], [1.0]]),
+        np.eye(3)[[2, 0, 1]],
+    ],
+)
+def test_formats(labels):
+    numbers = class_numbers(labels, 3, 3)
+    np.testing.assert_array_equal(numbers, [2, 0, 1])
+    assert numbers.dtype == np.int32
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0, 1], "shape"),
+        ([0, 1, 3], r"in \[0, 2\], got 3"),
+        ([0, 1, -1], r"in \[0, 2\], got -1"),
+        ([0, 0.5, 1], "whole numbers, got"),
+        ([[0.2, 0.8, 0.0], [1, 0, 0], [0, 1, 0]], "one-hot"),
+    ],
+)
+def test_anything_else_is_an_error(labels, message):
+    with pytest.raises(ValueError, match=message):
+        class_numbers(labels, 3, 3)
