@@ -11,7 +11,9 @@ from kgan.callbacks.guards import NonFiniteGuard, StopOnSignal
 from kgan.callbacks.history import HistoryPlot, HistoryTable, read_history
 from kgan.callbacks.metric_monitor import MetricMonitor
 from kgan.callbacks.monitor import SampleDistance
+from kgan.callbacks.posterior_doctor import PosteriorDoctor
 from kgan.callbacks.progress import ProgressBar
+from kgan.callbacks.reconstruction_grid import ReconstructionGrid
 from kgan.callbacks.sample_grid import SampleGrid
 from kgan.callbacks.vital_signs import FEWEST_SAMPLES, VitalSigns, reference_size
 
@@ -25,7 +27,9 @@ __all__ = [
     "HistoryTable",
     "MetricMonitor",
     "NonFiniteGuard",
+    "PosteriorDoctor",
     "ProgressBar",
+    "ReconstructionGrid",
     "SampleDistance",
     "SampleGrid",
     "StopOnSignal",
