@@ -18,7 +18,7 @@ def trades_term(
 
     Args:
         clean_logits: (batch, classes), on the images.
-        adversarial_logits: The same on the adversarial images.
+        adversarial_logits: (batch, classes), on the adversarial images.
         labels: int32 (batch,); not used.
         beta: 1/lambda of the paper.
 
@@ -63,9 +63,9 @@ class Method:
         attack: Makes the method's own attack from (epsilon, norm); `None` where the perturbation is
             carried from update to update.
         clean_share: Share of a batch that stays clean.
-        judged: Whose outputs the compiled loss and metrics see: "adversarial" or "clean" images.
+        judged: Images whose outputs the compiled loss and metrics see: "adversarial" or "clean".
         term: A loss for each example, added to the compiled one; `None` for none.
-        beta: Its weight.
+        beta: Weight of the term.
         replays: Updates on each batch.
     """
 

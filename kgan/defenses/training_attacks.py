@@ -19,7 +19,7 @@ class FastStep(FGSM):
         epsilon: Radius of the ball, in units of images in [0, 1].
         norm: "linf", "l2" or "l1"; only in linf is the start left uncut.
         step_size: Length of the step; `1.25 * epsilon` if None.
-        seed: Of the random start.
+        seed: Seed of the random start.
 
     Reference:
         Wong et al., "Fast is better than free", 2020, algorithm 3.
@@ -58,7 +58,7 @@ class DivergencePGD(PGD):
         steps: Number of steps.
         step_size: Length of a step; `2.5 * epsilon / steps` if None.
         norm: "linf", "l2" or "l1".
-        seed: Of the noise.
+        seed: Seed of the noise.
 
     Reference:
         Zhang et al., "Theoretically principled trade-off between robustness and accuracy", 2019,

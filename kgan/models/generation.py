@@ -2,6 +2,7 @@
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 import kgan.kinds
 import kgan.latents
@@ -54,7 +55,7 @@ class Generation:
             )
         self._kind = kind
 
-    def generate(self, n: int, labels=None, *, seed: int = 0) -> np.ndarray:
+    def generate(self, n: int, labels: ArrayLike | None = None, *, seed: int = 0) -> np.ndarray:
         """New samples: sample i depends on (seed, i, its label) alone.
 
         Args:
@@ -66,25 +67,30 @@ class Generation:
         Returns:
             float32 array of shape (n, ...); images in [0, 1].
         """
-        labels = self.check_labels(labels, n)
         latents = kgan.latents.from_seeds(kgan.latents.example_seeds(seed, n), self.latent_dim)
-        return self.decode(latents, labels)
+        return self.decode(latents, self.check_labels(labels, n))
 
-    def decode(self, latents, labels=None) -> np.ndarray:
+    def decode(self, latents: ArrayLike, labels: ArrayLike | None = None) -> np.ndarray:
         """Samples of latents (n, latent_dim) and, where conditional, labels (n,)."""
-        latents = tf.convert_to_tensor(latents, tf.float32)
-        n = int(latents.shape[0])
+        given = tf.convert_to_tensor(latents, tf.float32)
+        n = int(given.shape[0])
         samples = []
         for start in range(0, n, _DECODE_BATCH):
             # A full batch always, so that every sample takes the same arithmetic path.
             rows = tf.minimum(tf.range(start, start + _DECODE_BATCH), n - 1)
             part = None if labels is None else tf.gather(tf.convert_to_tensor(labels), rows)
-            batch = self._decode(tf.gather(latents, rows), part)
+            batch = self._decode(tf.gather(given, rows), part)
             samples.append(batch.numpy()[: n - start])
         return np.concatenate(samples) if samples else np.zeros((0, *self.sample_shape), np.float32)
 
     def interpolate(
-        self, start, end, *, steps: int = 8, labels=None, method: str = "spherical"
+        self,
+        start: ArrayLike,
+        end: ArrayLike,
+        *,
+        steps: int = 8,
+        labels: ArrayLike | None = None,
+        method: str = "spherical",
     ) -> np.ndarray:
         """Samples on the way between two latents.
 
@@ -101,15 +107,15 @@ class Generation:
         if steps < 2:
             raise ValueError(f"steps must be at least 2, got {steps}.")
         way = kgan.names.look_up("method", method, kgan.latents.INTERPOLATIONS)
-        start, end = (tf.convert_to_tensor(side, tf.float32) for side in (start, end))
-        n = int(start.shape[0])
-        labels = self.check_labels(labels, n)
+        first, last = (tf.convert_to_tensor(side, tf.float32) for side in (start, end))
+        n = int(first.shape[0])
+        checked = self.check_labels(labels, n)
         share = tf.tile(tf.linspace(0.0, 1.0, steps), [n])
-        latents = way(tf.repeat(start, steps, axis=0), tf.repeat(end, steps, axis=0), share)
-        samples = self.decode(latents, None if labels is None else np.repeat(labels, steps))
+        latents = way(tf.repeat(first, steps, axis=0), tf.repeat(last, steps, axis=0), share)
+        samples = self.decode(latents, None if checked is None else np.repeat(checked, steps))
         return samples.reshape(n, steps, *self.sample_shape)
 
-    def check_labels(self, labels, n: int) -> np.ndarray | None:
+    def check_labels(self, labels: ArrayLike | None, n: int) -> np.ndarray | None:
         """Labels of shape (n,), checked; the classes in turn where conditional and `None`."""
         if self.num_classes is None:
             if labels is not None:
@@ -117,13 +123,13 @@ class Generation:
             return None
         if labels is None:
             return np.arange(n, dtype=np.int32) % self.num_classes
-        labels = np.broadcast_to(np.asarray(labels, np.int32), (n,))
-        if n and not (labels.min() >= 0 and labels.max() < self.num_classes):
+        found = np.broadcast_to(np.asarray(labels, np.int32), (n,))
+        if n and not (found.min() >= 0 and found.max() < self.num_classes):
             raise ValueError(
                 f"labels must be in [0, {self.num_classes - 1}], "
-                f"got {labels.min()} to {labels.max()}."
+                f"got {found.min()} to {found.max()}."
             )
-        return labels
+        return found
 
     @tf.function(reduce_retracing=True)
     def _decode(self, latents, labels):

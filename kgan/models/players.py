@@ -197,7 +197,9 @@ class Players(MendedFit):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects=None) -> Self:
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Self:
         networks = {
             name: keras.saving.deserialize_keras_object(config[name], custom_objects=custom_objects)
             for name in cls._network_names()

@@ -8,8 +8,10 @@ import tensorflow as tf
 import kgan.latents
 import kgan.losses
 import kgan.models
+import kgan.networks
 import kgan.penalties
 import kgan.random
+from kgan.models.splitting import pack
 from tests.conftest import slow_but
 
 
@@ -115,11 +117,11 @@ def test_in_a_graph_it_is_an_error_of_the_step(make_gan, images, option):
 
 def test_packing_puts_neighbours_in_the_channels(make_gan, images):
     gan = make_gan(packing=2)
-    packs = gan._pack(tf.constant(images)).numpy()
+    packs = pack(tf.constant(images), 2).numpy()
     np.testing.assert_array_equal(packs, np.concatenate([images[::2], images[1::2]], axis=-1))
     fit(gan, images, steps=2)
     points = tf.reshape(tf.range(8.0), [4, 2])
-    np.testing.assert_array_equal(gan._pack(points), [[0, 1, 2, 3], [4, 5, 6, 7]])
+    np.testing.assert_array_equal(pack(points, 2), [[0, 1, 2, 3], [4, 5, 6, 7]])
 
 
 def test_ema_ramps_up_and_covers_batch_norm(make_gan, images):
@@ -165,6 +167,31 @@ def test_every_loss_and_every_penalty_trains(make_gan, images, loss, name):
 def test_a_pair_of_callables_trains(make_gan, images):
     pair = (lambda r, f: tf.square(r - 1) + tf.square(f), lambda r, f: tf.square(f - 1))
     assert fit(make_gan(loss=pair), images)["d_loss"][0] == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_map_of_logits_counts_as_its_mean(images):
+    """The loss of Wasserstein is linear, so a mean of the map inside the network is the same."""
+    found = []
+    for pooled in (False, True):
+        keras.utils.set_random_seed(1)
+        generator = kgan.networks.dcgan_generator((8, 8, 1), 6, width=4)
+        inputs = keras.Input((8, 8, 1))
+        outputs = keras.layers.Conv2D(4, 3, strides=2, activation="tanh")(inputs)
+        outputs = keras.layers.Conv2D(1, 2)(outputs)
+        if pooled:
+            outputs = keras.layers.GlobalAveragePooling2D()(outputs)
+        gan = kgan.models.GAN(
+            generator,
+            keras.Model(inputs, outputs),
+            loss="wasserstein",
+            penalties=[kgan.penalties.R1(1.0), kgan.penalties.GradientPenalty(1.0, interval=2)],
+        )
+        gan.compile(g_optimizer=sgd()(), d_optimizer=sgd()())
+        fit(gan, images, steps=2)
+        found.append(gan.get_weights())
+        assert gan.judge(images).shape == (16,)
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_spectral_vectors_move_once_a_discriminator_step(make_gan, images):
@@ -375,5 +402,5 @@ def test_wrong_samples_are_named(make_gan, images):
 def test_one_optimizer_for_both_is_an_error(make_gan):
     gan = make_gan()
     adam = keras.optimizers.Adam()
-    with pytest.raises(ValueError, match="must be two objects"):
+    with pytest.raises(ValueError, match="must be different objects"):
         gan.compile(g_optimizer=adam, d_optimizer=adam)

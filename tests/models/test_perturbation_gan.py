@@ -6,10 +6,11 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kgan.models.fooling import bounded, feature_loss, hinge_on_norm, margin_loss
 
 import kgan.models
 import kgan.random
+from kgan.losses.fooling import feature_loss, hinge_on_norm, margin_loss
+from kgan.models.ball import bounded
 from kgan.models.perturbation_gan import WEIGHTS
 from kgan.networks import dcgan_discriminator, perturbation_network
 from tests.conftest import slow_but
@@ -300,6 +301,6 @@ def test_mistakes(classifier, images, batches):
     wrong = tf.data.Dataset.from_tensors((images * 255).astype("uint8"))
     with pytest.raises(ValueError, match=r"got uint8 of \(8, 8, 1\)"):
         fit(gan, wrong, steps=1, graph=True)
-    with pytest.raises(ValueError, match="s_optimizer must be given just where"):
+    with pytest.raises(ValueError, match="compile must be given g_optimizer, d_optimizer for this"):
         gan.compile(g_optimizer=keras.optimizers.Adam(), d_optimizer=keras.optimizers.Adam(),
                     s_optimizer=keras.optimizers.Adam())  # fmt: skip
