@@ -104,7 +104,7 @@ def test_the_uniform_model_costs_8_bits():
     np.testing.assert_allclose(probabilities, 1 / 256, rtol=1e-6)
 
 
-@pytest.mark.parametrize("location, scale", [(0.3, 0.05), (0.0, 0.02), (1.2, 0.7)])
+@pytest.mark.parametrize(("location", "scale"), [(0.3, 0.05), (0.0, 0.02), (1.2, 0.7)])
 def test_the_gaussian_is_the_density_of_noisy_levels(location, scale):
     noise = 0.3
     found = log_probabilities("gaussian", location, scale, noise)
@@ -129,7 +129,7 @@ def test_the_gaussian_over_its_noise_is_at_most_the_probability_of_a_level():
 
 
 @pytest.mark.parametrize("name", ["discretised_logistic", "gaussian"])
-@pytest.mark.parametrize("location, scale", [(0.3, 0.02), (-0.1, 0.05), (1.05, 0.2)])
+@pytest.mark.parametrize(("location", "scale"), [(0.3, 0.02), (-0.1, 0.05), (1.05, 0.2)])
 def test_the_most_likely_image_is_most_likely(name, location, scale):
     likelihood = get_likelihood(name)
     image = likelihood.most_likely(tf.constant(location), tf.constant(math.log(scale))).numpy()
@@ -151,7 +151,8 @@ def test_draws_have_the_probabilities(name):
     images = get_likelihood(name).quantile(shares, *said).numpy()
     levels = np.round(images * 255)
     np.testing.assert_allclose(images, levels / 255, atol=1e-6)
-    assert levels.min() >= 0 and levels.max() <= 255
+    assert levels.min() >= 0
+    assert levels.max() <= 255
     found = np.bincount(levels.astype(int), minlength=256) / n
     if name == "gaussian":
         edges = scipy.stats.norm.cdf(np.arange(257) / 256, location, scale)
