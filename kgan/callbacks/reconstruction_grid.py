@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kgan.callbacks.drawing import grid, save_image
+from kgan.pictures import grid, save_image
 
 
 class ReconstructionGrid(keras.callbacks.Callback):
