@@ -8,6 +8,7 @@ from kgan.callbacks.checkpoint import Checkpoint
 from kgan.callbacks.diagnosis import PROBLEMS, Finding
 from kgan.callbacks.doctor import CollapseDoctor
 from kgan.callbacks.history import HistoryPlot, HistoryTable
+from kgan.callbacks.layer_seeds import LayerSeeds
 from kgan.callbacks.metric_monitor import MetricMonitor
 from kgan.callbacks.posterior_doctor import PosteriorDoctor
 from kgan.callbacks.progress import ProgressBar
@@ -26,6 +27,7 @@ __all__ = [
     "Finding",
     "HistoryPlot",
     "HistoryTable",
+    "LayerSeeds",
     "MetricMonitor",
     "NonFiniteGuard",
     "PosteriorDoctor",

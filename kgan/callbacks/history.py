@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 
 from kgan.counter import steps_done
-from kgan.history import read_history, write_history
+from kgan.history import Logs, read_history, write_history
 from kgan.pictures.curves import draw_curves
 
 
@@ -28,12 +28,12 @@ class HistoryTable(keras.callbacks.Callback):
         self.samples_per_step = samples_per_step
         self._rows: list[dict[str, float]] = []
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._rows = [row for row in read_history(self.path) if row["epoch"] <= epoch]
         self._begin = time.perf_counter()
         self._first_step = steps_done(self.model)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         seconds = time.perf_counter() - self._begin
         step = steps_done(self.model)
         speed = (step - self._first_step) * self.samples_per_step / seconds
@@ -49,7 +49,7 @@ class HistoryPlot(keras.callbacks.Callback):
 
     Args:
         table: The CSV file.
-        folder: Where to write.
+        folder: The folder to write to.
         curves: Names of the logs that are drawn together, by the name of the picture. Where the
             picture is called "probabilities", the axis goes from 0 to 1 with a line at 0.5.
         every: Seconds between two drawings.
@@ -70,12 +70,12 @@ class HistoryPlot(keras.callbacks.Callback):
         self.every = every
         self._last = time.monotonic()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if time.monotonic() - self._last >= self.every:
             self._draw()
             self._last = time.monotonic()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         self._draw()
 
     def _draw(self):

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kgan.history import read_history
+from kgan.history import Logs, read_history
 from kgan.metrics import METRICS
 from kgan.metrics.measure import measure, published_name
 from kgan.metrics.sample_set import SampleSet
@@ -69,7 +69,7 @@ class MetricMonitor(keras.callbacks.Callback):
         self.monitor = published_name(scores[score], score, real.extractor)
         self.lower_is_better = METRICS[scores[score]].lower_is_better[score]
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         last = int(self.model.step.numpy())
         # A stop inside an epoch leaves it to be finished, and scored, by the resumed run; which is
         # due when the whole epoch is.

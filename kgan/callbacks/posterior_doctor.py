@@ -5,6 +5,7 @@ from pathlib import Path
 import keras
 
 from kgan.callbacks.diagnosis import Finding, read_findings, write_findings
+from kgan.history import Logs
 
 # An epoch may end before the latents of a slow start are used; healthy presets use all in the
 # first.
@@ -31,12 +32,12 @@ class PosteriorDoctor(keras.callbacks.Callback):
         self.findings: list[Finding] = []
         self._collapsed_epochs = 0
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         if self.path is not None and not self.findings:
             # Of the run that is resumed.
             self.findings = read_findings(self.path)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         logs = logs or {}
         collapsed = logs.get("active_units", 1) == 0
         self._collapsed_epochs = self._collapsed_epochs + 1 if collapsed else 0

@@ -5,6 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from kgan.history import Logs
 from kgan.pictures import grid, save_image
 
 
@@ -24,7 +25,7 @@ class ReconstructionGrid(keras.callbacks.Callback):
         self.images = images
         self.labels = labels
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         labels = None if self.model.num_classes is None else self.labels
         rows = np.concatenate([self.images, self.model.reconstruct(self.images, labels)])
         path = self.folder / f"reconstructions-{epoch + 1:04d}.png"

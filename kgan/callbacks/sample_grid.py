@@ -8,6 +8,7 @@ from PIL import Image
 
 import kgan.latents
 import kgan.pictures
+from kgan.history import Logs
 from kgan.kinds import Images
 from kgan.pictures import save_animation, save_image
 
@@ -24,7 +25,7 @@ class SampleGrid(keras.callbacks.Callback):
     latents in every row.
 
     Args:
-        folder: Where to write.
+        folder: The folder to write to.
         real: Real samples to draw beside generated ones; unused for images.
         seed: Seed of the latents.
     """
@@ -35,10 +36,10 @@ class SampleGrid(keras.callbacks.Callback):
         self.real = None if real is None else real[:_POINTS]
         self.seed = seed
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         save_image(self._picture(), self.folder / f"epoch-{epoch + 1:04d}.png")
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         save_animation(sorted(self.folder.glob("epoch-*.png")), self.folder / "animation.gif")
 
     def _picture(self) -> Image.Image:

@@ -10,6 +10,7 @@ from kgan.attacks import PGD
 from kgan.attacks.checks import check_count
 from kgan.attacks.victim import victim_of
 from kgan.files import atomic_path
+from kgan.history import Logs
 from kgan.labels import class_numbers
 
 
@@ -75,7 +76,7 @@ class OverfittingGuard(keras.callbacks.Callback):
         )
         return 1.0 - float(self.attack.run(classifier, self.images, labels).success.mean())
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         if not hasattr(self.model, "classifier"):
             raise TypeError(
                 "OverfittingGuard watches kgan.defenses.AdversarialTraining, got the plain model "
@@ -89,22 +90,22 @@ class OverfittingGuard(keras.callbacks.Callback):
             # A classifier that is robust already may lose it within a few batches.
             self._look()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._batches = 0
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         self._batches = batch + 1
         if self.every is not None and (batch + 1) % self.every == 0:
             self._look()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if self._batches < ((self.params or {}).get("steps") or 0):
             return  # Broken off: a resumed training comes by its end again.
         accuracy = self._look()
         if logs is not None:
             logs["guard_accuracy"] = accuracy
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         if self.fired and self._weights is not None:
             self.model.classifier.set_weights(self._weights)
 

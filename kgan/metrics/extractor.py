@@ -199,7 +199,7 @@ def extractor(
 
     Args:
         name_or_path: A key of `EXTRACTORS`; a `.keras` file; or Inception's `.pb` or `.tgz` file.
-        layer: Of a `.keras` file; see `Extractor`.
+        layer: Layer of a `.keras` file; see `Extractor`.
         download: Whether Inception may be fetched where it is not there.
 
     Raises:

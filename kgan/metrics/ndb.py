@@ -28,7 +28,7 @@ def ndb(real: Any, fake: Any, *, bins: int = 100, seed: int = 0) -> NDB:
         real: (n, ...) samples or features, n >= bins; the bins are fitted to them.
         fake: (m, ...), flattened to the same d.
         bins: Number of bins.
-        seed: Of k-means.
+        seed: Seed of k-means.
 
     Returns:
         `NDB`; the divergence in nats, in [0, log 2].
