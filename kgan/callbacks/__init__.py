@@ -10,7 +10,9 @@ from kgan.callbacks.doctor import CollapseDoctor
 from kgan.callbacks.history import HistoryPlot, HistoryTable
 from kgan.callbacks.layer_seeds import LayerSeeds
 from kgan.callbacks.metric_monitor import MetricMonitor
+from kgan.callbacks.posterior_doctor import PosteriorDoctor
 from kgan.callbacks.progress import ProgressBar
+from kgan.callbacks.reconstruction_grid import ReconstructionGrid
 from kgan.callbacks.sample_distance import SampleDistance
 from kgan.callbacks.sample_grid import SampleGrid
 from kgan.callbacks.stopping import NonFiniteGuard, StopOnSignal
@@ -28,7 +30,9 @@ __all__ = [
     "LayerSeeds",
     "MetricMonitor",
     "NonFiniteGuard",
+    "PosteriorDoctor",
     "ProgressBar",
+    "ReconstructionGrid",
     "SampleDistance",
     "SampleGrid",
     "StopOnSignal",

@@ -1,6 +1,5 @@
 """A callback that watches a GAN train, names what goes wrong and says what to try."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan.callbacks.diagnosis import PROBLEMS, Finding, Patient, diagnose
+from kgan.callbacks.diagnosis import (
+    PROBLEMS,
+    Finding,
+    Patient,
+    diagnose,
+    read_findings,
+    write_findings,
+)
 from kgan.callbacks.vital_signs import Examiner, VitalSigns
-from kgan.files import atomic_path
 from kgan.history import Logs
 
 
@@ -73,9 +78,9 @@ class CollapseDoctor(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self._done = int(self.model.step.numpy())
-        if self.path is not None and self.path.is_file() and not self.findings:
+        if self.path is not None and not self.findings:
             # Of the run that is resumed.
-            self.findings = [Finding(**row) for row in json.loads(self.path.read_text())]
+            self.findings = read_findings(self.path)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         step = int(self.model.step.numpy())
@@ -102,13 +107,9 @@ class CollapseDoctor(keras.callbacks.Callback):
             self.findings.append(finding)
             print(f"doctor: {finding}", flush=True)
         if new and self.path is not None:
-            self._write(self.path)
+            write_findings(self.path, self.findings)
         if self.roll_back and any(PROBLEMS[finding.name].harmful for finding in new):
             self._restore()
-
-    def _write(self, path: Path) -> None:
-        with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps([f.as_dict() for f in self.findings], indent=2) + "\n")
 
     def _restore(self) -> None:
         self.model.stop_training = True

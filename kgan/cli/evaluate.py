@@ -30,6 +30,7 @@ from kgan.evaluation.generated import (
     check_shape,
     from_generator,
     from_set,
+    likelihood_settings,
     path_length_settings,
     with_labels_of,
 )
@@ -121,13 +122,20 @@ def prepare(settings: EvaluateSettings) -> Task:
     of_metrics = dict(modes)
     if source is not None and hasattr(source.model, "decode"):
         of_metrics["ppl"] = path_length_settings(source.model)
+    model = None if source is None else source.model
+    likelihood = likelihood_settings(model, train, importance_samples=settings.importance_samples)
+    if likelihood is not None:
+        of_metrics["bits_per_dimension"] = likelihood
     labelled = train.labels is not None and labels is not None
     has = available(train.kind, judge, of_metrics, labelled=labelled)
     check_possible(settings.metrics, kind=train.kind, has=has)
+    metrics = settings.metrics or default_metrics(train.kind, judge, modes)
+    if not settings.metrics and likelihood is not None:
+        metrics = (*metrics, "bits_per_dimension")
     return Task(
         fakes=fakes,
         real=real,
-        metrics=settings.metrics or default_metrics(train.kind, judge, modes),
+        metrics=metrics,
         settings=of_metrics,
         extractor=judge,
         given=None if given is None else len(given),
@@ -204,7 +212,8 @@ def _folder(settings: EvaluateSettings, run: Run | None) -> Path:
 def _asked(settings: EvaluateSettings) -> dict[str, Any]:
     """The options that a score depends on, as JSON gives them back."""
     names = ("data", "image_size", "checkpoint", "metrics", "extractor", "layer", "n", "n_real")
-    content = {name: getattr(settings, name) for name in (*names, "seeds")}
+    names = (*names, "seeds", "importance_samples")
+    content = {name: getattr(settings, name) for name in names}
     return json.loads(json.dumps(content))
 
 

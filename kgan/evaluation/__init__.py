@@ -25,6 +25,7 @@ from kgan.evaluation.defaults import (
     known_modes,
     training_metrics,
 )
+from kgan.evaluation.likelihood import likelihood_scores
 from kgan.evaluation.real_data import RealData, real_data
 from kgan.evaluation.score import Comparison, Protocol, Score, compare, load_scores, save_scores
 from kgan.evaluation.scoring import evaluate
@@ -51,6 +52,7 @@ __all__ = [
     "default_metrics",
     "evaluate",
     "known_modes",
+    "likelihood_scores",
     "load_scores",
     "print_comparison",
     "print_scores",

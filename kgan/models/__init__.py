@@ -4,7 +4,8 @@ from kgan.models.gan import GAN
 from kgan.models.perturbation_gan import PerturbationGAN
 from kgan.models.players import Players
 from kgan.models.saving import load, restore
+from kgan.models.vae import VAE
 
-MODELS = {"gan": GAN, "perturbation_gan": PerturbationGAN}
+MODELS = {"gan": GAN, "perturbation_gan": PerturbationGAN, "vae": VAE}
 
-__all__ = ["GAN", "MODELS", "PerturbationGAN", "Players", "load", "restore"]
+__all__ = ["GAN", "MODELS", "VAE", "PerturbationGAN", "Players", "load", "restore"]

@@ -1,9 +1,12 @@
-"""Generators and discriminators as functional Keras models, and the layers that they need.
+"""Networks as functional Keras models, and the layers that they need.
 
 Every pair has the same signatures:
 
     generator(sample_shape, latent_dim, *, num_classes=None, width=...)
     discriminator(sample_shape, *, num_classes=None, width=..., spectral=..., minibatch_stddev=...)
+
+    encoder(sample_shape, latent_dim, *, num_classes=None, width=...)
+    decoder(sample_shape, latent_dim, *, num_classes=None, width=...)
 """
 
 from collections.abc import Callable
@@ -11,6 +14,7 @@ from typing import NamedTuple
 
 import keras
 
+from kgan.networks.autoencoder import dcgan_decoder, dcgan_encoder
 from kgan.networks.conditional import ConditionalBatchNormalization, Projection
 from kgan.networks.dcgan import dcgan_discriminator, dcgan_generator
 from kgan.networks.fourier import FourierFeatures
@@ -24,10 +28,17 @@ from kgan.networks.spectral import SpectralConv2D, SpectralDense, SpectralEmbedd
 
 
 class NetworkPair(NamedTuple):
-    """The two builders of a family."""
+    """The two builders of a GAN's networks."""
 
     generator: Callable[..., keras.Model]
     discriminator: Callable[..., keras.Model]
+
+
+class AutoencoderPair(NamedTuple):
+    """The two builders of an autoencoder's networks."""
+
+    encoder: Callable[..., keras.Model]
+    decoder: Callable[..., keras.Model]
 
 
 NETWORKS: dict[str, NetworkPair] = {
@@ -36,8 +47,12 @@ NETWORKS: dict[str, NetworkPair] = {
     "mlp": NetworkPair(mlp_generator, mlp_discriminator),
 }
 
+AUTOENCODERS: dict[str, AutoencoderPair] = {"dcgan": AutoencoderPair(dcgan_encoder, dcgan_decoder)}
+
 __all__ = [
+    "AUTOENCODERS",
     "NETWORKS",
+    "AutoencoderPair",
     "BatchNormalization",
     "ConditionalBatchNormalization",
     "Dropout",
@@ -49,7 +64,9 @@ __all__ = [
     "SpectralConv2D",
     "SpectralDense",
     "SpectralEmbedding",
+    "dcgan_decoder",
     "dcgan_discriminator",
+    "dcgan_encoder",
     "dcgan_generator",
     "mlp_discriminator",
     "mlp_generator",

@@ -4,8 +4,17 @@ from kgan.recipes.classifier import ClassifierRecipe
 from kgan.recipes.gan import GANRecipe
 from kgan.recipes.hardening import HardeningRecipe
 from kgan.recipes.recipe import Recipe, Watched
+from kgan.recipes.vae import VAERecipe
 
-RECIPES: dict[str, type[Recipe]] = {recipe.family: recipe for recipe in (GANRecipe,)}
+RECIPES: dict[str, type[Recipe]] = {recipe.family: recipe for recipe in (GANRecipe, VAERecipe)}
 """Of the families of generative models, by the name that their settings have."""
 
-__all__ = ["RECIPES", "ClassifierRecipe", "GANRecipe", "HardeningRecipe", "Recipe", "Watched"]
+__all__ = [
+    "RECIPES",
+    "ClassifierRecipe",
+    "GANRecipe",
+    "HardeningRecipe",
+    "Recipe",
+    "VAERecipe",
+    "Watched",
+]

@@ -154,6 +154,13 @@ class Recipe(abc.ABC, Generic[Chosen]):
         return found
 
 
+def halving(value: float, half_life: int | None) -> Any:
+    """The value, or a schedule that halves it every `half_life` steps."""
+    if half_life is None:
+        return value
+    return keras.optimizers.schedules.ExponentialDecay(value, half_life, 0.5)
+
+
 def jit_compile(choice: str) -> bool:
     """Whether XLA compiles the step: "on", "off", or "auto", on a single GPU."""
     if choice != "auto":

@@ -3,7 +3,7 @@
 Each default is stated once, as a field's; the command line is made from the fields.
 """
 
-from kgan.settings import classifier, gan, hardening
+from kgan.settings import classifier, gan, hardening, vae
 from kgan.settings.attack import AttackSettings
 from kgan.settings.classifier import ClassifierSettings
 from kgan.settings.evaluate import EvaluateSettings
@@ -13,11 +13,14 @@ from kgan.settings.groups import Output, Settings
 from kgan.settings.hardening import HardeningSettings
 from kgan.settings.sample import SampleSettings
 from kgan.settings.serve import ServeSettings
+from kgan.settings.vae import VAESettings
 
-FAMILIES: dict[str, type[Settings]] = {settings.family: settings for settings in (GANSettings,)}
+FAMILIES: dict[str, type[Settings]] = {
+    settings.family: settings for settings in (GANSettings, VAESettings)
+}
 """The settings of each family of generative models."""
 
-PRESETS: dict[str, GANSettings] = {**gan.PRESETS}
+PRESETS: dict[str, Settings] = {**gan.PRESETS, **vae.PRESETS}
 """What `kgan train` knows by name, of all families."""
 
 CLASSIFIER_PRESETS = classifier.PRESETS
@@ -38,4 +41,5 @@ __all__ = [
     "SampleSettings",
     "ServeSettings",
     "Settings",
+    "VAESettings",
 ]
