@@ -51,6 +51,13 @@ class Endpoints:
     network: Any = None
 
 
+def takes(**inputs: tuple[Sequence[int], tf.DType]) -> dict[str, tf.TensorSpec]:
+    """The inputs of an endpoint: by name, the shape of one row and the type of a value."""
+    return {
+        name: tf.TensorSpec([None, *shape], dtype, name) for name, (shape, dtype) in inputs.items()
+    }
+
+
 def check_labels(labels: tf.Tensor, num_classes: int) -> tf.Tensor:
     """Labels as int32, checked where the graph runs: no label that is no class is ever answered.
 

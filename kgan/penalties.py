@@ -11,12 +11,11 @@ import keras
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule as Schedule
 
+import kgan.names
 import kgan.random
+from kgan.kinds import IMAGE_WIDTH
 
 Discriminator = Callable[[tf.Tensor], tf.Tensor]
-
-IMAGE_WIDTH = 2.0
-"""[-1, 1], the papers' range for images, is this many times as wide as [0, 1]."""
 
 
 class Penalty:
@@ -152,9 +151,7 @@ PENALTIES: dict[str, type[Penalty]] = {
 
 def get(name: str, weight: float | Schedule, **options) -> Penalty:
     """A penalty by its key in `PENALTIES`."""
-    if name not in PENALTIES:
-        raise ValueError(f"penalty must be one of {', '.join(PENALTIES)}, got {name!r}.")
-    return PENALTIES[name](weight, **options)
+    return kgan.names.look_up("penalty", name, PENALTIES)(weight, **options)
 
 
 def _norm(gradients: tf.Tensor) -> tf.Tensor:

@@ -387,27 +387,12 @@ class AdvGAN(Attack):
         Returns:
             The version's folder.
         """
-        network = self._fitted(self.targets is not None)
-        shape = [None, *network.image_shape]
-        signature = {
-            "images": tf.TensorSpec(shape, tf.float32, "images"),
-            "epsilon": tf.TensorSpec([None], tf.float32, "epsilon"),
-        }
-        if self.targets == "any":
-            signature["targets"] = tf.TensorSpec([None], tf.int64, "targets")
-
-        def perturb(request):
-            images = request["images"]
-            epsilon = tf.clip_by_value(request["epsilon"], 0.0, network.epsilon)
-            targets = tf.cast(request["targets"], tf.int32) if "targets" in request else None
-            moved = network.perturb(images, targets, epsilon)
-            return {"images": project(moved, images, epsilon, self.norm)}
-
+        asked = self._fitted(self.targets is not None).endpoints()
         return write_version(
             folder,
-            {"perturb": (perturb, signature)},
-            tracked=(network.generator,),
-            manifest={"image_shape": list(network.image_shape), "epsilon": network.epsilon},
+            {name: (one.function, one.inputs) for name, one in asked.endpoints.items()},
+            tracked=asked.tracked,
+            manifest=asked.details,
         )
 
 

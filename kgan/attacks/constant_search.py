@@ -13,7 +13,7 @@ from kgan.attacks import loop
 from kgan.attacks.attack import Attack, check_count
 from kgan.attacks.norms import choose
 from kgan.attacks.problem import Problem, State
-from kgan.models.fooling import margin
+from kgan.losses.fooling import margin
 from kgan.random import check_seed
 
 

@@ -10,7 +10,7 @@ from kgan.attacks.hyperplane import reach
 from kgan.attacks.norms import DUAL, choose, flatten, length, normalize
 from kgan.attacks.problem import Problem, State
 from kgan.attacks.victim import Victim
-from kgan.models.fooling import margin
+from kgan.losses.fooling import margin
 from kgan.random import check_seed
 
 _MOST_CLASSES = 50

@@ -8,7 +8,7 @@ import tensorflow as tf
 from kgan.attacks import loop
 from kgan.attacks.loop import State
 from kgan.attacks.norms import choose
-from kgan.models.fooling import margin
+from kgan.losses.fooling import margin
 
 
 def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 import kgan.losses
+import kgan.names
 import kgan.random
 from kgan.attacks import Attack
 from kgan.attacks.attack import check_count, check_norm, check_radius
@@ -16,11 +17,13 @@ from kgan.attacks.victim import Victim, victim_of
 from kgan.counter import add_counter
 from kgan.defenses.methods import METHODS
 from kgan.defenses.weight_perturbation import gradients_at_the_worst
-from kgan.models.ranges import check_range
+from kgan.models.gradient_update import apply_gradients
+from kgan.models.image_range import check_range
+from kgan.models.mended_fit import MendedFit
 
 
 @keras.saving.register_keras_serializable(package="kgan")
-class AdversarialTraining(keras.Model):
+class AdversarialTraining(MendedFit):
     """Trains a classifier on images that an attack has changed to fool it.
 
     Compile and fit it as you would the classifier, with the loss that suits its head and the format
@@ -65,7 +68,7 @@ class AdversarialTraining(keras.Model):
         replays: Updates on each batch, for "free"; 8 by default.
         batch_size: The largest batch that `fit` will see; for "free" only, whose perturbation has
             its size.
-        seed: Of all random numbers, in [0, 2**31 - 1].
+        seed: Seed of all random numbers, an int in [0, 2**31 - 1].
 
     The logs are those of the compiled loss and metrics on the images they saw: adversarial (and
     clean where the batch is mixed), but clean for "trades". `loss` includes what the method adds.
@@ -99,16 +102,8 @@ class AdversarialTraining(keras.Model):
         **options,
     ):
         super().__init__(**options)
-        if not isinstance(classifier, keras.Model):
-            raise TypeError(f"classifier must be a keras.Model, got {type(classifier).__name__}.")
-        if not classifier.built:
-            raise ValueError(
-                f"classifier {classifier.name} has no weights yet. Call it on a batch of images, "
-                "or give a Sequential model a keras.Input."
-            )
-        if method not in METHODS:
-            raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}.")
-        row = METHODS[method]
+        check_classifier(classifier)
+        row = kgan.names.look_up("method", method, METHODS)
         self.classifier = classifier
         self.method = method
         self.norm = check_norm(norm, NORMS)
@@ -251,7 +246,7 @@ class AdversarialTraining(keras.Model):
             gradients = tape.gradient(found[0], variables)
         _, loss, judged = found
         self._record(loss, images)
-        self.optimizer.apply(gradients, variables)
+        apply_gradients(self.optimizer, gradients, variables)
         return judged
 
     def _loss(
@@ -299,7 +294,7 @@ class AdversarialTraining(keras.Model):
                 scaled = self.optimizer.scale_loss(loss)
             self._record(loss, images)
             ascent, *gradients = tape.gradient(scaled, [adversarial, *variables])
-            self.optimizer.apply(gradients, variables)
+            apply_gradients(self.optimizer, gradients, variables)
             perturbation += steepest(ascent, adversarial, self.epsilon, self.norm)
             perturbation = tf.clip_by_value(perturbation, -self.epsilon, self.epsilon)
         kept = tf.convert_to_tensor(self._perturbation)[n:]
@@ -375,6 +370,17 @@ class AdversarialTraining(keras.Model):
         if config["attack"] is not None:
             config["attack"] = [deserialize(attack) for attack in config["attack"]]
         return cls(**config)
+
+
+def check_classifier(classifier: keras.Model) -> None:
+    """Raises where there is nothing to train: no Keras model, or one without weights."""
+    if not isinstance(classifier, keras.Model):
+        raise TypeError(f"classifier must be a keras.Model, got {type(classifier).__name__}.")
+    if not classifier.built:
+        raise ValueError(
+            f"classifier {classifier.name} has no weights yet. Call it on a batch of images, "
+            "or give a Sequential model a keras.Input."
+        )
 
 
 def _only(name: str, value, default, method: str):

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from kgan.attacks import AdvGAN
-from kgan.defenses.adversarial_training import AdversarialTraining
+from kgan.attacks import AdvGAN, victim_of
+from kgan.defenses.adversarial_training import AdversarialTraining, check_classifier
+from kgan.models.perturbation_gan import PerturbationGAN
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -24,15 +26,18 @@ class GenerativeAdversarialTraining(AdversarialTraining):
         epsilon: Radius of the ball, in units of images in [0, 1].
         norm: "linf" or "l2".
         clean_share: Share of each batch on which the classifier learns from clean images.
-        weights: Of the terms of the generator's loss, see `kgan.models.PerturbationGAN`.
+        weights: Weights of the terms of the generator's loss, see `kgan.models.PerturbationGAN`.
         kappa: Logits by which the generator tries to make the classifier wrong.
         width: Channels of the generator at the image's resolution.
-        blocks: Its residual blocks.
-        normalization: "instance" or `None`.
-        learning_rate: Of the generator's and the discriminator's Adam.
+        blocks: Number of its residual blocks.
+        normalization: What normalises its features: "instance" or `None`.
+        learning_rate: Learning rate of the generator's and the discriminator's Adam.
+        players: A compiled `PerturbationGAN` of generator and discriminator, such as one with
+            networks of your own, trained for at least the radius `epsilon`. Where `None`, one is
+            made from the six settings before this one, which otherwise play no part.
         awp: As for `AdversarialTraining`.
-        warmup: The same.
-        seed: Of all random numbers, in [0, 2**31 - 1].
+        warmup: As for `AdversarialTraining`.
+        seed: Seed of all random numbers, an int in [0, 2**31 - 1].
 
     Logs: the compiled loss and metrics, and the `d_loss`, `g_loss`, `success` and `length` of
     `PerturbationGAN`; `success` is the share of the batch that fools the classifier.
@@ -60,6 +65,7 @@ class GenerativeAdversarialTraining(AdversarialTraining):
         blocks: int = 4,
         normalization: str | None = "instance",
         learning_rate: float = 1e-3,
+        players: PerturbationGAN | None = None,
         awp: float | None = None,
         warmup: int | None = None,
         seed: int = 0,
@@ -78,11 +84,12 @@ class GenerativeAdversarialTraining(AdversarialTraining):
             learning_rate=learning_rate,
             seed=seed,
         )
+        network = _made_for(classifier, attack) if players is None else players
         super().__init__(
             classifier,
             epsilon=epsilon,
             norm=norm,
-            attack=attack,
+            attack=attack.replace(network=network),
             shares=[1.0 - clean_share],
             method="pgd",
             beta=None,
@@ -93,12 +100,9 @@ class GenerativeAdversarialTraining(AdversarialTraining):
             seed=seed,
             **options,
         )
-        shape = tuple(classifier.input_shape[1:])
-        if None in shape:
-            raise ValueError(f"the generator needs a fixed image shape, got {shape}.")
         self.clean_share = clean_share
-        self.players = attack.new_network(self._victim(tf.zeros([1, *shape])), shape)
-        attack.network = self.players
+        self.players: PerturbationGAN = network
+        self._players_are_given = players is not None
 
     def train_step(self, data) -> dict[str, tf.Tensor]:
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
@@ -128,6 +132,9 @@ class GenerativeAdversarialTraining(AdversarialTraining):
             **{name: value for name, value in config.items() if name not in of_base},
             **{name: own[name] for name in names},
             "clean_share": self.clean_share,
+            "players": keras.saving.serialize_keras_object(self.players)
+            if self._players_are_given
+            else None,
         }
 
     @classmethod
@@ -135,5 +142,17 @@ class GenerativeAdversarialTraining(AdversarialTraining):
         cls, config: dict[str, Any], custom_objects=None
     ) -> "GenerativeAdversarialTraining":
         deserialize = keras.saving.deserialize_keras_object
-        classifier = deserialize(config["classifier"], custom_objects=custom_objects)
-        return cls(**{**config, "classifier": classifier})
+        made = {"classifier": deserialize(config["classifier"], custom_objects=custom_objects)}
+        # Files of earlier versions have no players of the user's own.
+        if config.get("players") is not None:
+            made["players"] = deserialize(config["players"], custom_objects=custom_objects)
+        return cls(**{**config, **made})
+
+
+def _made_for(classifier: keras.Model, attack: AdvGAN) -> PerturbationGAN:
+    """What the attack trains, for the classifier's images and classes."""
+    check_classifier(classifier)
+    shape = tuple(classifier.input_shape[1:])
+    if None in shape:
+        raise ValueError(f"the generator needs a fixed image shape, got {shape}.")
+    return attack.new_network(victim_of(classifier, np.zeros((2, *shape), np.float32)), shape)

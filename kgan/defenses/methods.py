@@ -6,7 +6,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from kgan.attacks import FGSM, PGD, Attack
-from kgan.defenses.inner import DivergencePGD, FastStep, divergence
+from kgan.defenses.training_attacks import DivergencePGD, FastStep, divergence
 
 Term = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, float], tf.Tensor]
 

@@ -2,8 +2,9 @@
 
 from kgan.models.gan import GAN
 from kgan.models.perturbation_gan import PerturbationGAN
+from kgan.models.players import Players
 from kgan.models.saving import load, restore
 
 MODELS = {"gan": GAN, "perturbation_gan": PerturbationGAN}
 
-__all__ = ["GAN", "MODELS", "PerturbationGAN", "load", "restore"]
+__all__ = ["GAN", "MODELS", "PerturbationGAN", "Players", "load", "restore"]

@@ -1,39 +1,41 @@
 """The generative adversarial network: two half-steps, and everything else by composition."""
 
 from collections.abc import Sequence
+from typing import Any, ClassVar, Self
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-import kgan.latents
+import kgan.kinds
 import kgan.losses
 import kgan.penalties
 import kgan.random
 from kgan.counter import add_counter
-from kgan.models.draws import warn_of_equal_draws
-from kgan.models.many_workers import ManyWorkers
-from kgan.models.updates import apply_gradients, check_optimizer
-
-_DECODE_BATCH = 64
+from kgan.endpoints import Endpoint, Endpoints, Request, takes
+from kgan.kinds import Kind
+from kgan.models.average import average_of, update_average
+from kgan.models.generation import Generation
+from kgan.models.players import Players
+from kgan.models.splitting import check_divides, pack, part_of
 
 
 @keras.saving.register_keras_serializable(package="kgan")
-class GAN(ManyWorkers):
+class GAN(Generation, Players):
     """A GAN that trains with `fit`: loss x penalties x networks x packing x conditioning.
 
     A step is a discriminator half-step (`n_critic` of them) and then a generator half-step, which
     reuses the last half-step's generator pass. All noise is a pure function of
-    (`seed`, step, position in the global batch).
+    (`seed`, step, position in the global batch). `compile` takes `g_optimizer` and `d_optimizer`.
 
     Args:
         generator: Built Keras model, `latents` (batch, latent_dim) to samples, or
             `[latents, labels]` to samples where conditional. Images are in [0, 1].
-        discriminator: Built Keras model, samples to logits (batch,), or `[samples, labels]`. With
-            `packing` m its samples have m times the channels.
+        discriminator: Built Keras model, samples to logits, or `[samples, labels]`: one logit a
+            sample (batch,) or a map of them (batch, ...), whose mean counts. With `packing` m its
+            samples have m times the channels.
         num_classes: Number of classes of a conditional GAN, else `None`.
         loss: A key of `kgan.losses.LOSSES`, an `AdversarialLoss`, or a pair of callables
-            `(real_logits, fake_logits) -> per-sample loss`.
+            `(real_logits, fake_logits) -> loss of each logit`.
         label_smoothing: How far the real label is moved from 1, in [0, 1).
         penalties: Instances of `kgan.penalties.Penalty`.
         n_critic: Discriminator half-steps for each generator half-step. Each takes its own part of
@@ -42,7 +44,9 @@ class GAN(ManyWorkers):
             arXiv:1712.04086); 1 is the ordinary GAN. Unconditional only.
         ema_decay: Decay of the generator's moving average, in [0, 1). It ramps up as
             min(ema_decay, (1 + step) / (10 + step)) and covers batch-norm statistics too.
-        seed: Of all noise, in [0, 2**31 - 1].
+        seed: Seed of all noise, an int in [0, 2**31 - 1].
+        kind: What a sample is; where `None`, what `kgan.kinds.of_array` says of the generator's
+            output shape.
 
     `fit` takes batches of samples, or `(samples, labels)` where conditional; generated samples get
     the labels of the real ones. Logs: `d_loss` and `g_loss` (unscaled means), `penalty`, and the
@@ -62,6 +66,9 @@ class GAN(ManyWorkers):
     ```
     """
 
+    optimizers: ClassVar = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",)}
+    logs: tuple[str, ...] = ("d_loss", "g_loss", "penalty", "d_real", "d_fake")
+
     def __init__(
         self,
         generator: keras.Model,
@@ -75,6 +82,7 @@ class GAN(ManyWorkers):
         packing: int = 1,
         ema_decay: float = 0.999,
         seed: int = 0,
+        kind: Kind | None = None,
         **options,
     ):
         super().__init__(**options)
@@ -101,146 +109,75 @@ class GAN(ManyWorkers):
         self.seed = kgan.random.check_seed(seed)
         self.latent_dim = int(generator.inputs[0].shape[-1])
         self.sample_shape = tuple(generator.outputs[0].shape[1:])
+        self._declare(kind)
 
-        self.ema_generator = keras.models.clone_model(generator)
-        self.ema_generator.set_weights(generator.get_weights())
-        self.ema_generator.trainable = False
-        self.step = add_counter(self, "step")
+        self.ema_generator = average_of(generator)
+        self._start()
         self._test_batch = add_counter(self, "test_batch")
-        self._trackers = {
-            name: keras.metrics.Mean(name=name)
-            for name in ("d_loss", "g_loss", "penalty", "d_real", "d_fake")
-        }
-        self.built = True
 
     # Training
-
-    def compile(
-        self,
-        *,
-        g_optimizer: keras.optimizers.Optimizer,
-        d_optimizer: keras.optimizers.Optimizer,
-        jit_compile: bool = False,
-        steps_per_execution: int = 1,
-        run_eagerly: bool = False,
-    ) -> None:
-        """Sets the optimizers and builds them, so that their state saves and restores.
-
-        Args:
-            g_optimizer: The generator's Keras optimizer; for float16 a `LossScaleOptimizer`.
-            d_optimizer: The discriminator's; another object.
-            jit_compile: Whether XLA compiles the step. It is slower on a CPU.
-            steps_per_execution: Steps that `fit` runs in one call into TensorFlow.
-            run_eagerly: Whether to run the step in Python, for debugging.
-        """
-        if g_optimizer is d_optimizer:
-            raise ValueError("g_optimizer and d_optimizer must be two objects, got the same one.")
-        for name, optimizer in (("g_optimizer", g_optimizer), ("d_optimizer", d_optimizer)):
-            check_optimizer(name, optimizer)
-        warn_of_equal_draws(self.generator, self.discriminator)
-        super().compile(
-            optimizer=None,
-            jit_compile=jit_compile,
-            steps_per_execution=steps_per_execution,
-            run_eagerly=run_eagerly,
-        )
-        self.g_optimizer = g_optimizer
-        self.d_optimizer = d_optimizer
-        self.g_optimizer.build(self.generator.trainable_variables)
-        self.d_optimizer.build(self.discriminator.trainable_variables)
-
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        return list(self._trackers.values())
-
-    def reset_metrics(self) -> None:
-        super().reset_metrics()
-        self._test_batch.assign(0)
 
     def train_step(self, data) -> dict[str, tf.Tensor]:
         samples, labels = self._unpack(data)
         for part in range(self.n_critic):
-            real = _part(samples, part, self.n_critic)
-            real_labels = None if labels is None else _part(labels, part, self.n_critic)
+            real = part_of(samples, part, self.n_critic)
+            real_labels = None if labels is None else part_of(labels, part, self.n_critic)
             latents = self._latents(tf.shape(real)[0], f"latents {part}")
             with tf.GradientTape() as generator_tape:
                 fakes = self._network(self.generator, latents, real_labels, training=True)
             self._discriminator_half_step(real, fakes, real_labels, part)
         self._generator_half_step(real, fakes, real_labels, generator_tape)
-        self._update_ema()
-        self.step.assign_add(1)
-        return self.reducible({name: tracker.result() for name, tracker in self._trackers.items()})
+        update_average(self.ema_generator, self.generator, decay=self.ema_decay, step=self._step())
+        return self._end_step()
 
     def _discriminator_half_step(self, real, fakes, labels, part: int) -> None:
-        for layer in self.discriminator._flatten_layers():
-            if hasattr(layer, "power_iteration"):
-                layer.power_iteration()
-        with tf.GradientTape() as tape:
+        def losses():
             real_logits = self._judge(real, labels, training=True)
             fake_logits = self._judge(fakes, labels, training=True)
             loss = self.adversarial_loss.discriminator(real_logits, fake_logits)
-            objective = kgan.losses.reduce(loss)
-            penalty = tf.constant(0.0)
-            for penalty_function in self.penalties:
-                per_sample = self._penalty(penalty_function, real, fakes, labels, part)
-                objective += kgan.losses.reduce(per_sample)
-                penalty += tf.reduce_mean(per_sample)
-            scaled = self.d_optimizer.scale_loss(objective)
-        variables = self.discriminator.trainable_variables
-        apply_gradients(self.d_optimizer, tape.gradient(scaled, variables), variables)
-        self._track(
-            d_loss=loss,
-            penalty=penalty,
-            d_real=tf.sigmoid(real_logits),
-            d_fake=tf.sigmoid(fake_logits),
-        )
+            penalties = [
+                self._penalty(penalty, real, fakes, labels, part) for penalty in self.penalties
+            ]
+            self._log(
+                d_loss=loss,
+                penalty=sum(map(tf.reduce_mean, penalties), tf.constant(0.0)),
+                d_real=tf.sigmoid(real_logits),
+                d_fake=tf.sigmoid(fake_logits),
+            )
+            return [loss, *penalties]
+
+        self._minimise("d_optimizer", losses)
 
     def _generator_half_step(self, real, fakes, labels, generator_tape) -> None:
-        # The discriminator has changed since `fakes` were made and the generator has not: their
-        # gradient is taken with the new discriminator and carried back through the old pass.
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(fakes)
+        def losses():
             fake_logits = self._judge(fakes, labels, training=True)
             real_logits = None
             if self.adversarial_loss.generator_needs_real:
                 real_logits = self._judge(real, labels, training=True)
             loss = self.adversarial_loss.generator(real_logits, fake_logits)
-            scaled = self.g_optimizer.scale_loss(kgan.losses.reduce(loss))
-        variables = self.generator.trainable_variables
-        gradients = generator_tape.gradient(
-            fakes, variables, output_gradients=tape.gradient(scaled, fakes)
-        )
-        apply_gradients(self.g_optimizer, gradients, variables)
-        self._track(g_loss=loss)
+            self._log(g_loss=loss)
+            return loss
+
+        # The discriminator has changed since `fakes` were made and the generator has not: their
+        # gradient is taken with the new discriminator and carried back through the old pass.
+        self._minimise("g_optimizer", losses, through=(fakes, generator_tape))
 
     def _penalty(self, penalty, real, fakes, labels, part: int) -> tf.Tensor:
         """Weighted per-sample values at every `interval`-th step, 0 at the others."""
         seed = kgan.random.step_seed(self.seed, self._step(), f"{type(penalty).__name__} {part}")
 
+        def discriminator(inputs):
+            logits = self._network(self.discriminator, inputs, labels, training=True)
+            return kgan.losses.per_sample(logits)
+
         def evaluate():
-            values = penalty.per_sample(
-                lambda inputs: self._network(self.discriminator, inputs, labels, training=True),
-                self._pack(real),
-                self._pack(fakes),
-                seed,
-            )
-            return values * penalty.weight_at(self._step())
+            packs = pack(real, self.packing), pack(fakes, self.packing)
+            return penalty.per_sample(discriminator, *packs, seed) * penalty.weight_at(self._step())
 
         if penalty.interval == 1:
             return evaluate()
         due = tf.equal(self._step() % penalty.interval, 0)
         return tf.cond(due, evaluate, lambda: tf.zeros([tf.shape(real)[0] // self.packing]))
-
-    def _update_ema(self) -> None:
-        step = tf.cast(self._step(), tf.float32)
-        decay = tf.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
-        pairs = zip(self.ema_generator.variables, self.generator.variables, strict=True)
-        for average, current in pairs:
-            value = tf.convert_to_tensor(current)
-            if value.dtype.is_floating:
-                previous = tf.convert_to_tensor(average)
-                value = previous + tf.cast(1.0 - decay, value.dtype) * (value - previous)
-            average.assign(value)
 
     def test_step(self, data) -> dict[str, tf.Tensor]:
         """Losses and probabilities in inference mode; repeatable, no weight is updated."""
@@ -252,23 +189,19 @@ class GAN(ManyWorkers):
         fakes = self._network(self.generator, latents, labels, training=False)
         real_logits = self._judge(real, labels, training=False)
         fake_logits = self._judge(fakes, labels, training=False)
-        self._track(
+        self._log(
             d_loss=self.adversarial_loss.discriminator(real_logits, fake_logits),
             g_loss=self.adversarial_loss.generator(real_logits, fake_logits),
             d_real=tf.sigmoid(real_logits),
             d_fake=tf.sigmoid(fake_logits),
         )
-        names = ("d_loss", "g_loss", "d_real", "d_fake")
-        return self.reducible({name: self._trackers[name].result() for name in names})
+        return self._result("d_loss", "g_loss", "d_real", "d_fake")
 
-    def _track(self, **values) -> None:
-        for name, value in values.items():
-            self._trackers[name].update_state(value)
+    def reset_metrics(self) -> None:
+        super().reset_metrics()
+        self._test_batch.assign(0)
 
     # Parts of a step
-
-    def _step(self) -> tf.Tensor:
-        return tf.convert_to_tensor(self.step)
 
     def _latents(self, batch, purpose: str) -> tf.Tensor:
         seed = kgan.random.step_seed(self.seed, self._step(), purpose)
@@ -278,19 +211,9 @@ class GAN(ManyWorkers):
         return network(inputs if labels is None else [inputs, labels], training=training)
 
     def _judge(self, samples, labels, *, training: bool) -> tf.Tensor:
-        logits = self._network(self.discriminator, self._pack(samples), labels, training=training)
+        packs = pack(samples, self.packing)
+        logits = self._network(self.discriminator, packs, labels, training=training)
         return tf.cast(logits, tf.float32)
-
-    def _pack(self, samples) -> tf.Tensor:
-        """Puts `packing` neighbouring samples side by side in the channels."""
-        if self.packing == 1:
-            return samples
-        samples = _check_divides("packing", self.packing, samples)
-        rank = len(samples.shape)
-        packs = tf.reshape(samples, [-1, self.packing, *samples.shape[1:]])
-        order = [0, *range(2, rank), 1, rank]
-        channels = self.packing * samples.shape[-1]
-        return tf.reshape(tf.transpose(packs, order), [-1, *samples.shape[1:-1], channels])
 
     def _unpack(self, data):
         samples, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
@@ -312,10 +235,13 @@ class GAN(ManyWorkers):
                 f"samples must be float32 (images in [0, 1]), got {samples.dtype.name}. "
                 "Convert them, or feed them with kgan.data.feed."
             )
-        samples = _check_divides("n_critic", self.n_critic, samples)
+        samples = check_divides("n_critic", self.n_critic, samples)
         return samples, None if labels is None else tf.reshape(tf.cast(labels, tf.int32), [-1])
 
-    # Generation
+    # Use
+
+    def _samples(self, latents, labels) -> tf.Tensor:
+        return self._network(self.ema_generator, latents, labels, training=False)
 
     def call(self, latents, labels=None, training=False):
         """Samples of the averaged generator in inference mode.
@@ -329,136 +255,68 @@ class GAN(ManyWorkers):
             latents, labels = latents
         if labels is None and self.num_classes is not None:
             raise ValueError(f"labels must be given: the GAN has {self.num_classes} classes.")
-        return self._network(self.ema_generator, latents, labels, training=False)
+        return self._samples(latents, labels)
 
     def judge(self, samples, labels=None) -> tf.Tensor:
         """The discriminator's logits in inference mode: one for each pack of `packing` samples."""
-        return self._judge(samples, labels, training=False)
+        return kgan.losses.per_sample(self._judge(samples, labels, training=False))
 
-    def generate(self, n: int, labels=None, *, seed: int = 0) -> np.ndarray:
-        """Samples of the averaged generator: sample i depends on (seed, i, its label) alone.
+    def endpoints(self) -> Endpoints:
+        """What it can be asked: samples of its averaged generator, and how real samples look.
 
-        Args:
-            n: How many.
-            labels: Class numbers, shape (n,), or one number for all; where conditional and
-                `None`, the classes in turn.
-            seed: In [0, 2**31 - 1].
-
-        Returns:
-            float32 array of shape (n, ...); images in [0, 1].
+        `score` is left out with packing, where the discriminator judges several samples at once.
         """
-        labels = self.check_labels(labels, n)
-        latents = kgan.latents.from_seeds(kgan.latents.example_seeds(seed, n), self.latent_dim)
-        return self.decode(latents, labels)
+        plural = self.kind.plural
+        endpoints = self._latent_endpoints()
+        if self.packing == 1:
 
-    def decode(self, latents, labels=None) -> np.ndarray:
-        """Samples of the averaged generator for latents (n, latent_dim) and labels (n,)."""
-        latents = tf.convert_to_tensor(latents, tf.float32)
-        n = int(latents.shape[0])
-        samples = []
-        for start in range(0, n, _DECODE_BATCH):
-            # A full batch always, so that every sample takes the same arithmetic path.
-            rows = tf.minimum(tf.range(start, start + _DECODE_BATCH), n - 1)
-            part = None if labels is None else tf.gather(tf.convert_to_tensor(labels), rows)
-            batch = self._decode(tf.gather(latents, rows), part)
-            samples.append(batch.numpy()[: n - start])
-        return np.concatenate(samples) if samples else np.zeros((0, *self.sample_shape), np.float32)
+            def score(request: Request) -> Request:
+                logits = self.judge(request[plural], self._requested_labels(request))
+                return {"logits": logits, "probabilities": tf.sigmoid(logits)}
 
-    def interpolate(
-        self, start, end, *, steps: int = 8, labels=None, method: str = "spherical"
-    ) -> np.ndarray:
-        """Samples on the way between two latents.
-
-        Args:
-            start: Latents, shape (n, latent_dim).
-            end: Latents of the same shape.
-            steps: Samples on each way, both ends included; at least 2.
-            labels: Class numbers, shape (n,), where conditional.
-            method: "spherical" or "linear".
-
-        Returns:
-            float32 array of shape (n, steps, ...).
-        """
-        _check_range("steps", steps, steps >= 2, "at least 2")
-        if method not in kgan.latents.INTERPOLATIONS:
-            raise ValueError(
-                f"method must be one of {', '.join(kgan.latents.INTERPOLATIONS)}, got {method!r}."
-            )
-        start, end = (tf.convert_to_tensor(side, tf.float32) for side in (start, end))
-        n = int(start.shape[0])
-        labels = self.check_labels(labels, n)
-        share = tf.tile(tf.linspace(0.0, 1.0, steps), [n])
-        latents = kgan.latents.INTERPOLATIONS[method](
-            tf.repeat(start, steps, axis=0), tf.repeat(end, steps, axis=0), share
+            inputs = {**takes(**{plural: (self.sample_shape, tf.float32)}), **self._takes_labels()}
+            endpoints["score"] = Endpoint(score, inputs, "score")
+        return Endpoints(
+            family="gan",
+            kind=self.kind,
+            endpoints=endpoints,
+            tracked=(self.ema_generator, self.discriminator),
+            details={
+                "latent_dim": self.latent_dim,
+                "sample_shape": list(self.sample_shape),
+                "num_classes": self.num_classes,
+            },
+            network=self.ema_generator,
         )
-        samples = self.decode(latents, None if labels is None else np.repeat(labels, steps))
-        return samples.reshape(n, steps, *self.sample_shape)
-
-    def check_labels(self, labels, n: int) -> np.ndarray | None:
-        """Labels of shape (n,), checked; the classes in turn where conditional and `None`."""
-        if self.num_classes is None:
-            if labels is not None:
-                raise ValueError("labels must be None: the GAN is unconditional.")
-            return None
-        if labels is None:
-            return np.arange(n, dtype=np.int32) % self.num_classes
-        labels = np.broadcast_to(np.asarray(labels, np.int32), (n,))
-        if n and not (labels.min() >= 0 and labels.max() < self.num_classes):
-            raise ValueError(
-                f"labels must be in [0, {self.num_classes - 1}], "
-                f"got {labels.min()} to {labels.max()}."
-            )
-        return labels
-
-    @tf.function(reduce_retracing=True)
-    def _decode(self, latents, labels):
-        return self._network(self.ema_generator, latents, labels, training=False)
 
     # Saving
 
-    def get_config(self) -> dict:
-        serialize = keras.saving.serialize_keras_object
+    def get_config(self) -> dict[str, Any]:
         loss = self.loss_spec
         return {
             **super().get_config(),
-            "generator": serialize(self.generator),
-            "discriminator": serialize(self.discriminator),
             "num_classes": self.num_classes,
             "loss": loss if isinstance(loss, str) else _serialize_pair(self.adversarial_loss),
             "label_smoothing": self.label_smoothing,
-            "penalties": [serialize(penalty) for penalty in self.penalties],
+            "penalties": [keras.saving.serialize_keras_object(one) for one in self.penalties],
             "n_critic": self.n_critic,
             "packing": self.packing,
             "ema_decay": self.ema_decay,
             "seed": self.seed,
+            "kind": None if self._kind is None else self._kind.get_config(),
         }
 
     @classmethod
-    def from_config(cls, config: dict, custom_objects=None) -> "GAN":
-        config = dict(config)
+    def from_config(cls, config: dict[str, Any], custom_objects=None) -> Self:
         deserialize = keras.saving.deserialize_keras_object
-        for name in ("generator", "discriminator"):
-            config[name] = deserialize(config[name], custom_objects=custom_objects)
-        config["penalties"] = [deserialize(penalty) for penalty in config["penalties"]]
+        config = {**config, "penalties": [deserialize(one) for one in config["penalties"]]}
         if isinstance(config["loss"], dict):
             pair = {name: deserialize(value) for name, value in config["loss"].items()}
             config["loss"] = kgan.losses.AdversarialLoss(**pair)
-        return cls(**config)
-
-    def get_compile_config(self) -> dict:
-        return {
-            "g_optimizer": keras.saving.serialize_keras_object(self.g_optimizer),
-            "d_optimizer": keras.saving.serialize_keras_object(self.d_optimizer),
-            "jit_compile": self.jit_compile,
-            "steps_per_execution": self.steps_per_execution,
-        }
-
-    def compile_from_config(self, config: dict) -> None:
-        optimizers = {
-            name: keras.saving.deserialize_keras_object(config[name])
-            for name in ("g_optimizer", "d_optimizer")
-        }
-        self.compile(**{**config, **optimizers})
+        # Files of earlier versions say nothing of the kind.
+        if config.get("kind") is not None:
+            config["kind"] = kgan.kinds.from_config(config["kind"])
+        return super().from_config(config, custom_objects)
 
 
 def _serialize_pair(loss: kgan.losses.AdversarialLoss) -> dict:
@@ -469,28 +327,9 @@ def _serialize_pair(loss: kgan.losses.AdversarialLoss) -> dict:
     }
 
 
-def _part(batch: tf.Tensor, part: int, parts: int) -> tf.Tensor:
-    # Every `parts`-th sample: a replica's contiguous share of the global batch then holds its
-    # share of each part.
-    return batch if parts == 1 else batch[part::parts]
-
-
 def _check_range(name: str, value, ok: bool, allowed: str) -> None:
     if not ok:
         raise ValueError(f"{name} must be {allowed}, got {value}.")
-
-
-def _check_divides(name: str, value: int, samples: tf.Tensor) -> tf.Tensor:
-    batch = samples.shape[0]
-    remedy = "Batch with drop_remainder=True."
-    if batch is not None and batch % value:
-        raise ValueError(f"{name} must divide the batch of {batch} samples, got {value}. {remedy}")
-    if batch is not None or value == 1:
-        return samples
-    message = f"{name} must divide every batch, got {value}. {remedy}"
-    check = tf.debugging.assert_equal(tf.shape(samples)[0] % value, 0, message=message)
-    with tf.control_dependencies([check]):
-        return tf.identity(samples)
 
 
 def _check_built(name: str, network: keras.Model, *, inputs: int) -> None:

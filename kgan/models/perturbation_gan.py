@@ -1,19 +1,19 @@
 """A GAN whose generator changes images to fool a classifier: AdvGAN's training step."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
 
 import kgan.losses
 import kgan.random
-from kgan.counter import add_counter
-from kgan.models.draws import warn_of_equal_draws
-from kgan.models.fooling import FOOLING, bounded, euclidean, feature_loss, hinge_on_norm
-from kgan.models.many_workers import ManyWorkers
-from kgan.models.ranges import check_range
-from kgan.models.updates import apply_gradients, check_optimizer
+from kgan.endpoints import Endpoint, Endpoints, Request, check_labels, takes
+from kgan.kinds import Images
+from kgan.losses.fooling import FOOLING, euclidean, feature_loss, hinge_on_norm
+from kgan.models.ball import bounded, within_ball
+from kgan.models.image_range import check_range
+from kgan.models.players import Players
 
 WEIGHTS = {
     "margin": 10.0,
@@ -27,7 +27,7 @@ WEIGHTS = {
 
 
 @keras.saving.register_keras_serializable(package="kgan")
-class PerturbationGAN(ManyWorkers):
+class PerturbationGAN(Players):
     """Trains a generator of bounded perturbations against a fixed classifier, the victim.
 
     A step is a discriminator half-step, which tells clean images from adversarial ones, and a
@@ -48,11 +48,13 @@ class PerturbationGAN(ManyWorkers):
     surrogate is distilled on the victim's answers to the images and to their adversarial versions,
     and the generator follows the surrogate's gradients. The victim itself is only asked.
 
+    `compile` takes `g_optimizer`, `d_optimizer` and, with a surrogate, `s_optimizer`.
+
     Args:
         generator: From `kgan.networks.perturbation_network`, or any model of its signature; it has
             the input `targets` where `targets` is "any", and the input `epsilon_share` where there
             is a `least_epsilon`.
-        discriminator: Images to logits (batch,).
+        discriminator: Images to logits, one an image (batch,) or a map of them (batch, ...).
         epsilon: Radius of the ball, in units of images in [0, 1].
         least_epsilon: Where given, each example's epsilon is drawn from `least_epsilon` to
             `epsilon`, and the generator is told; one network then serves all of them.
@@ -64,7 +66,7 @@ class PerturbationGAN(ManyWorkers):
         bound: l2 norm from which the hinge counts; by default half of what the ball allows.
         gan_loss: A key of `kgan.losses.LOSSES`.
         surrogate: An untrained classifier with logits, for a black box.
-        seed: Of all draws, in [0, 2**31 - 1].
+        seed: Seed of all draws, an int in [0, 2**31 - 1].
 
     Before `fit`, `set_victim` says whom to fool. `fit` takes batches of images, or of
     `(images, labels)`; without labels the victim's own answers are left. Logs: `d_loss`, `g_loss`,
@@ -75,6 +77,13 @@ class PerturbationGAN(ManyWorkers):
         Xiao et al., "Generating adversarial examples with adversarial networks", 2018, section 3
         (arXiv:1801.02610).
     """
+
+    optimizers: ClassVar = {
+        "g_optimizer": ("generator",),
+        "d_optimizer": ("discriminator",),
+        "s_optimizer": ("surrogate",),
+    }
+    logs: tuple[str, ...] = ("d_loss", "g_loss", "success", "length")
 
     def __init__(
         self,
@@ -127,13 +136,11 @@ class PerturbationGAN(ManyWorkers):
         self.gan_loss = gan_loss
         self.adversarial_loss = kgan.losses.get(gan_loss)
         self.seed = kgan.random.check_seed(seed)
-        self.step = add_counter(self, "step")
-        names_of_logs = ["d_loss", "g_loss", "success", "length"]
-        names_of_logs += [] if surrogate is None else ["s_loss"]
-        self._trackers = {name: keras.metrics.Mean(name=name) for name in names_of_logs}
         self._victim: Any = None
         self._features: Any = None
-        self.built = True
+        if surrogate is not None:
+            self.logs = (*self.logs, "s_loss")
+        self._start()
 
     # Training
 
@@ -161,44 +168,6 @@ class PerturbationGAN(ManyWorkers):
             self.train_function = None  # Traced with the victim before.
         self._victim, self._features = logits, features
 
-    def compile(
-        self,
-        *,
-        g_optimizer: keras.optimizers.Optimizer,
-        d_optimizer: keras.optimizers.Optimizer,
-        s_optimizer: keras.optimizers.Optimizer | None = None,
-        steps_per_execution: int = 1,
-    ) -> None:
-        """Sets the optimizers and builds them, so that their state saves and restores.
-
-        Args:
-            g_optimizer: The generator's Keras optimizer.
-            d_optimizer: The discriminator's.
-            s_optimizer: The surrogate's, where there is one.
-            steps_per_execution: Steps that `fit` runs in one call into TensorFlow.
-        """
-        if (s_optimizer is None) != (self.surrogate is None):
-            raise ValueError("s_optimizer must be given just where there is a surrogate.")
-        for name, optimizer in (
-            ("g_optimizer", g_optimizer),
-            ("d_optimizer", d_optimizer),
-            ("s_optimizer", s_optimizer),
-        ):
-            check_optimizer(name, optimizer)
-        warn_of_equal_draws(self.generator, self.discriminator)
-        super().compile(optimizer=None, jit_compile=False, steps_per_execution=steps_per_execution)
-        self.g_optimizer = g_optimizer
-        self.d_optimizer = d_optimizer
-        self.s_optimizer: Any = s_optimizer
-        self.g_optimizer.build(self.generator.trainable_variables)
-        self.d_optimizer.build(self.discriminator.trainable_variables)
-        if s_optimizer is not None:
-            s_optimizer.build(self.surrogate.trainable_variables)
-
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        return list(self._trackers.values())
-
     def train_step(self, data) -> dict[str, tf.Tensor]:
         if self._victim is None:
             raise ValueError("there is no victim to fool yet: call set_victim before fit.")
@@ -211,57 +180,54 @@ class PerturbationGAN(ManyWorkers):
             answers = self._distill(images, adversarial)
         self._discriminator_half_step(images, adversarial)
         self._generator_half_step(images, adversarial, labels, goals, answers, generator_tape)
-        self.step.assign_add(1)
-        return self.reducible({name: tracker.result() for name, tracker in self._trackers.items()})
+        return self._end_step()
 
     def _distill(self, images, adversarial) -> tf.Tensor:
         """Teaches the surrogate the victim's answers; returns those to the adversarial images."""
         both = tf.stop_gradient(tf.concat([images, adversarial], axis=0))
         answers = tf.stop_gradient(self._victim(both))
-        with tf.GradientTape() as tape:
+
+        def losses():
             logits = self.surrogate(both, training=True)
             loss = tf.nn.softmax_cross_entropy_with_logits(tf.nn.softmax(answers), logits)
-            objective = kgan.losses.reduce(loss)
-        variables = self.surrogate.trainable_variables
-        apply_gradients(self.s_optimizer, tape.gradient(objective, variables), variables)
-        self._track(s_loss=loss)
+            self._log(s_loss=loss)
+            return loss
+
+        self._minimise("s_optimizer", losses)
         return answers[tf.shape(images)[0] :]
 
     def _discriminator_half_step(self, images, adversarial) -> None:
-        with tf.GradientTape() as tape:
-            real_logits = self.discriminator(images, training=True)
-            fake_logits = self.discriminator(tf.stop_gradient(adversarial), training=True)
-            loss = self.adversarial_loss.discriminator(real_logits, fake_logits)
-            objective = kgan.losses.reduce(loss)
-        variables = self.discriminator.trainable_variables
-        apply_gradients(self.d_optimizer, tape.gradient(objective, variables), variables)
-        self._track(d_loss=loss)
+        def losses():
+            real, fake = self._judge(images), self._judge(tf.stop_gradient(adversarial))
+            loss = self.adversarial_loss.discriminator(real, fake)
+            self._log(d_loss=loss)
+            return loss
+
+        self._minimise("d_optimizer", losses)
 
     def _generator_half_step(
         self, images, adversarial, labels, goals, answers, generator_tape
     ) -> None:
-        # As in GAN: the loss's gradient is taken at the images, with the discriminator as it is
-        # now, and carried back through the pass that made them. No variable of the victim, the
-        # surrogate or the discriminator is watched.
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(adversarial)
+        def losses():
             guide = self._victim if self.surrogate is None else self.surrogate
             logits = guide(adversarial)
             loss = tf.zeros(tf.shape(labels))
             for name, value in self._terms(images, adversarial, logits, labels, goals):
                 loss += self.weights_of_terms[name] * value
-            objective = kgan.losses.reduce(loss)
-        variables = self.generator.trainable_variables
-        gradients = generator_tape.gradient(
-            adversarial, variables, output_gradients=tape.gradient(objective, adversarial)
-        )
-        apply_gradients(self.g_optimizer, gradients, variables)
-        said = tf.argmax(logits if answers is None else answers, axis=1, output_type=tf.int32)
-        self._track(
-            g_loss=loss,
-            success=said != labels if goals is None else said == goals,
-            length=euclidean(adversarial - images),
-        )
+            said = tf.argmax(logits if answers is None else answers, axis=1, output_type=tf.int32)
+            self._log(
+                g_loss=loss,
+                success=said != labels if goals is None else said == goals,
+                length=euclidean(adversarial - images),
+            )
+            return loss
+
+        # As in GAN: the discriminator is the one of now, and no variable of the victim, the
+        # surrogate or the discriminator is watched.
+        self._minimise("g_optimizer", losses, through=(adversarial, generator_tape))
+
+    def _judge(self, images) -> tf.Tensor:
+        return tf.cast(self.discriminator(images, training=True), tf.float32)
 
     def _terms(self, images, adversarial, logits, labels, goals):
         """Pairs of a term's name and its values (batch,), of those with a weight."""
@@ -276,13 +242,13 @@ class PerturbationGAN(ManyWorkers):
         if "gan" in used:
             real = None
             if self.adversarial_loss.generator_needs_real:
-                real = self.discriminator(images, training=True)
-            fake = self.discriminator(adversarial, training=True)
-            yield "gan", self.adversarial_loss.generator(real, fake)
+                real = self._judge(images)
+            loss = self.adversarial_loss.generator(real, self._judge(adversarial))
+            yield "gan", kgan.losses.per_sample(loss)
         if "hinge" in used:
             yield "hinge", hinge_on_norm(change, self._bound())
         if "reconstruction" in used:
-            yield "reconstruction", tf.reduce_mean(tf.square(change), axis=[1, 2, 3])
+            yield "reconstruction", kgan.losses.per_sample(tf.square(change))
 
     def _bound(self) -> float:
         if self.bound is not None:
@@ -295,15 +261,15 @@ class PerturbationGAN(ManyWorkers):
     def _draw(self, labels) -> tuple[tf.Tensor | None, tf.Tensor | None]:
         """The classes to reach and the radii of a batch; `None` where there is nothing to say."""
         batch = tf.shape(labels)[0]
-        step = tf.convert_to_tensor(self.step)
 
         def uniform(purpose: str) -> tf.Tensor:
-            return kgan.random.uniform(kgan.random.step_seed(self.seed, step, purpose), [batch])
+            seed = kgan.random.step_seed(self.seed, self._step(), purpose)
+            return kgan.random.uniform(seed, [batch])
 
         goals = epsilon = None
-        if self.targets == "any":
+        classes = self.num_classes
+        if classes is not None:
             # Any class but the label's.
-            classes = self.generator.get_layer("target").input_dim
             further = tf.cast(uniform("targets") * (classes - 1.0), tf.int32)
             goals = (labels + 1 + further) % classes
         elif self.targets is not None:
@@ -331,10 +297,6 @@ class PerturbationGAN(ManyWorkers):
         if labels.shape.rank == 2 and labels.shape[1] != 1:
             return images, tf.argmax(labels, axis=1, output_type=tf.int32)
         return images, tf.reshape(tf.cast(labels, tf.int32), [-1])
-
-    def _track(self, **values) -> None:
-        for name, value in values.items():
-            self._trackers[name].update_state(value)
 
     # Use
 
@@ -368,14 +330,44 @@ class PerturbationGAN(ManyWorkers):
         """As `perturb`, in inference mode."""
         return self.perturb(images, targets, epsilon)
 
+    @property
+    def num_classes(self) -> int | None:
+        """Of how many classes the generator is told one; `None` where it is told none."""
+        if self.targets != "any":
+            return None
+        return self.generator.get_layer("target").input_dim
+
+    def endpoints(self) -> Endpoints:
+        """Its one question, `perturb`: adversarial images, whether they fool or not.
+
+        It takes `images`, `epsilon` (n,), of which no more than the trained one is used, and where
+        the network serves all targets `targets` (n,).
+        """
+        inputs = takes(images=(self.image_shape, tf.float32), epsilon=((), tf.float32))
+        classes = self.num_classes
+        if classes is not None:
+            inputs |= takes(targets=((), tf.int64))
+
+        def perturb(request: Request) -> Request:
+            images = request["images"]
+            epsilon = tf.clip_by_value(request["epsilon"], 0.0, self.epsilon)
+            targets = None if classes is None else check_labels(request["targets"], classes)
+            moved = self.perturb(images, targets, epsilon)
+            return {"images": within_ball(moved, images, epsilon, self.norm)}
+
+        return Endpoints(
+            family="advgan",
+            kind=Images(*self.image_shape),
+            endpoints={"perturb": Endpoint(perturb, inputs, "perturb")},
+            tracked=(self.generator,),
+            details={"image_shape": list(self.image_shape), "epsilon": self.epsilon},
+        )
+
     # Saving
 
     def get_config(self) -> dict[str, Any]:
-        serialize = keras.saving.serialize_keras_object
         return {
             **super().get_config(),
-            "generator": serialize(self.generator),
-            "discriminator": serialize(self.discriminator),
             "epsilon": self.epsilon,
             "least_epsilon": self.least_epsilon,
             "norm": self.norm,
@@ -384,38 +376,8 @@ class PerturbationGAN(ManyWorkers):
             "kappa": self.kappa,
             "bound": self.bound,
             "gan_loss": self.gan_loss,
-            "surrogate": None if self.surrogate is None else serialize(self.surrogate),
             "seed": self.seed,
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects=None) -> "PerturbationGAN":
-        config = dict(config)
-        for name in ("generator", "discriminator", "surrogate"):
-            if config[name] is not None:
-                config[name] = keras.saving.deserialize_keras_object(
-                    config[name], custom_objects=custom_objects
-                )
-        return cls(**config)
-
-    def get_compile_config(self) -> dict[str, Any]:
-        serialize = keras.saving.serialize_keras_object
-        optimizers = {name: getattr(self, name, None) for name in _OPTIMIZERS}
-        return {
-            name: None if optimizer is None else serialize(optimizer)
-            for name, optimizer in optimizers.items()
-        } | {"steps_per_execution": self.steps_per_execution}
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        optimizers = {
-            name: None if config[name] is None
-            else keras.saving.deserialize_keras_object(config[name])
-            for name in _OPTIMIZERS
-        }  # fmt: skip
-        self.compile(**{**config, **optimizers})
-
-
-_OPTIMIZERS = ("g_optimizer", "d_optimizer", "s_optimizer")
 
 
 def check_weights(weights: Mapping[str, float] | None) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Inner maximisations that only training uses."""
+"""Attacks that only adversarial training uses: what its update then minimises against."""
 
 import keras
 import tensorflow as tf

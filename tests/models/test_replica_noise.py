@@ -6,7 +6,7 @@ import keras
 import pytest
 import tensorflow as tf
 
-from kgan.models.draws import warn_of_equal_draws
+from kgan.models.replica_noise import warn_of_equal_draws
 from kgan.networks import Dropout
 
 

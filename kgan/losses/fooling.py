@@ -1,4 +1,4 @@
-"""Losses of a generator that is to fool a classifier, and how its changes are bounded."""
+"""Losses of a generator that is to fool a classifier."""
 
 from collections.abc import Callable
 
@@ -66,18 +66,3 @@ def hinge_on_norm(change: tf.Tensor, bound: float) -> tf.Tensor:
 def feature_loss(features: tf.Tensor, clean: tf.Tensor) -> tf.Tensor:
     """Minus the distance of the features from the clean image's, in units of their norm."""
     return -euclidean(features - clean) / euclidean(clean)
-
-
-def bounded(raw: tf.Tensor, epsilon: tf.Tensor | float, norm: str) -> tf.Tensor:
-    """Values in [-1, 1] as a change within the ball.
-
-    Args:
-        raw: (batch, ...) in [-1, 1].
-        epsilon: Radius, a scalar or (batch,).
-        norm: "linf", `epsilon * raw`; or "l2", where `raw` is put into the unit ball first.
-    """
-    epsilon = tf.convert_to_tensor(epsilon, raw.dtype)
-    each = [-1] + [1] * (raw.shape.rank - 1)
-    if norm == "l2":
-        raw /= tf.reshape(tf.maximum(euclidean(raw), 1.0), each)
-    return (epsilon if epsilon.shape.rank == 0 else tf.reshape(epsilon, each)) * raw

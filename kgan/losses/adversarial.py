@@ -1,13 +1,14 @@
 """Pairs of (discriminator, generator) losses, written to be read side by side.
 
-Each loss maps `(real_logits, fake_logits)` to one number a sample. Real is 1, fake is 0.
-`reduce` is the only place where samples are averaged.
+Each loss maps `(real_logits, fake_logits)` to a number for each logit. Real is 1, fake is 0.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import tensorflow as tf
+
+import kgan.names
 
 LossFunction = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -17,8 +18,8 @@ class AdversarialLoss:
     """The two players' losses.
 
     Attributes:
-        discriminator: Maps `(real_logits, fake_logits)`, each of shape (batch,), to the
-            discriminator's loss per sample, shape (batch,).
+        discriminator: Maps `(real_logits, fake_logits)`, each of shape (batch,) or a map of logits
+            (batch, ...), to the discriminator's loss of each logit, of the same shape.
         generator: The same for the generator.
         generator_needs_real: Whether the generator's loss reads `real_logits`. Where it does not,
             the generator's half-step passes `None` and saves a pass through the discriminator.
@@ -138,8 +139,7 @@ def get(
         ValueError: For an unknown name, or smoothing with a loss that has no labels.
     """
     if isinstance(loss, str):
-        if loss not in LOSSES:
-            raise ValueError(f"loss must be one of {', '.join(LOSSES)}, got {loss!r}.")
+        kgan.names.check("loss", loss, LOSSES)
         if not label_smoothing:
             return LOSSES[loss]()
         if loss not in ("minimax", "non_saturating", "least_squares"):
@@ -154,22 +154,6 @@ def get(
         return loss
     discriminator, generator = loss
     return AdversarialLoss(discriminator, generator, generator_needs_real=True)
-
-
-def reduce(per_sample: tf.Tensor) -> tf.Tensor:
-    """The mean over the global batch, as this replica's share of it.
-
-    `optimizer.apply` sums gradients over replicas, so each replica's mean is divided by their
-    number; the shares add up to the mean. Report `tf.reduce_mean` of the samples, not this.
-
-    Args:
-        per_sample: Shape (local batch,).
-
-    Returns:
-        A float32 scalar.
-    """
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    return tf.reduce_mean(tf.cast(per_sample, tf.float32)) / replicas
 
 
 def _smoothed(label_smoothing: float) -> float:

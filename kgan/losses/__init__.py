@@ -1,0 +1,35 @@
+"""Losses: values for each sample, and `reduce`, which alone makes one number of a batch of them."""
+
+from kgan.losses.adversarial import (
+    LOSSES,
+    AdversarialLoss,
+    LossFunction,
+    get,
+    hinge,
+    least_squares,
+    minimax,
+    non_saturating,
+    relativistic,
+    wasserstein,
+)
+from kgan.losses.fooling import FOOLING
+from kgan.losses.reconstruction import l1, l2
+from kgan.losses.reduction import per_sample, reduce
+
+__all__ = [
+    "FOOLING",
+    "LOSSES",
+    "AdversarialLoss",
+    "LossFunction",
+    "get",
+    "hinge",
+    "l1",
+    "l2",
+    "least_squares",
+    "minimax",
+    "non_saturating",
+    "per_sample",
+    "reduce",
+    "relativistic",
+    "wasserstein",
+]

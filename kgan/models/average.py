@@ -1,0 +1,34 @@
+"""The moving average of a network's weights."""
+
+import keras
+import tensorflow as tf
+
+
+def average_of(network: keras.Model) -> keras.Model:
+    """A copy of the network, of equal weights and not trainable, for `update_average` to move."""
+    average = keras.models.clone_model(network)
+    average.set_weights(network.get_weights())
+    average.trainable = False
+    return average
+
+
+def update_average(
+    average: keras.Model, network: keras.Model, *, decay: float, step: tf.Tensor
+) -> None:
+    """Moves the average towards the network: weights and batch-norm statistics alike.
+
+    Args:
+        average: From `average_of`.
+        network: The network that trains.
+        decay: Share of the average that is kept, in [0, 1). It ramps up as
+            min(decay, (1 + step) / (10 + step)), so that the first weights are soon forgotten.
+        step: Steps trained so far, a scalar.
+    """
+    step = tf.cast(step, tf.float32)
+    kept = tf.minimum(decay, (1.0 + step) / (10.0 + step))
+    for mean, current in zip(average.variables, network.variables, strict=True):
+        value = tf.convert_to_tensor(current)
+        if value.dtype.is_floating:
+            previous = tf.convert_to_tensor(mean)
+            value = previous + tf.cast(1.0 - kept, value.dtype) * (value - previous)
+        mean.assign(value)

@@ -1,0 +1,42 @@
+"""Changes of images within a ball around them."""
+
+import tensorflow as tf
+
+from kgan.losses.fooling import euclidean
+
+_TINY = 1e-12
+
+
+def bounded(raw: tf.Tensor, epsilon: tf.Tensor | float, norm: str) -> tf.Tensor:
+    """Values in [-1, 1] as a change within the ball.
+
+    Args:
+        raw: (batch, ...) in [-1, 1].
+        epsilon: Radius, a scalar or (batch,).
+        norm: "linf", `epsilon * raw`; or "l2", where `raw` is put into the unit ball first.
+    """
+    epsilon = tf.convert_to_tensor(epsilon, raw.dtype)
+    each = [-1] + [1] * (raw.shape.rank - 1)
+    if norm == "l2":
+        raw /= tf.reshape(tf.maximum(euclidean(raw), 1.0), each)
+    return (epsilon if epsilon.shape.rank == 0 else tf.reshape(epsilon, each)) * raw
+
+
+def within_ball(images: tf.Tensor, original: tf.Tensor, epsilon: tf.Tensor, norm: str) -> tf.Tensor:
+    """Images that `bounded` made, put into the ball and into [0, 1] to the last bit.
+
+    Args:
+        images: (batch, ...), no further outside than by rounding.
+        original: The ball's centre, of the same shape.
+        epsilon: Radius, (batch,).
+        norm: "linf" or "l2".
+    """
+    radius = tf.reshape(epsilon, [-1] + [1] * (images.shape.rank - 1))
+    if norm == "linf":
+        images = tf.clip_by_value(images, original - radius, original + radius)
+    else:
+        change = images - original
+        axes = list(range(1, images.shape.rank))
+        length = tf.sqrt(tf.reduce_sum(tf.square(change), axis=axes, keepdims=True))
+        images = original + change * tf.minimum(1.0, radius / tf.maximum(length, _TINY))
+    return tf.clip_by_value(images, 0.0, 1.0)

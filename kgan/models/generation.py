@@ -1,0 +1,170 @@
+"""Samples from latents: what every model can do that makes samples of vectors of noise."""
+
+import numpy as np
+import tensorflow as tf
+
+import kgan.kinds
+import kgan.latents
+import kgan.names
+from kgan.endpoints import Endpoint, Request, check_labels, takes
+from kgan.kinds import Kind
+
+_DECODE_BATCH = 64
+
+
+class Generation:
+    """Adds `generate`, `decode`, `interpolate` and their endpoints to a model.
+
+    The model sets the attributes and fills `_samples`.
+
+    Attributes:
+        latent_dim: Length of a latent vector.
+        sample_shape: Shape of one sample.
+        num_classes: Number of classes where samples are made of labels too, else `None`.
+    """
+
+    latent_dim: int
+    sample_shape: tuple[int, ...]
+    num_classes: int | None = None
+    _kind: Kind | None = None
+
+    def _samples(self, latents: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+        """Samples (batch, ...) of latents (batch, latent_dim), in inference mode."""
+        raise NotImplementedError
+
+    @property
+    def kind(self) -> Kind:
+        """What a sample is: as declared, or what the shape of the samples says."""
+        if self._kind is not None:
+            return self._kind
+        found = kgan.kinds.of_array(f"this {type(self).__name__}", (-1, *self.sample_shape))
+        if found.shape != self.sample_shape:
+            raise ValueError(
+                f"kind must be given to a {type(self).__name__} whose samples have the shape "
+                f"{self.sample_shape}, such as kind=kgan.kinds.Images(height, width, channels)."
+            )
+        return found
+
+    def _declare(self, kind: Kind | None) -> None:
+        """Sets the kind, checked to have the shape of the samples."""
+        if kind is not None and kind.shape != self.sample_shape:
+            raise ValueError(
+                f"kind must have the shape of the generated samples, {self.sample_shape}, "
+                f"got {kind} of shape {kind.shape}."
+            )
+        self._kind = kind
+
+    def generate(self, n: int, labels=None, *, seed: int = 0) -> np.ndarray:
+        """New samples: sample i depends on (seed, i, its label) alone.
+
+        Args:
+            n: How many.
+            labels: Class numbers, shape (n,), or one number for all; where conditional and
+                `None`, the classes in turn.
+            seed: Seed of the latents, an int in [0, 2**31 - 1].
+
+        Returns:
+            float32 array of shape (n, ...); images in [0, 1].
+        """
+        labels = self.check_labels(labels, n)
+        latents = kgan.latents.from_seeds(kgan.latents.example_seeds(seed, n), self.latent_dim)
+        return self.decode(latents, labels)
+
+    def decode(self, latents, labels=None) -> np.ndarray:
+        """Samples of latents (n, latent_dim) and, where conditional, labels (n,)."""
+        latents = tf.convert_to_tensor(latents, tf.float32)
+        n = int(latents.shape[0])
+        samples = []
+        for start in range(0, n, _DECODE_BATCH):
+            # A full batch always, so that every sample takes the same arithmetic path.
+            rows = tf.minimum(tf.range(start, start + _DECODE_BATCH), n - 1)
+            part = None if labels is None else tf.gather(tf.convert_to_tensor(labels), rows)
+            batch = self._decode(tf.gather(latents, rows), part)
+            samples.append(batch.numpy()[: n - start])
+        return np.concatenate(samples) if samples else np.zeros((0, *self.sample_shape), np.float32)
+
+    def interpolate(
+        self, start, end, *, steps: int = 8, labels=None, method: str = "spherical"
+    ) -> np.ndarray:
+        """Samples on the way between two latents.
+
+        Args:
+            start: Latents, shape (n, latent_dim).
+            end: Latents of the same shape.
+            steps: Samples on each way, both ends included; at least 2.
+            labels: Class numbers, shape (n,), where conditional.
+            method: "spherical" or "linear".
+
+        Returns:
+            float32 array of shape (n, steps, ...).
+        """
+        if steps < 2:
+            raise ValueError(f"steps must be at least 2, got {steps}.")
+        way = kgan.names.look_up("method", method, kgan.latents.INTERPOLATIONS)
+        start, end = (tf.convert_to_tensor(side, tf.float32) for side in (start, end))
+        n = int(start.shape[0])
+        labels = self.check_labels(labels, n)
+        share = tf.tile(tf.linspace(0.0, 1.0, steps), [n])
+        latents = way(tf.repeat(start, steps, axis=0), tf.repeat(end, steps, axis=0), share)
+        samples = self.decode(latents, None if labels is None else np.repeat(labels, steps))
+        return samples.reshape(n, steps, *self.sample_shape)
+
+    def check_labels(self, labels, n: int) -> np.ndarray | None:
+        """Labels of shape (n,), checked; the classes in turn where conditional and `None`."""
+        if self.num_classes is None:
+            if labels is not None:
+                raise ValueError(f"labels must be None: this {type(self).__name__} has no classes.")
+            return None
+        if labels is None:
+            return np.arange(n, dtype=np.int32) % self.num_classes
+        labels = np.broadcast_to(np.asarray(labels, np.int32), (n,))
+        if n and not (labels.min() >= 0 and labels.max() < self.num_classes):
+            raise ValueError(
+                f"labels must be in [0, {self.num_classes - 1}], "
+                f"got {labels.min()} to {labels.max()}."
+            )
+        return labels
+
+    @tf.function(reduce_retracing=True)
+    def _decode(self, latents, labels):
+        return self._samples(latents, labels)
+
+    def _latent_endpoints(self) -> dict[str, Endpoint]:
+        """What can be asked about latents; `generate` first."""
+        plural, latent = self.kind.plural, (self.latent_dim,)
+
+        def samples(latents: tf.Tensor, request: Request) -> Request:
+            return {plural: self._samples(latents, self._requested_labels(request))}
+
+        def draw(request: Request) -> Request:
+            return {"latents": kgan.latents.from_seeds(request["seeds"], self.latent_dim)}
+
+        def generate(request: Request) -> Request:
+            return samples(draw(request)["latents"], request)
+
+        def decode(request: Request) -> Request:
+            return samples(request["latents"], request)
+
+        def interpolate(request: Request) -> Request:
+            way = kgan.latents.spherical(request["start"], request["end"], request["share"])
+            return samples(way, request)
+
+        labels, seeds = self._takes_labels(), takes(seeds=((), tf.int64))
+        latents = takes(latents=(latent, tf.float32))
+        ends = takes(start=(latent, tf.float32), end=(latent, tf.float32), share=((), tf.float32))
+        return {
+            "generate": Endpoint(generate, {**seeds, **labels}, "generate"),
+            "latents": Endpoint(draw, seeds, "latents"),
+            "decode": Endpoint(decode, {**latents, **labels}, "decode"),
+            "interpolate": Endpoint(interpolate, {**ends, **labels}, "interpolate"),
+        }
+
+    def _takes_labels(self) -> dict[str, tf.TensorSpec]:
+        """The input `labels` of an endpoint, where there are classes."""
+        return {} if self.num_classes is None else takes(labels=((), tf.int64))
+
+    def _requested_labels(self, request: Request) -> tf.Tensor | None:
+        """The labels of a request, checked where its graph runs."""
+        if self.num_classes is None:
+            return None
+        return check_labels(request["labels"], self.num_classes)
