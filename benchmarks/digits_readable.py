@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 import kgan.data
-from kgan.cli.sample import SampleConfig, generate
+from kgan.runs.source import open_source
 
 
 def accuracy(images: np.ndarray, labels: np.ndarray) -> float:
@@ -28,7 +28,8 @@ def main(source: str) -> None:
     print(
         f"trained on {len(train):,} real digits:     {accuracy(train.as_float(), train.labels):.1%}"
     )
-    images, labels = generate(SampleConfig(Path(source), n=2000))
+    labels = np.arange(2000, dtype=np.int32) % 10
+    images = open_source(Path(source)).generate(len(labels), labels, 0)
     print(f"trained on {len(images):,} generated digits: {accuracy(images, labels):.1%}")
 
 

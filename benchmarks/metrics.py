@@ -90,9 +90,9 @@ def frechet(d: int, rounds: int, n: int = 10_000) -> dict[str, Any]:
 def fid_pass(generator: Path, n: int = 50_000) -> dict[str, float]:
     """Each part's seconds; the extractor is compiled before."""
     import kgan.data
-    from kgan.cli.sample import open_source
     from kgan.metrics import Moments, frechet_distance
     from kgan.metrics.extractor import extractor
+    from kgan.runs.source import open_source
 
     source = open_source(generator)
     lenet = extractor("lenet-mnist")

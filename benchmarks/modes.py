@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 
 import kgan.data
-from kgan.cli.sample import SampleConfig, generate
 from kgan.metrics import METRICS
 from kgan.metrics.extractor import extractor
 from kgan.metrics.modes import mode_count, stacked_mode_count
+from kgan.runs.source import open_source
 
 SAMPLES = {"ring": 2500, "grid": 2500}
 STACKED_SAMPLES = 26_000
@@ -107,7 +107,7 @@ def main(arguments: list[str] | None = None) -> None:
     rows = []
     print(f"{known.name}, {n:,} samples")
     for source, seconds in [*((Path(path), None) for path in known.source), *trained]:
-        samples, _ = generate(SampleConfig(source, n=n))
+        samples = open_source(source).generate(n, None, 0)
         rows.append(
             {"source": str(source), "seconds": seconds, **score(known.name, samples, classify)}
         )

@@ -57,16 +57,16 @@ def build(setting: dict[str, Any]):
     import numpy as np
     import tensorflow as tf
 
-    import kgan.build
     import kgan.distribution
-    from kgan.config import TrainConfig
     from kgan.data import Dataset
+    from kgan.recipes import GANRecipe
+    from kgan.settings import GANSettings
 
     size, batch = setting["size"], setting["batch"]
     channels = 1 if size == 28 else 3
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (2 * batch, size, size, channels), dtype=np.uint8)
-    config = TrainConfig(
+    settings = GANSettings(
         conditional=False,
         penalty=(),
         batch_size=batch,
@@ -77,7 +77,7 @@ def build(setting: dict[str, Any]):
     )
     strategy = kgan.distribution.get("mirrored" if setting["replicas"] > 1 else "none")
     with strategy.scope():
-        gan = kgan.build.gan(config, Dataset("noise", images))
+        gan = GANRecipe(settings).model(Dataset("noise", images))
     values = tf.constant(images[:batch] / np.float32(255.0))
     if setting["replicas"] == 1:
         step = tf.function(gan.train_step).get_concrete_function(values)

@@ -19,6 +19,8 @@ import sys
 import time
 from pathlib import Path
 
+import kgan.export
+
 SIGNATURE = "generate"
 
 
@@ -151,8 +153,7 @@ async def flood(server, name, api, *, clients, inputs, seconds=None, requests=No
 
 
 def inputs_of(folder: Path) -> dict:
-    version = max(int(path.name) for path in folder.iterdir() if path.name.isdigit())
-    manifest = json.loads((folder / str(version) / "assets.extra" / "manifest.json").read_text())
+    manifest = kgan.export.manifest.read(kgan.export.versions.newest(folder))
     return {"seeds": [1]} | ({"labels": [3]} if manifest["num_classes"] else {})
 
 

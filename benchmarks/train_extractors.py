@@ -13,16 +13,16 @@ from pathlib import Path
 
 import keras
 
-from kgan.cli.train_classifier import train
-from kgan.config import ClassifierConfig
 from kgan.files import atomic_path
 from kgan.metrics.extractor import SHIPPED, Extractor
+from kgan.runs.classifying import train_classifier
+from kgan.settings import ClassifierSettings
 
 CONFIGS = {
-    "lenet-digits": ClassifierConfig(
+    "lenet-digits": ClassifierSettings(
         data="digits", network="lenet", width=16, epochs=60, weight_decay=1e-2
     ),
-    "lenet-mnist": ClassifierConfig(
+    "lenet-mnist": ClassifierSettings(
         data="mnist",
         network="lenet",
         width=12,
@@ -39,8 +39,11 @@ def main() -> None:
     """Trains both and writes them into the package."""
     for name, config in CONFIGS.items():
         with tempfile.TemporaryDirectory() as folder:
-            here = dataclasses.replace(config, name=name, classifiers_dir=Path(folder))
-            model = keras.models.load_model(train(here), compile=False)
+            here = dataclasses.replace(
+                config, name=name, classifiers_dir=Path(folder), runs_dir=Path(folder)
+            )
+            train_classifier(here, name=f"classifier-{name}")
+            model = keras.models.load_model(Path(folder, f"{name}.keras"), compile=False)
         with atomic_path(SHIPPED / f"{name}.keras") as temporary:
             model.save(temporary)
         print(f"{Extractor(model, name=name).label}\n", flush=True)

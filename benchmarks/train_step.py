@@ -28,16 +28,17 @@ def build_gan(precision: str):
     """kgan's DCGAN for 28x28 grey images, and its data."""
     import numpy as np
 
-    import kgan.build
-    from kgan.config import TrainConfig
     from kgan.data import Dataset
+    from kgan.recipes import GANRecipe
+    from kgan.settings import GANSettings
 
     images = np.random.default_rng(0).integers(0, 256, (6400, 28, 28, 1), dtype=np.uint8)
     data = Dataset("noise", images)
-    config = TrainConfig(
+    settings = GANSettings(
         conditional=False, penalty=(), batch_size=BATCH, latent_dim=128, precision=precision
     )
-    return kgan.build.gan(config, data), kgan.build.feed(config, data)
+    recipe = GANRecipe(settings)
+    return recipe.model(data), recipe.feed(data)
 
 
 def kgan_fit(precision: str):

@@ -1,8 +1,12 @@
 """A client for exported models, whoever serves them: TensorFlow Serving or `kgan serve`.
 
 REST needs numpy alone; gRPC the extra `serve`, and it imports TensorFlow.
+
+Strings go and come as `str`; what is no text has a name that ends in `_bytes` and comes as `bytes`,
+as in TensorFlow Serving's REST contract.
 """
 
+import base64
 import json
 import urllib.error
 import urllib.request
@@ -65,7 +69,7 @@ class Client:
 
     def generate(
         self, seeds: Sequence[int] | np.ndarray, labels: Sequence[int] | np.ndarray | None = None
-    ) -> np.ndarray:
+    ) -> np.ndarray | dict[str, np.ndarray]:
         """Samples of a generator.
 
         Args:
@@ -73,15 +77,13 @@ class Client:
             labels: One class for each sample, for a conditional generator.
 
         Returns:
-            float32 images (n, height, width, channels) in [0, 1], or points (n, dimensions).
+            float32 images (n, height, width, channels) in [0, 1], or points (n, dimensions); of a
+            table a dict of columns (n,) by name.
         """
         inputs = {"seeds": np.asarray(seeds, np.int64)}
         if labels is not None:
             inputs["labels"] = np.asarray(labels, np.int64)
-        samples = self.predict("generate", **inputs)
-        if isinstance(samples, dict):
-            raise ServerError(str(self._transport), 0, f"generate gave {', '.join(samples)}.")
-        return samples
+        return self.predict("generate", **inputs)
 
     def predict(
         self, signature: str = "serving_default", /, **inputs: ArrayLike
@@ -90,12 +92,13 @@ class Client:
 
         Args:
             signature: Its name.
-            **inputs: Its inputs. Over gRPC their types must be the signature's own.
+            **inputs: Its inputs. Whole numbers may be of any type that holds them, and so may
+                floating-point ones; the signature's own is sent.
 
         Returns:
-            The output; a dict by name where there are several.
+            The output; a dict by name where there are several. Strings are arrays of `str`.
         """
-        arrays = {name: _narrow(np.asarray(value)) for name, value in inputs.items()}
+        arrays = {name: _given(value) for name, value in inputs.items()}
         return self._transport.predict(signature, arrays)
 
     def status(self) -> list[dict[str, Any]]:
@@ -125,9 +128,10 @@ class _Rest:
             "inputs": {name: _lists(array) for name, array in inputs.items()},
         }
         outputs = self._ask(":predict", json.dumps(body).encode())["outputs"]
-        if isinstance(outputs, dict):
-            return {name: _narrow(np.array(value)) for name, value in outputs.items()}
-        return _narrow(np.array(outputs))
+        # A dict may also be the one string of an output without rows.
+        if isinstance(outputs, dict) and set(outputs) != {"b64"}:
+            return {name: _array(value) for name, value in outputs.items()}
+        return _array(outputs)
 
     def status(self):
         versions = self._ask("")["model_version_status"]
@@ -177,6 +181,7 @@ class _Grpc:
         self._requests = predict_pb2, get_model_status_pb2, get_model_metadata_pb2
         self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
+        self._types: dict[str, dict[str, np.dtype]] = {}
         self._spec: dict[str, Any] = {"name": model}
         if version is not None:
             self._spec["version"] = {"value": version}
@@ -189,13 +194,33 @@ class _Grpc:
     def predict(self, signature: str, inputs: Mapping[str, np.ndarray]):
         import tensorflow as tf
 
+        types = self._types_of(signature)
         request = self._requests[0].PredictRequest(
             model_spec={**self._spec, "signature_name": signature},
-            inputs={name: tf.make_tensor_proto(array) for name, array in inputs.items()},
+            inputs={
+                name: tf.make_tensor_proto(_as_type(array, types.get(name)))
+                for name, array in inputs.items()
+            },
         )
         reply = self._ask(self._prediction.Predict, request)
-        outputs = {name: tf.make_ndarray(proto) for name, proto in reply.outputs.items()}
+        outputs = {
+            name: _text(name, tf.make_ndarray(proto)) for name, proto in reply.outputs.items()
+        }
         return outputs if len(outputs) > 1 else next(iter(outputs.values()))
+
+    def _types_of(self, signature: str) -> dict[str, np.dtype]:
+        """numpy's types of a signature's inputs, asked for once: REST knows them, gRPC does not."""
+        import tensorflow as tf
+
+        if not self._types:
+            self._types = {
+                name: {
+                    key: np.dtype(tf.as_dtype(info.dtype).as_numpy_dtype)
+                    for key, info in one.inputs.items()
+                }
+                for name, one in self._signatures().signature_def.items()
+            }
+        return self._types.get(signature, {})
 
     def status(self):
         from google.protobuf.json_format import MessageToDict
@@ -211,15 +236,20 @@ class _Grpc:
     def metadata(self):
         from google.protobuf.json_format import MessageToDict
 
+        return MessageToDict(
+            self._signatures(),
+            preserving_proto_field_name=True,
+            always_print_fields_with_no_presence=True,
+        )["signature_def"]
+
+    def _signatures(self):
         request = self._requests[2].GetModelMetadataRequest(
             model_spec=self._spec, metadata_field=["signature_def"]
         )
         reply = self._ask(self._prediction.GetModelMetadata, request)
         signatures = self._requests[2].SignatureDefMap()
         reply.metadata["signature_def"].Unpack(signatures)
-        return MessageToDict(
-            signatures, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-        )["signature_def"]
+        return signatures
 
     def _ask(self, method, request):
         try:
@@ -233,13 +263,58 @@ def _narrow(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float32) if array.dtype == np.float64 else array
 
 
-def _lists(array: np.ndarray) -> Any:
-    if array.dtype.kind in "SO":
-        import base64
+def _given(value: ArrayLike) -> np.ndarray:
+    array = np.asarray(value)
+    # numpy's own strings lose zeros at their end.
+    return np.asarray(value, object) if array.dtype.kind in "SU" else _narrow(array)
 
-        flat = [{"b64": base64.b64encode(value).decode()} for value in array.ravel().tolist()]
-        return np.array(flat, object).reshape(array.shape).tolist()
-    return array.tolist()
+
+def _as_type(array: np.ndarray, wanted: np.dtype | None) -> np.ndarray:
+    """The array as the type that is wanted, where its values fit."""
+    if wanted is None or array.dtype == wanted or not array.size:
+        return array if wanted is None else array.astype(wanted)
+    if wanted.kind == "f" and array.dtype.kind in "fiu":
+        return array.astype(wanted)
+    if wanted.kind in "iu" and array.dtype.kind in "iu":
+        info = np.iinfo(wanted)
+        if info.min <= int(array.min()) and int(array.max()) <= info.max:
+            return array.astype(wanted)
+    return array
+
+
+def _array(value: Any) -> np.ndarray:
+    """What JSON holds of a tensor."""
+    array = np.array(value)
+    if array.dtype.kind == "U":
+        return array.astype(object)
+    if array.dtype == object:
+        flat = [base64.b64decode(item["b64"]) for item in array.ravel()]
+        return _objects(flat, array.shape)
+    return _narrow(array)
+
+
+def _text(name: str, array: np.ndarray) -> np.ndarray:
+    """Strings of TensorFlow's, which are bytes, as text."""
+    if array.dtype != object or name.endswith("_bytes"):
+        return array
+    flat = [value.decode(errors="replace") for value in array.ravel()]
+    return _objects(flat, array.shape)
+
+
+def _objects(flat: Sequence[Any], shape: tuple[int, ...]) -> np.ndarray:
+    array = np.empty(len(flat), object)
+    array[:] = flat
+    return array.reshape(shape)
+
+
+def _lists(array: np.ndarray) -> Any:
+    if array.dtype != object:
+        return array.tolist()
+    flat = [
+        value if isinstance(value, str) else {"b64": base64.b64encode(value).decode()}
+        for value in array.ravel().tolist()
+    ]
+    return _objects(flat, array.shape).tolist()
 
 
 def _message(said: str) -> str:

@@ -7,7 +7,6 @@ import re
 import pytest
 
 import kgan.attacks
-import kgan.config
 import kgan.data
 import kgan.defenses
 import kgan.losses
@@ -16,6 +15,8 @@ import kgan.models
 import kgan.networks
 import kgan.penalties
 from kgan.cli import COMMANDS
+from kgan.recipes import RECIPES
+from kgan.settings import FAMILIES, PRESETS, GANSettings
 from tests.conftest import ROOT
 
 
@@ -73,9 +74,14 @@ def test_every_method_of_adversarial_training_is_told(name):
     assert f'"{name}":' in kgan.defenses.AdversarialTraining.__doc__
 
 
-@pytest.mark.parametrize("name", kgan.config.PRESETS)
+def test_every_family_has_its_rows():
+    assert set(FAMILIES) == set(RECIPES)
+    assert {preset.family for preset in PRESETS.values()} == set(FAMILIES)
+
+
+@pytest.mark.parametrize("name", [n for n, one in PRESETS.items() if isinstance(one, GANSettings)])
 def test_presets_name_what_exists(name):
-    preset = kgan.config.PRESETS[name]
+    preset = PRESETS[name]
     assert preset.loss in kgan.losses.LOSSES
     assert preset.networks in kgan.networks.NETWORKS
     assert set(preset.penalty) <= set(kgan.penalties.PENALTIES)

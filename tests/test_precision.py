@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-import kgan.build
 import kgan.data
 import kgan.precision
-from kgan.config import TrainConfig
+from kgan.recipes import GANRecipe
+from kgan.settings import GANSettings
 
 
 def test_names():
@@ -28,16 +28,16 @@ def test_auto_asks_the_gpus(monkeypatch, capability, found):
 
 
 def test_float16_scales_the_losses_of_both_players():
-    config = TrainConfig(precision="float16", generator_width=4, discriminator_width=4)
+    recipe = GANRecipe(GANSettings(precision="float16", generator_width=4, discriminator_width=4))
     data = kgan.data.load("digits")
-    gan = kgan.build.gan(config, data)
+    gan = recipe.model(data)
     # The policy is the networks' own: it is back to what it was outside.
     assert keras.config.dtype_policy().name == "float32"
     before = gan.generator.get_weights()
     for optimizer in (gan.g_optimizer, gan.d_optimizer):
         assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
     # The first scale makes infinities, which are skipped, and halves until it does not.
-    gan.fit(kgan.build.feed(config, data), epochs=1, steps_per_epoch=12, shuffle=False, verbose=0)
+    gan.fit(recipe.feed(data), epochs=1, steps_per_epoch=12, shuffle=False, verbose=0)
     after = gan.generator.get_weights()
     assert {weight.dtype for weight in after} == {np.dtype("float32")}
     assert all(np.isfinite(weight).all() for weight in after)

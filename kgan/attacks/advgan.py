@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 import kgan.data
+import kgan.export
 import kgan.models
 from kgan.attacks.attack import Attack, Result, check_count, check_images, check_norm, check_radius
 from kgan.attacks.labels import class_indices
@@ -19,7 +20,6 @@ from kgan.attacks.norms import project
 from kgan.attacks.problem import Problem, State
 from kgan.attacks.substitute import substitute_network
 from kgan.attacks.victim import Victim, victim_of
-from kgan.export import write_version
 from kgan.files import atomic_path
 from kgan.models.perturbation_gan import PerturbationGAN, check_weights
 from kgan.networks import dcgan_discriminator, perturbation_network
@@ -387,13 +387,8 @@ class AdvGAN(Attack):
         Returns:
             The version's folder.
         """
-        asked = self._fitted(self.targets is not None).endpoints()
-        return write_version(
-            folder,
-            {name: (one.function, one.inputs) for name, one in asked.endpoints.items()},
-            tracked=asked.tracked,
-            manifest=asked.details,
-        )
+        network = self._fitted(self.targets is not None)
+        return kgan.export.write(network.endpoints(), folder)
 
 
 def _first_images(batches: tf.data.Dataset) -> np.ndarray:

@@ -100,7 +100,7 @@ def _folders(paths: Sequence[Path]) -> dict[str, Path]:
             raise ValueError(
                 f"{path} is one version; give the folder of all versions: {path.parent}."
             )
-        if not kgan.export.versions(path):
+        if not kgan.export.versions.folders(path):
             raise FileNotFoundError(
                 f"{path} has no numbered versions; `kgan train` exports one, and "
                 "saved_models/NAME is what to give."

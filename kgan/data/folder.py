@@ -11,13 +11,16 @@ from kgan.data.resize import ImageSize, resize_and_crop
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 DEFAULT_SIZE = 64
+# A run has the first beside its pictures, an exported model the second.
+_OF_OUTPUTS = ("config.json", "saved_model.pb")
 _GREY_MODES = ("1", "L", "LA", "I", "I;16", "F")
 
 
 def load_folder(folder: str | Path, *, image_size: ImageSize | None = None) -> Dataset:
     """Every image below `folder`, resized with antialiasing and cut to its centre.
 
-    Files are taken in the order of their names. Where all are grey the images are grey, else all
+    Files are taken in the order of their names; what runs and exports left below the folder is no
+    data of its. Where all are grey the images are grey, else all
     are colour; transparency is laid over white and EXIF rotation is applied. Files that cannot be
     read are skipped with a warning that lists them.
 
@@ -36,7 +39,10 @@ def load_folder(folder: str | Path, *, image_size: ImageSize | None = None) -> D
     files = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
+        if path.suffix.lower() in SUFFIXES
+        and path.is_file()
+        and not path.name.startswith(".")
+        and not _is_output(folder, path)
     )
     if not files:
         raise FileNotFoundError(
@@ -62,6 +68,12 @@ def load_folder(folder: str | Path, *, image_size: ImageSize | None = None) -> D
     arrays = [np.asarray(image.convert("RGB") if colour else image) for image in images]
     samples = np.stack(arrays)
     return Dataset(str(folder), samples if colour else samples[..., None], labels, class_names)
+
+
+def _is_output(folder: Path, path: Path) -> bool:
+    """Whether a picture below `folder` is a run's or an export's."""
+    above = path.parents[: len(path.relative_to(folder).parents) - 1]
+    return any((parent / name).is_file() for parent in above for name in _OF_OUTPUTS)
 
 
 def _open(path: Path, image_size: ImageSize) -> Image.Image:

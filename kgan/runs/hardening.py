@@ -1,6 +1,5 @@
 """Hardening a classifier in a run folder, and comparing it with what it was."""
 
-from pathlib import Path
 from typing import Any
 
 import keras

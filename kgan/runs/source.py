@@ -1,6 +1,5 @@
 """What gives samples: a run folder, a .keras file, or an exported model."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -71,9 +70,7 @@ def open_source(path: Path, *, checkpoint: str | None = None) -> Source:
             return model.generate(n, labels, seed=seed)
 
         return _of_model(model, generate, path)
-    version = path
-    if numbers := kgan.export.versions(path):
-        version = path / str(numbers[-1])
+    version = kgan.export.versions.newest(path) or path
     if not (version / "saved_model.pb").is_file():
         raise FileNotFoundError(
             f"{path} is neither a run folder, nor a .keras file, nor an exported model."
@@ -86,13 +83,14 @@ def _of_model(model: Any, generate: Draw, path: Path) -> Source:
 
 
 def _exported(version: Path) -> Source:
-    manifest = json.loads((version / kgan.export.DETAILS).read_text())
+    manifest = kgan.export.manifest.read(version)
     model = tf.saved_model.load(version)
-    if "generate" not in model.signatures:
+    if "generate" not in model.signatures or manifest.kind is None:
         raise ValueError(
             f"{version} has the signatures {', '.join(sorted(model.signatures))}, none of which "
             "generates samples from a seed."
         )
+    kind = kgan.kinds.from_config(manifest.kind)
     signature = model.signatures["generate"]
 
     def generate(n: int, labels: np.ndarray | None, seed: int) -> Any:
@@ -102,16 +100,9 @@ def _exported(version: Path) -> Source:
             request = {"seeds": seeds[start : start + _BATCH]}
             if labels is not None:
                 request["labels"] = tf.constant(labels[start : start + _BATCH], tf.int64)
-            batches.append(next(iter(signature(**request).values())).numpy())
+            batches.append(signature(**request)[kind.plural].numpy())
         return np.concatenate(batches)
 
     # The signature alone does not keep the model's variables alive.
     generate.model = model  # type: ignore[attr-defined]
-    names = manifest.get("class_names")
-    shape = (0, *manifest["sample_shape"])
-    return Source(
-        kgan.kinds.of_array(str(version), shape),
-        manifest["num_classes"],
-        generate,
-        None if names is None else tuple(names),
-    )
+    return Source(kind, manifest["num_classes"], generate, manifest.class_names)

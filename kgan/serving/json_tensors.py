@@ -120,7 +120,7 @@ def _is_base64(value: Any) -> bool:
 
 def _array(name: str, value: Any, spec: Spec) -> np.ndarray:
     if spec.dtype == tf.string:
-        return np.array(_strings(name, value), object)
+        return _string_array(name, value)
     wanted = np.dtype(spec.dtype.as_numpy_dtype)
     try:
         array = np.array(value)
@@ -150,11 +150,22 @@ def _has_bool(value: Any) -> bool:
     return isinstance(value, bool)
 
 
+def _string_array(name: str, value: Any) -> np.ndarray:
+    array = np.array(_strings(name, value), object)
+    # Of lists of different lengths numpy makes an array of lists.
+    if any(isinstance(item, list) for item in array.ravel()):
+        raise invalid(f"the input {name!r} must have one shape, got a ragged list.")
+    return array
+
+
 def _strings(name: str, value: Any) -> Any:
     if isinstance(value, list):
         return [_strings(name, item) for item in value]
     if isinstance(value, str):
-        return value.encode()
+        try:
+            return value.encode()
+        except UnicodeEncodeError:
+            raise invalid(f"the input {name!r} holds half of a surrogate pair.") from None
     if _is_base64(value):
         try:
             return base64.b64decode(value["b64"], validate=True)

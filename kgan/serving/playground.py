@@ -1,8 +1,7 @@
 """The page to play with: its files, and what it asks for beyond TensorFlow Serving's contract."""
 
 import asyncio
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,12 +11,13 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from kgan.kinds import KINDS
 from kgan.serving.errors import ServingError, invalid
 from kgan.serving.rest import answer, read_body
+from kgan.serving.servable import Servable, Spec
 from kgan.serving.service import Service
 
 _PAGE = Path(__file__).parent / "page"
-_MANIFEST = "assets.extra/manifest.json"
 # Nothing from elsewhere: the page works without internet access.
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:",
@@ -62,26 +62,13 @@ class Playground:
         ]
 
     async def _models(self, request: Request) -> Response:
-        """The generators with their manifests, and the classifier."""
-        models = []
-        for name, model in self.service.repository.models.items():
-            if not model.ready:
-                continue
-            servable = model.get()
-            path = servable.folder / _MANIFEST
-            manifest = json.loads(path.read_text()) if path.is_file() else {}
-            models.append(
-                {
-                    "name": name,
-                    "version": servable.version,
-                    "signatures": sorted(servable.signatures),
-                    **{key: manifest.get(key) for key in _KEYS},
-                }
-            )
+        """The models in memory with their endpoints, and the classifier."""
+        ready = (model for model in self.service.repository.models.values() if model.ready)
         fool = self.fool
         classifier = None
         if fool is not None:
             classifier = {"name": fool.name, "shape": fool.shape, "class_names": fool.class_names}
+        models = [_told(model.get()) for model in ready]
         return _json({"models": models, "classifier": classifier})
 
     async def _attack(self, request: Request) -> Response:
@@ -103,7 +90,45 @@ class Playground:
         )
 
 
-_KEYS = ("latent_dim", "sample_shape", "num_classes", "class_names", "preset", "data", "scores")
+_KEYS = (
+    *("family", "kind", "class_names", "num_classes", "latent_dim", "sample_shape", "epsilon"),
+    *("preset", "data", "scores"),
+)
+
+
+def _told(servable: Servable) -> dict[str, Any]:
+    """What the page knows of a model: its manifest, and each endpoint with what it takes."""
+    manifest = servable.manifest
+    endpoints = [
+        {
+            "name": name,
+            "role": role,
+            "inputs": _specs(servable.signatures[name].inputs),
+            "outputs": _specs(servable.signatures[name].outputs),
+        }
+        for name, role in manifest.roles.items()
+        if name in servable.signatures
+    ]
+    kind = KINDS.get((manifest.kind or {}).get("kind", ""))
+    return {
+        "name": servable.name,
+        "version": servable.version,
+        **{key: manifest[key] for key in _KEYS},
+        "samples": None if kind is None else kind.plural,
+        "columns": _columns(manifest.kind or {}, endpoints),
+        "endpoints": endpoints,
+    }
+
+
+def _specs(specs: Mapping[str, Spec]) -> dict[str, Any]:
+    return {name: {"dtype": one.dtype.name, "shape": one.shape} for name, one in specs.items()}
+
+
+def _columns(kind: Mapping[str, Any], endpoints: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The names of a table's columns in their order, which an answer's outputs do not keep."""
+    made = next((one["outputs"] for one in endpoints if one["role"] == "generate"), {})
+    names = [column["name"] for column in kind.get("columns", ())]
+    return [name for name in names if name in made]
 
 
 def _question(body: bytes, shape: tuple[int, int, int]) -> tuple[np.ndarray, float]:

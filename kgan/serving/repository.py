@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from kgan.export import versions
 from kgan.serving.errors import ServingError, invalid
 from kgan.serving.servable import Servable, collect
 
@@ -108,26 +109,28 @@ class Model:
         return {
             version
             for version in self._versions
-            if version in self._loaded or (version in on_disk and self._load(version))
+            if version in self._loaded
+            or (version in on_disk and self._load(version, on_disk[version]))
         }
 
     def _load_newest(self) -> set[int]:
-        for version in self._on_disk():
-            if version in self._loaded or self._load(version):
+        for version, folder in reversed(self._on_disk().items()):
+            if version in self._loaded or self._load(version, folder):
                 return {version}
         return set()
 
-    def _on_disk(self) -> list[int]:
-        """Newest first."""
+    def _on_disk(self) -> dict[int, Path]:
+        """Ascending."""
         try:
-            names = [path.name for path in self.folder.iterdir() if path.is_dir()]
+            found = versions.folders(self.folder)
+            # Only a folder that is there can be empty.
+            self.folder.stat()
+            return found
         except OSError as error:
             log.warning("%s: %s cannot be read: %s", self.name, self.folder, error)
-            return []
-        return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
+            return {}
 
-    def _load(self, version: int) -> bool:
-        folder = self.folder / str(version)
+    def _load(self, version: int, folder: Path) -> bool:
         try:
             fingerprint: object = _fingerprint(folder)
         except OSError as error:

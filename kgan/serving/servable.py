@@ -2,6 +2,7 @@
 
 import gc
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from kgan.export import manifest
+from kgan.export.warmup import WARMUP
 from kgan.serving.errors import HTTP_STATUS, ServingError, invalid
-from kgan.warmup import WARMUP
 
 Arrays = dict[str, np.ndarray]
 
@@ -61,6 +63,17 @@ class Signature:
         specs = [*self.inputs.values(), *self.outputs.values()]
         self.batchable = bool(self.inputs) and all(spec.has_rows for spec in specs)
         self._function = function
+
+    def fit(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
+        """The inputs with whole numbers as the signature's own type, where their values fit it.
+
+        A signature has one type for each input, such as int64 for labels; a client need not know
+        which. Everything else is left to `check`.
+        """
+        return {
+            name: _fitted(array, self.inputs[name]) if name in self.inputs else array
+            for name, array in inputs.items()
+        }
 
     def check(self, inputs: Mapping[str, np.ndarray]) -> int:
         """The number of rows of a request; 1 where the signature has none.
@@ -124,7 +137,7 @@ class Signature:
             tensors = {
                 name: tf.constant(array, self.inputs[name].dtype) for name, array in inputs.items()
             }
-            return {name: value.numpy() for name, value in self._function(**tensors).items()}
+            return {name: _numpy(value) for name, value in self._function(**tensors).items()}
         except tf.errors.OpError as error:
             code = _CODES.get(type(error), "INTERNAL")
             raise ServingError(code, _reason(error.message)) from error
@@ -139,6 +152,7 @@ class Servable:
         name: The model's name.
         version: Its number.
         folder: Where it lies.
+        manifest: What it says of itself; empty for a SavedModel that kgan did not write.
         definitions: The SignatureDefs by name, as in the file.
         signatures: `Signature` by name.
     """
@@ -147,6 +161,7 @@ class Servable:
         self.name = name
         self.version = version
         self.folder = folder
+        self.manifest = manifest.read(folder)
         self._model: Any = tf.saved_model.load(str(folder))
         saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
         graph = next(graph for graph in saved.meta_graphs if "serve" in graph.meta_info_def.tags)
@@ -220,6 +235,21 @@ def _pad(inputs: Mapping[str, np.ndarray], rows: int) -> Mapping[str, np.ndarray
     }
 
 
+def _fitted(array: np.ndarray, spec: Spec) -> np.ndarray:
+    wanted = np.dtype(spec.dtype.as_numpy_dtype)
+    if array.dtype == wanted or array.dtype.kind not in "iu" or wanted.kind not in "iu":
+        return array
+    info = np.iinfo(wanted)
+    if array.size and not (int(array.min()) >= info.min and int(array.max()) <= info.max):
+        return array
+    return array.astype(wanted)
+
+
+def _numpy(value: tf.Tensor) -> np.ndarray:
+    # A scalar of TensorFlow's is no array, and a string of bytes would lose zeros at its end.
+    return np.asarray(value.numpy(), value.dtype.as_numpy_dtype)
+
+
 def _spec(info) -> Spec:
     shape = info.tensor_shape
     sizes = None
@@ -232,12 +262,18 @@ def _names(mapping: Mapping) -> str:
     return ", ".join(sorted(mapping)) or "none"
 
 
+_ASSERTION = re.compile(r"assertion failed: \[(.*)\] (\[.*)")
+
+
 def _reason(message: str) -> str:
     """The line of TensorFlow's that tells what was wrong with the request."""
     lines = [line for line in message.splitlines() if line.strip()] or ["no message"]
     # It stands before the name of the node, after where the node was defined.
     node = next((number for number, line in enumerate(lines) if "[[{{node" in line), 1)
-    return lines[max(0, node - 1)].strip()
+    line = lines[max(0, node - 1)].strip()
+    # A model's own check, such as that of labels: what it says, and then the values.
+    match = _ASSERTION.fullmatch(line)
+    return f"{match[1]} {match[2]}" if match else line
 
 
 _CODES = {

@@ -50,6 +50,7 @@ class Service:
         """The outputs; raises `ServingError`."""
         if "predict" not in signature.method:
             raise invalid(f"the signature {signature.name!r} does not answer predict requests.")
+        inputs = signature.fit(inputs)
         if (rows := signature.check(inputs)) > self.max_rows:
             raise invalid(f"a request may have {self.max_rows} rows, got {rows}.")
         within = self.timeout if within is None else min(within, self.timeout)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import kgan.build
 import kgan.callbacks
 import kgan.data
 import kgan.latents
@@ -17,22 +16,24 @@ import kgan.networks
 from kgan.callbacks import PROBLEMS, CollapseDoctor, VitalSigns
 from kgan.callbacks.diagnosis import Patient, diagnose
 from kgan.callbacks.vital_signs import Examiner
-from kgan.config import preset
+from kgan.recipes import GANRecipe
+from kgan.settings import PRESETS
 from tests.conftest import slow_but
 
 
 def train(name, steps, *, every, doctor=None, **changes):
     """Trains a preset for so many steps with a doctor; returns both."""
-    config = dataclasses.replace(preset(name), steps_per_execution=1, **changes)
-    data = kgan.build.dataset(config)
-    gan = kgan.build.gan(config, data)
+    settings = dataclasses.replace(PRESETS[name], steps_per_execution=1, **changes)
+    recipe = GANRecipe(settings)
+    data = recipe.data()
+    gan = recipe.model(data)
     size = min(len(data), kgan.callbacks.reference_size(data.sample_shape))
     some = data.take(np.random.default_rng(0).permutation(len(data))[:size])
     doctor = doctor or CollapseDoctor(
         some.as_float(), some.labels, training=data.samples, every=every
     )
     gan.fit(
-        kgan.build.feed(config, data),
+        recipe.feed(data),
         steps_per_epoch=steps,
         callbacks=[doctor],
         shuffle=False,
@@ -373,7 +374,7 @@ def test_it_sees_a_gradient_that_the_minimax_loss_lets_vanish():
 
 
 def test_it_sees_a_learning_rate_100_times_too_high():
-    rate = 100 * preset("ring").g_learning_rate
+    rate = 100 * PRESETS["ring"].g_learning_rate
     _, doctor = train(
         "ring", 300, every=100, g_learning_rate=rate, d_learning_rate=rate, batch_size=256
     )
@@ -441,7 +442,7 @@ def test_it_says_nothing_of_a_healthy_start(name, changes):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["digits", "wgan-gp", "ring", "grid"])
 def test_it_says_nothing_of_healthy_presets(name):
-    config = preset(name)
+    config = PRESETS[name]
     steps = config.epochs * config.steps_per_epoch
     _, doctor = train(name, steps, every=250)
     assert doctor.findings == []

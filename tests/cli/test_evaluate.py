@@ -4,11 +4,11 @@ import json
 import shutil
 
 import keras
+import kgan.build
 import numpy as np
 import pytest
 from PIL import Image
 
-import kgan.build
 import kgan.cli.evaluate_task
 import kgan.data
 import kgan.export

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import kgan.cli
 import kgan.models
 from kgan.callbacks import read_history
-from kgan.cli.train import main
 from tests.conftest import ROOT
 
 TINY = ["--generator-width", "4", "--discriminator-width", "4"]
@@ -36,7 +36,7 @@ def train(tmp_path, monkeypatch, capfd):
     def run(*arguments, check=True):
         capfd.readouterr()
         try:
-            code = main([*map(str, arguments)])
+            code = kgan.cli.main(["train", *map(str, arguments)])
         except SystemExit as end:
             code = end.code
         said = Said(code, *capfd.readouterr())
@@ -220,7 +220,7 @@ def test_help_names_every_field_without_tensorflow(run_python):
     said = run_python("-c", script)
     import dataclasses
 
-    from kgan.config import TrainConfig
+    from kgan.settings import GANSettings
 
-    for field in dataclasses.fields(TrainConfig):
+    for field in dataclasses.fields(GANSettings):
         assert f"--{field.name.replace('_', '-')}" in said.stdout

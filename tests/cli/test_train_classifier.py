@@ -2,9 +2,13 @@ import keras
 import numpy as np
 import pytest
 
+import kgan.cli
 import kgan.data
 import kgan.export
-from kgan.cli.train_classifier import main
+
+
+def main(arguments):
+    return kgan.cli.main(["train-classifier", *arguments])
 
 
 @pytest.fixture

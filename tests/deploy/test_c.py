@@ -71,7 +71,7 @@ def test_samples_of_an_unconditional_generator(program, tmp_path):
         ((), 2, "usage"),
         (("nowhere", "1"), 1, "nowhere"),
         (("MODEL", "x"), 1, "x: must be SEED"),
-        (("MODEL", "1:99"), 1, "99 is not in [0, 3)"),
+        (("MODEL", "1:99"), 1, "labels must be in [0, 2], got"),
     ],
 )
 def test_errors(program, exported, arguments, code, message):

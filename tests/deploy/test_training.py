@@ -6,7 +6,7 @@ import pytest
 import tyro
 import yaml
 
-from kgan.config import TrainConfig, preset
+from kgan.settings import PRESETS, GANSettings
 from tests.conftest import ROOT
 
 
@@ -32,6 +32,6 @@ def command_of_slurm():
 def test_the_command_is_one_that_a_restarted_worker_can_repeat(command):
     kgan, train, name, *arguments = command()
     assert (kgan, train) == ("kgan", "train")
-    config = tyro.cli(TrainConfig, default=preset(name), args=arguments)
+    config = tyro.cli(GANSettings, default=PRESETS[name], args=arguments)
     assert (config.strategy, config.resume, config.name) == ("multi-worker", True, "mnist")
     assert len({path.parent for path in (config.runs_dir, config.export_dir)}) == 1

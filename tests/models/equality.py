@@ -15,13 +15,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import kgan.build
-import kgan.config
 import kgan.data
 import kgan.distribution
 import kgan.models
 import kgan.networks
 import kgan.penalties
+from kgan.recipes import GANRecipe
+from kgan.settings import gan as gan_settings
 
 STEPS = 20
 BATCH = 16
@@ -144,7 +144,7 @@ def _preset(name: str, seed: int):
     At a small part of its rate: with SGD, the full one lets rounding grow a thousand times in 20
     steps, most of all with the large penalties of the points.
     """
-    config = kgan.config.preset(name)
+    config = gan_settings.PRESETS[name]
     config = dataclasses.replace(
         config,
         generator_width=config.generator_width // 8,
@@ -162,13 +162,14 @@ def _preset(name: str, seed: int):
         data = kgan.data.Dataset(
             name, samples, np.arange(n, dtype=np.int32) % 10, tuple("0123456789")
         )
-    gan = kgan.build.gan(config, data)
+    recipe = GANRecipe(config)
+    gan = recipe.model(data)
     part = 1e-3 if len(shape) == 1 else 0.1
     gan.compile(
         g_optimizer=keras.optimizers.SGD(part * config.g_learning_rate),
         d_optimizer=keras.optimizers.SGD(part * config.d_learning_rate),
     )
-    return gan, kgan.build.feed(config, data)
+    return gan, recipe.feed(data)
 
 
 def main(replicas: int, seed: int, folder: str, cases: list[str]) -> None:

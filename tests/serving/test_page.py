@@ -1,14 +1,21 @@
 """The page in a real browser without a screen."""
 
 import asyncio
+import csv
+import dataclasses
 import shutil
 import threading
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
+import kgan.export
+from kgan.endpoints import Endpoint, Endpoints, check_labels
+from kgan.kinds import Images, Kind
 from kgan.serving import server
 from kgan.serving.playground import Fool
 from kgan.serving.repository import Model, Repository
@@ -18,7 +25,7 @@ selenium = pytest.importorskip("selenium", reason="selenium is not installed")
 from selenium import webdriver  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
+from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
 
 
 def darken(image, epsilon):
@@ -32,9 +39,88 @@ def darken(image, epsilon):
     return changed, probabilities(image), probabilities(changed)
 
 
+@dataclasses.dataclass(frozen=True)
+class Rows(Kind):
+    """A table, as far as the page needs to know of it."""
+
+    columns: tuple[dict, ...]
+
+    name: ClassVar[str] = "table"
+
+    @property
+    def shape(self):
+        return ()
+
+
+COLUMNS = ("size (cm)", "2020", "city, country", "id")
+
+
+def rows_endpoints():
+    """Row i has the number i; a class for each city."""
+    cities = tf.constant(['Zürich, "CH"', "<b>Rome</b>"])
+
+    def generate(request):
+        seeds = request["seeds"]
+        return {
+            "id": seeds + 2**60,
+            "2020": seeds,
+            "size (cm)": tf.where(seeds == 3, np.nan, tf.cast(seeds, tf.float32) + 0.1),
+            "city, country": tf.gather(cities, check_labels(request["labels"], 2)),
+        }
+
+    numbers = tf.TensorSpec([None], tf.int64)
+    return Endpoints(
+        family="rows",
+        kind=Rows(tuple({"name": name} for name in COLUMNS)),
+        endpoints={
+            "generate": Endpoint(generate, {"seeds": numbers, "labels": numbers}, "generate")
+        },
+        tracked=(),
+        details={"num_classes": 2},
+    )
+
+
+def pictures_endpoints():
+    """What may be asked of images, as functions that are seen at a glance."""
+    images = {"images": tf.TensorSpec([None, 8, 8, 1], tf.float32)}
+    mean = lambda request: tf.reduce_mean(request["images"], [1, 2, 3])  # noqa: E731
+
+    def encode(request):
+        return {"latents": tf.stack([mean(request), tf.zeros_like(mean(request))], axis=1)}
+
+    def decode(request):
+        grey = request["latents"][:, 0][:, None, None, None]
+        return {"images": tf.tile(grey, [1, 8, 8, 1])}
+
+    def classify(request):
+        shares = tf.stack([1.0 - mean(request), mean(request)], axis=1)
+        return {"probabilities": shares, "classes": tf.argmax(shares, axis=1)}
+
+    latents = {"latents": tf.TensorSpec([None, 2], tf.float32)}
+    named = {
+        "invert": Endpoint(lambda r: {"images": 1.0 - r["images"]}, images, "translate"),
+        "mirror": Endpoint(lambda r: {"images": r["images"][:, :, ::-1]}, images, "translate"),
+        "reconstruct": Endpoint(lambda r: {"images": 0.5 * r["images"]}, images, "reconstruct"),
+        "encode": Endpoint(encode, images, "encode"),
+        "decode": Endpoint(decode, latents, "decode"),
+        "classify": Endpoint(classify, images, "classify"),
+        "score": Endpoint(lambda r: {"log_likelihood": 2.0 * mean(r)}, images, "score"),
+    }
+    return Endpoints("pictures", Images(8, 8, 1), named, tracked=())
+
+
 @pytest.fixture(scope="module")
-def served(exported):
-    repository = Repository([Model("toy", exported[0])])
+def served(exported, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("served")
+    kgan.export.write(rows_endpoints(), folder / "rows", class_names=["Zürich", "Rome"])
+    kgan.export.write(pictures_endpoints(), folder / "pictures", class_names=["dark", "bright"])
+    repository = Repository(
+        [
+            Model("toy", exported[0]),
+            Model("rows", folder / "rows"),
+            Model("pictures", folder / "pictures"),
+        ]
+    )
     repository.poll()
     started, told = threading.Event(), {}
 
@@ -120,6 +206,11 @@ class Page:
         before = self.pixels(name)
         act()
         self.until(lambda: self.pixels(name) != before)
+
+    def choose(self, model):
+        """Another of the served models."""
+        Select(self.get("model")).select_by_visible_text(model)
+        self.until(lambda: self.get("about").text.startswith(model))
 
     def complaints(self):
         return [entry["message"] for entry in self.driver.get_log("browser")]
@@ -222,7 +313,10 @@ def test_drawing_and_the_attack(page):
 
 
 def test_drawing_by_keyboard(page):
+    # Tabs that this model has nothing for are passed over.
     page.get("tab-gallery").send_keys(Keys.ARROW_RIGHT)
+    assert page.get("image").is_displayed()
+    page.driver.switch_to.active_element.send_keys(Keys.ARROW_RIGHT)
     assert page.get("fool").is_displayed()
     page.get("clear").click()
     keys = webdriver.ActionChains(page.driver).key_down(" ")
@@ -244,6 +338,114 @@ def test_uploads_and_samples(page, tmp_path):
     assert seen[4:].max() < 15
     page.changes("clean", page.get("from-gallery").click)
     np.testing.assert_allclose(page.pixels("clean"), page.pixels("sample"), atol=1)
+
+
+@pytest.fixture
+def top(tmp_path):
+    """A picture of 40 x 40 pixels: white above, black below, a stripe at the left."""
+    picture = np.zeros((40, 40), np.uint8)
+    picture[:20] = 255
+    picture[:, :5] = 255
+    Image.fromarray(picture).save(tmp_path / "top.png")
+    # Cells of five pixels.
+    return str(tmp_path / "top.png"), picture[::5, ::5].ravel() / 255
+
+
+def test_a_picture_is_translated(page, top):
+    page.choose("pictures")
+    # It generates nothing, so another tab is open.
+    assert not page.get("gallery").is_displayed()
+    assert page.get("tab-image").get_attribute("aria-selected") == "true"
+    assert [button.text for button in page.all("#changes button")] == [
+        *("invert", "mirror", "reconstruct", "encode")
+    ]
+    path, picture = top
+    page.get("image-upload").send_keys(path)
+    page.until(lambda: page.pixels("after"))
+    before = np.array(page.pixels("before"))
+    np.testing.assert_allclose(before, 255 * picture, atol=20)
+    np.testing.assert_allclose(page.pixels("after"), 255 - before, atol=1)
+    page.changes("after", page.all("#changes button")[1].click)
+    mirrored = before.reshape(8, 8)[:, ::-1].ravel()
+    np.testing.assert_allclose(page.pixels("after"), mirrored, atol=1)
+
+
+def test_a_picture_is_reconstructed_and_encoded(page, top):
+    page.choose("pictures")
+    path, picture = top
+    page.get("image-upload").send_keys(path)
+    page.until(lambda: page.pixels("after"))
+    page.changes("after", page.all("#changes button")[2].click)
+    before = np.array(page.pixels("before"))
+    np.testing.assert_allclose(page.pixels("after"), before / 2, atol=1)
+    page.changes("after", page.all("#changes button")[3].click)
+    np.testing.assert_allclose(page.pixels("after"), before.mean(), atol=1)
+    latent, zero = page.get("code").text.removeprefix("latents: ").split(", ")
+    assert float(latent) == pytest.approx(picture.mean(), abs=0.02)
+    assert zero == "0.00"
+
+
+def test_a_picture_is_classified_and_scored(page, top):
+    page.choose("pictures")
+    path, picture = top
+    page.get("image-upload").send_keys(path)
+    page.until(lambda: page.get("image-answer").text)
+    assert page.get("image-answer").text == "It sees bright"
+    said = [bar.text.split() for bar in page.all("#image-bars .bar")]
+    assert [name for name, _ in said] == ["dark", "bright"]
+    assert float(said[1][1].rstrip("%")) == pytest.approx(100 * picture.mean(), abs=2)
+    page.until(lambda: page.get("image-score").text)
+    name, score = page.get("image-score").text.split(": ")
+    assert name == "log likelihood"
+    assert float(score) == pytest.approx(2 * picture.mean(), abs=0.04)
+
+
+def test_a_generated_image_is_scored(page, exported):
+    _, gan = exported
+    page.get("tab-image").click()
+    page.get("take-sample").click()
+    page.until(lambda: page.get("image-score").text)
+    np.testing.assert_allclose(page.pixels("before"), page.pixels("sample"), atol=1)
+    from kgan.latents import from_seeds
+
+    def wanted(label):
+        image = gan.decode(from_seeds(np.array([0]), 6), [0])
+        return 1 / (1 + np.exp(-float(gan.judge(image, np.array([label]))[0])))
+
+    assert f"probability {wanted(0):.2f}" in page.get("image-score").text
+    # As another class.
+    Select(page.get("image-class")).select_by_visible_text("c")
+    page.until(lambda: f"probability {wanted(2):.2f}" in page.get("image-score").text)
+
+
+def test_rows_of_a_table(page):
+    page.choose("rows")
+    assert page.get("tab-table").get_attribute("aria-selected") == "true"
+
+    def cells():
+        return page.driver.execute_script(
+            "return [...document.querySelectorAll('#table-body tr')].map("
+            "(row) => [...row.children].map((cell) => cell.innerText));"
+        )
+
+    page.until(lambda: len(cells()) == 10)
+    assert [cell.text for cell in page.all("#table-head th")] == list(COLUMNS)
+    # No number is rounded, a string is no markup, and what is missing is empty.
+    assert cells()[0] == ["0.1", "0", 'Zürich, "CH"', str(2**60)]
+    assert cells()[3] == ["", "3", 'Zürich, "CH"', str(2**60 + 3)]
+    page.get("rows").clear()
+    page.get("rows").send_keys("5")
+    page.get("table-seed").clear()
+    page.get("table-seed").send_keys("7", Keys.ENTER)
+    page.until(lambda: len(cells()) == 5)
+    Select(page.get("table-class")).select_by_visible_text("Rome")
+    page.until(lambda: cells()[0][2] == "<b>Rome</b>")
+    assert cells()[4] == ["11.1", "11", "<b>Rome</b>", str(2**60 + 11)]
+    page.get("table-download").click()
+    target = page.downloads / "rows-7.csv"
+    page.until(target.is_file)
+    with open(target, newline="", encoding="utf-8") as file:
+        assert list(csv.reader(file)) == [list(COLUMNS), *cells()]
 
 
 def test_errors_are_shown_and_go_away(browser, served, monkeypatch):

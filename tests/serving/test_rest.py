@@ -11,6 +11,7 @@ import tensorflow as tf
 import kgan.latents
 
 PREDICT = "/v1/models/toy:predict"
+LABELS = "labels must be in [0, 2], got"
 
 
 def post(call, body, path=PREDICT, **limits):
@@ -114,7 +115,9 @@ def test_errors_of_get(call, path, status, message):
         (PREDICT, {"inputs": {"seeds": [1], "labels": [[0]]}}, 400, "must have the shape [any]"),
         (PREDICT, {"inputs": {"seeds": [1, 2], "labels": [0]}}, 400, "as many rows"),
         (PREDICT, {"inputs": {"seeds": [1.5], "labels": [0]}}, 400, "of type int64"),
-        (PREDICT, {"inputs": {"seeds": [1], "labels": [99]}}, 400, "99 is not in [0, 3)"),
+        (PREDICT, {"inputs": {"seeds": [1], "labels": [99]}}, 400, f"{LABELS} [99]"),
+        (PREDICT, {"inputs": {"seeds": [1], "labels": [-1]}}, 400, f"{LABELS} [-1]"),
+        (PREDICT, {"inputs": {"seeds": [1], "labels": [2**32 + 2]}}, 400, f"{LABELS} [4294967298]"),
         (PREDICT, {"signature_name": "x", "inputs": 1}, 400, "'x' not found; choose from"),
         ("/v1/models/other:predict", {"inputs": 1}, 404, "Servable not found"),
         ("/v1/models/toy/versions/2:predict", {"inputs": 1}, 404, "version 2 of 'toy'"),

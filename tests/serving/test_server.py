@@ -99,16 +99,16 @@ def test_grpc_filters_outputs_and_tells_of_its_models(rpc):
         (predict_pb2.PredictRequest(model_spec={"name": "x"}), "NOT_FOUND", "not found"),
         (request_of("nope"), "FAILED_PRECONDITION", 'key "nope" not found'),
         (
-            request_of(seeds=np.array([1], np.int32), labels=np.array([0])),
+            request_of(seeds=np.array([1], np.float32), labels=np.array([0])),
             "INVALID_ARGUMENT",
-            "must be int64, got int32",
+            "must be int64, got float32",
         ),
         (request_of(seeds=np.array([1])), "INVALID_ARGUMENT", "takes the inputs labels, seeds"),
         (request_of("score", ["x"]), "INVALID_ARGUMENT", "alias not found in signature: x"),
         (
             request_of(seeds=np.array([1]), labels=np.array([9])),
             "INVALID_ARGUMENT",
-            "9 is not in [0, 3)",
+            "labels must be in [0, 2], got [9]",
         ),
     ],
 )

@@ -1,40 +1,54 @@
-// The generator: class, seed, latent sliders, truncation, interpolation, gallery.
+// A generator of images or points: class, seed, latent sliders, truncation, interpolation, gallery.
 
-import { ask, draw, element, latest, predict, showError } from "./server.js";
+import { draw } from "./pictures.js";
+import { call, classNames, element, endpointFor, latest, samplesOf, save, verdict } from "./server.js";
 
 const PER_PAGE = 24;
 const state = { model: null, label: 0, drawn: [], latents: [], ends: {}, image: null, count: PER_PAGE };
 
-const labels = (n) => (state.model.num_classes ? { labels: Array(n).fill(state.label) } : {});
+const kind = () => state.model.kind.kind;
+const labels = (n) => Array(n).fill(state.label);
 const scaled = () => state.latents.map((value) => value * Number(element("psi").value));
 const seedOf = () => Math.trunc(Math.max(0, Number(element("seed").value) || 0));
+const has = (...roles) => roles.every((role) => endpointFor(state.model, role));
+
+// Samples of an endpoint that is for `role`.
+async function samples(role, inputs, n) {
+  const outputs = await call(state.model, endpointFor(state.model, role), { ...inputs, labels: labels(n) });
+  return samplesOf(state.model, outputs);
+}
+
+const latentsOf = async (seed) =>
+  Object.values(await call(state.model, endpointFor(state.model, "latents"), { seeds: [seed] }))[0];
 
 const showSample = latest(async () => {
-  const { name, signatures } = state.model;
-  [state.image] = await predict(name, "decode", { latents: [scaled()], ...labels(1) });
-  draw(element("sample"), state.image);
-  element("sample").dispatchEvent(new CustomEvent("sample", { detail: state.image }));
-  if (!signatures.includes("score")) return;
-  const judged = await predict(name, "score", {
-    [Array.isArray(state.image[0]) ? "images" : "points"]: [state.image], ...labels(1),
-  });
-  element("verdict").textContent =
-    `The discriminator takes it for real with probability ${judged.probabilities[0].toFixed(2)}.`;
+  [state.image] = has("latents", "decode")
+    ? await samples("decode", { latents: [scaled()] }, 1)
+    : await samples("generate", { seeds: [seedOf()] }, 1);
+  draw(element("sample"), state.image, kind());
+  tell(kind() === "images" ? state.image : null);
+  if (!has("score")) return;
+  const inputs = { [state.model.samples]: [state.image], labels: labels(1) };
+  const said = await call(state.model, endpointFor(state.model, "score"), inputs);
+  element("verdict").textContent = verdict(state.model, said);
 });
 
+// The other tabs may take the sample.
+const tell = (image) => element("sample").dispatchEvent(new CustomEvent("sample", { detail: image }));
+
 const showBetween = latest(async () => {
+  if (!has("latents", "interpolate")) return;
   const { start, end } = state.ends;
   const share = Number(element("share").value);
-  const images = await predict(state.model.name, "interpolate", {
-    start: [start, start, start], end: [end, end, end], share: [0, share, 1], ...labels(3),
-  });
-  ["start", "between", "end"].forEach((id, index) => draw(element(id), images[index]));
+  const inputs = { start: [start, start, start], end: [end, end, end], share: [0, share, 1] };
+  const images = await samples("interpolate", inputs, 3);
+  ["start", "between", "end"].forEach((id, index) => draw(element(id), images[index], kind()));
 });
 
 const showGrid = latest(async () => {
   const first = seedOf();
   const seeds = Array.from({ length: state.count }, (_, index) => first + index);
-  const images = await predict(state.model.name, "generate", { seeds, ...labels(seeds.length) });
+  const images = await samples("generate", { seeds }, seeds.length);
   const focused = document.activeElement?.dataset?.seed;
   element("grid").replaceChildren(...images.map((image, index) => {
     const button = document.createElement("button");
@@ -45,7 +59,7 @@ const showGrid = latest(async () => {
     button.ariaSelected = index === 0;
     button.ariaLabel = `Seed ${seeds[index]}`;
     const canvas = document.createElement("canvas");
-    draw(canvas, image);
+    draw(canvas, image, kind());
     button.append(canvas);
     button.addEventListener("click", () => choose(button));
     return button;
@@ -75,9 +89,11 @@ element("grid").addEventListener("keydown", (event) => {
 });
 
 const takeSeed = latest(async () => {
-  [state.drawn] = await predict(state.model.name, "latents", { seeds: [seedOf()] });
-  state.latents = [...state.drawn];
-  setSliders();
+  if (has("latents", "decode")) {
+    [state.drawn] = await latentsOf(seedOf());
+    state.latents = [...state.drawn];
+    setSliders();
+  }
   showSample();
 });
 
@@ -90,7 +106,7 @@ function setSliders() {
 }
 
 function makeSliders() {
-  element("sliders").replaceChildren(...Array.from({ length: state.model.latent_dim }, (_, index) => {
+  element("sliders").replaceChildren(...Array.from({ length: state.drawn.length }, (_, index) => {
     const label = document.createElement("label");
     label.innerHTML = `<span>z<sub>${index + 1}</sub></span>
       <input type="range" min="-3.5" max="3.5" step="0.01" id="z${index}"><output for="z${index}"></output>`;
@@ -104,12 +120,12 @@ function makeSliders() {
 }
 
 function makeClasses() {
-  const { num_classes, class_names } = state.model;
-  element("classes").hidden = !num_classes;
-  element("class-buttons").replaceChildren(...Array.from({ length: num_classes || 0 }, (_, label) => {
+  const takes = "labels" in endpointFor(state.model, "generate").inputs;
+  element("classes").hidden = !takes;
+  element("class-buttons").replaceChildren(...(takes ? classNames(state.model) : []).map((name, label) => {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = class_names?.[label] ?? label;
+    button.textContent = name;
     button.ariaPressed = label === state.label;
     button.addEventListener("click", () => {
       state.label = label;
@@ -126,18 +142,23 @@ function showAll() {
   showGrid();
 }
 
-async function takeModel(model) {
-  Object.assign(state, { model, label: 0, count: PER_PAGE });
-  element("about").textContent =
-    `${model.name} version ${model.version}, ${(model.sample_shape ?? []).join(" × ")}` +
-    (model.data ? `, trained on ${model.data}` : "");
-  makeSliders();
+export const fits = (model) =>
+  ["images", "points"].includes(model.kind?.kind) && Boolean(endpointFor(model, "generate"));
+
+export async function take(model) {
+  Object.assign(state, { model, label: 0, count: PER_PAGE, drawn: [], latents: [] });
+  element("truncation").hidden = element("latents").hidden = !has("latents", "decode");
+  element("interpolation").hidden = !has("latents", "interpolate");
+  for (const end of ["start", "end"]) element(`use-${end}`).hidden = !has("latents", "decode", "interpolate");
+  element("verdict").textContent = "";
   makeClasses();
-  await takeSeed();
-  const [other] = await predict(model.name, "latents", { seeds: [seedOf() + 1] });
-  state.ends = { start: [...state.drawn], end: other };
-  showBetween();
-  showGrid();
+  if (has("latents")) {
+    const [[drawn], [other]] = [await latentsOf(seedOf()), await latentsOf(seedOf() + 1)];
+    Object.assign(state, { drawn, latents: [...drawn], ends: { start: [...drawn], end: other } });
+  }
+  makeSliders();
+  setSliders();
+  showAll();
 }
 
 element("seed").addEventListener("input", () => { takeSeed(); showGrid(); });
@@ -178,22 +199,5 @@ element("download").addEventListener("click", () => {
   const context = large.getContext("2d");
   context.imageSmoothingEnabled = false;
   context.drawImage(small, 0, 0, large.width, large.height);
-  const link = document.createElement("a");
-  link.download = `${state.model.name}-${seedOf()}.png`;
-  link.href = large.toDataURL("image/png");
-  link.click();
+  save(`${state.model.name}-${seedOf()}.png`, large.toDataURL("image/png"));
 });
-
-try {
-  const { models } = await ask("kgan/models");
-  // Others have none of the signatures that the page asks for.
-  const playable = models.filter((model) => model.latent_dim && model.signatures.includes("latents"));
-  if (!playable.length) throw new Error("None of the served models was exported by this version of kgan.");
-  element("model-row").hidden = playable.length < 2;
-  element("model").replaceChildren(...playable.map((model) => new Option(model.name)));
-  element("model").addEventListener("change", (event) =>
-    takeModel(playable[event.target.selectedIndex]).catch(showError));
-  await takeModel(playable[0]);
-} catch (error) {
-  showError(error);
-}

@@ -1,4 +1,4 @@
-// What the page asks the server, what it shows when that fails, and how it draws.
+// What the page asks the server, and what it shows when that fails.
 
 export const element = (id) => document.getElementById(id);
 
@@ -7,7 +7,7 @@ export function showError(error) {
   element("error").textContent = error ? error.message : "";
 }
 
-export async function ask(path, body) {
+export async function ask(path, body, parse = JSON.parse) {
   let reply;
   try {
     reply = await fetch(path, body && { method: "POST", body: JSON.stringify(body) });
@@ -17,7 +17,7 @@ export async function ask(path, body) {
   const text = await reply.text();
   let content;
   try {
-    content = JSON.parse(text);
+    content = parse(text);
   } catch {
     throw new Error(reply.ok ? "The answer holds values that are no numbers." : text);
   }
@@ -25,8 +25,35 @@ export async function ask(path, body) {
   return content;
 }
 
-export const predict = async (model, signature_name, inputs) =>
-  (await ask(`v1/models/${encodeURIComponent(model)}:predict`, { signature_name, inputs })).outputs;
+// The model's endpoint of a role, which is what it is for; a name may be any.
+export const endpointFor = (model, role) => model.endpoints.find((one) => one.role === role);
+
+// An endpoint's outputs by name; of those that it is given only the inputs that it has are sent.
+export async function call(model, endpoint, inputs, parse) {
+  const taken = Object.fromEntries(Object.keys(endpoint.inputs).map((name) => [name, inputs[name]]));
+  const body = { signature_name: endpoint.name, inputs: taken };
+  const path = `v1/models/${encodeURIComponent(model.name)}:predict`;
+  const { outputs } = await ask(path, body, parse);
+  const names = Object.keys(endpoint.outputs);
+  // One output alone comes without its name.
+  return names.length > 1 ? outputs : { [names[0]]: outputs };
+}
+
+// The samples among an endpoint's outputs.
+export const samplesOf = (model, outputs) => outputs[model.samples] ?? Object.values(outputs)[0];
+
+// What an endpoint of the role "score" says of the first sample.
+export function verdict(model, outputs) {
+  if (model.family === "gan" && outputs.probabilities)
+    return `The discriminator takes it for real with probability ${outputs.probabilities[0].toFixed(2)}.`;
+  return Object.entries(outputs)
+    .map(([name, [value]]) => `${name.replaceAll("_", " ")}: ${Number(value).toPrecision(4)}`)
+    .join(", ");
+}
+
+// The buttons or options of a class: what each is called.
+export const classNames = (model) =>
+  Array.from({ length: model.num_classes ?? 0 }, (_, label) => model.class_names?.[label] ?? String(label));
 
 // Runs a job now, or when the running one ends; of those that came meanwhile only the last.
 export function latest(job) {
@@ -52,28 +79,9 @@ export function latest(job) {
   };
 }
 
-// An image, height x width x channels in [0, 1]; or a point, two numbers, among others.
-export function draw(canvas, image) {
-  if (!Array.isArray(image[0])) return drawPoints(canvas, [image]);
-  const [height, width] = [image.length, image[0].length];
-  canvas.width = width;
-  canvas.height = height;
-  const pixels = new ImageData(width, height);
-  image.flat().forEach((pixel, index) => {
-    for (let channel = 0; channel < 3; channel++)
-      pixels.data[4 * index + channel] = 255 * pixel[pixel.length > 2 ? channel : 0];
-    pixels.data[4 * index + 3] = 255;
-  });
-  canvas.getContext("2d").putImageData(pixels, 0, 0);
-}
-
-export function drawPoints(canvas, points, reach = 3) {
-  canvas.width = canvas.height = 200;
-  const context = canvas.getContext("2d");
-  context.fillStyle = "#9d92ff";
-  for (const [x, y] of points) {
-    context.beginPath();
-    context.arc(100 + (100 * x) / reach, 100 - (100 * y) / reach, 3, 0, 7);
-    context.fill();
-  }
+export function save(name, href) {
+  const link = document.createElement("a");
+  link.download = name;
+  link.href = href;
+  link.click();
 }

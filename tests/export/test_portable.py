@@ -1,13 +1,16 @@
 """ONNX and LiteRT files, each run by its own runtime and compared with Keras."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import onnxruntime
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
+from kgan.export import classifier_endpoints
+from kgan.export.portable import write_litert, write_onnx
 from kgan.networks.classifiers import small_cnn
-from kgan.portable import write_litert, write_onnx
 from tests.conftest import build_gan
 
 
@@ -28,7 +31,7 @@ def run_litert(path, inputs):
 )
 def test_other_runtimes_agree_with_keras(tmp_path, name, write, answer):
     gan = build_gan(num_classes=3)
-    write(gan.ema_generator, tmp_path / name)
+    write(gan.endpoints(), tmp_path / name)
     random = np.random.default_rng(0)
     for n in (1, 5):
         latents = random.standard_normal((n, 6), np.float32)
@@ -37,7 +40,8 @@ def test_other_runtimes_agree_with_keras(tmp_path, name, write, answer):
         np.testing.assert_allclose(found, gan.decode(latents, labels), atol=1e-5)
     keras.utils.set_random_seed(0)
     classifier = small_cnn((8, 8, 1), 10, width=4)
-    write(classifier, tmp_path / f"classifier{(tmp_path / name).suffix}")
+    asked = classifier_endpoints(classifier)
+    write(asked, tmp_path / f"classifier{(tmp_path / name).suffix}")
     images = random.random((4, 8, 8, 1), np.float32)
     inputs = {classifier.inputs[0].name: images}
     found = answer(tmp_path / f"classifier{(tmp_path / name).suffix}", inputs)
@@ -47,4 +51,12 @@ def test_other_runtimes_agree_with_keras(tmp_path, name, write, answer):
 
 def test_a_path_that_no_runtime_would_take(tmp_path):
     with pytest.raises(ValueError, match=r"path must end in \.tflite, got"):
-        write_litert(small_cnn((8, 8, 1), 10, width=4), tmp_path / "model")
+        write_litert(build_gan().endpoints(), tmp_path / "model")
+
+
+@pytest.mark.parametrize("write", [write_onnx, write_litert])
+def test_a_model_without_a_network_of_its_own(tmp_path, write):
+    alone = dataclasses.replace(build_gan().endpoints(), family="advgan", network=None)
+    with pytest.raises(ValueError, match="of the family 'advgan' must be saved_model, got"):
+        write(alone, tmp_path / "model.tflite")
+    assert list(tmp_path.iterdir()) == []

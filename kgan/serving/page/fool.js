@@ -1,6 +1,7 @@
-// The classifier: draw or upload an image, see its answer, and what an attack makes of it.
+// The classifier to fool: draw or upload an image, see its answer, and what an attack makes of it.
 
-import { ask, draw, element, latest } from "./server.js";
+import { draw, makeBars, onUpload, shapeOf, showBars, shrink } from "./pictures.js";
+import { ask, element, latest, showError } from "./server.js";
 
 const paper = element("paper");
 const context = paper.getContext("2d", { willReadFrequently: true });
@@ -20,35 +21,8 @@ const show = latest(async () => {
   const answer = element("answer");
   answer.textContent = before === after ? `It sees ${names[before]}` : `It saw ${names[before]}, now ${names[after]}`;
   answer.classList.toggle("fooled", before !== after);
-  [...element("bars").children].forEach((bar, index) => {
-    const [first, second] = bar.querySelectorAll("span");
-    first.style.width = `${100 * reply.before[index]}%`;
-    second.style.width = `${100 * reply.after[index]}%`;
-    bar.querySelector("b").textContent = `${Math.round(100 * reply.after[index])}%`;
-  });
+  showBars(element("bars"), reply.before, reply.after);
 });
-
-// The mean of each cell of a square canvas, so that thin strokes do not vanish.
-function shrink(source, [height, width, channels]) {
-  const big = document.createElement("canvas");
-  const factor = Math.max(1, Math.ceil(256 / Math.max(height, width)));
-  [big.width, big.height] = [width * factor, height * factor];
-  const target = big.getContext("2d", { willReadFrequently: true });
-  target.drawImage(source, 0, 0, big.width, big.height);
-  const { data } = target.getImageData(0, 0, big.width, big.height);
-  const mean = (row, column, channel) => {
-    let sum = 0;
-    for (let y = row * factor; y < (row + 1) * factor; y++)
-      for (let x = column * factor; x < (column + 1) * factor; x++)
-        sum += data[4 * (y * big.width + x) + channel];
-    return sum / (255 * factor * factor);
-  };
-  return Array.from({ length: height }, (_, row) =>
-    Array.from({ length: width }, (_, column) => {
-      const colour = [0, 1, 2].map((channel) => mean(row, column, channel));
-      return channels === 3 ? colour : [Math.min(1, 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2])];
-    }));
-}
 
 // Cut out and centred as the digits of MNIST are (20 of 28 pixels), or those of 8 pixels (all).
 function centred() {
@@ -135,24 +109,11 @@ element("clear").addEventListener("click", () => {
   clear();
   paper.focus();
 });
-element("upload").addEventListener("change", async (event) => {
-  const [file] = event.target.files;
-  if (!file) return;
-  const url = URL.createObjectURL(file);
-  const picture = new Image();
-  picture.onload = () => {
-    put(picture);
-    image = shrink(picture, shape);
-    URL.revokeObjectURL(url);
-    show();
-  };
-  picture.onerror = () => {
-    element("error").hidden = false;
-    element("error").textContent = `${file.name} is no image that this browser reads.`;
-  };
-  picture.src = url;
-  event.target.value = "";
-});
+onUpload(element("upload"), (picture) => {
+  put(picture);
+  image = shrink(picture, shape);
+  show();
+}, showError);
 element("from-gallery").addEventListener("click", () => {
   put(element("sample"));
   image = sample;
@@ -160,44 +121,19 @@ element("from-gallery").addEventListener("click", () => {
 });
 element("sample").addEventListener("sample", ({ detail }) => {
   sample = detail;
-  const fits = [detail.length, detail[0].length, detail[0][0]?.length].join() === shape?.join();
-  element("from-gallery").hidden = !fits;
+  element("from-gallery").hidden = !detail || shapeOf(detail).join() !== shape?.join();
 });
 element("epsilon").addEventListener("input", (event) => {
   element("epsilon-value").textContent = Number(event.target.value).toFixed(2);
   show();
 });
 
-const tabs = [...document.querySelectorAll('[role="tab"]')];
-function open(tab) {
-  for (const other of tabs) {
-    other.ariaSelected = other === tab;
-    other.tabIndex = other === tab ? 0 : -1;
-    element(other.getAttribute("aria-controls")).hidden = other !== tab;
-  }
-}
-for (const tab of tabs) {
-  tab.addEventListener("click", () => open(tab));
-  tab.addEventListener("keydown", (event) => {
-    if (!["ArrowLeft", "ArrowRight"].includes(event.key)) return;
-    const other = tabs.find((one) => one !== tab && !one.hidden);
-    if (!other) return;
-    open(other);
-    other.focus();
-  });
+// Called once, where the server has a classifier.
+export function take(classifier) {
+  ({ shape, class_names: names } = classifier);
+  element("tab-fool").hidden = false;
+  makeBars(element("bars"), names);
+  element("sample").dispatchEvent(new CustomEvent("sample", { detail: sample }));
 }
 
 clear();
-const { classifier } = await ask("kgan/models").catch(() => ({ classifier: null }));
-if (classifier) {
-  ({ shape, class_names: names } = classifier);
-  element("tab-fool").hidden = false;
-  element("bars").replaceChildren(...names.map((name) => {
-    const bar = document.createElement("div");
-    bar.className = "bar";
-    bar.innerHTML = '<i></i><div class="tracks"><span class="before"></span><span class="after"></span></div><b></b>';
-    bar.querySelector("i").textContent = name;
-    return bar;
-  }));
-  if (sample) element("sample").dispatchEvent(new CustomEvent("sample", { detail: sample }));
-}

@@ -1,7 +1,8 @@
-"""Networks as files for other runtimes: ONNX and LiteRT.
+"""A model's network as a file for other runtimes: ONNX and LiteRT.
 
 A generator maps `latents` float32 (n, latent_dim), and `labels` int32 (n,) where it is conditional,
-to samples; a classifier maps images in [0, 1] to what its last layer gives.
+to samples; a classifier maps images in [0, 1] to what its last layer gives. Other runtimes draw no
+latents and check no labels: the file holds `Endpoints.network` alone.
 """
 
 import contextlib
@@ -14,16 +15,22 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from kgan.endpoints import Endpoints
 from kgan.files import atomic_path
 
 
-def write_onnx(network: keras.Model, path: str | Path) -> None:
+def write_onnx(endpoints: Endpoints, path: str | Path) -> None:
     """Writes an ONNX file whose first dimension is free (extra `onnx`).
 
     Args:
-        network: A built functional model, such as `gan.ema_generator` or a classifier.
+        endpoints: Of a model with a network that is useful alone, such as `gan.endpoints()`.
         path: The file.
+
+    Raises:
+        ValueError: For a model without such a network.
+        ImportError: Where the extra is not installed.
     """
+    network = network_of(endpoints, "onnx")
     if missing := [name for name in ("onnx", "tf2onnx") if importlib.util.find_spec(name) is None]:
         raise ImportError(f"{', '.join(missing)} is needed for ONNX: pip install 'kgan[onnx]'.")
     import onnx
@@ -36,24 +43,42 @@ def write_onnx(network: keras.Model, path: str | Path) -> None:
         onnx.save(model, temporary)
 
 
-def write_litert(network: keras.Model, path: str | Path) -> None:
+def write_litert(endpoints: Endpoints, path: str | Path) -> None:
     """Writes a LiteRT (formerly TensorFlow Lite) file, float32, its first dimension free.
 
     Args:
-        network: A built functional model.
+        endpoints: Of a model with a network that is useful alone, such as `gan.endpoints()`.
         path: The file; must end in .tflite.
+
+    Raises:
+        ValueError: For a model without such a network, or another suffix.
     """
+    network = network_of(endpoints, "litert")
     if Path(path).suffix != ".tflite":
         raise ValueError(f"path must end in .tflite, got {path}.")
     with atomic_path(path) as temporary:
         _export(network, temporary, "litert")
 
 
-WRITERS: dict[str, tuple[str, Callable[[keras.Model, str | Path], None]]] = {
+WRITERS: dict[str, tuple[str, Callable[[Endpoints, str | Path], None]]] = {
     "onnx": (".onnx", write_onnx),
     "litert": (".tflite", write_litert),
 }
 """The suffix and the writer of each format."""
+
+
+def network_of(endpoints: Endpoints, format: str) -> keras.Model:
+    """The network that a file of that format holds.
+
+    Raises:
+        ValueError: Where the model has no network that is useful alone.
+    """
+    if endpoints.network is None:
+        raise ValueError(
+            f"format of a model of the family {endpoints.family!r} must be saved_model, got "
+            f"{format}: it has no network that is useful alone."
+        )
+    return endpoints.network
 
 
 def _export(network: keras.Model, path: Path, kind: str) -> None:

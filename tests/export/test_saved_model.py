@@ -9,7 +9,6 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 import kgan.export
 import kgan.latents
-import kgan.warmup
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +51,7 @@ def test_signatures_without_kgan(make_gan, tmp_path, run_python, load_without_kg
     }
     np.savez(tmp_path / "requests.npz", **requests)
     (tmp_path / "load.py").write_text(load_without_kgan)
-    names = "serving_default,generate,latents,decode,interpolate,score"
+    names = "serving_default,serve,generate,latents,decode,interpolate,score"
     run_python(
         tmp_path / "load.py",
         folder,
@@ -64,7 +63,9 @@ def test_signatures_without_kgan(make_gan, tmp_path, run_python, load_without_kg
     replies = np.load(tmp_path / "replies.npz")
     generated = gan.generate(4, requests["labels"], seed=7)
     np.testing.assert_allclose(replies["generate/images"], generated, atol=1e-5)
-    np.testing.assert_array_equal(replies["serving_default/images"], replies["generate/images"])
+    # The first endpoint under TensorFlow Serving's name for it, and Keras's.
+    for alias in ("serving_default", "serve"):
+        np.testing.assert_array_equal(replies[f"{alias}/images"], replies["generate/images"])
     np.testing.assert_array_equal(
         replies["latents/latents"], kgan.latents.from_seeds(requests["seeds"], 6)
     )
@@ -84,8 +85,10 @@ def test_signatures_without_kgan(make_gan, tmp_path, run_python, load_without_kg
 def test_every_input_and_output_has_a_batch_dimension(make_gan, tmp_path):
     folder = kgan.export.export(make_gan(), tmp_path / "toy")
     model = tf.saved_model.load(folder)
-    for name in ("serving_default", "generate", "latents", "decode", "interpolate", "score"):
-        signature = model.signatures[name]
+    assert set(model.signatures) == {
+        *("serving_default", "serve", "generate", "latents", "decode", "interpolate", "score")
+    }
+    for signature in model.signatures.values():
         for spec in signature.structured_input_signature[1].values():
             assert spec.shape.rank >= 1
             assert spec.shape[0] is None
@@ -112,9 +115,9 @@ def test_versions_count_up_and_foreign_names_are_left_alone(make_gan, tmp_path):
     gan = make_gan(packing=2)
     folder = kgan.export.export(gan, tmp_path / "toy")
     assert folder.name == "8"
-    assert kgan.export.versions(tmp_path / "toy") == [7, 8]
+    assert list(kgan.export.versions.folders(tmp_path / "toy")) == [7, 8]
     assert not any(path.name.startswith(".tmp") for path in (tmp_path / "toy").iterdir())
-    details = json.loads((folder / kgan.export.DETAILS).read_text())
+    details = kgan.export.manifest.read(folder)
     assert details["latent_dim"] == 6
     assert details["sample_shape"] == [8, 8, 1]
     # A discriminator of packs cannot score one image.
@@ -127,7 +130,7 @@ def test_a_failed_export_leaves_nothing(make_gan, tmp_path, monkeypatch):
     def full(*arguments, **options):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(kgan.warmup, "write", full)
+    monkeypatch.setattr(kgan.export.warmup, "write", full)
     with pytest.raises(OSError, match="No space left"):
         kgan.export.export(gan, tmp_path / "toy")
     assert list((tmp_path / "toy").iterdir()) == []
@@ -139,6 +142,9 @@ def test_the_manifest_tells_where_the_model_comes_from(make_gan, tmp_path):
         make_gan(num_classes=2), tmp_path / "toy", class_names=("cat", "dog"), origin=origin
     )
     manifest = json.loads((folder / "assets.extra" / "manifest.json").read_text())
+    assert (manifest["format"], manifest["family"]) == (2, "gan")
+    assert manifest["kind"] == {"kind": "images", "height": 8, "width": 8, "channels": 1}
+    assert manifest["endpoints"]["generate"] == {"role": "generate"}
     assert {key: manifest[key] for key in origin} == origin
     assert manifest["class_names"] == ["cat", "dog"]
     assert manifest["kgan"] == kgan.__version__
@@ -160,7 +166,7 @@ def test_the_official_protos_read_the_warm_up_file(make_gan, tmp_path):
 
     folder = kgan.export.export(make_gan(num_classes=3), tmp_path / "toy")
     model = tf.saved_model.load(folder)
-    records = tf.data.TFRecordDataset(str(folder / kgan.warmup.WARMUP)).as_numpy_iterator()
+    records = tf.data.TFRecordDataset(str(folder / kgan.export.warmup.WARMUP)).as_numpy_iterator()
     seen = []
     for record in records:
         log = prediction_log_pb2.PredictionLog.FromString(record)
@@ -174,11 +180,7 @@ def test_the_official_protos_read_the_warm_up_file(make_gan, tmp_path):
         outputs = model.signatures[name](**{k: tf.constant(v) for k, v in inputs.items()})
         rows = {len(value) for value in (*inputs.values(), *outputs.values())}
         seen.append((name, *rows))
-    assert sorted(seen) == sorted(
-        (name, rows)
-        for name in ("generate", "latents", "decode", "interpolate", "score")
-        for rows in (1, 8)
-    )
+    assert sorted(seen) == sorted((name, rows) for name in model.signatures for rows in (1, 8))
 
 
 def test_a_long_name_in_the_warm_up_file(tmp_path):
@@ -186,7 +188,7 @@ def test_a_long_name_in_the_warm_up_file(tmp_path):
     pytest.importorskip("tensorflow_serving", reason="the extra `serve` is not installed")
     from tensorflow_serving.apis import prediction_log_pb2
 
-    path = kgan.warmup.write(tmp_path, "m" * 300, [("s", {"x": np.arange(500.0)})])
+    path = kgan.export.warmup.write(tmp_path, "m" * 300, [("s", {"x": np.arange(500.0)})])
     (record,) = tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
     request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
     assert request.model_spec.name == "m" * 300

@@ -1,0 +1,93 @@
+"""The endpoints of a Keras classifier."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+import kgan.kinds
+import kgan.names
+from kgan.endpoints import Endpoint, Endpoints
+from kgan.export.saved_model import write
+
+HEADS = ("logits", "softmax", "sigmoid")
+
+
+def classifier_endpoints(
+    model: keras.Model, *, head: str = "logits", kind: kgan.kinds.Kind | None = None
+) -> Endpoints:
+    """What a classifier can be asked: `classify`.
+
+    It takes samples by their kind's name, such as `images` float32 (n, height, width, channels) in
+    [0, 1], and gives `probabilities` float32 (n, classes) and `classes` int64 (n,), the likeliest.
+
+    Args:
+        model: A built Keras classifier of one input.
+        head: What its last layer gives: "logits", "softmax", or "sigmoid" (one unit, two classes);
+            `kgan.attacks.victim_of(model, images).head` finds out.
+        kind: What a sample is; by default images or points, told by the shape that the model takes.
+    """
+    kgan.names.check("head", head, HEADS)
+    if not isinstance(model.input_shape, tuple) or len(model.output_shape) != 2:
+        raise ValueError(
+            f"model must be a classifier, of one input and outputs (n, classes), got inputs of "
+            f"{model.input_shape} and outputs of {model.output_shape}."
+        )
+    shape = tuple(model.input_shape[1:])
+    kind = kind or _kind(model, shape)
+    samples = "images" if kind is None else kind.plural
+
+    def classify(request):
+        outputs = tf.cast(model(request[samples], training=False), tf.float32)
+        if outputs.shape[-1] == 1:
+            share = outputs if head == "sigmoid" else tf.sigmoid(outputs)
+            probabilities = tf.concat([1.0 - share, share], axis=1)
+        else:
+            probabilities = outputs if head == "softmax" else tf.nn.softmax(outputs)
+        return {"probabilities": probabilities, "classes": tf.argmax(probabilities, axis=1)}
+
+    inputs = {samples: tf.TensorSpec([None, *shape], tf.float32)}
+    return Endpoints(
+        family="classifier",
+        kind=kind,
+        endpoints={"classify": Endpoint(classify, inputs, "classify")},
+        tracked=(model,),
+        details={"image_shape": list(shape), "num_classes": max(2, int(model.output_shape[-1]))},
+        network=model,
+    )
+
+
+def export_classifier(
+    model: keras.Model,
+    folder: str | Path,
+    *,
+    head: str = "logits",
+    class_names: Sequence[str] | None = None,
+    origin: Mapping[str, Any] | None = None,
+) -> Path:
+    """Writes a classifier as the next version in `folder`; see `classifier_endpoints`.
+
+    Args:
+        model: A built Keras classifier of one input.
+        folder: The servable's folder.
+        head: What its last layer gives: "logits", "softmax", or "sigmoid".
+        class_names: What the classes are called.
+        origin: Plain values for the manifest that tell where the model comes from.
+
+    Returns:
+        The version's folder.
+    """
+    endpoints = classifier_endpoints(model, head=head)
+    return write(endpoints, folder, class_names=class_names, origin=origin)
+
+
+def _kind(model: keras.Model, shape: tuple[int | None, ...]) -> kgan.kinds.Kind | None:
+    """The kind of a sample of that shape, where there is one."""
+    sizes = tuple(size for size in shape if size is not None)
+    try:
+        kind = kgan.kinds.of_array(model.name, (0, *sizes))
+    except ValueError:
+        return None
+    return kind if kind.shape == shape else None

@@ -1,0 +1,142 @@
+"""What an exported version says of itself, in a file beside its model.
+
+    {"format": 2, "kgan": "0.1.0", "family": "gan", "kind": {"kind": "images", "height": 28, ...},
+     "endpoints": {"generate": {"role": "generate"}, ...}, "row_wise": true, "class_names": null,
+     "latent_dim": 64, ..., "preset": "mnist", "scores": {...}, "config": {...}}
+
+Only this module knows where the file lies. Files of format 1 had neither `format` nor family, kind
+and endpoints; what those are is read from the keys that they had.
+"""
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import kgan
+import kgan.kinds
+from kgan.endpoints import Endpoints
+
+FORMAT = 2
+_PATH = "assets.extra/manifest.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """A manifest that was read; without a family where kgan did not write the version.
+
+    Attributes:
+        family: Which family the model is of, such as "gan".
+        kind: What a sample is, as `Kind.get_config` has it; `None` where the model has no samples.
+        roles: What each endpoint is for, by its name; see `kgan.endpoints.Endpoint.role`.
+        class_names: What the classes are called, where they have names.
+        row_wise: Whether each row of an answer depends on the same row of the request alone, so
+            that a server may join and pad requests.
+        content: Everything in the file: details such as `latent_dim` and `num_classes`, and where
+            the model comes from.
+    """
+
+    family: str | None = None
+    kind: Mapping[str, Any] | None = None
+    roles: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    class_names: tuple[str, ...] | None = None
+    row_wise: bool = False
+    content: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __getitem__(self, key: str) -> Any:
+        """A value of the file; `None` for a key that it lacks."""
+        return self.content.get(key)
+
+
+def write(
+    version: Path,
+    endpoints: Endpoints,
+    *,
+    class_names: tuple[str, ...] | None = None,
+    origin: Mapping[str, Any] | None = None,
+) -> Path:
+    """Writes the manifest of a version.
+
+    Args:
+        version: The version's folder.
+        endpoints: What the model can be asked.
+        class_names: What the classes are called.
+        origin: Plain values that tell where the model comes from.
+
+    Returns:
+        The file.
+    """
+    content = {
+        "format": FORMAT,
+        "kgan": kgan.__version__,
+        "family": endpoints.family,
+        "kind": None if endpoints.kind is None else endpoints.kind.get_config(),
+        "endpoints": {name: {"role": one.role} for name, one in endpoints.endpoints.items()},
+        "row_wise": True,
+        "class_names": None if class_names is None else list(class_names),
+    }
+    for key, value in {**endpoints.details, **(origin or {})}.items():
+        if content.get(key, value) != value:
+            raise ValueError(f"the manifest's {key!r} is {content[key]!r}, got {value!r} for it.")
+        content[key] = value
+    path = version / _PATH
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
+    return path
+
+
+def read(version: str | Path) -> Manifest:
+    """The manifest of a version; an empty one for a SavedModel that kgan did not write.
+
+    Args:
+        version: The version's folder.
+
+    Raises:
+        ValueError: For a file that is damaged.
+    """
+    path = Path(version) / _PATH
+    if not path.is_file():
+        return Manifest()
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is damaged: {error} Export the model again, or remove the file."
+        ) from None
+    # Another tool may have a file of that name.
+    if not isinstance(content, dict) or "kgan" not in content:
+        return Manifest()
+    if "format" not in content:
+        content = {**content, **_what_format_1_left_out(content)}
+    names = content.get("class_names")
+    return Manifest(
+        family=content.get("family"),
+        kind=content.get("kind"),
+        roles={name: one["role"] for name, one in content.get("endpoints", {}).items()},
+        class_names=None if names is None else tuple(names),
+        row_wise=bool(content.get("row_wise")),
+        content=content,
+    )
+
+
+def _what_format_1_left_out(content: Mapping[str, Any]) -> dict[str, Any]:
+    # Its endpoints were called by their roles.
+    roles: tuple[str, ...]
+    if "latent_dim" in content:
+        family, roles = "gan", ("generate", "latents", "decode", "interpolate", "score")
+    elif "epsilon" in content:
+        family, roles = "advgan", ("perturb",)
+    else:
+        family, roles = "classifier", ("classify",)
+    shape = content.get("sample_shape") or content.get("image_shape") or ()
+    kind = None
+    with contextlib.suppress(ValueError):
+        kind = kgan.kinds.of_array("the exported model", (0, *shape)).get_config()
+    return {
+        "family": family,
+        "kind": kind,
+        "endpoints": {name: {"role": name} for name in roles},
+        "row_wise": True,
+    }

@@ -1,0 +1,155 @@
+// An image of the user's, or a generated one: what the model makes of it, and what it says of it.
+
+import { draw, makeBars, onUpload, shapeOf, showBars, shrink } from "./pictures.js";
+import { call, classNames, element, endpointFor, latest, samplesOf, showError, verdict } from "./server.js";
+
+// Roles with an image before and one after, and what else their endpoints may take.
+const CHANGES = ["translate", "reconstruct", "encode", "perturb"];
+const ANSWERS = ["classify", "score"];
+const FURTHER = ["labels", "targets", "epsilon"];
+
+// A picture or canvas; an array where it is a sample; the endpoint whose change is shown.
+const state = { model: null, source: null, sample: null, change: null };
+
+const inputOf = (endpoint) => Object.keys(endpoint.inputs).find((name) => !FURTHER.includes(name));
+
+// Height, width and channels that an endpoint takes; a kind's where it leaves them free.
+function sizes(endpoint) {
+  const { height, width, channels } = state.model.kind;
+  const [, ...given] = endpoint.inputs[inputOf(endpoint)].shape;
+  return [height, width, channels].map((size, index) => given[index] ?? size);
+}
+
+const usable = (model, roles) =>
+  model.endpoints.filter(
+    (one) =>
+      roles.includes(one.role) &&
+      Object.keys(one.inputs).filter((name) => !FURTHER.includes(name)).length === 1 &&
+      // Which classes there are must be known.
+      (model.num_classes || !("labels" in one.inputs || "targets" in one.inputs)),
+  );
+
+async function asked(endpoint) {
+  const shape = sizes(endpoint);
+  const { source } = state;
+  const image = Array.isArray(source) && shapeOf(source).join() === shape.join() ? source : shrink(canvasOf(source), shape);
+  const label = Number(element("image-class").value);
+  const outputs = await call(state.model, endpoint, {
+    [inputOf(endpoint)]: [image],
+    labels: [label],
+    targets: [label],
+    epsilon: [Number(element("image-epsilon").value)],
+  });
+  return { image, outputs };
+}
+
+function canvasOf(source) {
+  if (!Array.isArray(source)) return source;
+  const canvas = document.createElement("canvas");
+  draw(canvas, source);
+  return canvas;
+}
+
+const show = latest(async () => {
+  if (!state.source) return;
+  if (state.change) await showChange(state.change);
+  for (const endpoint of usable(state.model, ANSWERS)) {
+    const { image, outputs } = await asked(endpoint);
+    if (!state.change) draw(element("before"), image);
+    if (endpoint.role === "classify") showClasses(outputs.probabilities[0]);
+    else element("image-score").textContent = verdict(state.model, outputs);
+  }
+});
+
+async function showChange(endpoint) {
+  const { image, outputs } = await asked(endpoint);
+  draw(element("before"), image);
+  element("code").textContent = "";
+  let after = samplesOf(state.model, outputs);
+  if (endpoint.role === "encode") {
+    const latents = outputs.latents ?? Object.values(outputs)[0];
+    element("code").textContent = `latents: ${latents[0].flat(9).map((value) => value.toFixed(2)).join(", ")}`;
+    const decode = endpointFor(state.model, "decode");
+    after = decode
+      ? samplesOf(state.model, await call(state.model, decode, { latents, labels: [Number(element("image-class").value)] }))
+      : null;
+  }
+  element("after-figure").hidden = !after;
+  if (after) draw(element("after"), after[0]);
+}
+
+function showClasses(probabilities) {
+  const names = probabilities.map((_, label) => state.model.class_names?.[label] ?? String(label));
+  if (element("image-bars").children.length !== names.length) makeBars(element("image-bars"), names);
+  showBars(element("image-bars"), probabilities);
+  element("image-answer").textContent = `It sees ${names[probabilities.indexOf(Math.max(...probabilities))]}`;
+}
+
+function makeChanges() {
+  const changes = usable(state.model, CHANGES);
+  state.change = changes[0] ?? null;
+  element("after-panel").hidden = !changes.length && !usable(state.model, ANSWERS).length;
+  element("after-title").textContent = changes.length ? "Before and after" : "What the model takes";
+  element("after-figure").hidden = !changes.length;
+  element("changes").replaceChildren(...changes.map((endpoint) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = endpoint.name.replaceAll("_", " ");
+    button.ariaPressed = endpoint === state.change;
+    button.addEventListener("click", () => {
+      state.change = endpoint;
+      for (const other of element("changes").children) other.ariaPressed = other === button;
+      show();
+    });
+    return button;
+  }));
+}
+
+function makeSettings() {
+  const takes = (name) => usable(state.model, [...CHANGES, ...ANSWERS]).some((one) => name in one.inputs);
+  const names = takes("labels") || takes("targets") ? classNames(state.model) : [];
+  element("image-class-row").hidden = !names.length;
+  element("image-class").replaceChildren(...names.map((name, label) => new Option(name, label)));
+  element("image-epsilon-row").hidden = !takes("epsilon");
+  const most = state.model.epsilon ?? 0.5;
+  Object.assign(element("image-epsilon"), { max: most, step: most / 50, value: most });
+  element("image-epsilon-value").textContent = most.toFixed(2);
+}
+
+const offerSample = () => {
+  element("take-sample").hidden = !state.sample;
+};
+
+onUpload(element("image-upload"), (picture) => {
+  state.source = picture;
+  show();
+}, showError);
+element("take-sample").addEventListener("click", () => {
+  state.source = state.sample;
+  show();
+});
+element("sample").addEventListener("sample", ({ detail }) => {
+  state.sample = detail;
+  offerSample();
+});
+element("image-class").addEventListener("change", show);
+element("image-epsilon").addEventListener("input", (event) => {
+  element("image-epsilon-value").textContent = Number(event.target.value).toFixed(2);
+  show();
+});
+
+export const fits = (model) =>
+  model.kind?.kind === "images" && usable(model, [...CHANGES, ...ANSWERS]).length > 0;
+
+export async function take(model) {
+  // The sample comes anew from the gallery, if this model has one.
+  Object.assign(state, { model, source: null, sample: null });
+  for (const id of ["before", "after"]) element(id).width = element(id).width;
+  for (const id of ["code", "image-score", "image-answer"]) element(id).textContent = "";
+  element("image-bars").replaceChildren();
+  makeChanges();
+  makeSettings();
+  element("answers").hidden = !usable(model, ANSWERS).length;
+  element("image-answer").hidden = element("image-bars").hidden = !usable(model, ["classify"]).length;
+  offerSample();
+}

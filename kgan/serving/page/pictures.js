@@ -1,0 +1,89 @@
+// Samples on a canvas, and pictures of the user's as samples.
+
+// A sample of a kind: an image, height x width x channels in [0, 1], or a point among others.
+export function draw(canvas, sample, kind = "images") {
+  if (kind === "points") return drawPoints(canvas, [sample]);
+  const [height, width] = [sample.length, sample[0].length];
+  canvas.width = width;
+  canvas.height = height;
+  const pixels = new ImageData(width, height);
+  sample.flat().forEach((pixel, index) => {
+    for (let channel = 0; channel < 3; channel++)
+      pixels.data[4 * index + channel] = 255 * pixel[pixel.length > 2 ? channel : 0];
+    pixels.data[4 * index + 3] = 255;
+  });
+  canvas.getContext("2d").putImageData(pixels, 0, 0);
+}
+
+function drawPoints(canvas, points, reach = 3) {
+  canvas.width = canvas.height = 200;
+  const context = canvas.getContext("2d");
+  context.fillStyle = "#9d92ff";
+  for (const [x, y] of points) {
+    context.beginPath();
+    context.arc(100 + (100 * x) / reach, 100 - (100 * y) / reach, 3, 0, 7);
+    context.fill();
+  }
+}
+
+export const shapeOf = (image) => [image.length, image[0].length, image[0][0].length];
+
+// The mean of each cell of a canvas or picture, so that thin strokes do not vanish.
+export function shrink(source, [height, width, channels]) {
+  const big = document.createElement("canvas");
+  const factor = Math.max(1, Math.ceil(256 / Math.max(height, width)));
+  [big.width, big.height] = [width * factor, height * factor];
+  const target = big.getContext("2d", { willReadFrequently: true });
+  target.drawImage(source, 0, 0, big.width, big.height);
+  const { data } = target.getImageData(0, 0, big.width, big.height);
+  const mean = (row, column, channel) => {
+    let sum = 0;
+    for (let y = row * factor; y < (row + 1) * factor; y++)
+      for (let x = column * factor; x < (column + 1) * factor; x++)
+        sum += data[4 * (y * big.width + x) + channel];
+    return sum / (255 * factor * factor);
+  };
+  return Array.from({ length: height }, (_, row) =>
+    Array.from({ length: width }, (_, column) => {
+      const colour = [0, 1, 2].map((channel) => mean(row, column, channel));
+      return channels === 3 ? colour : [Math.min(1, 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2])];
+    }));
+}
+
+// Hands each picture that is chosen in a file input to `take`; one at a time.
+export function onUpload(input, take, fail) {
+  input.addEventListener("change", () => {
+    const [file] = input.files;
+    if (!file) return;
+    const url = URL.createObjectURL(file);
+    const picture = new Image();
+    picture.onload = () => {
+      take(picture);
+      URL.revokeObjectURL(url);
+    };
+    picture.onerror = () => fail(new Error(`${file.name} is no image that this browser reads.`));
+    picture.src = url;
+    input.value = "";
+  });
+}
+
+// A bar for each class, each with the probability before and after a change.
+export function makeBars(list, names) {
+  list.replaceChildren(...names.map((name) => {
+    const bar = document.createElement("div");
+    bar.className = "bar";
+    bar.innerHTML = '<i></i><div class="tracks"><span class="before"></span><span class="after"></span></div><b></b>';
+    bar.querySelector("i").textContent = name;
+    return bar;
+  }));
+}
+
+export function showBars(list, before, after) {
+  [...list.children].forEach((bar, index) => {
+    const [first, second] = bar.querySelectorAll("span");
+    first.style.width = `${100 * before[index]}%`;
+    second.hidden = !after;
+    if (after) second.style.width = `${100 * after[index]}%`;
+    bar.querySelector("b").textContent = `${Math.round(100 * (after ?? before)[index])}%`;
+  });
+}

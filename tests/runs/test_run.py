@@ -1,0 +1,127 @@
+"""Who a run is: written once, read once, and never guessed from a folder's name."""
+
+import json
+import threading
+
+import pytest
+
+from kgan.runs.run import Run, check_same_data, check_unchanged
+from kgan.settings import AttackSettings, GANSettings, HardeningSettings
+
+SETTINGS = GANSettings(generator_width=4, image_size=(8, 16), name="mine")
+
+
+def test_what_is_written_comes_back(tmp_path):
+    data = {"count": 3, "sha256": "ab"}
+    run = Run.new(tmp_path, "mine", SETTINGS, model="other", preset="digits", data=data)
+    found = Run.open(run.folder)
+    assert found == run
+    assert (found.family, found.preset, found.model) == ("gan", "digits", "other")
+    assert found.data == data
+    assert found.settings(GANSettings) == SETTINGS
+    content = json.loads((run.folder / "config.json").read_text())
+    assert content["format"] == 2
+    assert set(content["versions"]) == {"tensorflow", "keras", "numpy", "kgan"}
+
+
+def test_runs_that_start_together_have_a_folder_each(tmp_path):
+    folders = []
+    barrier = threading.Barrier(8)
+
+    def start():
+        barrier.wait()
+        folders.append(Run.new(tmp_path / "runs", "mine", SETTINGS).folder.name)
+
+    threads = [threading.Thread(target=start) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(folders) == ["mine", *(f"mine-{number}" for number in range(2, 9))]
+
+
+def test_the_latest_run_has_the_highest_number_and_no_other_name(tmp_path):
+    for name in ("mine", "mine", "mine-b", "attack-mine"):
+        Run.new(tmp_path, name, SETTINGS)
+    (tmp_path / "mine-7").mkdir()  # No run.
+    assert Run.latest(tmp_path, "mine").folder.name == "mine-2"
+    with pytest.raises(FileNotFoundError, match=r"no run 'never' in .* start one without --resume"):
+        Run.latest(tmp_path, "never")
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/tmp/x", "../x", ".hidden", "a\\b"])
+def test_a_name_is_no_path(tmp_path, name):
+    with pytest.raises(ValueError, match="name must be a plain file name"):
+        Run.new(tmp_path / "runs", name, SETTINGS)
+    assert not (tmp_path / "runs").exists()
+    if name:
+        with pytest.raises(ValueError, match="name must be a plain file name"):
+            GANSettings(name=name)
+
+
+@pytest.mark.parametrize(
+    ("values", "family"),
+    [
+        ({"networks": "dcgan", "name": "digits"}, "gan"),
+        ({"method": "fast", "name": "digits-fast"}, "hardening"),
+        ({"epsilons": [0.1], "name": None}, "attack"),
+        ({}, "gan"),
+    ],
+)
+def test_a_run_of_the_first_version_is_understood(tmp_path, values, family):
+    folder = tmp_path / "old-3"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"config": values, "versions": {}}))
+    run = Run.open(folder)
+    assert (run.family, run.preset, run.data) == (family, None, None)
+    assert run.model == (values.get("name") or "old-3")
+
+
+def test_another_family_is_told(tmp_path):
+    folder = Run.new(tmp_path, "attack-x", AttackSettings()).folder
+    with pytest.raises(
+        ValueError, match="a run of the family attack; kgan sample takes a run of gan"
+    ):
+        Run.open(folder, "gan", what="kgan sample")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '"x"', '{"config": 3}', '{"config": {}, "format": 99}']
+)
+def test_a_damaged_file_is_named_with_a_remedy(tmp_path, text):
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(
+        ValueError, match=r"config.json (cannot be read|has the format 99).*"
+    ) as told:
+        Run.open(tmp_path)
+    assert "\n" not in str(told.value)
+
+
+def test_fields_of_another_version_are_named(tmp_path):
+    run = Run.new(tmp_path, "mine", SETTINGS)
+    path = run.folder / "config.json"
+    content = json.loads(path.read_text())
+    content["config"]["wings"] = 2
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="other fields: wings"):
+        Run.open(run.folder).settings(GANSettings)
+
+
+def test_what_shaped_the_training_cannot_change():
+    other = GANSettings(generator_width=8, image_size=(8, 16), name="mine")
+    allowed = tuple(GANSettings.may_change())
+    with pytest.raises(ValueError, match=r"generator_width cannot change .* it was 4, got 8"):
+        check_unchanged(SETTINGS, other, may_change=allowed)
+    later = GANSettings(generator_width=4, image_size=(8, 16), name="x", epochs=99, export=False)
+    check_unchanged(SETTINGS, later, may_change=allowed)
+    # The length of a classifier's training shapes its learning rate from the first step on.
+    assert "epochs" not in HardeningSettings.may_change()
+
+
+def test_other_data_are_told(tmp_path):
+    run = Run.new(tmp_path, "mine", SETTINGS, data={"count": 32, "sha256": "a"})
+    check_same_data(run, {"count": 32, "sha256": "a"})
+    with pytest.raises(ValueError, match=r"the data changed .* 32 samples became 96"):
+        check_same_data(run, {"count": 96, "sha256": "b"})
+    with pytest.raises(ValueError, match=r"the data changed .* their content differs"):
+        check_same_data(run, {"count": 32, "sha256": "b"})
