@@ -13,6 +13,7 @@ from kgan.callbacks.metric_monitor import MetricMonitor
 from kgan.callbacks.monitor import SampleDistance
 from kgan.callbacks.progress import ProgressBar
 from kgan.callbacks.sample_grid import SampleGrid
+from kgan.callbacks.translation import TranslationError, TranslationGrid
 from kgan.callbacks.vital_signs import FEWEST_SAMPLES, VitalSigns, reference_size
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "SampleDistance",
     "SampleGrid",
     "StopOnSignal",
+    "TranslationError",
+    "TranslationGrid",
     "VitalSigns",
     "read_history",
     "reference_size",

@@ -48,7 +48,7 @@ def slant(images: np.ndarray, slope: float = SLOPE) -> np.ndarray:
     Returns:
         Images of the same shape, interpolated linearly.
     """
-    _, height, width, _ = images.shape
+    height = images.shape[1]
     result = np.zeros_like(images)
     for row in range(height):
         shift = slope * ((height - 1) / 2 - row)

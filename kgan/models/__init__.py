@@ -1,10 +1,11 @@
 """Models whose training step differs; a GAN is one of them, composed of networks and losses."""
 
+from kgan.models.cyclegan import CycleGAN
 from kgan.models.gan import GAN
 from kgan.models.perturbation_gan import PerturbationGAN
 from kgan.models.players import Players
 from kgan.models.saving import load, restore
 
-MODELS = {"gan": GAN, "perturbation_gan": PerturbationGAN}
+MODELS = {"gan": GAN, "cyclegan": CycleGAN, "perturbation_gan": PerturbationGAN}
 
-__all__ = ["GAN", "MODELS", "PerturbationGAN", "Players", "load", "restore"]
+__all__ = ["GAN", "MODELS", "CycleGAN", "PerturbationGAN", "Players", "load", "restore"]

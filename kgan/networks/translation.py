@@ -8,6 +8,8 @@ from kgan.networks.padding import ReflectionPadding2D
 
 _INITIALIZER = {"class_name": "RandomNormal", "config": {"mean": 0.0, "stddev": 0.02}}
 _MOST_STAGES = 3
+# Below, everything is on a smaller scale than published.
+_SMALL = 32
 
 
 def translation_generator(
@@ -15,8 +17,8 @@ def translation_generator(
     *,
     channels: int | None = None,
     width: int = 64,
-    halvings: int = 2,
-    blocks: int = 9,
+    halvings: int | None = None,
+    blocks: int | None = None,
 ) -> keras.Model:
     """A residual network from images to images of the same size.
 
@@ -29,8 +31,10 @@ def translation_generator(
         image_shape: (height, width, channels); the sides are divisible by 2 ** halvings.
         channels: Channels of the images it makes; by default as many as it is given.
         width: Channels at the image's resolution; each halving doubles them.
-        halvings: How often the image is halved.
-        blocks: Residual blocks; published are 6 for images up to 128 pixels, 9 above.
+        halvings: How often the image is halved; by default 1 below 32 pixels, else 2, as
+            published.
+        blocks: Residual blocks; by default 3 below 32 pixels, and as published 6 up to 128, 9
+            above.
 
     Returns:
         A functional model of `images` (batch, height, width, channels) in [0, 1] to such images.
@@ -41,10 +45,14 @@ def translation_generator(
     Reference:
         Zhu et al. 2017, appendix 7.2 (arXiv:1703.10593).
     """
+    side = max(image_shape[:2])
+    if halvings is None:
+        halvings = 1 if side < _SMALL else 2
+    if blocks is None:
+        blocks = 3 if side < _SMALL else 6 if side <= 128 else 9
     _check_sides(image_shape, halvings)
 
     def convolution(features, kernel: int, filters: int, *, strides: int = 1):
-        # With a stride the last row and column would go unseen at one end only.
         features = ReflectionPadding2D(kernel // 2)(features)
         features = layers.Conv2D(
             filters, kernel, strides=strides, use_bias=False, kernel_initializer=_INITIALIZER
@@ -92,7 +100,7 @@ def patch_discriminator(
     """
     side = min(image_shape[:2])
     if stages is None:
-        stages = 1 if side < 32 else 2 if side < 128 else 3
+        stages = 1 if side < _SMALL else 2 if side < 128 else 3
     if not 1 <= stages <= _MOST_STAGES:
         raise ValueError(f"stages must be 1, 2 or 3, got {stages}.")
     least = 3 * 2**stages

@@ -3,9 +3,10 @@
 Each default is stated once, as a field's; the command line is made from the fields.
 """
 
-from kgan.settings import classifier, gan, hardening
+from kgan.settings import classifier, cyclegan, gan, hardening
 from kgan.settings.attack import AttackSettings
 from kgan.settings.classifier import ClassifierSettings
+from kgan.settings.cyclegan import CycleGANSettings
 from kgan.settings.evaluate import EvaluateSettings
 from kgan.settings.export import ExportSettings
 from kgan.settings.gan import GANSettings
@@ -14,10 +15,12 @@ from kgan.settings.hardening import HardeningSettings
 from kgan.settings.sample import SampleSettings
 from kgan.settings.serve import ServeSettings
 
-FAMILIES: dict[str, type[Settings]] = {settings.family: settings for settings in (GANSettings,)}
+FAMILIES: dict[str, type[Settings]] = {
+    settings.family: settings for settings in (GANSettings, CycleGANSettings)
+}
 """The settings of each family of generative models."""
 
-PRESETS: dict[str, GANSettings] = {**gan.PRESETS}
+PRESETS: dict[str, Settings] = {**gan.PRESETS, **cyclegan.PRESETS}
 """What `kgan train` knows by name, of all families."""
 
 CLASSIFIER_PRESETS = classifier.PRESETS
@@ -30,6 +33,7 @@ __all__ = [
     "PRESETS",
     "AttackSettings",
     "ClassifierSettings",
+    "CycleGANSettings",
     "EvaluateSettings",
     "ExportSettings",
     "GANSettings",

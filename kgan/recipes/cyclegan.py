@@ -1,0 +1,164 @@
+"""The CycleGAN family: translation between two domains of images, without pairs."""
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import kgan.callbacks
+import kgan.data
+import kgan.models
+import kgan.names
+import kgan.networks
+import kgan.precision
+from kgan.data import Domains, Pairs
+from kgan.models.learning_rate import ConstantThenLinear
+from kgan.recipes.recipe import Recipe, Watched, jit_compile
+from kgan.settings.cyclegan import CycleGANSettings
+
+_COLUMNS = 10
+
+
+class CycleGANRecipe(Recipe[CycleGANSettings]):
+    """A CycleGAN, from its settings."""
+
+    family = "cyclegan"
+    shown = ("d_loss", "g_loss", "cycle", "identity", "error")
+    curves = {  # noqa: RUF012
+        "losses": ("d_loss", "g_loss"),
+        "differences": ("cycle", "identity", "error", "error_back"),
+    }
+
+    def data(self) -> Domains:
+        return self.splits[0]
+
+    @functools.cached_property
+    def splits(self) -> tuple[Domains, Domains]:
+        """What to train on, and what is held out: pairs where the truth is known."""
+        settings = self.settings
+        if settings.a is None or settings.b is None:
+            if settings.image_size is not None:
+                raise ValueError(
+                    "image_size must be left out for the slanted digits, which have one size, got "
+                    f"{settings.image_size}: it is for --a and --b."
+                )
+            return kgan.data.load_slanted_digits(), kgan.data.load_slanted_pairs()
+        (train_a, test_a), (train_b, test_b) = (
+            kgan.data.train_and_test(
+                name,
+                labelled=False,
+                seed=settings.seed,
+                data_dir=settings.data_dir,
+                image_size=settings.image_shape,
+                download=settings.download,
+            )
+            for name in (settings.a, settings.b)
+        )
+        return Domains(train_a, train_b), Domains(test_a, test_b)
+
+    def samples_per_step(self) -> int:
+        return self.settings.batch_size
+
+    def feed(self, data: Domains, *, start: int = 0) -> tf.data.Dataset:
+        settings = self.settings
+        return kgan.data.feed_apart(
+            data, settings.batch_size, seed=settings.seed, start=start, flip=settings.flip
+        )
+
+    def describe(self, data: Domains, model: keras.Model) -> Sequence[str]:
+        sizes = [
+            f"{letter}: {one.name}, {len(one):,} images of {'x'.join(map(str, one.sample_shape))}"
+            for letter, one in (("A", data.a), ("B", data.b))
+        ]
+        weights = sum(
+            network.count_params()
+            for names in model.optimizers.values()
+            for network in (getattr(model, name) for name in names)
+        )
+        return [*sizes, f"{self.settings.networks}, {self.settings.loss}: {weights:,} weights"]
+
+    def model(self, data: Domains) -> kgan.models.CycleGAN:
+        settings = self.settings
+        pair = kgan.names.look_up("networks", settings.networks, kgan.networks.TRANSLATION_NETWORKS)
+        shapes = [kind.shape for kind in data.kinds]
+        keras.utils.set_random_seed(settings.seed)
+        with kgan.precision.under(settings.precision):
+            generators = [
+                pair.generator(
+                    taken,
+                    channels=made[-1],
+                    width=settings.generator_width,
+                    halvings=settings.halvings,
+                    blocks=settings.blocks,
+                )
+                for taken, made in (shapes, shapes[::-1])
+            ]
+            discriminators = [
+                pair.discriminator(
+                    shape, width=settings.discriminator_width, stages=settings.stages
+                )
+                for shape in shapes
+            ]
+        model = kgan.models.CycleGAN(
+            *generators,
+            *discriminators,
+            loss=settings.loss,
+            cycle_weight=settings.cycle_weight,
+            identity_weight=settings.identity_weight,
+            pool_size=settings.pool_size,
+            seed=settings.seed,
+            kind_a=data.a.kind,
+            kind_b=data.b.kind,
+        )
+        steps = settings.epochs * self.steps_per_epoch(data)
+        model.compile(
+            g_optimizer=self._adam(settings.g_learning_rate, steps),
+            d_optimizer=self._adam(settings.d_learning_rate, steps),
+            jit_compile=jit_compile(settings.jit_compile),
+            steps_per_execution=settings.steps_per_execution,
+        )
+        return model
+
+    def watch(self, data: Domains, steps: int, *, table: Path) -> Watched:
+        pairs = self._known_pairs(data)
+        if pairs is None:
+            return Watched()
+        error = kgan.callbacks.TranslationError(pairs.a.as_float(), pairs.b.as_float())
+        return Watched([error], "error")
+
+    def pictures(self, data: Domains, folder: Path) -> Sequence[keras.callbacks.Callback]:
+        held_out = self.splits[1]
+        columns = min(_COLUMNS, len(held_out.a), len(held_out.b))
+        rows_a, rows_b = (
+            np.random.default_rng(self.settings.seed).permutation(len(one))[:columns]
+            for one in (held_out.a, held_out.b)
+        )
+        return [
+            kgan.callbacks.TranslationGrid(
+                folder,
+                held_out.a.take(rows_a).as_float(),
+                held_out.b.take(rows_b).as_float(),
+                paired=held_out.paired,
+            )
+        ]
+
+    def next_steps(self, folder: Path, version: Path | None) -> Sequence[str]:
+        return [f"kgan sample {folder} --out translated.png", f"kgan evaluate {folder}"]
+
+    def _known_pairs(self, data: Domains) -> Pairs | None:
+        """Training images of A with their truth, which is not in B; nothing for a user's own."""
+        if self.settings.a is not None:
+            return None
+        return Pairs(data.a, kgan.data.slanted(data.a))
+
+    def _adam(self, learning_rate: float, steps: int) -> keras.optimizers.Optimizer:
+        settings = self.settings
+        falling = round(settings.falling_share * steps)
+        rate = ConstantThenLinear(
+            learning_rate, constant_steps=steps - falling, falling_steps=falling
+        )
+        adam = keras.optimizers.Adam(rate, beta_1=settings.beta_1, beta_2=settings.beta_2)
+        return kgan.precision.scaled(adam, settings.precision)
