@@ -14,6 +14,7 @@ import kgan.metrics
 import kgan.models
 import kgan.networks
 import kgan.penalties
+import kgan.robustness
 from kgan.cli import COMMANDS
 from kgan.recipes import RECIPES
 from kgan.settings import FAMILIES, PRESETS, GANSettings
@@ -68,6 +69,17 @@ def test_every_attack_has_its_row():
         if inspect.isclass(value) and issubclass(value, kgan.attacks.Attack)
     }
     assert classes - {kgan.attacks.Attack} == set(kgan.attacks.ATTACKS.values())
+
+
+def test_old_names_of_what_moved_still_lead_there():
+    assert kgan.attacks.evaluate is kgan.robustness.evaluate
+    assert kgan.attacks.testing is kgan.robustness.testing
+    assert not hasattr(kgan.attacks, "nothing")
+
+
+def test_every_attack_is_of_a_known_category():
+    known = {"white-box", "single-step", "black-box", "noise", None}
+    assert {attack.category for attack in kgan.attacks.ATTACKS.values()} == known
 
 
 @pytest.mark.parametrize("name", kgan.defenses.METHODS)

@@ -28,6 +28,9 @@ The interface, the same for all:
 A new attack is a subclass of `Attack` with `_attack` filled, and a row in `ATTACKS`.
 """
 
+import importlib
+from typing import Any
+
 from kgan.attacks.advgan import AdvGAN
 from kgan.attacks.apgd import APGD
 from kgan.attacks.attack import Attack, Result
@@ -35,7 +38,6 @@ from kgan.attacks.auto_attack import AutoAttack, AutoAttackResult
 from kgan.attacks.carlini_wagner import CarliniWagner
 from kgan.attacks.deepfool import DeepFool
 from kgan.attacks.elastic_net import ElasticNet
-from kgan.attacks.evaluation import evaluate
 from kgan.attacks.fab import FAB
 from kgan.attacks.fgsm import FGSM
 from kgan.attacks.guided import Guided, GuidedResult
@@ -87,6 +89,15 @@ __all__ = [
     "Square",
     "Victim",
     "distill",
-    "evaluate",
     "victim_of",
 ]
+
+
+# What lives in `kgan.robustness` now, which is built on this package, answers to its old name too.
+_MOVED = ("evaluate", "testing")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MOVED:
+        return getattr(importlib.import_module("kgan.robustness"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,13 +14,15 @@ import tensorflow as tf
 import kgan.data
 import kgan.export
 import kgan.models
-from kgan.attacks.attack import Attack, Result, check_count, check_images, check_norm, check_radius
-from kgan.attacks.labels import class_indices
+import kgan.pixels
+from kgan.attacks.attack import Attack, Result
+from kgan.attacks.checks import check_count, check_images, check_norm, check_pixels, check_radius
 from kgan.attacks.norms import project
 from kgan.attacks.problem import Problem, State
 from kgan.attacks.substitute import substitute_network
 from kgan.attacks.victim import Victim, victim_of
 from kgan.files import atomic_path
+from kgan.labels import class_numbers
 from kgan.models.perturbation_gan import PerturbationGAN, check_weights
 from kgan.networks import dcgan_discriminator, perturbation_network
 from kgan.random import check_seed
@@ -93,6 +95,8 @@ class AdvGAN(Attack):
     norms = ("linf", "l2")
     tensors: tuple[str, ...] = ("epsilon", "seed")
     has_last_iterate = True
+    adapts = False
+    needs_pixels = True
 
     def __init__(
         self,
@@ -176,14 +180,11 @@ class AdvGAN(Attack):
                 raise ValueError("epochs must be None for a dataset of unknown length; set steps.")
             batches = images.repeat()
         else:
-            images = np.asarray(images)
-            if images.dtype == np.uint8:
-                images = images.astype(np.float32) / np.float32(255)
-            images = sample = check_images(images)
+            images = sample = check_images(kgan.pixels.to_float(np.asarray(images)))
             victim = victim_of(model, images[:32])
             if labels is None:
                 labels = victim.predict(images).argmax(axis=1)
-            labels = class_indices(labels, len(images), victim.classes)
+            labels = class_numbers(labels, len(images), victim.classes)
             names = tuple(map(str, range(victim.classes)))
             data = kgan.data.Dataset("images", images, labels, names)
             batch_size = min(self.batch_size, len(images))
@@ -221,8 +222,7 @@ class AdvGAN(Attack):
 
     def new_network(self, victim: Victim, shape: tuple[int, ...]) -> PerturbationGAN:
         """What `fit` trains, untrained, for images of this shape."""
-        if len(shape) != 3:
-            raise ValueError(f"AdvGAN needs images of (height, width, channels), got {shape}.")
+        size = check_pixels("AdvGAN", shape)
         if isinstance(self.targets, int) and not 0 <= self.targets < victim.classes:
             raise ValueError(
                 f"targets must be a class from 0 to {victim.classes - 1}, got {self.targets}."
@@ -230,14 +230,14 @@ class AdvGAN(Attack):
         keras.utils.set_random_seed(self.seed)
         network = PerturbationGAN(
             perturbation_network(
-                shape,
+                size,
                 num_classes=victim.classes if self.targets == "any" else None,
                 epsilon=self.least_epsilon is not None,
                 width=self.width,
                 blocks=self.blocks,
                 normalization=self.normalization,
             ),
-            dcgan_discriminator(shape, width=8),
+            dcgan_discriminator(size, width=8),
             epsilon=self.epsilon,
             least_epsilon=self.least_epsilon,
             norm=self.norm,
@@ -297,6 +297,10 @@ class AdvGAN(Attack):
         state = problem.start()
         moved = network.perturb(problem.images, problem.labels, self.epsilon)
         return problem.record(state, project(moved, problem.images, self.epsilon, self.norm))
+
+    @property
+    def is_fitted(self) -> bool:
+        return self.network is not None
 
     def _fitted(self, targeted: bool) -> PerturbationGAN:
         if self.network is None:

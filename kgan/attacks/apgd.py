@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from kgan.attacks import draws, loop
-from kgan.attacks.attack import Attack, check_count, check_norm, check_radius
+from kgan.attacks.attack import Attack
+from kgan.attacks.checks import check_count, check_norm, check_radius
 from kgan.attacks.norms import choose, flatten, length, normalize, per_example, project
 from kgan.attacks.problem import LOSSES, Problem, State
 from kgan.attacks.victim import Victim

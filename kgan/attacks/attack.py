@@ -11,11 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from kgan.attacks import draws
-from kgan.attacks.labels import class_indices
+from kgan.attacks.checks import check_images, check_pixels
 from kgan.attacks.norms import NORMS, length
 from kgan.attacks.problem import Problem
 from kgan.attacks.victim import Victim, victim_of
-from kgan.random import check_seed
+from kgan.labels import class_numbers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +49,12 @@ class Attack:
         targetable: Whether it can be given targets.
         has_last_iterate: Whether it moves one image towards a higher loss, so that where it ends
             is worth having even if that does not fool (for training, and for transfer).
+        category: "white-box" where it follows gradients step by step, "single-step" where it takes
+            one step, "black-box" where it sees answers alone, "noise" where it sees nothing, and
+            `None` where it mixes these. Signs of gradient masking show between the categories.
+        adapts: Whether its images depend on the model that it is run on; noise and a generator
+            that was fitted before do not.
+        needs_pixels: Whether images must have the axes (height, width, channels).
     """
 
     norms: tuple[str, ...] = NORMS
@@ -56,8 +62,21 @@ class Attack:
     minimal: bool = False
     targetable = True
     has_last_iterate = False
+    category: str | None = "white-box"
+    adapts = True
+    needs_pixels: bool = False
     norm: str
     seed: int
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether it can be run; an attack that learns has to `fit` first."""
+        return True
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether it may change an image by up to `epsilon`, and looks for no smallest change."""
+        return not self.minimal and getattr(self, "epsilon", None) is not None
 
     def attempts(self, victim: Victim) -> int:
         """How often the compiled attack is run on what is not fooled yet.
@@ -142,12 +161,14 @@ class Attack:
         if targets is not None and not self.targetable:
             raise ValueError(f"{type(self).__name__} cannot be targeted.")
         victim = victim_of(model, images)
+        if self.needs_pixels:
+            check_pixels(type(self).__name__, images.shape[1:])
         self._check_against(victim, images.shape[1:])
         if labels is None and targets is None:
             wanted = victim.predict(images, batch_size=batch_size).argmax(axis=1).astype(np.int32)
         else:
             given = labels if targets is None else targets
-            wanted = class_indices(given, len(images), victim.classes)
+            wanted = class_numbers(given, len(images), victim.classes)
         indices = np.arange(len(images)) if indices is None else np.asarray(indices)
         if indices.shape != (len(images),):
             raise ValueError(f"indices must have the shape ({len(images)},), got {indices.shape}.")
@@ -356,59 +377,3 @@ def pad(rows: np.ndarray, batch_size: int) -> np.ndarray:
     while size // 2 >= len(rows):
         size //= 2
     return np.concatenate([rows, np.full(size - len(rows), rows[-1])])
-
-
-def check_images(images: Any) -> np.ndarray:
-    """Images as a float32 array, or an error that says how to make them so."""
-    array = images.numpy() if isinstance(images, tf.Tensor) else np.asarray(images)
-    if not np.issubdtype(array.dtype, np.floating):
-        raise ValueError(
-            f"images must be float32 in [0, 1], got {array.dtype}. "
-            'Convert them: images.astype("float32") / 255.'
-        )
-    if array.ndim < 2:
-        raise ValueError(f"images must have a batch axis, got the shape {array.shape}.")
-    array = array.astype(np.float32, copy=False)
-    if array.size and not (array.min() >= 0.0 and array.max() <= 1.0):
-        raise ValueError(
-            f"images must lie in [0, 1], got values from {array.min():g} to {array.max():g}. "
-            "Rescale them, and put any normalisation inside the model."
-        )
-    return array
-
-
-def check_norm(norm: str, norms: tuple[str, ...]) -> str:
-    if norm not in norms:
-        raise ValueError(f"norm must be one of {', '.join(map(repr, norms))}, got {norm!r}.")
-    return norm
-
-
-def check_radius(name: str, value: float, norm: str) -> float:
-    """A radius or step for images in [0, 1]; catches 8 where 8/255 was meant."""
-    value = float(value)
-    if not value >= 0.0 or np.isinf(value):
-        raise ValueError(f"{name} must be a number of at least 0, got {value:g}.")
-    if norm == "linf" and value > 1.0:
-        raise ValueError(
-            f"{name} must be in [0, 1] for images scaled to [0, 1], got {value:g}. "
-            f"Did you mean {value:g}/255?"
-        )
-    return value
-
-
-def check_count(name: str, value: int, least: int = 1) -> int:
-    if isinstance(value, bool) or int(value) != value or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}.")
-    return int(value)
-
-
-__all__ = [
-    "Attack",
-    "Result",
-    "check_count",
-    "check_images",
-    "check_norm",
-    "check_radius",
-    "check_seed",
-    "pad",
-]

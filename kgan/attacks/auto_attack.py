@@ -7,11 +7,12 @@ import keras
 import numpy as np
 
 from kgan.attacks.apgd import APGD
-from kgan.attacks.attack import Attack, Result, check_images, check_norm, check_radius
+from kgan.attacks.attack import Attack, Result
+from kgan.attacks.checks import check_images, check_norm, check_radius
 from kgan.attacks.fab import FAB
-from kgan.attacks.labels import class_indices
 from kgan.attacks.square import Square
 from kgan.attacks.victim import Victim, victim_of
+from kgan.labels import class_numbers
 from kgan.random import check_seed
 
 
@@ -51,6 +52,7 @@ class AutoAttack(Attack):
     """
 
     targetable = False
+    category = None
 
     def __init__(
         self,
@@ -111,7 +113,7 @@ class AutoAttack(Attack):
         logits = victim.predict(images, batch_size=batch_size)
         if labels is None:
             labels = logits.argmax(axis=1)
-        labels = class_indices(labels, len(images), victim.classes)
+        labels = class_numbers(labels, len(images), victim.classes)
         adversarial = images.copy()
         success = logits.argmax(axis=1) != labels
         robust = {"clean": float(np.mean(~success))}

@@ -10,7 +10,8 @@ no neighbour, and it leaves the batch when its own search is over.
 import tensorflow as tf
 
 from kgan.attacks import loop
-from kgan.attacks.attack import Attack, check_count
+from kgan.attacks.attack import Attack
+from kgan.attacks.checks import check_count
 from kgan.attacks.norms import choose
 from kgan.attacks.problem import Problem, State
 from kgan.losses.fooling import margin

@@ -3,7 +3,8 @@
 import keras
 import tensorflow as tf
 
-from kgan.attacks.attack import Attack, check_count, check_norm
+from kgan.attacks.attack import Attack
+from kgan.attacks.checks import check_count, check_norm
 from kgan.attacks.norms import DUAL, length, per_example
 from kgan.attacks.problem import Problem, State
 from kgan.random import check_seed

@@ -5,7 +5,8 @@ import tensorflow as tf
 
 from kgan.attacks import draws, loop
 from kgan.attacks.apgd import ranked_class
-from kgan.attacks.attack import Attack, check_count, check_norm, check_radius
+from kgan.attacks.attack import Attack
+from kgan.attacks.checks import check_count, check_norm, check_radius
 from kgan.attacks.hyperplane import reach
 from kgan.attacks.norms import DUAL, choose, flatten, length, normalize
 from kgan.attacks.problem import Problem, State

@@ -27,6 +27,7 @@ class FGSM(PGD):
         Wong et al., "Fast is better than free", 2020, algorithm 3 (random start).
     """
 
+    category = "single-step"
     tensors: tuple[str, ...] = ("epsilon", "step_size", "restarts", "seed")
 
     def __init__(

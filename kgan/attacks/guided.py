@@ -8,12 +8,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan.attacks.attack import Attack, Result, check_count, check_images, check_norm, check_radius
-from kgan.attacks.labels import class_indices
+from kgan.attacks.attack import Attack, Result
+from kgan.attacks.checks import check_count, check_images, check_norm, check_radius, has_pixels
 from kgan.attacks.momentum_pgd import MomentumPGD
 from kgan.attacks.pgd import PGD
 from kgan.attacks.substitute import distill
 from kgan.attacks.victim import Victim, victim_of
+from kgan.labels import class_numbers
 from kgan.random import check_seed
 
 
@@ -71,6 +72,7 @@ class Guided(Attack):
         Dong et al., "Boosting adversarial attacks with momentum", 2018, section 3.2 (ensembles).
     """
 
+    category = "black-box"
     tensors: tuple[str, ...] = ("epsilon", "seed")
 
     def __init__(
@@ -144,7 +146,7 @@ class Guided(Attack):
         before = victim.predict(images, batch_size=batch_size).argmax(axis=1)
         given = targets if targets is not None else labels
         wanted = before if given is None else given
-        wanted = class_indices(wanted, len(images), victim.classes)
+        wanted = class_numbers(wanted, len(images), victim.classes)
         how = {"batch_size": batch_size, "indices": indices}
         how["labels" if targets is None else "targets"] = wanted
 
@@ -156,7 +158,7 @@ class Guided(Attack):
             steps=self.steps,
             norm=self.norm,
             decay=self.decay,
-            diversity=self.diversity if images.ndim == 4 else 0.0,
+            diversity=self.diversity if has_pixels(images.shape[1:]) else 0.0,
             translation=self.translation,
             seed=self.seed,
         )

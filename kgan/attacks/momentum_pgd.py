@@ -5,11 +5,10 @@ import numpy as np
 import tensorflow as tf
 
 from kgan.attacks import draws
-from kgan.attacks.attack import check_count
+from kgan.attacks.checks import check_count
 from kgan.attacks.norms import choose, length, per_example
 from kgan.attacks.pgd import PGD
 from kgan.attacks.problem import Problem, State
-from kgan.attacks.victim import Victim
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -79,16 +78,11 @@ class MomentumPGD(PGD):
         self.translation = check_count("translation", translation, least=0)
         if translation and translation % 2 == 0:
             raise ValueError(f"translation must be odd or 0, got {translation}.")
+        self.needs_pixels = bool(diversity or translation)
 
     def _settings(self) -> dict[str, float | int]:
         step_size = self.epsilon / self.steps if self.step_size is None else self.step_size
         return {**super()._settings(), "step_size": step_size}
-
-    def _check_against(self, victim: Victim, shape: tuple[int, ...]) -> None:
-        if (self.diversity or self.translation) and len(shape) != 3:
-            raise ValueError(
-                f"diversity and translation need images of (height, width, channels), got {shape}."
-            )
 
     def _memory(self, problem: Problem) -> State:
         return {"momentum": tf.zeros_like(problem.images)}

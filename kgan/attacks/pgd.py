@@ -3,7 +3,8 @@
 import keras
 import tensorflow as tf
 
-from kgan.attacks.attack import Attack, check_count, check_norm, check_radius
+from kgan.attacks.attack import Attack
+from kgan.attacks.checks import check_count, check_norm, check_radius
 from kgan.attacks.norms import project, random_point, steepest
 from kgan.attacks.problem import Problem, State, check_loss
 from kgan.random import check_seed

@@ -4,7 +4,8 @@ import keras
 import tensorflow as tf
 
 from kgan.attacks import draws, loop
-from kgan.attacks.attack import Attack, check_count, check_norm, check_radius
+from kgan.attacks.attack import Attack
+from kgan.attacks.checks import check_count, check_norm, check_radius
 from kgan.attacks.norms import normalize, project, random_point
 from kgan.attacks.problem import Problem, State
 from kgan.random import check_seed
@@ -25,6 +26,8 @@ class RandomNoise(Attack):
     """
 
     has_last_iterate = True
+    category = "noise"
+    adapts = False
     tensors: tuple[str, ...] = ("epsilon", "tries", "seed")
 
     def __init__(

@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from kgan.attacks import loop
-from kgan.attacks.attack import Attack, check_count
+from kgan.attacks.attack import Attack
+from kgan.attacks.checks import check_count
 from kgan.attacks.problem import Problem, State
-from kgan.attacks.victim import Victim
 from kgan.random import check_seed
 
 
@@ -34,6 +34,8 @@ class Spatial(Attack):
     """
 
     norms = ()
+    category = "black-box"
+    needs_pixels = True
 
     def __init__(
         self,
@@ -61,10 +63,6 @@ class Spatial(Attack):
         if points % 2 == 0:
             raise ValueError(f"points must be odd, got {points}.")
         self.seed = check_seed(seed)
-
-    def _check_against(self, victim: Victim, shape: tuple[int, ...]) -> None:
-        if len(shape) != 3:
-            raise ValueError(f"Spatial needs images of (height, width, channels), got {shape}.")
 
     def grid(self, height: int, width: int) -> np.ndarray:
         """The transformations, mildest first.

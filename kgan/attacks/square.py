@@ -5,7 +5,8 @@ import numpy as np
 import tensorflow as tf
 
 from kgan.attacks import draws, loop
-from kgan.attacks.attack import Attack, check_count, check_norm, check_radius
+from kgan.attacks.attack import Attack
+from kgan.attacks.checks import check_count, check_norm, check_radius
 from kgan.attacks.norms import choose, length, normalize, per_example
 from kgan.attacks.problem import Problem, State
 from kgan.attacks.victim import Victim
@@ -35,6 +36,8 @@ class Square(Attack):
     """
 
     norms = ("linf", "l2")
+    category = "black-box"
+    needs_pixels = True
     tensors: tuple[str, ...] = ("epsilon", "steps", "restarts", "share", "seed")
 
     def __init__(
@@ -59,8 +62,6 @@ class Square(Attack):
         self.seed = check_seed(seed)
 
     def _check_against(self, victim: Victim, shape: tuple[int, ...]) -> None:
-        if len(shape) != 3:
-            raise ValueError(f"Square needs images of (height, width, channels), got {shape}.")
         if self.norm == "l2" and min(shape[:2]) < 5:
             raise ValueError(f"Square in l2 needs images of at least 5 x 5, got {shape}.")
 

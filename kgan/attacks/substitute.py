@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kgan.attacks.checks import has_pixels
 from kgan.attacks.victim import Victim, victim_of
 
 
@@ -18,7 +19,7 @@ def substitute_network(shape: tuple[int, ...], classes: int, seed: int) -> keras
         return keras.layers.Dense(units, activation=activation, kernel_initializer=initializer)
 
     layers: list = [keras.Input(shape)]
-    if len(shape) == 3 and min(shape[:2]) >= 4:
+    if has_pixels(shape) and min(shape[:2]) >= 4:
         for filters in (32, 64):
             initializer = keras.initializers.HeNormal(seed=next(seeds))
             layers.append(

@@ -1,52 +1,39 @@
 """`kgan serve MODELS`: TensorFlow Serving's contract in one process, and a page to play with."""
 
 import functools
-import importlib.util
 import logging
-import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
-from kgan.cli import run
-from kgan.config import ServeConfig
+import keras
+import numpy as np
 
-_NEEDED = ("starlette", "uvicorn", "orjson", "prometheus_client", "grpc", "tensorflow_serving")
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point of `kgan serve`."""
-    import tyro
-
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    try:
-        config = tyro.cli(ServeConfig, args=arguments, prog="kgan serve")
-    except ValueError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 2
-
-    def body() -> int:
-        serve(config)
-        return 0
-
-    return run(body, debug=config.debug, verbose=config.verbose)
+import kgan.export
+from kgan.attacks import FGSM
+from kgan.attacks.victim import victim_of
+from kgan.cli.command_line import Request
+from kgan.robustness.classifier_file import load_classifier
+from kgan.serving.playground import Fool
+from kgan.serving.repository import Model, Repository, load_servable
+from kgan.serving.servable import batch_sizes
+from kgan.serving.server import Limits
+from kgan.serving.server import serve as run_server
+from kgan.settings import ServeSettings
 
 
-def serve(config: ServeConfig) -> None:
-    """Loads the models and serves them until SIGTERM or Ctrl-C."""
-    if missing := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
-        raise ImportError(f"{', '.join(missing)} is needed: pip install 'kgan[serve]'.")
-    from kgan.serving.repository import Model, Repository, load_servable
-    from kgan.serving.servable import batch_sizes
-    from kgan.serving.server import Limits
-    from kgan.serving.server import serve as run_server
-
+def main(request: Request) -> int:
+    """The body of `kgan serve`: loads the models and serves them until SIGTERM or Ctrl-C."""
+    settings = cast(ServeSettings, request.settings)
     _log_lines()
-    labels = {name: int(version) for name, _, version in (x.partition("=") for x in config.labels)}
-    folders = _folders(config.models)
-    load = functools.partial(load_servable, sizes=batch_sizes(config.max_batch))
+    labels = {
+        name: int(version) for name, _, version in (x.partition("=") for x in settings.labels)
+    }
+    folders = _folders(settings.models)
+    load = functools.partial(load_servable, sizes=batch_sizes(settings.max_batch))
     repository = Repository(
         [
-            Model(name, folder, versions=config.versions, labels=labels, load=load)
+            Model(name, folder, versions=settings.versions, labels=labels, load=load)
             for name, folder in folders.items()
         ]
     )
@@ -55,42 +42,43 @@ def serve(config: ServeConfig) -> None:
         if not model.ready:
             raise ValueError(f"no version of {name} in {folders[name]} can be served; see above.")
     limits = Limits(
-        max_batch=config.max_batch,
-        batch_timeout=config.batch_timeout_ms / 1000,
-        threads=config.threads,
-        queue_size=config.queue_size,
-        max_rows=config.max_samples,
-        max_body=int(config.max_body_mb * 2**20),
-        timeout=config.timeout,
-        poll=config.poll,
-        grace=config.grace,
-        max_connections=config.max_connections,
+        max_batch=settings.max_batch,
+        batch_timeout=settings.batch_timeout_ms / 1000,
+        threads=settings.threads,
+        queue_size=settings.queue_size,
+        max_rows=settings.max_samples,
+        max_body=int(settings.max_body_mb * 2**20),
+        timeout=settings.timeout,
+        poll=settings.poll,
+        grace=settings.grace,
+        max_connections=settings.max_connections,
     )
 
     def announce(port: int, grpc_port: int | None) -> None:
         first = next(iter(folders))
-        print(f"page  http://{config.host}:{port}/")
-        print(f"REST  http://{config.host}:{port}/v1/models/{first}:predict")
+        print(f"page  http://{settings.host}:{port}/")
+        print(f"REST  http://{settings.host}:{port}/v1/models/{first}:predict")
         if grpc_port is not None:
-            print(f"gRPC  {config.host}:{grpc_port}")
+            print(f"gRPC  {settings.host}:{grpc_port}")
         print("Ctrl-C stops it when what is in flight is answered", flush=True)
 
     run_server(
         repository,
         limits,
         announce=announce,
-        host=config.host,
-        port=config.port,
-        grpc_port=config.grpc_port,
-        fool=None if config.classifier is None else _fool(config.classifier, config.class_names),
+        host=settings.host,
+        port=settings.port,
+        grpc_port=settings.grpc_port,
+        fool=None
+        if settings.classifier is None
+        else _fool(settings.classifier, settings.class_names),
     )
     print("stopped")
+    return 0
 
 
 def _folders(paths: Sequence[Path]) -> dict[str, Path]:
     """Model folders by name, checked."""
-    import kgan.export
-
     if not paths:
         raise ValueError("give the folder of an exported model, such as saved_models/digits.")
     folders: dict[str, Path] = {}
@@ -111,16 +99,8 @@ def _folders(paths: Sequence[Path]) -> dict[str, Path]:
     return folders
 
 
-def _fool(path: Path, class_names: tuple[str, ...]):
+def _fool(path: Path, class_names: tuple[str, ...]) -> Fool:
     """A classifier and FGSM on it, for the page."""
-    import keras
-    import numpy as np
-
-    from kgan.attacks import FGSM
-    from kgan.attacks.victim import victim_of
-    from kgan.cli.attack import load_classifier
-    from kgan.serving.playground import Fool
-
     model = load_classifier(path.expanduser())
     shape = tuple(model.input_shape[1:])
     if len(shape) != 3 or None in shape:

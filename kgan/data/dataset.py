@@ -59,13 +59,14 @@ class Dataset:
         return None if self.class_names is None else len(self.class_names)
 
     def fingerprint(self) -> dict[str, Any]:
-        """What tells these data from others: how many there are, and a hash of all of them."""
+        """What tells these data from others: their number, a hash of them all, the classes."""
         digest = hashlib.sha256()
         for array in (*_arrays(self.samples), self.labels):
             if array is not None:
                 digest.update(f"{array.dtype} {array.shape}".encode())
                 digest.update(np.ascontiguousarray(array).data)
-        return {"count": len(self), "sha256": digest.hexdigest()}
+        names = None if self.class_names is None else list(self.class_names)
+        return {"count": len(self), "sha256": digest.hexdigest(), "class_names": names}
 
     def take(self, rows: Sequence[int] | np.ndarray) -> "Dataset":
         """The samples of those row numbers, in that order."""

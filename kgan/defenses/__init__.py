@@ -10,7 +10,7 @@ A classifier that is not trained again can be given images that a generator has 
     defense = kgan.defenses.DefenseGAN(gan, classifier)
     print(kgan.defenses.purification_report(defense, images, labels, attack=PGD(0.3)))
 
-Evaluate the result with `kgan.attacks.evaluate`, and with attacks that were not trained against.
+Evaluate the result with `kgan.robustness.evaluate`, and with attacks that were not trained against.
 """
 
 from kgan.defenses.adversarial_training import AdversarialTraining

@@ -11,7 +11,7 @@ import kgan.losses
 import kgan.names
 import kgan.random
 from kgan.attacks import Attack
-from kgan.attacks.attack import check_count, check_norm, check_radius
+from kgan.attacks.checks import check_count, check_norm, check_radius
 from kgan.attacks.norms import NORMS, steepest
 from kgan.attacks.victim import Victim, victim_of
 from kgan.counter import add_counter

@@ -8,7 +8,8 @@ import tensorflow as tf
 
 import kgan.latents
 import kgan.random
-from kgan.attacks.attack import check_count, check_images, pad
+from kgan.attacks.attack import pad
+from kgan.attacks.checks import check_count, check_images
 from kgan.models import GAN
 
 

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 
 from kgan.attacks import PGD
-from kgan.attacks.attack import check_count
-from kgan.attacks.labels import class_indices
+from kgan.attacks.checks import check_count
 from kgan.attacks.victim import victim_of
+from kgan.labels import class_numbers
 
 
 class OverfittingGuard(keras.callbacks.Callback):
@@ -64,7 +64,7 @@ class OverfittingGuard(keras.callbacks.Callback):
         """The share of the held images that PGD does not fool now."""
         classifier = self.model.classifier
         # Against true labels: given none, the attack would take the model's own.
-        labels = class_indices(
+        labels = class_numbers(
             self.labels, len(self.images), victim_of(classifier, self.images[:2]).classes
         )
         return 1.0 - float(self.attack.run(classifier, self.images, labels).success.mean())

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from kgan.attacks import AdvGAN, Attack, RandomNoise, victim_of
-from kgan.attacks.attack import check_images
-from kgan.attacks.labels import class_indices
+from kgan.attacks import Attack, victim_of
+from kgan.attacks.checks import check_images
 from kgan.defenses.defense_gan import DefenseGAN
+from kgan.labels import class_numbers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +77,7 @@ def purification_report(
     """
     if not isinstance(attack, Attack):
         raise TypeError(f"attack must be an attack such as PGD(0.3), got {attack!r}.")
-    if isinstance(attack, AdvGAN | RandomNoise):
+    if not attack.adapts:
         raise ValueError(
             f"attack must follow gradients, got {type(attack).__name__}, which would not look at "
             "the projection: its accuracy would pass for that of an adaptive attack. Take PGD."
@@ -86,7 +86,7 @@ def purification_report(
     if not len(images):
         raise ValueError("images must not be empty.")
     bare = victim_of(defense.classifier, images[:2])
-    labels = class_indices(labels, len(images), bare.classes)
+    labels = class_numbers(labels, len(images), bare.classes)
 
     def right(images: np.ndarray) -> np.ndarray:
         return bare.predict(images, batch_size=batch_size).argmax(axis=1) == labels

@@ -1,20 +1,20 @@
-"""Training a classifier in a run folder, and loading one from a file."""
+"""Training a classifier in a run folder."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import numpy as np
 
 import kgan.data
-from kgan.attacks.victim import victim_of
 from kgan.data import Dataset
 from kgan.files import atomic_path
 from kgan.recipes.classifier import ClassifierRecipe, Generate
 from kgan.runs.run import Run
 from kgan.runs.source import open_source
 from kgan.runs.training import Trained, train
-from kgan.settings import CLASSIFIER_PRESETS, ClassifierSettings
+from kgan.settings import ClassifierSettings
 
 
 def train_classifier(
@@ -77,42 +77,7 @@ def preset_classifier(name: str, settings: ClassifierSettings) -> Path:
     return path
 
 
-def load_classifier(path: Path) -> keras.Model:
-    """A classifier from a file; errors say what to do instead."""
-    path = path.expanduser()
-    if any(path.glob("saved_model.pb")) or any(path.glob("*/saved_model.pb")):
-        raise ValueError(
-            f"model {path} is a SavedModel folder, from which no Keras model comes back. Save the "
-            'model itself: model.save("model.keras"), and pass that file.'
-        )
-    if not path.is_file() or path.suffix not in (".keras", ".h5"):
-        raise FileNotFoundError(
-            f"model must be a .keras file or one of {', '.join(CLASSIFIER_PRESETS)}, "
-            f"got {str(path)!r}{'' if path.exists() else ', which is not there'}."
-        )
-    try:
-        return keras.models.load_model(path, compile=False)
-    except (TypeError, ValueError, OSError) as error:
-        said = str(error).strip().splitlines() or ["no message"]
-        raise ValueError(
-            f"{path} cannot be loaded: {said[0]} (If it has layers of your own, call "
-            "kgan.robustness.evaluate from Python, where they are known.)"
-        ) from error
-
-
-def check_fit(path: str | Path, model: keras.Model, data: Dataset) -> None:
-    """Raises `ValueError` where the model takes other images or has fewer classes than the data."""
-    try:
-        victim = victim_of(model, data.take([0, 1]).as_float())
-    except ValueError as error:
-        raise ValueError(f"{path} and {data.name} do not fit: {error}") from error
-    if data.num_classes is not None and data.num_classes > victim.classes:
-        raise ValueError(
-            f"{path} has {victim.classes} classes, but {data.name} has {data.num_classes}."
-        )
-
-
-def fakes_of(settings: ClassifierSettings):
+def fakes_of(settings: ClassifierSettings) -> Callable[[Dataset], Generate] | None:
     """What gives the generated images that the settings ask for, for `ClassifierRecipe`."""
     if settings.fakes is None:
         return None

@@ -8,8 +8,9 @@ from kgan.callbacks.history import read_history
 from kgan.defenses import OverfittingGuard
 from kgan.recipes.classifier import ClassifierRecipe
 from kgan.recipes.hardening import HardeningRecipe
-from kgan.robustness.comparison import compare, tell, write
-from kgan.runs.classifying import check_fit, fakes_of, load_classifier, save
+from kgan.robustness.classifier_file import check_fit, load_classifier
+from kgan.robustness.hardening import compare, print_hardening, write_hardening
+from kgan.runs.classifying import fakes_of, save
 from kgan.runs.run import Run
 from kgan.runs.training import Trained, train
 from kgan.settings import HardeningSettings
@@ -55,7 +56,7 @@ def _start(settings: HardeningSettings) -> keras.Model | None:
     """The given model, or its architecture with new weights; `None` for a new network."""
     if settings.model is None:
         return None
-    model = load_classifier(settings.model)
+    model = load_classifier(settings.model.expanduser())
     if not settings.fresh:
         return model
     keras.utils.set_random_seed(settings.seed)
@@ -74,7 +75,7 @@ def _finish(trained: Trained) -> int:
     stopped = any(isinstance(one, OverfittingGuard) and one.fired for one in trained.callbacks)
     if stopped:
         print("the guard stopped the training: robustness was falling; the best weights are kept")
-    comparison = compare(
+    hardening = compare(
         _before(recipe, run),
         trained.model.classifier,
         recipe.splits[1],
@@ -87,8 +88,8 @@ def _finish(trained: Trained) -> int:
         seconds=seconds,
         stopped=stopped,
     )
-    write(comparison, run.folder)
-    tell(comparison, run.folder)
+    write_hardening(hardening, run.folder)
+    print_hardening(hardening, run.folder)
     return 0
 
 
@@ -96,7 +97,7 @@ def _before(recipe: HardeningRecipe, run: Run) -> keras.Model:
     """What is compared with: the model given, or a new one trained without attacks, once a run."""
     settings = recipe.settings
     if settings.model is not None:
-        return load_classifier(settings.model)
+        return load_classifier(settings.model.expanduser())
     path = run.folder / "before.keras"
     if path.is_file():
         return load_classifier(path)

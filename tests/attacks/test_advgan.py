@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kgan.attacks import AdvGAN, evaluate, victim_of
-from kgan.attacks.testing import lengths
+from kgan.attacks import AdvGAN, victim_of
+from kgan.robustness import evaluate
+from kgan.robustness.testing import lengths
 
 TINY = {"width": 4, "blocks": 1, "batch_size": 64, "steps": 3}
 

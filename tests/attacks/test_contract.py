@@ -10,8 +10,8 @@ import tensorflow as tf
 
 import kgan.attacks
 from kgan.attacks import ATTACKS, Attack, victim_of
-from kgan.attacks.attack import check_images
-from kgan.attacks.testing import lengths
+from kgan.attacks.checks import check_images
+from kgan.robustness.testing import lengths
 from tests.attacks.conftest import build
 from tests.conftest import slow_but
 

@@ -2,7 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from kgan.attacks import Guided, MomentumPGD, distill, evaluate, victim_of
+from kgan.attacks import Guided, MomentumPGD, distill, victim_of
+from kgan.robustness import evaluate
 from tests.attacks.conftest import build
 
 

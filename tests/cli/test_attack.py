@@ -12,8 +12,8 @@ import pytest
 
 import kgan.data
 from kgan.attacks import ATTACKS, AdvGAN
-from kgan.attacks.report import Report
 from kgan.cli.attack import main
+from kgan.robustness.report import Report
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,14 +10,13 @@ import pytest
 
 import kgan.cli
 import kgan.data
-from kgan.attacks.report import Report
+from kgan.robustness.report import Report
+from tests.conftest import ROOT
 
 
 def main(arguments):
     return kgan.cli.main(["harden", *arguments])
 
-
-from tests.conftest import ROOT
 
 TINY = ("--epochs", "2", "--n", "20", "--autoattack-n", "0")
 

@@ -10,10 +10,8 @@ from kgan.metrics.score import (
     Protocol,
     Score,
     compare,
-    half_interval,
     load_scores,
     save_scores,
-    seed_interval,
 )
 
 PROTOCOL = Protocol(
@@ -55,29 +53,6 @@ def test_an_infinite_score_is_kept_as_plain_json(tmp_path):
 
     json.loads(text, parse_constant=refuse)
     assert load_scores(tmp_path / "scores.json") == [infinite, score()]
-
-
-def test_student_interval_of_three():
-    low, high = seed_interval([1.0, 2.0, 3.0])
-    # t of 2 degrees of freedom at 97.5% is 4.302653; the deviation is 1.
-    assert (high - low) / 2 == pytest.approx(4.302653 / np.sqrt(3), rel=1e-6)
-    assert (high + low) / 2 == pytest.approx(2)
-    assert seed_interval([1.0, 2.0]) == (None, None)
-
-
-def test_the_interval_covers_the_mean_as_often_as_it_says():
-    draws = np.random.default_rng(0).standard_normal((4000, 5))
-    ends = np.array([seed_interval(row) for row in draws])
-    covered = ((ends[:, 0] < 0) & (ends[:, 1] > 0)).mean()
-    assert covered == pytest.approx(0.95, abs=0.015)
-
-
-def test_halves_give_the_standard_error_of_a_mean():
-    random = np.random.default_rng(0)
-    values = random.standard_normal(400)
-    halves = [values[random.permutation(400)[:200]].mean() for _ in range(4000)]
-    low, high = half_interval(values.mean(), halves)
-    assert (high - low) / 2 == pytest.approx(1.96 * values.std(ddof=1) / 20, rel=0.05)
 
 
 def test_a_file_gives_the_same_scores_back(tmp_path):

@@ -4,12 +4,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from kgan.models.fooling import within_ball
 
 import kgan.kinds
 import kgan.latents
 import kgan.models
 from kgan.attacks.norms import project
-from kgan.models.fooling import within_ball
 from kgan.networks import (
     dcgan_discriminator,
     mlp_discriminator,

@@ -2,35 +2,17 @@
 
 import dataclasses
 import json
-import math
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kgan.attacks.masking import Flag
 from kgan.files import atomic_path
+from kgan.robustness.masking import Flag
 
-_Z = 1.959963984540054  # The normal quantile of a 95% interval.
 CHANGE_NORMS = ("l0", "l1", "l2", "linf")
-
-
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """The 95% interval of a share of which `hits` of `n` were seen.
-
-    Reference: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
-    """
-    if n == 0:
-        return 0.0, 1.0
-    share = hits / n
-    scale = 1 + _Z**2 / n
-    centre = (share + _Z**2 / (2 * n)) / scale
-    half = _Z * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2)) / scale
-    # At the ends the formula gives 0 and 1 up to rounding.
-    low = 0.0 if hits == 0 else centre - half
-    high = 1.0 if hits == n else centre + half
-    return low, high
+"""The norms in which a report gives the size of a change."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,8 +20,8 @@ class Change:
     """The size of the change to the images that an attack newly fooled.
 
     Attributes:
-        mean: Over those images.
-        median: Over those images.
+        mean: Mean size over those images.
+        median: Median size over those images.
     """
 
     mean: float
@@ -51,7 +33,7 @@ class Row:
     """One attack at one epsilon.
 
     Attributes:
-        attack: Its name in the report.
+        attack: The attack's name in the report.
         epsilon: Radius of the ball; `None` where there is no limit.
         robust_accuracy: Share of all images that stay correctly classified.
         interval: 95% interval of that share.
@@ -86,7 +68,7 @@ class Curve:
 
 
 @dataclasses.dataclass(frozen=True)
-class Examples:
+class ExampleImages:
     """A few images before and after; not part of the JSON.
 
     Attributes:
@@ -113,7 +95,7 @@ class Report:
     """How robust a classifier is.
 
     Attributes:
-        model: Its name.
+        model: The classifier's name.
         n: Number of images.
         class_names: One for each class.
         norm: The norm of the ball; `None` where no attack has one.
@@ -127,8 +109,8 @@ class Report:
         unchecked: Checks for gradient masking that lacked an attack, and which.
         assumptions: What was taken for granted, in sentences.
         attacks: Each attack's class and settings, by name.
-        versions: Of the packages.
-        examples: Pictures, if any; not part of the JSON.
+        versions: Versions of the packages that computed it.
+        examples: Images before and after the attacks, if any; not part of the JSON.
     """
 
     model: str
@@ -145,7 +127,7 @@ class Report:
     assumptions: list[str]
     attacks: dict[str, dict[str, Any]]
     versions: dict[str, str]
-    examples: Examples | None = dataclasses.field(default=None, compare=False, repr=False)
+    examples: ExampleImages | None = dataclasses.field(default=None, compare=False, repr=False)
 
     @property
     def lowest(self) -> float:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kgan.attacks.labels import class_indices
+from kgan.labels import class_numbers
 
 
 @pytest.mark.parametrize(
@@ -14,9 +14,9 @@ from kgan.attacks.labels import class_indices
     ],
 )
 def test_formats(labels):
-    indices = class_indices(labels, 3, 3)
-    np.testing.assert_array_equal(indices, [2, 0, 1])
-    assert indices.dtype == np.int32
+    numbers = class_numbers(labels, 3, 3)
+    np.testing.assert_array_equal(numbers, [2, 0, 1])
+    assert numbers.dtype == np.int32
 
 
 @pytest.mark.parametrize(
@@ -31,4 +31,4 @@ def test_formats(labels):
 )
 def test_anything_else_is_an_error(labels, message):
     with pytest.raises(ValueError, match=message):
-        class_indices(labels, 3, 3)
+        class_numbers(labels, 3, 3)

@@ -1,4 +1,4 @@
-"""The parts of an evaluation, one attack on one piece of the data each, and where they are kept."""
+"""What a trial did to a chunk of the data, and a folder that keeps it."""
 
 import contextlib
 import dataclasses
@@ -13,34 +13,17 @@ import numpy as np
 import tensorflow as tf
 
 import kgan
-from kgan.attacks.attack import Attack, Result
+from kgan.attacks.attack import Result
 from kgan.attacks.norms import length
-from kgan.attacks.pieces import Piece
-from kgan.attacks.report import CHANGE_NORMS
 from kgan.files import atomic_path
+from kgan.robustness.chunks import Chunk
+from kgan.robustness.report import CHANGE_NORMS
+from kgan.robustness.trials import Trial
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
-    """A budget attack at one epsilon, or any other attack, once.
-
-    Attributes:
-        name: The attack's name in the report.
-        attack: With that epsilon.
-        epsilon: `None` where the attack has no budget.
-    """
-
-    name: str
-    attack: Attack
-    epsilon: float | None
-
-    def __str__(self) -> str:
-        return self.name if self.epsilon is None else f"{self.name} at {self.epsilon:g}"
-
-
-@dataclasses.dataclass(frozen=True)
-class Part:
-    """What a run did to a piece.
+class TrialResult:
+    """What a trial did to a chunk, or to the whole data.
 
     Attributes:
         success: bool (n,): misclassified afterwards.
@@ -58,37 +41,38 @@ class Part:
     details: dict[str, float]
 
     @classmethod
-    def join(cls, parts: list["Part"]) -> "Part":
-        """The parts of consecutive pieces as one."""
-        sizes = [len(part.success) for part in parts]
+    def join(cls, results: list["TrialResult"]) -> "TrialResult":
+        """The results of consecutive chunks as one."""
+        sizes = [len(result.success) for result in results]
         return cls(
-            np.concatenate([part.success for part in parts]),
-            np.concatenate([part.lengths for part in parts], axis=1),
-            sum(part.seconds for part in parts),
-            parts[0].shown,
+            np.concatenate([result.success for result in results]),
+            np.concatenate([result.lengths for result in results], axis=1),
+            sum(result.seconds for result in results),
+            results[0].shown,
             {
-                name: float(np.average([part.details[name] for part in parts], weights=sizes))
-                for name in parts[0].details
+                name: float(np.average([result.details[name] for result in results], weights=sizes))
+                for name in results[0].details
             },
         )
 
 
-def attack_piece(
-    run: Run, model: keras.Model, piece: Piece, shown: np.ndarray, batch_size: int
-) -> Part:
-    """Runs an attack on a piece; `shown` are the rows to keep in full."""
+def attack_chunk(
+    trial: Trial, model: keras.Model, chunk: Chunk, shown: np.ndarray, batch_size: int
+) -> TrialResult:
+    """Runs an attack on a chunk; `shown` are the rows to keep in full."""
     begin = time.perf_counter()
-    result = run.attack.run(
+    result = trial.attack.run(
         model,
-        piece.images,
-        piece.labels,
+        chunk.images,
+        chunk.labels,
         batch_size=batch_size,
-        indices=np.arange(piece.start, piece.start + len(piece.labels)),
+        indices=np.arange(chunk.start, chunk.start + len(chunk.labels)),
     )
     seconds = time.perf_counter() - begin
-    change = tf.constant(result.adversarial - piece.images)
+    change = tf.constant(result.adversarial - chunk.images)
     lengths = np.stack([length(change, norm).numpy() for norm in CHANGE_NORMS])
-    return Part(result.success, lengths, seconds, result.adversarial[shown], _details(result))
+    shown_images = result.adversarial[shown]
+    return TrialResult(result.success, lengths, seconds, shown_images, _details(result))
 
 
 def _details(result: Result) -> dict[str, float]:
@@ -106,30 +90,30 @@ def _details(result: Result) -> dict[str, float]:
     return details
 
 
-class PartsFolder:
-    """A folder of finished parts, each under a name that nothing else can have.
+class ResultsFolder:
+    """A folder of finished results, each under a name that nothing else can have.
 
     The name is a hash of all that decides the result: the model's structure and weights, the
-    images, labels and their place in the data, the attack's settings, and kgan's version. So a part
-    that is found is the right one, and a folder may be shared by any evaluations.
+    images, labels and their place in the data, the attack's settings, and kgan's version. So a
+    result that is found is the right one, and a folder may be shared by any evaluations.
 
     Args:
-        folder: Where; `None` keeps nothing.
+        folder: The folder; `None` keeps nothing.
         model: The model under attack.
     """
 
     def __init__(self, folder: str | Path | None, model: keras.Model):
         self.folder = None if folder is None else Path(folder)
         if self.folder is not None:
-            self._model = digest_of(model)
+            self._model = model_hash(model)
 
-    def load(self, run: Run, piece: Piece, shown: np.ndarray) -> Part | None:
-        """The part, if it is there and whole."""
-        if self.folder is None or not (path := self._path(run, piece, shown)).is_file():
+    def load(self, trial: Trial, chunk: Chunk, shown: np.ndarray) -> TrialResult | None:
+        """The result, if it is there and whole."""
+        if self.folder is None or not (path := self._path(trial, chunk, shown)).is_file():
             return None
         try:
             with open(path, "rb") as file, np.load(file) as content:
-                return Part(
+                return TrialResult(
                     content["success"],
                     content["lengths"],
                     float(content["seconds"]),
@@ -139,27 +123,32 @@ class PartsFolder:
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
 
-    def save(self, run: Run, piece: Piece, shown: np.ndarray, part: Part) -> None:
+    def save(self, trial: Trial, chunk: Chunk, shown: np.ndarray, result: TrialResult) -> None:
         if self.folder is not None:
-            with atomic_path(self._path(run, piece, shown)) as temporary:
-                details = json.dumps(part.details)
-                np.savez(temporary, **dataclasses.asdict(part) | {"details": details})
+            with atomic_path(self._path(trial, chunk, shown)) as temporary:
+                details = json.dumps(result.details)
+                np.savez(temporary, **dataclasses.asdict(result) | {"details": details})
 
-    def _path(self, run: Run, piece: Piece, shown: np.ndarray) -> Path:
+    def _path(self, trial: Trial, chunk: Chunk, shown: np.ndarray) -> Path:
         assert self.folder is not None
         digest = hashlib.sha256(self._model)
-        for text in (kgan.__version__, repr(run.attack), str(piece.start), str(piece.images.shape)):
+        for text in (
+            kgan.__version__,
+            repr(trial.attack),
+            str(chunk.start),
+            str(chunk.images.shape),
+        ):
             digest.update(text.encode() + b"\0")
-        for value in run.attack.get_config().values():
+        for value in trial.attack.get_config().values():
             for surrogate in value if isinstance(value, list | tuple) else [value]:
                 if isinstance(surrogate, keras.Model):
-                    digest.update(digest_of(surrogate))
-        for array in (piece.images, piece.labels, shown):
+                    digest.update(model_hash(surrogate))
+        for array in (chunk.images, chunk.labels, shown):
             digest.update(np.ascontiguousarray(array).data)
-        return self.folder / f"{run.name}-{piece.start}-{digest.hexdigest()[:16]}.npz"
+        return self.folder / f"{trial.name}-{chunk.start}-{digest.hexdigest()[:16]}.npz"
 
 
-def digest_of(model: keras.Model) -> bytes:
+def model_hash(model: keras.Model) -> bytes:
     """A hash of a model's structure and weights."""
     digest = hashlib.sha256(type(model).__name__.encode())
     with contextlib.suppress(NotImplementedError):  # A subclassed model; its weights still tell.

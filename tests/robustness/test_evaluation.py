@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from kgan.attacks import FGSM, PGD, Attack, RandomNoise, Result
-from kgan.attacks.evaluation import evaluate
-from kgan.attacks.report import CHANGE_NORMS, Report, wilson
+from kgan.robustness.evaluation import evaluate
+from kgan.robustness.report import CHANGE_NORMS, Report
 
 SHAPE = (3, 3, 1)
 
@@ -308,12 +308,3 @@ def test_errors_name_the_remedy(linear):
         evaluate(model, images[:0], labels[:0], attacks=[FGSM()])
     with pytest.raises(TypeError, match=r"must be a keras\.Model"):
         evaluate("my.keras", images, attacks=[FGSM()])
-
-
-def test_wilson_interval():
-    # Newcombe 1998, "Two-sided confidence intervals for the single proportion", table I.
-    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
-    assert wilson(15, 148) == pytest.approx((0.0624, 0.1605), abs=5e-5)
-    assert wilson(0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
-    assert wilson(1, 29) == pytest.approx((0.0061, 0.1718), abs=5e-5)
-    assert wilson(20, 20)[1] == 1.0

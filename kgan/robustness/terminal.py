@@ -1,82 +1,18 @@
-"""What `kgan attack` shows while it runs and leaves behind."""
+"""A report on the terminal."""
 
-import re
-import sys
-import time
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from kgan.attacks.drawing import draw_curves, draw_examples
-from kgan.attacks.page import write_page
-from kgan.attacks.report import CHANGE_NORMS, Report, Row
+from kgan.robustness.report import CHANGE_NORMS, Report, Row
 
-_SECONDS_BETWEEN_LINES = 10.0
 # Columns of the terminal that the whole table needs.
 _WIDE = 150
 
 
-class Progress:
-    """A live bar, or a line every few seconds where there is no terminal.
-
-    Args:
-        resume: The command that continues an interrupted run.
-    """
-
-    def __init__(self, resume: str):
-        self.resume = resume
-        self.console = Console()
-        self._bar = Bar(
-            TextColumn("{task.description:<24}"),
-            BarColumn(bar_width=24),
-            TaskProgressColumn(),
-            TimeRemainingColumn(),
-            console=self.console,
-            transient=True,
-        )
-        self._task = self._bar.add_task("")
-        self._last = time.monotonic()
-
-    def __call__(self, done: int, total: int | None, what: str) -> None:
-        if self.console.is_terminal:
-            self._bar.update(self._task, completed=done, total=total, description=what)
-        elif total and time.monotonic() - self._last > _SECONDS_BETWEEN_LINES:
-            print(f"{done / total:4.0%}  {what}", flush=True)
-            self._last = time.monotonic()
-
-    def __enter__(self) -> "Progress":
-        if self.console.is_terminal:
-            self._bar.start()
-        return self
-
-    def __exit__(self, kind, *_) -> None:
-        if self.console.is_terminal:
-            self._bar.stop()
-        if kind is KeyboardInterrupt:
-            print(f"\nwhat is done is kept; continue with {self.resume}", file=sys.stderr)
-
-
-def write(report: Report, folder: Path) -> None:
-    """Writes the report and its pictures into the run folder."""
-    report.save(folder / "report.json")
-    curves = folder / "curves.png" if report.curves else None
-    if curves is not None:
-        draw_curves(report, curves)
-    pictures = {}
-    shown = report.examples
-    if shown is not None and len(shown.images):
-        for name, epsilon in shown.epsilon.items():
-            path = folder / f"examples-{re.sub(r'[^a-z0-9]+', '-', name.lower())}.png"
-            draw_examples(shown, name, path, class_names=report.class_names)
-            pictures[name if epsilon is None else f"{name} at {epsilon:.4g}"] = path
-    write_page(report, folder / "report.html", curves=curves, examples=pictures)
-
-
-def tell(report: Report, folder: Path) -> None:
+def print_report(report: Report, folder: Path) -> None:
     """Prints the table, the flags, the assumptions, and where the files are."""
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:

@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from kgan.attacks import FGSM, PGD
-from kgan.attacks.drawing import draw_curves, draw_examples
-from kgan.attacks.evaluation import evaluate
-from kgan.attacks.masking import Flag
-from kgan.attacks.page import write_page
+from kgan.robustness.evaluation import evaluate
+from kgan.robustness.html_report import write_html
+from kgan.robustness.masking import Flag
+from kgan.robustness.report_pictures import draw_curves, draw_examples
 
 NAMES = ["<b>cat</b>", "a very long name of a class", "dog & co"]
 
@@ -29,7 +29,7 @@ def report():
 def test_a_page_escapes_names_and_holds_every_row_and_flag(report, tmp_path):
     flag = Flag("zero gradients", "3 < 4 images", "what it means")
     report = dataclasses.replace(report, flags=[flag], unchecked=["that: needs <this>"])
-    write_page(report, tmp_path / "page.html", curves=None, examples={})
+    write_html(report, tmp_path / "page.html", curves=None, examples={})
     page = (tmp_path / "page.html").read_text()
     assert "&lt;b&gt;cat&lt;/b&gt;" in page
     assert "<b>cat</b>" not in page

@@ -4,9 +4,11 @@ import dataclasses
 
 import numpy as np
 
-from kgan.attacks.masking import Outcome
-from kgan.attacks.parts import Part, Run
-from kgan.attacks.report import CHANGE_NORMS, Change, Curve, Row, wilson
+from kgan.intervals import share_interval
+from kgan.robustness.masking import Outcome
+from kgan.robustness.report import CHANGE_NORMS, Change, Curve, Row
+from kgan.robustness.results import TrialResult
+from kgan.robustness.trials import Trial
 
 WORST_CASE = "worst case"
 _CURVE_POINTS = 200
@@ -20,11 +22,11 @@ class Summary:
 
     Attributes:
         norm: The balls' norm.
-        epsilons: Their radii, ascending.
-        labels: int32 (n,).
-        correct: bool (n,): classified correctly when clean.
+        epsilons: The balls' radii, ascending.
+        labels: Classes of the images, int32 (n,).
+        correct: Whether each clean image is classified correctly, bool (n,).
         classes: How many classes there are.
-        parts: What each run did.
+        results: What each trial did.
     """
 
     norm: str | None
@@ -32,36 +34,36 @@ class Summary:
     labels: np.ndarray
     correct: np.ndarray
     classes: int
-    parts: dict[Run, Part]
+    results: dict[Trial, TrialResult]
 
-    def fooled(self, run: Run, epsilon: float | None) -> np.ndarray:
+    def fooled(self, trial: Trial, epsilon: float | None) -> np.ndarray:
         """Who was correct and is not within `epsilon` (without any limit if `None`)."""
-        part = self.parts[run]
-        fooled = part.success & self.correct
+        result = self.results[trial]
+        fooled = result.success & self.correct
         if epsilon is None or self.norm is None:
             return fooled
-        reach = part.lengths[CHANGE_NORMS.index(self.norm)]
+        reach = result.lengths[CHANGE_NORMS.index(self.norm)]
         return fooled & (reach <= epsilon + _ROUNDING * max(1.0, epsilon))
 
-    def at(self, run: Run) -> list[float | None]:
-        """The epsilons to report a run at: its own, or all and none for a minimal attack."""
-        if run.epsilon is not None:
-            return [run.epsilon]
-        return [*self.epsilons, None] if run.attack.minimal else [None]
+    def at(self, trial: Trial) -> list[float | None]:
+        """The epsilons to report a trial at: its own, or all and none for a minimal attack."""
+        if trial.epsilon is not None:
+            return [trial.epsilon]
+        return [*self.epsilons, None] if trial.attack.minimal else [None]
 
     def rows(self) -> list[Row]:
         return [
-            self.row(run.name, epsilon, self.fooled(run, epsilon), self.parts[run])
-            for run in self.parts
-            for epsilon in self.at(run)
+            self.row(trial.name, epsilon, self.fooled(trial, epsilon), self.results[trial])
+            for trial in self.results
+            for epsilon in self.at(trial)
         ]
 
     def outcomes(self) -> list[Outcome]:
         """For `masking.compare`: the images that were correct, within each epsilon."""
         return [
-            Outcome(run.attack, epsilon, self.fooled(run, epsilon)[self.correct])
-            for run in self.parts
-            for epsilon in self.at(run)
+            Outcome(trial.attack, epsilon, self.fooled(trial, epsilon)[self.correct])
+            for trial in self.results
+            for epsilon in self.at(trial)
             if epsilon is not None
         ]
 
@@ -71,47 +73,63 @@ class Summary:
 
     def _union(self, epsilon: float) -> np.ndarray:
         fooled = np.zeros(len(self.labels), bool)
-        for run in self.parts:
-            if run.attack.minimal:
-                fooled |= self.fooled(run, epsilon)
-            elif run.epsilon is not None and run.epsilon <= epsilon:
-                fooled |= self.fooled(run, run.epsilon)
+        for trial in self.results:
+            if trial.attack.minimal:
+                fooled |= self.fooled(trial, epsilon)
+            elif trial.epsilon is not None and trial.epsilon <= epsilon:
+                fooled |= self.fooled(trial, trial.epsilon)
         return fooled
 
     def row(
-        self, name: str, epsilon: float | None, fooled: np.ndarray, part: Part | None = None
+        self,
+        name: str,
+        epsilon: float | None,
+        fooled: np.ndarray,
+        result: TrialResult | None = None,
     ) -> Row:
+        """A row of the report.
+
+        Args:
+            name: The attack's name.
+            epsilon: Radius of the ball; `None` where there is no limit.
+            fooled: Whom it fooled, bool (n,).
+            result: What the trial did; `None` for a row that is no trial's.
+        """
         robust = self.correct & ~fooled
         correct = int(self.correct.sum())
         changes = {}
-        if part is not None and fooled.any():
+        if result is not None and fooled.any():
             changes = {
                 norm: Change(float(lengths[fooled].mean()), float(np.median(lengths[fooled])))
-                for norm, lengths in zip(CHANGE_NORMS, part.lengths, strict=True)
+                for norm, lengths in zip(CHANGE_NORMS, result.lengths, strict=True)
             }
         of_class = [self.labels == label for label in range(self.classes)]
         return Row(
             attack=name,
             epsilon=epsilon,
             robust_accuracy=float(robust.mean()),
-            interval=wilson(int(robust.sum()), len(robust)),
+            interval=share_interval(int(robust.sum()), len(robust)),
             success_rate=float(fooled.sum() / correct) if correct else None,
             changes=changes,
             per_class=[float(robust[rows].mean()) if rows.any() else None for rows in of_class],
-            seconds=part.seconds if part is not None else 0.0,
-            details=part.details if part is not None else {},
+            seconds=result.seconds if result is not None else 0.0,
+            details=result.details if result is not None else {},
         )
 
     def curves(self) -> dict[str, Curve]:
         """Robust accuracy against epsilon from the clean one at 0; the worst case last."""
         curves = {}
         fine = self._fine_epsilons()
-        for name in dict.fromkeys(run.name for run in self.parts):
-            runs = [run for run in self.parts if run.name == name]
-            if runs[0].attack.minimal:
-                points = {epsilon: self.fooled(runs[0], epsilon) for epsilon in fine}
+        for name in dict.fromkeys(trial.name for trial in self.results):
+            trials = [trial for trial in self.results if trial.name == name]
+            if trials[0].attack.minimal:
+                points = {epsilon: self.fooled(trials[0], epsilon) for epsilon in fine}
             else:
-                points = {run.epsilon: self.fooled(run, run.epsilon) for run in runs if run.epsilon}
+                points = {
+                    trial.epsilon: self.fooled(trial, trial.epsilon)
+                    for trial in trials
+                    if trial.epsilon
+                }
             if points:
                 curves[name] = self._curve(points)
         if self.epsilons:
@@ -121,11 +139,11 @@ class Summary:
 
     def _fine_epsilons(self) -> list[float]:
         """Where the curve of a minimal attack is read off: up to the largest radius of interest."""
-        minimal = [run for run in self.parts if run.attack.minimal]
+        minimal = [trial for trial in self.results if trial.attack.minimal]
         if not minimal or self.norm is None:
             return []
         index = CHANGE_NORMS.index(self.norm)
-        reach = [self.parts[run].lengths[index] * self.fooled(run, None) for run in minimal]
+        reach = [self.results[trial].lengths[index] * self.fooled(trial, None) for trial in minimal]
         highest = max(self.epsilons, default=0.0) or float(np.max(reach))
         return np.linspace(0.0, highest, _CURVE_POINTS + 1)[1:].tolist() if highest else []
 
@@ -133,7 +151,7 @@ class Summary:
         points = {0.0: np.zeros(len(self.labels), bool)} | points
         n = len(self.labels)
         robust = [int((self.correct & ~fooled).sum()) for fooled in points.values()]
-        intervals = [wilson(hits, n) for hits in robust]
+        intervals = [share_interval(hits, n) for hits in robust]
         return Curve(
             epsilon=[float(epsilon) for epsilon in points],
             robust_accuracy=[hits / n for hits in robust],

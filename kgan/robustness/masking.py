@@ -18,12 +18,11 @@ from kgan.attacks.pgd import PGD
 from kgan.attacks.problem import Problem, cross_entropy
 from kgan.attacks.victim import Victim
 
-_NOISE, _SINGLE, _BLACK_BOX = {"RandomNoise"}, {"FGSM"}, {"Square", "Guided"}
-_ENSEMBLE = {"AutoAttack"}
-
 # One-sided normal quantile of 0.5%: what chance alone does to a pair of equal attacks.
 _SIGNIFICANT = 2.58
+# Fewer images fooled by noise are no sign.
 _FEW = 10
+# Shares of the images that differ by less count as equal.
 _SHARE = 0.1
 _STEPS = 20
 
@@ -33,8 +32,8 @@ class Flag:
     """A sign of gradient masking.
 
     Attributes:
-        name: Which.
-        evidence: The figures.
+        name: Name of the sign, a key of `MEANINGS`.
+        evidence: The figures that show it.
         meaning: What it says about the other figures, and what to do.
     """
 
@@ -87,7 +86,7 @@ class Outcome:
 
 
 def compare(outcomes: Sequence[Outcome], norm: str | None) -> tuple[list[Flag], list[str]]:
-    """The signs that show when attacks of different kinds are compared, image by image.
+    """The signs that show when attacks of different categories are compared, image by image.
 
     Args:
         outcomes: Each attack at each epsilon, over the same images, all correct when clean.
@@ -97,20 +96,21 @@ def compare(outcomes: Sequence[Outcome], norm: str | None) -> tuple[list[Flag], 
     Returns:
         The flags, and which comparisons lacked an attack.
     """
-    kinds: dict[str, dict[float, np.ndarray]] = {}
+    fooled: dict[str, dict[float, np.ndarray]] = {}
     for outcome in outcomes:
-        if getattr(outcome.attack, "norm", None) == norm and (kind := kind_of(outcome.attack)):
-            union = kinds.setdefault(kind, {})
+        attack = outcome.attack
+        if attack.category and attack.norms and attack.norm == norm:
+            union = fooled.setdefault(attack.category, {})
             before = union.get(outcome.epsilon, False)
             union[outcome.epsilon] = before | outcome.fooled
     flags, unchecked = [], []
 
-    def check(name, kind, wanted, found):
-        if kind not in kinds or "white-box" not in kinds:
+    def check(name, category, wanted, found):
+        if category not in fooled or "white-box" not in fooled:
             unchecked.append(f"{name}: needs {wanted}")
             return
-        for epsilon in sorted(kinds[kind].keys() & kinds["white-box"].keys()):
-            evidence = found(kinds[kind][epsilon], kinds["white-box"][epsilon])
+        for epsilon in sorted(fooled[category].keys() & fooled["white-box"].keys()):
+            evidence = found(fooled[category][epsilon], fooled["white-box"][epsilon])
             if evidence:
                 flags.append(Flag(name, f"at epsilon {epsilon:g}, {evidence}", MEANINGS[name]))
                 return
@@ -134,15 +134,6 @@ def compare(outcomes: Sequence[Outcome], norm: str | None) -> tuple[list[Flag], 
         _as_good,
     )
     return flags, unchecked
-
-
-def kind_of(attack: Attack) -> str | None:
-    """ "noise", "single-step", "black-box", "white-box" (iterative), or `None` for a mixture."""
-    names = {ancestor.__name__ for ancestor in type(attack).__mro__}
-    if names & _ENSEMBLE or not attack.norms:
-        return None
-    kinds = (("noise", _NOISE), ("single-step", _SINGLE), ("black-box", _BLACK_BOX))
-    return next((kind for kind, members in kinds if names & members), "white-box")
 
 
 def _beats(weaker: str, stronger: str):

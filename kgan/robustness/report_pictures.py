@@ -4,15 +4,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
-from kgan.attacks.report import Examples, Report
-from kgan.attacks.summary import WORST_CASE
-from kgan.files import atomic_path
+from kgan.pictures.figure import new_figure, save_figure
+from kgan.robustness.report import ExampleImages, Report
+from kgan.robustness.summary import WORST_CASE
+
+_DPI = 110
 
 
 def draw_curves(report: Report, path: str | Path) -> None:
     """Robust accuracy against epsilon with 95% intervals: each attack, and the worst case."""
-    figure = _figure(7, 4.2)
+    figure = new_figure(7, 4.2, dpi=_DPI)
     axes = figure.add_subplot()
     for index, (name, curve) in enumerate(report.curves.items()):
         colour = "black" if name == WORST_CASE else f"C{index % 10}"
@@ -30,58 +33,44 @@ def draw_curves(report: Report, path: str | Path) -> None:
     axes.grid(alpha=0.3)
     # Beside the curves: they may run anywhere.
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_examples(
-    examples: Examples, name: str, path: str | Path, *, class_names: list[str]
+    examples: ExampleImages, name: str, path: str | Path, *, class_names: list[str]
 ) -> None:
     """Each example in a column: original, perturbation, adversarial, with what the model says."""
     adversarial = examples.adversarial[name]
     n = len(adversarial)
-    figure = _figure(0.6 + 1.25 * n, 4.9)
-    grid = figure.subplots(3, n, squeeze=False)
+    figure = new_figure(0.6 + 1.25 * n, 4.9, dpi=_DPI)
+    cells = figure.subplots(3, n, squeeze=False)
     for column in range(n):
         before, after = examples.images[column], adversarial[column]
         label, predicted = examples.labels[column], examples.predicted[name][column]
         largest = float(np.abs(after - before).max())
-        _show(grid[0, column], before)
-        _caption(grid[0, column], class_names[label], examples.confidence[column], "black")
+        _show(cells[0, column], before)
+        _caption(cells[0, column], class_names[label], examples.confidence[column], "black")
         # Mid-grey is no change; the largest change becomes black or white.
-        _show(grid[1, column], 0.5 + (after - before) / (2 * largest or 1.0))
+        _show(cells[1, column], 0.5 + (after - before) / (2 * largest or 1.0))
         size = f"± {largest:.3g}" if largest else "not fooled"
-        grid[1, column].set_xlabel(size, fontsize=8)
-        _show(grid[2, column], after)
+        cells[1, column].set_xlabel(size, fontsize=8)
+        _show(cells[2, column], after)
         colour = "tab:red" if predicted != label else "black"
         confidence = examples.predicted_confidence[name][column]
-        _caption(grid[2, column], class_names[predicted], confidence, colour)
+        _caption(cells[2, column], class_names[predicted], confidence, colour)
     for row, text in enumerate(("original", "perturbation", "adversarial")):
-        grid[row, 0].set_ylabel(text, fontsize=9)
-    _save(figure, path)
+        cells[row, 0].set_ylabel(text, fontsize=9)
+    save_figure(figure, path)
 
 
-def _caption(axes, name: str, confidence: float, colour: str) -> None:
+def _caption(axes: Axes, name: str, confidence: float, colour: str) -> None:
     name = name if len(name) <= 12 else name[:11] + "…"
     axes.set_xlabel(f"{name}  {confidence:.0%}", fontsize=9, color=colour)
 
 
-def _show(axes, image: np.ndarray) -> None:
-    if image.ndim == 3 and image.shape[-1] == 1:
-        image = image[..., 0]
-    axes.imshow(np.clip(image, 0.0, 1.0), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+def _show(axes: Axes, image: np.ndarray) -> None:
+    """Draws an image; grey ones may lack their channel."""
+    pixels = np.clip(image.squeeze(-1) if image.shape[-1] == 1 else image, 0.0, 1.0)
+    axes.imshow(pixels, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     axes.set_xticks([])
     axes.set_yticks([])
-
-
-def _figure(width: float, height: float):
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _save(figure, path: str | Path) -> None:
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kgan import attacks
-from kgan.attacks import testing
+from kgan.robustness import testing
 from tests.conftest import slow_but
 
 

@@ -1,31 +1,33 @@
-"""What `kgan harden` measures, shows and leaves behind."""
+"""A classifier before and after it was hardened: the same attacks on the same images."""
 
 import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kgan.attacks import FGSM, PGD, AutoAttack, evaluate
-from kgan.attacks.report import Report, Row
-from kgan.config import HardenConfig
-from kgan.defenses.drawing import draw_comparison
+from kgan.attacks import FGSM, PGD, AutoAttack
+from kgan.data import Dataset
 from kgan.files import atomic_path
+from kgan.robustness.evaluation import evaluate
+from kgan.robustness.hardening_picture import draw_hardening
+from kgan.robustness.report import Report, Row
 
 # The curve's radii, as shares of the one trained for; one of them is 1.
 _RADII = tuple(k / 6 for k in range(1, 9))
 
 
 @dataclasses.dataclass(frozen=True)
-class Comparison:
+class Hardening:
     """A classifier before and after.
 
     Attributes:
-        method: By which it was hardened.
+        method: The method by which it was hardened.
         epsilon: The radius trained for.
         seconds: Time the hardening took.
         stopped: Whether the guard ended it.
@@ -54,15 +56,40 @@ class Comparison:
 
 
 def compare(
-    config: HardenConfig, before, after, test, *, seconds: float, stopped: bool
-) -> Comparison:
-    """Attacks both classifiers with the same attacks on the same images."""
-    rows = np.random.default_rng(config.seed).permutation(len(test))
-    some = test.take(np.sort(rows[: config.n]))
-    common: dict[str, Any] = {"norm": config.norm, "seed": config.seed}
+    before: keras.Model,
+    after: keras.Model,
+    data: Dataset,
+    *,
+    method: str,
+    epsilon: float,
+    norm: str = "linf",
+    n: int = 1000,
+    autoattack_n: int = 200,
+    seed: int = 0,
+    seconds: float = 0.0,
+    stopped: bool = False,
+) -> Hardening:
+    """Attacks both classifiers with the same attacks on the same images.
+
+    Args:
+        before: The classifier that was not hardened.
+        after: The hardened one.
+        data: Labelled images that neither was trained on.
+        method: The method by which it was hardened.
+        epsilon: The radius trained for.
+        norm: The norm of the ball.
+        n: How many of the images to attack, drawn by the seed.
+        autoattack_n: How many of these AutoAttack gets; 0 for none.
+        seed: Seed of the choice of images and of the attacks.
+        seconds: Time the hardening took.
+        stopped: Whether the guard ended it.
+    """
+    rows = np.random.default_rng(seed).permutation(len(data))
+    some = data.take(np.sort(rows[:n]))
+    common: dict[str, Any] = {"norm": norm, "seed": seed}
     # No linf ball is larger than the box.
-    largest = 1.0 if config.norm == "linf" else float("inf")
-    radii = [config.epsilon * share if share != 1 else config.epsilon for share in _RADII]
+    largest = 1.0 if norm == "linf" else float("inf")
+    radii = [epsilon * share if share != 1 else epsilon for share in _RADII]
     radii = [min(largest, radius) for radius in radii]
     reports, autoattacks = {}, {}
     for when, model in (("before", before), ("after", after)):
@@ -71,66 +98,64 @@ def compare(
             model,
             some.samples,
             some.labels,
-            attacks=[FGSM(config.epsilon, **common), PGD(config.epsilon, steps=40, **common)],
+            attacks=[FGSM(epsilon, **common), PGD(epsilon, steps=40, **common)],
             epsilons=sorted(set(radii)),
-            norm=config.norm,
+            norm=norm,
             class_names=some.class_names,
             find_masking=False,
         )
-        if config.autoattack_n:
-            few = test.take(np.sort(rows[: min(config.autoattack_n, config.n)]))
+        if autoattack_n:
+            few = data.take(np.sort(rows[: min(autoattack_n, n)]))
             autoattacks[when] = evaluate(
                 model,
                 few.samples,
                 few.labels,
-                attacks=[AutoAttack(config.epsilon, **common)],
-                epsilons=[config.epsilon],
-                norm=config.norm,
+                attacks=[AutoAttack(epsilon, **common)],
+                epsilons=[epsilon],
+                norm=norm,
                 class_names=few.class_names,
                 find_masking=False,
             )
-    return Comparison(config.method, config.epsilon, seconds, stopped, reports, autoattacks)
+    return Hardening(method, epsilon, seconds, stopped, reports, autoattacks)
 
 
-def write(comparison: Comparison, folder: Path) -> None:
-    """Writes `robustness.json` and `robustness.png`."""
+def write_hardening(hardening: Hardening, folder: Path) -> None:
+    """Writes `robustness.json` and `robustness.png` into the folder."""
     content = {
-        "method": comparison.method,
-        "epsilon": comparison.epsilon,
-        "seconds": comparison.seconds,
-        "stopped": comparison.stopped,
+        "method": hardening.method,
+        "epsilon": hardening.epsilon,
+        "seconds": hardening.seconds,
+        "stopped": hardening.stopped,
         "table": {
             when: {
                 name: {"accuracy": row.robust_accuracy, "interval": row.interval, "n": n}
-                for name, (row, n) in comparison.rows(when).items()
+                for name, (row, n) in hardening.rows(when).items()
             }
-            for when in comparison.reports
+            for when in hardening.reports
         },
-        "reports": {when: report.to_dict() for when, report in comparison.reports.items()},
-        "autoattack": {when: report.to_dict() for when, report in comparison.autoattacks.items()},
+        "reports": {when: report.to_dict() for when, report in hardening.reports.items()},
+        "autoattack": {when: report.to_dict() for when, report in hardening.autoattacks.items()},
     }
     with atomic_path(folder / "robustness.json") as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
-    points = {}
-    for when in comparison.autoattacks:
-        points[when] = comparison.rows(when)["AutoAttack"]
-    draw_comparison(
-        comparison.reports,
+    points = {when: hardening.rows(when)["AutoAttack"] for when in hardening.autoattacks}
+    draw_hardening(
+        hardening.reports,
         folder / "robustness.png",
         curve="PGD",
-        epsilon=comparison.epsilon,
+        epsilon=hardening.epsilon,
         points=points,
     )
 
 
-def tell(comparison: Comparison, folder: Path) -> None:
-    """Prints the table."""
-    norm = comparison.reports["after"].norm
-    table = Table(title=f"{comparison.method}, {norm} {comparison.epsilon:.4g}")
+def print_hardening(hardening: Hardening, folder: Path) -> None:
+    """Prints the table, and where the files are."""
+    norm = hardening.reports["after"].norm
+    table = Table(title=f"{hardening.method}, {norm} {hardening.epsilon:.4g}")
     table.add_column("accuracy")
     for heading in ("images", "before", "after", "95% interval", "seconds"):
         table.add_column(heading, justify="right", no_wrap=True)
-    before, after = (comparison.rows(when) for when in ("before", "after"))
+    before, after = (hardening.rows(when) for when in ("before", "after"))
     for name, (row, n) in after.items():
         low, high = row.interval
         table.add_row(
@@ -145,7 +170,7 @@ def tell(comparison: Comparison, folder: Path) -> None:
     console.print(table)
     console.print(
         Text(
-            f"hardening took {comparison.seconds:.1f} s; seconds of an attack: before + after; "
+            f"hardening took {hardening.seconds:.1f} s; seconds of an attack: before + after; "
             f"interval of after. Curves: {folder}/robustness.png"
         )
     )

@@ -1,17 +1,17 @@
-"""Class labels in the formats users have them."""
+"""Class labels in the formats that users have them in."""
 
 from typing import Any
 
 import numpy as np
 
 
-def class_indices(labels: Any, n: int, classes: int) -> np.ndarray:
-    """Labels as class indices.
+def class_numbers(labels: Any, n: int, classes: int) -> np.ndarray:
+    """Labels as class numbers.
 
     Args:
         labels: Integers (or whole floats) of shape (n,) or (n, 1), or one-hot rows (n, classes).
-        n: Number of images.
-        classes: Number of the model's classes.
+        n: How many samples there are.
+        classes: How many classes there are.
 
     Returns:
         int32 array of shape (n,).
@@ -34,10 +34,10 @@ def class_indices(labels: Any, n: int, classes: int) -> np.ndarray:
         raise ValueError(
             f"labels must have the shape ({n},), ({n}, 1) or ({n}, {classes}), got {array.shape}."
         )
-    indices = array.astype(np.int64)
-    if not np.array_equal(indices, array):
-        raise ValueError(f"labels must be whole numbers, got {array[indices != array][0]!r}.")
-    if n and not (indices.min() >= 0 and indices.max() < classes):
-        wrong = indices[(indices < 0) | (indices >= classes)][0]
+    numbers = array.astype(np.int64)
+    if not np.array_equal(numbers, array):
+        raise ValueError(f"labels must be whole numbers, got {array[numbers != array][0]!r}.")
+    if n and not (numbers.min() >= 0 and numbers.max() < classes):
+        wrong = numbers[(numbers < 0) | (numbers >= classes)][0]
         raise ValueError(f"labels must be in [0, {classes - 1}], got {wrong}.")
-    return indices.astype(np.int32)
+    return numbers.astype(np.int32)

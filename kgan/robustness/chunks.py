@@ -8,22 +8,23 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan.attacks.attack import check_images
-from kgan.attacks.labels import class_indices
+import kgan.pixels
+from kgan.attacks.checks import check_images
 from kgan.attacks.victim import victim_of
+from kgan.labels import class_numbers
 
-_BATCHES_IN_A_PIECE = 4
+_BATCHES_IN_A_CHUNK = 4
 
 
 @dataclasses.dataclass(frozen=True)
-class Piece:
+class Chunk:
     """Some consecutive images of the data.
 
     Attributes:
         start: Index of the first.
         images: float32 (n, ...) in [0, 1].
         labels: int32 (n,).
-        logits: The model's, clean, (n, classes).
+        logits: The model's logits of the clean images, (n, classes).
     """
 
     start: int
@@ -33,27 +34,27 @@ class Piece:
 
     @property
     def correct(self) -> np.ndarray:
+        """Whether each clean image is classified correctly, bool (n,)."""
         return self.logits.argmax(axis=1) == self.labels
 
 
-def pieces(model: keras.Model, images: Any, labels: Any, batch_size: int) -> Iterator[Piece]:
-    """The data in pieces of a few batches, checked and converted."""
-    size = _BATCHES_IN_A_PIECE * batch_size
+def chunks(model: keras.Model, images: Any, labels: Any, batch_size: int) -> Iterator[Chunk]:
+    """The data in chunks of a few batches, checked and converted."""
+    size = _BATCHES_IN_A_CHUNK * batch_size
     start = 0
-    for some_images, some_labels in _raw_pieces(images, labels, size):
-        if some_images.dtype == np.uint8:
-            some_images = some_images.astype(np.float32) / np.float32(255)
-        some_images = check_images(some_images)
+    for some_images, some_labels in _slices(images, labels, size):
+        some_images = check_images(kgan.pixels.to_float(some_images))
         victim = victim_of(model, some_images)
         logits = victim.predict(some_images, batch_size=batch_size)
         if some_labels is None:
             some_labels = logits.argmax(axis=1)
-        some_labels = class_indices(some_labels, len(some_images), victim.classes)
-        yield Piece(start, some_images, some_labels, logits)
+        some_labels = class_numbers(some_labels, len(some_images), victim.classes)
+        yield Chunk(start, some_images, some_labels, logits)
         start += len(some_images)
 
 
-def _raw_pieces(images: Any, labels: Any, size: int) -> Iterator[tuple[np.ndarray, Any]]:
+def _slices(images: Any, labels: Any, size: int) -> Iterator[tuple[np.ndarray, Any]]:
+    """Images and labels as they are, `size` at a time."""
     if isinstance(images, tf.data.Dataset):
         if labels is not None:
             raise ValueError("labels must be left out where images is a tf.data.Dataset with them.")

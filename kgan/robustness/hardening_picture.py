@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kgan.attacks.report import Report, Row
-from kgan.files import atomic_path
+from kgan.pictures.figure import new_figure, save_figure
+from kgan.robustness.report import Report, Row
 
 _COLOURS = {"before": "tab:red", "after": "tab:blue"}
 
 
-def draw_comparison(
+def draw_hardening(
     reports: Mapping[str, Report],
     path: str | Path,
     *,
@@ -28,9 +28,7 @@ def draw_comparison(
         points: A further figure at `epsilon` (AutoAttack's) for each report, and its number of
             images.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 4.2), dpi=110, layout="constrained")
+    figure = new_figure(8, 4.2, dpi=110)
     bars, curves = figure.subplots(1, 2, width_ratios=(1, 3.2), sharey=True)
     for position, (when, report) in enumerate(reports.items()):
         colour = _COLOURS[when]
@@ -62,5 +60,4 @@ def draw_comparison(
     curves.legend(loc="best", fontsize=8)
     for axes in (bars, curves):
         axes.grid(alpha=0.3, axis="y")
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary)
+    save_figure(figure, path)

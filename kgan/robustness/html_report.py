@@ -6,8 +6,8 @@ import string
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from kgan.attacks.report import CHANGE_NORMS, Report, Row
 from kgan.files import atomic_path
+from kgan.robustness.report import CHANGE_NORMS, Report, Row
 
 _PAGE = string.Template("""\
 <!doctype html>
@@ -68,7 +68,7 @@ $examples
 """)
 
 
-def write_page(
+def write_html(
     report: Report, path: str | Path, *, curves: Path | None, examples: Mapping[str, Path]
 ) -> None:
     """Writes the page with its pictures inside.

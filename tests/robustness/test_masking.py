@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 
 from kgan.attacks import FGSM, PGD, AutoAttack, RandomNoise, Square, victim_of
-from kgan.attacks.evaluation import evaluate
-from kgan.attacks.masking import MEANINGS, Outcome, compare, kind_of, probe
+from kgan.robustness.evaluation import evaluate
+from kgan.robustness.masking import MEANINGS, Outcome, compare, probe
 from tests.attacks.conftest import build
 
 ATTACKS = [RandomNoise(tries=5), FGSM(), PGD(steps=20), Square(steps=200)]
@@ -140,9 +140,10 @@ def test_what_cannot_be_compared_is_said():
     assert "square" in unchecked[0]
 
 
-def test_kinds():
+def test_a_subclass_is_of_its_bases_category():
     class Mine(Square):
         pass
 
-    kinds = [kind_of(attack) for attack in (RandomNoise(), FGSM(), PGD(), Mine(), AutoAttack())]
-    assert kinds == ["noise", "single-step", "white-box", "black-box", None]
+    attacks = (RandomNoise(), FGSM(), PGD(), Mine(), AutoAttack())
+    categories = [attack.category for attack in attacks]
+    assert categories == ["noise", "single-step", "white-box", "black-box", None]

@@ -1,8 +1,8 @@
 """A test kit for attacks: a classifier whose smallest adversarial change is known exactly.
 
-    case = kgan.attacks.testing.linear_case()
-    kgan.attacks.testing.check_budget_attack(MyAttack, case, "linf")
-    kgan.attacks.testing.check_minimal_attack(MyAttack(norm="l2"), case, factor=1.05)
+    case = kgan.robustness.testing.linear_case()
+    kgan.robustness.testing.check_budget_attack(lambda epsilon: MyAttack(epsilon), case)
+    kgan.robustness.testing.check_minimal_attack(MyAttack(norm="l2"), case, factor=1.05)
 
 For logits `W x + b` the distance from x to the border between classes y and k is
 `(z_y - z_k) / ||w_y - w_k||` in the dual norm, so "fools above the distance, never below" can be
@@ -29,8 +29,8 @@ class LinearCase:
     Attributes:
         model: Logits `W x + b`, or their softmax.
         images: float32 (n, ...) around 0.5, so that no smallest change meets the box.
-        labels: int32 (n,): the classes predicted.
-        distances: From each norm to a float64 array (n,) of smallest adversarial changes.
+        labels: The classes predicted, int32 (n,).
+        distances: The smallest adversarial changes, by norm, each a float64 array (n,).
     """
 
     model: keras.Model
@@ -53,10 +53,10 @@ def linear_case(
 
     Args:
         n: Number of images.
-        shape: Of an image.
+        shape: Shape of an image.
         classes: Number of classes, at least 2.
         softmax: Whether the model ends in a softmax.
-        seed: Of weights and images.
+        seed: Seed of the weights and the images.
     """
     random = np.random.default_rng(seed)
     size = int(np.prod(shape))
@@ -100,8 +100,8 @@ def check_budget_attack(
     the box.
 
     Args:
-        make: From a radius to the attack, which must have a `norm`.
-        case: From `linear_case`.
+        make: Makes the attack of a radius; it must have a `norm`.
+        case: What `linear_case` made.
         factor: How far above its distance an example must be fooled; `inf` asks for none.
 
     Raises:
@@ -125,8 +125,8 @@ def check_minimal_attack(
     """Asserts that an attack fools every example with a change near the smallest.
 
     Args:
-        attack: Must have a `norm`.
-        case: From `linear_case`.
+        attack: The attack, which must have a `norm`.
+        case: What `linear_case` made.
         factor: Largest allowed ratio of the change to the smallest possible.
         slack: What a change may have beyond that; steps past a border are not made by ratio alone.
 

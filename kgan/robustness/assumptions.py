@@ -7,13 +7,22 @@ import numpy as np
 import tensorflow as tf
 
 from kgan.attacks.attack import Attack
-from kgan.attacks.summary import Summary
 from kgan.attacks.victim import Victim
+from kgan.robustness.summary import Summary
 
 
 def assumptions(
     victim: Victim, images: Any, labels: Any, attacks: Sequence[Attack], summary: Summary
 ) -> list[str]:
+    """Sentences about the classifier, the data and the attacks; warnings among them.
+
+    Args:
+        victim: The classifier.
+        images: The images as they were given.
+        labels: The labels as they were given.
+        attacks: The attacks as they were given, before they were fitted or prepared.
+        summary: What was seen.
+    """
     streamed = isinstance(images, tf.data.Dataset)
     found = list(victim.assumptions)
     if not streamed and getattr(images, "dtype", None) == np.uint8:
@@ -34,16 +43,16 @@ def assumptions(
             found.append(
                 f"{type(attack).__name__} has no epsilon and does not count in the worst case"
             )
-        if getattr(attack, "network", attack) is None:
+        if not attack.is_fitted:
             found.append(
                 f"{type(attack).__name__} was not fitted before, and learnt from the first of the "
                 "attacked images"
             )
-    for run in summary.parts:
-        outside = summary.fooled(run, None).sum() - summary.fooled(run, run.epsilon).sum()
+    for trial in summary.results:
+        outside = summary.fooled(trial, None).sum() - summary.fooled(trial, trial.epsilon).sum()
         if outside:
             found.append(
-                f"WARNING: {outside} results of {run} lie outside the ball and do not count"
+                f"WARNING: {outside} results of {trial} lie outside the ball and do not count"
             )
     accuracy = summary.correct.mean()
     if accuracy < 2 / summary.classes:

@@ -1,0 +1,70 @@
+"""Checks of what attacks are given, in the same words for all."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+PIXEL_AXES = ("height", "width", "channels")
+
+
+def check_images(images: Any) -> np.ndarray:
+    """Images as a float32 array, or an error that says how to make them so."""
+    array = images.numpy() if isinstance(images, tf.Tensor) else np.asarray(images)
+    if not np.issubdtype(array.dtype, np.floating):
+        raise ValueError(
+            f"images must be float32 in [0, 1], got {array.dtype}. "
+            'Convert them: images.astype("float32") / 255.'
+        )
+    if array.ndim < 2:
+        raise ValueError(f"images must have a batch axis, got the shape {array.shape}.")
+    array = array.astype(np.float32, copy=False)
+    if array.size and not (array.min() >= 0.0 and array.max() <= 1.0):
+        raise ValueError(
+            f"images must lie in [0, 1], got values from {array.min():g} to {array.max():g}. "
+            "Rescale them, and put any normalisation inside the model."
+        )
+    return array
+
+
+def check_norm(norm: str, norms: tuple[str, ...]) -> str:
+    if norm not in norms:
+        raise ValueError(f"norm must be one of {', '.join(map(repr, norms))}, got {norm!r}.")
+    return norm
+
+
+def check_radius(name: str, value: float, norm: str) -> float:
+    """A radius or step for images in [0, 1]; catches 8 where 8/255 was meant."""
+    value = float(value)
+    if not value >= 0.0 or np.isinf(value):
+        raise ValueError(f"{name} must be a number of at least 0, got {value:g}.")
+    if norm == "linf" and value > 1.0:
+        raise ValueError(
+            f"{name} must be in [0, 1] for images scaled to [0, 1], got {value:g}. "
+            f"Did you mean {value:g}/255?"
+        )
+    return value
+
+
+def check_count(name: str, value: int, least: int = 1) -> int:
+    if isinstance(value, bool) or int(value) != value or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}.")
+    return int(value)
+
+
+def has_pixels(shape: tuple[int, ...]) -> bool:
+    """Whether an image of this shape has rows and columns of pixels."""
+    return len(shape) == len(PIXEL_AXES)
+
+
+def check_pixels(what: str, shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """The height, width and channels of an image that must have rows and columns of pixels.
+
+    Args:
+        what: What needs them; the error begins with it.
+        shape: Shape of an image.
+    """
+    if not has_pixels(shape):
+        raise ValueError(f"{what} needs images of ({', '.join(PIXEL_AXES)}), got {shape}.")
+    height, width, channels = shape
+    return height, width, channels

@@ -1,0 +1,24 @@
+"""Images as bytes and as floats: the one place that divides by 255, or multiplies by it."""
+
+from typing import Any
+
+import numpy as np
+
+
+def to_float(images: Any) -> np.ndarray:
+    """uint8 images as float32 in [0, 1]; images of another dtype as they are."""
+    if images.dtype != np.uint8:
+        return images
+    return np.asarray(images).astype(np.float32) / np.float32(255)
+
+
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """Float images in [0, 1] as uint8, rounded; what is not a number becomes black."""
+    return np.round(np.clip(np.nan_to_num(images), 0.0, 1.0) * 255).astype(np.uint8)
+
+
+def rounded_to_8_bits(images: Any) -> np.ndarray:
+    """Images, floats or uint8, as float32 that are whole multiples of 1/255."""
+    if images.dtype != np.uint8:
+        images = np.round(np.clip(images, 0.0, 1.0) * 255)
+    return np.asarray(images).astype(np.float32) / np.float32(255)

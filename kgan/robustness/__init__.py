@@ -1,0 +1,38 @@
+"""How robust a classifier is: attacks over a range of radii, as a report that doubts itself.
+
+    report = kgan.robustness.evaluate(
+        model, images, labels, attacks=[kgan.attacks.PGD(steps=40)], epsilons=[0.1, 0.2, 0.3]
+    )
+    print(report.lowest)                       # robust accuracy, the worst of all rows
+    report.save("report.json")
+    kgan.robustness.write_report(report, Path("report"))        # a page, curves and examples
+
+`report.flags` are signs of gradient masking, and `report.assumptions` says what was taken for
+granted. `kgan.robustness.testing` checks an attack of your own against a classifier whose smallest
+adversarial change is known.
+"""
+
+from kgan.robustness import testing
+from kgan.robustness.attack_text import attack_from_text
+from kgan.robustness.evaluation import evaluate
+from kgan.robustness.hardening import Hardening
+from kgan.robustness.masking import Flag
+from kgan.robustness.report import CHANGE_NORMS, Change, Curve, ExampleImages, Report, Row
+from kgan.robustness.report_folder import write_report
+from kgan.robustness.terminal import print_report
+
+__all__ = [
+    "CHANGE_NORMS",
+    "Change",
+    "Curve",
+    "ExampleImages",
+    "Flag",
+    "Hardening",
+    "Report",
+    "Row",
+    "attack_from_text",
+    "evaluate",
+    "print_report",
+    "testing",
+    "write_report",
+]

@@ -1,0 +1,53 @@
+"""A classifier from a file, and whether it fits the data."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import keras
+
+from kgan.attacks.victim import victim_of
+from kgan.data import Dataset
+
+
+def load_classifier(path: Path, *, presets: Iterable[str] = ()) -> keras.Model:
+    """A classifier from a `.keras` or `.h5` file; errors say what to do instead.
+
+    Args:
+        path: The file.
+        presets: Names that the caller would have taken in its place; the error lists them.
+
+    Raises:
+        FileNotFoundError: Where there is no such file.
+        ValueError: Where the file, or folder, holds no Keras model that can be loaded.
+    """
+    if any(path.glob("saved_model.pb")) or any(path.glob("*/saved_model.pb")):
+        raise ValueError(
+            f"model {path} is a SavedModel folder, from which no Keras model comes back. Save the "
+            'model itself: model.save("model.keras"), and pass that file.'
+        )
+    if not path.is_file() or path.suffix not in (".keras", ".h5"):
+        names = ", ".join(presets)
+        raise FileNotFoundError(
+            f"model must be a .keras file{f' or one of {names}' if names else ''}, "
+            f"got {str(path)!r}{'' if path.exists() else ', which is not there'}."
+        )
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (TypeError, ValueError, OSError) as error:
+        said = str(error).strip().splitlines() or ["no message"]
+        raise ValueError(
+            f"{path} cannot be loaded: {said[0]} (If it has layers of your own, call "
+            "kgan.robustness.evaluate from Python, where they are known.)"
+        ) from error
+
+
+def check_fit(path: str | Path, model: keras.Model, data: Dataset) -> None:
+    """Raises `ValueError` where the model takes other images or has fewer classes than the data."""
+    try:
+        victim = victim_of(model, data.take([0, 1]).as_float())
+    except ValueError as error:
+        raise ValueError(f"{path} and {data.name} do not fit: {error}") from error
+    if data.num_classes is not None and data.num_classes > victim.classes:
+        raise ValueError(
+            f"{path} has {victim.classes} classes, but {data.name} has {data.num_classes}."
+        )

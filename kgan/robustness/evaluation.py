@@ -1,0 +1,163 @@
+"""Several attacks on one classifier over a range of epsilons, streamed, resumable, as a report."""
+
+import importlib.metadata
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import kgan
+from kgan.attacks.attack import Attack
+from kgan.attacks.victim import Victim, victim_of
+from kgan.robustness import masking
+from kgan.robustness.assumptions import assumptions
+from kgan.robustness.chunks import Chunk, chunks
+from kgan.robustness.example_images import example_images
+from kgan.robustness.report import Report
+from kgan.robustness.results import ResultsFolder, TrialResult, attack_chunk
+from kgan.robustness.summary import Summary
+from kgan.robustness.trials import Trial, common_norm, plan, radii
+
+_EXAMPLES = 8
+# Images that the checks for gradient masking attack by themselves.
+_PROBED = 256
+
+
+def evaluate(
+    model: keras.Model,
+    images: Any,
+    labels: Any = None,
+    *,
+    attacks: Sequence[Attack],
+    epsilons: Sequence[float] | None = None,
+    norm: str | None = None,
+    batch_size: int = 256,
+    class_names: Sequence[str] | None = None,
+    find_masking: bool = True,
+    keep: str | Path | None = None,
+    progress: Callable[[int, int | None, str], None] | None = None,
+) -> Report:
+    """Attacks a classifier and reports how robust it is.
+
+    A budget attack runs at every epsilon. A minimal attack, which looks for the smallest change,
+    runs once: it has fooled an image at each epsilon that its change does not exceed, in the
+    report's norm. Attacks without a norm run once, and stay out of the worst case. A result outside
+    the ball never counts.
+
+    Args:
+        model: Any Keras classifier.
+        images: (n, ...) in [0, 1], or uint8 in [0, 255], which is converted chunk by chunk; or a
+            `tf.data.Dataset` of (images, labels) batches in a repeatable order.
+        labels: Integers, a column, or one-hot; the model's own predictions if None. Left out for a
+            `tf.data.Dataset`.
+        attacks: Attacks of `kgan.attacks`, or of your own.
+        epsilons: Radii of the balls; the budget attacks' own if None.
+        norm: The balls' norm; that of the budget attacks if None, else the first attack's.
+        batch_size: Images attacked at a time. Four times as many are held at once.
+        class_names: One for each class.
+        find_masking: Whether to look for signs of gradient masking.
+        keep: A folder for what is done, one small file for each attack, epsilon and chunk of the
+            data. What is found there, of the same model, data and settings, is not done again.
+        progress: Called with (images done, images in all or None, what comes next), counting an
+            image once for each trial of an attack.
+
+    Returns:
+        A `Report`.
+    """
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"model must be a keras.Model, got {type(model).__name__}.")
+    norm = common_norm(attacks, norm)
+    epsilons = radii(attacks, epsilons, norm)
+    trials = plan(attacks, epsilons)
+    folder = ResultsFolder(keep, model)
+    results: dict[Trial, list[TrialResult]] = {trial: [] for trial in trials}
+    total = None if isinstance(images, tf.data.Dataset) else len(images) * len(trials)
+    done = 0
+    first: Chunk | None = None
+    prepared: dict[str, Attack] = {}
+    seen_labels, seen_correct = [], []
+    for chunk in chunks(model, images, labels, batch_size):
+        shown = np.flatnonzero(chunk.correct)[: _EXAMPLES if first is None else 0]
+        if first is None:
+            first, first_shown = chunk, shown
+        seen_labels.append(chunk.labels)
+        seen_correct.append(chunk.correct)
+        for trial in trials:
+            if progress:
+                progress(done, total, str(trial))
+            result = folder.load(trial, chunk, shown)
+            if result is None:
+                if trial.name not in prepared:
+                    # Once for all radii, of which the last is the largest.
+                    widest = [one for one in trials if one.name == trial.name][-1]
+                    prepared[trial.name] = widest.attack.prepared(model, first.images)
+                ready = trial.ready(prepared[trial.name])
+                result = attack_chunk(ready, model, chunk, shown, batch_size)
+                folder.save(trial, chunk, shown, result)
+            results[trial].append(result)
+            done += len(chunk.labels)
+    if first is None:
+        raise ValueError("images must not be empty.")
+    if progress:
+        progress(done, total, "looking for gradient masking" if find_masking else "reporting")
+    summary = Summary(
+        norm=norm,
+        epsilons=epsilons,
+        labels=np.concatenate(seen_labels),
+        correct=np.concatenate(seen_correct),
+        classes=first.logits.shape[1],
+        results={trial: TrialResult.join(found) for trial, found in results.items()},
+    )
+    victim = victim_of(model, first.images)
+    flags, unchecked = _masking_flags(victim, first, summary) if find_masking else ([], [])
+    return Report(
+        model=victim.name,
+        n=len(summary.labels),
+        class_names=_names(class_names, victim.classes),
+        norm=norm,
+        epsilons=epsilons,
+        clean=summary.row("clean", 0.0, np.zeros(len(summary.labels), bool)),
+        rows=summary.rows(),
+        worst_case=summary.worst_case(),
+        curves=summary.curves(),
+        flags=flags,
+        unchecked=unchecked,
+        assumptions=assumptions(victim, images, labels, attacks, summary),
+        attacks={trial.name: trial.settings() for trial in trials},
+        versions=_versions(),
+        examples=example_images(victim, first, first_shown, summary),
+    )
+
+
+def _masking_flags(
+    victim: Victim, chunk: Chunk, summary: Summary
+) -> tuple[list[masking.Flag], list[str]]:
+    """The signs of gradient masking, and what could not be checked."""
+    flags, unchecked = masking.compare(summary.outcomes(), summary.norm)
+    if summary.norm is not None and summary.epsilons:
+        rows = np.flatnonzero(chunk.correct)[:_PROBED]
+        flags += masking.probe(
+            victim,
+            chunk.images[rows],
+            chunk.labels[rows],
+            norm=summary.norm,
+            epsilon=summary.epsilons[-1],
+        )
+    else:
+        unchecked.append("zero gradients, unlimited epsilon, more steps: need an epsilon")
+    return flags, unchecked
+
+
+def _names(given: Sequence[str] | None, classes: int) -> list[str]:
+    names = [str(name) for name in given or ()]
+    return names + [str(label) for label in range(len(names), classes)]
+
+
+def _versions() -> dict[str, str]:
+    packages = ("tensorflow", "keras", "numpy")
+    return {"kgan": kgan.__version__} | {
+        name: importlib.metadata.version(name) for name in packages
+    }

@@ -1,0 +1,26 @@
+"""At which radii a classifier is attacked by default."""
+
+from kgan.kinds import Images, Kind
+
+# Where robust and ordinary classifiers part, for grey digits and for colour photographs.
+_GREY = {
+    "linf": (0.05, 0.1, 0.2, 0.3),
+    "l2": (0.5, 1.0, 2.0, 3.0),
+    "l1": (2.5, 5.0, 10.0, 20.0),
+}
+_COLOUR = {
+    "linf": (1 / 255, 2 / 255, 4 / 255, 8 / 255),
+    "l2": (0.125, 0.25, 0.5, 1.0),
+    "l1": (3.0, 6.0, 12.0, 24.0),
+}
+
+
+def default_radii(kind: Kind, norm: str) -> tuple[float, ...]:
+    """Four radii that tell classifiers of such samples apart.
+
+    Raises:
+        ValueError: Where there are none for samples of this kind.
+    """
+    if not isinstance(kind, Images):
+        raise ValueError(f"epsilons must be given: none are known for {kind.plural}.")
+    return (_GREY if kind.channels == 1 else _COLOUR)[norm]

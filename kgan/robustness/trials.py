@@ -1,0 +1,93 @@
+"""What an evaluation runs: each attack at each epsilon."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from kgan.attacks.attack import Attack
+from kgan.attacks.checks import check_norm, check_radius
+from kgan.attacks.norms import NORMS
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """A budget attack at one epsilon, or any other attack, once.
+
+    Attributes:
+        name: The attack's name in the report.
+        attack: The attack, with that epsilon.
+        epsilon: Radius of the ball; `None` where the attack has no budget.
+    """
+
+    name: str
+    attack: Attack
+    epsilon: float | None
+
+    def __str__(self) -> str:
+        return self.name if self.epsilon is None else f"{self.name} at {self.epsilon:g}"
+
+    def ready(self, prepared: Attack) -> "Trial":
+        """The same trial of an attack that is `prepared` (for any radius)."""
+        attack = prepared if self.epsilon is None else prepared.replace(epsilon=self.epsilon)
+        return dataclasses.replace(self, attack=attack)
+
+    def settings(self) -> dict[str, Any]:
+        """The attack's class and settings as plain values; the radius is told elsewhere."""
+        plain = (bool, int, float, str, type(None))
+        config = {
+            name: value if isinstance(value, plain) else repr(value)
+            for name, value in self.attack.get_config().items()
+            if name != "epsilon" or not self.attack.has_budget
+        }
+        return {"class": type(self.attack).__name__, **config}
+
+
+def plan(attacks: Sequence[Attack], epsilons: Sequence[float]) -> list[Trial]:
+    """The trials, in the attacks' order; attacks of one class are numbered."""
+    trials = []
+    used: dict[str, int] = {}
+    for attack in attacks:
+        name = type(attack).__name__
+        used[name] = used.get(name, 0) + 1
+        if used[name] > 1:
+            name = f"{name} {used[name]}"
+        if attack.has_budget:
+            trials += [
+                Trial(name, attack.replace(epsilon=epsilon), epsilon) for epsilon in epsilons
+            ]
+        else:
+            trials.append(Trial(name, attack, None))
+    return trials
+
+
+def common_norm(attacks: Sequence[Attack], norm: str | None) -> str | None:
+    """The norm of a report on these attacks: the one given, or that of the budget attacks."""
+    if not attacks:
+        raise ValueError("attacks must not be empty.")
+    for attack in attacks:
+        if not isinstance(attack, Attack):
+            raise TypeError(
+                f"attacks must be attacks such as kgan.attacks.PGD(0.3), got {attack!r}."
+            )
+    budget = dict.fromkeys(attack.norm for attack in attacks if attack.has_budget)
+    any_norm = [attack.norm for attack in attacks if attack.norms]
+    norm = norm or next(iter([*budget, *any_norm]), None)
+    if norm is not None:
+        check_norm(norm, NORMS)
+    if set(budget) - {norm}:
+        raise ValueError(
+            f"attacks with an epsilon must share the report's norm {norm!r}, got {list(budget)}. "
+            "Make one report for each norm."
+        )
+    return norm
+
+
+def radii(
+    attacks: Sequence[Attack], epsilons: Sequence[float] | None, norm: str | None
+) -> list[float]:
+    """The radii of a report, ascending: those given, or the budget attacks' own."""
+    if epsilons is None:
+        epsilons = [attack.get_config()["epsilon"] for attack in attacks if attack.has_budget]
+    elif not epsilons and any(attack.has_budget for attack in attacks):
+        raise ValueError("epsilons must not be empty.")
+    return sorted({check_radius("epsilon", epsilon, norm or "l2") for epsilon in epsilons})
