@@ -91,7 +91,10 @@ PRESETS: dict[str, CycleGANSettings] = {
     "cyclegan": CycleGANSettings(
         generator_width=16,
         discriminator_width=32,
-        batch_size=16,
-        epochs=20,
+        batch_size=8,
+        epochs=15,
+        steps_per_epoch=100,
+        g_learning_rate=1e-3,
+        d_learning_rate=1e-3,
     ),
 }

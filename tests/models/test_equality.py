@@ -9,7 +9,7 @@ from tests.workers import start_workers
 
 SCRIPT = ("-m", "tests.models.equality")
 # A process of TensorFlow takes longer to start than these cases take.
-FEW = ("clipping", "conditional", "resumed", "dropout and noise")
+FEW = ("clipping", "conditional", "resumed", "dropout and noise", "cyclegan")
 
 
 def differing(folder, other, cases):
