@@ -9,15 +9,13 @@ import pytest
 import kgan.latents
 from kgan.client import Client, ServerError
 from kgan.serving import server
-from kgan.serving.repository import Model, Repository
+from tests.serving.conftest import exported_rows, repository  # noqa: F401
+from tests.serving.rows import CITIES, COLUMNS, KEY
 
 
 @pytest.fixture(scope="module")
-def addresses(exported):
+def addresses(repository):  # noqa: F811
     """A server in a thread of its own."""
-    folder, _ = exported
-    repository = Repository([Model("toy", folder, versions=(1,), labels={"stable": 1})])
-    repository.poll()
     started = threading.Event()
     told = {}
 
@@ -43,6 +41,11 @@ def client(request, addresses):
     return Client(addresses[request.param], "toy")
 
 
+@pytest.fixture(params=["rest", "grpc"])
+def rows(request, addresses):
+    return Client(addresses[request.param], "rows")
+
+
 def test_generate(client, exported):
     _, gan = exported
     seeds = kgan.latents.example_seeds(5, 3).numpy()
@@ -57,6 +60,44 @@ def test_predict_with_several_outputs(client):
     np.testing.assert_allclose(
         outputs["probabilities"], 1 / (1 + np.exp(-outputs["logits"])), atol=1e-6
     )
+
+
+def test_rows_of_a_table_are_columns(rows):
+    found = rows.generate(seeds=[0, 3], labels=[0, 1])
+    assert set(found) == set(COLUMNS)
+    np.testing.assert_array_equal(found["id"], [2**60, 2**60 + 3])
+    np.testing.assert_allclose(found["size (cm)"], [0.1, np.nan], atol=1e-6)
+    assert found["city, country"].tolist() == list(CITIES)
+    assert found["key_bytes"].tolist() == [KEY, KEY]
+
+
+def test_strings_go_both_ways(rows):
+    both = rows.predict("join", first=["ä", "b"], second=np.array([b"c", b"\x00"], object))
+    assert both.tolist() == ["ä-c", "b-\x00"]
+    # numpy's own type for bytes would drop the zero.
+    assert rows.predict("join", first=["a\x00"], second=[b"b\x00"]).tolist() == ["a\x00-b\x00"]
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint8])
+def test_whole_numbers_of_any_type(client, exported, dtype):
+    """Over gRPC too, whoever serves: TensorFlow Serving takes the signature's own type alone."""
+    _, gan = exported
+    latents = np.zeros((2, 6), np.float64)
+    found = client.predict("decode", latents=latents, labels=np.array([0, 2], dtype))
+    np.testing.assert_allclose(found, gan.decode(latents.astype(np.float32), [0, 2]), atol=1e-5)
+
+
+def test_grpc_sends_the_signatures_own_types(addresses):
+    client = Client(addresses["grpc"], "toy")
+    sent = []
+    predict = client._transport._prediction.Predict
+    client._transport._prediction.Predict = lambda request, **options: (
+        sent.append(request) or predict(request, **options)
+    )
+    client.predict("decode", latents=[[0] * 6], labels=np.array([1], np.int8))
+    (request,) = sent
+    types = {name: proto.dtype for name, proto in request.inputs.items()}
+    assert types == {"latents": 1, "labels": 9}  # DT_FLOAT, DT_INT64.
 
 
 def test_nan_goes_both_ways(client):

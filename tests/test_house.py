@@ -30,7 +30,12 @@ def public_functions(module):
 
 
 def test_every_loss_has_its_row():
-    assert public_functions(kgan.losses) - {"get", "reduce"} == set(kgan.losses.LOSSES)
+    adversarial = {
+        name
+        for name in public_functions(kgan.losses)
+        if getattr(kgan.losses, name).__module__ == "kgan.losses.adversarial"
+    }
+    assert adversarial - {"get"} == set(kgan.losses.LOSSES)
 
 
 def test_every_penalty_has_its_row():
@@ -58,7 +63,7 @@ def test_every_metric_has_its_row():
 
 
 def test_every_model_has_its_row():
-    classes = {v for v in vars(kgan.models).values() if inspect.isclass(v)}
+    classes = {v for v in vars(kgan.models).values() if inspect.isclass(v)} - {kgan.models.Players}
     assert classes == set(kgan.models.MODELS.values())
 
 

@@ -15,10 +15,10 @@ from kgan.cli.command_line import Request
 from kgan.data import Dataset
 from kgan.data.arrays import has_split
 from kgan.progress import Progress
-from kgan.robustness.classifier_file import check_fit, load_classifier
 from kgan.robustness.fitting import fitted
 from kgan.robustness.radii import default_radii
 from kgan.runs import faults
+from kgan.runs.classifier_file import check_fit, load_classifier
 from kgan.runs.classifying import preset_classifier
 from kgan.runs.run import Run
 from kgan.settings import CLASSIFIER_PRESETS, AttackSettings

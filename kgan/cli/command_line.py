@@ -2,13 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 
 import tyro
 
 import kgan.names
 from kgan.runs.run import Run, check_unchanged
-from kgan.settings.groups import RunFolder, Settings
+from kgan.settings.groups import RunFolder, Settings, unchecked
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +73,7 @@ def read(name: str, command: Command, arguments: Sequence[str]) -> Request:
         return _resumed(name, command, words, run, None)
     preset = chosen or _default_preset(command, words)
     defaults = command.presets[preset] if preset else command.settings
+    assert defaults is not None
     settings = _parse(name, command, words, defaults)
     if not isinstance(settings, RunFolder):
         return Request(settings)
@@ -114,7 +115,8 @@ def _named_run(command: Command, words: Sequence[str]) -> Run | None:
     """The run that `--resume --name NAME` means, whose family tells which flags there are."""
     if "--resume" not in words or {"--help", "-h"} & set(words) or not command.families:
         return None
-    asked, _ = tyro.cli(RunFolder, args=list(words), return_unknown_args=True)
+    with unchecked():
+        asked, _ = tyro.cli(RunFolder, args=list(words), return_unknown_args=True)
     try:
         return Run.latest(asked.runs_dir, command.prefix + asked.name) if asked.name else None
     except FileNotFoundError:
@@ -151,7 +153,7 @@ def _parse(
     name: str,
     command: Command,
     words: Sequence[str],
-    defaults: Settings | type[Settings] | None,
+    defaults: Settings | type[Settings],
 ) -> Settings:
     kind = defaults if isinstance(defaults, type) else type(defaults)
     text = (kind.__doc__ or "").splitlines()[0]
@@ -159,6 +161,8 @@ def _parse(
     if command.presets:
         program += " [PRESET]"
         text += f" Presets: {', '.join(command.presets)}."
-    if isinstance(defaults, type):
-        return tyro.cli(defaults, args=list(words), prog=program, description=text)
-    return tyro.cli(kind, default=defaults, args=list(words), prog=program, description=text)
+    options: dict[str, Any] = {} if isinstance(defaults, type) else {"default": defaults}
+    with unchecked():
+        settings = tyro.cli(kind, args=list(words), prog=program, description=text, **options)
+    settings.check()
+    return settings

@@ -1,7 +1,7 @@
 """`kgan sample SOURCE`: samples from a run, a .keras file or an exported model."""
 
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from PIL import Image
@@ -45,7 +45,8 @@ def chosen_labels(source: Source, chosen: tuple[int, ...], n: int) -> np.ndarray
 def write(kind: Kind, samples: np.ndarray, labels: np.ndarray | None, path: Path) -> None:
     """Writes samples in the form that the path's suffix asks for."""
     if path.suffix == ".npz":
-        arrays = {kind.plural: samples} | ({} if labels is None else {"labels": labels})
+        arrays: dict[str, Any] = {kind.plural: samples}
+        arrays |= {} if labels is None else {"labels": labels}
         with atomic_path(path) as temporary:
             np.savez_compressed(temporary, **arrays)
     elif path.suffix == ".png":

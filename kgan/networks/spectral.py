@@ -1,9 +1,9 @@
 """Spectral normalisation as a reparametrisation: the layer computes with kernel / sigma(kernel).
 
 The kernel variable itself is never overwritten, and the gradient flows through the division.
-`power_iteration` refines the estimate of sigma and is called once for each discriminator step (by
-`kgan.models.GAN`, which calls it on every layer that has it), so that real and generated samples of
-one step are judged by the same discriminator.
+`power_iteration` refines the estimate of sigma. `kgan.models.Players` calls it once for each update
+of a network, on every layer that has it, so that real and generated samples of one step are judged
+by the same discriminator.
 
 Reference: Miyato et al. 2018, equations 8 to 12 (arXiv:1802.05957).
 """

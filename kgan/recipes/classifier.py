@@ -1,8 +1,9 @@
 """Classifiers: plain Keras models with logits, to attack or to harden."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -32,8 +33,11 @@ class ClassifierRecipe(Recipe[Chosen]):
     """
 
     family = ClassifierSettings.family
-    shown = ("loss", "accuracy")
-    curves = {"losses": ("loss",), "accuracy": ("accuracy",)}  # noqa: RUF012
+    shown: ClassVar[tuple[str, ...]] = ("loss", "accuracy")
+    curves: ClassVar[Mapping[str, Sequence[str]]] = {
+        "losses": ("loss",),
+        "accuracy": ("accuracy",),
+    }
 
     def __init__(self, settings: Chosen, *, fakes: Callable[[Dataset], Generate] | None = None):
         super().__init__(settings)

@@ -1,7 +1,8 @@
 """The GAN family: any loss, penalty, network pair, packing and conditioning by its settings."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -25,7 +26,7 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
 
     family = "gan"
     shown = ("d_loss", "g_loss", "d_real", "d_fake", "distance")
-    curves = {  # noqa: RUF012
+    curves: ClassVar[Mapping[str, Sequence[str]]] = {
         "losses": ("d_loss", "g_loss", "penalty"),
         "probabilities": ("d_real", "d_fake"),
     }

@@ -1,9 +1,9 @@
 """Classifiers trained against attacks."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -38,7 +38,7 @@ class HardeningRecipe(ClassifierRecipe[HardeningSettings]):
 
     family = HardeningSettings.family
     shown = ("loss", "accuracy", "guard_accuracy")
-    curves = {  # noqa: RUF012
+    curves: ClassVar[Mapping[str, Sequence[str]]] = {
         "losses": ("loss",),
         "accuracy": ("accuracy", "guard_accuracy"),
     }

@@ -14,8 +14,8 @@ adversarial change is known.
 
 from kgan.robustness import testing
 from kgan.robustness.attack_text import attack_from_text
+from kgan.robustness.comparison import Comparison
 from kgan.robustness.evaluation import evaluate
-from kgan.robustness.hardening import Hardening
 from kgan.robustness.masking import Flag
 from kgan.robustness.report import CHANGE_NORMS, Change, Curve, ExampleImages, Report, Row
 from kgan.robustness.report_folder import write_report
@@ -24,10 +24,10 @@ from kgan.robustness.terminal import print_report
 __all__ = [
     "CHANGE_NORMS",
     "Change",
+    "Comparison",
     "Curve",
     "ExampleImages",
     "Flag",
-    "Hardening",
     "Report",
     "Row",
     "attack_from_text",

@@ -8,8 +8,8 @@ from kgan.callbacks.history import read_history
 from kgan.defenses import OverfittingGuard
 from kgan.recipes.classifier import ClassifierRecipe
 from kgan.recipes.hardening import HardeningRecipe
-from kgan.robustness.classifier_file import check_fit, load_classifier
-from kgan.robustness.hardening import compare, print_hardening, write_hardening
+from kgan.robustness.comparison import compare, tell, write
+from kgan.runs.classifier_file import check_fit, load_classifier
 from kgan.runs.classifying import fakes_of, save
 from kgan.runs.run import Run
 from kgan.runs.training import Trained, train
@@ -75,7 +75,7 @@ def _finish(trained: Trained) -> int:
     stopped = any(isinstance(one, OverfittingGuard) and one.fired for one in trained.callbacks)
     if stopped:
         print("the guard stopped the training: robustness was falling; the best weights are kept")
-    hardening = compare(
+    comparison = compare(
         _before(recipe, run),
         trained.model.classifier,
         recipe.splits[1],
@@ -88,8 +88,8 @@ def _finish(trained: Trained) -> int:
         seconds=seconds,
         stopped=stopped,
     )
-    write_hardening(hardening, run.folder)
-    print_hardening(hardening, run.folder)
+    write(comparison, run.folder)
+    tell(comparison, run.folder)
     return 0
 
 

@@ -14,8 +14,9 @@ from starlette.routing import Route
 from kgan.kinds import KINDS
 from kgan.serving.errors import ServingError, invalid
 from kgan.serving.rest import answer, read_body
-from kgan.serving.servable import Servable, Spec
+from kgan.serving.servable import Servable
 from kgan.serving.service import Service
+from kgan.serving.signature import Spec
 
 _PAGE = Path(__file__).parent / "page"
 # Nothing from elsewhere: the page works without internet access.
@@ -29,8 +30,8 @@ class Fool(NamedTuple):
     """A classifier and an attack on it, handed over by who has both.
 
     Attributes:
-        name: Of the classifier.
-        shape: (height, width, channels) of its images.
+        name: The classifier's name.
+        shape: Height, width and channels of its images.
         class_names: What its classes are called.
         attack: `(image (1, h, w, c) in [0, 1], epsilon)` to `(adversarial image, probabilities
             before, probabilities after)`.
@@ -126,9 +127,9 @@ def _specs(specs: Mapping[str, Spec]) -> dict[str, Any]:
 
 def _columns(kind: Mapping[str, Any], endpoints: Sequence[Mapping[str, Any]]) -> list[str]:
     """The names of a table's columns in their order, which an answer's outputs do not keep."""
-    made = next((one["outputs"] for one in endpoints if one["role"] == "generate"), {})
     names = [column["name"] for column in kind.get("columns", ())]
-    return [name for name in names if name in made]
+    made = [one["outputs"] for one in endpoints if one["role"] == "generate"]
+    return [name for name in names if any(name in outputs for outputs in made)]
 
 
 def _question(body: bytes, shape: tuple[int, int, int]) -> tuple[np.ndarray, float]:

@@ -4,6 +4,9 @@ A settings class is a frozen dataclass made of some of these and of fields of it
 are the flags of a command, their docstrings are its help, and it is written beside every result.
 """
 
+import contextlib
+import contextvars
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -40,6 +43,22 @@ Radius = Annotated[
 ]
 
 
+_checked = contextvars.ContextVar("checked", default=True)
+
+
+@contextlib.contextmanager
+def unchecked() -> Iterator[None]:
+    """Within it settings are made without a check, which the caller makes up for.
+
+    The parser of the command line would tell of a value that cannot be in a box of several lines.
+    """
+    token = _checked.set(False)
+    try:
+        yield
+    finally:
+        _checked.reset(token)
+
+
 class Settings:
     """Base of all settings: the group whose `check` ends the chain of `super().check()` calls.
 
@@ -60,7 +79,8 @@ class Settings:
         )
 
     def __post_init__(self) -> None:
-        self.check()
+        if _checked.get():
+            self.check()
 
     def check(self) -> None:
         """Raises `ValueError` for values that cannot be; each group checks its own fields."""

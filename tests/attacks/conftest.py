@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from kgan.attacks import AdvGAN
+
 
 def build(head: str | None = None, units: int = 10) -> keras.Model:
     return keras.Sequential(
@@ -35,6 +37,16 @@ def model(digits) -> keras.Model:
     model.compile(keras.optimizers.Adam(0.01), loss, metrics=["accuracy"])
     model.fit(images[:1200], labels[:1200], epochs=8, batch_size=64, verbose=0)
     return model
+
+
+@pytest.fixture(scope="session")
+def targeted_advgan(model, digits) -> AdvGAN:
+    """Fitted for all targets and all radii from 0.1 to 0.3. Not to be changed."""
+    images, labels = digits
+    attack = AdvGAN(0.3, targets="any", least_epsilon=0.1, width=4, blocks=1, steps=200,
+                    batch_size=64, learning_rate=3e-3)  # fmt: skip
+    attack.fit(model, images[:1200], labels[:1200])
+    return attack
 
 
 @pytest.fixture(scope="session")

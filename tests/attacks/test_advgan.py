@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from kgan.attacks import AdvGAN, victim_of
+from kgan.models import PerturbationGAN
 from kgan.robustness import evaluate
 from kgan.robustness.testing import lengths
 
@@ -46,14 +47,23 @@ def test_on_a_linear_victim_it_is_epsilon_times_sign(black_box):
     assert min((distance < 0.85 * epsilon).sum(), (distance > epsilon * 1.0001).sum()) > 30
 
 
-@pytest.fixture(scope="module")
-def fitted(model, digits):
-    """For all targets and all radii from 0.1 to 0.3."""
-    images, labels = digits
-    attack = AdvGAN(0.3, targets="any", least_epsilon=0.1, width=4, blocks=1, steps=200,
-                    batch_size=64, learning_rate=3e-3)  # fmt: skip
-    attack.fit(model, images[:1200], labels[:1200])
-    return attack
+@pytest.fixture
+def fitted(targeted_advgan):
+    return targeted_advgan
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What each fit asks of Keras, in place of training: its batches, epochs and steps."""
+    found = []
+
+    def fit(self, batches, *, epochs, steps_per_epoch, **_):
+        some = [[part.numpy() for part in batch] for batch in batches.take(2)]
+        found.append((some, epochs, steps_per_epoch))
+        return keras.callbacks.History()
+
+    monkeypatch.setattr(PerturbationGAN, "fit", fit)
+    return found
 
 
 def test_one_network_serves_targets_and_radii(fitted, model, some):
@@ -123,34 +133,47 @@ def test_the_export_makes_the_same_images(fitted, model, some, tmp_path):
 
 def test_equal_seeds_learn_alike(model, digits):
     weights = []
-    for seed in (1, 1, 2):
+    for _ in range(2):
+        attack = AdvGAN(0.2, seed=1, **TINY)
+        history = attack.fit(model, digits[0][:200], digits[1][:200]).history
+        assert set(history) == {"d_loss", "g_loss", "success", "length"}
+        weights.append(np.concatenate([w.ravel() for w in attack.network.generator.get_weights()]))
+    np.testing.assert_array_equal(*weights)
+
+
+def test_other_seeds_start_elsewhere_and_see_other_batches(model, digits, asked):
+    weights = []
+    for seed in (1, 2):
         attack = AdvGAN(0.2, seed=seed, **TINY)
         attack.fit(model, digits[0][:200], digits[1][:200])
         weights.append(np.concatenate([w.ravel() for w in attack.network.generator.get_weights()]))
-    np.testing.assert_array_equal(weights[0], weights[1])
-    assert np.abs(weights[0] - weights[2]).max() > 1e-3
+    assert np.abs(weights[0] - weights[1]).max() > 1e-3
+    (one, *_), (other, *_) = asked
+    assert np.any(one[0][0] != other[0][0])
 
 
-def test_what_fit_takes(model, digits):
+def test_what_fit_takes(model, digits, asked):
     """uint8, floats, labels or none, and datasets give the same training."""
     images, labels = digits[0][:192], digits[1][:192]
     images = np.round(images * 255) / np.float32(255)
     said = victim_of(model, images).predict(images).argmax(axis=1)
-
-    def trained(*data, **how):
-        attack = AdvGAN(0.2, **TINY)
-        history = attack.fit(model, *data, **how).history
-        assert set(history) == {"d_loss", "g_loss", "success", "length"}
-        return attack.network.generator.get_weights()
-
-    first = trained(images, said)
-    for data in [((images * 255).round().astype("uint8"), said), (images, None),
+    for data in [(images, said), ((images * 255).round().astype("uint8"), said), (images, None),
                  (images, np.eye(10)[said])]:  # fmt: skip
-        for one, other in zip(first, trained(*data), strict=True):
-            np.testing.assert_allclose(one, other, atol=1e-5)
+        AdvGAN(0.2, **TINY).fit(model, *data)
+    (first, *how), *others = asked
+    for batches, *also in others:
+        assert also == how
+        for one, other in zip(first, batches, strict=True):
+            np.testing.assert_allclose(one[0], other[0], atol=1e-7)
+            np.testing.assert_array_equal(one[1], other[1])
+    asked.clear()
     batches = tf.data.Dataset.from_tensor_slices((images, labels)).batch(64)
-    for one, other in zip(trained(batches, epochs=1), trained(batches), strict=True):
-        np.testing.assert_array_equal(one, other)
+    AdvGAN(0.2, **TINY).fit(model, batches, epochs=1)
+    AdvGAN(0.2, **TINY).fit(model, batches)
+    assert [how for _, *how in asked] == [[1, 3], [1, 3]]
+    for some, *_ in asked:
+        np.testing.assert_array_equal(some[0][0], images[:64])
+        np.testing.assert_array_equal(some[1][1], labels[64:128])
 
 
 def test_the_features_of_a_named_layer_are_pushed_away(model, digits, some):
@@ -177,16 +200,17 @@ def test_the_features_of_a_named_layer_are_pushed_away(model, digits, some):
     assert refused.network is None
 
 
-def test_an_evaluation_fits_what_is_not_fitted(model, some):
+def test_an_evaluation_fits_what_is_not_fitted(model, some, asked):
     images, labels = some
     attack = AdvGAN(0.2, **TINY)
     report = evaluate(model, images, labels, attacks=[attack], batch_size=8, find_masking=False)
     assert [row.attack for row in report.rows] == ["AdvGAN"]
     assert attack.network is None
+    assert len(asked) == 1
     assert any("learnt from the first of the attacked" in said for said in report.assumptions)
 
 
-def test_an_evaluation_fits_once_for_all_radii(model, some, monkeypatch):
+def test_an_evaluation_fits_once_for_all_radii(model, some, monkeypatch, asked):
     fits = []
     fit = AdvGAN.fit
 
@@ -201,11 +225,12 @@ def test_an_evaluation_fits_once_for_all_radii(model, some, monkeypatch):
     assert fits == [0.2]
 
 
-def test_steps_are_the_updates_made(model, digits):
+def test_steps_are_the_updates_made(model, digits, asked):
+    # 29 batches: within an epoch, nearly one, and more than one.
     for steps in (3, 25, 50):
-        attack = AdvGAN(0.2, **{**TINY, "steps": steps})
-        attack.fit(model, *digits)
-        assert steps <= int(attack.network.step) < steps + 2
+        AdvGAN(0.2, **{**TINY, "steps": steps}).fit(model, *digits)
+        _, epochs, per_epoch = asked[-1]
+        assert steps <= epochs * per_epoch < steps + 2
 
 
 def test_mistakes(model, some, fitted):
@@ -236,12 +261,12 @@ def test_mistakes(model, some, fitted):
     with pytest.raises(ValueError, match="targets must be a class from 0 to 9, got 10"):
         AdvGAN(targets=10, **TINY).fit(model, images, labels)
     one = AdvGAN(0.2, targets=4, **TINY)
-    one.fit(model, images, labels)
+    one.network = one.new_network(victim_of(model, images), (8, 8, 1))
     one.run(model, images, targets=np.full(len(images), 4))
     with pytest.raises(ValueError, match="targets must all be 4"):
         one.run(model, images, targets=labels)
     plain = AdvGAN(0.2, **TINY)
-    plain.fit(model, images, labels)
+    plain.network = plain.new_network(victim_of(model, images), (8, 8, 1))
     with pytest.raises(ValueError, match='fit one with targets="any"'):
         plain.run(model, images, targets=labels)
     for said, settings in {

@@ -21,6 +21,8 @@ def train(make_gan, images):
         classes = options.get("num_classes")
         data = images if classes is None else (images, np.arange(16) % classes)
         dataset = tf.data.Dataset.from_tensor_slices(data).batch(8)
+        # So few steps that tracing one would take longer.
+        gan.run_eagerly = True
         gan.fit(
             dataset,
             epochs=epochs,

@@ -16,10 +16,7 @@ from tests.conftest import build_gan
 
 def test_a_run_in_every_format(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    gan = build_gan(num_classes=3)
-    (tmp_path / "runs" / "toy" / "checkpoints").mkdir(parents=True)
-    gan.save(tmp_path / "runs" / "toy" / "checkpoints" / "last.keras")
-    (tmp_path / "runs" / "toy" / "config.json").write_text(json.dumps({"config": {"data": "toys"}}))
+    make_run(tmp_path / "runs" / "toy", build_gan(num_classes=3), data="toys")
     formats = ["--format", "saved_model", "onnx", "litert"]
     assert main(["export", "runs/toy", *formats, "--class-names", "a", "b", "c"]) == 0
     out = tmp_path / "saved_models"
@@ -71,6 +68,41 @@ def test_an_advgan(tmp_path, capsys):
     assert main(["export", source, "--format", "onnx"]) == 2
     said = capsys.readouterr().err
     assert "format of a model of the family 'advgan' must be saved_model, got onnx" in said
+
+
+def make_run(folder, gan, **settings):
+    (folder / "checkpoints").mkdir(parents=True)
+    gan.save(folder / "checkpoints" / "last.keras")
+    (folder / "config.json").write_text(json.dumps({"config": settings}))
+
+
+def test_the_class_names_of_a_run_travel(tmp_path, capsys):
+    gan = build_gan(num_classes=10)
+    make_run(tmp_path / "named", gan, data="digits")
+    assert main(["export", str(tmp_path / "named"), "--out", str(tmp_path)]) == 0
+    folder = tmp_path / "named" / "1"
+    assert kgan.export.manifest.read(folder).class_names == tuple("0123456789")
+    assert (folder / "assets" / "class_names.txt").read_text().split() == list("0123456789")
+    # Data that is gone costs the names, and says so.
+    make_run(tmp_path / "gone", gan, data=str(tmp_path / "gone.npz"))
+    assert main(["export", str(tmp_path / "gone"), "--out", str(tmp_path / "out")]) == 0
+    assert "note: the classes have no names, as the run's data" in capsys.readouterr().err
+    assert kgan.export.manifest.read(tmp_path / "out" / "gone" / "1").class_names is None
+
+
+def test_a_network_that_is_no_classifier(tmp_path, capsys):
+    path = tmp_path / "generator.keras"
+    build_gan().ema_generator.save(path)
+    assert main(["export", str(path), "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert "holds neither a model of kgan's nor a classifier" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_damaged_file(tmp_path, capsys):
+    (tmp_path / "bad.keras").write_bytes(b"PK but no archive")
+    assert main(["export", str(tmp_path / "bad.keras")]) == 2
+    assert "bad.keras cannot be loaded" in capsys.readouterr().err
 
 
 def test_a_source_that_is_none(tmp_path, capsys):

@@ -38,16 +38,20 @@ def train(classifier, images, labels, *, epochs=1, sample_weight=None, loss=None
     )  # fmt: skip
 
 
+STEPS = [
+    {"method": "pgd", "epsilon": EPSILON},
+    {"method": "pgd", "attack": FGSM(EPSILON)},
+    {"method": "fgsm", "epsilon": EPSILON, "shares": [1.0]},
+    {"method": "fgsm", "attack": [FGSM(EPSILON), PGD(EPSILON, steps=5)], "shares": [0.5, 0.5]},
+]
+
+
 @pytest.mark.parametrize(
-    "settings",
-    [
-        {"method": "pgd", "epsilon": EPSILON},
-        {"method": "pgd", "attack": FGSM(EPSILON)},
-        {"method": "fgsm", "epsilon": EPSILON, "shares": [1.0]},
-        {"method": "fgsm", "attack": [FGSM(EPSILON), PGD(EPSILON, steps=5)], "shares": [0.5, 0.5]},
-    ],
+    ("settings", "weighted"),
+    [(STEPS[1], False)]
+    + [(settings, True) for settings in STEPS]
+    + [pytest.param(STEPS[i], False, marks=pytest.mark.slow) for i in (0, 2, 3)],
 )
-@pytest.mark.parametrize("weighted", [False, True])
 def test_a_step_is_a_step_at_the_worst_corner(linear, batch, settings, weighted):
     images, labels = batch
     kernel, bias = (weight.astype("float64") for weight in linear.get_weights())

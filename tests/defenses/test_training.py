@@ -34,7 +34,8 @@ def assert_equal_weights(one, other):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("method", METHODS)
+# What a step of each computes is in test_exact.py.
+@pytest.mark.parametrize("method", slow_but(METHODS, "fast", "free", "trades"))
 def test_every_method_makes_digits_robust_and_leaves_a_plain_model(
     make_classifier, digits, held, method, tmp_path
 ):
@@ -66,14 +67,34 @@ def steps(n):
     return {"steps_per_epoch": n, "epochs": 1, "shuffle": False, "verbose": 0}
 
 
-@pytest.mark.parametrize("method", slow_but(METHODS, "fast", "free"))
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
+def test_two_fits_are_one(make_classifier, digits, method):
+    data = kgan.data.load("digits").take(np.arange(200))
+    straight, stopped = (
+        make(make_classifier(dropout=0.0, batch_norm=True), method, epsilon=0.1, seed=4)
+        for _ in range(2)
+    )
+    straight.fit(kgan.data.feed(data, 50), **steps(5))
+    stopped.fit(kgan.data.feed(data, 50), **steps(2))
+    stopped.fit(kgan.data.feed(data, 50, start=2), **steps(3))
+    assert_equal_weights(straight, stopped)
+
+
+def test_the_perturbation_of_free_is_saved(make_classifier, tmp_path):
+    training = make(make_classifier(), "free", epsilon=0.1)
+    training.optimizer.build(training.trainable_variables)
+    training._perturbation.assign(np.random.default_rng(0).random(training._perturbation.shape))
+    training.save(tmp_path / "training.keras")
+    loaded = keras.models.load_model(tmp_path / "training.keras")
+    np.testing.assert_array_equal(loaded._perturbation.numpy(), training._perturbation.numpy())
+
+
+@pytest.mark.parametrize("method", slow_but(METHODS, "fast"))
 def test_a_saved_training_goes_on_as_if_it_had_not_stopped(
     make_classifier, digits, method, tmp_path
 ):
     data = kgan.data.load("digits").take(np.arange(200))
-    straight = make(make_classifier(dropout=0.0, batch_norm=True), method, epsilon=0.1, seed=4)
-    straight.fit(kgan.data.feed(data, 50), **steps(5))
-
     stopped = make(make_classifier(dropout=0.0, batch_norm=True), method, epsilon=0.1, seed=4)
     stopped.fit(kgan.data.feed(data, 50), **steps(2))
     stopped.save(tmp_path / "training.keras")
@@ -82,14 +103,15 @@ def test_a_saved_training_goes_on_as_if_it_had_not_stopped(
     for config in configs:
         del config["classifier"]  # Keras writes a loaded model's shapes as lists, not tuples.
     assert configs[0] == configs[1]
-    resumed.fit(kgan.data.feed(data, 50, start=2), **steps(3))
+    for training in (stopped, resumed):
+        training.fit(kgan.data.feed(data, 50, start=2), **steps(3))
     assert int(resumed.step.numpy()) == 5
-    assert_equal_weights(straight, resumed)
-    for one, other in zip(straight.optimizer.variables, resumed.optimizer.variables, strict=True):
+    assert_equal_weights(stopped, resumed)
+    for one, other in zip(stopped.optimizer.variables, resumed.optimizer.variables, strict=True):
         np.testing.assert_array_equal(one.numpy(), other.numpy())
 
 
-@pytest.mark.parametrize("method", ["fgsm", "fast", "pgd"])
+@pytest.mark.parametrize("method", slow_but(["fgsm", "fast", "pgd"], "fast", "pgd"))
 def test_an_epsilon_of_zero_is_plain_training_bit_for_bit(make_classifier, digits, method):
     plain = make_classifier(batch_norm=True, dropout=0.3)
     plain.compile(keras.optimizers.Adam(3e-3), sparse_loss(), metrics=["accuracy"])
@@ -196,7 +218,8 @@ HEADS = {
 
 
 @pytest.mark.parametrize("method", slow_but(["pgd", "mart"], "mart"))
-@pytest.mark.parametrize("name", HEADS)
+# Those that are not in the test below.
+@pytest.mark.parametrize("name", slow_but(HEADS, "logits", "sigmoid", "sigmoid column"))
 def test_heads_and_label_formats(make_classifier, digits, name, method):
     head, units, form, loss = HEADS[name]
     classifier = make_classifier(head, units)
@@ -242,11 +265,19 @@ class Worsen(keras.callbacks.Callback):
         self.model.classifier.set_weights(self.turns[min(epoch, len(self.turns) - 1)])
 
 
-def test_the_guard_stops_at_a_fall_and_restores_the_best(make_classifier, digits, held):
-    good = make_classifier()
+@pytest.fixture(scope="module")
+def robust(digits):
+    """The weights of a robust classifier, of those that `make_classifier` makes."""
+    keras.utils.set_random_seed(3)
+    layers = [keras.layers.Flatten(), keras.layers.Dense(32, "relu"), keras.layers.Dense(10)]
+    good = keras.Sequential([keras.Input((8, 8, 1)), *layers])
     fit(make(good, epsilon=0.1), digits, n=None, epochs=8)
+    return good.get_weights()
+
+
+def test_the_guard_stops_at_a_fall_and_restores_the_best(make_classifier, digits, held, robust):
     bad = make_classifier()
-    best, worst = good.get_weights(), bad.get_weights()
+    best, worst = robust, bad.get_weights()
     middling = [weight * 0.999 for weight in best]
     classifier = make_classifier()
     guard = OverfittingGuard(held[0][:100], held[1][:100], epsilon=0.1)
@@ -262,15 +293,15 @@ def test_the_guard_stops_at_a_fall_and_restores_the_best(make_classifier, digits
     assert guard.accuracy() == guard.best
 
 
-def test_the_guard_lets_a_small_fall_pass_and_leaves_the_last_weights(make_classifier, digits):
-    good = make_classifier()
-    fit(make(good, epsilon=0.1), digits, n=None, epochs=8)
-    worse = [weight * 0.9 for weight in good.get_weights()]
+def test_the_guard_lets_a_small_fall_pass_and_leaves_the_last_weights(
+    make_classifier, digits, robust
+):
+    worse = [weight * 0.9 for weight in robust]
     classifier = make_classifier()
     labels = np.eye(10)[digits[1][:100]]
     guard = OverfittingGuard(digits[0][:100], labels, epsilon=0.1, every=2)
     training = make(classifier, epsilon=0.1, rate=0.0)
-    said = fit(training, digits, epochs=3, callbacks=[Worsen([good.get_weights(), worse]), guard])
+    said = fit(training, digits, epochs=3, callbacks=[Worsen([robust, worse]), guard])
     assert len(said.history["loss"]) == 3
     assert not guard.fired
     np.testing.assert_array_equal(classifier.get_weights()[0], worse[0])

@@ -1,1 +1,1 @@
-from tests.serving.conftest import repository, serve  # noqa: F401
+from tests.serving.conftest import exported_rows, repository, serve  # noqa: F401

@@ -1,5 +1,6 @@
 """The exported model, loaded by TensorFlow alone."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -9,6 +10,10 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 import kgan.export
 import kgan.latents
+from kgan.endpoints import Endpoint, Endpoints
+from kgan.kinds import Images
+from kgan.networks.classifiers import small_cnn
+from tests.conftest import build_gan
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +39,9 @@ np.savez(sys.argv[3], **outputs)
 """
 
 
-def test_signatures_without_kgan(make_gan, tmp_path, run_python, load_without_kgan):
-    gan = make_gan(num_classes=3)
-    folder = kgan.export.export(gan, tmp_path / "toy", class_names=("a", "b", "c"))
-    assert folder == tmp_path / "toy" / "1"
+def test_signatures_without_kgan(exported, tmp_path, run_python, load_without_kgan):
+    folder, gan = exported
+    folder = folder / "1"
     random = np.random.default_rng(0)
     start, end = random.standard_normal((2, 4, 6)).astype(np.float32)
     requests = {
@@ -82,9 +86,8 @@ def test_signatures_without_kgan(make_gan, tmp_path, run_python, load_without_kg
     )
 
 
-def test_every_input_and_output_has_a_batch_dimension(make_gan, tmp_path):
-    folder = kgan.export.export(make_gan(), tmp_path / "toy")
-    model = tf.saved_model.load(folder)
+def test_every_input_and_output_has_a_batch_dimension(exported):
+    model = tf.saved_model.load(exported[0] / "1")
     assert set(model.signatures) == {
         *("serving_default", "serve", "generate", "latents", "decode", "interpolate", "score")
     }
@@ -124,6 +127,111 @@ def test_versions_count_up_and_foreign_names_are_left_alone(make_gan, tmp_path):
     assert "score" not in tf.saved_model.load(folder).signatures
 
 
+def double(**changes):
+    """Endpoints of no model: a number doubled."""
+
+    def times_two(request):
+        return {"y": 2.0 * request["x"]}
+
+    inputs = {"x": tf.TensorSpec([None], tf.float32)}
+    asked = Endpoints("double", None, {"double": Endpoint(times_two, inputs, "double")}, ())
+    return dataclasses.replace(asked, **changes)
+
+
+def test_any_endpoints_are_written(tmp_path):
+    """Outputs have the names that a table's columns have; the first one is the default."""
+    names = ("size (cm)", "2020", "_id", "Größe")
+
+    def columns(request):
+        return {name: tf.strings.join(["row ", request["x"]]) for name in names}
+
+    text = {"x": tf.TensorSpec([None], tf.string)}
+    asked = double(
+        endpoints={
+            "columns": Endpoint(columns, text, "generate"),
+            "double": double().endpoints["double"],
+        }
+    )
+    folder = kgan.export.write(asked, tmp_path / "toy", origin={"data": "none"})
+    model = tf.saved_model.load(folder)
+    assert set(model.signatures) == {"columns", "double", "serve", "serving_default"}
+    for alias in ("serve", "serving_default", "columns"):
+        reply = model.signatures[alias](x=tf.constant(["ü"]))
+        assert {name: value.numpy().tolist() for name, value in reply.items()} == {
+            name: ["row ü".encode()] for name in names
+        }
+    manifest = kgan.export.manifest.read(folder)
+    assert (manifest.family, manifest.kind, manifest["data"]) == ("double", None, "none")
+    assert manifest.roles == {"columns": "generate", "double": "double"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"endpoints": {}}, "endpoints must not be empty"),
+        (
+            {"endpoints": {"serve": double().endpoints["double"]}},
+            "other than serve, serving_default, got 'serve'",
+        ),
+        (
+            {"endpoints": {"d": Endpoint(lambda r: r, {"a b": tf.TensorSpec([None])}, "d")}},
+            "inputs of the endpoint 'd' must have names of letters, digits and underscores",
+        ),
+        (
+            {"endpoints": {"d": Endpoint(lambda r: r, {"x": tf.TensorSpec([3])}, "d")}},
+            r"the input 'x' of the endpoint 'd' must have a free first dimension",
+        ),
+        (
+            {
+                "endpoints": {
+                    "d": Endpoint(
+                        lambda r: {"sum": tf.reduce_sum(r["x"])}, {"x": tf.TensorSpec([None])}, "d"
+                    )
+                }
+            },
+            r"the output 'sum' of the endpoint 'd' must have a free first dimension",
+        ),
+        ({"details": {"num_classes": 3}}, "class_names must be 3, one a class, got 2"),
+    ],
+)
+def test_endpoints_that_no_server_could_answer(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        kgan.export.write(double(**changes), tmp_path / "toy", class_names=("a", "b"))
+    assert not (tmp_path / "toy").exists()
+
+
+def test_a_model_without_endpoints_is_told_what_to_call(tmp_path):
+    with pytest.raises(TypeError, match=r"must have endpoints\(\).*export_classifier"):
+        kgan.export.export(small_cnn((8, 8, 1), 10, width=4), tmp_path / "toy")
+
+
+@pytest.mark.parametrize("label", [-1, 3, 2**32 + 1])
+def test_a_label_that_is_no_class_is_refused(exported, label):
+    folder, _ = exported
+    signature = tf.saved_model.load(folder / "1").signatures["serving_default"]
+    labels = tf.constant([0, label], tf.int64)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"labels must be in \[0, 2\]"):
+        signature(seeds=tf.constant([1, 2], tf.int64), labels=labels)
+
+
+def test_sizes_that_are_free_are_warmed_up_with_the_kinds(tmp_path):
+    pytest.importorskip("tensorflow_serving", reason="the extra `serve` is not installed")
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    free = {"images": tf.TensorSpec([None, None, None, 3], tf.float32)}
+    endpoints = {"copy": Endpoint(lambda request: dict(request), free, "translate")}
+    for kind, shapes in ((Images(4, 6, 3), [[1, 4, 6, 3], [8, 4, 6, 3]]), (None, [])):
+        asked = double(kind=kind, endpoints=endpoints)
+        folder = kgan.export.write(asked, tmp_path / "toy")
+        found = []
+        path = str(folder / kgan.export.warmup.WARMUP)
+        for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
+            request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+            if request.model_spec.signature_name == "copy":
+                found.append(list(tf.make_ndarray(request.inputs["images"]).shape))
+        assert found == shapes
+
+
 def test_a_failed_export_leaves_nothing(make_gan, tmp_path, monkeypatch):
     gan = make_gan()
 
@@ -136,11 +244,19 @@ def test_a_failed_export_leaves_nothing(make_gan, tmp_path, monkeypatch):
     assert list((tmp_path / "toy").iterdir()) == []
 
 
-def test_the_manifest_tells_where_the_model_comes_from(make_gan, tmp_path):
-    origin = {"preset": "digits", "data": "digits", "scores": {"fid": 1.5}, "config": {"seed": 3}}
-    folder = kgan.export.export(
-        make_gan(num_classes=2), tmp_path / "toy", class_names=("cat", "dog"), origin=origin
-    )
+ORIGIN = {"preset": "digits", "data": "digits", "scores": {"fid": 1.5}, "config": {"seed": 3}}
+
+
+@pytest.fixture(scope="module")
+def cats_and_dogs(tmp_path_factory):
+    """The folder of a version with names and an origin. Not to be changed."""
+    folder = tmp_path_factory.mktemp("animals") / "toy"
+    gan = build_gan(num_classes=2)
+    return kgan.export.export(gan, folder, class_names=("cat", "dog"), origin=ORIGIN)
+
+
+def test_the_manifest_tells_where_the_model_comes_from(cats_and_dogs):
+    folder, origin = cats_and_dogs, ORIGIN
     manifest = json.loads((folder / "assets.extra" / "manifest.json").read_text())
     assert (manifest["format"], manifest["family"]) == (2, "gan")
     assert manifest["kind"] == {"kind": "images", "height": 8, "width": 8, "channels": 1}
@@ -150,21 +266,19 @@ def test_the_manifest_tells_where_the_model_comes_from(make_gan, tmp_path):
     assert manifest["kgan"] == kgan.__version__
 
 
-def test_class_names_are_an_asset_of_the_graph(make_gan, tmp_path):
-    folder = kgan.export.export(
-        make_gan(num_classes=2), tmp_path / "toy", class_names=("cat", "dog")
-    )
+def test_class_names_are_an_asset_of_the_graph(cats_and_dogs):
+    folder = cats_and_dogs
     assert (folder / "assets" / "class_names.txt").read_text() == "cat\ndog\n"
     saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
     (asset,) = saved.meta_graphs[0].asset_file_def
     assert asset.filename == "class_names.txt"
 
 
-def test_the_official_protos_read_the_warm_up_file(make_gan, tmp_path):
+def test_the_official_protos_read_the_warm_up_file(exported):
     pytest.importorskip("tensorflow_serving", reason="the extra `serve` is not installed")
     from tensorflow_serving.apis import prediction_log_pb2
 
-    folder = kgan.export.export(make_gan(num_classes=3), tmp_path / "toy")
+    folder = exported[0] / "1"
     model = tf.saved_model.load(folder)
     records = tf.data.TFRecordDataset(str(folder / kgan.export.warmup.WARMUP)).as_numpy_iterator()
     seen = []

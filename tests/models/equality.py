@@ -2,8 +2,9 @@
 
     python -m tests.models.equality N SEED FOLDER CASE...
 
-Saves the weights before and after, and the logs. As one of several workers where TF_CONFIG is set:
-then N is that of each worker.
+Where N is "1+2", first on one and then on two, in one process, in the folders "1" and "2 replicas"
+of FOLDER. Saves the weights before and after, and the logs. As one of several workers where
+TF_CONFIG is set: then N is that of each worker.
 """
 
 import dataclasses
@@ -39,6 +40,7 @@ GANS = {
     "packing": {"packing": 2, "loss": "relativistic"},
     "conditional": {"num_classes": 3, "loss": "hinge", "spectral": True, "minibatch": True},
     "dropout and noise": {"noise": True},
+    "clipped noise": {"noise": True, "clipnorm": 0.05},
 }
 # Goes on where one replica ended "conditional".
 GANS["resumed"] = GANS["conditional"]
@@ -187,11 +189,20 @@ def _preset(name: str, seed: int):
     return gan, recipe.feed(data)
 
 
-def main(replicas: int, seed: int, folder: str, cases: list[str]) -> None:
+def main(replicas: str, seed: int, folder: str, cases: list[str]) -> None:
+    counts = [int(count) for count in replicas.split("+")]
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(
-        cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(replicas)]
+        cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(max(counts))]
     )
+    if len(counts) == 1:
+        train(counts[0], seed, folder, cases)
+        return
+    for count in counts:
+        train(count, seed, str(Path(folder, "1" if count == 1 else f"{count} replicas")), cases)
+
+
+def train(replicas: int, seed: int, folder: str, cases: list[str]) -> None:
     name = "auto" if os.environ.get("TF_CONFIG") else "mirrored" if replicas > 1 else "none"
     strategy = kgan.distribution.get(name)
     Path(folder).mkdir(exist_ok=True)
@@ -212,4 +223,4 @@ def main(replicas: int, seed: int, folder: str, cases: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4:])
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4:])

@@ -4,12 +4,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from kgan.models.fooling import within_ball
 
 import kgan.kinds
 import kgan.latents
 import kgan.models
 from kgan.attacks.norms import project
+from kgan.models.ball import within_ball
 from kgan.networks import (
     dcgan_discriminator,
     mlp_discriminator,
@@ -59,7 +59,7 @@ def test_what_there_is_to_know_about_a_gan(make_gan):
     asked = gan.endpoints()
     assert (asked.family, asked.kind) == ("gan", kgan.kinds.Images(8, 8, 1))
     # The first is the default one.
-    assert list(asked.endpoints) == ["generate", "decode", "interpolate", "score", "latents"]
+    assert list(asked.endpoints) == ["generate", "latents", "decode", "interpolate", "score"]
     assert all(endpoint.role == name for name, endpoint in asked.endpoints.items())
     assert asked.details == {"latent_dim": 6, "sample_shape": [8, 8, 1], "num_classes": 3}
     assert asked.tracked == (gan.ema_generator, gan.discriminator)

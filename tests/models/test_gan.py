@@ -8,15 +8,20 @@ import tensorflow as tf
 import kgan.latents
 import kgan.losses
 import kgan.models
+import kgan.networks
 import kgan.penalties
 import kgan.random
+from kgan.models.splitting import pack
+from tests.conftest import slow_but
 
 
 def sgd(rate=0.1):
     return lambda: keras.optimizers.SGD(rate)
 
 
-def fit(gan, data, steps=1, batch=None):
+def fit(gan, data, steps=1, batch=None, *, graph=False):
+    """Trains, by default eagerly: the same step, without the cost of tracing it."""
+    gan.run_eagerly = not graph
     dataset = tf.data.Dataset.from_tensor_slices(data).batch(batch or len(data)).repeat()
     return gan.fit(dataset, epochs=1, steps_per_epoch=steps, shuffle=False, verbose=0).history
 
@@ -101,17 +106,22 @@ def test_a_batch_that_cannot_be_split_is_an_error(make_gan, images, option):
     gan = make_gan(**{option: 3})
     with pytest.raises(ValueError, match=f"{option} must divide the batch of 16 samples, got 3"):
         gan.train_step(tf.constant(images))
+
+
+@pytest.mark.parametrize("option", slow_but(["n_critic", "packing"], "packing"))
+def test_in_a_graph_it_is_an_error_of_the_step(make_gan, images, option):
+    gan = make_gan(**{option: 3})
     with pytest.raises(tf.errors.InvalidArgumentError, match=f"{option} must divide every batch"):
-        fit(gan, images)
+        fit(gan, images, graph=True)
 
 
 def test_packing_puts_neighbours_in_the_channels(make_gan, images):
     gan = make_gan(packing=2)
-    packs = gan._pack(tf.constant(images)).numpy()
+    packs = pack(tf.constant(images), 2).numpy()
     np.testing.assert_array_equal(packs, np.concatenate([images[::2], images[1::2]], axis=-1))
     fit(gan, images, steps=2)
     points = tf.reshape(tf.range(8.0), [4, 2])
-    np.testing.assert_array_equal(gan._pack(points), [[0, 1, 2, 3], [4, 5, 6, 7]])
+    np.testing.assert_array_equal(pack(points, 2), [[0, 1, 2, 3], [4, 5, 6, 7]])
 
 
 def test_ema_ramps_up_and_covers_batch_norm(make_gan, images):
@@ -119,7 +129,7 @@ def test_ema_ramps_up_and_covers_batch_norm(make_gan, images):
     expected = [weight.numpy() for weight in gan.generator.weights]
     assert any("moving" in weight.path for weight in gan.generator.weights)
     for step in range(12):
-        fit(gan, images)
+        fit(gan, images, graph=True)
         decay = min(0.5, (1 + step) / (10 + step))
         expected = [
             decay * old + (1 - decay) * new.numpy()
@@ -132,7 +142,8 @@ def test_ema_ramps_up_and_covers_batch_norm(make_gan, images):
 def test_lazy_penalty_is_due_at_every_interval(make_gan, images):
     gan = make_gan(penalties=[kgan.penalties.R1(1.0, interval=3)], optimizer=sgd(0.0))
     always = make_gan(penalties=[kgan.penalties.R1(1.0)], optimizer=sgd(0.0))
-    seen = [fit(gan, images)["penalty"][0] for _ in range(6)]
+    # In a graph, where the step decides by a tensor.
+    seen = [fit(gan, images, graph=True)["penalty"][0] for _ in range(6)]
     value = fit(always, images)["penalty"][0]
     assert value > 0
     np.testing.assert_allclose(seen, [3 * value, 0, 0, 3 * value, 0, 0], rtol=1e-5)
@@ -158,6 +169,31 @@ def test_a_pair_of_callables_trains(make_gan, images):
     assert fit(make_gan(loss=pair), images)["d_loss"][0] == pytest.approx(1.0, abs=0.05)
 
 
+def test_a_map_of_logits_counts_as_its_mean(images):
+    """The loss of Wasserstein is linear, so a mean of the map inside the network is the same."""
+    found = []
+    for pooled in (False, True):
+        keras.utils.set_random_seed(1)
+        generator = kgan.networks.dcgan_generator((8, 8, 1), 6, width=4)
+        inputs = keras.Input((8, 8, 1))
+        outputs = keras.layers.Conv2D(4, 3, strides=2, activation="tanh")(inputs)
+        outputs = keras.layers.Conv2D(1, 2)(outputs)
+        if pooled:
+            outputs = keras.layers.GlobalAveragePooling2D()(outputs)
+        gan = kgan.models.GAN(
+            generator,
+            keras.Model(inputs, outputs),
+            loss="wasserstein",
+            penalties=[kgan.penalties.R1(1.0), kgan.penalties.GradientPenalty(1.0, interval=2)],
+        )
+        gan.compile(g_optimizer=sgd()(), d_optimizer=sgd()())
+        fit(gan, images, steps=2)
+        found.append(gan.get_weights())
+        assert gan.judge(images).shape == (16,)
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
 def test_spectral_vectors_move_once_a_discriminator_step(make_gan, images):
     gan = make_gan(discriminator={"spectral": True}, optimizer=sgd(0.0), n_critic=2)
     layer = next(x for x in gan.discriminator._flatten_layers() if hasattr(x, "power_iteration"))
@@ -173,8 +209,7 @@ def test_spectral_vectors_move_once_a_discriminator_step(make_gan, images):
 def test_conditional_uses_labels(make_gan, images):
     labels = np.arange(16) % 3
     gan = make_gan(num_classes=3)
-    dataset = tf.data.Dataset.from_tensor_slices((images, labels)).batch(8)
-    gan.fit(dataset, verbose=0, shuffle=False)
+    fit(gan, (images, labels), batch=8)
     zero, one = gan.generate(2, labels=0), gan.generate(2, labels=1)
     assert not np.allclose(zero, one)
     with pytest.raises(ValueError, match=r"labels must be in \[0, 2\], got 3 to 3"):
@@ -230,8 +265,11 @@ def test_evaluate_repeats_and_changes_nothing(make_gan, images):
     assert all("test_batch" in path for path in changed)
 
 
-@pytest.mark.parametrize("num_classes", [None, 3])
-def test_saved_and_loaded_it_goes_on_identically(make_gan, images, tmp_path, num_classes):
+@pytest.mark.parametrize(
+    ("num_classes", "graph"),
+    [(None, False), (3, False), pytest.param(3, True, marks=pytest.mark.slow)],
+)
+def test_saved_and_loaded_it_goes_on_identically(make_gan, images, tmp_path, num_classes, graph):
     gan = make_gan(
         num_classes=num_classes,
         loss="hinge",
@@ -239,8 +277,8 @@ def test_saved_and_loaded_it_goes_on_identically(make_gan, images, tmp_path, num
         discriminator={"spectral": True, "minibatch_stddev": True},
     )
     data = images if num_classes is None else (images, np.arange(16) % 3)
-    dataset = tf.data.Dataset.from_tensor_slices(data).batch(8)
-    gan.fit(dataset, verbose=0, shuffle=False)
+    how = {"steps": 2, "batch": 8, "graph": graph}
+    fit(gan, data, **how)
     gan.save(tmp_path / "gan.keras")
     again = kgan.models.load(tmp_path / "gan.keras")
     restored = make_gan(
@@ -257,7 +295,7 @@ def test_saved_and_loaded_it_goes_on_identically(make_gan, images, tmp_path, num
             for a, b in zip(own.variables, its.variables, strict=True):
                 np.testing.assert_array_equal(a.numpy(), b.numpy())
     for each in gan, again, restored:
-        each.fit(dataset, verbose=0, shuffle=False)
+        fit(each, data, **how)
     assert equal(gan, again)
     assert equal(gan, restored)
 
@@ -328,8 +366,8 @@ def test_scaled_losses_make_the_same_step(make_gan, images):
 def test_jit_compiled_step_is_the_same(make_gan, images):
     plain, compiled = make_gan(optimizer=sgd()), make_gan(optimizer=sgd())
     compiled.compile(g_optimizer=sgd()(), d_optimizer=sgd()(), jit_compile=True)
-    for gan in plain, compiled:
-        fit(gan, images)
+    fit(plain, images)
+    fit(compiled, images, graph=True)
     # One step only: batch norm of 16 samples amplifies float32's rounding from step to step.
     for a, b in zip(plain.get_weights(), compiled.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4)
@@ -364,5 +402,5 @@ def test_wrong_samples_are_named(make_gan, images):
 def test_one_optimizer_for_both_is_an_error(make_gan):
     gan = make_gan()
     adam = keras.optimizers.Adam()
-    with pytest.raises(ValueError, match="must be two objects"):
+    with pytest.raises(ValueError, match="must be different objects"):
         gan.compile(g_optimizer=adam, d_optimizer=adam)

@@ -55,7 +55,15 @@ BUDGET = [
 @pytest.mark.parametrize(
     ("attack", "settings", "norm", "factor"),
     [
-        pytest.param(attack, settings, norm, factor, id=f"{attack.__name__}-{norm}-{i}")
+        pytest.param(
+            attack,
+            settings,
+            norm,
+            factor,
+            id=f"{attack.__name__}-{norm}-{i}",
+            # Each loss, or way to choose classes, in one norm; each norm by the first.
+            marks=pytest.mark.slow if norm != "linf" and {"loss", "targets"} & {*settings} else (),
+        )
         for i, (attack, settings, norms, factor) in enumerate(BUDGET)
         for norm in norms
     ],

@@ -1,4 +1,4 @@
-"""A repository with the tiny model, and ways to serve it inside the test's process."""
+"""A repository with the tiny model and a table, and ways to serve it inside the test's process."""
 
 import asyncio
 import contextlib
@@ -6,14 +6,29 @@ import contextlib
 import httpx
 import pytest
 
+import kgan.export
 from kgan.serving import server
 from kgan.serving.repository import Model, Repository
+from tests.serving.rows import rows_endpoints
 
 
 @pytest.fixture(scope="session")
-def repository(exported):
+def exported_rows(tmp_path_factory):
+    """The generator of known rows, exported as `rows`: its folder. Not to be changed."""
+    folder = tmp_path_factory.mktemp("exported") / "rows"
+    kgan.export.write(rows_endpoints(), folder, class_names=("Zürich", "Rome"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def repository(exported, exported_rows):
     folder, _ = exported
-    repository = Repository([Model("toy", folder, versions=(1,), labels={"stable": 1})])
+    repository = Repository(
+        [
+            Model("toy", folder, versions=(1,), labels={"stable": 1}),
+            Model("rows", exported_rows),
+        ]
+    )
     repository.poll()
     return repository
 
@@ -22,9 +37,10 @@ def repository(exported):
 def call(repository):
     """Runs `body(client, application)` against the application, without a socket."""
 
-    def run(body, *, fool=None, **limits):
+    def run(body, *, served=None, fool=None, **limits):
         async def inside():
-            app = server.application(repository, server.Limits(poll=0, **limits), fool=fool)
+            options = server.Limits(poll=0, **limits)
+            app = server.application(served or repository, options, fool=fool)
             transport = httpx.ASGITransport(app.web)
             async with httpx.AsyncClient(transport=transport, base_url="http://toy") as client:
                 try:

@@ -2,11 +2,9 @@
 
 import asyncio
 import csv
-import dataclasses
 import shutil
 import threading
 from types import SimpleNamespace
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -14,11 +12,12 @@ import tensorflow as tf
 from PIL import Image
 
 import kgan.export
-from kgan.endpoints import Endpoint, Endpoints, check_labels
-from kgan.kinds import Images, Kind
+from kgan.endpoints import Endpoint, Endpoints
+from kgan.kinds import Images
 from kgan.serving import server
 from kgan.serving.playground import Fool
 from kgan.serving.repository import Model, Repository
+from tests.serving.rows import COLUMNS
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed")
 
@@ -37,47 +36,6 @@ def darken(image, epsilon):
 
     changed = np.clip(image - epsilon, 0, 1)
     return changed, probabilities(image), probabilities(changed)
-
-
-@dataclasses.dataclass(frozen=True)
-class Rows(Kind):
-    """A table, as far as the page needs to know of it."""
-
-    columns: tuple[dict, ...]
-
-    name: ClassVar[str] = "table"
-
-    @property
-    def shape(self):
-        return ()
-
-
-COLUMNS = ("size (cm)", "2020", "city, country", "id")
-
-
-def rows_endpoints():
-    """Row i has the number i; a class for each city."""
-    cities = tf.constant(['Zürich, "CH"', "<b>Rome</b>"])
-
-    def generate(request):
-        seeds = request["seeds"]
-        return {
-            "id": seeds + 2**60,
-            "2020": seeds,
-            "size (cm)": tf.where(seeds == 3, np.nan, tf.cast(seeds, tf.float32) + 0.1),
-            "city, country": tf.gather(cities, check_labels(request["labels"], 2)),
-        }
-
-    numbers = tf.TensorSpec([None], tf.int64)
-    return Endpoints(
-        family="rows",
-        kind=Rows(tuple({"name": name} for name in COLUMNS)),
-        endpoints={
-            "generate": Endpoint(generate, {"seeds": numbers, "labels": numbers}, "generate")
-        },
-        tracked=(),
-        details={"num_classes": 2},
-    )
 
 
 def pictures_endpoints():
@@ -110,14 +68,13 @@ def pictures_endpoints():
 
 
 @pytest.fixture(scope="module")
-def served(exported, tmp_path_factory):
+def served(exported, exported_rows, tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
-    kgan.export.write(rows_endpoints(), folder / "rows", class_names=["Zürich", "Rome"])
     kgan.export.write(pictures_endpoints(), folder / "pictures", class_names=["dark", "bright"])
     repository = Repository(
         [
             Model("toy", exported[0]),
-            Model("rows", folder / "rows"),
+            Model("rows", exported_rows),
             Model("pictures", folder / "pictures"),
         ]
     )
@@ -389,8 +346,7 @@ def test_a_picture_is_classified_and_scored(page, top):
     page.choose("pictures")
     path, picture = top
     page.get("image-upload").send_keys(path)
-    page.until(lambda: page.get("image-answer").text)
-    assert page.get("image-answer").text == "It sees bright"
+    page.until(lambda: page.get("image-answer").text == "It sees bright")
     said = [bar.text.split() for bar in page.all("#image-bars .bar")]
     assert [name for name, _ in said] == ["dark", "bright"]
     assert float(said[1][1].rstrip("%")) == pytest.approx(100 * picture.mean(), abs=2)
@@ -431,8 +387,8 @@ def test_rows_of_a_table(page):
     page.until(lambda: len(cells()) == 10)
     assert [cell.text for cell in page.all("#table-head th")] == list(COLUMNS)
     # No number is rounded, a string is no markup, and what is missing is empty.
-    assert cells()[0] == ["0.1", "0", 'Zürich, "CH"', str(2**60)]
-    assert cells()[3] == ["", "3", 'Zürich, "CH"', str(2**60 + 3)]
+    assert cells()[0] == ["0.1", "0", 'Zürich, "CH"', str(2**60), "/wA="]
+    assert cells()[3] == ["", "3", 'Zürich, "CH"', str(2**60 + 3), "/wA="]
     page.get("rows").clear()
     page.get("rows").send_keys("5")
     page.get("table-seed").clear()
@@ -440,7 +396,7 @@ def test_rows_of_a_table(page):
     page.until(lambda: len(cells()) == 5)
     Select(page.get("table-class")).select_by_visible_text("Rome")
     page.until(lambda: cells()[0][2] == "<b>Rome</b>")
-    assert cells()[4] == ["11.1", "11", "<b>Rome</b>", str(2**60 + 11)]
+    assert cells()[4] == ["11.1", "11", "<b>Rome</b>", str(2**60 + 11), "/wA="]
     page.get("table-download").click()
     target = page.downloads / "rows-7.csv"
     page.until(target.is_file)

@@ -1,6 +1,7 @@
 """TensorFlow Serving's REST contract, end to end on an exported model."""
 
 import asyncio
+import base64
 import json
 import time
 
@@ -9,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 import kgan.latents
+from tests.serving.rows import CITIES, KEY
 
 PREDICT = "/v1/models/toy:predict"
 LABELS = "labels must be in [0, 2], got"
@@ -172,6 +174,73 @@ def test_a_bad_label_fails_its_own_request_only(call):
 
 def test_an_empty_batch_is_answered_empty(call):
     assert post(call, {"inputs": {"seeds": [], "labels": []}}).json() == {"outputs": []}
+
+
+ROWS = "/v1/models/rows:predict"
+
+
+def test_rows_of_a_table_with_strings(call):
+    """As TensorFlow Serving writes them: text as strings, base64 where the name ends in _bytes."""
+    asked = {"seeds": [0, 5], "labels": [0, 1]}
+    key = {"b64": base64.b64encode(KEY).decode()}
+    columns = {
+        "id": [2**60, 2**60 + 5],
+        "2020": [0, 5],
+        "size (cm)": pytest.approx([0.1, 5.1], abs=1e-6),
+        "city, country": list(CITIES),
+        "key_bytes": [key, key],
+    }
+    assert post(call, {"inputs": asked}, ROWS).json() == {"outputs": columns}
+    rows = [dict(zip(asked, values, strict=True)) for values in zip(*asked.values(), strict=True)]
+    found = post(call, {"instances": rows}, ROWS).json()["predictions"]
+    assert [row["city, country"] for row in found] == list(CITIES)
+    assert [row["id"] for row in found] == columns["id"]
+    assert [row["key_bytes"] for row in found] == [key, key]
+    # What is missing does not spoil the rest.
+    reply = post(call, {"inputs": {"seeds": [3], "labels": [1]}}, ROWS)
+    assert b'"size (cm)": [NaN]' in reply.content
+    assert json.loads(reply.content)["outputs"]["city, country"] == [CITIES[1]]
+    reply = post(call, {"inputs": {"seeds": [], "labels": []}}, ROWS)
+    assert reply.json()["outputs"]["city, country"] == []
+
+
+def test_strings_that_are_joined_and_padded(call):
+    """Three requests of one row and two in one call of eight rows."""
+
+    async def several(client, app):
+        bodies = [
+            {"first": ["ä", {"b64": "/w=="}], "second": ["", "é\u0000"]},
+            {"first": ["b"], "second": ["c"]},
+            {"first": [], "second": []},
+            {"first": ["d"] * 2, "second": ["e"] * 2},
+        ]
+        bodies = [{"signature_name": "join", "inputs": body} for body in bodies]
+        replies = await asyncio.gather(*(client.post(ROWS, json=body) for body in bodies))
+        return [reply.json()["outputs"] for reply in replies]
+
+    assert call(several, batch_timeout=0.1, max_batch=8) == [
+        ["ä-", "�-é\u0000"],
+        ["b-c"],
+        [],
+        ["d-e", "d-e"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (b'[["a"], ["b", "c"]]', "got a ragged list"),
+        (b'[["a"], "b"]', "got a ragged list"),
+        (b'["a", 1]', "must hold strings, got 1"),
+        (b'["\\ud800"]', "holds half of a surrogate pair"),
+        (b'[["a"]]', "must have the shape [any], got [1, 1]"),
+    ],
+)
+def test_bad_strings(call, value, message):
+    body = b'{"signature_name": "join", "inputs": {"first": %s, "second": ["x"]}}' % value
+    reply = post(call, body, ROWS)
+    assert reply.status_code == 400
+    assert message in reply.json()["error"]
 
 
 def test_limits_on_samples_and_bytes(call):

@@ -22,6 +22,7 @@ from tensorflow_serving.apis import (
 import kgan.latents
 from kgan.serving import server
 from kgan.serving.repository import Model, Repository
+from tests.serving.rows import CITIES, KEY
 
 PREDICT = "/v1/models/toy:predict"
 BODY = {"inputs": {"seeds": [1], "labels": [0]}}
@@ -70,6 +71,48 @@ def test_grpc_predict_gives_the_images_of_keras(rpc, exported):
     assert reply.model_spec.signature_name == "serving_default"
 
 
+def test_grpc_takes_whole_numbers_of_any_type(rpc):
+    """int32 labels, as most frameworks have them, mean the same as the signature's int64."""
+
+    async def body(prediction, models):
+        replies = [
+            await prediction.Predict(
+                request_of(seeds=np.array([5, 6], seeds), labels=np.array([0, 2], labels))
+            )
+            for seeds, labels in ((np.int64, np.int64), (np.int64, np.int32), (np.uint8, np.int8))
+        ]
+        return [tf.make_ndarray(reply.outputs["images"]) for reply in replies]
+
+    wanted, *found = rpc(body)
+    for images in found:
+        np.testing.assert_array_equal(images, wanted)
+
+
+def test_grpc_rows_of_a_table_with_strings(rpc):
+    async def body(prediction, models):
+        request = predict_pb2.PredictRequest(
+            model_spec={"name": "rows"},
+            inputs={
+                "seeds": tf.make_tensor_proto(np.array([0, 5])),
+                "labels": tf.make_tensor_proto(np.array([0, 1])),
+            },
+        )
+        rows = await prediction.Predict(request)
+        text = np.array(["ä".encode(), b"\xff\x00"], object)
+        request = predict_pb2.PredictRequest(
+            model_spec={"name": "rows", "signature_name": "join"},
+            inputs={name: tf.make_tensor_proto(text) for name in ("first", "second")},
+        )
+        return rows, await prediction.Predict(request)
+
+    rows, joined = rpc(body)
+    assert list(rows.outputs["city, country"].string_val) == [city.encode() for city in CITIES]
+    assert rows.outputs["city, country"].dtype == tf.string.as_datatype_enum
+    assert list(rows.outputs["key_bytes"].string_val) == [KEY, KEY]
+    assert list(rows.outputs["id"].int64_val) == [2**60, 2**60 + 5]
+    assert list(joined.outputs["both"].string_val) == ["ä-ä".encode(), b"\xff\x00-\xff\x00"]
+
+
 def test_grpc_filters_outputs_and_tells_of_its_models(rpc):
     images = np.zeros((1, 8, 8, 1), np.float32)
 
@@ -105,10 +148,19 @@ def test_grpc_filters_outputs_and_tells_of_its_models(rpc):
         ),
         (request_of(seeds=np.array([1])), "INVALID_ARGUMENT", "takes the inputs labels, seeds"),
         (request_of("score", ["x"]), "INVALID_ARGUMENT", "alias not found in signature: x"),
+        *(
+            (
+                request_of(seeds=np.array([1]), labels=np.array([label])),
+                "INVALID_ARGUMENT",
+                f"labels must be in [0, 2], got [{label}]",
+            )
+            for label in (9, -1, 2**32 + 1)
+        ),
         (
-            request_of(seeds=np.array([1]), labels=np.array([9])),
+            # Too large for the signature's int64.
+            request_of(seeds=np.array([1]), labels=np.array([2**63], np.uint64)),
             "INVALID_ARGUMENT",
-            "labels must be in [0, 2], got [9]",
+            "must be int64, got uint64",
         ),
     ],
 )

@@ -51,13 +51,16 @@ function canvasOf(source) {
 }
 
 const show = latest(async () => {
-  if (!state.source) return;
-  if (state.change) await showChange(state.change);
-  for (const endpoint of usable(state.model, ANSWERS)) {
+  const { model, change, source } = state;
+  if (!source) return;
+  if (change) await showChange(change);
+  for (const endpoint of usable(model, ANSWERS)) {
+    // Another model may have been chosen meanwhile.
+    if (model !== state.model) return;
     const { image, outputs } = await asked(endpoint);
-    if (!state.change) draw(element("before"), image);
+    if (!change) draw(element("before"), image);
     if (endpoint.role === "classify") showClasses(outputs.probabilities[0]);
-    else element("image-score").textContent = verdict(state.model, outputs);
+    else element("image-score").textContent = verdict(model, outputs);
   }
 });
 
@@ -145,11 +148,12 @@ export async function take(model) {
   // The sample comes anew from the gallery, if this model has one.
   Object.assign(state, { model, source: null, sample: null });
   for (const id of ["before", "after"]) element(id).width = element(id).width;
-  for (const id of ["code", "image-score", "image-answer"]) element(id).textContent = "";
+  for (const id of ["code", "image-score"]) element(id).textContent = "";
   element("image-bars").replaceChildren();
   makeChanges();
   makeSettings();
   element("answers").hidden = !usable(model, ANSWERS).length;
-  element("image-answer").hidden = element("image-bars").hidden = !usable(model, ["classify"]).length;
+  element("image-answer").textContent = "What it says";
+  element("image-bars").hidden = !usable(model, ["classify"]).length;
   offerSample();
 }

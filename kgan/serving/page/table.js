@@ -27,20 +27,24 @@ const show = latest(async () => {
 });
 
 function line(values, tag) {
+  const { outputs } = endpointFor(state.model, "generate");
   const row = document.createElement("tr");
-  row.append(...values.map((value) => {
+  row.append(...values.map((value, index) => {
     const cell = document.createElement(tag);
     if (tag === "th") cell.scope = "col";
-    if (typeof value === "number") cell.className = "number";
+    if (outputs[state.model.columns[index]].dtype !== "string") cell.className = "number";
     cell.textContent = shown(value);
     return cell;
   }));
   return row;
 }
 
-// A float32 has seven digits that mean something.
-const shown = (value) =>
-  value === null ? "" : typeof value === "number" && !Number.isInteger(value) ? String(Number(value.toPrecision(7))) : String(value);
+// A float32 has seven digits that mean something; bytes come as base64.
+function shown(value) {
+  if (value === null) return "";
+  if (typeof value === "number" && !Number.isInteger(value)) return String(Number(value.toPrecision(7)));
+  return String(value.b64 ?? value);
+}
 
 // As RFC 4180 has it.
 function quoted(value) {

@@ -14,8 +14,8 @@ from rich.text import Text
 from kgan.attacks import FGSM, PGD, AutoAttack
 from kgan.data import Dataset
 from kgan.files import atomic_path
+from kgan.robustness.comparison_picture import draw_comparison
 from kgan.robustness.evaluation import evaluate
-from kgan.robustness.hardening_picture import draw_hardening
 from kgan.robustness.report import Report, Row
 
 # The curve's radii, as shares of the one trained for; one of them is 1.
@@ -23,7 +23,7 @@ _RADII = tuple(k / 6 for k in range(1, 9))
 
 
 @dataclasses.dataclass(frozen=True)
-class Hardening:
+class Comparison:
     """A classifier before and after.
 
     Attributes:
@@ -68,7 +68,7 @@ def compare(
     seed: int = 0,
     seconds: float = 0.0,
     stopped: bool = False,
-) -> Hardening:
+) -> Comparison:
     """Attacks both classifiers with the same attacks on the same images.
 
     Args:
@@ -116,46 +116,46 @@ def compare(
                 class_names=few.class_names,
                 find_masking=False,
             )
-    return Hardening(method, epsilon, seconds, stopped, reports, autoattacks)
+    return Comparison(method, epsilon, seconds, stopped, reports, autoattacks)
 
 
-def write_hardening(hardening: Hardening, folder: Path) -> None:
+def write(comparison: Comparison, folder: Path) -> None:
     """Writes `robustness.json` and `robustness.png` into the folder."""
     content = {
-        "method": hardening.method,
-        "epsilon": hardening.epsilon,
-        "seconds": hardening.seconds,
-        "stopped": hardening.stopped,
+        "method": comparison.method,
+        "epsilon": comparison.epsilon,
+        "seconds": comparison.seconds,
+        "stopped": comparison.stopped,
         "table": {
             when: {
                 name: {"accuracy": row.robust_accuracy, "interval": row.interval, "n": n}
-                for name, (row, n) in hardening.rows(when).items()
+                for name, (row, n) in comparison.rows(when).items()
             }
-            for when in hardening.reports
+            for when in comparison.reports
         },
-        "reports": {when: report.to_dict() for when, report in hardening.reports.items()},
-        "autoattack": {when: report.to_dict() for when, report in hardening.autoattacks.items()},
+        "reports": {when: report.to_dict() for when, report in comparison.reports.items()},
+        "autoattack": {when: report.to_dict() for when, report in comparison.autoattacks.items()},
     }
     with atomic_path(folder / "robustness.json") as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
-    points = {when: hardening.rows(when)["AutoAttack"] for when in hardening.autoattacks}
-    draw_hardening(
-        hardening.reports,
+    points = {when: comparison.rows(when)["AutoAttack"] for when in comparison.autoattacks}
+    draw_comparison(
+        comparison.reports,
         folder / "robustness.png",
         curve="PGD",
-        epsilon=hardening.epsilon,
+        epsilon=comparison.epsilon,
         points=points,
     )
 
 
-def print_hardening(hardening: Hardening, folder: Path) -> None:
+def tell(comparison: Comparison, folder: Path) -> None:
     """Prints the table, and where the files are."""
-    norm = hardening.reports["after"].norm
-    table = Table(title=f"{hardening.method}, {norm} {hardening.epsilon:.4g}")
+    norm = comparison.reports["after"].norm
+    table = Table(title=f"{comparison.method}, {norm} {comparison.epsilon:.4g}")
     table.add_column("accuracy")
     for heading in ("images", "before", "after", "95% interval", "seconds"):
         table.add_column(heading, justify="right", no_wrap=True)
-    before, after = (hardening.rows(when) for when in ("before", "after"))
+    before, after = (comparison.rows(when) for when in ("before", "after"))
     for name, (row, n) in after.items():
         low, high = row.interval
         table.add_row(
@@ -170,7 +170,7 @@ def print_hardening(hardening: Hardening, folder: Path) -> None:
     console.print(table)
     console.print(
         Text(
-            f"hardening took {hardening.seconds:.1f} s; seconds of an attack: before + after; "
+            f"hardening took {comparison.seconds:.1f} s; seconds of an attack: before + after; "
             f"interval of after. Curves: {folder}/robustness.png"
         )
     )

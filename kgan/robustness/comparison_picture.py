@@ -10,7 +10,7 @@ from kgan.robustness.report import Report, Row
 _COLOURS = {"before": "tab:red", "after": "tab:blue"}
 
 
-def draw_hardening(
+def draw_comparison(
     reports: Mapping[str, Report],
     path: str | Path,
     *,

@@ -1,0 +1,89 @@
+"""What a version says of itself: written and read again, and as earlier versions wrote it."""
+
+import json
+
+import pytest
+import tensorflow as tf
+
+from kgan.endpoints import Endpoint, Endpoints
+from kgan.export import manifest
+from kgan.kinds import Images, from_config
+
+
+@pytest.fixture
+def endpoints():
+    images = {"images": tf.TensorSpec([None, 8, 8, 1], tf.float32)}
+    return Endpoints(
+        family="pictures",
+        kind=Images(8, 8, 1),
+        endpoints={"to_night": Endpoint(lambda request: request, images, "translate")},
+        tracked=(),
+        details={"num_classes": 2},
+    )
+
+
+def read_as(tmp_path, content):
+    (tmp_path / "assets.extra").mkdir()
+    text = content if isinstance(content, str) else json.dumps(content)
+    (tmp_path / "assets.extra" / "manifest.json").write_text(text)
+    return manifest.read(tmp_path)
+
+
+def test_what_was_written_is_read(tmp_path, endpoints):
+    names = ("猫", "dog")
+    path = manifest.write(tmp_path, endpoints, class_names=names, origin={"preset": "mine"})
+    # Where TensorFlow Serving's own further files lie.
+    assert path == tmp_path / "assets.extra" / "manifest.json"
+    assert json.loads(path.read_text())["format"] == 2
+    found = manifest.read(tmp_path)
+    assert found.family == "pictures"
+    assert from_config(found.kind) == Images(8, 8, 1)
+    assert found.roles == {"to_night": "translate"}
+    assert found.class_names == names
+    assert found.row_wise
+    assert (found["preset"], found["num_classes"], found["absent"]) == ("mine", 2, None)
+
+
+def test_origin_cannot_say_otherwise(tmp_path, endpoints):
+    manifest.write(tmp_path, endpoints, origin={"family": "pictures"})
+    with pytest.raises(ValueError, match="the manifest's 'family' is 'pictures', got 'gan'"):
+        manifest.write(tmp_path, endpoints, origin={"family": "gan"})
+
+
+@pytest.mark.parametrize(
+    ("keys", "family", "roles"),
+    [
+        (
+            {"latent_dim": 6, "sample_shape": [8, 8, 1], "num_classes": None},
+            "gan",
+            {"generate", "latents", "decode", "interpolate", "score"},
+        ),
+        ({"image_shape": [8, 8, 1], "epsilon": 0.3}, "advgan", {"perturb"}),
+        ({"image_shape": [8, 8, 1]}, "classifier", {"classify"}),
+    ],
+)
+def test_manifests_of_the_first_format(tmp_path, keys, family, roles):
+    found = read_as(tmp_path, {"kgan": "0.1.0", "class_names": None, **keys})
+    assert found.family == family
+    assert from_config(found.kind) == Images(8, 8, 1)
+    assert dict(found.roles) == {role: role for role in roles}
+    assert found.row_wise
+    assert all(found[key] == value for key, value in keys.items())
+
+
+def test_points_of_the_first_format(tmp_path):
+    found = read_as(tmp_path, {"kgan": "0.1.0", "latent_dim": 2, "sample_shape": [2]})
+    assert found.kind == {"kind": "points", "dimensions": 2}
+
+
+@pytest.mark.parametrize("content", [{"name": "of another tool"}, [1, 2], "null"])
+def test_what_kgan_did_not_write_says_nothing(tmp_path, content):
+    assert manifest.read(tmp_path) == manifest.Manifest()
+    found = read_as(tmp_path, content)
+    assert found == manifest.Manifest()
+    assert not found.row_wise
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"manifest\.json is damaged: .* Export the model again"):
+        read_as(tmp_path, '{"kgan": "0.1')

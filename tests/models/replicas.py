@@ -1,0 +1,120 @@
+"""Trains small models on N replicas, on data of unknown length, and saves what they come to.
+
+python -m tests.models.replicas N FILE
+"""
+
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import kgan.defenses
+import kgan.distribution
+import kgan.models
+import kgan.networks
+from tests.conftest import build_gan
+from tests.models.tug_of_war import samples, tug_of_war
+
+BATCH, BATCHES, EPOCHS = 8, 3, 2
+# Limits that every gradient exceeds, but not every replica's share of it.
+OPTIMIZERS = {
+    "clipnorm": lambda: keras.optimizers.SGD(0.1, clipnorm=0.3),
+    "global_clipnorm": lambda: keras.optimizers.SGD(0.1, global_clipnorm=0.3),
+    "clipvalue": lambda: keras.optimizers.SGD(0.1, clipvalue=0.3),
+    "scaled": lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), 256.0),
+    "scaled and clipped": lambda: keras.optimizers.LossScaleOptimizer(
+        keras.optimizers.SGD(0.1, clipnorm=0.3), 256.0
+    ),
+}
+SHAPE = (8, 8, 1)
+
+
+def unknown(*arrays) -> tf.data.Dataset:
+    """Batches whose number nobody knows before they have come."""
+    data = tf.data.Dataset.from_tensor_slices(arrays if len(arrays) > 1 else arrays[0])
+    return data.batch(BATCH, drop_remainder=True).filter(lambda *batch: True)
+
+
+def images() -> np.ndarray:
+    return np.random.default_rng(1).random((BATCHES * BATCH, *SHAPE), dtype=np.float32)
+
+
+def labels() -> np.ndarray:
+    return np.arange(BATCHES * BATCH, dtype=np.int32) % 3
+
+
+def classifier() -> keras.Model:
+    keras.utils.set_random_seed(3)
+    return keras.Sequential([keras.Input(SHAPE), keras.layers.Flatten(), keras.layers.Dense(3)])
+
+
+def perturbation_gan():
+    victim = classifier()
+    keras.utils.set_random_seed(2)
+    gan = kgan.models.PerturbationGAN(
+        kgan.networks.perturbation_network(SHAPE, width=4, blocks=1),
+        kgan.networks.dcgan_discriminator(SHAPE, width=4),
+    )
+    gan.compile(g_optimizer=keras.optimizers.SGD(0.01), d_optimizer=keras.optimizers.SGD(0.01))
+    gan.set_victim(lambda batch: victim(batch, training=False))
+    return gan
+
+
+def training(optimizer, kind=kgan.defenses.AdversarialTraining, **options):
+    made = kind(classifier(), epsilon=0.1, **options)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    made.compile(optimizer, loss, metrics=["accuracy"])
+    return made
+
+
+def clipped_training():
+    return training(keras.optimizers.SGD(1.0, clipnorm=0.05), method="fgsm")
+
+
+MODELS = {
+    **{
+        f"players, {name}": (lambda make=make: tug_of_war(make), lambda: (samples(24),))
+        for name, make in OPTIMIZERS.items()
+    },
+    "gan": (
+        lambda: build_gan(optimizer=lambda: keras.optimizers.SGD(0.05, momentum=0.9)),
+        lambda: (images(),),
+    ),
+    "perturbation gan": (perturbation_gan, lambda: (images(), labels())),
+    "adversarial training": (clipped_training, lambda: (images(), labels())),
+}
+
+
+def state(model: keras.Model) -> list[np.ndarray]:
+    """Everything that a step may move."""
+    names = getattr(model, "optimizers", {"optimizer": ()})
+    optimizers = [getattr(model, name) for name in names]
+    variables = [variable for one in optimizers if one is not None for variable in one.variables]
+    return [np.asarray(variable) for variable in (*model.weights, *variables)]
+
+
+def trained(case: str, strategy: tf.distribute.Strategy) -> tuple[list[np.ndarray], int]:
+    """The state of the model after training on data of unknown length, and its count of steps."""
+    make, data = MODELS[case]
+    with strategy.scope():
+        model = make()
+    model.fit(unknown(*data()), epochs=EPOCHS, shuffle=False, verbose=0)
+    return state(model), int(model.step.numpy())
+
+
+def main(replicas: int, file: str) -> None:
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(
+        cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(replicas)]
+    )
+    strategy = kgan.distribution.get("mirrored")
+    arrays = {}
+    for case in MODELS:
+        values, arrays[f"{case}: steps"] = trained(case, strategy)
+        arrays |= {f"{case}: {i}": value for i, value in enumerate(values)}
+    np.savez(file, **arrays)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2])
