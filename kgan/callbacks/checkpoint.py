@@ -6,9 +6,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kgan.callbacks.history import read_history
 from kgan.counter import steps_done
 from kgan.files import atomic_path
+from kgan.history import read_history
 
 
 class Checkpoint(keras.callbacks.Callback):

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kgan.callbacks.drawing import grid, save_animation, save_image
+from kgan.pictures import grid, save_animation, save_image
 
 
 class TranslationGrid(keras.callbacks.Callback):

@@ -4,8 +4,8 @@ from typing import Any
 
 import keras
 
-from kgan.callbacks.history import read_history
 from kgan.defenses import OverfittingGuard
+from kgan.history import read_history
 from kgan.recipes.classifier import ClassifierRecipe
 from kgan.recipes.hardening import HardeningRecipe
 from kgan.robustness.comparison import compare, tell, write

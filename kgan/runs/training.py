@@ -14,8 +14,8 @@ import kgan.callbacks
 import kgan.distribution
 import kgan.export
 import kgan.models
-from kgan.callbacks.history import read_history
 from kgan.counter import steps_done
+from kgan.history import read_history
 from kgan.recipes import Recipe
 from kgan.runs import faults
 from kgan.runs.run import Run, check_same_data

@@ -7,9 +7,10 @@ import tensorflow as tf
 import kgan.data
 import kgan.models
 from kgan import callbacks
+from kgan.evaluation import SampleSet
 from kgan.metrics import METRICS
-from kgan.metrics.evaluate import SampleSet, measure
 from kgan.metrics.extractor import extractor
+from kgan.metrics.measure import measure
 
 
 @pytest.fixture(autouse=True)

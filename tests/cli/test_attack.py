@@ -216,12 +216,11 @@ def bad(files, name, tmp_path):
             "has 10 classes",
         ),
         "labels": (["--model", f"{files}/mine.keras", "--data", str(plain)], "with labels"),
-        "share": (mine(files, "--min-robust", "80"), "share in [0, 1], got 80"),
         "nothing to resume": (["--resume", "--name", "none"], "no run 'attack-none'"),
     }[name]
 
 
-MISTAKES = ("attack", "setting", "value", "epsilon", "share", "nothing to resume")
+MISTAKES = ("attack", "setting", "value", "epsilon", "nothing to resume")
 MISFITS = ("model", "exported", "no data", "shape", "classes", "labels")
 
 
@@ -234,6 +233,12 @@ def test_a_mistake_is_told_in_a_line_with_exit_code_2(files, here, capsys, name)
     assert len(errors) <= 2
     # Nothing half-done is left.
     assert not (here / "runs").exists()
+
+
+def test_a_value_out_of_range_is_told_with_exit_code_2(files, here, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(mine(files, "--min-robust", "80"))
+    assert "share in [0, 1], got 80" in capsys.readouterr().err
 
 
 def test_help_does_not_wait_for_tensorflow():
