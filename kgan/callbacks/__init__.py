@@ -13,7 +13,7 @@ from kgan.callbacks.progress import ProgressBar
 from kgan.callbacks.sample_distance import SampleDistance
 from kgan.callbacks.sample_grid import SampleGrid
 from kgan.callbacks.stopping import NonFiniteGuard, StopOnSignal
-from kgan.callbacks.translation import TranslationError, TranslationGrid
+from kgan.callbacks.translation import TranslationError, TranslationGrid, translations
 from kgan.callbacks.vital_signs import FEWEST_SAMPLES, VitalSigns, reference_size
 from kgan.history import read_history
 
@@ -36,4 +36,5 @@ __all__ = [
     "VitalSigns",
     "read_history",
     "reference_size",
+    "translations",
 ]

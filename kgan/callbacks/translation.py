@@ -1,19 +1,17 @@
 """What a model that translates between two domains makes of them, after each epoch."""
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
+from PIL import Image
 
-from kgan.pictures import grid, save_animation, save_image
+from kgan.pictures import alike, grid, save_animation, save_image
 
 
 class TranslationGrid(keras.callbacks.Callback):
     """Writes `epoch-0001.png`, ... and, when training ends, `animation.gif` of them all.
-
-    Each picture has rows: samples of A, what they become in B, the truth where it is known, and
-    what becomes of them on the way back; then the same for B.
 
     Args:
         folder: Where to write.
@@ -28,20 +26,31 @@ class TranslationGrid(keras.callbacks.Callback):
         self.a, self.b, self.paired = a, b, paired
 
     def on_epoch_end(self, epoch, logs=None):
-        rows = [
-            *self._rows(self.a, self.b, "a_to_b", "b_to_a"),
-            *self._rows(self.b, self.a, "b_to_a", "a_to_b"),
-        ]
-        picture = grid(np.concatenate(_alike(rows)), len(self.a))
+        picture = translations(self.model, self.a, self.b, paired=self.paired)
         save_image(picture, self.folder / f"epoch-{epoch + 1:04d}.png")
 
     def on_train_end(self, logs=None):
         save_animation(sorted(self.folder.glob("epoch-*.png")), self.folder / "animation.gif")
 
-    def _rows(self, samples, others, there: str, back: str) -> list[np.ndarray]:
-        translated = self.model.translate(samples, there)
-        truth = [others] if self.paired else []
-        return [samples, translated, *truth, self.model.translate(translated, back)]
+
+def translations(model: Any, a: np.ndarray, b: np.ndarray, *, paired: bool) -> Image.Image:
+    """A picture of translations in both directions.
+
+    It has rows: images of A, what they become in B, the truth where it is known, and what becomes
+    of them on the way back; then the same for B.
+
+    Args:
+        model: Has `translate(images, direction)`.
+        a: Images of domain A, float32 in [0, 1], a column each.
+        b: As many images of domain B.
+        paired: Whether each image of A belongs to the one of B in its column.
+    """
+    rows = []
+    for samples, others, there, back in ((a, b, "a_to_b", "b_to_a"), (b, a, "b_to_a", "a_to_b")):
+        translated = model.translate(samples, there)
+        truth = [others] if paired else []
+        rows += [samples, translated, *truth, model.translate(translated, back)]
+    return grid(np.concatenate(alike(rows)), len(a))
 
 
 class TranslationError(keras.callbacks.Callback):
@@ -64,9 +73,3 @@ class TranslationError(keras.callbacks.Callback):
             return
         logs["error"] = float(np.abs(self.model.translate(self.a, "a_to_b") - self.b).mean())
         logs["error_back"] = float(np.abs(self.model.translate(self.b, "b_to_a") - self.a).mean())
-
-
-def _alike(rows: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Rows of images with one number of channels: grey ones in colour where others are."""
-    channels = max(row.shape[-1] for row in rows)
-    return [row if row.shape[-1] == channels else np.repeat(row, channels, -1) for row in rows]

@@ -9,7 +9,7 @@ from kgan.data.feed import feed, steps_per_epoch, to_float
 from kgan.data.folder import load_folder
 from kgan.data.labelled import load_labelled, train_and_test
 from kgan.data.load import COMPOSED, DATASETS, load
-from kgan.data.slanted import load_slanted_digits, load_slanted_pairs, slanted
+from kgan.data.slanted import load_slanted_digits, load_slanted_pairs, slant, slanted
 from kgan.data.stacked import StackedImages, load_stacked_mnist
 from kgan.data.subsets import class_counts, labelled_share, long_tailed
 from kgan.data.synthetic import MIXTURES, load_grid, load_ring
@@ -40,6 +40,7 @@ __all__ = [
     "load_stacked_mnist",
     "load_tfds",
     "long_tailed",
+    "slant",
     "slanted",
     "steps_per_epoch",
     "to_float",

@@ -144,7 +144,7 @@ class CycleGAN(Players):
 
     def _generators_half_step(self, a, b) -> tuple[tf.Tensor, tf.Tensor]:
         """Updates both generators; returns the translations of before, of A and of B."""
-        fakes = []
+        fakes: list[tf.Tensor] = []
 
         def losses():
             fakes[:] = [self.b_to_a(b, training=True), self.a_to_b(a, training=True)]
@@ -279,7 +279,7 @@ class CycleGAN(Players):
                 return {target.plural: network(request[source.plural], training=False)}
 
             inputs = takes(**{source.plural: (source.shape, tf.float32)})
-            return Endpoint(translate, inputs, "translate")
+            return Endpoint(translate, inputs, "translate", gives=target)
 
         kind_a, kind_b = self.kinds
         return Endpoints(
@@ -290,12 +290,7 @@ class CycleGAN(Players):
                 "b_to_a": translation(self.b_to_a, kind_b, kind_a),
             },
             tracked=(self.a_to_b, self.b_to_a),
-            details={
-                "sample_shape": list(kind_b.shape),
-                "kinds": {
-                    name: kind.get_config() for name, kind in zip("ab", self.kinds, strict=True)
-                },
-            },
+            details={"sample_shape": list(kind_b.shape)},
             network=self.a_to_b,
         )
 

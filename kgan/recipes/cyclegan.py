@@ -10,11 +10,14 @@ import tensorflow as tf
 
 import kgan.callbacks
 import kgan.data
+import kgan.evaluation
 import kgan.models
 import kgan.names
 import kgan.networks
+import kgan.pictures
 import kgan.precision
 from kgan.data import Domains, Pairs
+from kgan.data.slanted import SLOPE
 from kgan.models.learning_rate import ConstantThenLinear
 from kgan.recipes.recipe import Recipe, Watched, jit_compile
 from kgan.settings.cyclegan import CycleGANSettings
@@ -130,20 +133,58 @@ class CycleGANRecipe(Recipe[CycleGANSettings]):
         return Watched([error], "error")
 
     def pictures(self, data: Domains, folder: Path) -> Sequence[keras.callbacks.Callback]:
+        return [
+            kgan.callbacks.TranslationGrid(folder, *self._shown(), paired=self.splits[1].paired)
+        ]
+
+    def _shown(self) -> tuple[np.ndarray, np.ndarray]:
+        """A few held-out images of each domain; of pairs the same ones."""
         held_out = self.splits[1]
         columns = min(_COLUMNS, len(held_out.a), len(held_out.b))
         rows_a, rows_b = (
             np.random.default_rng(self.settings.seed).permutation(len(one))[:columns]
             for one in (held_out.a, held_out.b)
         )
-        return [
-            kgan.callbacks.TranslationGrid(
-                folder,
-                held_out.a.take(rows_a).as_float(),
-                held_out.b.take(rows_b).as_float(),
-                paired=held_out.paired,
+        return held_out.a.take(rows_a).as_float(), held_out.b.take(rows_b).as_float()
+
+    def inputs(self, endpoint: str) -> kgan.data.Dataset:
+        held_out = self.splits[1]
+        return held_out.a if endpoint == "a_to_b" else held_out.b
+
+    def real_data(self, endpoint: str) -> kgan.evaluation.RealData:
+        domains = self.splits
+        if endpoint == "a_to_b":
+            return kgan.evaluation.RealData(domains[0].b, domains[1].b)
+        return kgan.evaluation.RealData(domains[0].a, domains[1].a)
+
+    def own_scores(
+        self, model: kgan.models.CycleGAN, folder: Path
+    ) -> Sequence[kgan.evaluation.Score]:
+        """How far translations are from the truth, where it is known; and a picture of some."""
+        train, held_out = self.splits
+        picture = kgan.callbacks.translations(model, *self._shown(), paired=held_out.paired)
+        kgan.pictures.save_image(picture, folder / "translations.png")
+        if not isinstance(held_out, Pairs):
+            return ()
+        scores = []
+        for direction, slope, (source, target), learnt in (
+            ("a_to_b", SLOPE, (held_out.a, held_out.b), train.b),
+            ("b_to_a", -SLOPE, (held_out.b, held_out.a), train.a),
+        ):
+            images = source.as_float()
+            # Of all images without regard to the input, the nearest one.
+            constant = np.median(learnt.as_float(), axis=0)
+            scores += kgan.evaluation.translation_scores(
+                model.translate(images, direction),
+                held_out,
+                baselines={
+                    "inputs": images,
+                    "one image": np.broadcast_to(constant, target.samples.shape),
+                },
+                ideal=kgan.data.slant(images, slope),
+                direction=direction,
             )
-        ]
+        return scores
 
     def next_steps(self, folder: Path, version: Path | None) -> Sequence[str]:
         return [f"kgan sample {folder} --out translated.png", f"kgan evaluate {folder}"]
