@@ -85,6 +85,8 @@ class Images(Kind):
         if samples.dtype == np.uint8:
             return
         _check_float(what, samples)
+        if not len(samples):
+            return
         low, high = float(samples.min()), float(samples.max())
         if not (low >= 0.0 and high <= 1.0):
             remedy = (

@@ -16,6 +16,7 @@ from kgan.callbacks.reconstruction_grid import ReconstructionGrid
 from kgan.callbacks.sample_distance import SampleDistance
 from kgan.callbacks.sample_grid import SampleGrid
 from kgan.callbacks.stopping import NonFiniteGuard, StopOnSignal
+from kgan.callbacks.translation import TranslationError, TranslationGrid, translations
 from kgan.callbacks.vital_signs import FEWEST_SAMPLES, VitalSigns, reference_size
 from kgan.history import read_history
 
@@ -36,7 +37,10 @@ __all__ = [
     "SampleDistance",
     "SampleGrid",
     "StopOnSignal",
+    "TranslationError",
+    "TranslationGrid",
     "VitalSigns",
     "read_history",
     "reference_size",
+    "translations",
 ]

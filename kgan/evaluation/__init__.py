@@ -31,6 +31,7 @@ from kgan.evaluation.score import Comparison, Protocol, Score, compare, load_sco
 from kgan.evaluation.scoring import evaluate
 from kgan.evaluation.tables import print_comparison, print_scores
 from kgan.evaluation.task import Scored, Task
+from kgan.evaluation.translation import translation_scores
 from kgan.metrics.sample_set import SampleSet
 
 __all__ = [
@@ -59,4 +60,5 @@ __all__ = [
     "real_data",
     "save_scores",
     "training_metrics",
+    "translation_scores",
 ]

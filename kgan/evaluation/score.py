@@ -26,8 +26,8 @@ class Protocol:
         extractor: Label of the extractor, its hash included; `None` where none is used.
         preprocessing: What happened to the samples first.
         settings: The metric's settings.
-        interval: What the interval is over: "seeds" (generated anew), "halves" (of a fixed set), or
-            `None` without one.
+        interval: What the interval is over: "seeds" (generated anew), "halves" (of a fixed set),
+            "samples" (of a mean over them), or `None` without one.
         version: Version of kgan.
     """
 

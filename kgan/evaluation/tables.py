@@ -56,6 +56,7 @@ def protocol_lines(scores: Sequence[Score]) -> list[str]:
         over = {
             "seeds": f"interval over {len(score.seeds)} sampling seeds (Student's t)",
             "halves": "interval over random halves of the set (jackknife)",
+            "samples": "interval over the samples",
             None: "no interval",
         }[protocol.interval]
         settings = ", ".join(f"{key} {value}" for key, value in protocol.settings.items())

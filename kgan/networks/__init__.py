@@ -22,9 +22,11 @@ from kgan.networks.minibatch import MinibatchStandardDeviation
 from kgan.networks.mlp import mlp_discriminator, mlp_generator
 from kgan.networks.noise import Dropout, GaussianNoise
 from kgan.networks.normalization import BatchNormalization
+from kgan.networks.padding import ReflectionPadding2D
 from kgan.networks.perturbation import perturbation_network
 from kgan.networks.resnet import resnet_discriminator, resnet_generator
 from kgan.networks.spectral import SpectralConv2D, SpectralDense, SpectralEmbedding
+from kgan.networks.translation import patch_discriminator, translation_generator
 
 
 class NetworkPair(NamedTuple):
@@ -48,10 +50,19 @@ NETWORKS: dict[str, NetworkPair] = {
 }
 
 AUTOENCODERS: dict[str, AutoencoderPair] = {"dcgan": AutoencoderPair(dcgan_encoder, dcgan_decoder)}
+TRANSLATION_NETWORKS: dict[str, NetworkPair] = {
+    "resnet": NetworkPair(translation_generator, patch_discriminator),
+}
+"""Pairs that translate images:
+
+    generator(image_shape, *, channels=None, width=..., halvings=..., blocks=...)
+    discriminator(image_shape, *, width=..., stages=None)
+"""
 
 __all__ = [
     "AUTOENCODERS",
     "NETWORKS",
+    "TRANSLATION_NETWORKS",
     "AutoencoderPair",
     "BatchNormalization",
     "ConditionalBatchNormalization",
@@ -61,6 +72,7 @@ __all__ = [
     "MinibatchStandardDeviation",
     "NetworkPair",
     "Projection",
+    "ReflectionPadding2D",
     "SpectralConv2D",
     "SpectralDense",
     "SpectralEmbedding",
@@ -70,7 +82,9 @@ __all__ = [
     "dcgan_generator",
     "mlp_discriminator",
     "mlp_generator",
+    "patch_discriminator",
     "perturbation_network",
     "resnet_discriminator",
     "resnet_generator",
+    "translation_generator",
 ]

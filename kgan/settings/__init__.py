@@ -3,9 +3,10 @@
 Each default is stated once, as a field's; the command line is made from the fields.
 """
 
-from kgan.settings import classifier, gan, hardening, vae
+from kgan.settings import classifier, cyclegan, gan, hardening, vae
 from kgan.settings.attack import AttackSettings
 from kgan.settings.classifier import ClassifierSettings
+from kgan.settings.cyclegan import CycleGANSettings
 from kgan.settings.evaluate import EvaluateSettings
 from kgan.settings.export import ExportSettings
 from kgan.settings.gan import GANSettings
@@ -16,11 +17,11 @@ from kgan.settings.serve import ServeSettings
 from kgan.settings.vae import VAESettings
 
 FAMILIES: dict[str, type[Settings]] = {
-    settings.family: settings for settings in (GANSettings, VAESettings)
+    settings.family: settings for settings in (GANSettings, VAESettings, CycleGANSettings)
 }
 """The settings of each family of generative models."""
 
-PRESETS: dict[str, Settings] = {**gan.PRESETS, **vae.PRESETS}
+PRESETS: dict[str, Settings] = {**gan.PRESETS, **vae.PRESETS, **cyclegan.PRESETS}
 """What `kgan train` knows by name, of all families."""
 
 CLASSIFIER_PRESETS = classifier.PRESETS
@@ -33,6 +34,7 @@ __all__ = [
     "PRESETS",
     "AttackSettings",
     "ClassifierSettings",
+    "CycleGANSettings",
     "EvaluateSettings",
     "ExportSettings",
     "GANSettings",

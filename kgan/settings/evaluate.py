@@ -24,6 +24,9 @@ class EvaluateSettings(Messages, ImageSize, PreparedData):
     """The real data: digits, ring, mnist, a folder, a file, ...; default a run's own."""
     checkpoint: Literal["last", "best"] | None = None
     """Which checkpoint of a run; default the one that was exported: best with --evaluate-every."""
+    endpoint: str | None = None
+    """What to ask of a model that can be asked for several translations (a_to_b, b_to_a); default
+    the first one."""
 
     # How
     metrics: tuple[str, ...] = ()
