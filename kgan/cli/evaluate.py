@@ -261,8 +261,8 @@ def _folder(settings: EvaluateSettings, run: Run | None) -> Path:
 
 def _asked(settings: EvaluateSettings) -> dict[str, Any]:
     """The options that a score depends on, as JSON gives them back."""
-    names = ("data", "image_size", "checkpoint", "endpoint", "metrics", "extractor", "layer")
-    names = (*names, "n", "n_real", "seeds", "importance_samples")
+    words = "data image_size checkpoint endpoint metrics extractor layer n n_real seeds"
+    names = [*words.split(), "importance_samples"]
     content = {name: getattr(settings, name) for name in names}
     return json.loads(json.dumps(content))
 
