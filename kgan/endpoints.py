@@ -23,11 +23,13 @@ class Endpoint:
             of latents), "interpolate", "score", "encode" (latents of samples), "reconstruct",
             "translate" (samples of another domain), "classify", "perturb". A page shows a panel for
             each role that it knows.
+        gives: What a sample is that it gives, where that is not what the model's samples are.
     """
 
     function: Callable[[Request], Request]
     inputs: Mapping[str, tf.TensorSpec]
     role: str
+    gives: Kind | None = None
 
 
 @dataclasses.dataclass(frozen=True)

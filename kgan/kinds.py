@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from kgan.pixels import to_float
+
 IMAGE_WIDTH = 2.0
 """Width of the interval [-1, 1], for which papers state what concerns images in [0, 1]."""
 
@@ -83,6 +85,8 @@ class Images(Kind):
         if samples.dtype == np.uint8:
             return
         _check_float(what, samples)
+        if not len(samples):
+            return
         low, high = float(samples.min()), float(samples.max())
         if not (low >= 0.0 and high <= 1.0):
             remedy = (
@@ -93,9 +97,7 @@ class Images(Kind):
             )
 
     def as_float(self, samples: Any) -> np.ndarray:
-        if samples.dtype == np.uint8:
-            return np.asarray(samples).astype(np.float32) / np.float32(255)
-        return samples
+        return to_float(samples)
 
 
 @dataclasses.dataclass(frozen=True)

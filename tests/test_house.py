@@ -49,7 +49,8 @@ def test_every_penalty_has_its_row():
 
 
 def test_every_network_has_its_row():
-    builders = {builder for pair in kgan.networks.NETWORKS.values() for builder in pair}
+    rows = (kgan.networks.NETWORKS, kgan.networks.TRANSLATION_NETWORKS)
+    builders = {builder for pairs in rows for pair in pairs.values() for builder in pair}
     assert builders >= {
         getattr(kgan.networks, n)
         for n in public_functions(kgan.networks)

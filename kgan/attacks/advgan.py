@@ -16,9 +16,9 @@ import kgan.export
 import kgan.models
 import kgan.pixels
 from kgan.attacks.attack import Attack, Result
+from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import check_count, check_images, check_norm, check_pixels, check_radius
 from kgan.attacks.norms import project
-from kgan.attacks.problem import Problem, State
 from kgan.attacks.substitute import substitute_network
 from kgan.attacks.victim import Victim, victim_of
 from kgan.files import atomic_path
@@ -57,31 +57,26 @@ class AdvGAN(Attack):
         epsilon: Radius of the ball, in units of images in [0, 1]. After `fit`, `replace` can make
             it smaller but not larger.
         norm: "linf" or "l2".
-        least_epsilon: Smallest radius to train for. If given, one network is trained for all radii
-            from this one to `epsilon`.
-        targets: `None` trains an untargeted attack; a class number trains to reach that class;
-            "any" trains one network for all targets. If not `None`, run the attack with
-            `targets=`; otherwise without.
-        black_box: Whether only the outputs of the victim are used. If so, a surrogate is distilled
-            from its probabilities, alternating with the training of the generator.
-        features: Name of a layer of the victim. Its features are pushed away from those of the
-            clean image, in addition to the logits (or instead of them, with suitable `weights`).
-        weights: Weights of the terms of the generator's loss, by name; see
-            `kgan.models.PerturbationGAN`.
-        kappa: Margin of logits by which the victim must be wrong; a larger one helps on images
-            not seen in training.
-        bound: l2 norm above which a perturbation is penalized; by default half of the largest
-            norm in the ball.
-        gan_loss: Name of the adversarial loss, a key of `kgan.losses.LOSSES`.
-        width: Number of channels of the generator at the image's resolution.
-        blocks: Number of residual blocks of the generator.
-        normalization: Normalization of the generator's layers, "instance" or `None`.
-        steps: Number of updates that `fit` makes if `epochs` is not given.
-        batch_size: Number of images in each update.
-        learning_rate: Learning rate of Adam for generator, discriminator and surrogate; it falls
-            to zero over the second half of each `fit`.
+        least_epsilon: Where given, one network is trained for all radii from this one to `epsilon`.
+        targets: `None`: leave the label; a class: reach that one; "any": one network for all
+            targets. Attack with `targets=` just where this is not `None`.
+        black_box: Whether the victim only answers: a surrogate is distilled from its
+            probabilities in turn with the generator's training.
+        features: Name of a layer of the victim whose features to push away from the clean image's,
+            beside (or with `weights` in place of) the logits.
+        weights: Weights of the terms of the generator's loss, see `kgan.models.PerturbationGAN`.
+        kappa: Logits by which the victim is to be wrong; more helps on images not seen in training.
+        bound: l2 norm from which a perturbation costs; by default half of what the ball allows.
+        gan_loss: A key of `kgan.losses.LOSSES`.
+        width: Channels of the generator at the image's resolution.
+        blocks: Residual blocks of the generator.
+        normalization: "instance" or `None`.
+        steps: Updates that `fit` makes unless it is told `epochs`.
+        batch_size: Images in each update.
+        learning_rate: Adam's learning rate for generator, discriminator and surrogate; it falls to
+            zero over the second half of each `fit`.
         network: A trained `PerturbationGAN`; `fit` and `load` set it.
-        seed: Seed of the initial weights and of all random draws of the training, an int.
+        seed: Seed of the weights and of all draws of the training.
 
     Example:
 
@@ -167,11 +162,10 @@ class AdvGAN(Attack):
             model: The classifier to fool.
             images: (n, height, width, channels) in [0, 1], or uint8; or a `tf.data.Dataset` of
                 batches of float images, or of (images, labels).
-            labels: The true classes: integers (n,), a column (n, 1), or one-hot (n, classes); the
-                model's own predictions if None.
-            epochs: Number of passes over the images; by default as many as `steps` updates need.
+            labels: Integers, a column, or one-hot; the model's own predictions if None.
+            epochs: Passes over the images; by default what `steps` updates take.
             callbacks: Callbacks for Keras's `fit`.
-            verbose: Verbosity of Keras's `fit`, 0, 1 or 2.
+            verbose: As for Keras's `fit`.
 
         Returns:
             Keras's history of `PerturbationGAN`'s logs, one entry an epoch.
@@ -298,11 +292,11 @@ class AdvGAN(Attack):
 
     # Attacking
 
-    def _attack(self, problem: Problem) -> State:
-        network = self._fitted(problem.targeted)
-        state = problem.start()
-        moved = network.perturb(problem.images, problem.labels, self.epsilon)
-        return problem.record(state, project(moved, problem.images, self.epsilon, self.norm))
+    def _attack(self, batch: AttackBatch) -> State:
+        network = self._fitted(batch.targeted)
+        state = batch.start()
+        moved = network.perturb(batch.images, batch.labels, self.epsilon)
+        return batch.record(state, project(moved, batch.images, self.epsilon, self.norm))
 
     @property
     def is_fitted(self) -> bool:

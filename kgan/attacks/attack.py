@@ -10,10 +10,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan.attacks import draws
+from kgan.attacks import example_random
+from kgan.attacks.attack_batch import AttackBatch
 from kgan.attacks.checks import check_images, check_pixels
 from kgan.attacks.norms import NORMS, length
-from kgan.attacks.problem import Problem
 from kgan.attacks.victim import Victim, victim_of
 from kgan.labels import class_numbers
 
@@ -23,10 +23,10 @@ class Result:
     """The outcome of an attack on n images.
 
     Attributes:
-        adversarial: float32 array of the images' shape; the clean image where the attack failed.
-        success: bool array of shape (n,): misclassified (as the target, if there are targets).
-            An image that was misclassified from the start counts as a success, unchanged.
-        labels: int32 array of shape (n,): the true classes, or the targets to reach.
+        adversarial: float32 array of the images' shape; the clean image where it failed.
+        success: Whether it is misclassified (as the target, if there are targets), bool (n,).
+            An image that was misclassified to begin with counts, and comes back unchanged.
+        labels: The classes attacked, or the targets to reach, int32 (n,).
     """
 
     adversarial: np.ndarray
@@ -80,14 +80,14 @@ class Attack:
         return not self.minimal and getattr(self, "epsilon", None) is not None
 
     def attempts(self, victim: Victim) -> int:
-        """How often the compiled attack runs on the images that are not fooled yet.
+        """How often the compiled attack is run on the images that are not fooled yet.
 
-        A `minimal` attack runs on all images each time, to keep the smallest change.
+        A minimal attack is run on all images each time, to keep the smallest change.
         """
         return getattr(self, "restarts", 1)
 
     def prepared(self, model: keras.Model | Victim, images: np.ndarray) -> "Attack":
-        """A copy of this attack that has done the work needed once for a data set, if any."""
+        """The same attack, ready for a data set: what it learns once, it has learnt from these."""
         return self
 
     def __call__(
@@ -133,7 +133,7 @@ class Attack:
         batch_size: int = 256,
         indices: Any = None,
     ) -> Result:
-        """Same as calling the attack, but returns a `Result` with the success of each image."""
+        """Makes adversarial images and says which of them fool; arguments as for calling it."""
         victim, result, indices = self._prepare(model, images, labels, targets, batch_size, indices)
         images = result.adversarial.copy()
         targeted = targets is not None
@@ -153,7 +153,7 @@ class Attack:
         batch_size: int,
         indices: Any,
     ) -> tuple[Victim, Result, np.ndarray]:
-        """Checks all arguments, and makes the result, which starts with the clean images."""
+        """Checks the arguments; the result holds the clean images, for the attack to change."""
         images = check_images(images)
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}.")
@@ -185,7 +185,7 @@ class Attack:
         batch_size: int = 256,
         indices: Any = None,
     ) -> np.ndarray:
-        """The last images of one attempt of the published algorithm, whether they fool or not.
+        """The images at which the published algorithm ends, after one attempt, fooling or not.
 
         Useful for transfer and for comparisons with other implementations. The arguments are those
         of `__call__`.
@@ -273,18 +273,18 @@ class Attack:
         def attack(images, labels, indices, done, attempt, settings):
             attack = template._with(settings)
             victim.rewind(attack.seed + 1)
-            problem = Problem(
+            batch = AttackBatch(
                 logits=victim.logits,
                 images=images,
                 labels=labels,
-                keys=draws.example_keys(attack.seed, indices),
+                keys=example_random.example_keys(attack.seed, indices),
                 targeted=targeted,
                 attempt=attempt,
                 done=done,
                 early_stop=getattr(attack, "early_stop", True),
                 plain=plain,
             )
-            state = attack._attack(problem)
+            state = attack._attack(batch)
             return state["adversarial"], state["success"]
 
         victim.functions[key] = attack
@@ -311,12 +311,10 @@ class Attack:
             logits: Function from images to (batch, classes) logits; the caller chooses its
                 `training` mode.
             images: float32 tensor of shape (batch, ...) in [0, 1].
-            labels: int tensor of shape (batch,): the true classes, or the targets if `targeted`.
-            seed: Seed in place of the attack's own; a scalar, or a pair from
-                `kgan.random.step_seed`.
-            indices: int tensor of shape (batch,), the index of each example in its data set; its
-                position in the batch if None.
-            targeted: Whether `labels` are classes to reach.
+            labels: int tensor of shape (batch,), classes to leave, or to reach if `targeted`.
+            seed: Overrides the attack's seed; a scalar, or a pair from `kgan.random.step_seed`.
+            indices: Each example's index; its position in the batch if None.
+            targeted: Whether the labels are classes to reach.
 
         Returns:
             float32 tensor like `images`; no gradient flows through it.
@@ -327,8 +325,8 @@ class Attack:
         words = tf.reshape(tf.cast(attack.seed if seed is None else seed, tf.int32), [-1])
         keys = tf.cast(indices, tf.int32)
         for word in tf.unstack(words):
-            keys = draws.example_keys(word, keys)
-        problem = Problem(
+            keys = example_random.example_keys(word, keys)
+        batch = AttackBatch(
             logits=logits,
             images=tf.stop_gradient(images),
             labels=tf.cast(labels, tf.int32),
@@ -336,9 +334,9 @@ class Attack:
             targeted=targeted,
             plain=self.has_last_iterate,
         )
-        return tf.stop_gradient(attack._attack(problem)["adversarial"])
+        return tf.stop_gradient(attack._attack(batch)["adversarial"])
 
-    def _attack(self, problem: Problem) -> dict[str, tf.Tensor]:
+    def _attack(self, batch: AttackBatch) -> dict[str, tf.Tensor]:
         """Attacks one batch, in graph mode, with every name in `tensors` bound to a tensor.
 
         Returns:
@@ -347,7 +345,7 @@ class Attack:
         raise NotImplementedError
 
     def _settings(self) -> dict[str, float | int]:
-        """The values of the settings in `tensors`, with dependent defaults filled in."""
+        """The settings in `tensors`; defaults that depend on other settings are worked out."""
         return {name: getattr(self, name) for name in self.tensors}
 
     def _with(self, settings: dict[str, Any]) -> "Attack":

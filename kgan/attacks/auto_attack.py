@@ -21,8 +21,8 @@ class AutoAttackResult(Result):
     """A `Result` that also tells the robust accuracy after each member.
 
     Attributes:
-        robust: Maps "clean" and then the name of each member, in order, to the share of images
-            not fooled so far.
+        robust: The share of images that are not fooled so far: "clean", and after each member, by
+            its name.
     """
 
     robust: dict[str, float]

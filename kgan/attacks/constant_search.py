@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from kgan.attacks import loop
 from kgan.attacks.attack import Attack
+from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import check_count
 from kgan.attacks.norms import choose
-from kgan.attacks.problem import Problem, State
 from kgan.losses.fooling import margin
 from kgan.random import check_seed
 
@@ -33,7 +33,7 @@ class ConstantSearch(Attack):
         initial_constant: The first constant to try.
         abort_early: Whether an example moves on to the next constant if its loss has not fallen
             by 0.01% within a tenth of the steps.
-        seed: Not used, since nothing is random; all attacks have it.
+        seed: Not used, since nothing is random; every attack has it.
     """
 
     minimal = True
@@ -77,7 +77,7 @@ class ConstantSearch(Attack):
         raise NotImplementedError
 
     def _iterate(
-        self, problem: Problem, state: State
+        self, batch: AttackBatch, state: State
     ) -> tuple[State, tf.Tensor, tf.Tensor, tf.Tensor]:
         """One iteration.
 
@@ -90,21 +90,21 @@ class ConstantSearch(Attack):
         """The size of each change, which is minimised, of shape (batch,)."""
         raise NotImplementedError
 
-    def _shortfall(self, problem: Problem, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """How many logits are missing to fool with `confidence`; eq. 6 of Carlini-Wagner."""
-        lead = margin(logits, labels) * (-1.0 if problem.targeted else 1.0)
+    def _shortfall(self, batch: AttackBatch, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """How far from fooling with confidence: zero where it does; eq. 6 of Carlini-Wagner."""
+        lead = margin(logits, labels) * (-1.0 if batch.targeted else 1.0)
         return tf.maximum(self.confidence - lead, 0.0)
 
-    def _fools(self, problem: Problem, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        lead = margin(logits, labels) * (-1.0 if problem.targeted else 1.0)
-        # If `confidence` is 0, the model's own argmax decides a tie.
-        return problem.fooled(logits, labels) & (lead >= self.confidence)
+    def _fools(self, batch: AttackBatch, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        lead = margin(logits, labels) * (-1.0 if batch.targeted else 1.0)
+        # With no confidence asked for, a tie goes the way of the model's own argmax.
+        return batch.fooled(logits, labels) & (lead >= self.confidence)
 
-    def _attack(self, problem: Problem) -> State:
-        infinite = tf.fill(tf.shape(problem.labels), float("inf"))
-        zeros = tf.zeros_like(problem.labels)
-        state = problem.start(
-            **self._restart(problem.images),
+    def _attack(self, batch: AttackBatch) -> State:
+        infinite = tf.fill(tf.shape(batch.labels), float("inf"))
+        zeros = tf.zeros_like(batch.labels)
+        state = batch.start(
+            **self._restart(batch.images),
             iteration=zeros,
             searches=zeros,
             constant=tf.zeros_like(infinite) + self.initial_constant,
@@ -117,12 +117,12 @@ class ConstantSearch(Attack):
         check_every = tf.cast(tf.math.ceil(tf.cast(self.steps, tf.float32) / 10.0), tf.int32)
 
         def step(_: tf.Tensor, state: State) -> State:
-            variables, loss, images, logits = self._iterate(problem, state)
+            variables, loss, images, logits = self._iterate(batch, state)
             checking = state["iteration"] % check_every == 0
             stalled = checking & ~(loss <= 0.9999 * state["checked_loss"])
             if not self.abort_early:
                 stalled = tf.zeros_like(stalled)
-            fools = self._fools(problem, logits, state["labels"]) & ~stalled
+            fools = self._fools(batch, logits, state["labels"]) & ~stalled
             size = self._size(images - state["original"])
             closer = fools & (size < state["best_size"])
             iteration = state["iteration"] + 1

@@ -3,13 +3,13 @@
 import keras
 import tensorflow as tf
 
-from kgan.attacks import draws, loop
+from kgan.attacks import example_random, loop
 from kgan.attacks.apgd import ranked_class
 from kgan.attacks.attack import Attack
+from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import check_count, check_norm, check_radius
 from kgan.attacks.hyperplane import reach
 from kgan.attacks.norms import DUAL, choose, flatten, length, normalize
-from kgan.attacks.problem import Problem, State
 from kgan.attacks.victim import Victim
 from kgan.losses.fooling import margin
 from kgan.random import check_seed
@@ -92,19 +92,19 @@ class FAB(Attack):
                 "how many of the likeliest classes to try."
             )
 
-    def _attack(self, problem: Problem) -> State:
-        logits = problem.logits(problem.images)
-        rank = problem.attempt // self.restarts
-        state = problem.start(
-            images=self._first(problem),
+    def _attack(self, batch: AttackBatch) -> State:
+        logits = batch.logits(batch.images)
+        rank = batch.attempt // self.restarts
+        state = batch.start(
+            images=self._first(batch),
             target=ranked_class(logits, rank % (logits.shape[1] - 1)),
-            distance=tf.fill(tf.shape(problem.labels), float("inf")),
+            distance=tf.fill(tf.shape(batch.labels), float("inf")),
         )
 
         def step(i: tf.Tensor, state: State) -> State:
-            difference, gradient = self._border(problem, state)
+            difference, gradient = self._border(batch, state)
             images = self._approach(state, difference, gradient)
-            fooled = problem.fooled(problem.logits(images), state["labels"])
+            fooled = batch.fooled(batch.logits(images), state["labels"])
             distance = length(images - state["original"], self.norm)
             closer = fooled & (distance < state["distance"])
             distance = tf.where(closer, distance, state["distance"])
@@ -121,39 +121,39 @@ class FAB(Attack):
 
         return loop.run(step, state, self.steps)
 
-    def _first(self, problem: Problem) -> tf.Tensor:
-        images = problem.images
+    def _first(self, batch: AttackBatch) -> tf.Tensor:
+        images = batch.images
         shape = images.shape[1:]
         radius = tf.where(self.minimal, _START_RADIUS[self.norm], self.epsilon)
         if self.norm == "linf":
-            noise = 2.0 * draws.uniform(problem.keys, shape, "start", problem.attempt) - 1.0
+            noise = 2.0 * example_random.uniform(batch.keys, shape, "start", batch.attempt) - 1.0
         else:
-            noise = draws.normal(problem.keys, shape, "start", problem.attempt)
+            noise = example_random.normal(batch.keys, shape, "start", batch.attempt)
         point = tf.clip_by_value(images + 0.5 * radius * normalize(noise, self.norm), 0.0, 1.0)
-        return tf.where(problem.attempt % self.restarts > 0, point, images)
+        return tf.where(batch.attempt % self.restarts > 0, point, images)
 
-    def _border(self, problem: Problem, state: State) -> tuple[tf.Tensor, tf.Tensor]:
-        """The lead of the nearest border's class over the label, and the gradient of the lead."""
+    def _border(self, batch: AttackBatch, state: State) -> tuple[tf.Tensor, tf.Tensor]:
+        """How far the nearest border's class is ahead of the label, and the gradient of that."""
         images, labels = state["images"], state["labels"]
-        if self.targets == 0 and not problem.targeted:
-            return self._nearest(problem, images, labels)
+        if self.targets == 0 and not batch.targeted:
+            return self._nearest(batch, images, labels)
 
         def lead(logits: tf.Tensor) -> tf.Tensor:
-            if problem.targeted:
+            if batch.targeted:
                 return -margin(logits, labels)
             target = tf.gather(logits, state["target"], batch_dims=1)
             return target - tf.gather(logits, labels, batch_dims=1)
 
-        _, difference, gradient = problem.gradient(images, lead)
+        _, difference, gradient = batch.gradient(images, lead)
         return difference, gradient
 
     def _nearest(
-        self, problem: Problem, images: tf.Tensor, labels: tf.Tensor
+        self, batch: AttackBatch, images: tf.Tensor, labels: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        classes = problem.logits(images).shape[1]
-        # The label comes first, then the other classes.
+        classes = batch.logits(images).shape[1]
+        # The label first, then the others.
         order = (labels[:, None] + tf.range(classes)[None]) % classes
-        logits, gradients = problem.class_gradients(images, order)
+        logits, gradients = batch.class_gradients(images, order)
         logits = tf.gather(logits, order, batch_dims=1)
         differences = logits[:, 1:] - logits[:, :1]
         gradients = gradients[:, 1:] - gradients[:, :1]

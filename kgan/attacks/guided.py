@@ -23,10 +23,12 @@ class GuidedResult(Result):
     """A `Result` that also tells how the surrogates and a white-box attack did.
 
     Attributes:
-        surrogate_success: bool (n,): whether the image fools the surrogates.
-        white_box_success: bool (n,): whether PGD with the victim's own gradients fools within the
-            same ball, which a transfer attack can hardly surpass. None if `white_box` is False.
-        queries: Number of labels asked of the victim: for the substitute, and one for each image.
+        surrogate_success: Whether the image fools the surrogates, bool (n,).
+        white_box_success: Whether PGD with the victim's own gradients fools within the same ball,
+            bool (n,): the bound that a transfer attack cannot be expected to pass. `None` where
+            that was not asked for.
+        queries: How many labels the victim was asked for: for the substitute, and one for each
+            image.
     """
 
     surrogate_success: np.ndarray
@@ -60,13 +62,12 @@ class Guided(Attack):
         surrogates: A classifier or several, trained for the same classes; None distills one.
         query_budget: Largest number of labels that distilling may ask for.
         norm: "linf", "l2" or "l1".
-        steps: Number of steps of momentum PGD on the mean of the surrogates' logits.
-        decay: Factor of the momentum at each step, 0 for none.
-        diversity: Probability of a randomly shrunk copy at each step, in [0, 1]; helps transfer.
-        translation: Side of the kernel that smooths the gradient, an odd number of pixels; 0 for
-            none.
-        white_box: Whether to run PGD on the victim too, for comparison.
-        seed: Seed of the random copies and of distilling, an int.
+        steps: Steps of momentum PGD on the mean of the surrogates' logits.
+        decay: Momentum of that attack.
+        diversity: Probability of a randomly shrunk copy at each step; helps transfer.
+        translation: Side of the kernel that smooths the gradient, odd; 0 for none.
+        white_box: Whether to run PGD on the victim too, to report the bound.
+        seed: Seed of the copies and of distilling.
 
     Reference:
         Papernot et al., "Practical black-box attacks against machine learning", 2017.

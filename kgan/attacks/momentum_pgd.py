@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan.attacks import draws
+from kgan.attacks import example_random
+from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import check_count
 from kgan.attacks.norms import choose, length, per_example
 from kgan.attacks.pgd import PGD
-from kgan.attacks.problem import Problem, State
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -20,7 +20,7 @@ class MomentumPGD(PGD):
         steps: Number of steps.
         step_size: Length of a step; `epsilon / steps` if None, as published.
         norm: "linf", "l2" or "l1".
-        decay: Factor of the sum of earlier gradients at each step (mu).
+        decay: Share of the sum that is kept at each step (mu).
         diversity: Probability with which the gradient is taken at a randomly shrunk and shifted
             copy of the image (DI-FGSM).
         shrink: Smallest size of that copy, as a share of the image's size, in (0, 1].
@@ -85,20 +85,20 @@ class MomentumPGD(PGD):
         step_size = self.epsilon / self.steps if self.step_size is None else self.step_size
         return {**super()._settings(), "step_size": step_size}
 
-    def _memory(self, problem: Problem) -> State:
-        return {"momentum": tf.zeros_like(problem.images)}
+    def _memory(self, batch: AttackBatch) -> State:
+        return {"momentum": tf.zeros_like(batch.images)}
 
     def _gradient(
-        self, problem: Problem, i: tf.Tensor, state: State
+        self, batch: AttackBatch, i: tf.Tensor, state: State
     ) -> tuple[tf.Tensor | None, tf.Tensor]:
         if not self.diversity:
-            logits, gradient = super()._gradient(problem, i, state)
+            logits, gradient = super()._gradient(batch, i, state)
         else:
-            step = i + problem.attempt * self.steps
-            _, _, gradient = problem.gradient_through(
+            step = i + batch.attempt * self.steps
+            _, _, gradient = batch.gradient_through(
                 lambda images: self._copy(images, state["keys"], step),
                 state["images"],
-                lambda logits: problem.gain(logits, state["labels"], self.loss),
+                lambda logits: batch.gain(logits, state["labels"], self.loss),
             )
             logits = None
         if self.translation:
@@ -113,7 +113,9 @@ class MomentumPGD(PGD):
     def _copy(self, images: tf.Tensor, keys: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
         """Some examples shrunk to a random size at a random place, on black."""
         height, width = images.shape[1:3]
-        chance, size, top, left = tf.unstack(draws.uniform(keys, (4,), "copy", step), axis=1)
+        chance, size, top, left = tf.unstack(
+            example_random.uniform(keys, (4,), "copy", step), axis=1
+        )
         scale = 1.0 / (self.shrink + (1.0 - self.shrink) * size)
         zero = tf.zeros_like(scale)
         # The transformation maps output to input coordinates: x_in = scale * x_out - shift.

@@ -8,7 +8,7 @@ import math
 
 import tensorflow as tf
 
-from kgan.attacks import draws
+from kgan.attacks import example_random
 
 NORMS = ("linf", "l2", "l1")
 # The dual of each norm: the norm of a gradient that bounds the change of the loss over a ball.
@@ -163,14 +163,14 @@ def random_point(
     shape = original.shape[1:]
     size = shape.num_elements()
     if norm == "linf":
-        change = epsilon * (2.0 * draws.uniform(keys, shape, "start", step) - 1.0)
+        change = epsilon * (2.0 * example_random.uniform(keys, shape, "start", step) - 1.0)
     else:
         # Uniform in a ball of dimension n: a uniform direction times U^(1/n).
         if norm == "l2":
-            direction = draws.normal(keys, shape, "start", step)
+            direction = example_random.normal(keys, shape, "start", step)
         else:
-            exponential = -tf.math.log(draws.uniform(keys, shape, "start", step))
-            direction = exponential * draws.signs(keys, shape, "start sign", step)
-        radius = draws.uniform(keys, (), "start radius", step) ** (1.0 / size)
+            exponential = -tf.math.log(example_random.uniform(keys, shape, "start", step))
+            direction = exponential * example_random.signs(keys, shape, "start sign", step)
+        radius = example_random.uniform(keys, (), "start radius", step) ** (1.0 / size)
         change = epsilon * per_example(radius, original) * normalize(direction, norm)
     return tf.clip_by_value(original + change, 0.0, 1.0)

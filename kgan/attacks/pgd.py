@@ -4,9 +4,10 @@ import keras
 import tensorflow as tf
 
 from kgan.attacks.attack import Attack
+from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import check_count, check_norm, check_radius
+from kgan.attacks.losses import check_loss
 from kgan.attacks.norms import project, random_point, steepest
-from kgan.attacks.problem import Problem, State, check_loss
 from kgan.random import check_seed
 
 
@@ -68,33 +69,31 @@ class PGD(Attack):
             step_size = 2.5 * self.epsilon / self.steps
         return {**super()._settings(), "step_size": step_size}
 
-    def _attack(self, problem: Problem) -> State:
-        state = problem.start(images=self._first(problem))
-        state.update(self._memory(problem))
+    def _attack(self, batch: AttackBatch) -> State:
+        state = batch.start(images=self._first(batch))
+        state.update(self._memory(batch))
 
         def step(i: tf.Tensor, state: State) -> State:
-            logits, gradient = self._gradient(problem, i, state)
-            return self._update(problem.record(state, state["images"], logits), gradient)
+            logits, gradient = self._gradient(batch, i, state)
+            return self._update(batch.record(state, state["images"], logits), gradient)
 
-        return problem.iterate(step, state, self.steps)
+        return batch.iterate(step, state, self.steps)
 
-    def _first(self, problem: Problem) -> tf.Tensor:
+    def _first(self, batch: AttackBatch) -> tf.Tensor:
         if not self.random_start:
-            return problem.images
-        return random_point(
-            problem.images, problem.keys, self.epsilon, self.norm, step=problem.attempt
-        )
+            return batch.images
+        return random_point(batch.images, batch.keys, self.epsilon, self.norm, step=batch.attempt)
 
-    def _memory(self, problem: Problem) -> State:
-        """The state of the iteration besides its images, by name."""
+    def _memory(self, batch: AttackBatch) -> State:
+        """What the iteration remembers besides its images."""
         return {}
 
     def _gradient(
-        self, problem: Problem, i: tf.Tensor, state: State
+        self, batch: AttackBatch, i: tf.Tensor, state: State
     ) -> tuple[tf.Tensor | None, tf.Tensor]:
         """The logits at the images, and the gradient to ascend."""
-        logits, _, gradient = problem.gradient(
-            state["images"], lambda logits: problem.gain(logits, state["labels"], self.loss)
+        logits, _, gradient = batch.gradient(
+            state["images"], lambda logits: batch.gain(logits, state["labels"], self.loss)
         )
         return logits, gradient
 

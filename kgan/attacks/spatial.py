@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from kgan.attacks import loop
 from kgan.attacks.attack import Attack
+from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import check_count
-from kgan.attacks.problem import Problem, State
 from kgan.random import check_seed
 
 
@@ -24,10 +24,10 @@ class Spatial(Attack):
     Args:
         rotation: Largest angle, in degrees.
         shift: Largest shift in both directions, in pixels.
-        crop: Largest share of the image's side that is cropped, in [0, 1).
-        occlusion: Side of the black square, as a share of the image's side.
-        points: Number of grid points on each axis, odd so that "no change" is one of them.
-        seed: Not used, since nothing is random; all attacks have it.
+        crop: Largest share of the image's side that is cropped.
+        occlusion: Side of the black square, as a share of the image's.
+        points: Grid points an axis, odd so that "none" is one of them.
+        seed: Not used, since nothing is random; every attack has it.
 
     Reference:
         Engstrom et al., "Exploring the landscape of spatial robustness", 2019, section 3.
@@ -93,14 +93,14 @@ class Spatial(Attack):
         severity = np.abs(rows[:, :4] / limits).sum(axis=1) + (rows[:, 6] > 0)
         return rows[np.argsort(severity, kind="stable")]
 
-    def _attack(self, problem: Problem) -> State:
-        height, width = problem.images.shape[1:3]
+    def _attack(self, batch: AttackBatch) -> State:
+        height, width = batch.images.shape[1:3]
         grid = tf.constant(self.grid(height, width))
 
         def step(i: tf.Tensor, state: State) -> State:
-            return problem.record(state, transform(state["original"], grid[i]))
+            return batch.record(state, transform(state["original"], grid[i]))
 
-        return loop.run(step, problem.start(), grid.shape[0])
+        return loop.run(step, batch.start(), grid.shape[0])
 
 
 def transform(images: tf.Tensor, how: tf.Tensor) -> tf.Tensor:

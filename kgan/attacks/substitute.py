@@ -50,10 +50,10 @@ def distill(
     Args:
         model: The classifier to imitate, of which only labels are used.
         images: float32 array (n, ...) in [0, 1].
-        query_budget: Largest number of labels to ask for.
-        rounds: Number of rounds of training.
-        epochs: Number of passes over the images in each round.
-        step: Distance by which each value of an image is moved, for images in [0, 1].
+        query_budget: How many labels to ask for at most.
+        rounds: Rounds of training.
+        epochs: Passes over the set in each round.
+        step: How far images are moved, in units of [0, 1].
         seed: Seed of the initial weights and the order of the images.
 
     Returns:

@@ -10,10 +10,13 @@ from kgan.callbacks.doctor import CollapseDoctor
 from kgan.callbacks.history import HistoryPlot, HistoryTable
 from kgan.callbacks.layer_seeds import LayerSeeds
 from kgan.callbacks.metric_monitor import MetricMonitor
+from kgan.callbacks.posterior_doctor import PosteriorDoctor
 from kgan.callbacks.progress import ProgressBar
+from kgan.callbacks.reconstruction_grid import ReconstructionGrid
 from kgan.callbacks.sample_distance import SampleDistance
 from kgan.callbacks.sample_grid import SampleGrid
 from kgan.callbacks.stopping import NonFiniteGuard, StopOnSignal
+from kgan.callbacks.translation import TranslationError, TranslationGrid, translations
 from kgan.callbacks.vital_signs import FEWEST_SAMPLES, VitalSigns, reference_size
 from kgan.history import read_history
 
@@ -28,11 +31,16 @@ __all__ = [
     "LayerSeeds",
     "MetricMonitor",
     "NonFiniteGuard",
+    "PosteriorDoctor",
     "ProgressBar",
+    "ReconstructionGrid",
     "SampleDistance",
     "SampleGrid",
     "StopOnSignal",
+    "TranslationError",
+    "TranslationGrid",
     "VitalSigns",
     "read_history",
     "reference_size",
+    "translations",
 ]

@@ -19,11 +19,11 @@ class Checkpoint(keras.callbacks.Callback):
 
     Args:
         folder: The folder to write to.
-        monitor: Key of the logs that decides which state is the best; `None` saves the last state
-            only. Epochs whose logs lack this key save the last state only, and so do epochs that
-            were interrupted, because the resumed run finishes them.
-        lower_is_better: Whether the lowest value of `monitor` is the best; otherwise the highest.
-        table: The run's `metrics.csv`, from which a resumed run reads the best value so far.
+        monitor: Name of the logged score that decides which state is the best; `None` keeps the
+            last state only. An epoch whose logs lack it is never the best, nor is one that was
+            interrupted, since the resumed run will complete it.
+        lower_is_better: Whether the lowest score is the best, or the highest.
+        table: The run's `metrics.csv`, from which a resumed run takes the best score so far.
     """
 
     def __init__(
@@ -60,8 +60,7 @@ class Checkpoint(keras.callbacks.Callback):
         score = self.sign * (logs or {}).get(self.monitor or "", math.nan)
         done = steps_done(self.model) - self._first_step
         whole = done >= ((self.params or {}).get("steps") or 0)
-        # The best state is saved first: after a crash between the two, the resumed run, which
-        # starts from the last state, repeats this epoch and saves both.
+        # The best one first: after a crash between the two, the resumed run does both again.
         if score < self.best and whole:
             self.best = score
             self._save("best.keras")

@@ -1,11 +1,14 @@
 """Rules that turn vital signs into named problems; every threshold states its source."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from kgan.callbacks.vital_signs import VitalSigns
+from kgan.files import atomic_path
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,19 @@ class Finding:
     def __str__(self) -> str:
         figures = ", ".join(f"{name} {value:.3g}" for name, value in self.figures.items())
         return f"{self.name} at step {self.step:,} ({figures}). {self.advice}"
+
+
+def read_findings(path: Path) -> list[Finding]:
+    """Findings from a file; none where there is no file."""
+    if not path.is_file():
+        return []
+    return [Finding(**row) for row in json.loads(path.read_text())]
+
+
+def write_findings(path: Path, findings: Sequence[Finding]) -> None:
+    """Writes findings as JSON."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps([one.as_dict() for one in findings], indent=2) + "\n")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """A callback that watches a GAN train, names what goes wrong and says what to try."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan.callbacks.diagnosis import PROBLEMS, Finding, Patient, diagnose
+from kgan.callbacks.diagnosis import (
+    PROBLEMS,
+    Finding,
+    Patient,
+    diagnose,
+    read_findings,
+    write_findings,
+)
 from kgan.callbacks.vital_signs import Examiner, VitalSigns
-from kgan.files import atomic_path
 from kgan.history import Logs
 
 
@@ -25,19 +30,19 @@ class CollapseDoctor(keras.callbacks.Callback):
     seeds and updates nothing, so training is bit for bit the same with and without it.
 
     Args:
-        real: float32 training samples (n, ...) in random order, at least 64; images in [0, 1].
-        labels: Integer labels (n,) of `real`, needed if the GAN is conditional.
-        training: The whole training set, floats or uint8, which is searched for copies (only a
-            part of it if it has more than 100 million values); `real` by default.
-        label: Maps samples (n, ...) to class numbers (n,), to watch the generated classes. For a
-            classifier this is `lambda images: model.predict(images, verbose=0).argmax(axis=1)`.
-        folder: The folder in which to write `findings.json`; `None` writes no file.
-        every: Number of generator updates between two check-ups. A check-up takes as long as a
-            few steps; on a large training set, up to a few seconds.
-        roll_back: Whether a collapse or a divergence ends the training and restores the weights of
-            the best check-up (the smallest sliced Wasserstein distance). The generator and its
-            average both get the weights that the average had; the discriminator gets its own.
-        seed: Seed of the latents, an int.
+        real: float32 training samples, images in [0, 1], in random order, at least 64.
+        labels: Labels of these samples, where the GAN is conditional.
+        training: The whole training set, floats or uint8, in which copies are looked for (of more
+            than 100 million values a part); those given by default.
+        label: Maps samples (n, ...) to class numbers (n,), to watch the generated classes; a
+            classifier is `lambda images: model.predict(images, verbose=0).argmax(axis=1)`.
+        folder: The folder that gets `findings.json`, if any.
+        every: Generator updates between two check-ups. One takes as long as a few steps; on a
+            large training set, up to a few seconds.
+        roll_back: Whether a collapse or a divergence ends the training and goes back to the best
+            check-up (the smallest sliced Wasserstein distance): generator and average get the
+            weights that the average had, the discriminator its own.
+        seed: Seed of the latents.
 
     Attributes:
         findings: The problems found so far, a list of `Finding`.
@@ -73,9 +78,9 @@ class CollapseDoctor(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self._done = int(self.model.step.numpy())
-        if self.path is not None and self.path.is_file() and not self.findings:
-            # The findings of the resumed run.
-            self.findings = [Finding(**row) for row in json.loads(self.path.read_text())]
+        if self.path is not None and not self.findings:
+            # Of the run that is resumed.
+            self.findings = read_findings(self.path)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         step = int(self.model.step.numpy())
@@ -102,13 +107,9 @@ class CollapseDoctor(keras.callbacks.Callback):
             self.findings.append(finding)
             print(f"doctor: {finding}", flush=True)
         if new and self.path is not None:
-            self._write(self.path)
+            write_findings(self.path, self.findings)
         if self.roll_back and any(PROBLEMS[finding.name].harmful for finding in new):
             self._restore()
-
-    def _write(self, path: Path) -> None:
-        with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps([f.as_dict() for f in self.findings], indent=2) + "\n")
 
     def _restore(self) -> None:
         self.model.stop_training = True

@@ -10,6 +10,8 @@ from kgan.counter import steps_done
 from kgan.history import Logs, read_history, write_history
 from kgan.pictures.curves import draw_curves
 
+CURVES = {"losses": ("d_loss", "g_loss", "penalty"), "probabilities": ("d_real", "d_fake")}
+
 
 class HistoryTable(keras.callbacks.Callback):
     """Writes the logs of each epoch as a row of a CSV file, with step, seconds and samples/s.
@@ -50,9 +52,10 @@ class HistoryPlot(keras.callbacks.Callback):
     Args:
         table: The CSV file.
         folder: The folder to write to.
-        curves: Maps the name of each picture to the names of the logs that it shows. A picture
-            named "probabilities" has an axis from 0 to 1 with a line at 0.5.
-        every: Least number of seconds between two drawings.
+        curves: Names of the logs that are drawn together, by the name of the picture; by default
+            those of a GAN. Where the picture is called "probabilities", the axis goes from 0 to 1
+            with a line at 0.5.
+        every: Seconds between two drawings.
     """
 
     def __init__(
@@ -60,7 +63,7 @@ class HistoryPlot(keras.callbacks.Callback):
         table: str | Path,
         folder: str | Path,
         *,
-        curves: Mapping[str, Sequence[str]],
+        curves: Mapping[str, Sequence[str]] = CURVES,
         every: float = 20.0,
     ):
         super().__init__()

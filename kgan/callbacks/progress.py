@@ -61,9 +61,8 @@ class ProgressBar(keras.callbacks.Callback):
             self._last = now
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        values = "  ".join(
-            f"{name} {logs[name]:.3f}" for name in self.shown if name in (logs or {})
-        )
+        logs = logs or {}
+        values = "  ".join(f"{name} {logs[name]:.3f}" for name in self.shown if name in logs)
         seconds = time.perf_counter() - self._begin
         if self._display is not None:
             self._display.print(

@@ -14,9 +14,9 @@ class SampleDistance(keras.callbacks.Callback):
     between checkpoints of one run; it is not comparable with published scores.
 
     Args:
-        real: float32 real samples (n, ...); images in [0, 1].
-        labels: Integer labels (n,) of `real`; the generated samples get the same labels.
-        seed: Seed of the latents, an int.
+        real: float32 samples of the real data, images in [0, 1].
+        labels: Labels of these samples; generated ones get the same.
+        seed: Seed of the latents.
     """
 
     def __init__(self, real: np.ndarray, labels: np.ndarray | None = None, *, seed: int = 0):

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ from kgan.data import Dataset
 from kgan.data.folder import DEFAULT_SIZE
 from kgan.evaluation import (
     RealData,
+    Score,
     Task,
     classifier_of,
     default_count,
@@ -27,9 +28,11 @@ from kgan.evaluation import (
 )
 from kgan.evaluation.defaults import available
 from kgan.evaluation.generated import (
+    Fakes,
     check_shape,
     from_generator,
     from_set,
+    likelihood_settings,
     path_length_settings,
     with_labels_of,
 )
@@ -64,21 +67,23 @@ def evaluate(settings: EvaluateSettings) -> Path:
     check_metrics(settings.metrics)
     path = _path(settings)
     run = Run.open(path) if is_run(path) else None
-    task = prepare(settings)
+    scored_source = opened(settings)
+    task = prepare(settings, scored_source)
     with Progress(lines=False, stderr=True) as progress:
         scored = task.score(progress=lambda what: progress.update(what=what))
         progress.update(what="pictures")
         folder = settings.out or _folder(settings, run)
         scored.draw(folder, table=None if run is None else run.table)
+        scores = [*_own_scores(settings, scored_source, folder), *scored.scores]
     save_scores(
-        scored.scores,
+        scores,
         folder / SCORES,
         source=str(settings.source),
         asked=_asked(settings),
         checkpoint=_checkpoint(path, settings.checkpoint),
         classes=[dataclasses.asdict(row) for row in scored.classes],
     )
-    print_scores(str(settings.source), scored.scores, scored.classes, folder)
+    print_scores(str(settings.source), scores, scored.classes, folder)
     return folder
 
 
@@ -93,16 +98,16 @@ def compare(settings: EvaluateSettings) -> None:
     print_comparison(settings.compare, *found)
 
 
-def prepare(settings: EvaluateSettings) -> Task:
-    """Finds and loads what the settings name, and checks that it fits together."""
-    path = _path(settings)
-    if not path.exists():
-        raise FileNotFoundError(
-            f"{path} is neither a run folder, a .keras file, an exported model, nor samples."
-        )
-    given = _given(settings, path)
-    source = None if given is not None else open_source(path, checkpoint=settings.checkpoint)
-    real = _real(settings, None if source is None else source.run)
+def prepare(settings: EvaluateSettings, scored: Dataset | Source) -> Task:
+    """What to score, and how; checks that it fits together.
+
+    Args:
+        settings: What the user chose.
+        scored: Samples, or what generates them; from `opened`.
+    """
+    given = scored if isinstance(scored, Dataset) else None
+    source = scored if isinstance(scored, Source) else None
+    real = _real(settings, source)
     train = real.train
     if source is not None:
         fakes = from_generator(source.generate, source.num_classes, train)
@@ -115,27 +120,75 @@ def prepare(settings: EvaluateSettings) -> Task:
             )
         fakes = from_set(given)
     samples, labels = fakes(2, 0)
+    count = _fixed_count(given, source)
     check_shape(str(settings.source), samples, train)
     judge = _extractor(settings, source, train)
     modes = known_modes(train)
     of_metrics = dict(modes)
     if source is not None and hasattr(source.model, "decode"):
         of_metrics["ppl"] = path_length_settings(source.model)
+    model = None if source is None else source.model
+    likelihood = likelihood_settings(model, train, importance_samples=settings.importance_samples)
+    if likelihood is not None:
+        of_metrics["bits_per_dimension"] = likelihood
     labelled = train.labels is not None and labels is not None
     has = available(train.kind, judge, of_metrics, labelled=labelled)
     check_possible(settings.metrics, kind=train.kind, has=has)
+    metrics = settings.metrics or default_metrics(train.kind, judge, modes)
+    if not settings.metrics and likelihood is not None:
+        metrics = (*metrics, "bits_per_dimension")
     return Task(
         fakes=fakes,
         real=real,
-        metrics=settings.metrics or default_metrics(train.kind, judge, modes),
+        metrics=metrics,
         settings=of_metrics,
         extractor=judge,
-        given=None if given is None else len(given),
-        n=settings.n or (None if given is not None else default_count(train.kind, modes)),
+        given=count,
+        n=settings.n or (None if count is not None else default_count(train.kind, modes)),
         n_real=settings.n_real,
         seeds=settings.seeds,
         classifier=classifier_of(train),
+        baselines=_baselines(source, train),
     )
+
+
+def _fixed_count(given: Dataset | None, source: Source | None) -> int | None:
+    """How many samples there are, where no seed makes more of them."""
+    if given is not None:
+        return len(given)
+    return None if source is None or source.inputs is None else len(source.inputs.data)
+
+
+def opened(settings: EvaluateSettings) -> Dataset | Source:
+    """The samples that the source holds, or what generates some."""
+    path = _path(settings)
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path} is neither a run folder, a .keras file, an exported model, nor samples."
+        )
+    given = _given(settings, path)
+    if given is not None:
+        return given
+    return open_source(path, checkpoint=settings.checkpoint, endpoint=settings.endpoint)
+
+
+def _baselines(source: Source | None, train: Dataset) -> dict[str, Fakes]:
+    """What samples are made of, as if nothing had been made of it."""
+    if source is None or source.inputs is None:
+        return {}
+    inputs = source.inputs
+    if inputs.data.kind != train.kind:
+        return {}
+    return {"inputs": lambda n, seed: (inputs(n, seed), None)}
+
+
+def _own_scores(
+    settings: EvaluateSettings, scored: Dataset | Source, folder: Path
+) -> Sequence[Score]:
+    """Scores that only the run's family has, where nothing else is asked for."""
+    if isinstance(scored, Dataset) or scored.recipe is None or settings.metrics or settings.data:
+        return ()
+    return scored.recipe.own_scores(scored.model, folder)
 
 
 def _path(settings: EvaluateSettings) -> Path:
@@ -152,8 +205,13 @@ def _given(settings: EvaluateSettings, path: Path) -> Dataset | None:
     return None
 
 
-def _real(settings: EvaluateSettings, run: Run | None) -> RealData:
-    """The data that the settings name, or those that the run was trained on."""
+def _real(settings: EvaluateSettings, source: Source | None) -> RealData:
+    """The data that are named, or those that the run was trained on."""
+    if settings.data is None and source is not None and source.recipe is not None:
+        own = source.recipe.real_data(source.endpoint)
+        if own is not None:
+            return own
+    run = None if source is None else source.run
     saved: Mapping[str, Any] = {} if run is None else run.values
     name = settings.data or saved.get("data")
     if name is None:
@@ -202,9 +260,10 @@ def _folder(settings: EvaluateSettings, run: Run | None) -> Path:
 
 
 def _asked(settings: EvaluateSettings) -> dict[str, Any]:
-    """The options that a score depends on, as values read back from JSON."""
-    names = ("data", "image_size", "checkpoint", "metrics", "extractor", "layer", "n", "n_real")
-    content = {name: getattr(settings, name) for name in (*names, "seeds")}
+    """The options that a score depends on, as JSON gives them back."""
+    words = "data image_size checkpoint endpoint metrics extractor layer n n_real seeds"
+    names = [*words.split(), "importance_samples"]
+    content = {name: getattr(settings, name) for name in names}
     return json.loads(json.dumps(content))
 
 

@@ -13,15 +13,33 @@ from kgan.pixels import to_uint8
 from kgan.runs.source import Source, open_source
 from kgan.settings import SampleSettings
 
+_COUNT = 100
+
 
 def main(request: Request) -> int:
     """The body of `kgan sample`: generates and writes."""
     settings = cast(SampleSettings, request.settings)
-    source = open_source(settings.source, checkpoint=settings.checkpoint)
-    labels = chosen_labels(source, settings.labels, settings.n)
-    write(source.kind, source.generate(settings.n, labels, settings.seed), labels, settings.out)
-    print(f"{settings.n} samples in {settings.out}")
+    source = open_source(
+        settings.source,
+        checkpoint=settings.checkpoint,
+        endpoint=settings.endpoint,
+        inputs=settings.inputs,
+    )
+    n = settings.n or _default_count(source, settings)
+    labels = chosen_labels(source, settings.labels, n)
+    samples = source.generate(n, labels, settings.seed)
+    inputs = None if source.inputs is None else source.inputs(n, settings.seed)
+    write(source.kind, samples, labels, settings.out, inputs=inputs)
+    print(f"{n} samples in {settings.out}")
     return 0
+
+
+def _default_count(source: Source, settings: SampleSettings) -> int:
+    """All inputs that the user named, else a hundred samples, or as many as there are inputs."""
+    if source.inputs is None:
+        return _COUNT
+    there = len(source.inputs.data)
+    return there if settings.inputs is not None else min(_COUNT, there)
 
 
 def chosen_labels(source: Source, chosen: tuple[int, ...], n: int) -> np.ndarray | None:
@@ -42,15 +60,35 @@ def chosen_labels(source: Source, chosen: tuple[int, ...], n: int) -> np.ndarray
     return np.resize(np.array(chosen, np.int32), n)
 
 
-def write(kind: Kind, samples: np.ndarray, labels: np.ndarray | None, path: Path) -> None:
-    """Writes samples in the format that the suffix of the path names."""
+def write(
+    kind: Kind,
+    samples: np.ndarray,
+    labels: np.ndarray | None,
+    path: Path,
+    *,
+    inputs: np.ndarray | None = None,
+) -> None:
+    """Writes samples in the form that the path's suffix asks for.
+
+    Args:
+        kind: What a sample is.
+        samples: The samples.
+        labels: Their classes, where they have some.
+        path: Where to write.
+        inputs: What the samples are made of, if that is other samples; it is written beside them.
+    """
     if path.suffix == ".npz":
         arrays: dict[str, Any] = {kind.plural: samples}
         arrays |= {} if labels is None else {"labels": labels}
+        arrays |= {} if inputs is None else {"inputs": inputs}
         with atomic_path(path) as temporary:
             np.savez_compressed(temporary, **arrays)
+    elif path.suffix == ".png" and inputs is not None:
+        kgan.pictures.save_image(kgan.pictures.pairs(inputs, samples), path)
     elif path.suffix == ".png":
         _draw(kind, samples, labels, path)
+    elif isinstance(kind, Images) and inputs is not None:
+        _write_before_and_after(inputs, samples, path)
     elif isinstance(kind, Images):
         _write_folder(samples, labels, path)
     else:
@@ -66,10 +104,26 @@ def _draw(kind: Kind, samples: np.ndarray, labels: np.ndarray | None, path: Path
 
 
 def _write_folder(samples: np.ndarray, labels: np.ndarray | None, folder: Path) -> None:
+    _check_new(folder)
+    with atomic_path(folder) as temporary:
+        for index, image in enumerate(samples):
+            place = temporary if labels is None else temporary / str(labels[index])
+            _write_image(image, place / f"{index:05d}.png")
+
+
+def _write_before_and_after(inputs: np.ndarray, samples: np.ndarray, folder: Path) -> None:
+    _check_new(folder)
+    with atomic_path(folder) as temporary:
+        for index, images in enumerate(zip(inputs, samples, strict=True)):
+            for place, image in zip(("before", "after"), images, strict=True):
+                _write_image(image, temporary / place / f"{index:05d}.png")
+
+
+def _check_new(folder: Path) -> None:
     if folder.exists():
         raise FileExistsError(f"{folder} exists; choose another --out or remove it.")
-    with atomic_path(folder) as temporary:
-        for index, image in enumerate(to_uint8(samples)):
-            place = temporary if labels is None else temporary / str(labels[index])
-            place.mkdir(parents=True, exist_ok=True)
-            kgan.pictures.as_picture(image).save(place / f"{index:05d}.png")
+
+
+def _write_image(image: np.ndarray, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kgan.pictures.as_picture(to_uint8(image)).save(path)

@@ -3,11 +3,13 @@
 from kgan.data.arrays import load_arrays
 from kgan.data.dataset import Dataset
 from kgan.data.digits import load_digits
+from kgan.data.domains import Domains, Pairs, feed_apart
 from kgan.data.fakes import fill
 from kgan.data.feed import feed, steps_per_epoch, to_float
 from kgan.data.folder import load_folder
 from kgan.data.labelled import load_labelled, train_and_test
 from kgan.data.load import COMPOSED, DATASETS, load
+from kgan.data.slanted import load_slanted_digits, load_slanted_pairs, slant, slanted
 from kgan.data.stacked import StackedImages, load_stacked_mnist
 from kgan.data.subsets import class_counts, labelled_share, long_tailed
 from kgan.data.synthetic import MIXTURES, load_grid, load_ring
@@ -18,9 +20,12 @@ __all__ = [
     "DATASETS",
     "MIXTURES",
     "Dataset",
+    "Domains",
+    "Pairs",
     "StackedImages",
     "class_counts",
     "feed",
+    "feed_apart",
     "fill",
     "labelled_share",
     "load",
@@ -30,9 +35,13 @@ __all__ = [
     "load_grid",
     "load_labelled",
     "load_ring",
+    "load_slanted_digits",
+    "load_slanted_pairs",
     "load_stacked_mnist",
     "load_tfds",
     "long_tailed",
+    "slant",
+    "slanted",
     "steps_per_epoch",
     "to_float",
     "train_and_test",

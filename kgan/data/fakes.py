@@ -7,6 +7,7 @@ import numpy as np
 import kgan.random
 from kgan.data.dataset import Dataset
 from kgan.data.subsets import class_counts
+from kgan.pixels import to_uint8
 
 Generate = Callable[[int, np.ndarray, int], np.ndarray]
 
@@ -55,7 +56,7 @@ def fill(
         f"generated for {dataset.name}", fakes.astype(np.float32), kind=dataset.kind
     ).samples
     if dataset.samples.dtype == np.uint8:
-        fakes = np.round(fakes * 255).astype(np.uint8)
+        fakes = to_uint8(fakes)
     return Dataset(
         f"{dataset.name} with fakes",
         np.concatenate([np.asarray(dataset.samples), fakes]),

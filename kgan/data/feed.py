@@ -53,23 +53,47 @@ def feed(
     """
     seed = kgan.random.check_seed(seed)
     steps_per_epoch(dataset, batch_size)
-    if flip and not dataset.is_images:
-        raise ValueError(f"flip must be off for points, as those of {dataset.name}.")
-    take = _taker(dataset.samples)
+    read = reader(dataset, seed=seed, flip=flip)
     classes = tf.constant(dataset.labels) if labels and dataset.labels is not None else None
     order = kgan.data.order.shuffled(len(dataset), batch_size, seed=seed)
 
     def batch(step):
         rows = order(step)
-        images = to_float(take(rows))
-        if flip:
-            seeds = kgan.random.step_seed(seed, step, "flip")
-            coin = kgan.random.stateless_uniform(seeds, [batch_size, 1, 1, 1])
-            images = tf.where(coin < 0.5, images, images[:, :, ::-1])
-        return images if classes is None else (images, tf.gather(classes, rows))
+        samples = read(step, rows)
+        return samples if classes is None else (samples, tf.gather(classes, rows))
 
     steps = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
     return steps.map(batch, num_parallel_calls=1, deterministic=True).prefetch(2)
+
+
+def reader(
+    dataset: Dataset, *, seed: int, flip: bool = False, purpose: str = "flip"
+) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """A function of (step, rows), inside a graph, that gives those samples for training.
+
+    Args:
+        dataset: From `kgan.data.load`.
+        seed: Seed of the flips.
+        flip: Whether each image is mirrored left to right with probability 1/2.
+        purpose: What the flips are of, so that two readers of a step flip apart.
+
+    Returns:
+        A function that gives float32 samples, images in [0, 1].
+    """
+    if flip and not dataset.is_images:
+        raise ValueError(f"flip must be off for {dataset.kind.plural}, as those of {dataset.name}.")
+    take = _taker(dataset.samples)
+
+    def read(step: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+        samples = to_float(take(rows))
+        if not flip:
+            return samples
+        coin = kgan.random.stateless_uniform(
+            kgan.random.step_seed(seed, step, purpose), [tf.shape(rows)[0], 1, 1, 1]
+        )
+        return tf.where(coin < 0.5, samples, samples[:, :, ::-1])
+
+    return read
 
 
 def _taker(samples: np.ndarray | StackedImages) -> Callable[[tf.Tensor], tf.Tensor]:

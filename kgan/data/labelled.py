@@ -26,19 +26,23 @@ def load_labelled(name: str, split: str = "train", **options: Any) -> Dataset:
     return data
 
 
-def train_and_test(name: str, *, seed: int = 0, **options: Any) -> tuple[Dataset, Dataset]:
-    """Loads the images to train a classifier on, and those to test it on.
+def train_and_test(
+    name: str, *, labelled: bool = True, seed: int = 0, **options: Any
+) -> tuple[Dataset, Dataset]:
+    """What to train on, and what to test on.
 
     If a file or folder has only one split, a tenth of it is held out as test images.
 
     Args:
         name: As for `kgan.data.load`.
-        seed: Seed of the random choice of that tenth, an int.
-        **options: Further arguments of `kgan.data.load`.
+        labelled: Whether it must be images with labels.
+        seed: Seed of the draw of that tenth.
+        **options: As for `kgan.data.load`.
     """
-    data = load_labelled(name, "train", **options)
+    read = load_labelled if labelled else load
+    data = read(name, "train", **options)
     if not Path(name).expanduser().exists():
-        return data, load_labelled(name, "test", **options)
+        return data, read(name, "test", **options)
     rows = np.random.default_rng(seed).permutation(len(data))
     tenth = max(2, len(data) // 10)
     return data.take(np.sort(rows[tenth:])), data.take(np.sort(rows[:tenth]))

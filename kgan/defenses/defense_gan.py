@@ -38,11 +38,11 @@ class DefenseGAN(keras.Model):
     Args:
         gan: A trained `kgan.models.GAN` of images; its averaged generator is used.
         classifier: A Keras classifier of the same images in [0, 1].
-        steps: Number of steps of the descent (L in the paper).
-        restarts: Number of starts of the descent (R); the best result is kept for each image. A
-            conditional generator needs at least one start for each class.
-        learning_rate: Learning rate of Adam at the first step, in units of latents from N(0, 1).
-        seed: Seed of the starts, an int.
+        steps: Steps of the descent (L in the paper).
+        restarts: Starts of the descent (R); the best end is kept for each image. A conditional
+            generator needs at least one for each class.
+        learning_rate: Adam's learning rate at the first step, in units of latents from N(0, 1).
+        seed: Seed of the starts.
 
     Reference:
         Samangouei et al., "Defense-GAN", 2018, section 3; Athalye et al., "Obfuscated gradients
@@ -137,7 +137,7 @@ class DefenseGAN(keras.Model):
         Args:
             images: Clean images, not those that the detector is judged on.
             false_positive_rate: In [0, 1).
-            batch_size: As for `purify`.
+            batch_size: As for `project`.
         """
         if not 0.0 <= false_positive_rate < 1.0:
             raise ValueError(f"false_positive_rate must be in [0, 1), got {false_positive_rate}.")

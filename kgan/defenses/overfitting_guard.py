@@ -23,14 +23,13 @@ class OverfittingGuard(keras.callbacks.Callback):
     best one so far, training stops and the weights of the best check are restored.
 
     Args:
-        images: Held-out images, float32 (n, ...) in [0, 1]; a single batch is enough.
-        labels: Labels of these images: integers (n,), a column (n, 1), or one-hot (n, classes).
-        epsilon: Radius of the ball of the attack, in units of images in [0, 1].
-        norm: Norm of the ball, "linf", "l2" or "l1".
-        drop: Fall of the accuracy that stops the training: 0.2 is 20 percentage points.
-        every: Number of batches between two checks; there are also checks before training and
-            after each epoch.
-        keep: A file ending in .npz for the best weights, which a resumed training reads.
+        images: Held images, float32 (n, ...) in [0, 1]; a batch will do.
+        labels: Labels of these images: integers, a column, or one-hot.
+        epsilon: Radius of the attack's ball.
+        norm: Norm of that ball.
+        drop: The fall that stops the training, as a share: 0.2 is 20 points.
+        every: Batches between two looks, besides those before training and after each epoch.
+        keep: A file ending in .npz for the best look, from which a resumed training goes on.
 
     Attributes:
         best: The best accuracy so far, in [0, 1].

@@ -1,4 +1,4 @@
-"""Measures purification against attackers who do not know of it, and against those who do."""
+"""What a purifying defence is worth, against attackers who know of it and who do not."""
 
 import dataclasses
 from typing import Any
@@ -111,7 +111,7 @@ def purification_report(
 
 
 def _moved(adversarial: np.ndarray, images: np.ndarray) -> np.ndarray:
-    """Whether the attack changed each image; others it could not fool, or did not need to."""
+    """Which images the attack changed; those that it could not fool come back as they were."""
     return (adversarial != images).any(axis=tuple(range(1, images.ndim)))
 
 

@@ -3,8 +3,8 @@
 import keras
 import tensorflow as tf
 
-from kgan.attacks import FGSM, PGD, draws
-from kgan.attacks.problem import Problem, State
+from kgan.attacks import FGSM, PGD, example_random
+from kgan.attacks.attack_batch import AttackBatch, State
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -39,11 +39,11 @@ class FastStep(FGSM):
         step_size = 1.25 * self.epsilon if self.step_size is None else self.step_size
         return {**super()._settings(), "step_size": step_size}
 
-    def _first(self, problem: Problem) -> tf.Tensor:
+    def _first(self, batch: AttackBatch) -> tf.Tensor:
         if self.norm != "linf":
-            return super()._first(problem)
-        share = draws.uniform(problem.keys, problem.images.shape[1:], "start", problem.attempt)
-        return problem.images + self.epsilon * (2.0 * share - 1.0)
+            return super()._first(batch)
+        share = example_random.uniform(batch.keys, batch.images.shape[1:], "start", batch.attempt)
+        return batch.images + self.epsilon * (2.0 * share - 1.0)
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -76,17 +76,17 @@ class DivergencePGD(PGD):
     ):
         super().__init__(epsilon, steps=steps, step_size=step_size, norm=norm, seed=seed)
 
-    def _first(self, problem: Problem) -> tf.Tensor:
-        shape = problem.images.shape[1:]
-        return problem.images + 0.001 * draws.normal(problem.keys, shape, "start")
+    def _first(self, batch: AttackBatch) -> tf.Tensor:
+        shape = batch.images.shape[1:]
+        return batch.images + 0.001 * example_random.normal(batch.keys, shape, "start")
 
-    def _memory(self, problem: Problem) -> State:
-        return {"clean": tf.stop_gradient(problem.logits(problem.images))}
+    def _memory(self, batch: AttackBatch) -> State:
+        return {"clean": tf.stop_gradient(batch.logits(batch.images))}
 
     def _gradient(
-        self, problem: Problem, i: tf.Tensor, state: State
+        self, batch: AttackBatch, i: tf.Tensor, state: State
     ) -> tuple[tf.Tensor | None, tf.Tensor]:
-        logits, _, gradient = problem.gradient(
+        logits, _, gradient = batch.gradient(
             state["images"], lambda logits: divergence(state["clean"], logits)
         )
         return logits, gradient

@@ -25,11 +25,13 @@ from kgan.evaluation.defaults import (
     known_modes,
     training_metrics,
 )
+from kgan.evaluation.likelihood import likelihood_scores
 from kgan.evaluation.real_data import RealData, real_data
 from kgan.evaluation.score import Comparison, Protocol, Score, compare, load_scores, save_scores
 from kgan.evaluation.scoring import evaluate
 from kgan.evaluation.tables import print_comparison, print_scores
 from kgan.evaluation.task import Scored, Task
+from kgan.evaluation.translation import translation_scores
 from kgan.metrics.sample_set import SampleSet
 
 __all__ = [
@@ -51,10 +53,12 @@ __all__ = [
     "default_metrics",
     "evaluate",
     "known_modes",
+    "likelihood_scores",
     "load_scores",
     "print_comparison",
     "print_scores",
     "real_data",
     "save_scores",
     "training_metrics",
+    "translation_scores",
 ]

@@ -133,6 +133,7 @@ def available(
         "known modes": "modes" in settings,
         "stacked classes": "stacked_modes" in settings,
         "latents": "ppl" in settings,
+        "likelihood": "bits_per_dimension" in settings,
         "labels": labelled and isinstance(kind, Images),
     }
     return {need for need, there in found.items() if there}

@@ -100,6 +100,29 @@ def check_shape(what: str, samples: Any, real: Dataset) -> None:
     )
 
 
+def likelihood_settings(
+    model: Any, data: Dataset, *, importance_samples: int
+) -> dict[str, Any] | None:
+    """Settings of the metric `bits_per_dimension`; `None` where the model has no likelihood.
+
+    Args:
+        model: May have `log_likelihood`, as `kgan.models.VAE`.
+        data: The real data. A conditional model needs their classes.
+        importance_samples: Draws of latents for each sample.
+    """
+    if not hasattr(model, "log_likelihood"):
+        return None
+    if model.num_classes is not None and model.num_classes != data.num_classes:
+        return None
+
+    def log_likelihood(samples: Any, labels: np.ndarray | None, **options: int) -> np.ndarray:
+        return model.log_likelihood(
+            samples, None if model.num_classes is None else labels, **options
+        )
+
+    return {"log_likelihood": log_likelihood, "importance_samples": importance_samples}
+
+
 def path_length_settings(model: Any) -> dict[str, Any]:
     """Settings of the metric `ppl` for a model that decodes latents.
 

@@ -26,8 +26,8 @@ class Protocol:
         extractor: Label of the extractor, with its hash; `None` if none is used.
         preprocessing: Description of the preprocessing of the samples.
         settings: The metric's settings.
-        interval: Source of the variation that the interval measures: "seeds" (new samples for each
-            seed) or "halves" (random halves of a fixed set); `None` without an interval.
+        interval: What the interval is over: "seeds" (generated anew), "halves" (of a fixed set),
+            "samples" (of a mean over them), or `None` without one.
         version: Version of kgan.
     """
 

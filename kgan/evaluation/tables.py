@@ -56,12 +56,13 @@ def protocol_lines(scores: Sequence[Score]) -> list[str]:
         over = {
             "seeds": f"interval over {len(score.seeds)} sampling seeds (Student's t)",
             "halves": "interval over random halves of the set (jackknife)",
+            "samples": "interval over the samples",
             None: "no interval",
         }[protocol.interval]
         settings = ", ".join(f"{key} {value}" for key, value in protocol.settings.items())
+        counts = {"generated": protocol.n_fake, "real": protocol.n_real}
         text = (
-            f"{protocol.n_fake:,} generated"
-            + (f" against {protocol.n_real:,} real" if protocol.n_real else "")
+            " against ".join(f"{count:,} {what}" for what, count in counts.items() if count)
             + f" of {protocol.data} {protocol.split}, {over}"
             + (f"; {protocol.extractor}" if protocol.extractor else "")
             + ("" if protocol.preprocessing == "none" else f"; {protocol.preprocessing}")

@@ -12,6 +12,7 @@ from kgan.data import Dataset
 from kgan.evaluation.classes import ClassRow, class_rows
 from kgan.evaluation.classification import classification_scores
 from kgan.evaluation.generated import Fakes
+from kgan.evaluation.likelihood import likelihood_scores
 from kgan.evaluation.real_data import RealData
 from kgan.evaluation.score import Score
 from kgan.evaluation.score_pictures import draw
@@ -21,6 +22,9 @@ from kgan.metrics.sample_set import SampleSet
 
 _MOST = 10_000
 _MOST_FOR_TRAINING = 60_000
+
+# What is not computed of two sets of samples.
+_APART = ("cas", "bits_per_dimension")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +101,7 @@ class Task:
             lambda seed: shown if seed == 0 else self._drawn(self.fakes, seed, n),
             train.random(self.n_real or _MOST),
             held_out,
-            metrics=[name for name in self.metrics if name != "cas"],
+            metrics=[name for name in self.metrics if name not in _APART],
             seeds=seeds,
             settings=self.settings,
             fixed=self.given is not None,
@@ -119,6 +123,14 @@ class Task:
                 classifier=self.classifier,
                 seeds=(0,) if self.given else seeds,
                 progress=progress,
+            )
+        if "bits_per_dimension" in self.metrics:
+            scores += likelihood_scores(
+                train=train.random(self.n_real or _MOST),
+                held_out=held_out,
+                seeds=seeds,
+                progress=progress,
+                **self.settings["bits_per_dimension"],
             )
         centres = self.settings.get("modes", {}).get("centres")
         classes = class_rows(shown, held_out, self.real.train.class_names, centres)

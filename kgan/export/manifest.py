@@ -31,6 +31,8 @@ class Manifest:
         family: Which family the model is of, such as "gan".
         kind: What a sample is, as `Kind.get_config` has it; `None` where the model has no samples.
         roles: What each endpoint is for, by its name; see `kgan.endpoints.Endpoint.role`.
+        gives: What a sample is that an endpoint gives, where it differs from `kind`, by the
+            endpoint's name.
         class_names: What the classes are called, where they have names.
         row_wise: Whether each row of an answer depends on the same row of the request alone, so
             that a server may join and pad requests.
@@ -41,6 +43,7 @@ class Manifest:
     family: str | None = None
     kind: Mapping[str, Any] | None = None
     roles: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    gives: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     class_names: tuple[str, ...] | None = None
     row_wise: bool = False
     content: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -73,7 +76,10 @@ def write(
         "kgan": kgan.__version__,
         "family": endpoints.family,
         "kind": None if endpoints.kind is None else endpoints.kind.get_config(),
-        "endpoints": {name: {"role": one.role} for name, one in endpoints.endpoints.items()},
+        "endpoints": {
+            name: {"role": one.role} | ({"kind": one.gives.get_config()} if one.gives else {})
+            for name, one in endpoints.endpoints.items()
+        },
         "row_wise": True,
         "class_names": None if class_names is None else list(class_names),
     }
@@ -115,6 +121,9 @@ def read(version: str | Path) -> Manifest:
         family=content.get("family"),
         kind=content.get("kind"),
         roles={name: one["role"] for name, one in content.get("endpoints", {}).items()},
+        gives={
+            name: one["kind"] for name, one in content.get("endpoints", {}).items() if "kind" in one
+        },
         class_names=None if names is None else tuple(names),
         row_wise=bool(content.get("row_wise")),
         content=content,

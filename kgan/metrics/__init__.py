@@ -13,6 +13,7 @@ from kgan.metrics.density_coverage import density_coverage
 from kgan.metrics.frechet import frechet_distance
 from kgan.metrics.inception_score import inception_score
 from kgan.metrics.kernel import kernel_distance
+from kgan.metrics.likelihood import bits_per_dimension
 from kgan.metrics.metric import Metric
 from kgan.metrics.modes import mode_count, mode_scores, nearest_mode, stacked_mode_count
 from kgan.metrics.moments import Moments
@@ -75,6 +76,13 @@ METRICS: dict[str, Metric] = {
     "ppl": Metric(
         perceptual_path_length, "generator", {"ppl": True}, needs=("latents", "features")
     ),
+    "bits_per_dimension": Metric(
+        bits_per_dimension,
+        "log-likelihoods",
+        {"bits_per_dimension": True, "bits_per_dimension_train": True},
+        needs=("likelihood",),
+        kinds=("images",),
+    ),
     "spectrum": Metric(
         spectral_distance, "samples", {"spectral_distance": True}, kinds=("images",)
     ),
@@ -85,6 +93,7 @@ __all__ = [
     "Metric",
     "Moments",
     "authenticity",
+    "bits_per_dimension",
     "classification_accuracy",
     "classification_accuracy_score",
     "density_coverage",

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from kgan.files import atomic_path
-from kgan.metrics.extractor import Extractor
+from kgan.metrics.feature_extractor import Extractor
 
 
 def cache_dir() -> Path:
@@ -37,7 +37,7 @@ def cached_features(
         extractor: The extractor.
         samples: Samples (n, ...).
         data: Name of the data, such as "mnist".
-        split: Name of the split.
+        split: Split of the data.
 
     Returns:
         float32 array (n, d).

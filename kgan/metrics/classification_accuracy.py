@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from kgan.metrics.inputs import check_rows, check_whole
+from kgan.metrics.checks import check_rows, check_whole
 from kgan.random import check_seed
 
 
@@ -35,13 +35,13 @@ def classification_accuracy_score(
 
     Args:
         classifier: A compiled Keras classifier, trained in place, or a function that makes one.
-        train: Samples (n, ...) to train on.
-        train_labels: Class numbers (n,) of `train`.
-        test: Samples (m, ...) to test on.
-        test_labels: Class numbers (m,) of `test`.
-        epochs: Number of passes over `train`.
-        batch_size: Number of samples in a step.
-        seed: Seed of the order, and of the initial weights if `classifier` is a function.
+        train: (n, ...) samples.
+        train_labels: (n,) whole numbers.
+        test: (m, ...) samples.
+        test_labels: (m,) whole numbers.
+        epochs: Passes over `train`.
+        batch_size: Samples a step.
+        seed: Seed of the initial weights (where a function makes them) and of the order.
 
     Returns:
         Accuracy in [0, 1].
@@ -79,12 +79,12 @@ def classification_accuracy(
     The reverse (GAN-test) says how recognisable the fakes are, and stays high under mode collapse.
 
     Args:
-        real: Real (samples, labels).
-        fake: Generated (samples, labels).
+        real: Real samples and their labels.
+        fake: Generated samples and their labels.
         classifier: Function that makes a compiled classifier.
-        epochs: Number of passes over the training samples.
-        batch_size: Number of samples in a step.
-        seed: Seed of weights and order, as for `classification_accuracy_score`.
+        epochs: Passes over the set that is trained on.
+        batch_size: Samples a step.
+        seed: As for `classification_accuracy_score`.
     """
     if isinstance(classifier, keras.Model) or not callable(classifier):
         raise TypeError(

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from kgan.metrics.inputs import check_pair, check_whole
+from kgan.metrics.checks import check_pair, check_whole
 from kgan.metrics.neighbours import balls, squared_radii
 
 

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kgan.metrics.inputs import check_pair, check_whole
+from kgan.metrics.checks import check_pair, check_whole
 from kgan.random import check_seed
 
 

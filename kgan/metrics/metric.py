@@ -14,6 +14,7 @@ Of = Literal[
     "channels",
     "labelled samples",
     "generator",
+    "log-likelihoods",
 ]
 
 NEEDS = {
@@ -23,6 +24,7 @@ NEEDS = {
     "stacked classes": "stacked-mnist",
     "latents": "a run or a .keras file, whose latents are at hand",
     "labels": "labelled images, real and generated",
+    "likelihood": "a run or a .keras file whose model has a likelihood, such as a VAE",
 }
 """What a metric may need of the data or of the source of samples, in words for an error."""
 
@@ -38,6 +40,7 @@ class Metric:
             "probabilities": (n, classes). "samples": images or points as they are. "rows": rows of
             a table. "points": `real` are the centres of the modes. "channels": images. "labelled
             samples": pairs (samples, labels). "generator": `fake` maps latents to samples.
+            "log-likelihoods": of training samples, and of held-out ones; no sample is generated.
         lower_is_better: Whether a lower value is better, by score, in the function's order.
         needs: Keys of `NEEDS` that the data or the source must satisfy.
         kinds: Names of the kinds of samples that the metric is for; empty for all kinds.
@@ -74,7 +77,7 @@ class Metric:
     @property
     def has_floor(self) -> bool:
         """Whether real samples can be scored in place of generated ones."""
-        return self.of != "generator"
+        return self.of not in ("generator", "log-likelihoods")
 
     def scores(self, real: Any, fake: Any, *, seed: int = 0, **settings: Any) -> dict[str, float]:
         """The scores under their public names.

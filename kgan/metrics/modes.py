@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kgan.metrics.inputs import check_rows, check_whole
+from kgan.metrics.checks import check_rows, check_whole
 from kgan.metrics.neighbours import Neighbours, nearest
 
 
@@ -113,7 +113,7 @@ def mode_scores(centres: Any, points: Any, *, deviation: float) -> ModeScores:
     generator's in the plane). Only such points count as hits; the divergences are of all points.
 
     Args:
-        centres: (num_modes, d) of the mixture.
+        centres: Centres of the mixture, (num_modes, d).
         points: (n, d), generated.
         deviation: Standard deviation of each mode, in the points' units.
 

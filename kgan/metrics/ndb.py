@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 
 from kgan.intervals import NORMAL_QUANTILE
-from kgan.metrics.inputs import check_pair, check_whole
+from kgan.metrics.checks import check_pair, check_whole
 from kgan.metrics.neighbours import nearest
 from kgan.random import check_seed
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from kgan.latents import INTERPOLATIONS
-from kgan.metrics.inputs import check_whole
+from kgan.metrics.checks import check_whole
 from kgan.random import check_seed, normal, step_seed, uniform
 
 
@@ -28,8 +28,8 @@ def perceptual_path_length(
     of the same features compare. Images must stay float; uint8 steps would be all that is measured.
 
     Args:
-        generate: Maps float32 latents (n, latent_dim) to samples.
-        features: Maps samples to (n, d) features.
+        generate: Function from float32 latents (n, latent_dim) to samples.
+        features: Function from samples to (n, d) features.
         latent_dim: Length of a latent vector, drawn from N(0, 1).
         samples: Number of pairs of latents.
         epsilon: Length of the step, as a share of the path.

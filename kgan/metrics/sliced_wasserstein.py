@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kgan.metrics.inputs import check_rows, check_whole
+from kgan.metrics.checks import check_rows, check_whole
 
 DIRECTIONS = 100  # at once, to bound memory
 

@@ -1,9 +1,12 @@
-"""Generators and discriminators as functional Keras models, and the layers that they need.
+"""Networks as functional Keras models, and the layers that they need.
 
 Every pair has the same signatures:
 
     generator(sample_shape, latent_dim, *, num_classes=None, width=...)
     discriminator(sample_shape, *, num_classes=None, width=..., spectral=..., minibatch_stddev=...)
+
+    encoder(sample_shape, latent_dim, *, num_classes=None, width=...)
+    decoder(sample_shape, latent_dim, *, num_classes=None, width=...)
 """
 
 from collections.abc import Callable
@@ -11,6 +14,7 @@ from typing import NamedTuple
 
 import keras
 
+from kgan.networks.autoencoder import dcgan_decoder, dcgan_encoder
 from kgan.networks.conditional import ConditionalBatchNormalization, Projection
 from kgan.networks.dcgan import dcgan_discriminator, dcgan_generator
 from kgan.networks.fourier import FourierFeatures
@@ -18,16 +22,25 @@ from kgan.networks.minibatch import MinibatchStandardDeviation
 from kgan.networks.mlp import mlp_discriminator, mlp_generator
 from kgan.networks.noise import Dropout, GaussianNoise
 from kgan.networks.normalization import BatchNormalization
+from kgan.networks.padding import ReflectionPadding2D
 from kgan.networks.perturbation import perturbation_network
 from kgan.networks.resnet import resnet_discriminator, resnet_generator
 from kgan.networks.spectral import SpectralConv2D, SpectralDense, SpectralEmbedding
+from kgan.networks.translation import patch_discriminator, translation_generator
 
 
 class NetworkPair(NamedTuple):
-    """The two builders of a family."""
+    """The two builders of a GAN's networks."""
 
     generator: Callable[..., keras.Model]
     discriminator: Callable[..., keras.Model]
+
+
+class AutoencoderPair(NamedTuple):
+    """The two builders of an autoencoder's networks."""
+
+    encoder: Callable[..., keras.Model]
+    decoder: Callable[..., keras.Model]
 
 
 NETWORKS: dict[str, NetworkPair] = {
@@ -36,8 +49,21 @@ NETWORKS: dict[str, NetworkPair] = {
     "mlp": NetworkPair(mlp_generator, mlp_discriminator),
 }
 
+AUTOENCODERS: dict[str, AutoencoderPair] = {"dcgan": AutoencoderPair(dcgan_encoder, dcgan_decoder)}
+TRANSLATION_NETWORKS: dict[str, NetworkPair] = {
+    "resnet": NetworkPair(translation_generator, patch_discriminator),
+}
+"""Pairs that translate images:
+
+    generator(image_shape, *, channels=None, width=..., halvings=..., blocks=...)
+    discriminator(image_shape, *, width=..., stages=None)
+"""
+
 __all__ = [
+    "AUTOENCODERS",
     "NETWORKS",
+    "TRANSLATION_NETWORKS",
+    "AutoencoderPair",
     "BatchNormalization",
     "ConditionalBatchNormalization",
     "Dropout",
@@ -46,14 +72,19 @@ __all__ = [
     "MinibatchStandardDeviation",
     "NetworkPair",
     "Projection",
+    "ReflectionPadding2D",
     "SpectralConv2D",
     "SpectralDense",
     "SpectralEmbedding",
+    "dcgan_decoder",
     "dcgan_discriminator",
+    "dcgan_encoder",
     "dcgan_generator",
     "mlp_discriminator",
     "mlp_generator",
+    "patch_discriminator",
     "perturbation_network",
     "resnet_discriminator",
     "resnet_generator",
+    "translation_generator",
 ]

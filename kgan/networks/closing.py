@@ -7,10 +7,15 @@ from kgan.networks.conditional import Projection
 from kgan.networks.spectral import SpectralDense
 
 
-def to_images(features) -> keras.KerasTensor:
-    """Squashes a float32 feature map to [0, 1]."""
+def to_images(features, *, name: str = "images") -> keras.KerasTensor:
+    """Squashes a float32 feature map to [0, 1].
+
+    Args:
+        features: The map.
+        name: Of the last layer, and so of the model's output.
+    """
     features = layers.Activation("tanh", dtype="float32")(features)
-    return layers.Rescaling(0.5, 0.5, dtype="float32", name="images")(features)
+    return layers.Rescaling(0.5, 0.5, dtype="float32", name=name)(features)
 
 
 def to_logits(images, features, num_classes: int | None, spectral: bool) -> keras.Model:

@@ -1,12 +1,35 @@
-"""Layers that use the class: conditional normalisation (generator), projection (discriminator)."""
+"""How a network is told the class: an embedding beside its features, conditional normalisation
+(generator), projection (discriminator).
+"""
 
 from typing import Any
 
 import keras
 import tensorflow as tf
+from keras import layers
 
 from kgan.networks.normalization import BatchNormalization
 from kgan.networks.spectral import SpectralDense, SpectralEmbedding
+
+_LABEL_FEATURES = 32
+
+
+def with_label(inputs, features, num_classes: int | None) -> tuple:
+    """Features with a learned embedding of the class beside them, where there are classes.
+
+    Args:
+        inputs: The symbolic input of the network so far.
+        features: Symbolic features (batch, channels).
+        num_classes: Number of classes; `None` for none.
+
+    Returns:
+        What the network takes, `inputs` or `[inputs, labels]`, and the features.
+    """
+    if num_classes is None:
+        return inputs, features
+    labels = keras.Input((), dtype="int32", name="labels")
+    embedding = layers.Embedding(num_classes, _LABEL_FEATURES, name="label_embedding")
+    return [inputs, labels], layers.Concatenate()([features, embedding(labels)])
 
 
 @keras.saving.register_keras_serializable(package="kgan")

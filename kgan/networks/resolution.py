@@ -44,6 +44,11 @@ class Resolution:
         return layers.Cropping2D(extra, dtype=features.dtype)(features)
 
 
+def channels_at(width: int, stage: int) -> int:
+    """Channels of the map inward of a stage: twice as many with each, up to 8 times `width`."""
+    return width * min(2**stage, 8)
+
+
 def resolution(image_shape: tuple[int, int, int]) -> Resolution:
     """Plans the stages for images of shape (height, width, channels).
 

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from kgan.kinds import Images, Kind, Points
-from kgan.pictures.grid import as_picture, grid
+from kgan.pictures.grid import alike, as_picture, grid, pairs
 from kgan.pictures.image_files import save_animation, save_image
 from kgan.pictures.scatter import scatter
 
@@ -55,8 +55,10 @@ def samples(
 
 __all__ = [
     "DRAW",
+    "alike",
     "as_picture",
     "grid",
+    "pairs",
     "samples",
     "save_animation",
     "save_image",

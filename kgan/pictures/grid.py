@@ -1,6 +1,7 @@
 """Images in rows and columns."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -31,6 +32,25 @@ def grid(images: np.ndarray, columns: int | None = None) -> Image.Image:
         )
         canvas[top : top + height, left : left + width] = cell
     return as_picture(canvas)
+
+
+def pairs(before: np.ndarray, after: np.ndarray) -> Image.Image:
+    """Images in pairs side by side, several pairs in a row.
+
+    Args:
+        before: float (n, height, width, channels) in [0, 1].
+        after: As many of that size; of two numbers of channels the grey ones are drawn in colour.
+    """
+    both = np.stack(alike([before, after]), axis=1)
+    n, height, width = len(both), *both.shape[2:4]
+    columns = max(1, round(math.sqrt(n * height / (2 * width))))
+    return grid(both.reshape(2 * n, *both.shape[2:]), 2 * columns)
+
+
+def alike(images: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Images (n, height, width, channels) with one number of channels: grey as colour at need."""
+    channels = max(one.shape[-1] for one in images)
+    return [one if one.shape[-1] == channels else np.repeat(one, channels, -1) for one in images]
 
 
 def as_picture(pixels: np.ndarray) -> Image.Image:

@@ -1,11 +1,24 @@
 """Recipes: one class for each family, which makes data, model, batches and callbacks."""
 
 from kgan.recipes.classifier import ClassifierRecipe
+from kgan.recipes.cyclegan import CycleGANRecipe
 from kgan.recipes.gan import GANRecipe
 from kgan.recipes.hardening import HardeningRecipe
 from kgan.recipes.recipe import Recipe, Watched
+from kgan.recipes.vae import VAERecipe
 
-RECIPES: dict[str, type[Recipe]] = {recipe.family: recipe for recipe in (GANRecipe,)}
+_FAMILIES: tuple[type[Recipe], ...] = (GANRecipe, VAERecipe, CycleGANRecipe)
+
+RECIPES: dict[str, type[Recipe]] = {recipe.family: recipe for recipe in _FAMILIES}
 """Of the families of generative models, by the name that their settings have."""
 
-__all__ = ["RECIPES", "ClassifierRecipe", "GANRecipe", "HardeningRecipe", "Recipe", "Watched"]
+__all__ = [
+    "RECIPES",
+    "ClassifierRecipe",
+    "CycleGANRecipe",
+    "GANRecipe",
+    "HardeningRecipe",
+    "Recipe",
+    "VAERecipe",
+    "Watched",
+]

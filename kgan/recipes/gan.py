@@ -17,7 +17,7 @@ import kgan.penalties
 import kgan.precision
 from kgan.data import Dataset
 from kgan.recipes.latent import LatentModelRecipe
-from kgan.recipes.recipe import jit_compile
+from kgan.recipes.recipe import halving, jit_compile
 from kgan.settings.gan import GANSettings
 
 
@@ -64,7 +64,7 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         penalties = [
             kgan.penalties.get(
                 name,
-                _halving(settings.penalty_weight, settings.penalty_half_life),
+                halving(settings.penalty_weight, settings.penalty_half_life),
                 interval=settings.penalty_interval,
                 input_width=data.kind.published_width,
             )
@@ -112,7 +112,7 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         """Adam whose rate halves as the settings ask; it makes `updates` updates in each step."""
         settings = self.settings
         half_life = settings.learning_rate_half_life
-        rate = _halving(learning_rate, half_life and half_life * updates)
+        rate = halving(learning_rate, half_life and half_life * updates)
         adam = keras.optimizers.Adam(rate, beta_1=settings.beta_1, beta_2=settings.beta_2)
         return kgan.precision.scaled(adam, settings.precision)
 
@@ -130,9 +130,3 @@ def _labelling(data: Dataset) -> Callable[[np.ndarray], np.ndarray] | None:
     if data.labels is not None and (label(data.samples) == data.labels).mean() < 0.5:
         return None
     return label
-
-
-def _halving(value: float, half_life: int | None):
-    if half_life is None:
-        return value
-    return keras.optimizers.schedules.ExponentialDecay(value, half_life, 0.5)

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 import kgan.callbacks
 import kgan.data
+import kgan.evaluation
 
 Chosen = TypeVar("Chosen", bound=Any)
 
@@ -100,6 +101,37 @@ class Recipe(abc.ABC, Generic[Chosen]):
         """
         return lambda n, labels, seed: model.generate(n, labels, seed=seed)
 
+    def inputs(self, endpoint: str) -> kgan.data.Dataset | None:
+        """Samples that `kgan sample` shows a model which makes samples of samples.
+
+        Args:
+            endpoint: The model's endpoint that is asked.
+
+        Returns:
+            Samples that the model did not learn from; `None` where the user has to name some.
+        """
+        return None
+
+    def real_data(self, endpoint: str) -> kgan.evaluation.RealData | None:
+        """What `kgan evaluate` compares samples with, unless the user names other data.
+
+        Args:
+            endpoint: The model's endpoint that gives the samples, such as "generate".
+
+        Returns:
+            The data; `None` where they are those of the setting `data`.
+        """
+        return None
+
+    def own_scores(self, model: Any, folder: Path) -> Sequence[kgan.evaluation.Score]:
+        """Scores that only this family has, beside those of its samples; none by default.
+
+        Args:
+            model: From a checkpoint of a run of this family.
+            folder: Where pictures that belong to them go.
+        """
+        return ()
+
     def next_steps(self, folder: Path, version: Path | None) -> Sequence[str]:
         """Commands to suggest to the user after training.
 
@@ -152,6 +184,13 @@ class Recipe(abc.ABC, Generic[Chosen]):
         if self.settings.tensorboard:
             found.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
         return found
+
+
+def halving(value: float, half_life: int | None) -> Any:
+    """The value, or a schedule that halves it every `half_life` steps."""
+    if half_life is None:
+        return value
+    return keras.optimizers.schedules.ExponentialDecay(value, half_life, 0.5)
 
 
 def jit_compile(choice: str) -> bool:

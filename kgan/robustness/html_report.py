@@ -74,10 +74,10 @@ def write_html(
     """Writes the page, with its pictures embedded.
 
     Args:
-        report: The report to show.
-        path: Path of the HTML file to write.
-        curves: Path of the PNG of the curves, or `None`.
-        examples: Maps each heading to the path of a PNG of examples.
+        report: What to show.
+        path: The file to write.
+        curves: The PNG of the curves, if there are any.
+        examples: A PNG for each heading.
     """
     settings = [
         f"{name}: " + ", ".join(f"{key}={value}" for key, value in config.items() if key != "class")

@@ -14,8 +14,9 @@ import numpy as np
 import tensorflow as tf
 
 from kgan.attacks.attack import Attack
+from kgan.attacks.attack_batch import AttackBatch
+from kgan.attacks.losses import cross_entropy
 from kgan.attacks.pgd import PGD
-from kgan.attacks.problem import Problem, cross_entropy
 from kgan.attacks.victim import Victim
 
 # One-sided normal quantile of 0.5%: a larger difference of two equal attacks is no chance.
@@ -78,7 +79,13 @@ MEANINGS = {
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """The images that an attack fooled at one epsilon, among those first correct: bool (n,)."""
+    """What an attack did at one epsilon.
+
+    Attributes:
+        attack: The attack.
+        epsilon: The radius.
+        fooled: Which of the images that were correct it fooled, bool (n,).
+    """
 
     attack: Attack
     epsilon: float
@@ -89,10 +96,8 @@ def compare(outcomes: Sequence[Outcome], norm: str | None) -> tuple[list[Flag], 
     """The signs that show when attacks of different categories are compared, image by image.
 
     Args:
-        outcomes: The outcome of each attack at each epsilon, over the same images, all of which
-            are classified correctly when clean.
-        norm: Norm of the ball. Minimal attacks that minimise another norm are left out, because
-            they are weak in this one.
+        outcomes: Each attack at each epsilon, over the same images, all correct when clean.
+        norm: Norm of the ball. Attacks that look for small changes in another norm are left out.
 
     Returns:
         The flags, and the comparisons that lacked an attack.
@@ -169,9 +174,9 @@ def probe(
     Args:
         victim: The classifier.
         images: Some images that it classifies correctly, float32 (n, ...) in [0, 1].
-        labels: Classes of the images, int32 (n,).
-        norm: Norm of the ball, "linf", "l2" or "l1".
-        epsilon: Radius at which to try more steps: the largest of the evaluation.
+        labels: Classes of these images, int32 (n,).
+        norm: "linf", "l2" or "l1".
+        epsilon: The radius at which more steps are tried: the largest one of the evaluation.
     """
     if len(images) == 0:
         return []
@@ -186,8 +191,8 @@ def probe(
 def _zero_gradients(victim: Victim, images: np.ndarray, labels: np.ndarray) -> str | None:
     @tf.function(autograph=False)
     def zero(images, labels):
-        problem = Problem(victim.logits, images, labels, keys=labels, targeted=False)
-        gradient = problem.gradient(images, lambda logits: cross_entropy(logits, labels))[2]
+        batch = AttackBatch(victim.logits, images, labels, keys=labels, targeted=False)
+        gradient = batch.gradient(images, lambda logits: cross_entropy(logits, labels))[2]
         return tf.reduce_all(tf.equal(tf.reshape(gradient, [tf.shape(images)[0], -1]), 0.0), axis=1)
 
     count = int(zero(tf.constant(images), tf.constant(labels)).numpy().sum())

@@ -34,16 +34,16 @@ class Row:
 
     Attributes:
         attack: The attack's name in the report.
-        epsilon: Radius of the ball; `None` if there is no limit.
-        robust_accuracy: Share of all images that are still classified correctly, in [0, 1].
-        interval: 95% interval of the robust accuracy, (low, high).
-        success_rate: Share of the images that the attack newly fooled, among those first
-            classified correctly; `None` if there are none.
-        changes: Size of the change in each of `CHANGE_NORMS`, over the images newly fooled; empty
-            if there are none.
-        per_class: Robust accuracy on each class; `None` for a class without images.
-        seconds: Duration of the attack in seconds, compilation included.
-        details: Shares of the images, by name, that only this kind of attack reports.
+        epsilon: Radius of the ball; `None` where there is no limit.
+        robust_accuracy: Share of all images that stay correctly classified.
+        interval: 95% interval of that share.
+        success_rate: Share of the images that were correct and are not any more; `None` where none
+            was correct.
+        changes: Size of the change in each of `CHANGE_NORMS`, over the images that count in
+            `success_rate`; empty where there are none.
+        per_class: Robust accuracy on each class; `None` where it has no images.
+        seconds: Time the attack took, compilation included.
+        details: Shares of the images that only this attack reports.
     """
 
     attack: str
@@ -72,13 +72,13 @@ class ExampleImages:
     """A few images before and after the attacks; not part of the JSON.
 
     Attributes:
-        images: The clean images (n, ...) in [0, 1], all classified correctly.
-        labels: Classes of the clean images (n,).
-        confidence: Probability (n,) of these classes for the clean images.
-        adversarial: Maps each attack to its adversarial images (n, ...), at one epsilon.
-        epsilon: Maps each attack to that epsilon, the smallest that fools half of the images.
-        predicted: Maps each attack to the predicted classes (n,) of its images.
-        predicted_confidence: Maps each attack to the probabilities (n,) of the predicted classes.
+        images: The clean ones, all classified correctly, (n, ...) in [0, 1].
+        labels: Classes of these images.
+        confidence: The probability that the model gives to that class.
+        adversarial: Each attack's images at one epsilon, by name.
+        epsilon: That epsilon, by name; the smallest that fools half of them.
+        predicted: The class after each attack, by name.
+        predicted_confidence: The probability of that class, by name.
     """
 
     images: np.ndarray

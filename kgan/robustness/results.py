@@ -26,12 +26,12 @@ class TrialResult:
     """The result of a trial on a chunk, or on the whole data.
 
     Attributes:
-        success: bool (n,): whether each image is misclassified afterwards.
-        lengths: float32 (4, n): size of the change of each image, in each of `CHANGE_NORMS`.
-        seconds: Duration of the trial in seconds.
-        shown: The adversarial images of a few examples.
-        details: Further shares of the images that the attack reports, by name: how often a
-            transfer attack fooled its surrogate, what the members of an ensemble left.
+        success: Whether each image is misclassified afterwards, bool (n,).
+        lengths: Size of the change in each of `CHANGE_NORMS`, float32 (4, n).
+        seconds: Time it took.
+        shown: The adversarial images of a few examples, in full.
+        details: Further shares of the images that the attack reports, by name: how often a transfer
+            attack fooled its surrogate, what an ensemble's members left.
     """
 
     success: np.ndarray

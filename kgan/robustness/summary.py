@@ -1,4 +1,4 @@
-"""Computes the figures of a report from the images fooled and the sizes of their changes."""
+"""The figures of a report: from which images were fooled, and by how large a change."""
 
 import dataclasses
 
@@ -37,7 +37,7 @@ class Summary:
     results: dict[Trial, TrialResult]
 
     def fooled(self, trial: Trial, epsilon: float | None) -> np.ndarray:
-        """Whether each image was newly fooled within `epsilon` (any size if `None`), bool (n,)."""
+        """Which images were correct and are fooled within `epsilon` (any change if `None`)."""
         result = self.results[trial]
         fooled = result.success & self.correct
         if epsilon is None or self.norm is None:
@@ -68,7 +68,7 @@ class Summary:
         ]
 
     def worst_case(self) -> list[Row]:
-        """A row for each epsilon: images that any attack fooled at this or a smaller epsilon."""
+        """At each epsilon, the images that any attack fooled at that epsilon or a smaller one."""
         return [self.row(WORST_CASE, epsilon, self._union(epsilon)) for epsilon in self.epsilons]
 
     def _union(self, epsilon: float) -> np.ndarray:
@@ -91,9 +91,9 @@ class Summary:
 
         Args:
             name: The attack's name.
-            epsilon: Radius of the ball; `None` if there is no limit.
-            fooled: Whether each image was newly fooled, bool (n,).
-            result: The result of the trial; `None` for a row that belongs to no trial.
+            epsilon: Radius of the ball; `None` where there is no limit.
+            fooled: Which images it fooled, bool (n,).
+            result: What the trial did; `None` for a row that is no trial's.
         """
         robust = self.correct & ~fooled
         correct = int(self.correct.sum())

@@ -1,6 +1,6 @@
 """Opens a source of samples: a run folder, a .keras file, or an exported model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,12 +11,15 @@ import kgan.export
 import kgan.kinds
 import kgan.latents
 import kgan.models
+import kgan.names
 from kgan.kinds import Kind
-from kgan.recipes import RECIPES
+from kgan.recipes import RECIPES, Recipe
+from kgan.runs.made_of_samples import Inputs, Making, load_inputs, of_exported, of_model
 from kgan.runs.run import Run, is_run
 from kgan.settings import FAMILIES
 
 _BATCH = 256
+_GENERATE = "generate"
 
 Draw = Callable[[int, np.ndarray | None, int], Any]
 
@@ -25,13 +28,17 @@ class Source(NamedTuple):
     """A generator, from any kind of source.
 
     Attributes:
-        kind: Kind of the samples.
-        num_classes: Number of classes of a conditional generator, else `None`.
-        generate: Function of (n, labels, seed) that returns samples (n, ...). `labels` are int32
-            (n,) for a conditional generator, else `None`.
-        class_names: Names of the classes; empty if unknown.
-        model: The whole Keras model; `None` for an exported model.
-        run: The run, if the source is a run folder, else `None`.
+        kind: Kind of its samples.
+        num_classes: Number of classes of a conditional one, else `None`.
+        generate: `(n, labels, seed)` to samples (n, ...); labels int32 (n,) where conditional, else
+            `None`.
+        class_names: What the classes are called, where that is known.
+        model: The whole model, where there is one.
+        run: The run, if it is one.
+        recipe: The run's recipe, if it is one.
+        endpoint: What the model is asked.
+        inputs: Where samples are made of other samples, a function of (n, seed) to those; sample i
+            of `generate` is made of the i-th of them.
     """
 
     kind: Kind
@@ -40,37 +47,75 @@ class Source(NamedTuple):
     class_names: tuple[str, ...] | None = None
     model: Any = None
     run: Run | None = None
+    recipe: Recipe | None = None
+    endpoint: str = _GENERATE
+    inputs: Inputs | None = None
 
 
-def open_source(path: Path, *, checkpoint: str | None = None) -> Source:
-    """Opens the generator of a run folder, a .keras file or an exported model.
+def open_source(
+    path: Path,
+    *,
+    checkpoint: str | None = None,
+    endpoint: str | None = None,
+    inputs: Path | None = None,
+) -> Source:
+    """The generator of a run folder, a .keras file or an exported model.
 
     Args:
-        path: Path of the folder or file.
-        checkpoint: Name of the checkpoint of a run, "last" or "best"; by default the one that the
-            run exports.
+        path: Where it is.
+        checkpoint: Which checkpoint of a run, "last" or "best"; by default the exported one.
+        endpoint: What to ask of a model that can be asked for several kinds of samples; by default
+            samples of seeds, or where there are none its first translation or reconstruction.
+        inputs: A folder or file of samples to make samples of; by default some that the run did not
+            learn from.
 
     Raises:
         FileNotFoundError: If the path is none of these.
         ValueError: If it holds something else than a generator.
     """
     path = path.expanduser()
-    if is_run(path):
-        run = Run.open(path, *RECIPES, what="a source of samples")
-        recipe = RECIPES[run.family](run.settings(FAMILIES[run.family]))
-        model = kgan.models.load(run.checkpoint(checkpoint))
-        return _of_model(model, recipe.draw(model), path)._replace(run=run)
+    opened = _of_run(path, checkpoint) if is_run(path) else _of_file_or_version(path)
+    source, generates, makings = opened
+    names = [*([_GENERATE] if generates else []), *makings]
+    if not names:
+        raise ValueError(
+            f"{path} holds a {type(source.model).__name__}, which generates no samples from a seed "
+            "and translates none."
+        )
+    if endpoint is None:
+        endpoint = next(iter(makings)) if inputs is not None and makings else names[0]
+    kgan.names.check("endpoint", endpoint, names)
+    if endpoint in makings:
+        return _making(source, path, endpoint, makings[endpoint], inputs)
+    if inputs is not None:
+        raise ValueError(f"inputs must be left out: {path} generates samples from a seed.")
+    return source
+
+
+class _Opened(NamedTuple):
+    """A source that generates from seeds, whether it can, and what else makes samples."""
+
+    source: Source
+    generates: bool
+    makings: Mapping[str, Making]
+
+
+def _of_run(path: Path, checkpoint: str | None) -> _Opened:
+    run = Run.open(path, *RECIPES, what="a source of samples")
+    recipe = RECIPES[run.family](run.settings(FAMILIES[run.family]))
+    model = kgan.models.load(run.checkpoint(checkpoint))
+    opened = _of_model(model, recipe.draw(model))
+    return opened._replace(source=opened.source._replace(run=run, recipe=recipe))
+
+
+def _of_file_or_version(path: Path) -> _Opened:
     if path.suffix == ".keras":
         model = kgan.models.load(path)
-        if not hasattr(model, "generate"):
-            raise ValueError(
-                f"{path} holds a {type(model).__name__}, which generates no samples from a seed."
-            )
 
         def generate(n: int, labels: np.ndarray | None, seed: int) -> Any:
             return model.generate(n, labels, seed=seed)
 
-        return _of_model(model, generate, path)
+        return _of_model(model, generate)
     version = kgan.export.versions.newest(path) or path
     if not (version / "saved_model.pb").is_file():
         raise FileNotFoundError(
@@ -79,22 +124,26 @@ def open_source(path: Path, *, checkpoint: str | None = None) -> Source:
     return _exported(version)
 
 
-def _of_model(model: Any, generate: Draw, path: Path) -> Source:
-    return Source(model.kind, getattr(model, "num_classes", None), generate, model=model)
+def _of_model(model: Any, generate: Draw) -> _Opened:
+    num_classes = getattr(model, "num_classes", None)
+    kind = getattr(model, "kind", None)
+    source = Source(kind, num_classes, generate, model=model)  # type: ignore[arg-type]
+    return _Opened(source, hasattr(model, "generate"), of_model(model))
 
 
-def _exported(version: Path) -> Source:
+def _exported(version: Path) -> _Opened:
     manifest = kgan.export.manifest.read(version)
     model = tf.saved_model.load(version)
-    if "generate" not in model.signatures or manifest.kind is None:
+    makings = of_exported(model, manifest)
+    if (_GENERATE not in model.signatures and not makings) or manifest.kind is None:
         raise ValueError(
             f"{version} has the signatures {', '.join(sorted(model.signatures))}, none of which "
-            "generates samples from a seed."
+            "generates samples from a seed, or translates some."
         )
     kind = kgan.kinds.from_config(manifest.kind)
-    signature = model.signatures["generate"]
 
     def generate(n: int, labels: np.ndarray | None, seed: int) -> Any:
+        signature = model.signatures[_GENERATE]
         seeds = kgan.latents.example_seeds(seed, n)
         batches = []
         for start in range(0, n, _BATCH):
@@ -104,6 +153,27 @@ def _exported(version: Path) -> Source:
             batches.append(signature(**request)[kind.plural].numpy())
         return np.concatenate(batches)
 
-    # The signature alone does not keep the model's variables alive.
-    generate.model = model  # type: ignore[attr-defined]
-    return Source(kind, manifest["num_classes"], generate, manifest.class_names)
+    source = Source(kind, manifest["num_classes"], generate, manifest.class_names)
+    return _Opened(source, _GENERATE in model.signatures, makings)
+
+
+def _making(source: Source, path: Path, name: str, making: Making, images: Path | None) -> Source:
+    """The source, whose samples are made of inputs."""
+    inputs = None
+    if images is not None:
+        inputs = load_inputs(images.expanduser(), name, making)
+    elif source.recipe is not None and (data := source.recipe.inputs(name)) is not None:
+        inputs = Inputs(data)
+    if inputs is None:
+        shape = "x".join(map(str, making.shape))
+        raise ValueError(
+            f"{path} makes samples of others: its endpoint {name} needs images of {shape}. Name a "
+            "folder or file of them with --inputs."
+        )
+
+    def generate(n: int, labels: np.ndarray | None, seed: int) -> Any:
+        return making.of(inputs(n, seed))
+
+    return source._replace(
+        kind=making.kind, num_classes=None, generate=generate, endpoint=name, inputs=inputs
+    )

@@ -4,9 +4,10 @@ Each default is stated once, in its field, and the command line is made from the
 here imports TensorFlow.
 """
 
-from kgan.settings import classifier, gan, hardening
+from kgan.settings import classifier, cyclegan, gan, hardening, vae
 from kgan.settings.attack import AttackSettings
 from kgan.settings.classifier import ClassifierSettings
+from kgan.settings.cyclegan import CycleGANSettings
 from kgan.settings.evaluate import EvaluateSettings
 from kgan.settings.export import ExportSettings
 from kgan.settings.gan import GANSettings
@@ -14,11 +15,14 @@ from kgan.settings.groups import Output, Settings
 from kgan.settings.hardening import HardeningSettings
 from kgan.settings.sample import SampleSettings
 from kgan.settings.serve import ServeSettings
+from kgan.settings.vae import VAESettings
 
-FAMILIES: dict[str, type[Settings]] = {settings.family: settings for settings in (GANSettings,)}
+FAMILIES: dict[str, type[Settings]] = {
+    settings.family: settings for settings in (GANSettings, VAESettings, CycleGANSettings)
+}
 """The settings of each family of generative models."""
 
-PRESETS: dict[str, GANSettings] = {**gan.PRESETS}
+PRESETS: dict[str, Settings] = {**gan.PRESETS, **vae.PRESETS, **cyclegan.PRESETS}
 """What `kgan train` knows by name, of all families."""
 
 CLASSIFIER_PRESETS = classifier.PRESETS
@@ -31,6 +35,7 @@ __all__ = [
     "PRESETS",
     "AttackSettings",
     "ClassifierSettings",
+    "CycleGANSettings",
     "EvaluateSettings",
     "ExportSettings",
     "GANSettings",
@@ -39,4 +44,5 @@ __all__ = [
     "SampleSettings",
     "ServeSettings",
     "Settings",
+    "VAESettings",
 ]

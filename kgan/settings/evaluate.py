@@ -24,6 +24,9 @@ class EvaluateSettings(Messages, ImageSize, PreparedData):
     """The real data: digits, ring, mnist, a folder, a file, ...; default a run's own."""
     checkpoint: Literal["last", "best"] | None = None
     """Which checkpoint of a run; default the one that was exported: best with --evaluate-every."""
+    endpoint: str | None = None
+    """What to ask of a model that can be asked for several translations (a_to_b, b_to_a); default
+    the first one."""
 
     # How
     metrics: tuple[str, ...] = ()
@@ -40,6 +43,9 @@ class EvaluateSettings(Messages, ImageSize, PreparedData):
     seeds: int = 5
     """How often samples are drawn anew; the interval is over these."""
 
+    importance_samples: int = 1
+    """For bits_per_dimension: draws of latents for each image; many make its bound tighter."""
+
     # Output
     out: Path | None = None
     """Folder for scores.json and pictures; default the run's, else RUNS_DIR/evaluate-NAME."""
@@ -48,7 +54,7 @@ class EvaluateSettings(Messages, ImageSize, PreparedData):
 
     def check(self) -> None:
         super().check()
-        check_at_least(self, 1, "seeds")
+        check_at_least(self, 1, "seeds", "importance_samples")
         check_at_least(self, 2, "n", "n_real")
         if (self.source is None) == (not self.compare):
             raise ValueError("give one source to evaluate, or two with --compare.")

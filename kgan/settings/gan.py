@@ -12,6 +12,7 @@ from kgan.settings.groups import (
     Output,
     PreparedData,
     RunFolder,
+    SampleData,
     ScoresWhileTraining,
     check_at_least,
     name_of_data,
@@ -19,22 +20,20 @@ from kgan.settings.groups import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class GANSettings(Messages, Output, ScoresWhileTraining, Doctor, Machine, ImageSize, PreparedData):
+class GANSettings(
+    Messages,
+    Output,
+    ScoresWhileTraining,
+    Doctor,
+    Machine,
+    ImageSize,
+    SampleData,
+    PreparedData,
+):
     """Train a GAN and export its generator."""
 
     family: ClassVar[str] = "gan"
     changeable: ClassVar[tuple[str, ...]] = ("epochs",)
-
-    # Data
-    data: str = "digits"
-    """digits, ring, grid, stacked-mnist, a tensorflow-datasets name (mnist), an image folder, or
-    .npz/.npy."""
-    split: str = "train"
-    """Which split to train on."""
-    flip: bool = False
-    """Mirror half of the images left to right."""
-    conditional: bool = True
-    """Condition on the class where the data has labels."""
 
     # Networks
     networks: str = "dcgan"

@@ -132,6 +132,21 @@ class ImageSize(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SampleData(Settings):
+    """The data set that a model learns to make samples of."""
+
+    data: str = "digits"
+    """digits, ring, grid, stacked-mnist, a tensorflow-datasets name (mnist), an image folder, or
+    .npz/.npy."""
+    split: str = "train"
+    """Which split to train on."""
+    flip: bool = False
+    """Mirror half of the images left to right."""
+    conditional: bool = True
+    """Condition on the class where the data has labels."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fit(Settings):
     """How long to train, from which seed, and what to record."""
 

@@ -11,16 +11,22 @@ from kgan.settings.groups import Messages, check_at_least
 
 @dataclass(frozen=True, kw_only=True)
 class SampleSettings(Messages):
-    """Generate samples; the same seed gives the same samples from every kind of source."""
+    """Generate samples, or translate some; a seed gives the same samples from every source."""
 
     source: tyro.conf.Positional[Path]
     """A run folder, a .keras file, or an exported model (its folder or one of its versions)."""
-    n: int = 100
-    """How many samples."""
+    n: int | None = None
+    """How many samples; default 100, or all of --inputs."""
     labels: tuple[int, ...] = ()
     """Classes to generate, in turn; default all of them."""
     seed: int = 0
     """Seed of the request."""
+    inputs: Path | None = None
+    """Images to translate, where the model makes images of images: a folder or a file; default
+    images that the run did not learn from."""
+    endpoint: str | None = None
+    """What to ask of a model that can be asked for several translations (a_to_b, b_to_a); default
+    the first one."""
     out: Path = Path("samples.png")
     """NAME.png: a picture; NAME.npz: arrays; NAME.csv: rows of a table; else a folder of PNGs."""
     checkpoint: Literal["last", "best"] | None = None

@@ -244,14 +244,14 @@ def test_labels_of_folders_are_matched_by_name(tmp_path):
     some = np.flatnonzero(np.isin(data.labels, [3, 5]))[:60]
     fakes = write_images(tmp_path / "fakes", data.samples[some], data.labels[some])
     config = EvaluateSettings(source=fakes, data="digits")
-    task = kgan.cli.evaluate.prepare(config)
+    task = kgan.cli.evaluate.prepare(config, kgan.cli.evaluate.opened(config))
     samples, labels = task.fakes(60, 0)
     assert set(labels) == {3, 5}
     own = {image.tobytes(): label for image, label in zip(data.samples, data.labels, strict=True)}
     assert [own[image.tobytes()] for image in samples] == labels.tolist()
     write_images(tmp_path / "fakes", data.samples[:4], ["cat"] * 4)
     with pytest.raises(ValueError, match="got 'cat'"):
-        kgan.cli.evaluate.prepare(config)
+        kgan.cli.evaluate.prepare(config, kgan.cli.evaluate.opened(config))
 
 
 def said_of(arguments, capsys):

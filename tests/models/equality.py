@@ -60,7 +60,7 @@ PRESETS = {
     "grid": (2,),
     "stacked-mnist": (28, 28, 3),
 }
-CASES = (*GANS, *PERTURBATIONS, *(f"preset {name}" for name in PRESETS))
+CASES = (*GANS, *PERTURBATIONS, "cyclegan", *(f"preset {name}" for name in PRESETS))
 
 
 def build(case: str, seed: int) -> tuple[keras.Model, object]:
@@ -70,7 +70,22 @@ def build(case: str, seed: int) -> tuple[keras.Model, object]:
         return _gan(dict(GANS[case]))
     if case in PERTURBATIONS:
         return _perturbation_gan(dict(PERTURBATIONS[case]))
+    if case == "cyclegan":
+        return _cyclegan(seed)
     return _preset(case.removeprefix("preset "), seed)
+
+
+def _cyclegan(seed: int):
+    """Pools that are full after five steps, and exchange what one replica made with the other's.
+
+    At a low rate: small kernels before a normalisation let rounding grow fast.
+    """
+    generators = [kgan.networks.translation_generator(SHAPE, width=4, blocks=1) for _ in range(2)]
+    discriminators = [kgan.networks.patch_discriminator(SHAPE, width=4) for _ in range(2)]
+    gan = kgan.models.CycleGAN(*generators, *discriminators, pool_size=5 * BATCH, seed=seed)
+    gan.compile(g_optimizer=keras.optimizers.SGD(1e-3), d_optimizer=keras.optimizers.SGD(1e-3))
+    random = np.random.default_rng(0)
+    return gan, tuple(random.random((STEPS * BATCH, *SHAPE), dtype=np.float32) for _ in "ab")
 
 
 def _gan(options: dict):

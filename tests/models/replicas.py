@@ -68,6 +68,20 @@ def training(optimizer, kind=kgan.defenses.AdversarialTraining, **options):
     return made
 
 
+def vae():
+    # Noise of both kinds: of the latents and of the values.
+    keras.utils.set_random_seed(2)
+    sizes = {"num_classes": 3, "width": 4}
+    made = kgan.models.VAE(
+        kgan.networks.dcgan_encoder(SHAPE, 4, **sizes),
+        kgan.networks.dcgan_decoder(SHAPE, 4, **sizes),
+        num_classes=3,
+        likelihood="gaussian",
+    )
+    made.compile(optimizer=keras.optimizers.SGD(1e-4))
+    return made
+
+
 def clipped_training():
     return training(keras.optimizers.SGD(1.0, clipnorm=0.05), method="fgsm")
 
@@ -82,6 +96,7 @@ MODELS = {
         lambda: (images(),),
     ),
     "perturbation gan": (perturbation_gan, lambda: (images(), labels())),
+    "vae": (vae, lambda: (images(), labels())),
     "adversarial training": (clipped_training, lambda: (images(), labels())),
 }
 

@@ -8,9 +8,9 @@ from tests.models.equality import CASES
 from tests.workers import start_workers
 
 SCRIPT = ("-m", "tests.models.equality")
-# What replicas must agree on in one step: labels, statistics of the batch, averages and a file; and
-# what is drawn, and the norm of all gradients together.
-FEW = ("conditional", "clipped noise")
+# What replicas must agree on in one step: labels, statistics of the batch, averages and a file;
+# what is drawn, and the norm of all gradients together; and a pool of what all of them made.
+FEW = ("conditional", "clipped noise", "cyclegan")
 
 
 def differing(folder, other, cases):

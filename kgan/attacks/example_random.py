@@ -48,10 +48,10 @@ def uniform(
     """Draws from U(0, 1), with both ends excluded.
 
     Args:
-        keys: int32 keys (batch,) from `example_keys`.
-        shape: Static shape of the draw for one example.
-        purpose: Name of the draw; draws of one step with different names differ.
-        step: Number of the step or restart. Equal arguments give equal draws.
+        keys: Keys that `example_keys` made.
+        shape: Static shape of one example's draw.
+        purpose: What is drawn, so that two draws of one step differ.
+        step: Step or restart; equal arguments give equal draws.
 
     Returns:
         float32 tensor of shape (batch, *shape).

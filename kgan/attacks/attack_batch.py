@@ -7,51 +7,25 @@ import tensorflow as tf
 
 from kgan.attacks import loop
 from kgan.attacks.loop import State
+from kgan.attacks.losses import LOSSES
 from kgan.attacks.norms import choose
-from kgan.losses.fooling import margin
-
-
-def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """-log p(label), shape (batch,)."""
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-
-
-def difference_of_logits_ratio(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """The margin over the spread of the three largest logits, shape (batch,).
-
-    Invariant to shift and scale of the logits; needs three classes.
-
-    Reference:
-        Croce and Hein, "Reliable evaluation of adversarial robustness", 2020, eq. 6.
-    """
-    top = tf.math.top_k(logits, 3).values
-    return margin(logits, labels) / (top[:, 0] - top[:, 2] + 1e-12)
-
-
-LOSSES = {"cross_entropy": cross_entropy, "margin": margin, "dlr": difference_of_logits_ratio}
-
-
-def check_loss(loss: str) -> str:
-    if loss not in LOSSES:
-        raise ValueError(f"loss must be one of {', '.join(LOSSES)}, got {loss!r}.")
-    return loss
 
 
 @dataclasses.dataclass(frozen=True)
-class Problem:
+class AttackBatch:
     """A batch of images to be misclassified.
 
     Attributes:
         logits: Graph function from images to (batch, classes) logits.
         images: The clean images, float32 (batch, ...) in [0, 1].
-        labels: int32 (batch,): the true classes, or the classes to reach if `targeted`.
-        keys: int32 (batch,): the random key of each example, see `draws`.
-        targeted: Whether `labels` are classes to reach.
-        attempt: Number of this attempt, from 0 to the attack's `attempts` - 1.
-        done: bool (batch,): marks rows that only pad the batch.
-        early_stop: Whether to stop work on an example once it is fooled.
-        plain: Whether to run the published algorithm to its last iterate and return that, without
-            a record of examples fooled on the way.
+        labels: The classes to leave, or to reach if `targeted`, int32 (batch,).
+        keys: Each example's random key, int32 (batch,); see `example_random`.
+        targeted: Whether `labels` are to be reached.
+        attempt: Which of the attack's `attempts` this is.
+        done: Which rows only pad the batch, bool (batch,).
+        early_stop: Whether an example is done as soon as it is fooled.
+        plain: Run the published algorithm to its last iterate and return that, with no record of
+            what was fooled on the way.
     """
 
     logits: Callable[[tf.Tensor], tf.Tensor]
@@ -80,8 +54,8 @@ class Problem:
         """One forward and one backward pass.
 
         Args:
-            images: The images (batch, ...) at which to take the gradient.
-            value: Function from logits to a tensor (batch,).
+            images: The images at which it is taken.
+            value: Function from logits to a (batch,) tensor.
 
         Returns:
             The logits, the values, and the gradients of the values with respect to `images`.
@@ -110,8 +84,8 @@ class Problem:
         """One forward pass, and a backward pass for each of several logits.
 
         Args:
-            images: The images (batch, ...) at which to take the gradients.
-            classes: int32 (batch, k): the classes of the k logits, with k static.
+            images: The images at which they are taken.
+            classes: Whose logits, int32 (batch, k) with a static k.
 
         Returns:
             All logits, and the gradients of the k logits as a tensor (batch, k, ...).

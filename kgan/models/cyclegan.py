@@ -1,0 +1,372 @@
+"""Translation between two domains from samples that are not paired."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import kgan.kinds
+import kgan.losses
+import kgan.names
+import kgan.random
+from kgan.endpoints import Endpoint, Endpoints, Request, takes
+from kgan.kinds import Kind
+from kgan.models.image_pool import ImagePool
+from kgan.models.learning_rate import ConstantThenLinear  # noqa: F401 (optimizers in files have it)
+from kgan.models.players import Players
+
+DIRECTIONS = ("a_to_b", "b_to_a")
+_BATCH = 64
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class CycleGAN(Players):
+    """Two generators and two discriminators that learn to translate between domains A and B.
+
+    The generators must fool the discriminator of the domain that they make, and there and back
+    must give what was there before (the cycle). A step is a half-step of both generators and then
+    one of both discriminators, which are shown the same translations, partly exchanged for earlier
+    ones. `compile` takes `g_optimizer` and `d_optimizer`.
+
+    Args:
+        a_to_b: Built Keras model, samples of A (batch, ...) to samples of B. Images are in [0, 1].
+        b_to_a: Built Keras model, samples of B to samples of A.
+        discriminator_a: Built Keras model, samples of A to logits: one a sample (batch,) or a map
+            of them (batch, ...), whose mean counts.
+        discriminator_b: The same for B.
+        loss: A key of `kgan.losses.LOSSES`, an `AdversarialLoss`, or a pair of callables
+            `(real_logits, fake_logits) -> loss of each logit`.
+        cycle_weight: Weight of the mean absolute difference between a sample and its translation
+            there and back, as published: see below.
+        identity_weight: Weight of the mean absolute difference between a sample and what the
+            generator that makes its domain gives for it, as published; 0 leaves this out. Both
+            domains must have one shape otherwise.
+        pool_size: Translations of each domain that are kept for the discriminators (`ImagePool`);
+            0 keeps none.
+        seed: Seed of the choices of the pools, an int in [0, 2**31 - 1].
+        kind_a: What a sample of A is; where `None`, what `kgan.kinds.of_array` says of its shape.
+        kind_b: The same for B.
+
+    The published weights, 10 and 5, stand beside a squared distance of the logits from 1 and
+    belong to images in [-1, 1]. `kgan.losses.least_squares` is half of that distance, and images
+    in [0, 1] lie half as far apart: so these numbers are applied to them as they are.
+
+    `fit` takes batches `(a, b)`, such as those of `kgan.data.feed_apart`. Logs: `d_loss` and
+    `g_loss` (adversarial; means of both domains), `cycle` and `identity` (mean absolute
+    differences, not weighted; means of both domains).
+
+    Reference:
+        Zhu et al. 2017, "Unpaired image-to-image translation using cycle-consistent adversarial
+        networks", sections 3 and 4 (arXiv:1703.10593); identity: section 5.2.
+
+    Example:
+
+    ```python
+    shape = (128, 128, 3)
+    gan = kgan.models.CycleGAN(
+        kgan.networks.translation_generator(shape),
+        kgan.networks.translation_generator(shape),
+        kgan.networks.patch_discriminator(shape),
+        kgan.networks.patch_discriminator(shape),
+    )
+    gan.compile(
+        g_optimizer=keras.optimizers.Adam(2e-4, beta_1=0.5),
+        d_optimizer=keras.optimizers.Adam(2e-4, beta_1=0.5),
+    )
+    gan.fit(kgan.data.feed_apart(domains, batch_size=1), steps_per_epoch=1000, epochs=200)
+    zebras = gan.translate(horses, "a_to_b")
+    ```
+    """
+
+    optimizers: ClassVar = {
+        "g_optimizer": DIRECTIONS,
+        "d_optimizer": ("discriminator_a", "discriminator_b"),
+    }
+    logs: tuple[str, ...] = ("d_loss", "g_loss", "cycle", "identity")
+
+    def __init__(
+        self,
+        a_to_b: keras.Model,
+        b_to_a: keras.Model,
+        discriminator_a: keras.Model,
+        discriminator_b: keras.Model,
+        *,
+        loss: str | kgan.losses.AdversarialLoss | tuple = "least_squares",
+        cycle_weight: float = 10.0,
+        identity_weight: float = 5.0,
+        pool_size: int = 50,
+        seed: int = 0,
+        kind_a: Kind | None = None,
+        kind_b: Kind | None = None,
+        **options,
+    ):
+        super().__init__(**options)
+        for name, weight in (("cycle_weight", cycle_weight), ("identity_weight", identity_weight)):
+            if not weight >= 0:
+                raise ValueError(f"{name} must be at least 0, got {weight}.")
+        self.a_to_b, self.b_to_a = a_to_b, b_to_a
+        self.discriminator_a, self.discriminator_b = discriminator_a, discriminator_b
+        shapes = _checked_shapes(a_to_b, b_to_a, discriminator_a, discriminator_b)
+        if identity_weight and shapes[0] != shapes[1]:
+            raise ValueError(
+                "identity_weight must be 0 where the domains have different shapes, here "
+                f"{shapes[0]} and {shapes[1]}, got {identity_weight}: what makes B cannot be given "
+                "samples of B."
+            )
+        given = (kind_a, kind_b)
+        self.kinds = tuple(map(_checked_kind, ("kind_a", "kind_b"), given, shapes))
+        self.loss_spec = loss
+        self.adversarial_loss = kgan.losses.get(loss)
+        self.cycle_weight = cycle_weight
+        self.identity_weight = identity_weight
+        self.pool_size = pool_size
+        self.seed = kgan.random.check_seed(seed)
+        self.pool_a, self.pool_b = (
+            ImagePool(pool_size, shape, name=f"pool_{name}")
+            for name, shape in zip("ab", shapes, strict=True)
+        )
+        if not identity_weight:
+            self.logs = tuple(name for name in self.logs if name != "identity")
+        self._start()
+
+    # Training
+
+    def train_step(self, data) -> dict[str, tf.Tensor]:
+        a, b = self._unpack(data)
+        fake_a, fake_b = self._generators_half_step(a, b)
+        seeds = [kgan.random.step_seed(self.seed, self._step(), f"pool {name}") for name in "ab"]
+        fake_a = self.pool_a.exchange(tf.cast(fake_a, tf.float32), seeds[0])
+        fake_b = self.pool_b.exchange(tf.cast(fake_b, tf.float32), seeds[1])
+        self._minimise("d_optimizer", lambda: self._discriminator_losses(a, b, fake_a, fake_b))
+        return self._end_step()
+
+    def _generators_half_step(self, a, b) -> tuple[tf.Tensor, tf.Tensor]:
+        """Updates both generators; returns the translations of before, of A and of B."""
+        fakes: list[tf.Tensor] = []
+
+        def losses():
+            fakes[:] = [self.b_to_a(b, training=True), self.a_to_b(a, training=True)]
+            return self._generator_losses(a, b, *fakes, training=True)
+
+        self._minimise("g_optimizer", losses)
+        fake_a, fake_b = fakes
+        return fake_a, fake_b
+
+    def _generator_losses(self, a, b, fake_a, fake_b, *, training: bool) -> list[tf.Tensor]:
+        """Values per sample, weighted: adversarial, of the cycles, and of the identity."""
+        adversarial = [
+            self._fool(self.discriminator_a, a, fake_a, training=training),
+            self._fool(self.discriminator_b, b, fake_b, training=training),
+        ]
+        cycle = [
+            _distance(self.b_to_a(fake_b, training=training), a),
+            _distance(self.a_to_b(fake_a, training=training), b),
+        ]
+        self._log(g_loss=_mean(adversarial), cycle=_mean(cycle))
+        weighted = [*adversarial, *self._weighted(self.cycle_weight, cycle)]
+        if self.identity_weight:
+            identity = [
+                _distance(self.b_to_a(a, training=training), a),
+                _distance(self.a_to_b(b, training=training), b),
+            ]
+            self._log(identity=_mean(identity))
+            weighted += self._weighted(self.identity_weight, identity)
+        return weighted
+
+    def _discriminator_losses(self, a, b, fake_a, fake_b, *, training=True) -> list[tf.Tensor]:
+        losses = [
+            kgan.losses.per_sample(
+                self.adversarial_loss.discriminator(
+                    _judge(discriminator, real, training), _judge(discriminator, fake, training)
+                )
+            )
+            for discriminator, real, fake in (
+                (self.discriminator_a, a, fake_a),
+                (self.discriminator_b, b, fake_b),
+            )
+        ]
+        self._log(d_loss=_mean(losses))
+        return losses
+
+    def _fool(self, discriminator, real, fake, *, training: bool) -> tf.Tensor:
+        needs_real = self.adversarial_loss.generator_needs_real
+        real_logits = _judge(discriminator, real, training) if needs_real else None
+        fake_logits = _judge(discriminator, fake, training)
+        return kgan.losses.per_sample(self.adversarial_loss.generator(real_logits, fake_logits))
+
+    def _weighted(self, published: float, distances: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        """Distances times a published weight, in the scale of this class's losses."""
+        # Published beside twice this loss (least squares), for samples that many times as wide.
+        return [
+            published * kind.published_width / 2.0 * distance
+            for kind, distance in zip(self.kinds, distances, strict=True)
+        ]
+
+    def test_step(self, data) -> dict[str, tf.Tensor]:
+        """The losses in inference mode, without the pools; no weight is updated."""
+        a, b = self._unpack(data)
+        fakes = self.b_to_a(b, training=False), self.a_to_b(a, training=False)
+        self._generator_losses(a, b, *fakes, training=False)
+        self._discriminator_losses(a, b, *fakes, training=False)
+        return self._result(*self.logs)
+
+    def _unpack(self, data) -> tuple[tf.Tensor, tf.Tensor]:
+        a, b, weights = keras.utils.unpack_x_y_sample_weight(data)
+        if b is None or weights is not None:
+            raise ValueError(
+                "a CycleGAN trains on batches (a, b) of samples of its two domains: pass "
+                "kgan.data.feed_apart(domains, batch_size)."
+            )
+        found = tf.convert_to_tensor(a), tf.convert_to_tensor(b)
+        for name, samples, kind in zip("ab", found, self.kinds, strict=True):
+            if samples.shape[1:] != kind.shape or samples.dtype != tf.float32:
+                raise ValueError(
+                    f"samples of domain {name} must be float32 of the shape {kind.shape} (images "
+                    f"in [0, 1]), got {samples.dtype.name} of {tuple(samples.shape[1:])}. "
+                    "kgan.data.feed_apart converts them."
+                )
+        return found
+
+    # Use
+
+    @property
+    def kind(self) -> Kind:
+        """What a sample of B is: what `a_to_b` gives."""
+        return self.kinds[1]
+
+    def call(self, samples, training=False):
+        """Samples of A, translated to B in inference mode."""
+        return self.a_to_b(samples, training=False)
+
+    def translate(self, samples: np.ndarray, direction: str = "a_to_b") -> np.ndarray:
+        """Samples of one domain as samples of the other.
+
+        Args:
+            samples: Samples (n, ...) in their kind's units; images also as uint8.
+            direction: "a_to_b" or "b_to_a".
+
+        Returns:
+            float32 array (n, ...); images in [0, 1].
+        """
+        kgan.names.check("direction", direction, DIRECTIONS)
+        source, target = self.kinds if direction == "a_to_b" else self.kinds[::-1]
+        source.check("what is translated", samples)
+        samples = tf.convert_to_tensor(source.as_float(samples))
+        translate = self._a_to_b if direction == "a_to_b" else self._b_to_a
+        n = len(samples)
+        found = []
+        for start in range(0, n, _BATCH):
+            # A full batch always, so that every sample takes the same arithmetic path.
+            rows = tf.minimum(tf.range(start, start + _BATCH), n - 1)
+            found.append(translate(tf.gather(samples, rows)).numpy()[: n - start])
+        return np.concatenate(found) if found else np.zeros((0, *target.shape), np.float32)
+
+    @tf.function(reduce_retracing=True)
+    def _a_to_b(self, samples):
+        return self.a_to_b(samples, training=False)
+
+    @tf.function(reduce_retracing=True)
+    def _b_to_a(self, samples):
+        return self.b_to_a(samples, training=False)
+
+    def endpoints(self) -> Endpoints:
+        """What it can be asked: translations in both directions."""
+
+        def translation(network: keras.Model, source: Kind, target: Kind) -> Endpoint:
+            def translate(request: Request) -> Request:
+                return {target.plural: network(request[source.plural], training=False)}
+
+            inputs = takes(**{source.plural: (source.shape, tf.float32)})
+            return Endpoint(translate, inputs, "translate", gives=target)
+
+        kind_a, kind_b = self.kinds
+        return Endpoints(
+            family="cyclegan",
+            kind=kind_b,
+            endpoints={
+                "a_to_b": translation(self.a_to_b, kind_a, kind_b),
+                "b_to_a": translation(self.b_to_a, kind_b, kind_a),
+            },
+            tracked=(self.a_to_b, self.b_to_a),
+            details={"sample_shape": list(kind_b.shape)},
+            network=self.a_to_b,
+        )
+
+    # Saving
+
+    def get_config(self) -> dict[str, Any]:
+        kind_a, kind_b = (kind.get_config() for kind in self.kinds)
+        return {
+            **super().get_config(),
+            "loss": self.loss_spec,
+            "cycle_weight": self.cycle_weight,
+            "identity_weight": self.identity_weight,
+            "pool_size": self.pool_size,
+            "seed": self.seed,
+            "kind_a": kind_a,
+            "kind_b": kind_b,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects=None) -> Self:
+        kinds = {name: kgan.kinds.from_config(config[name]) for name in ("kind_a", "kind_b")}
+        return super().from_config({**config, **kinds}, custom_objects)
+
+
+def _judge(discriminator: keras.Model, samples: tf.Tensor, training: bool) -> tf.Tensor:
+    return tf.cast(discriminator(samples, training=training), tf.float32)
+
+
+def _distance(samples: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
+    return kgan.losses.l1(tf.cast(samples, tf.float32), others)
+
+
+def _mean(values: Sequence[tf.Tensor]) -> tf.Tensor:
+    return tf.add_n(list(values)) / len(values)
+
+
+def _checked_kind(name: str, kind: Kind | None, shape: tuple[int, ...]) -> Kind:
+    if kind is None:
+        return kgan.kinds.of_array(f"this CycleGAN's domain {name[-1].upper()}", (0, *shape))
+    if kind.shape != shape:
+        raise ValueError(
+            f"{name} must have the shape of the networks' samples, {shape}, got {kind}."
+        )
+    return kind
+
+
+def _checked_shapes(
+    a_to_b: keras.Model,
+    b_to_a: keras.Model,
+    discriminator_a: keras.Model,
+    discriminator_b: keras.Model,
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The shapes of a sample of A and of one of B, on which all networks must agree."""
+    networks = {
+        "a_to_b": a_to_b,
+        "b_to_a": b_to_a,
+        "discriminator_a": discriminator_a,
+        "discriminator_b": discriminator_b,
+    }
+    for name, network in networks.items():
+        if len(getattr(network, "inputs", None) or ()) != 1:
+            raise ValueError(
+                f"{name} must be a built functional or Sequential Keras model of one input, got "
+                f"{type(network).__name__}."
+            )
+    a, b = (tuple(network.inputs[0].shape[1:]) for network in (a_to_b, b_to_a))
+    for name, shape in (("a_to_b", a), ("b_to_a", b)):
+        if None in shape:
+            raise ValueError(f"{name} must take samples of one shape, got {shape}.")
+    wanted = {"a_to_b": b, "b_to_a": a}
+    for name, shape in wanted.items():
+        made = tuple(networks[name].outputs[0].shape[1:])
+        if made != shape:
+            raise ValueError(f"{name} must give samples of the shape {shape}, got {made}.")
+    for name, shape in (("discriminator_a", a), ("discriminator_b", b)):
+        taken = tuple(networks[name].inputs[0].shape[1:])
+        if taken != shape:
+            raise ValueError(f"{name} must take samples of the shape {shape}, got {taken}.")
+    return a, b

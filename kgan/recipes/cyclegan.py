@@ -1,0 +1,205 @@
+"""The CycleGAN family: translation between two domains of images, without pairs."""
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import kgan.callbacks
+import kgan.data
+import kgan.evaluation
+import kgan.models
+import kgan.names
+import kgan.networks
+import kgan.pictures
+import kgan.precision
+from kgan.data import Domains, Pairs
+from kgan.data.slanted import SLOPE
+from kgan.models.learning_rate import ConstantThenLinear
+from kgan.recipes.recipe import Recipe, Watched, jit_compile
+from kgan.settings.cyclegan import CycleGANSettings
+
+_COLUMNS = 10
+
+
+class CycleGANRecipe(Recipe[CycleGANSettings]):
+    """A CycleGAN, from its settings."""
+
+    family = "cyclegan"
+    shown = ("d_loss", "g_loss", "cycle", "identity", "error")
+    curves = {  # noqa: RUF012
+        "losses": ("d_loss", "g_loss"),
+        "differences": ("cycle", "identity", "error", "error_back"),
+    }
+
+    def data(self) -> Domains:
+        return self.splits[0]
+
+    @functools.cached_property
+    def splits(self) -> tuple[Domains, Domains]:
+        """What to train on, and what is held out: pairs where the truth is known."""
+        settings = self.settings
+        if settings.a is None or settings.b is None:
+            if settings.image_size is not None:
+                raise ValueError(
+                    "image_size must be left out for the slanted digits, which have one size, got "
+                    f"{settings.image_size}: it is for --a and --b."
+                )
+            return kgan.data.load_slanted_digits(), kgan.data.load_slanted_pairs()
+        (train_a, test_a), (train_b, test_b) = (
+            kgan.data.train_and_test(
+                name,
+                labelled=False,
+                seed=settings.seed,
+                data_dir=settings.data_dir,
+                image_size=settings.image_shape,
+                download=settings.download,
+            )
+            for name in (settings.a, settings.b)
+        )
+        return Domains(train_a, train_b), Domains(test_a, test_b)
+
+    def samples_per_step(self) -> int:
+        return self.settings.batch_size
+
+    def feed(self, data: Domains, *, start: int = 0) -> tf.data.Dataset:
+        settings = self.settings
+        return kgan.data.feed_apart(
+            data, settings.batch_size, seed=settings.seed, start=start, flip=settings.flip
+        )
+
+    def describe(self, data: Domains, model: keras.Model) -> Sequence[str]:
+        sizes = [
+            f"{letter}: {one.name}, {len(one):,} images of {'x'.join(map(str, one.sample_shape))}"
+            for letter, one in (("A", data.a), ("B", data.b))
+        ]
+        weights = sum(
+            network.count_params()
+            for names in model.optimizers.values()
+            for network in (getattr(model, name) for name in names)
+        )
+        return [*sizes, f"{self.settings.networks}, {self.settings.loss}: {weights:,} weights"]
+
+    def model(self, data: Domains) -> kgan.models.CycleGAN:
+        settings = self.settings
+        pair = kgan.names.look_up("networks", settings.networks, kgan.networks.TRANSLATION_NETWORKS)
+        shapes = [kind.shape for kind in data.kinds]
+        keras.utils.set_random_seed(settings.seed)
+        with kgan.precision.under(settings.precision):
+            generators = [
+                pair.generator(
+                    taken,
+                    channels=made[-1],
+                    width=settings.generator_width,
+                    halvings=settings.halvings,
+                    blocks=settings.blocks,
+                )
+                for taken, made in (shapes, shapes[::-1])
+            ]
+            discriminators = [
+                pair.discriminator(
+                    shape, width=settings.discriminator_width, stages=settings.stages
+                )
+                for shape in shapes
+            ]
+        model = kgan.models.CycleGAN(
+            *generators,
+            *discriminators,
+            loss=settings.loss,
+            cycle_weight=settings.cycle_weight,
+            identity_weight=settings.identity_weight,
+            pool_size=settings.pool_size,
+            seed=settings.seed,
+            kind_a=data.a.kind,
+            kind_b=data.b.kind,
+        )
+        steps = settings.epochs * self.steps_per_epoch(data)
+        model.compile(
+            g_optimizer=self._adam(settings.g_learning_rate, steps),
+            d_optimizer=self._adam(settings.d_learning_rate, steps),
+            jit_compile=jit_compile(settings.jit_compile),
+            steps_per_execution=settings.steps_per_execution,
+        )
+        return model
+
+    def watch(self, data: Domains, steps: int, *, table: Path) -> Watched:
+        pairs = self._known_pairs(data)
+        if pairs is None:
+            return Watched()
+        error = kgan.callbacks.TranslationError(pairs.a.as_float(), pairs.b.as_float())
+        return Watched([error], "error")
+
+    def pictures(self, data: Domains, folder: Path) -> Sequence[keras.callbacks.Callback]:
+        return [
+            kgan.callbacks.TranslationGrid(folder, *self._shown(), paired=self.splits[1].paired)
+        ]
+
+    def _shown(self) -> tuple[np.ndarray, np.ndarray]:
+        """A few held-out images of each domain; of pairs the same ones."""
+        held_out = self.splits[1]
+        columns = min(_COLUMNS, len(held_out.a), len(held_out.b))
+        rows_a, rows_b = (
+            np.random.default_rng(self.settings.seed).permutation(len(one))[:columns]
+            for one in (held_out.a, held_out.b)
+        )
+        return held_out.a.take(rows_a).as_float(), held_out.b.take(rows_b).as_float()
+
+    def inputs(self, endpoint: str) -> kgan.data.Dataset:
+        held_out = self.splits[1]
+        return held_out.a if endpoint == "a_to_b" else held_out.b
+
+    def real_data(self, endpoint: str) -> kgan.evaluation.RealData:
+        domains = self.splits
+        if endpoint == "a_to_b":
+            return kgan.evaluation.RealData(domains[0].b, domains[1].b)
+        return kgan.evaluation.RealData(domains[0].a, domains[1].a)
+
+    def own_scores(
+        self, model: kgan.models.CycleGAN, folder: Path
+    ) -> Sequence[kgan.evaluation.Score]:
+        """How far translations are from the truth, where it is known; and a picture of some."""
+        train, held_out = self.splits
+        picture = kgan.callbacks.translations(model, *self._shown(), paired=held_out.paired)
+        kgan.pictures.save_image(picture, folder / "translations.png")
+        if not isinstance(held_out, Pairs):
+            return ()
+        scores = []
+        for direction, slope, (source, target), learnt in (
+            ("a_to_b", SLOPE, (held_out.a, held_out.b), train.b),
+            ("b_to_a", -SLOPE, (held_out.b, held_out.a), train.a),
+        ):
+            images = source.as_float()
+            # Of all images without regard to the input, the nearest one.
+            constant = np.median(learnt.as_float(), axis=0)
+            scores += kgan.evaluation.translation_scores(
+                model.translate(images, direction),
+                held_out,
+                baselines={
+                    "inputs": images,
+                    "one image": np.broadcast_to(constant, target.samples.shape),
+                },
+                ideal=kgan.data.slant(images, slope),
+                direction=direction,
+            )
+        return scores
+
+    def next_steps(self, folder: Path, version: Path | None) -> Sequence[str]:
+        return [f"kgan sample {folder} --out translated.png", f"kgan evaluate {folder}"]
+
+    def _known_pairs(self, data: Domains) -> Pairs | None:
+        """Training images of A with their truth, which is not in B; nothing for a user's own."""
+        if self.settings.a is not None:
+            return None
+        return Pairs(data.a, kgan.data.slanted(data.a))
+
+    def _adam(self, learning_rate: float, steps: int) -> keras.optimizers.Optimizer:
+        settings = self.settings
+        falling = round(settings.falling_share * steps)
+        rate = ConstantThenLinear(
+            learning_rate, constant_steps=steps - falling, falling_steps=falling
+        )
+        adam = keras.optimizers.Adam(rate, beta_1=settings.beta_1, beta_2=settings.beta_2)
+        return kgan.precision.scaled(adam, settings.precision)

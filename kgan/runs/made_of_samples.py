@@ -1,0 +1,119 @@
+"""What a model can be asked that makes samples of samples: translations and reconstructions."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+import kgan.data
+import kgan.kinds
+import kgan.pixels
+from kgan.data import Dataset
+from kgan.endpoints import Request
+from kgan.export.manifest import Manifest
+from kgan.kinds import Kind
+
+ROLES = ("translate", "reconstruct")
+"""Of the endpoints that take samples and give samples."""
+
+_BATCH = 64
+
+
+class Making(NamedTuple):
+    """An endpoint that makes samples of samples.
+
+    Attributes:
+        function: Graph function from a dict of tensors to a dict of tensors.
+        takes: Name of its one input.
+        shape: Shape of one sample of it.
+        kind: What a sample is that it gives.
+    """
+
+    function: Callable[[Request], Request]
+    takes: str
+    shape: tuple[int, ...]
+    kind: Kind
+
+    def of(self, samples: np.ndarray) -> np.ndarray:
+        """The samples that are made of samples (n, ...), which are float32."""
+        found = []
+        for start in range(0, len(samples), _BATCH):
+            # A full batch always, so that every sample takes the same arithmetic path.
+            rows = np.minimum(np.arange(start, start + _BATCH), len(samples) - 1)
+            answer = self.function({self.takes: tf.constant(samples[rows])})
+            found.append(answer[self.kind.plural].numpy()[: len(samples) - start])
+        return np.concatenate(found)
+
+
+class Inputs(NamedTuple):
+    """What samples are made of.
+
+    Attributes:
+        data: All that there are.
+        in_order: Whether the first ones are taken; otherwise the seed chooses.
+    """
+
+    data: Dataset
+    in_order: bool = False
+
+    def __call__(self, n: int, seed: int) -> np.ndarray:
+        """Some of them, float32 (n, ...)."""
+        if n > len(self.data):
+            raise ValueError(
+                f"n must be at most the {len(self.data)} inputs of {self.data.name}, got {n}."
+            )
+        rows = np.arange(len(self.data))
+        if not self.in_order:
+            rows = np.random.default_rng(seed).permutation(rows)
+        return self.data.take(rows).as_float()[:n]
+
+
+def of_model(model: Any) -> dict[str, Making]:
+    """Those endpoints of a model, by name; none of a model without endpoints."""
+    if not hasattr(model, "endpoints"):
+        return {}
+    asked = model.endpoints()
+    found = {}
+    for name, endpoint in asked.endpoints.items():
+        if endpoint.role in ROLES and len(endpoint.inputs) == 1:
+            [(key, spec)] = endpoint.inputs.items()
+            function = tf.function(endpoint.function, input_signature=[dict(endpoint.inputs)])
+            kind = endpoint.gives or asked.kind
+            found[name] = Making(function, key, tuple(spec.shape[1:]), kind)
+    return found
+
+
+def of_exported(model: Any, manifest: Manifest) -> dict[str, Making]:
+    """Those signatures of an exported model, by name."""
+    found = {}
+    for name, role in manifest.roles.items():
+        config = manifest.gives.get(name, manifest.kind)
+        if role in ROLES and config is not None:
+            signature = model.signatures[name]
+            [(key, spec)] = signature.structured_input_signature[1].items()
+            kind = kgan.kinds.from_config(config)
+            found[name] = Making(_by_name(signature, model), key, tuple(spec.shape[1:]), kind)
+    return found
+
+
+def load_inputs(path: Path, name: str, making: Making) -> Inputs:
+    """The images of a folder or file, at the size that the endpoint of that name takes."""
+    height, width, channels = making.shape
+    data = kgan.data.load(str(path), image_size=(height, width))
+    if data.sample_shape != making.shape:
+        raise ValueError(
+            f"inputs of {name} must be images of {channels} channel(s) and {height}x{width} "
+            f"pixels, got {'x'.join(map(str, data.sample_shape))} in {path}."
+        )
+    return Inputs(data, in_order=True)
+
+
+def _by_name(signature: Any, model: Any) -> Callable[[Request], Request]:
+    def function(request: Request) -> Request:
+        return signature(**request)
+
+    # The signature alone does not keep the model's variables alive.
+    function.model = model  # type: ignore[attr-defined]
+    return function
