@@ -153,7 +153,7 @@ class APGD(Attack):
         return value
 
     def _gradient(self, batch: AttackBatch, state: State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Logits, losses and the gradient, averaged over `samples` where the model is random."""
+        """Logits, losses and the gradient, averaged over `samples` calls of a random model."""
         images, value = state["images"], self._value(batch, state)
         logits, losses, gradient = batch.gradient(images, value)
         if self.samples > 1:
@@ -167,7 +167,7 @@ class APGD(Attack):
     def _ascend(
         self, batch: AttackBatch, state: State, epsilon: tf.Tensor, steps: int, judge: bool = True
     ) -> State:
-        """Runs `steps` steps within `epsilon`; `judge` says whether fooling counts."""
+        """Runs `steps` steps within `epsilon`; `judge` says whether to record fooled examples."""
         logits, losses, gradient = self._gradient(batch, state)
         if judge:
             state = batch.record(state, state["images"], logits)

@@ -23,7 +23,7 @@ class Result:
     """The outcome of an attack on n images.
 
     Attributes:
-        adversarial: float32 array of the images' shape; the clean image where it failed.
+        adversarial: float32 array of the images' shape; the clean image where the attack failed.
         success: Whether it is misclassified (as the target, if there are targets), bool (n,).
             An image that was misclassified to begin with counts, and comes back unchanged.
         labels: The classes attacked, or the targets to reach, int32 (n,).

@@ -91,13 +91,13 @@ class ConstantSearch(Attack):
         raise NotImplementedError
 
     def _shortfall(self, batch: AttackBatch, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """How far from fooling with confidence: zero where it does; eq. 6 of Carlini-Wagner."""
+        """How many logits are missing to fool with `confidence`; eq. 6 of Carlini-Wagner."""
         lead = margin(logits, labels) * (-1.0 if batch.targeted else 1.0)
         return tf.maximum(self.confidence - lead, 0.0)
 
     def _fools(self, batch: AttackBatch, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         lead = margin(logits, labels) * (-1.0 if batch.targeted else 1.0)
-        # With no confidence asked for, a tie goes the way of the model's own argmax.
+        # If `confidence` is 0, the model's own argmax decides a tie.
         return batch.fooled(logits, labels) & (lead >= self.confidence)
 
     def _attack(self, batch: AttackBatch) -> State:

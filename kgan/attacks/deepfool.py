@@ -49,7 +49,7 @@ class DeepFool(Attack):
         start = batch.logits(batch.images)
         likeliest = tf.math.top_k(start, min(self.candidates, start.shape[1])).indices
         if batch.targeted:
-            # The target's border is the only one of interest.
+            # A targeted attack considers only the border to the target.
             likeliest = tf.stack([likeliest[:, 0], batch.labels], axis=1)
         state = batch.start(images=batch.images, sum=tf.zeros_like(batch.images), classes=likeliest)
 

@@ -133,7 +133,7 @@ class FAB(Attack):
         return tf.where(batch.attempt % self.restarts > 0, point, images)
 
     def _border(self, batch: AttackBatch, state: State) -> tuple[tf.Tensor, tf.Tensor]:
-        """How far the nearest border's class is ahead of the label, and the gradient of that."""
+        """The lead of the nearest border's class over the label, and the gradient of the lead."""
         images, labels = state["images"], state["labels"]
         if self.targets == 0 and not batch.targeted:
             return self._nearest(batch, images, labels)
@@ -151,7 +151,7 @@ class FAB(Attack):
         self, batch: AttackBatch, images: tf.Tensor, labels: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         classes = batch.logits(images).shape[1]
-        # The label first, then the others.
+        # The label comes first, then the other classes.
         order = (labels[:, None] + tf.range(classes)[None]) % classes
         logits, gradients = batch.class_gradients(images, order)
         logits = tf.gather(logits, order, batch_dims=1)

@@ -85,7 +85,7 @@ class PGD(Attack):
         return random_point(batch.images, batch.keys, self.epsilon, self.norm, step=batch.attempt)
 
     def _memory(self, batch: AttackBatch) -> State:
-        """What the iteration remembers besides its images."""
+        """The state of the iteration besides its images, by name."""
         return {}
 
     def _gradient(

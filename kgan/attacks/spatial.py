@@ -24,9 +24,9 @@ class Spatial(Attack):
     Args:
         rotation: Largest angle, in degrees.
         shift: Largest shift in both directions, in pixels.
-        crop: Largest share of the image's side that is cropped.
-        occlusion: Side of the black square, as a share of the image's.
-        points: Grid points an axis, odd so that "none" is one of them.
+        crop: Largest share of the image's side that is cropped, in [0, 1).
+        occlusion: Side of the black square, as a share of the image's side.
+        points: Number of grid points on each axis, odd so that "no change" is one of them.
         seed: Not used, since nothing is random; every attack has it.
 
     Reference:

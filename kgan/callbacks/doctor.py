@@ -39,10 +39,10 @@ class CollapseDoctor(keras.callbacks.Callback):
         folder: The folder that gets `findings.json`, if any.
         every: Generator updates between two check-ups. One takes as long as a few steps; on a
             large training set, up to a few seconds.
-        roll_back: Whether a collapse or a divergence ends the training and goes back to the best
-            check-up (the smallest sliced Wasserstein distance): generator and average get the
-            weights that the average had, the discriminator its own.
-        seed: Seed of the latents.
+        roll_back: Whether a collapse or a divergence ends the training and restores the weights of
+            the best check-up (the smallest sliced Wasserstein distance). The generator and its
+            average both get the weights that the average had; the discriminator gets its own.
+        seed: Seed of the latents, an int.
 
     Attributes:
         findings: The problems found so far, a list of `Finding`.
@@ -79,7 +79,7 @@ class CollapseDoctor(keras.callbacks.Callback):
     def on_train_begin(self, logs: Logs = None) -> None:
         self._done = int(self.model.step.numpy())
         if self.path is not None and not self.findings:
-            # Of the run that is resumed.
+            # The findings of the resumed run.
             self.findings = read_findings(self.path)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:

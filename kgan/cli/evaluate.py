@@ -206,7 +206,7 @@ def _given(settings: EvaluateSettings, path: Path) -> Dataset | None:
 
 
 def _real(settings: EvaluateSettings, source: Source | None) -> RealData:
-    """The data that are named, or those that the run was trained on."""
+    """The data that the settings name, or those that the run was trained on."""
     if settings.data is None and source is not None and source.recipe is not None:
         own = source.recipe.real_data(source.endpoint)
         if own is not None:
@@ -260,7 +260,7 @@ def _folder(settings: EvaluateSettings, run: Run | None) -> Path:
 
 
 def _asked(settings: EvaluateSettings) -> dict[str, Any]:
-    """The options that a score depends on, as JSON gives them back."""
+    """The options that a score depends on, as values read back from JSON."""
     words = "data image_size checkpoint endpoint metrics extractor layer n n_real seeds"
     names = [*words.split(), "importance_samples"]
     content = {name: getattr(settings, name) for name in names}

@@ -36,8 +36,8 @@ def train_and_test(
     Args:
         name: As for `kgan.data.load`.
         labelled: Whether it must be images with labels.
-        seed: Seed of the draw of that tenth.
-        **options: As for `kgan.data.load`.
+        seed: Seed of the random choice of that tenth, an int.
+        **options: Further arguments of `kgan.data.load`.
     """
     read = load_labelled if labelled else load
     data = read(name, "train", **options)
