@@ -87,7 +87,7 @@ class MetricMonitor(keras.callbacks.Callback):
         labels = None if self.model.num_classes is None else self.real.labels
         samples = self.model.generate(len(self.real), labels, seed=self.seed)
         fake = SampleSet(samples, labels, kind=self.real.kind, extractor=self.real.extractor)
-        finite = bool(np.isfinite(samples).all())
+        finite = self.real.kind.is_finite(samples)
         found = {}
         for name in self.metrics:
             values = measure(name, self.real, fake, self.settings) if finite else None

@@ -26,7 +26,7 @@ from kgan.evaluation import (
     real_data,
     save_scores,
 )
-from kgan.evaluation.defaults import available
+from kgan.evaluation.defaults import available, baselines
 from kgan.evaluation.generated import (
     Fakes,
     check_shape,
@@ -37,6 +37,8 @@ from kgan.evaluation.generated import (
     with_labels_of,
 )
 from kgan.evaluation.real_data import folder_images
+from kgan.kinds import Table
+from kgan.metrics import METRICS
 from kgan.metrics.extractor import Extractor, discriminator_extractor, extractor
 from kgan.metrics.measure import check_metrics, check_possible
 from kgan.progress import Progress
@@ -131,12 +133,15 @@ def prepare(settings: EvaluateSettings, scored: Dataset | Source) -> Task:
     likelihood = likelihood_settings(model, train, importance_samples=settings.importance_samples)
     if likelihood is not None:
         of_metrics["bits_per_dimension"] = likelihood
+    if target := _target(settings, source, train):
+        of_metrics["table_utility"] = {"target": target}
     labelled = train.labels is not None and labels is not None
     has = available(train.kind, judge, of_metrics, labelled=labelled)
     check_possible(settings.metrics, kind=train.kind, has=has)
     metrics = settings.metrics or default_metrics(train.kind, judge, modes)
-    if not settings.metrics and likelihood is not None:
-        metrics = (*metrics, "bits_per_dimension")
+    if not settings.metrics:
+        metrics = tuple(name for name in metrics if has.issuperset(METRICS[name].needs))
+        metrics = metrics if likelihood is None else (*metrics, "bits_per_dimension")
     return Task(
         fakes=fakes,
         real=real,
@@ -148,7 +153,7 @@ def prepare(settings: EvaluateSettings, scored: Dataset | Source) -> Task:
         n_real=settings.n_real,
         seeds=settings.seeds,
         classifier=classifier_of(train),
-        baselines=_baselines(source, train),
+        baselines={**_inputs(source, train), **baselines(train)},
     )
 
 
@@ -172,7 +177,7 @@ def opened(settings: EvaluateSettings) -> Dataset | Source:
     return open_source(path, checkpoint=settings.checkpoint, endpoint=settings.endpoint)
 
 
-def _baselines(source: Source | None, train: Dataset) -> dict[str, Fakes]:
+def _inputs(source: Source | None, train: Dataset) -> dict[str, Fakes]:
     """What samples are made of, as if nothing had been made of it."""
     if source is None or source.inputs is None:
         return {}
@@ -233,6 +238,19 @@ def _real(settings: EvaluateSettings, source: Source | None) -> RealData:
     )
 
 
+def _target(settings: EvaluateSettings, source: Source | None, data: Dataset) -> str | None:
+    """The column that classifiers are to tell, if any: as asked for, the run's, or the data's."""
+    if not isinstance(data.kind, Table):
+        if settings.target is not None:
+            raise ValueError(
+                f"target must be left out for {data.kind.plural}, got {settings.target!r}."
+            )
+        return None
+    run = None if source is None else source.run
+    own = None if run is None else run.values.get("target")
+    return settings.target or own or kgan.data.TARGETS.get(data.name)
+
+
 def _extractor(
     settings: EvaluateSettings, source: Source | None, data: Dataset
 ) -> Extractor | None:
@@ -262,7 +280,7 @@ def _folder(settings: EvaluateSettings, run: Run | None) -> Path:
 def _asked(settings: EvaluateSettings) -> dict[str, Any]:
     """The options that a score depends on, as values read back from JSON."""
     words = "data image_size checkpoint endpoint metrics extractor layer n n_real seeds"
-    names = [*words.split(), "importance_samples"]
+    names = [*words.split(), "importance_samples", "target"]
     content = {name: getattr(settings, name) for name in names}
     return json.loads(json.dumps(content))
 

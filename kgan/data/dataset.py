@@ -16,17 +16,17 @@ class Dataset:
     """Samples in memory.
 
     Attributes:
-        name: Origin of the data: a name, a folder or a file.
-        samples: Images as uint8 (n, height, width, channels), or as float32 in [0, 1] if the
-            source had floats; or points as float32 (n, features). `StackedImages` may replace a
-            uint8 array.
-        labels: Class numbers, int32 (n,), or `None`.
-        class_names: A name for each class, or `None` without labels.
-        kind: Kind of the samples; by default `kgan.kinds.of_array` of the samples.
+        name: Where it came from: a name, a folder or a file.
+        samples: Images as uint8 (n, height, width, channels), or as float32 in [0, 1] where the
+            source had floats; or points as float32 (n, features); or `kgan.rows.Rows` of a table.
+            `StackedImages` stand for a uint8 array.
+        labels: int32 (n,), or `None`.
+        class_names: One for each class, or `None` without labels.
+        kind: What a sample is; by default `kgan.kinds.of_array` of the samples.
     """
 
     name: str
-    samples: np.ndarray
+    samples: Any
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
     kind: Kind = None  # type: ignore[assignment]

@@ -4,7 +4,7 @@ A stream of batches can therefore start at any step, and a resumed run sees the 
 uninterrupted one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -61,6 +61,50 @@ def balanced(labels: np.ndarray, batch_size: int, *, seed: int = 0) -> Order:
         return tf.gather(
             by_class, tf.gather(starts, which) + _shuffle(number % size, seed, passes, size)
         )
+
+    return rows
+
+
+def by_category(
+    codes: Sequence[np.ndarray], sizes: Sequence[int], batch_size: int, *, seed: int = 0
+) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """Rows for categories that are drawn by the logarithm of their frequency: rare ones come too.
+
+    For each place of a batch a column is drawn, all alike; then one of its categories, with a
+    probability proportional to log(count + 1); then one of the rows that have it, all alike.
+
+    Args:
+        codes: For each column the numbers of the rows' categories, int (n,).
+        sizes: For each column how many categories it has.
+        batch_size: Rows in a step.
+        seed: Seed of the draws.
+
+    Returns:
+        A function from a step to (rows int64 (batch,), categories int32 (batch,)); categories are
+        numbered through all columns.
+
+    Reference: Xu et al. 2019, section 4.3 (arXiv:1907.00503), training by sampling.
+    """
+    seed = kgan.random.check_seed(seed)
+    counts = [np.bincount(one, minlength=size) for one, size in zip(codes, sizes, strict=True)]
+    weights = [np.log(one + 1.0) for one in counts]
+    shares = np.concatenate([one / one.sum() / len(codes) for one in weights])
+    bounds = tf.constant(np.cumsum(shares)[:-1])
+    by_code = tf.constant(np.concatenate([np.argsort(one, kind="stable") for one in codes]))
+    all_counts = np.concatenate(counts)
+    starts = tf.constant(np.cumsum(all_counts) - all_counts)
+
+    def rows(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        draws = kgan.random.stateless_uniform(
+            kgan.random.step_seed(seed, step, "category"), [batch_size]
+        )
+        categories = tf.searchsorted(bounds, tf.cast(draws, tf.float64), side="right")
+        bits = tf.random.stateless_uniform(
+            [batch_size], kgan.random.step_seed(seed, step, "row"), None, None, tf.uint32, "philox"
+        )
+        count = tf.gather(tf.constant(all_counts), categories)
+        place = tf.gather(starts, categories) + tf.cast(bits, tf.int64) % count
+        return tf.gather(by_code, place), categories
 
     return rows
 

@@ -41,8 +41,8 @@ def real_data(
 ) -> RealData:
     """Loads real data by name, with held-out samples.
 
-    A folder or file with one split has no held-out samples, so random halves of it are used. For a
-    mixture, held-out samples are independent draws from its distribution.
+    Of a folder or an array file, which has one split, random halves take the place of held-out
+    samples; of a mixture, independent draws from its own law.
 
     Args:
         name: Name of the data, as for `kgan.data.load`.
@@ -52,7 +52,8 @@ def real_data(
         download: Whether a missing set may be downloaded, as for `kgan.data.load`.
     """
     path = Path(name).expanduser()
-    if name not in kgan.data.DATASETS and path.exists():
+    has_splits = name in kgan.data.DATASETS or path.suffix in kgan.data.TABLE_SUFFIXES
+    if not has_splits and path.exists():
         whole = folder_images(path, image_size) if path.is_dir() else kgan.data.load(name)
         rows = np.random.default_rng(0).permutation(len(whole))
         half = len(whole) // 2

@@ -24,7 +24,7 @@ _CHUNK = 4000
 _NO_SCORES = frozenset(
     (
         "epoch", "step", "seconds", "samples_per_second",
-        "penalty", "d_loss", "g_loss", "d_real", "d_fake",
+        "penalty", "d_real", "d_fake",
     )
 )  # fmt: skip
 
@@ -51,7 +51,7 @@ def draw(
     if table is not None:
         rows = read_history(table)
         names = dict.fromkeys(name for row in rows for name in row)
-        scores = [name for name in names if name not in _NO_SCORES]
+        scores = [n for n in names if n not in _NO_SCORES and not n.endswith("_loss")]
         draw_panels(rows, scores, folder / "scores.png")
 
 

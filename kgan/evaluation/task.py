@@ -17,6 +17,7 @@ from kgan.evaluation.real_data import RealData
 from kgan.evaluation.score import Score
 from kgan.evaluation.score_pictures import draw
 from kgan.evaluation.scoring import evaluate
+from kgan.metrics import METRICS
 from kgan.metrics.extractor import Extractor
 from kgan.metrics.sample_set import SampleSet
 
@@ -97,25 +98,34 @@ class Task:
         n = self.n or self.given or min(_MOST, len(held_out))
         shown = self._drawn(self.fakes, 0, n)
         seeds = tuple(range(self.seeds))
+        learning = [name for name in self.metrics if METRICS[name].learns]
         scores = evaluate(
             lambda seed: shown if seed == 0 else self._drawn(self.fakes, seed, n),
             train.random(self.n_real or _MOST),
             held_out,
-            metrics=[name for name in self.metrics if name not in _APART],
+            metrics=[name for name in self.metrics if name not in (*_APART, *learning)],
             seeds=seeds,
             settings=self.settings,
             fixed=self.given is not None,
             floor_real=floor,
             training=train.random(self.n_real or _MOST_FOR_TRAINING),
-            baselines={
-                name: functools.partial(self._drawn, fakes, n=n)
-                for name, fakes in self.baselines.items()
-            },
+            baselines=self._baselines(n),
             progress=progress,
         )
+        many = min(_MOST_FOR_TRAINING, len(train))
+        if learning:
+            scores += evaluate(
+                lambda seed: self._drawn(self.fakes, seed, self.given or many),
+                self._real_set(self.real.held_out, split="held out"),
+                (floor or train).random(_MOST_FOR_TRAINING),
+                metrics=learning,
+                seeds=(0,) if self.given else seeds,
+                settings=self.settings,
+                baselines=self._baselines(many),
+                progress=progress,
+            )
         if "cas" in self.metrics:
             assert self.classifier is not None
-            many = min(_MOST_FOR_TRAINING, len(train))
             scores += classification_scores(
                 lambda seed: self._drawn(self.fakes, seed, many),
                 (floor or train).random(_MOST_FOR_TRAINING),
@@ -136,14 +146,21 @@ class Task:
         classes = class_rows(shown, held_out, self.real.train.class_names, centres)
         return Scored(scores, classes, shown, train)
 
-    def _real_set(self, data: Dataset) -> SampleSet:
+    def _baselines(self, n: int) -> dict[str, Callable[[int], SampleSet]]:
+        """For each baseline a function from a seed to `n` of its samples."""
+        return {
+            name: functools.partial(self._drawn, fakes, n=n)
+            for name, fakes in self.baselines.items()
+        }
+
+    def _real_set(self, data: Dataset, *, split: str | None = None) -> SampleSet:
         return SampleSet(
             data.samples,
             data.labels,
             kind=data.kind,
             extractor=self.extractor,
             data=data.name,
-            split=self.real.split,
+            split=split or self.real.split,
         )
 
     def _drawn(self, fakes: Fakes, seed: int, n: int) -> SampleSet:

@@ -6,6 +6,7 @@ import json
 import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,10 +19,12 @@ def cache_dir() -> Path:
     return Path(os.environ.get("KGAN_CACHE") or "~/.cache/kgan").expanduser()
 
 
-def content_hash(samples: np.ndarray) -> str:
-    """A hash of an array, 16 hexadecimal digits."""
-    digest = hashlib.sha256(f"{samples.shape} {samples.dtype}".encode())
-    digest.update(np.ascontiguousarray(samples).data)
+def content_hash(samples: Any) -> str:
+    """16 hexadecimal digits that tell samples, an array or what has `arrays`, from any other."""
+    digest = hashlib.sha256()
+    for array in getattr(samples, "arrays", [samples]):
+        digest.update(f"{array.shape} {array.dtype}".encode())
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()[:16]
 
 

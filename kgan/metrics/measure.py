@@ -91,4 +91,6 @@ def measure(
         return metric.scores(None, fake.probabilities, **chosen)
     if metric.of == "features":
         return metric.scores(real.features, fake.features, **chosen)
+    if metric.of == "rows":
+        return metric.scores(real.samples, fake.samples, table=real.kind, **chosen)
     return metric.scores(real.samples, fake.samples, **chosen)

@@ -24,6 +24,7 @@ NEEDS = {
     "stacked classes": "stacked-mnist",
     "latents": "a run or a .keras file, whose latents are at hand",
     "labels": "labelled images, real and generated",
+    "target": "a column to tell (--target NAME)",
     "likelihood": "a run or a .keras file whose model has a likelihood, such as a VAE",
 }
 """What a metric may need of the data or of the source of samples, in words for an error."""
@@ -38,15 +39,19 @@ class Metric:
             returns one number or a NamedTuple that begins with the scores.
         of: Form of `real` and `fake`. "features": (n, d) arrays from an extractor.
             "probabilities": (n, classes). "samples": images or points as they are. "rows": rows of
-            a table. "points": `real` are the centres of the modes. "channels": images. "labelled
-            samples": pairs (samples, labels). "generator": `fake` maps latents to samples.
-            "log-likelihoods": of training samples, and of held-out ones; no sample is generated.
+            a table, whose kind is passed as `table`. "points": `real` are the centres of the modes.
+            "channels": images. "labelled samples": pairs (samples, labels). "generator": `fake`
+            maps latents to samples. "log-likelihoods": of training samples, and of held-out ones;
+            no sample is generated.
         lower_is_better: Whether a lower value is better, by score, in the function's order.
-        needs: Keys of `NEEDS` that the data or the source must satisfy.
-        kinds: Names of the kinds of samples that the metric is for; empty for all kinds.
-        equal_counts: Whether the metric needs as many real as generated samples.
-        finds_copies: Whether the metric looks for copies of training samples, so that `real` must
-            be the whole training set.
+        needs: What the data or the source must have, keys of `NEEDS`.
+        kinds: Names of the kinds of samples that it is for; any where none is named.
+        equal_counts: Whether it needs as many real as generated samples.
+        finds_copies: Whether it looks for copies of training samples, so that `real` is to be the
+            whole training set.
+        learns: Whether something is learnt from the generated samples and tested on real ones. Then
+            `real` is to be held-out samples, and as many are to be generated as there are for
+            training.
         settings_for: Settings that follow from how many real and generated samples there are.
     """
 
@@ -57,6 +62,7 @@ class Metric:
     kinds: tuple[str, ...] = ()
     equal_counts: bool = False
     finds_copies: bool = False
+    learns: bool = False
     settings_for: Callable[[int, int], dict[str, Any]] | None = None
 
     @property

@@ -1,5 +1,7 @@
 """Samples from latents: the methods that all models share that generate samples from noise."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
@@ -29,8 +31,11 @@ class Generation:
     num_classes: int | None = None
     _kind: Kind | None = None
 
-    def _samples(self, latents: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
-        """Samples (batch, ...) of latents (batch, latent_dim), in inference mode."""
+    def _samples(self, latents: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor | Request:
+        """Samples (batch, ...) of latents (batch, latent_dim), in inference mode.
+
+        Samples of several parts, such as the columns of a table, are a dict of tensors by name.
+        """
         raise NotImplementedError
 
     @property
@@ -55,7 +60,7 @@ class Generation:
             )
         self._kind = kind
 
-    def generate(self, n: int, labels: ArrayLike | None = None, *, seed: int = 0) -> np.ndarray:
+    def generate(self, n: int, labels: ArrayLike | None = None, *, seed: int = 0) -> Any:
         """New samples: sample i depends on (seed, i, its label) alone.
 
         Args:
@@ -70,8 +75,12 @@ class Generation:
         latents = kgan.latents.from_seeds(kgan.latents.example_seeds(seed, n), self.latent_dim)
         return self.decode(latents, self.check_labels(labels, n))
 
-    def decode(self, latents: ArrayLike, labels: ArrayLike | None = None) -> np.ndarray:
+    def decode(self, latents: ArrayLike, labels: ArrayLike | None = None) -> Any:
         """Samples of latents (n, latent_dim) and, where conditional, labels (n,)."""
+        return self._decoded(latents, labels)
+
+    def _decoded(self, latents: ArrayLike, labels: ArrayLike | None) -> Any:
+        """An array (n, ...), or a dict of arrays where `_samples` gives a dict."""
         given = tf.convert_to_tensor(latents, tf.float32)
         n = int(given.shape[0])
         samples = []
@@ -80,8 +89,11 @@ class Generation:
             rows = tf.minimum(tf.range(start, start + _DECODE_BATCH), n - 1)
             part = None if labels is None else tf.gather(tf.convert_to_tensor(labels), rows)
             batch = self._decode(tf.gather(given, rows), part)
-            samples.append(batch.numpy()[: n - start])
-        return np.concatenate(samples) if samples else np.zeros((0, *self.sample_shape), np.float32)
+            rest = slice(n - start)
+            samples.append(tf.nest.map_structure(lambda one: one.numpy()[rest], batch))  # noqa: B023
+        if not samples:
+            return np.zeros((0, *self.sample_shape), np.float32)
+        return tf.nest.map_structure(lambda *parts: np.concatenate(parts), *samples)
 
     def interpolate(
         self,
@@ -91,7 +103,7 @@ class Generation:
         steps: int = 8,
         labels: ArrayLike | None = None,
         method: str = "spherical",
-    ) -> np.ndarray:
+    ) -> Any:
         """Samples on the way between two latents.
 
         Args:
@@ -112,8 +124,8 @@ class Generation:
         checked = self.check_labels(labels, n)
         share = tf.tile(tf.linspace(0.0, 1.0, steps), [n])
         latents = way(tf.repeat(first, steps, axis=0), tf.repeat(last, steps, axis=0), share)
-        samples = self.decode(latents, None if checked is None else np.repeat(checked, steps))
-        return samples.reshape(n, steps, *self.sample_shape)
+        samples = self._decoded(latents, None if checked is None else np.repeat(checked, steps))
+        return tf.nest.map_structure(lambda one: one.reshape(n, steps, *one.shape[1:]), samples)
 
     def check_labels(self, labels: ArrayLike | None, n: int) -> np.ndarray | None:
         """Labels of shape (n,), checked; the classes in turn where conditional and `None`."""
@@ -140,7 +152,8 @@ class Generation:
         plural, latent = self.kind.plural, (self.latent_dim,)
 
         def samples(latents: tf.Tensor, request: Request) -> Request:
-            return {plural: self._samples(latents, self._requested_labels(request))}
+            found = self._samples(latents, self._requested_labels(request))
+            return found if isinstance(found, dict) else {plural: found}
 
         def draw(request: Request) -> Request:
             return {"latents": kgan.latents.from_seeds(request["seeds"], self.latent_dim)}

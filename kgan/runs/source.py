@@ -151,8 +151,10 @@ def _exported(version: Path) -> _Opened:
             request = {"seeds": seeds[start : start + _BATCH]}
             if labels is not None:
                 request["labels"] = tf.constant(labels[start : start + _BATCH], tf.int64)
-            batches.append(signature(**request)[kind.plural].numpy())
-        return np.concatenate(batches)
+            batches.append(signature(**request))
+        return kind.of_answer(
+            {name: np.concatenate([one[name] for one in batches]) for name in batches[0]}
+        )
 
     source = Source(kind, manifest["num_classes"], generate, manifest.class_names)
     return _Opened(source, _GENERATE in model.signatures, makings)

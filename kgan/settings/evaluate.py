@@ -43,6 +43,8 @@ class EvaluateSettings(Messages, ImageSize, PreparedData):
     seeds: int = 5
     """How often samples are drawn anew; the interval is over these."""
 
+    target: str | None = None
+    """Of a table, the category that classifiers learn to tell; default a run's own."""
     importance_samples: int = 1
     """For bits_per_dimension: draws of latents for each image; many make its bound tighter."""
 

@@ -206,8 +206,8 @@ class Doctor(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScoresWhileTraining(Settings):
-    """Scores of the generated samples while the model trains."""
+class Scores(Settings):
+    """Scores of the generated samples while the model trains, without features."""
 
     changeable: ClassVar[tuple[str, ...]] = ("evaluate_every", "patience")
 
@@ -216,9 +216,6 @@ class ScoresWhileTraining(Settings):
     the best checkpoint by that score."""
     evaluate_samples: int = 5000
     """Generated samples in such a score; at most as many as there are real ones."""
-    extractor: str | None = None
-    """What such a score measures features with: lenet-mnist, lenet-digits, inception or a .keras
-    file; default by the data."""
     patience: int | None = None
     """Stop after so many scores in a row without a better one."""
 
@@ -229,6 +226,15 @@ class ScoresWhileTraining(Settings):
         check_at_least(self, 1, "evaluate_every", "patience")
         if self.patience is not None and self.evaluate_every is None:
             raise ValueError("patience counts scores: set evaluate_every too.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoresWhileTraining(Scores):
+    """Scores of the generated samples while the model trains."""
+
+    extractor: str | None = None
+    """What such a score measures features with: lenet-mnist, lenet-digits, inception or a .keras
+    file; default by the data."""
 
 
 @dataclass(frozen=True, kw_only=True)
