@@ -1,14 +1,19 @@
 """The default metrics, for each kind of samples and by what is known about the data."""
 
 import dataclasses
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import numpy as np
 
 import kgan.data
 from kgan.data import Dataset
-from kgan.kinds import Images, Kind, Points
+from kgan.evaluation.generated import Fakes
+from kgan.kinds import Images, Kind, Points, Table
 from kgan.metrics import METRICS
 from kgan.metrics.extractor import Extractor, extractor
 from kgan.metrics.sample_set import preparation
+from kgan.metrics.table_quality import independent_columns
 
 # The published number of samples of stacked digits.
 _STACKED_SAMPLES = 26_000
@@ -27,11 +32,13 @@ class Defaults:
     """The default metrics for a kind of samples.
 
     Attributes:
-        metrics: Metrics after training, with an extractor or for samples that need none.
-        without_extractor: Metrics after training, without an extractor.
-        in_training: Metrics during training, with an extractor or for samples that need none.
-        in_training_without_extractor: Metrics during training, without an extractor.
-        n: Number of generated samples; `None` for as many as there are held-out real ones.
+        metrics: After training, with an extractor; or where samples are features by themselves.
+        without_extractor: After training, without.
+        in_training: While a model trains, with an extractor or where none is needed.
+        in_training_without_extractor: While it trains, without.
+        n: How many generated samples; `None` for as many as there are held-out real ones.
+        baselines: Simpler generators, by name, whose scores stand beside: functions of (real
+            samples, seed) to as many samples.
     """
 
     metrics: tuple[str, ...]
@@ -39,6 +46,7 @@ class Defaults:
     in_training: tuple[str, ...]
     in_training_without_extractor: tuple[str, ...]
     n: int | None = None
+    baselines: Mapping[str, Callable[[Any, int], Any]] = dataclasses.field(default_factory=dict)
 
 
 DEFAULTS: dict[type[Kind], Defaults] = {
@@ -55,6 +63,15 @@ DEFAULTS: dict[type[Kind], Defaults] = {
         in_training_without_extractor=("fid", "kid", "prdc"),
         # The published mode counts of points use this number of samples.
         n=2500,
+    ),
+    Table: Defaults(
+        metrics=("table_quality", "table_utility"),
+        without_extractor=("table_quality", "table_utility"),
+        in_training=("table_quality",),
+        in_training_without_extractor=("table_quality",),
+        baselines={
+            "independent columns": lambda rows, seed: independent_columns(rows, seed=seed),
+        },
     ),
 }
 """By kind of samples."""
@@ -116,6 +133,24 @@ def default_count(kind: Kind, modes: dict[str, dict[str, Any]]) -> int | None:
     return _STACKED_SAMPLES if "stacked_modes" in modes else DEFAULTS[type(kind)].n
 
 
+def baselines(data: Dataset) -> dict[str, Fakes]:
+    """The simpler generators that samples of such data are compared with.
+
+    Args:
+        data: The real data, from which they make samples.
+    """
+
+    def fakes(make: Callable[[Any, int], Any]) -> Fakes:
+        def drawn(n: int, seed: int) -> tuple[Any, None]:
+            samples = make(data.samples, seed)
+            rows = np.random.default_rng(seed).permutation(len(data))
+            return samples[np.resize(rows, n)], None
+
+        return drawn
+
+    return {name: fakes(make) for name, make in DEFAULTS[type(data.kind)].baselines.items()}
+
+
 def available(
     kind: Kind, judge: Extractor | None, settings: dict[str, dict[str, Any]], *, labelled: bool
 ) -> set[str]:
@@ -133,6 +168,7 @@ def available(
         "known modes": "modes" in settings,
         "stacked classes": "stacked_modes" in settings,
         "latents": "ppl" in settings,
+        "target": "table_utility" in settings,
         "likelihood": "bits_per_dimension" in settings,
         "labels": labelled and isinstance(kind, Images),
     }

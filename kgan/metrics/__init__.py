@@ -23,6 +23,8 @@ from kgan.metrics.prdc import prdc
 from kgan.metrics.precision_recall import precision_recall
 from kgan.metrics.sliced_wasserstein import mind, sliced_wasserstein
 from kgan.metrics.spectrum import spectral_distance
+from kgan.metrics.table_quality import table_quality
+from kgan.metrics.table_utility import table_utility
 
 METRICS: dict[str, Metric] = {
     "fid": Metric(frechet_distance, "features", {"fid": True}, needs=("features",)),
@@ -44,7 +46,11 @@ METRICS: dict[str, Metric] = {
         authenticity, "features", {"authenticity": False}, needs=("features",), finds_copies=True
     ),
     "sliced_wasserstein": Metric(
-        sliced_wasserstein, "samples", {"sliced_wasserstein": True}, equal_counts=True
+        sliced_wasserstein,
+        "samples",
+        {"sliced_wasserstein": True},
+        kinds=("images", "points"),
+        equal_counts=True,
     ),
     "mind": Metric(mind, "features", {"mind": True}, needs=("features",), equal_counts=True),
     "cas": Metric(
@@ -72,7 +78,7 @@ METRICS: dict[str, Metric] = {
         needs=("stacked classes",),
         kinds=("images",),
     ),
-    "ndb": Metric(ndb, "samples", {"ndb": True, "ndb_js": True}),
+    "ndb": Metric(ndb, "samples", {"ndb": True, "ndb_js": True}, kinds=("images", "points")),
     "ppl": Metric(
         perceptual_path_length, "generator", {"ppl": True}, needs=("latents", "features")
     ),
@@ -85,6 +91,20 @@ METRICS: dict[str, Metric] = {
     ),
     "spectrum": Metric(
         spectral_distance, "samples", {"spectral_distance": True}, kinds=("images",)
+    ),
+    "table_quality": Metric(
+        table_quality,
+        "rows",
+        {"quality": False, "column_shapes": False, "pair_trends": False},
+        kinds=("table",),
+    ),
+    "table_utility": Metric(
+        table_utility,
+        "rows",
+        {"utility": False, "utility_logistic": False},
+        needs=("target",),
+        kinds=("table",),
+        learns=True,
     ),
 }
 
@@ -111,4 +131,6 @@ __all__ = [
     "sliced_wasserstein",
     "spectral_distance",
     "stacked_mode_count",
+    "table_quality",
+    "table_utility",
 ]
