@@ -26,6 +26,8 @@ from kgan.networks.padding import ReflectionPadding2D
 from kgan.networks.perturbation import perturbation_network
 from kgan.networks.resnet import resnet_discriminator, resnet_generator
 from kgan.networks.spectral import SpectralConv2D, SpectralDense, SpectralEmbedding
+from kgan.networks.table import table_discriminator, table_generator
+from kgan.networks.table_encoder import TableEncoder
 from kgan.networks.translation import patch_discriminator, translation_generator
 
 
@@ -76,6 +78,7 @@ __all__ = [
     "SpectralConv2D",
     "SpectralDense",
     "SpectralEmbedding",
+    "TableEncoder",
     "dcgan_decoder",
     "dcgan_discriminator",
     "dcgan_encoder",
@@ -86,5 +89,7 @@ __all__ = [
     "perturbation_network",
     "resnet_discriminator",
     "resnet_generator",
+    "table_discriminator",
+    "table_generator",
     "translation_generator",
 ]

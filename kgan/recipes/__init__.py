@@ -5,9 +5,10 @@ from kgan.recipes.cyclegan import CycleGANRecipe
 from kgan.recipes.gan import GANRecipe
 from kgan.recipes.hardening import HardeningRecipe
 from kgan.recipes.recipe import Recipe, Watched
+from kgan.recipes.table import TableRecipe
 from kgan.recipes.vae import VAERecipe
 
-_FAMILIES: tuple[type[Recipe], ...] = (GANRecipe, VAERecipe, CycleGANRecipe)
+_FAMILIES: tuple[type[Recipe], ...] = (GANRecipe, VAERecipe, CycleGANRecipe, TableRecipe)
 
 RECIPES: dict[str, type[Recipe]] = {recipe.family: recipe for recipe in _FAMILIES}
 """Of the families of generative models, by the name that their settings have."""
@@ -19,6 +20,7 @@ __all__ = [
     "GANRecipe",
     "HardeningRecipe",
     "Recipe",
+    "TableRecipe",
     "VAERecipe",
     "Watched",
 ]

@@ -4,7 +4,7 @@ Each default is stated once, in its field, and the command line is made from the
 here imports TensorFlow.
 """
 
-from kgan.settings import classifier, cyclegan, gan, hardening, vae
+from kgan.settings import classifier, cyclegan, gan, hardening, table, vae
 from kgan.settings.attack import AttackSettings
 from kgan.settings.classifier import ClassifierSettings
 from kgan.settings.cyclegan import CycleGANSettings
@@ -15,14 +15,16 @@ from kgan.settings.groups import Output, Settings
 from kgan.settings.hardening import HardeningSettings
 from kgan.settings.sample import SampleSettings
 from kgan.settings.serve import ServeSettings
+from kgan.settings.table import TableSettings
 from kgan.settings.vae import VAESettings
 
 FAMILIES: dict[str, type[Settings]] = {
-    settings.family: settings for settings in (GANSettings, VAESettings, CycleGANSettings)
+    settings.family: settings
+    for settings in (GANSettings, VAESettings, CycleGANSettings, TableSettings)
 }
 """The settings of each family of generative models."""
 
-PRESETS: dict[str, Settings] = {**gan.PRESETS, **vae.PRESETS, **cyclegan.PRESETS}
+PRESETS: dict[str, Settings] = {**gan.PRESETS, **vae.PRESETS, **cyclegan.PRESETS, **table.PRESETS}
 """What `kgan train` knows by name, of all families."""
 
 CLASSIFIER_PRESETS = classifier.PRESETS
@@ -44,5 +46,6 @@ __all__ = [
     "SampleSettings",
     "ServeSettings",
     "Settings",
+    "TableSettings",
     "VAESettings",
 ]

@@ -9,11 +9,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import kgan.data
 import kgan.defenses
 import kgan.distribution
 import kgan.models
 import kgan.networks
 from tests.conftest import build_gan
+from tests.models.people import build, people
 from tests.models.tug_of_war import samples, tug_of_war
 
 BATCH, BATCHES, EPOCHS = 8, 3, 2
@@ -86,6 +88,17 @@ def clipped_training():
     return training(keras.optimizers.SGD(1.0, clipnorm=0.05), method="fgsm")
 
 
+def table_gan():
+    return build(packing=2, eager=False, optimizer=lambda: keras.optimizers.SGD(0.05))
+
+
+def table_batches():
+    """Columns, texts among them, and the categories that the rows stand for."""
+    (columns, categories), *_ = kgan.data.feed_rows(people(), BATCHES * BATCH).take(1)
+    arrays = {name: values.numpy() for name, values in columns.items()}
+    return arrays, categories.numpy()
+
+
 MODELS = {
     **{
         f"players, {name}": (lambda make=make: tug_of_war(make), lambda: (samples(24),))
@@ -97,6 +110,7 @@ MODELS = {
     ),
     "perturbation gan": (perturbation_gan, lambda: (images(), labels())),
     "vae": (vae, lambda: (images(), labels())),
+    "table gan": (table_gan, table_batches),
     "adversarial training": (clipped_training, lambda: (images(), labels())),
 }
 
