@@ -32,7 +32,7 @@ import kgan.random
 from kgan.data.rotation import rotate
 from kgan.data.shift import shift
 from kgan.files import atomic_path
-from kgan.metrics.score import seed_interval
+from kgan.intervals import mean_interval
 from kgan.networks.classifiers import small_cnn
 
 ARMS = {
@@ -150,7 +150,7 @@ def table(runs: list[dict[str, Any]]) -> list[str]:
             cells = [f"{100 * np.mean([one[arm] for one in mine]):.2f}" for arm in ARMS]
             for arm, other in (("fakes", "plain"), ("both", "classical")):
                 gains = [100 * (one[arm] - one[other]) for one in mine]
-                low, high = seed_interval(gains)
+                low, high = mean_interval(gains)
                 between = "" if low is None else f" ({low:+.2f} to {high:+.2f})"
                 cells.append(f"{np.mean(gains):+.2f}{between}")
             name = setting if score == "accuracy" else f"{setting}, five rarest classes"

@@ -36,7 +36,7 @@ class Endpoints:
 
     Attributes:
         family: Which family the model is of, such as "gan".
-        kind: Of the samples that it gives, or takes where it gives none; `None` where neither.
+        kind: Kind of the samples that it gives, or takes where it gives none; `None` where neither.
         endpoints: By name; the first is the default one.
         tracked: The networks and layers whose variables the functions use.
         details: Plain values for the manifest, such as `latent_dim` and `num_classes`.

@@ -20,7 +20,7 @@ class Kind:
     """Base of all kinds.
 
     Attributes:
-        name: Of the kind, as the manifest has it.
+        name: Name of the kind, as the manifest has it.
         plural: What several samples are called: the name of a signature's input or output.
         published_width: Width of the interval that papers assume for a value whose width here is
             1; a penalty or step size is converted by it.
@@ -137,7 +137,7 @@ def of_array(what: str, shape: Sequence[int]) -> Kind:
 
     Args:
         what: Whose array it is; the error names it.
-        shape: Of the whole array, the first axis counting samples.
+        shape: Shape of the whole array, the first axis counting samples.
     """
     if len(shape) in (3, 4):
         height, width, channels = (*shape[1:], 1)[:3]

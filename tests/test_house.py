@@ -9,11 +9,14 @@ import pytest
 import kgan.attacks
 import kgan.data
 import kgan.defenses
+import kgan.evaluation
+import kgan.kinds
 import kgan.losses
 import kgan.metrics
 import kgan.models
 import kgan.networks
 import kgan.penalties
+import kgan.pictures
 import kgan.robustness
 from kgan.cli import COMMANDS
 from kgan.recipes import RECIPES
@@ -59,6 +62,18 @@ def test_every_metric_has_its_row():
     # What the functions of the rows prdc, modes and cas are made of.
     parts = {"precision_recall", "density_coverage", "mode_count", "nearest_mode"}
     assert public_functions(kgan.metrics) == rows | parts | {"classification_accuracy_score"}
+
+
+@pytest.mark.parametrize("kind", kgan.kinds.KINDS.values())
+def test_every_kind_has_its_rows(kind):
+    assert kind in kgan.pictures.DRAW
+    assert kind in kgan.evaluation.DEFAULTS
+
+
+def test_metrics_need_what_can_be_told():
+    for metric in kgan.metrics.METRICS.values():
+        assert set(metric.needs) <= set(kgan.metrics.metric.NEEDS)
+        assert set(metric.kinds) <= set(kgan.kinds.KINDS)
 
 
 def test_every_model_has_its_row():

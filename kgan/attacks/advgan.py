@@ -64,7 +64,7 @@ class AdvGAN(Attack):
             probabilities in turn with the generator's training.
         features: Name of a layer of the victim whose features to push away from the clean image's,
             beside (or with `weights` in place of) the logits.
-        weights: Of the terms of the generator's loss, see `kgan.models.PerturbationGAN`.
+        weights: Weights of the terms of the generator's loss, see `kgan.models.PerturbationGAN`.
         kappa: Logits by which the victim is to be wrong; more helps on images not seen in training.
         bound: l2 norm from which a perturbation costs; by default half of what the ball allows.
         gan_loss: A key of `kgan.losses.LOSSES`.
@@ -73,10 +73,10 @@ class AdvGAN(Attack):
         normalization: "instance" or `None`.
         steps: Updates that `fit` makes unless it is told `epochs`.
         batch_size: Images in each.
-        learning_rate: Of Adam, for generator, discriminator and surrogate; it falls to zero over
-            the second half of each `fit`.
+        learning_rate: Learning rate of Adam, for generator, discriminator and surrogate; it falls
+            to zero over the second half of each `fit`.
         network: A trained `PerturbationGAN`; `fit` and `load` set it.
-        seed: Of the weights and all draws of the training.
+        seed: Seed of the weights and all draws of the training.
 
     Example:
 

@@ -62,7 +62,7 @@ class APGD(Attack):
         restarts: Random starts (for each target).
         samples: Gradients averaged at each step, for models that are random.
         early_stop: Whether an example is done once it is fooled.
-        seed: Of the random starts.
+        seed: Seed of the random starts.
 
     Reference:
         Croce and Hein, "Reliable evaluation of adversarial robustness with an ensemble of diverse

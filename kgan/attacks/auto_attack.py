@@ -44,7 +44,7 @@ class AutoAttack(Attack):
         epsilon: Radius of the ball, in units of images in [0, 1].
         norm: "linf", "l2" or "l1".
         version: "standard" or "rand".
-        seed: Of all members.
+        seed: Seed of all members.
 
     Reference:
         Croce and Hein, "Reliable evaluation of adversarial robustness with an ensemble of diverse

@@ -28,7 +28,7 @@ class ConstantSearch(Attack):
         confidence: How far the winning logit has to be ahead.
         steps: Iterations for each constant.
         search_steps: Constants tried.
-        learning_rate: Of the minimisation.
+        learning_rate: Learning rate of the minimisation.
         initial_constant: The first constant.
         abort_early: Whether an example goes on to the next constant when its loss has not fallen
             by 0.01% within a tenth of the steps.

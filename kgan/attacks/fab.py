@@ -37,7 +37,7 @@ class FAB(Attack):
         draw: Largest weight of the clean image (alpha_max).
         overshoot: How far to step past the border (eta).
         backward: How far to come back (beta).
-        seed: Of the random starts.
+        seed: Seed of the random starts.
 
     Reference:
         Croce and Hein, "Minimally distorted adversarial examples with a fast adaptive boundary

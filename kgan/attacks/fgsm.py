@@ -20,7 +20,7 @@ class FGSM(PGD):
             the attack of "fast" adversarial training.
         restarts: How often to start anew on what is not fooled; needs `random_start`.
         loss: "cross_entropy", "margin" or "dlr".
-        seed: Of the random start.
+        seed: Seed of the random start.
 
     Reference:
         Goodfellow et al., "Explaining and harnessing adversarial examples", 2015, section 4.

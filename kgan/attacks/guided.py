@@ -65,7 +65,7 @@ class Guided(Attack):
         diversity: Probability of a randomly shrunk copy at each step; helps transfer.
         translation: Side of the kernel that smooths the gradient, odd; 0 for none.
         white_box: Whether to run PGD on the victim too, to report the bound.
-        seed: Of the copies and of distilling.
+        seed: Seed of the copies and of distilling.
 
     Reference:
         Papernot et al., "Practical black-box attacks against machine learning", 2017.

@@ -30,7 +30,7 @@ class MomentumPGD(PGD):
         restarts: How often to start anew on what is not fooled; needs `random_start`.
         loss: "cross_entropy", "margin" or "dlr".
         early_stop: Whether an example is done once it is fooled. Set it to False for transfer.
-        seed: Of the random starts and copies.
+        seed: Seed of the random starts and copies.
 
     Reference:
         Dong et al., "Boosting adversarial attacks with momentum", 2018, algorithm 1.

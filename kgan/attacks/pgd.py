@@ -27,7 +27,7 @@ class PGD(Attack):
         restarts: How often to start anew on what is not fooled; needs `random_start`.
         loss: "cross_entropy", "margin" (best other logit minus the label's) or "dlr".
         early_stop: Whether an example is done once it is fooled.
-        seed: Of the random starts.
+        seed: Seed of the random starts.
 
     Reference:
         Madry et al., "Towards deep learning models resistant to adversarial attacks", 2018, eq. 2.

@@ -22,7 +22,7 @@ class RandomNoise(Attack):
             deviation `epsilon / 2` a value in linf, or scaled to the length `epsilon` in l2 and
             l1, then put back into the ball.
         tries: Draws for an example; the first that fools is kept.
-        seed: Of the noise.
+        seed: Seed of the noise.
     """
 
     has_last_iterate = True

@@ -28,7 +28,7 @@ class Square(Attack):
         rescale: Shrink the squares on a schedule stretched to `steps`; False keeps the schedule of
             10,000 queries, as AutoAttack does.
         restarts: How often to start anew on what is not fooled.
-        seed: Of the search.
+        seed: Seed of the search.
 
     Reference:
         Andriushchenko et al., "Square attack: a query-efficient black-box adversarial attack via

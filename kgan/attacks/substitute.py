@@ -54,7 +54,7 @@ def distill(
         rounds: Rounds of training.
         epochs: Passes over the set in each round.
         step: How far images are moved, in units of [0, 1].
-        seed: Of the initial weights and the order of the images.
+        seed: Seed of the initial weights and the order of the images.
 
     Returns:
         The substitute, and the number of labels asked for in this call.

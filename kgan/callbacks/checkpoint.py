@@ -6,9 +6,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kgan.callbacks.history import read_history
 from kgan.counter import steps_done
 from kgan.files import atomic_path
+from kgan.history import Logs, read_history
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -18,7 +18,7 @@ class Checkpoint(keras.callbacks.Callback):
     callbacks that add to the logs.
 
     Args:
-        folder: Where to write.
+        folder: The folder to write to.
         monitor: Key of the logs, `None` to keep the last state only. So do epochs whose logs lack
             it, and epochs that were broken off: the resumed run comes by their end again.
         lower_is_better: Whether its lowest value is the best, or its highest.
@@ -41,7 +41,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.best = math.inf
         self._first_step = 0
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._first_step = steps_done(self.model)
         rows = read_history(self.table) if self.table else []
         scores = [
@@ -53,7 +53,7 @@ class Checkpoint(keras.callbacks.Callback):
         ]
         self.best = min(scores, default=self.best)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if not _is_finite(self.model):
             return
         score = self.sign * (logs or {}).get(self.monitor or "", math.nan)

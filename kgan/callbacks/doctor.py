@@ -12,6 +12,7 @@ import tensorflow as tf
 from kgan.callbacks.diagnosis import PROBLEMS, Finding, Patient, diagnose
 from kgan.callbacks.vital_signs import Examiner, VitalSigns
 from kgan.files import atomic_path
+from kgan.history import Logs
 
 
 class CollapseDoctor(keras.callbacks.Callback):
@@ -30,13 +31,13 @@ class CollapseDoctor(keras.callbacks.Callback):
             than 100 million values a part); those given by default.
         label: Maps samples (n, ...) to class numbers (n,), to watch the generated classes; a
             classifier is `lambda images: model.predict(images, verbose=0).argmax(axis=1)`.
-        folder: Where to write `findings.json`, if anywhere.
+        folder: The folder to write to `findings.json`, if anywhere.
         every: Generator updates between two check-ups. One takes as long as a few steps; on a
             large training set, up to a few seconds.
         roll_back: Whether a collapse or a divergence ends the training and goes back to the best
             check-up (the smallest sliced Wasserstein distance): generator and average get the
             weights that the average had, the discriminator its own.
-        seed: Of the latents.
+        seed: Seed of the latents.
 
     Attributes:
         findings: What was found so far, a list of `Finding`.
@@ -70,20 +71,20 @@ class CollapseDoctor(keras.callbacks.Callback):
         self._best: tuple[float, list[np.ndarray], list[np.ndarray]] | None = None
         self._done = 0
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         self._done = int(self.model.step.numpy())
         if self.path is not None and self.path.is_file() and not self.findings:
             # Of the run that is resumed.
             self.findings = [Finding(**row) for row in json.loads(self.path.read_text())]
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         step = int(self.model.step.numpy())
         # A call may be several steps, so a multiple can be passed by.
         if step // self.every > self._done // self.every:
             self._check_up()
         self._done = step
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         # Whatever ended the training may have come before the next check-up.
         if self.roll_back and not self.rolled_back and not _is_finite(self.model):
             self._check_up()

@@ -7,8 +7,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from kgan.callbacks.history import read_history
-from kgan.metrics.evaluate import METRICS, SampleSet, measure, published_name
+from kgan.history import Logs, read_history
+from kgan.metrics import METRICS
+from kgan.metrics.measure import measure, published_name
+from kgan.metrics.sample_set import SampleSet
 
 
 class MetricMonitor(keras.callbacks.Callback):
@@ -30,7 +32,7 @@ class MetricMonitor(keras.callbacks.Callback):
         settings: Keyword arguments of the metrics, by name.
         patience: Stop after so many scores in a row without a better one; `None` never stops.
         table: The run's `metrics.csv`, from which a resumed run counts on.
-        seed: Of the latents.
+        seed: Seed of the latents.
 
     Attributes:
         monitor: Name of the score that decides, for `Checkpoint`.
@@ -67,7 +69,7 @@ class MetricMonitor(keras.callbacks.Callback):
         self.monitor = published_name(scores[score], score, real.extractor)
         self.lower_is_better = METRICS[scores[score]].lower_is_better[score]
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         last = int(self.model.step.numpy())
         # A stop inside an epoch leaves it to be finished, and scored, by the resumed run; which is
         # due when the whole epoch is.
@@ -84,7 +86,7 @@ class MetricMonitor(keras.callbacks.Callback):
         """The scores of the averaged generator as it is."""
         labels = None if self.model.num_classes is None else self.real.labels
         samples = self.model.generate(len(self.real), labels, seed=self.seed)
-        fake = SampleSet(samples, labels, extractor=self.real.extractor)
+        fake = SampleSet(samples, labels, kind=self.real.kind, extractor=self.real.extractor)
         finite = bool(np.isfinite(samples).all())
         found = {}
         for name in self.metrics:

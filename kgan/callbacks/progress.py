@@ -4,8 +4,9 @@ import time
 from collections.abc import Sequence
 
 import keras
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from kgan.history import Logs
+from kgan.progress import Progress
 
 _REFRESH = 0.25
 
@@ -35,55 +36,42 @@ class ProgressBar(keras.callbacks.Callback):
         self.steps = steps
         self.shown = shown
         self.samples_per_step = samples_per_step
-        self.console = Console()
         self._done = first_epoch * steps
-        self._bar: Progress | None = None
+        self._display: Progress | None = None
         self._last = 0.0
 
-    def on_train_begin(self, logs=None):
-        if self.console.is_terminal:
-            self._bar = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(bar_width=24),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-                TextColumn("{task.fields[speed]}"),
-                console=self.console,
-            )
-            self._task = self._bar.add_task(
-                "training", total=self.epochs * self.steps, completed=self._done, speed=""
-            )
-            self._bar.start()
+    def on_train_begin(self, logs: Logs = None) -> None:
+        total = self.epochs * self.steps
+        self._display = Progress(total, done=self._done, counts=True, stays=True, lines=False)
+        self._display.update(what="training")
+        self._display.start()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._begin = time.perf_counter()
         self._epoch_steps = 0
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         steps = min(batch + 1, self.steps)
         self._done += steps - self._epoch_steps
         self._epoch_steps = steps
         now = time.perf_counter()
-        if self._bar is not None and now - self._last > _REFRESH:
+        if self._display is not None and now - self._last > _REFRESH:
             speed = steps * self.samples_per_step / (now - self._begin)
-            self._bar.update(self._task, completed=self._done, speed=f"{speed:,.0f} samples/s")
+            self._display.update(self._done, note=f"{speed:,.0f} samples/s")
             self._last = now
 
-    def on_epoch_end(self, epoch, logs=None):
-        values = "  ".join(
-            f"{name} {logs[name]:.3f}" for name in self.shown if name in (logs or {})
-        )
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        logs = logs or {}
+        values = "  ".join(f"{name} {logs[name]:.3f}" for name in self.shown if name in logs)
         seconds = time.perf_counter() - self._begin
-        line = (
-            f"epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}  {values}  {seconds:.1f} s"
-        )
-        console = self.console if self._bar is None else self._bar.console
-        console.print(line, highlight=False, soft_wrap=True)
-        # A log file shall grow with the run, not when it ends.
-        console.file.flush()
+        if self._display is not None:
+            self._display.print(
+                f"epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}  "
+                f"{values}  {seconds:.1f} s"
+            )
 
-    def on_train_end(self, logs=None):
-        if self._bar is not None:
-            self._bar.update(self._task, completed=self._done)
-            self._bar.stop()
-            self._bar = None
+    def on_train_end(self, logs: Logs = None) -> None:
+        if self._display is not None:
+            self._display.update(self._done)
+            self._display.stop()
+            self._display = None

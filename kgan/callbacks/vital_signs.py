@@ -1,17 +1,20 @@
 """What the collapse doctor measures: a few numbers about both players and about the samples."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from scipy.spatial.distance import pdist
 
 import kgan.latents
 from kgan.metrics import sliced_wasserstein
+from kgan.metrics.neighbours import nearest, nearest_in_parts, nearest_others
+from kgan.pixels import to_float
 
 FEWEST_SAMPLES = 64
-"""That an `Examiner` needs."""
+"""The fewest training samples that an `Examiner` can do with."""
 
 _PROBES = 256
 # Values in the reference: the distances of 256 samples to it then take 0.5 GFLOP.
@@ -82,11 +85,11 @@ class Examiner:
     Args:
         real: float32 training samples (images in [0, 1]), at least 64, in random order. The first
             256 (a quarter of fewer than 1,024) are the probes, the rest is the reference.
-        labels: Their labels. Samples of a conditional GAN get those of the probes.
+        labels: Labels of these samples. Samples of a conditional GAN get those of the probes.
         training: The training set, floats or uint8, in which copies are looked for (of more than
             100 million values a part); `real` by default.
         label: Maps samples to class numbers, or `None`.
-        seed: Of the latents, which are the same at every check-up.
+        seed: Seed of the latents, which are the same at every check-up.
     """
 
     def __init__(
@@ -109,8 +112,8 @@ class Examiner:
         self.label = label
         self.seed = seed
         self.spread = _mean_distance(self.probes)
-        to_reference = distances(self.probes, self.reference)
-        self.radius = np.quantile(to_reference.min(axis=1), 0.95)
+        to_reference = nearest(self.probes, self.reference).distances[:, 0]
+        self.radius = np.quantile(to_reference, 0.95)
         self.training = real if training is None else training
         rows = np.random.default_rng(seed).permutation(len(self.training))
         self.searched = np.sort(rows[: _MOST_VALUES // flat.shape[1]])
@@ -118,7 +121,7 @@ class Examiner:
         self.copy_radius = np.quantile(self._nearest_two(self.probes)[:, 1], _CHANCE) / 2
         self.duplicate_radius = np.quantile(_to_others(self.probes), _CHANCE)
         # In as many reference samples as there will be generated ones.
-        self.ball = np.partition(to_reference[:, :n], _NEIGHBOURS - 1, axis=1)[:, _NEIGHBOURS - 1]
+        self.ball = nearest(self.probes, self.reference[:n], k=_NEIGHBOURS).distances[:, -1]
         self.real_classes = self._classes(self.images)
         self._last: np.ndarray | None = None
 
@@ -133,13 +136,13 @@ class Examiner:
         flat = samples.reshape(len(samples), -1)
         last, self._last = self._last, flat
         moved = np.nan if last is None else np.linalg.norm(flat - last, axis=1).mean() / self.spread
-        to_real = distances(flat, self.reference).min(axis=1)
+        to_real = nearest(flat, self.reference).distances[:, 0]
         return VitalSigns(
             step,
             finite=True,
             **players,
             spread=_mean_distance(flat) / self.spread,
-            coverage=_share(distances(self.probes, flat).min(axis=1) <= self.ball),
+            coverage=_share(nearest(self.probes, flat).distances[:, 0] <= self.ball),
             precision=_share(to_real <= self.radius),
             duplicates=_share(_to_others(flat) < self.duplicate_radius),
             copies=_share(self._nearest_two(flat)[:, 0] < self.copy_radius),
@@ -181,14 +184,13 @@ class Examiner:
 
     def _nearest_two(self, flat: np.ndarray) -> np.ndarray:
         """Distances (n, 2) of rows to their two nearest training samples."""
-        found = np.full((len(flat), 2), np.inf)
-        for start in range(0, len(self.searched), _ROWS):
-            some = np.asarray(self.training[self.searched[start : start + _ROWS]])
-            if some.dtype == np.uint8:
-                some = some.astype(np.float32) / np.float32(255)
-            near = distances(flat, some.reshape(len(some), -1))
-            found = np.partition(np.concatenate([found, near], axis=1), 1, axis=1)[:, :2]
-        return found
+
+        def parts() -> Iterator[np.ndarray]:
+            for start in range(0, len(self.searched), _ROWS):
+                some = to_float(np.asarray(self.training[self.searched[start : start + _ROWS]]))
+                yield some.reshape(len(some), -1)
+
+        return nearest_in_parts(flat, parts(), k=2).distances
 
     def _classes(self, samples: np.ndarray) -> tuple[float, ...]:
         if self.label is None:
@@ -197,24 +199,14 @@ class Examiner:
         return tuple(counts / len(samples))
 
 
-def distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Euclidean distances of the rows, (n, m)."""
-    # The expanded square cancels nearly all digits between points that are close.
-    one, other = one.astype(np.float64), other.astype(np.float64)
-    squares = np.square(one).sum(axis=1)[:, None] - 2 * one @ other.T
-    return np.sqrt(np.maximum(squares + np.square(other).sum(axis=1), 0.0))
-
-
 def _to_others(flat: np.ndarray) -> np.ndarray:
     """Each row's distance to the nearest other one."""
-    all_distances = distances(flat, flat)
-    np.fill_diagonal(all_distances, np.inf)
-    return all_distances.min(axis=1)
+    return nearest_others(flat).distances[:, 0]
 
 
 def _mean_distance(flat: np.ndarray) -> float:
-    n = len(flat)
-    return float(distances(flat, flat).sum() / (n * (n - 1)))
+    """The mean distance of two rows."""
+    return float(pdist(flat.astype(np.float64)).mean())
 
 
 def _share(condition: np.ndarray) -> float:

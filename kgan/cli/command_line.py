@@ -55,7 +55,7 @@ def read(name: str, command: Command, arguments: Sequence[str]) -> Request:
     """Reads a command's arguments.
 
     Args:
-        name: Of the command.
+        name: Name of the command.
         command: Its row.
         arguments: What follows its name.
 

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from PIL import Image
 
-from kgan.callbacks.drawing import grid, save_image, scatter, to_uint8
+import kgan.pictures
 from kgan.cli.command_line import Request
 from kgan.files import atomic_path
 from kgan.kinds import Images, Kind
+from kgan.pixels import to_uint8
 from kgan.runs.source import Source, open_source
 from kgan.settings import SampleSettings
 
@@ -58,14 +58,11 @@ def write(kind: Kind, samples: np.ndarray, labels: np.ndarray | None, path: Path
 
 
 def _draw(kind: Kind, samples: np.ndarray, labels: np.ndarray | None, path: Path) -> None:
-    if not isinstance(kind, Images):
-        save_image(scatter(samples, samples), path)
-        return
     columns = None
     if labels is not None and len(set(labels.tolist())) > 1:
         # The classes come in turn: a column for each.
         columns = min(len(set(labels.tolist())), len(samples))
-    save_image(grid(samples, columns), path)
+    kgan.pictures.save_image(kgan.pictures.samples(kind, samples, columns=columns), path)
 
 
 def _write_folder(samples: np.ndarray, labels: np.ndarray | None, folder: Path) -> None:
@@ -75,6 +72,4 @@ def _write_folder(samples: np.ndarray, labels: np.ndarray | None, folder: Path) 
         for index, image in enumerate(to_uint8(samples)):
             place = temporary if labels is None else temporary / str(labels[index])
             place.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(
-                place / f"{index:05d}.png"
-            )
+            kgan.pictures.as_picture(image).save(place / f"{index:05d}.png")

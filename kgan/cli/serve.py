@@ -16,9 +16,9 @@ from kgan.cli.command_line import Request
 from kgan.runs.classifier_file import load_classifier
 from kgan.serving.playground import Fool
 from kgan.serving.repository import Model, Repository, load_servable
-from kgan.serving.servable import batch_sizes
 from kgan.serving.server import Limits
 from kgan.serving.server import serve as run_server
+from kgan.serving.signature import batch_sizes
 from kgan.settings import ServeSettings
 
 

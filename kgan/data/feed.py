@@ -43,7 +43,7 @@ def feed(
     Args:
         dataset: From `kgan.data.load`.
         batch_size: Samples in a (global) batch.
-        seed: Of the order and the flips.
+        seed: Seed of the order and the flips.
         start: Number of the first step.
         labels: Whether to give `(samples, labels)` where the data has labels.
         flip: Whether each image is mirrored left to right with probability 1/2.

@@ -12,7 +12,7 @@ def labelled_share(dataset: Dataset, share: float, *, seed: int = 0) -> Dataset:
     Args:
         dataset: With labels.
         share: In (0, 1]. A class keeps `round(share * its samples)`, and at least one.
-        seed: Of the draw. With one seed, a smaller share is part of a larger one.
+        seed: Seed of the draw. With one seed, a smaller share is part of a larger one.
 
     Returns:
         A `Dataset` of the samples kept, in their first order.
@@ -33,7 +33,7 @@ def long_tailed(dataset: Dataset, *, imbalance: float = 100.0, seed: int = 0) ->
     Args:
         dataset: With labels.
         imbalance: How many times as frequent the first class is as the last; at least 1.
-        seed: Of the draw.
+        seed: Seed of the draw.
 
     Returns:
         A `Dataset` of the samples kept, in their first order.

@@ -14,7 +14,7 @@ class Mixture(NamedTuple):
 
     Attributes:
         centres: float64 (modes, 2).
-        deviation: Of each, along each axis.
+        deviation: Deviation of each, along each axis.
     """
 
     centres: np.ndarray

@@ -16,8 +16,8 @@ Evaluate the result with `kgan.robustness.evaluate`, and with attacks that were 
 from kgan.defenses.adversarial_training import AdversarialTraining
 from kgan.defenses.defense_gan import DefenseGAN
 from kgan.defenses.generative_adversarial_training import GenerativeAdversarialTraining
-from kgan.defenses.guard import OverfittingGuard
 from kgan.defenses.methods import METHODS, Method, mart_term, trades_term
+from kgan.defenses.overfitting_guard import OverfittingGuard
 from kgan.defenses.purification import PurificationReport, purification_report
 from kgan.defenses.training_attacks import DivergencePGD, FastStep
 

@@ -43,7 +43,7 @@ class DefenseGAN(keras.Model):
         restarts: Starts of the descent (R); the best end is kept for each image. A conditional
             generator needs at least one for each class.
         learning_rate: Adam's at the first step, in units of latents from N(0, 1).
-        seed: Of the starts.
+        seed: Seed of the starts.
 
     Reference:
         Samangouei et al., "Defense-GAN", 2018, section 3; Athalye et al., "Obfuscated gradients

@@ -23,7 +23,8 @@ def write_onnx(endpoints: Endpoints, path: str | Path) -> None:
     """Writes an ONNX file whose first dimension is free (extra `onnx`).
 
     Args:
-        endpoints: Of a model with a network that is useful alone, such as `gan.endpoints()`.
+        endpoints: What a model with a network that is useful alone can be asked, such as
+            `gan.endpoints()`.
         path: The file.
 
     Raises:
@@ -47,7 +48,8 @@ def write_litert(endpoints: Endpoints, path: str | Path) -> None:
     """Writes a LiteRT (formerly TensorFlow Lite) file, float32, its first dimension free.
 
     Args:
-        endpoints: Of a model with a network that is useful alone, such as `gan.endpoints()`.
+        endpoints: What a model with a network that is useful alone can be asked, such as
+            `gan.endpoints()`.
         path: The file; must end in .tflite.
 
     Raises:

@@ -24,24 +24,40 @@ from kgan.metrics.sliced_wasserstein import mind, sliced_wasserstein
 from kgan.metrics.spectrum import spectral_distance
 
 METRICS: dict[str, Metric] = {
-    "fid": Metric(frechet_distance, "features", {"fid": True}),
-    "kid": Metric(kernel_distance, "features", {"kid": True}),
-    "is": Metric(inception_score, "probabilities", {"is": False}),
+    "fid": Metric(frechet_distance, "features", {"fid": True}, needs=("features",)),
+    "kid": Metric(
+        kernel_distance,
+        "features",
+        {"kid": True},
+        needs=("features",),
+        settings_for=lambda n_real, n_fake: {"subset_size": min(1000, n_real, n_fake)},
+    ),
+    "is": Metric(inception_score, "probabilities", {"is": False}, needs=("probabilities",)),
     "prdc": Metric(
         prdc,
         "features",
         {"precision": False, "recall": False, "density": False, "coverage": False},
+        needs=("features",),
     ),
-    "authenticity": Metric(authenticity, "features", {"authenticity": False}),
-    "sliced_wasserstein": Metric(sliced_wasserstein, "samples", {"sliced_wasserstein": True}),
-    "mind": Metric(mind, "features", {"mind": True}),
+    "authenticity": Metric(
+        authenticity, "features", {"authenticity": False}, needs=("features",), finds_copies=True
+    ),
+    "sliced_wasserstein": Metric(
+        sliced_wasserstein, "samples", {"sliced_wasserstein": True}, equal_counts=True
+    ),
+    "mind": Metric(mind, "features", {"mind": True}, needs=("features",), equal_counts=True),
     "cas": Metric(
-        classification_accuracy, "labelled samples", {"cas": False, "cas_reverse": False}
+        classification_accuracy,
+        "labelled samples",
+        {"cas": False, "cas_reverse": False},
+        needs=("labels",),
     ),
     "modes": Metric(
         mode_scores,
         "points",
         {"modes": False, "modes_5": False, "kl": True, "reverse_kl": True, "high_quality": False},
+        needs=("known modes",),
+        kinds=("points",),
     ),
     "stacked_modes": Metric(
         stacked_mode_count,
@@ -52,10 +68,16 @@ METRICS: dict[str, Metric] = {
             "stacked_kl": True,
             "stacked_reverse_kl": True,
         },
+        needs=("stacked classes",),
+        kinds=("images",),
     ),
     "ndb": Metric(ndb, "samples", {"ndb": True, "ndb_js": True}),
-    "ppl": Metric(perceptual_path_length, "generator", {"ppl": True}),
-    "spectrum": Metric(spectral_distance, "samples", {"spectral_distance": True}),
+    "ppl": Metric(
+        perceptual_path_length, "generator", {"ppl": True}, needs=("latents", "features")
+    ),
+    "spectrum": Metric(
+        spectral_distance, "samples", {"spectral_distance": True}, kinds=("images",)
+    ),
 }
 
 __all__ = [

@@ -41,7 +41,7 @@ def classification_accuracy_score(
         test_labels: (m,) whole numbers.
         epochs: Passes over `train`.
         batch_size: Samples a step.
-        seed: Of initial weights (where a function makes them) and of the order.
+        seed: Seed of initial weights (where a function makes them) and of the order.
 
     Returns:
         Accuracy in [0, 1].

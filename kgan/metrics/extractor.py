@@ -1,6 +1,5 @@
 """Features to score samples by: those of any Keras model, of a pinned LeNet, or of Inception."""
 
-import difflib
 import hashlib
 import json
 from collections.abc import Callable
@@ -9,6 +8,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+
+import kgan.names
+from kgan.pixels import rounded_to_8_bits
 
 _BATCH = 256
 SHIPPED = Path(__file__).parent / "extractors"
@@ -110,15 +112,10 @@ class Extractor:
         parts = []
         for start in range(0, len(images), _BATCH):
             batch = images[start : start + _BATCH]
-            parts.append(np.asarray(model(prepared(batch) if rounded else batch, training=False)))
+            parts.append(
+                np.asarray(model(rounded_to_8_bits(batch) if rounded else batch, training=False))
+            )
         return np.concatenate(parts).astype(np.float32)
-
-
-def prepared(images: np.ndarray) -> np.ndarray:
-    """float32 images that are whole multiples of 1/255."""
-    if images.dtype != np.uint8:
-        images = np.round(np.clip(images, 0.0, 1.0) * 255)
-    return np.asarray(images).astype(np.float32) / np.float32(255)
 
 
 def check_shape(name: str, expected: tuple, images: np.ndarray) -> None:
@@ -202,7 +199,7 @@ def extractor(
 
     Args:
         name_or_path: A key of `EXTRACTORS`; a `.keras` file; or Inception's `.pb` or `.tgz` file.
-        layer: Of a `.keras` file; see `Extractor`.
+        layer: Layer of a `.keras` file; see `Extractor`.
         download: Whether Inception may be fetched where it is not there.
 
     Raises:
@@ -218,8 +215,7 @@ def extractor(
     if path.suffix in (".pb", ".tgz") and path.is_file():
         return _inception(path)
     if path.suffix not in (".keras", ".h5") or not path.is_file():
-        near = difflib.get_close_matches(name, EXTRACTORS, 1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = kgan.names.suggestion(name, EXTRACTORS)
         raise FileNotFoundError(
             f"extractor must be one of {', '.join(EXTRACTORS)} or a .keras file that exists (such "
             f"as kgan train-classifier makes), got {name!r}.{hint}"
@@ -238,12 +234,7 @@ def _output_of(model: keras.Model, layer: str | None):
         raise ValueError(f"{model.name} must be a built functional or Sequential Keras model.")
     names = [one.name for one in model.layers]
     if layer is not None:
-        if layer not in names:
-            near = difflib.get_close_matches(layer, names, 1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise ValueError(
-                f"layer must be one of {', '.join(names)} of {model.name}, got {layer!r}.{hint}"
-            )
+        kgan.names.check(f"layer of {model.name}", layer, names)
         return model.get_layer(layer).output
     weighted = [one for one in model.layers if one.weights]
     if not weighted:

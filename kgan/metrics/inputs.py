@@ -10,7 +10,7 @@ def check_rows(values: Any, name: str, *, minimum: int = 2) -> np.ndarray:
 
     Args:
         values: (n, ...) real numbers, flattened to (n, d).
-        name: Of the argument, for the error.
+        name: Name of the argument, for the error.
         minimum: Smallest n that the metric is defined for.
     """
     array = np.asarray(values)

@@ -27,7 +27,7 @@ def kernel_distance(
         fake: (m, d) features.
         subsets: Number of random subsets.
         subset_size: Samples in each, drawn without replacement; at most n and m.
-        seed: Of the subsets.
+        seed: Seed of the subsets.
 
     Returns:
         `KernelDistance`, in units of the kernel.

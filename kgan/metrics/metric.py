@@ -1,4 +1,4 @@
-"""What `METRICS` holds: a function and the names of its scores."""
+"""What `METRICS` holds: a function, the names of its scores, and what they need."""
 
 import dataclasses
 import inspect
@@ -6,8 +6,25 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 Of = Literal[
-    "features", "probabilities", "samples", "points", "channels", "labelled samples", "generator"
+    "features",
+    "probabilities",
+    "samples",
+    "rows",
+    "points",
+    "channels",
+    "labelled samples",
+    "generator",
 ]
+
+NEEDS = {
+    "features": "an extractor (--extractor FILE.keras)",
+    "probabilities": "an extractor that is a classifier",
+    "known modes": "data with known modes (ring, grid)",
+    "stacked classes": "stacked-mnist",
+    "latents": "a run or a .keras file, whose latents are at hand",
+    "labels": "labelled images, real and generated",
+}
+"""What a metric may need of the data or of the source of samples, in words for an error."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,15 +35,46 @@ class Metric:
         function: Takes (real, fake), or fake alone for "probabilities", "channels" and "generator";
             returns one number or a NamedTuple that begins with the scores.
         of: What `real` and `fake` are. "features": (n, d) arrays from an extractor.
-            "probabilities": (n, classes). "samples": images or points as they are. "points":
-            `real` are the centres of the modes. "channels": images. "labelled samples": pairs
-            (samples, labels). "generator": `fake` maps latents to samples.
-        lower_is_better: A row for each score, in the function's order.
+            "probabilities": (n, classes). "samples": images or points as they are. "rows": rows of
+            a table. "points": `real` are the centres of the modes. "channels": images. "labelled
+            samples": pairs (samples, labels). "generator": `fake` maps latents to samples.
+        lower_is_better: Whether a lower value is better, by score, in the function's order.
+        needs: What the data or the source must have, keys of `NEEDS`.
+        kinds: Names of the kinds of samples that it is for; any where none is named.
+        equal_counts: Whether it needs as many real as generated samples.
+        finds_copies: Whether it looks for copies of training samples, so that `real` is to be the
+            whole training set.
+        settings_for: Settings that follow from how many real and generated samples there are.
     """
 
     function: Callable[..., Any]
     of: Of
     lower_is_better: dict[str, bool]
+    needs: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    equal_counts: bool = False
+    finds_copies: bool = False
+    settings_for: Callable[[int, int], dict[str, Any]] | None = None
+
+    @property
+    def fakes_only(self) -> bool:
+        """Whether no real sample enters."""
+        return self.of in ("probabilities", "channels", "points", "generator")
+
+    @property
+    def names_extractor(self) -> bool:
+        """Whether a score means nothing without the name of the extractor."""
+        return self.of in ("features", "probabilities")
+
+    @property
+    def uses_extractor(self) -> bool:
+        """Whether an extractor enters, where samples are no features by themselves."""
+        return self.names_extractor or self.of == "generator"
+
+    @property
+    def has_floor(self) -> bool:
+        """Whether real samples can be scored in place of generated ones."""
+        return self.of != "generator"
 
     def scores(self, real: Any, fake: Any, *, seed: int = 0, **settings: Any) -> dict[str, float]:
         """The scores under their public names.
@@ -34,12 +82,12 @@ class Metric:
         Args:
             real: See `of`; `None` where the metric has no use for it.
             fake: See `of`.
-            seed: Of what the metric draws, if it draws.
+            seed: Seed of what the metric draws, if it draws.
             **settings: The function's own keyword arguments.
         """
         if "seed" in inspect.signature(self.function).parameters:
             settings["seed"] = seed
-        alone = self.of in ("probabilities", "channels", "generator")
+        alone = self.fakes_only and self.of != "points"
         result = self.function(*((fake,) if alone else (real, fake)), **settings)
         values = result if isinstance(result, tuple) else (result,)
         # A spread that follows the scores (as of KID) is no score.

@@ -5,11 +5,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.cluster import KMeans
 
+from kgan.intervals import NORMAL_QUANTILE
 from kgan.metrics.inputs import check_pair, check_whole
 from kgan.metrics.neighbours import nearest
 from kgan.random import check_seed
-
-Z_AT_5_PERCENT = 1.959963984540054
 
 
 class NDB(NamedTuple):
@@ -29,7 +28,7 @@ def ndb(real: Any, fake: Any, *, bins: int = 100, seed: int = 0) -> NDB:
         real: (n, ...) samples or features, n >= bins; the bins are fitted to them.
         fake: (m, ...), flattened to the same d.
         bins: Number of bins.
-        seed: Of k-means.
+        seed: Seed of k-means.
 
     Returns:
         `NDB`; the divergence in nats, in [0, log 2].
@@ -48,7 +47,7 @@ def ndb(real: Any, fake: Any, *, bins: int = 100, seed: int = 0) -> NDB:
     q = np.bincount(which, minlength=bins) / len(fake)
     pooled = (p * len(real) + q * len(fake)) / (len(real) + len(fake))
     error = np.sqrt(pooled * (1 - pooled) * (1 / len(real) + 1 / len(fake)))
-    different = np.abs(p - q) > Z_AT_5_PERCENT * error
+    different = np.abs(p - q) > NORMAL_QUANTILE * error
     middle = (p + q) / 2
     divergence = (_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2
     return NDB(float(different.mean()), divergence)

@@ -6,6 +6,7 @@ of squared differences itself: of the neighbours that were found, and of each pa
 could put on the wrong side of a border. Ties, as between samples that coincide, stay ties.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -47,6 +48,28 @@ def nearest(queries: np.ndarray, points: np.ndarray, *, k: int = 1) -> Neighbour
         k: Number of neighbours. Where queries are points, each finds itself or its equal first.
     """
     return _nearest(queries, points, k, exclude_self=False)
+
+
+def nearest_in_parts(queries: np.ndarray, parts: Iterable[np.ndarray], *, k: int = 1) -> Neighbours:
+    """`nearest` among points of which only a part is held at a time.
+
+    Args:
+        queries: (n, d).
+        parts: The points in consecutive parts, each (m, d); `indices` count through all of them.
+        k: Number of neighbours; all points where there are fewer.
+    """
+    best = Neighbours(np.zeros((len(queries), 0), np.int64), np.zeros((len(queries), 0)))
+    start = 0
+    for part in parts:
+        found = nearest(queries, part, k=min(k, len(part)))
+        indices = np.concatenate([best.indices, found.indices + start], axis=1)
+        squared = np.concatenate([best.squared, found.squared], axis=1)
+        order = np.argsort(squared, axis=1, kind="stable")[:, :k]
+        best = Neighbours(
+            np.take_along_axis(indices, order, axis=1), np.take_along_axis(squared, order, axis=1)
+        )
+        start += len(part)
+    return best
 
 
 def nearest_others(points: np.ndarray, *, k: int = 1) -> Neighbours:

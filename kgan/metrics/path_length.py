@@ -36,7 +36,7 @@ def perceptual_path_length(
         interpolation: "spherical" for Gaussian latents, "linear" for a mapped space (w).
         keep: Percentiles between which distances count.
         batch_size: Pairs at a time.
-        seed: Of latents and positions.
+        seed: Seed of latents and positions.
 
     Returns:
         The mean, in squared units of the features.

@@ -31,6 +31,10 @@ def restore(gan: keras.Model, path: str | Path) -> None:
     Raises:
         ValueError: Where any state in the file cannot be restored.
     """
+    optimizer = getattr(gan, "optimizer", None)
+    if optimizer is not None and not optimizer.built:
+        # A plain Keras model builds its optimizer at its first step, too late for its state.
+        optimizer.build(gan.trainable_variables)
     with _strict(path):
         gan.load_weights(path)
 

@@ -2,6 +2,8 @@
 (discriminator).
 """
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -30,14 +32,14 @@ class ConditionalBatchNormalization(keras.layers.Layer):
             center=False, scale=False, dtype=self.dtype_policy, name="normalization"
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         features_shape, _ = input_shape
         self.normalization.build(features_shape)
         table = (self.num_classes, features_shape[-1])
         self.gamma = self.add_weight(name="gamma", shape=table, initializer="ones")
         self.beta = self.add_weight(name="beta", shape=table, initializer="zeros")
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool = False) -> Any:
         features, labels = inputs
         labels = tf.cast(labels, "int32")
         normalised = self.normalization(features, training=training)
@@ -47,7 +49,7 @@ class ConditionalBatchNormalization(keras.layers.Layer):
         beta = tf.reshape(tf.gather(self.beta, labels), table_shape)
         return normalised * gamma + beta
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape[0]
 
     def get_config(self):
@@ -72,7 +74,7 @@ class Projection(keras.layers.Layer):
         self.num_classes = num_classes
         self.spectral = spectral
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         (_, channels), _ = input_shape
         dense = SpectralDense if self.spectral else keras.layers.Dense
         embedding = SpectralEmbedding if self.spectral else keras.layers.Embedding
@@ -87,12 +89,12 @@ class Projection(keras.layers.Layer):
         self.unconditional.build((None, channels))
         self.embedding.build((None,))
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         features, labels = inputs
         inner = tf.reduce_sum(self.embedding(labels) * features, axis=1, keepdims=True)
         return self.unconditional(features) + inner
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         return (input_shape[0][0], 1)
 
     def get_config(self):

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -25,10 +26,10 @@ class _Noise(keras.layers.Layer):
         self.seed = kgan.random.check_seed(drawn)
         self.supports_masking = True
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         self.calls = add_counter(self, "calls")
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool = False) -> Any:
         if not training:
             return inputs
         seed = kgan.random.step_seed(self.seed, tf.convert_to_tensor(self.calls), "noise")
@@ -38,7 +39,7 @@ class _Noise(keras.layers.Layer):
     def change(self, inputs: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         raise NotImplementedError
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
 
     def get_config(self):
@@ -51,7 +52,7 @@ class Dropout(_Noise):
 
     Args:
         rate: The share, in [0, 1).
-        seed: Of the draws; by default one drawn from Python's generator.
+        seed: Seed of the draws; by default one drawn from Python's generator.
         noise_shape: Axes of size 1 share their draw, such as `(None, 1, 1, None)` to drop whole
             channels; the first axis must be `None`. By default each value has its own.
 
@@ -97,7 +98,7 @@ class GaussianNoise(_Noise):
 
     Args:
         stddev: Its standard deviation, in the inputs' units; at least 0.
-        seed: Of the draws; by default one drawn from Python's generator.
+        seed: Seed of the draws; by default one drawn from Python's generator.
 
     Reference: Sonderby et al., "Amortised MAP inference for image super-resolution", 2017.
     """

@@ -8,13 +8,13 @@ import keras
 import numpy as np
 
 import kgan.callbacks
+import kgan.evaluation
 import kgan.metrics.extractor
 import kgan.models
 import kgan.names
 import kgan.networks
 import kgan.penalties
 import kgan.precision
-import kgan.recipes.defaults
 from kgan.data import Dataset
 from kgan.recipes.latent import LatentModelRecipe
 from kgan.recipes.recipe import jit_compile
@@ -119,7 +119,7 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
 
 def _labelling(data: Dataset) -> Callable[[np.ndarray], np.ndarray] | None:
     """The shipped classifier of such images, unless their classes are others than its own."""
-    name = kgan.recipes.defaults.default_extractor(data)
+    name = kgan.evaluation.default_extractor(data)
     if name is None:
         return None
     classifier = kgan.metrics.extractor.extractor(name)

@@ -129,5 +129,6 @@ class HardeningRecipe(ClassifierRecipe[HardeningSettings]):
             held.labels,
             epsilon=self.settings.epsilon,
             norm=self.settings.norm,
+            keep=table.with_name("guard.npz"),
         )
         return Watched([guard])

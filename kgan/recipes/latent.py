@@ -9,9 +9,8 @@ import tensorflow as tf
 
 import kgan.callbacks
 import kgan.data
-import kgan.metrics.evaluate
+import kgan.evaluation
 import kgan.metrics.extractor
-import kgan.recipes.defaults
 from kgan.data import Dataset
 from kgan.recipes.recipe import Chosen, Recipe, Watched
 
@@ -72,7 +71,7 @@ class LatentModelRecipe(Recipe[Chosen]):
         settings = self.settings
         if settings.evaluate_every is None:
             return None
-        name = settings.extractor or kgan.recipes.defaults.default_extractor(data)
+        name = settings.extractor or kgan.evaluation.default_extractor(data)
         if name == "discriminator":
             raise ValueError(
                 "extractor discriminator is for kgan evaluate: while it trains its features "
@@ -88,19 +87,15 @@ class LatentModelRecipe(Recipe[Chosen]):
                 f"evaluate_every must be at most the run's {settings.epochs * steps} steps, "
                 f"got {settings.evaluate_every}."
             )
-        modes = kgan.recipes.defaults.known_modes(data)
-        metrics: tuple[str, ...]
-        decides = None
-        if modes:
-            metrics = (*modes, "sliced_wasserstein")
-            # Neither the modes' number nor their evenness tells sharp points from blurred ones.
-            decides = "sliced_wasserstein" if "modes" in modes else "stacked_kl"
-        elif found is not None or not data.is_images:
-            metrics = ("fid", "kid", "prdc")
-        else:
-            metrics = ("sliced_wasserstein",)
-        real = kgan.metrics.evaluate.SampleSet(
-            data.samples, data.labels, extractor=found, data=data.name, split=settings.split
+        modes = kgan.evaluation.known_modes(data)
+        metrics, decides = kgan.evaluation.training_metrics(data.kind, found, modes)
+        real = kgan.evaluation.SampleSet(
+            data.samples,
+            data.labels,
+            kind=data.kind,
+            extractor=found,
+            data=data.name,
+            split=settings.split,
         )
         return kgan.callbacks.MetricMonitor(
             real.random(settings.evaluate_samples),

@@ -127,6 +127,7 @@ class Recipe(abc.ABC, Generic[Chosen]):
         per_step = self.samples_per_step()
         watched = self.watch(data, steps, table=table)
         found: list[keras.callbacks.Callback] = [
+            kgan.callbacks.LayerSeeds(),
             kgan.callbacks.NonFiniteGuard(),
             *watched.callbacks,
             kgan.callbacks.HistoryTable(table, samples_per_step=per_step),

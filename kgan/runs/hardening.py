@@ -4,8 +4,8 @@ from typing import Any
 
 import keras
 
-from kgan.callbacks.history import read_history
 from kgan.defenses import OverfittingGuard
+from kgan.history import read_history
 from kgan.recipes.classifier import ClassifierRecipe
 from kgan.recipes.hardening import HardeningRecipe
 from kgan.robustness.comparison import compare, tell, write
@@ -56,11 +56,10 @@ def _start(settings: HardeningSettings) -> keras.Model | None:
     """The given model, or its architecture with new weights; `None` for a new network."""
     if settings.model is None:
         return None
-    model = load_classifier(settings.model.expanduser())
-    if not settings.fresh:
-        return model
+    # Also for the layers of a file that draw: their seeds are not in it.
     keras.utils.set_random_seed(settings.seed)
-    return keras.models.clone_model(model)
+    model = load_classifier(settings.model.expanduser())
+    return keras.models.clone_model(model) if settings.fresh else model
 
 
 def _finish(trained: Trained) -> int:

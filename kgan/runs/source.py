@@ -25,7 +25,7 @@ class Source(NamedTuple):
     """A generator, wherever it came from.
 
     Attributes:
-        kind: Of its samples.
+        kind: Kind of its samples.
         num_classes: Number of classes of a conditional one, else `None`.
         generate: `(n, labels, seed)` to samples (n, ...); labels int32 (n,) where conditional, else
             `None`.

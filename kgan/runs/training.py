@@ -14,8 +14,8 @@ import kgan.callbacks
 import kgan.distribution
 import kgan.export
 import kgan.models
-from kgan.callbacks.history import read_history
 from kgan.counter import steps_done
+from kgan.history import read_history
 from kgan.recipes import Recipe
 from kgan.runs import faults
 from kgan.runs.run import Run, check_same_data
@@ -190,7 +190,9 @@ def fit(
                 shuffle=False,
                 verbose=0,
             )
-            done = steps_done(model)
+            before, done = done, steps_done(model)
+            if done == before:
+                raise RuntimeError(f"fit made no step from step {done} on.")
     finally:
         signals.restore()
     if guard.found and not any(getattr(one, "rolled_back", False) for one in callbacks):

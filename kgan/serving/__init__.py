@@ -2,7 +2,8 @@
 
 | file | what |
 | --- | --- |
-| `servable.py` | one loaded version: its signatures, checked and called |
+| `servable.py` | one loaded version, warmed up |
+| `signature.py` | one function of it: its inputs checked, and the call into TensorFlow |
 | `repository.py` | the versions of each model on disk and in memory; roll-out and roll-back |
 | `batching.py` | requests that wait for each other: one call into TensorFlow for several |
 | `json_tensors.py` | tensors in JSON, by row and by column |

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from kgan.serving.errors import ServingError
-from kgan.serving.servable import Arrays, Signature, batch_sizes
+from kgan.serving.signature import Arrays, Signature, batch_sizes
 
 
 class _Request:

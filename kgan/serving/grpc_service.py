@@ -1,9 +1,14 @@
 """TensorFlow Serving's gRPC contract: PredictionService and ModelService."""
 
+from typing import Any
+
 import grpc
 import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_management_pb2,
     model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
@@ -56,7 +61,9 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
     def __init__(self, service: Service):
         self.service = service
 
-    async def Predict(self, request, context):
+    async def Predict(
+        self, request: predict_pb2.PredictRequest, context: grpc.aio.ServicerContext
+    ) -> Any:
         async with _Aborting(context):
             with self.service.counted(request.model_spec.name, "grpc"):
                 return await self._predict(request, context)
@@ -87,13 +94,17 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
             _fill(reply.outputs[key], outputs[key])
         return reply
 
-    async def GetModelMetadata(self, request, context):
+    async def GetModelMetadata(
+        self,
+        request: get_model_metadata_pb2.GetModelMetadataRequest,
+        context: grpc.aio.ServicerContext,
+    ) -> Any:
         async with _Aborting(context):
             if list(request.metadata_field) != ["signature_def"]:
                 raise invalid("metadata_field must be signature_def.")
             return self.service.metadata(*_asked(request.model_spec))
 
-    async def Classify(self, request, context):
+    async def Classify(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
         async with _Aborting(context):
             raise invalid("the exported signatures answer Predict only.")
 
@@ -104,11 +115,15 @@ class _Models(model_service_pb2_grpc.ModelServiceServicer):
     def __init__(self, service: Service):
         self.service = service
 
-    async def GetModelStatus(self, request, context):
+    async def GetModelStatus(
+        self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.aio.ServicerContext
+    ) -> Any:
         async with _Aborting(context):
             return self.service.status(*_asked(request.model_spec))
 
-    async def HandleReloadConfigRequest(self, request, context):
+    async def HandleReloadConfigRequest(
+        self, request: model_management_pb2.ReloadConfigRequest, context: grpc.aio.ServicerContext
+    ) -> Any:
         async with _Aborting(context):
             raise ServingError(
                 "UNIMPLEMENTED", "the models are those of the command line; start anew for others."
@@ -118,7 +133,7 @@ class _Models(model_service_pb2_grpc.ModelServiceServicer):
 class _Aborting:
     """Answers a `ServingError` with its code."""
 
-    def __init__(self, context):
+    def __init__(self, context: grpc.aio.ServicerContext):
         self.context = context
 
     async def __aenter__(self):

@@ -11,7 +11,7 @@ import orjson
 import tensorflow as tf
 
 from kgan.serving.errors import invalid
-from kgan.serving.servable import Arrays, Signature, Spec
+from kgan.serving.signature import Arrays, Signature, Spec
 
 
 class PredictBody(NamedTuple):

@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from kgan.serving.repository import Repository
+
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
@@ -53,7 +55,7 @@ class Measures:
         self.batch_requests.observe(requests)
         self.batch_rows.observe(rows)
 
-    def text(self, repository) -> bytes:
+    def text(self, repository: Repository) -> bytes:
         """Everything in Prometheus's text format."""
         self.version.clear()
         for name, model in repository.models.items():

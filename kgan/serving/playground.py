@@ -14,8 +14,9 @@ from starlette.routing import Route
 from kgan.kinds import KINDS
 from kgan.serving.errors import ServingError, invalid
 from kgan.serving.rest import answer, read_body
-from kgan.serving.servable import Servable, Spec
+from kgan.serving.servable import Servable
 from kgan.serving.service import Service
+from kgan.serving.signature import Spec
 
 _PAGE = Path(__file__).parent / "page"
 # Nothing from elsewhere: the page works without internet access.
@@ -29,8 +30,8 @@ class Fool(NamedTuple):
     """A classifier and an attack on it, handed over by who has both.
 
     Attributes:
-        name: Of the classifier.
-        shape: (height, width, channels) of its images.
+        name: The classifier's name.
+        shape: Height, width and channels of its images.
         class_names: What its classes are called.
         attack: `(image (1, h, w, c) in [0, 1], epsilon)` to `(adversarial image, probabilities
             before, probabilities after)`.

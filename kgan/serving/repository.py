@@ -20,7 +20,7 @@ class VersionState:
     """What became of one version.
 
     Attributes:
-        state: As in TensorFlow Serving; END after unloading and after a failed load.
+        state: What TensorFlow Serving calls its state; END after unloading or a failed load.
         error: Why it could not be loaded; empty where it could.
     """
 
@@ -37,11 +37,11 @@ class Model:
     comes back. Where all are gone, what is in memory stays.
 
     Args:
-        name: As in the URL.
-        folder: Holds a numbered folder for each version.
-        versions: Serve exactly these.
-        labels: Version by label.
-        load: Reads a version.
+        name: The model's name, as it stands in the URL.
+        folder: The folder that holds a numbered folder for each version.
+        versions: Numbers of the versions to serve; the newest one where empty.
+        labels: Versions' numbers by label.
+        load: Function that reads a version, from name, number and folder.
     """
 
     def __init__(

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import re
+from collections.abc import Awaitable, Callable
 from urllib.parse import unquote
 
 from google.protobuf.json_format import MessageToDict, MessageToJson
@@ -110,7 +111,7 @@ class Rest:
         return _json(json.dumps(content, indent=1))
 
 
-async def answer(request: Request, handler) -> Response:
+async def answer(request: Request, handler: Callable[[Request], Awaitable[Response]]) -> Response:
     """What the handler returns, or its error as `{"error": message}`."""
     try:
         return await handler(request)

@@ -10,7 +10,8 @@ from kgan.serving.batching import Batcher
 from kgan.serving.errors import ServingError, invalid
 from kgan.serving.measures import Measures
 from kgan.serving.repository import Model, Repository
-from kgan.serving.servable import Arrays, Servable, Signature
+from kgan.serving.servable import Servable
+from kgan.serving.signature import Arrays, Signature
 
 
 class Service:

@@ -200,16 +200,17 @@ def test_the_features_of_a_named_layer_are_pushed_away(model, digits, some):
     assert refused.network is None
 
 
-def test_an_evaluation_fits_what_is_not_fitted(model, some):
+def test_an_evaluation_fits_what_is_not_fitted(model, some, asked):
     images, labels = some
     attack = AdvGAN(0.2, **TINY)
     report = evaluate(model, images, labels, attacks=[attack], batch_size=8, find_masking=False)
     assert [row.attack for row in report.rows] == ["AdvGAN"]
     assert attack.network is None
+    assert len(asked) == 1
     assert any("learnt from the first of the attacked" in said for said in report.assumptions)
 
 
-def test_an_evaluation_fits_once_for_all_radii(model, some, monkeypatch):
+def test_an_evaluation_fits_once_for_all_radii(model, some, monkeypatch, asked):
     fits = []
     fit = AdvGAN.fit
 

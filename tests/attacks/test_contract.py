@@ -231,6 +231,8 @@ def binary(digits):
 def test_a_binary_classifier_can_be_attacked(name, binary):
     model, images, labels = binary
     result = make(name).run(model, images, labels)
+    fooled = (model(result.adversarial).numpy()[:, 0] > 0.5) != labels
+    np.testing.assert_array_equal(result.success, fooled)
     wrong = (model(images).numpy()[:, 0] > 0.5) != labels
     assert result.success.mean() >= wrong.mean()
     if name != "noise":

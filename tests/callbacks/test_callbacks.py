@@ -11,7 +11,7 @@ from PIL import Image
 
 import kgan.models
 from kgan import callbacks
-from kgan.callbacks.drawing import grid
+from kgan.pictures import grid
 
 
 @pytest.fixture
@@ -21,6 +21,8 @@ def train(make_gan, images):
         classes = options.get("num_classes")
         data = images if classes is None else (images, np.arange(16) % classes)
         dataset = tf.data.Dataset.from_tensor_slices(data).batch(8)
+        # So few steps that tracing one would take longer.
+        gan.run_eagerly = True
         gan.fit(
             dataset,
             epochs=epochs,
@@ -43,17 +45,6 @@ class Logs(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         logs.update({name: series[epoch] for name, series in self.values.items()})
-
-
-def test_grid_places_images():
-    images = np.zeros((5, 40, 40, 1), np.float32)
-    images[3] = 1.0
-    picture = np.asarray(grid(images, 2))
-    assert picture.shape == (3 * 41 + 1, 2 * 41 + 1)
-    assert (picture[42:82, 42:82] == 255).all()
-    assert (picture[42:82, 1:41] == 0).all()
-    # The empty place of the last row is white.
-    assert (picture[83:123, 42:82] == 255).all()
 
 
 def test_sample_grid_writes_a_row_a_class_and_an_animation(train, tmp_path):

@@ -7,9 +7,10 @@ import tensorflow as tf
 import kgan.data
 import kgan.models
 from kgan import callbacks
+from kgan.evaluation import SampleSet
 from kgan.metrics import METRICS
-from kgan.metrics.evaluate import SampleSet, measure
 from kgan.metrics.extractor import extractor
+from kgan.metrics.measure import measure
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +31,8 @@ def fit(images):
     def run(gan, callback_list, epochs, initial_epoch=0):
         data = images if gan.num_classes is None else (images, np.arange(16) % gan.num_classes)
         dataset = tf.data.Dataset.from_tensor_slices(data).batch(8)
+        # So few steps that tracing one would take longer.
+        gan.run_eagerly = True
         gan.fit(
             dataset,
             epochs=epochs,

@@ -4,19 +4,19 @@ import json
 import shutil
 
 import keras
-import kgan.build
 import numpy as np
 import pytest
 from PIL import Image
 
-import kgan.cli.evaluate_task
+import kgan.cli.evaluate
 import kgan.data
 import kgan.export
 from kgan.cli import main
-from kgan.cli.sample import exported_checkpoint
-from kgan.config import EvaluateConfig, TrainConfig
-from kgan.metrics.score import load_scores
+from kgan.evaluation import load_scores
 from kgan.networks.classifiers import small_cnn
+from kgan.recipes import GANRecipe
+from kgan.runs.run import Run
+from kgan.settings import EvaluateSettings, GANSettings
 from tests.conftest import build_gan
 
 QUICK = ["--n", "40", "--n-real", "60", "--seeds", "3"]
@@ -28,20 +28,20 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def make_run(folder, config):
+def make_run(folder, settings):
     """A run folder as training leaves it, untrained."""
-    data = kgan.build.dataset(config)
-    gan = kgan.build.gan(config, data)
+    recipe = GANRecipe(settings)
+    gan = recipe.model(recipe.data())
     (folder / "checkpoints").mkdir(parents=True)
     gan.save(folder / "checkpoints" / "last.keras")
-    (folder / "config.json").write_text(json.dumps({"config": {"data": config.data}}))
+    (folder / "config.json").write_text(json.dumps({"config": {"data": settings.data}}))
     return gan
 
 
 @pytest.fixture(scope="module")
 def digits_run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "digits"
-    gan = make_run(folder, TrainConfig(generator_width=4, discriminator_width=4))
+    gan = make_run(folder, GANSettings(generator_width=4, discriminator_width=4))
     kgan.export.export(gan, folder.parent / "models" / "digits")
     return folder
 
@@ -119,7 +119,7 @@ def test_folders_without_a_model(tmp_path, capsys):
 
 
 def test_points_beside_the_perfect_generator(tmp_path):
-    config = TrainConfig(
+    config = GANSettings(
         data="ring", conditional=False, networks="mlp", latent_dim=2, generator_width=4
     )
     make_run(tmp_path / "ring", config)
@@ -188,7 +188,7 @@ def test_the_checkpoint_and_the_split_are_those_of_the_run(run):
     (run / "config.json").write_text(json.dumps({"config": config}))
     checkpoints = run / "checkpoints"
     options = ["--metrics", "fid", *QUICK]
-    assert exported_checkpoint(run) == "last"
+    assert Run.open(run).exported_checkpoint() == "last"
     assert main(["evaluate", str(run), *options]) == 0
     (score,) = load_scores(run / "scores.json")
     assert score.protocol.split == "test"
@@ -199,7 +199,7 @@ def test_the_checkpoint_and_the_split_are_those_of_the_run(run):
 
 @pytest.mark.slow
 def test_stacked_digits_are_counted(tmp_path, tfds_data_dir):
-    config = TrainConfig(
+    config = GANSettings(
         data="stacked-mnist", conditional=False, generator_width=4, discriminator_width=4
     )
     make_run(tmp_path / "stacked", config)
@@ -243,15 +243,15 @@ def test_labels_of_folders_are_matched_by_name(tmp_path):
     data = kgan.data.load("digits")
     some = np.flatnonzero(np.isin(data.labels, [3, 5]))[:60]
     fakes = write_images(tmp_path / "fakes", data.samples[some], data.labels[some])
-    config = EvaluateConfig(source=fakes, data="digits")
-    task = kgan.cli.evaluate_task.prepare(config)
+    config = EvaluateSettings(source=fakes, data="digits")
+    task = kgan.cli.evaluate.prepare(config)
     samples, labels = task.fakes(60, 0)
     assert set(labels) == {3, 5}
     own = {image.tobytes(): label for image, label in zip(data.samples, data.labels, strict=True)}
     assert [own[image.tobytes()] for image in samples] == labels.tolist()
     write_images(tmp_path / "fakes", data.samples[:4], ["cat"] * 4)
     with pytest.raises(ValueError, match="got 'cat'"):
-        kgan.cli.evaluate_task.prepare(config)
+        kgan.cli.evaluate.prepare(config)
 
 
 def said_of(arguments, capsys):
@@ -300,4 +300,4 @@ def test_bad_requests(run, tmp_path, capsys):
 
 
 def test_defaults_are_stated_once():
-    assert EvaluateConfig(source="x").seeds >= 3
+    assert EvaluateSettings(source="x").seeds >= 3

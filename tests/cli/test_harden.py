@@ -10,6 +10,7 @@ import pytest
 
 import kgan.cli
 import kgan.data
+from kgan.callbacks import StopOnSignal
 from kgan.robustness.report import Report
 from tests.conftest import ROOT
 
@@ -89,25 +90,38 @@ def test_a_model_of_ones_own_becomes_robust_and_stays_what_it_was(mine, here):
 def test_a_new_network_is_compared_with_its_plain_training(here, capsys):
     assert main(["digits", *TINY, "--method", "pgd", "--steps", "2", "--no-guard"]) == 0
     said = capsys.readouterr().out
-    assert said.index("training small_cnn") < said.index("hardening small_cnn by pgd")
+    assert said.index("hardening small_cnn by pgd") < said.index("training small_cnn")
     assert "guard accuracy" not in said
     assert (here / "saved_models" / "classifiers" / "digits-pgd.keras").is_file()
 
 
-def test_interrupted_it_leaves_nothing_half_written(here):
-    process = command("digits", "--epochs", "4000", cwd=here)
-    try:
-        for line in process.stdout:
-            if line.startswith("training"):
-                break
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
-    finally:
-        process.kill()
-        process.communicate()
-    assert process.returncode == 130
-    assert "interrupted" in errors
-    assert list(here.iterdir()) == []
+def test_stopped_and_resumed_it_ends_with_the_same_weights(here, capsys, monkeypatch):
+    arguments = ["digits", "--epochs", "3", "--steps-per-epoch", "6", *TINY[2:], "--shift", "1"]
+
+    def press(self, batch, logs=None):
+        if int(self.model.step.numpy()) == 9:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    assert main([*arguments, "--name", "whole"]) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(StopOnSignal, "on_train_batch_end", press)
+        assert main([*arguments, "--name", "stopped"]) == 130
+    assert "continue with the same command and --resume" in capsys.readouterr().out
+    classifiers = here / "saved_models" / "classifiers"
+    assert not (classifiers / "stopped.keras").exists()
+    assert main([*arguments, "--name", "stopped", "--resume"]) == 0
+    assert "resuming at step 9" in capsys.readouterr().out
+    weights = [
+        keras.models.load_model(classifiers / f"{name}.keras", compile=False).get_weights()
+        for name in ("whole", "stopped")
+    ]
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    # The guard's best look is of the whole training, not of what came after the break.
+    looks = [
+        np.load(here / "runs" / f"harden-{name}" / "guard.npz") for name in ("whole", "stopped")
+    ]
+    assert looks[0]["best"] == looks[1]["best"]
 
 
 def test_the_curve_of_l2_goes_beyond_the_radius_trained_for(mine, here):
@@ -140,7 +154,7 @@ def mistakes(mine, here):
     np.savez(small, images=np.zeros((40, 4, 4), "uint8"), labels=np.arange(40) % 4)
     return {
         "preset": (["minst"], "Did you mean 'mnist'?"),
-        "method": (["--method", "madry"], "trades, mart or gat, got 'madry'"),
+        "method": (["--method", "madry"], "trades, mart, gat, got 'madry'"),
         "epsilon": (["--epsilon", "8"], "Did you mean 8/255?"),
         "network": (["--network", "vgg"], "network must be one of small_cnn, strided_cnn"),
         "steps": (["--steps", "3"], "steps must be left out for the method fast"),
@@ -178,7 +192,6 @@ def test_a_mistake_is_told_in_a_line_with_exit_code_2(mine, here, capsys, name):
         ("--epochs=0", "at least 1, got 0"),
         ("--fresh", "off without --model"),
         ("--epsilon=0", "epsilon must be above 0"),
-        ("--epsilon=8/0", "a radius such as 8/255"),
         ("--warmup=-1", "warmup must be at least 0"),
         ("--learning-rate=-1", "learning_rate must be at least 0"),
     ],
@@ -186,6 +199,12 @@ def test_a_mistake_is_told_in_a_line_with_exit_code_2(mine, here, capsys, name):
 def test_a_value_out_of_range_is_told_with_exit_code_2(here, capsys, option, said):
     assert main([option]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_what_is_no_number_is_told_by_the_parser(here, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["--epsilon=8/0"])
+    assert "a radius such as 8/255" in capsys.readouterr().err
 
 
 def test_help_does_not_wait_for_tensorflow(here):

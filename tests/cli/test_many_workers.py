@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import kgan.models
-from kgan.callbacks.history import read_history
+from kgan.history import read_history
 from tests.conftest import ROOT
 from tests.workers import start_workers
 

@@ -9,22 +9,25 @@ from PIL import Image
 
 import kgan.export
 from kgan.cli import main
+from tests.conftest import build_gan
 
 
-@pytest.fixture
-def sources(make_gan, tmp_path):
-    gan = make_gan(num_classes=3)
-    run = tmp_path / "run"
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """One GAN in every form. Not to be changed."""
+    gan = build_gan(num_classes=3)
+    folder = tmp_path_factory.mktemp("sources")
+    run = folder / "run"
     (run / "checkpoints").mkdir(parents=True)
     (run / "config.json").write_text(json.dumps({}))
     gan.save(run / "checkpoints" / "last.keras")
-    shutil.copy(run / "checkpoints" / "last.keras", tmp_path / "gan.keras")
-    kgan.export.export(gan, tmp_path / "models")
+    shutil.copy(run / "checkpoints" / "last.keras", folder / "gan.keras")
+    kgan.export.export(gan, folder / "models")
     return {
         "run": run,
-        "keras": tmp_path / "gan.keras",
-        "servable": tmp_path / "models",
-        "version": tmp_path / "models" / "1",
+        "keras": folder / "gan.keras",
+        "servable": folder / "models",
+        "version": folder / "models" / "1",
     }
 
 

@@ -1,3 +1,6 @@
+import os
+import signal
+
 import keras
 import numpy as np
 import pytest
@@ -5,6 +8,8 @@ import pytest
 import kgan.cli
 import kgan.data
 import kgan.export
+import kgan.runs.training
+from kgan.callbacks import StopOnSignal
 
 
 def main(arguments):
@@ -40,6 +45,31 @@ def test_the_same_seed_gives_the_same_classifier(here, capsys):
     assert np.abs(weights[0] - weights[2]).max() > 0.01
 
 
+def test_stopped_and_resumed_it_ends_with_the_same_weights(here, capsys, monkeypatch):
+    arguments = ["--epochs", "3", "--steps-per-epoch", "6", "--shift", "1", "--rotate", "5"]
+
+    def press(self, batch, logs=None):
+        if int(self.model.optimizer.iterations.numpy()) == 9:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    assert main([*arguments, "--name", "whole"]) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(StopOnSignal, "on_train_batch_end", press)
+        assert main([*arguments, "--name", "stopped"]) == 130
+    assert main([*arguments, "--name", "stopped", "--resume"]) == 0
+    assert "resuming at step 9" in capsys.readouterr().out
+    folder = here / "saved_models" / "classifiers"
+    weights = [
+        keras.models.load_model(folder / f"{name}.keras").get_weights()
+        for name in ("whole", "stopped")
+    ]
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    # Its length shapes its learning rate from the first step on.
+    assert main([*arguments, "--name", "stopped", "--resume", "--epochs", "9"]) == 2
+    assert "epochs cannot change when a run is resumed" in capsys.readouterr().err
+
+
 def test_a_file_has_a_tenth_held_out(here, capsys):
     data = kgan.data.load("digits")
     np.savez(here / "mine.npz", images=data.samples[:500], labels=data.labels[:500])
@@ -48,7 +78,7 @@ def test_a_file_has_a_tenth_held_out(here, capsys):
     assert (here / "saved_models" / "classifiers" / "mine.keras").is_file()
 
 
-def test_fakes_of_a_run_a_model_and_a_file_fill_the_classes(here, capsys, make_gan):
+def test_fakes_of_a_run_a_model_and_a_file_fill_the_classes(here, capsys, make_gan, monkeypatch):
     small = kgan.data.labelled_share(kgan.data.load("digits"), 0.1)
     np.savez(here / "small.npz", images=small.samples, labels=small.labels)
     gan = make_gan(num_classes=10)
@@ -64,6 +94,8 @@ def test_fakes_of_a_run_a_model_and_a_file_fill_the_classes(here, capsys, make_g
         said = capsys.readouterr().out
         assert f"129 images and 171 fakes from {source}" in said
         assert "(14 images)" in said
+        # Trained once: what follows differs in its data alone.
+        monkeypatch.setattr(kgan.runs.training, "fit", lambda *_: True)
     assert main([*command, "--fakes", "gan.keras"]) == 0
     assert main([*command, "--fakes", "fakes.npz", "--fakes-per-class", "90"]) == 2
     assert "fakes.npz must hold at least" in capsys.readouterr().err

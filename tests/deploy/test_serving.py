@@ -9,7 +9,7 @@ import yaml
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
 from tensorflow_serving.config import model_server_config_pb2
 
-from kgan.serving.servable import batch_sizes
+from kgan.serving.signature import batch_sizes
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "deploy" / "serving"

@@ -16,9 +16,9 @@ from kgan.metrics.extractor import (
     Extractor,
     discriminator_extractor,
     extractor,
-    prepared,
 )
 from kgan.networks.classifiers import small_cnn
+from kgan.pixels import rounded_to_8_bits
 from tests.conftest import ROOT
 
 SHAPES = {"lenet-digits": (8, 8, 1), "lenet-mnist": (28, 28, 1)}
@@ -85,7 +85,7 @@ def test_every_shipped_file_is_pinned():
 def test_features_are_those_of_the_layer(linear):
     model, kernel = linear
     images = np.random.default_rng(0).random((300, 2, 2, 1), dtype=np.float32)
-    expected = np.maximum(prepared(images).reshape(-1, 4) @ kernel + 1, 0)
+    expected = np.maximum(rounded_to_8_bits(images).reshape(-1, 4) @ kernel + 1, 0)
     found = Extractor(model)
     np.testing.assert_allclose(found.features(images), expected, atol=1e-5)
     np.testing.assert_allclose(Extractor(model, "hidden").features(images), expected, atol=1e-5)
@@ -127,7 +127,7 @@ def test_feature_maps_are_averaged():
     found = Extractor(keras.Model(images, logits), "maps")
     batch = np.random.default_rng(0).random((6, 4, 4, 1), dtype=np.float32)
     kernel = found.model.get_layer("maps").kernel.numpy().reshape(3)
-    expected = prepared(batch).mean(axis=(1, 2, 3))[:, None] * kernel
+    expected = rounded_to_8_bits(batch).mean(axis=(1, 2, 3))[:, None] * kernel
     np.testing.assert_allclose(found.features(batch), expected, atol=1e-5)
 
 

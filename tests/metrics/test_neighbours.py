@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from kgan.metrics import neighbours
-from kgan.metrics.neighbours import balls, nearest, nearest_others, squared_radii
+from kgan.metrics.neighbours import (
+    balls,
+    nearest,
+    nearest_in_parts,
+    nearest_others,
+    squared_radii,
+)
 
 
 def squared_distances(x, y):
@@ -38,6 +44,28 @@ def test_neighbours_are_at_the_exact_distances(points):
     assert np.array_equal(found.squared, np.sort(exact, axis=1)[:, :6])
     assert np.array_equal(found.squared, np.take_along_axis(exact, found.indices, axis=1))
     assert np.array_equal(found.distances, np.sqrt(found.squared))
+
+
+@pytest.mark.parametrize("size", [3, 50, 1000])
+def test_points_in_parts_are_the_points(points, size):
+    queries = points[:30]
+    parts = (points[start : start + size] for start in range(0, len(points), size))
+    found = nearest_in_parts(queries, parts, k=5)
+    whole = nearest(queries, points, k=5)
+    assert np.array_equal(found.squared, whole.squared)
+    exact = squared_distances(queries, points)
+    assert np.array_equal(found.squared, np.take_along_axis(exact, found.indices, axis=1))
+
+
+def test_of_fewer_points_than_asked_for_all_are_found():
+    found = nearest_in_parts(np.zeros((2, 1)), iter([np.ones((1, 1)), np.zeros((1, 1))]), k=5)
+    assert found.indices.tolist() == [[1, 0], [1, 0]]
+    assert found.squared.tolist() == [[0, 1], [0, 1]]
+
+
+def test_points_that_nearly_coincide_keep_their_digits():
+    one = np.array([[1.0, 1.0], [1.0, 1.0 + 2**-20]], np.float32)
+    assert nearest_others(one).distances[:, 0] == pytest.approx([2**-20] * 2, rel=1e-12)
 
 
 def test_others_leave_out_the_point_but_not_its_equals(points):

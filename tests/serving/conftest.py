@@ -37,9 +37,10 @@ def repository(exported, exported_rows):
 def call(repository):
     """Runs `body(client, application)` against the application, without a socket."""
 
-    def run(body, *, fool=None, **limits):
+    def run(body, *, served=None, fool=None, **limits):
         async def inside():
-            app = server.application(repository, server.Limits(poll=0, **limits), fool=fool)
+            options = server.Limits(poll=0, **limits)
+            app = server.application(served or repository, options, fool=fool)
             transport = httpx.ASGITransport(app.web)
             async with httpx.AsyncClient(transport=transport, base_url="http://toy") as client:
                 try:

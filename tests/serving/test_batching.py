@@ -9,7 +9,7 @@ import pytest
 
 from kgan.serving.batching import Batcher
 from kgan.serving.errors import ServingError, invalid
-from kgan.serving.servable import Signature, batch_sizes
+from kgan.serving.signature import Signature, batch_sizes
 
 
 class Doubling:

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from kgan.serving import json_tensors
 from kgan.serving.errors import ServingError
-from kgan.serving.servable import Spec
+from kgan.serving.signature import Spec
 
 FLOATS = Spec(tf.float32, (None, None))
 

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from kgan.metrics.score import (
+from kgan.evaluation.score import (
     Protocol,
     Score,
     compare,
@@ -55,8 +55,17 @@ def test_an_infinite_score_is_kept_as_plain_json(tmp_path):
     assert load_scores(tmp_path / "scores.json") == [infinite, score()]
 
 
+def test_a_file_of_an_earlier_version_has_no_baselines(tmp_path):
+    save_scores([score()], tmp_path / "scores.json")
+    content = json.loads((tmp_path / "scores.json").read_text())
+    del content["scores"][0]["baselines"]
+    (tmp_path / "scores.json").write_text(json.dumps(content))
+    assert load_scores(tmp_path / "scores.json") == [score()]
+
+
 def test_a_file_gives_the_same_scores_back(tmp_path):
     scores = [score(), score(2.0, name="kid", metric="kid", extractor=None)]
+    scores.append(dataclasses.replace(score(), baselines={"noise": 7.5, "nothing": np.inf}))
     save_scores(scores, tmp_path / "scores.json", source="runs/digits")
     assert load_scores(tmp_path / "scores.json") == scores
 

@@ -1,107 +1,45 @@
-"""What `kgan evaluate` shows and leaves behind."""
+"""Scores on the terminal: tables of one source, and of two side by side."""
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kgan.cli.evaluate_classes import ClassRow
-from kgan.cli.sample import exported_checkpoint
-from kgan.config import EvaluateConfig
-from kgan.metrics.score import Score, compare, save_scores
+from kgan.evaluation.classes import ClassRow
+from kgan.evaluation.score import Score, compare
 
-SCORES = "scores.json"
+# Columns where there is no terminal.
 _WIDTH = 110
 
 
-class Progress:
-    """The current piece of work on one line, where there is a terminal."""
-
-    def __init__(self):
-        self._status = Console(stderr=True).status("")
-
-    def __call__(self, what: str) -> None:
-        self._status.update(what)
-
-    def __enter__(self) -> "Progress":
-        self._status.start()
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._status.stop()
-
-
-def asked(config: EvaluateConfig) -> dict[str, Any]:
-    """The options that a score depends on, as JSON gives them back."""
-    names = ("data", "image_size", "checkpoint", "metrics", "extractor", "layer", "n", "n_real")
-    content = {name: getattr(config, name) for name in (*names, "seeds")}
-    return json.loads(json.dumps(content))
-
-
-def answers(path: Path, config: EvaluateConfig) -> bool:
-    """Whether the scores kept there are of the options given, if any, and of what is there now."""
-    if not path.is_file():
-        return False
-    try:
-        kept = json.loads(path.read_text())
-    except ValueError:
-        return False
-    wanted, default = asked(config), asked(EvaluateConfig(source=Path()))
-    if wanted not in (default, kept.get("asked")):
-        return False
-    checkpoint = kept.get("checkpoint")
-    if checkpoint is None:
-        return not (path.parent / "checkpoints").is_dir()
-    return checkpoint == checkpoint_of(path.parent, checkpoint["name"])
-
-
-def checkpoint_of(folder: Path, name: str | None) -> dict[str, str] | None:
-    """Which checkpoint of a run, with its hash; `None` of what is no run with checkpoints."""
-    if not (folder / "checkpoints").is_dir():
-        return None
-    name = name or exported_checkpoint(folder)
-    path = folder / "checkpoints" / f"{name}.keras"
-    if not path.is_file():
-        return None
-    return {"name": name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-
-
-def write(
-    folder: Path, scores: Sequence[Score], classes: Sequence[ClassRow], config: EvaluateConfig
+def print_scores(
+    title: str, scores: Sequence[Score], classes: Sequence[ClassRow], folder: Path
 ) -> None:
-    """Writes scores.json: the scores with their protocols, the classes, and what was asked."""
-    save_scores(
-        scores,
-        folder / SCORES,
-        source=str(config.source),
-        asked=asked(config),
-        checkpoint=checkpoint_of((config.source or Path()).expanduser(), config.checkpoint),
-        classes=[dataclasses.asdict(row) for row in classes],
-    )
+    """Prints the table of scores, the protocols, the table of classes, and where everything is.
 
-
-def tell(
-    folder: Path, scores: Sequence[Score], classes: Sequence[ClassRow], config: EvaluateConfig
-) -> None:
-    """Prints the table of scores, the table of classes, and where everything is."""
+    Args:
+        title: What was scored.
+        scores: The scores.
+        classes: A row for each class, if any.
+        folder: Where scores and pictures were written.
+    """
     console = _console()
-    table = Table(title=str(config.source))
+    table = Table(title=title)
+    baselines = list(dict.fromkeys(name for score in scores for name in score.baselines))
     table.add_column("score")
-    for name in ("value", "95% interval", "real data", "better"):
-        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("value", "95% interval", "real data", *baselines, "better"):
+        table.add_column(name, justify="right", no_wrap=name not in baselines)
     for score in scores:
         interval = "" if score.low is None else f"{_number(score.low)} to {_number(score.high)}"
         floor = "" if score.floor is None else _number(score.floor)
         if score.floor is not None and score.floor_n != score.protocol.n_fake:
             floor += f" (n={score.floor_n:,})"
+        beside = [_number(score.baselines.get(name)) for name in baselines]
         better = "lower" if score.lower_is_better else "higher"
-        table.add_row(score.name, _number(score.value), interval, floor, better)
+        table.add_row(score.name, _number(score.value), interval, floor, *beside, better)
     console.print(table)
     for line in protocol_lines(scores):
         console.print(Text(line, style="dim"), soft_wrap=True)
@@ -135,10 +73,19 @@ def protocol_lines(scores: Sequence[Score]) -> list[str]:
     return told
 
 
-def tell_comparison(
+def print_comparison(
     sources: Sequence[Path], first: Sequence[Score], second: Sequence[Score]
 ) -> None:
-    """Prints the scores of two sources side by side, and the difference with its interval."""
+    """Prints the scores of two sources side by side, and the difference with its interval.
+
+    Args:
+        sources: What the two are called.
+        first: Scores of the first source.
+        second: Scores of the second.
+
+    Raises:
+        ValueError: Where no score of the two can be compared.
+    """
     console = _console()
     ours, theirs = ({score.name: score for score in scores} for scores in (first, second))
     common = [name for name in ours if name in theirs]

@@ -6,6 +6,8 @@ import sys
 
 import keras
 
+from kgan.history import Logs
+
 _ADVICE = (
     "Try a lower learning rate, a penalty (--penalty r1) or spectral norm (--spectral), or float32."
 )
@@ -26,11 +28,11 @@ class NonFiniteGuard(keras.callbacks.Callback):
         self.every = every
         self.found: str | None = None
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         if batch % self.every == 0:
             self._look(logs)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self._look(logs)
 
     def _look(self, logs) -> None:
@@ -60,11 +62,11 @@ class StopOnSignal(keras.callbacks.Callback):
         self.stopped = False
         self._previous: dict = {}
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             self._previous[number] = signal.signal(number, self._handle)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         self.restore()
 
     def restore(self) -> None:

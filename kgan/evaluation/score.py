@@ -8,12 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import kgan
 from kgan.files import atomic_path
-
-_Z = 1.959963984540054  # The normal quantile of a 95% interval.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +28,7 @@ class Protocol:
         settings: The metric's settings.
         interval: What the interval is over: "seeds" (generated anew), "halves" (of a fixed set), or
             `None` without one.
-        version: Of kgan.
+        version: Version of kgan.
     """
 
     metric: str
@@ -56,13 +52,14 @@ class Score:
         name: The name to publish it under, such as "fid[lenet-mnist@1a2b3c4d]".
         value: The score; over several seeds, their mean.
         low: Lower end of the 95% interval; `None` without one.
-        high: Upper end.
+        high: Upper end of the interval.
         lower_is_better: Whether a smaller value is a better one.
         floor: What held-out real samples score in place of generated ones; `None` where unknown.
         floor_n: How many held-out samples that was; `n_fake` where there are enough.
         seeds: Seeds of the generated samples.
         values: The score of each seed.
         protocol: How it was measured.
+        baselines: What simpler generators score on the same measure, by name.
     """
 
     name: str
@@ -75,12 +72,16 @@ class Score:
     seeds: tuple[int, ...]
     values: tuple[float, ...]
     protocol: Protocol
+    baselines: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, which has no infinity: that is the string "inf" there."""
         content = dataclasses.asdict(self)
         content |= {name: _finite(content[name]) for name in ("value", "floor")}
-        return content | {"values": [_finite(value) for value in self.values]}
+        return content | {
+            "values": [_finite(value) for value in self.values],
+            "baselines": {name: _finite(value) for name, value in self.baselines.items()},
+        }
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Score":
@@ -91,6 +92,10 @@ class Score:
             "values": tuple(float(value) for value in content["values"]),
             "seeds": tuple(content["seeds"]),
             "protocol": Protocol(**content["protocol"]),
+            # Files of earlier versions have none.
+            "baselines": {
+                name: float(value) for name, value in content.get("baselines", {}).items()
+            },
         }
         return cls(**content | known)
 
@@ -99,52 +104,17 @@ def _finite(value: float | None) -> float | str | None:
     return value if value is None or math.isfinite(value) else str(value)
 
 
-def seed_interval(values: Sequence[float]) -> tuple[float, float] | tuple[None, None]:
-    """The 95% interval of the mean of independent draws, by Student's t.
-
-    Args:
-        values: The score of each seed; of fewer than three, or of infinite ones (the reverse
-            divergence of a generator that misses a mode), no interval is given.
-    """
-    if len(values) < 3 or not np.isfinite(values).all():
-        return None, None
-    from scipy.special import stdtrit
-
-    mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1))
-    half = float(stdtrit(len(values) - 1, 0.975)) * deviation / math.sqrt(len(values))
-    return mean - half, mean + half
-
-
-def half_interval(value: float, halves: Sequence[float]) -> tuple[float, float] | tuple[None, None]:
-    """The 95% interval of a score of a fixed set, from those of random halves of it.
-
-    The deviation over halves drawn without replacement estimates the standard error of the whole
-    (a delete-half jackknife). A bootstrap would repeat samples, which nearest neighbours and
-    covariances mistake for structure.
-
-    Args:
-        value: The score of the whole set.
-        halves: Scores of random halves.
-
-    Reference: Shao and Wu 1989, "A general theory for jackknife variance estimation".
-    """
-    if not np.isfinite([value, *halves]).all():
-        return None, None
-    half = _Z * float(np.std(halves, ddof=1))
-    return value - half, value + half
-
-
 @dataclasses.dataclass(frozen=True)
 class Comparison:
     """The difference of two scores of one protocol.
 
     Attributes:
-        name: Their name.
+        name: The name that both have.
         first: One score.
         second: The other one.
         difference: second - first.
         low: Lower end of the difference's 95% interval; `None` where either has no interval.
-        high: Upper end.
+        high: Upper end of the difference's interval.
     """
 
     name: str

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from kgan.history import Logs
 from kgan.metrics import sliced_wasserstein
 
 
@@ -15,7 +16,7 @@ class SampleDistance(keras.callbacks.Callback):
     Args:
         real: float32 samples of the real data, images in [0, 1].
         labels: Their labels; generated samples get the same.
-        seed: Of the latents.
+        seed: Seed of the latents.
     """
 
     def __init__(self, real: np.ndarray, labels: np.ndarray | None = None, *, seed: int = 0):
@@ -24,7 +25,7 @@ class SampleDistance(keras.callbacks.Callback):
         self.labels = labels
         self.seed = seed
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         labels = None if self.model.num_classes is None else self.labels
         fake = self.model.generate(len(self.real), labels, seed=self.seed)
         if logs is not None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kgan.metrics import nearest_mode
-from kgan.metrics.evaluate import SampleSet
+from kgan.metrics.sample_set import SampleSet
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class ClassRow:
     """One class, or one mode of a mixture.
 
     Attributes:
-        name: Its name.
+        name: Name of the class.
         real: Share of the real samples that are seen as this class.
         generated: Share of the generated samples that are.
         accuracy: Share of the samples asked for as this class that are seen as it; `None` for an
@@ -40,8 +40,8 @@ def class_rows(
     Args:
         fake: Generated samples.
         real: Real ones.
-        names: Of the classes.
-        centres: Of the modes of a mixture, (modes, 2); the nearest one is a point's class.
+        names: Names of the classes; `None` where there are none.
+        centres: Centres of the modes of a mixture, (modes, 2); the nearest one is a point's class.
     """
     if names is None:
         return []

@@ -1,20 +1,19 @@
 """Evaluation of sample sets: intervals, floors, protocols."""
 
+import dataclasses
+import re
+from typing import ClassVar
+
 import keras
 import numpy as np
 import pytest
 
 import kgan.data
+from kgan.evaluation import SampleSet, classification_scores, evaluate
+from kgan.kinds import Images, Kind, Points
 from kgan.metrics import METRICS, frechet_distance
-from kgan.metrics.evaluate import (
-    SampleSet,
-    check_metrics,
-    classification_scores,
-    evaluate,
-    measure,
-    published_name,
-)
 from kgan.metrics.extractor import extractor
+from kgan.metrics.measure import check_metrics, check_possible, measure, published_name
 
 
 @pytest.fixture(autouse=True)
@@ -123,6 +122,23 @@ def test_the_floor_is_a_mean_over_held_out_parts():
     assert score.floor == pytest.approx(np.mean(singles), abs=3 * np.std(singles) / 20**0.5)
 
 
+def test_simpler_generators_stand_beside():
+    real = points(300, 0)
+    scores = evaluate(
+        lambda seed: points(100, seed),
+        real,
+        points(100, 9),
+        metrics=["fid", "sliced_wasserstein"],
+        seeds=(1, 2),
+        baselines={"shifted": lambda seed: points(100, seed, shift=3.0)},
+    )
+    for score in scores:
+        name = score.protocol.metric
+        each = [measure(name, real, points(100, seed, shift=3.0))[name] for seed in (1, 2)]
+        assert score.baselines == {"shifted": pytest.approx(np.mean(each))}
+        assert score.baselines["shifted"] > 2 * score.value
+
+
 def test_kid_of_few_samples_says_its_subset_size(digits):
     fake = digits("test", 60)
     (score,) = evaluate(lambda seed: fake, digits("train"), fake, metrics=["kid"], seeds=(0,))
@@ -170,6 +186,33 @@ def test_classification_accuracy_both_ways(digits):
         classification_scores(
             lambda seed: unlabelled, real, held_out, classifier=classifier, seeds=(0,), epochs=1
         )
+
+
+def test_what_a_metric_needs_is_told():
+    has = {"features", "labels"}
+    check_possible(["fid", "cas", "sliced_wasserstein"], kind=Images(8, 8, 1), has=has)
+    for name, kind, said in (
+        ("is", Images(8, 8, 1), "metric is needs an extractor that is a classifier; leave it out"),
+        ("modes", Images(8, 8, 1), "needs data with known modes"),
+        ("ppl", Images(8, 8, 1), "needs a run or a .keras file"),
+        ("spectrum", Points(2), "metric spectrum needs images; leave it out"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(said)):
+            check_possible([name], kind=kind, has=has)
+
+
+def test_samples_are_measured_as_their_kind_is_declared():
+    """Not by their rank: a stack of rows may be no image."""
+    values = np.random.default_rng(0).random((4, 3, 3, 1), dtype=np.float32)
+
+    @dataclasses.dataclass(frozen=True)
+    class Cubes(Kind):
+        name: ClassVar[str] = "cubes"
+
+    cubes = SampleSet(values, kind=Cubes())
+    assert cubes.samples is values
+    assert cubes.take(np.arange(2)).kind == Cubes()
+    assert np.any(SampleSet(values).samples != values)
 
 
 def test_errors(digits):

@@ -1,0 +1,90 @@
+"""One client for both contracts."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from kgan.client.arrays import given
+from kgan.client.grpc_channel import Grpc
+from kgan.client.rest import Rest
+
+
+class Client:
+    """Asks one model of a server.
+
+        client = Client("http://127.0.0.1:8501", "digits")
+        images = client.generate(seeds=[1, 2], labels=[3, 5])
+
+    Args:
+        url: "http://HOST:PORT" (or https) for REST, "grpc://HOST:PORT" for gRPC.
+        model: The model's name on the server.
+        version: Number of a version; default the newest one.
+        label: Label of a version, in place of its number.
+        timeout: Seconds to wait for an answer.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float = 30.0,
+    ):
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https", "grpc") or not parts.netloc:
+            raise ValueError(
+                f"url must be like http://127.0.0.1:8501 or grpc://127.0.0.1:8500, got {url!r}."
+            )
+        if version is not None and label is not None:
+            raise ValueError(f"give a version or a label, got {version} and {label!r}.")
+        kind = Grpc if parts.scheme == "grpc" else Rest
+        self._transport: Rest | Grpc = kind(
+            parts.netloc if kind is Grpc else url.rstrip("/"), model, version, label, timeout
+        )
+
+    def generate(
+        self, seeds: Sequence[int] | np.ndarray, labels: Sequence[int] | np.ndarray | None = None
+    ) -> np.ndarray | dict[str, np.ndarray]:
+        """Samples of a generator.
+
+        Args:
+            seeds: One integer for each sample; one seed gives one sample, whatever else is asked.
+            labels: One class for each sample, for a conditional generator.
+
+        Returns:
+            float32 images (n, height, width, channels) in [0, 1], or points (n, dimensions); of a
+            table a dict of columns (n,) by name.
+        """
+        inputs = {"seeds": np.asarray(seeds, np.int64)}
+        if labels is not None:
+            inputs["labels"] = np.asarray(labels, np.int64)
+        return self.predict("generate", **inputs)
+
+    def predict(
+        self, signature: str = "serving_default", /, **inputs: ArrayLike
+    ) -> np.ndarray | dict[str, np.ndarray]:
+        """Calls any signature.
+
+        Args:
+            signature: Its name.
+            **inputs: Its inputs. Whole numbers may be of any type that holds them, and so may
+                floating-point ones; the signature's own is sent.
+
+        Returns:
+            The output; a dict by name where there are several. Strings are arrays of `str`.
+        """
+        arrays = {name: given(value) for name, value in inputs.items()}
+        return self._transport.predict(signature, arrays)
+
+    def status(self) -> list[dict[str, Any]]:
+        """The versions that the server knows: `version`, `state`, `status` each."""
+        return self._transport.status()
+
+    def metadata(self) -> dict[str, Any]:
+        """Signature definitions by name: their `inputs` and `outputs`."""
+        return self._transport.metadata()

@@ -1,0 +1,72 @@
+"""TensorFlow Serving's REST contract, from the client's side; numpy alone is needed."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from kgan.client.arrays import from_json, to_json
+from kgan.client.errors import ServerError
+
+
+class Rest:
+    """One model of a server, over REST; arguments as for `Client`."""
+
+    def __init__(
+        self, url: str, model: str, version: int | None, label: str | None, timeout: float
+    ):
+        self.url = f"{url}/v1/models/{quote(model, safe='')}"
+        if version is not None:
+            self.url += f"/versions/{version}"
+        if label is not None:
+            self.url += f"/labels/{quote(label, safe='')}"
+        self.timeout = timeout
+
+    def __str__(self) -> str:
+        return self.url
+
+    def predict(
+        self, signature: str, inputs: Mapping[str, np.ndarray]
+    ) -> np.ndarray | dict[str, np.ndarray]:
+        body = {
+            "signature_name": signature,
+            "inputs": {name: to_json(array) for name, array in inputs.items()},
+        }
+        outputs = self._ask(":predict", json.dumps(body).encode())["outputs"]
+        # A dict may also be the one string of an output without rows.
+        if isinstance(outputs, dict) and set(outputs) != {"b64"}:
+            return {name: from_json(value) for name, value in outputs.items()}
+        return from_json(outputs)
+
+    def status(self) -> list[dict[str, Any]]:
+        versions = self._ask("")["model_version_status"]
+        return [{**version, "version": int(version["version"])} for version in versions]
+
+    def metadata(self) -> dict[str, Any]:
+        return self._ask("/metadata")["metadata"]["signature_def"]["signature_def"]
+
+    def _ask(self, path: str, body: bytes | None = None) -> dict[str, Any]:
+        request = urllib.request.Request(
+            self.url + path, body, {"Content-Type": "application/json"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=self.timeout) as reply:
+                return json.load(reply)
+        except urllib.error.HTTPError as error:
+            with error:
+                said = error.read().decode(errors="replace")
+            raise ServerError(self.url + path, error.code, _message(said)) from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "reason", error)
+            raise ServerError(self.url + path, 0, f"no answer: {reason}") from error
+
+
+def _message(said: str) -> str:
+    try:
+        return json.loads(said)["error"]
+    except (ValueError, KeyError, TypeError):
+        return said.strip() or "no message"

@@ -1,0 +1,117 @@
+"""Pictures of an evaluation: nearest training neighbours, classes, samples, curves."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+import kgan.pictures
+from kgan.evaluation.classes import ClassRow
+from kgan.history import read_history
+from kgan.kinds import Images, Kind
+from kgan.metrics import neighbours
+from kgan.metrics.sample_set import SampleSet
+from kgan.pictures.curves import draw_panels
+from kgan.pictures.figure import new_figure, save_figure
+
+_ROWS = 10
+_NEIGHBOURS = 6
+# Points in a picture.
+_POINTS = 2500
+# Real samples as floats at a time.
+_CHUNK = 4000
+# What a run's table has besides scores.
+_NO_SCORES = frozenset(
+    (
+        "epoch", "step", "seconds", "samples_per_second",
+        "penalty", "d_loss", "g_loss", "d_real", "d_fake",
+    )
+)  # fmt: skip
+
+
+def draw(
+    folder: Path,
+    fake: SampleSet,
+    real: SampleSet,
+    classes: Sequence[ClassRow],
+    table: Path | None,
+) -> None:
+    """Writes the pictures that the samples allow into the folder.
+
+    Args:
+        folder: The folder.
+        fake: Generated samples.
+        real: What they are compared with.
+        classes: A row for each class, if any.
+        table: The `metrics.csv` of the run that made the samples, if any.
+    """
+    _draw_samples(fake.kind, fake, real, folder)
+    if classes:
+        _draw_classes(classes, folder / "classes.png")
+    if table is not None:
+        rows = read_history(table)
+        names = dict.fromkeys(name for row in rows for name in row)
+        scores = [name for name in names if name not in _NO_SCORES]
+        draw_panels(rows, scores, folder / "scores.png")
+
+
+def _draw_samples(kind: Kind, fake: SampleSet, real: SampleSet, folder: Path) -> None:
+    """Images beside their nearest neighbours; what else can be drawn, over real samples."""
+    if isinstance(kind, Images):
+        _draw_neighbours(fake, real, folder / "neighbours.png")
+    elif type(kind) in kgan.pictures.DRAW:
+        some, theirs = fake.samples[:_POINTS], real.samples[:_POINTS]
+        picture = kgan.pictures.samples(kind, some, real=theirs)
+        kgan.pictures.save_image(picture, folder / f"{kind.plural}.png")
+
+
+def nearest(fake: SampleSet, real: SampleSet, k: int) -> np.ndarray:
+    """Row numbers (n, k) of the real samples nearest to each fake one, nearest first."""
+    if fake.extractor is not None:
+        return neighbours.nearest(fake.features, real.features, k=min(k, len(real))).indices
+    parts = (
+        real.take(np.arange(start, min(start + _CHUNK, len(real)))).samples
+        for start in range(0, len(real), _CHUNK)
+    )
+    flat = (part.reshape(len(part), -1) for part in parts)
+    return neighbours.nearest_in_parts(fake.samples.reshape(len(fake), -1), flat, k=k).indices
+
+
+def _draw_neighbours(fake: SampleSet, real: SampleSet, path: Path) -> None:
+    """A row for each sample: itself, a gap, and the real samples nearest to it."""
+    shown = fake.take(_one_of_each(fake))
+    rows = nearest(shown, real, _NEIGHBOURS)
+    gap = np.ones((1, *fake.samples.shape[1:]), np.float32)
+    cells = [
+        np.concatenate([sample[None], gap, real.take(near).samples])
+        for sample, near in zip(shown.samples, rows, strict=True)
+    ]
+    picture = np.asarray(kgan.pictures.grid(np.concatenate(cells), rows.shape[1] + 2))
+    by = "pixels" if fake.extractor is None else f"features of {fake.extractor.label}"
+    figure = new_figure(7, 7 * picture.shape[0] / picture.shape[1] + 0.5)
+    axes = figure.add_subplot()
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
+    axes.set_axis_off()
+    axes.set_title(f"generated, and its nearest of {len(real):,} training images\nby {by}")
+    save_figure(figure, path)
+
+
+def _one_of_each(fake: SampleSet) -> np.ndarray:
+    """The first sample of each class, or the first samples."""
+    if fake.labels is None:
+        return np.arange(min(_ROWS, len(fake)))
+    return np.unique(fake.labels, return_index=True)[1][:_ROWS]
+
+
+def _draw_classes(classes: Sequence[ClassRow], path: Path) -> None:
+    figure = new_figure(max(6, 0.5 * len(classes)), 4)
+    axes = figure.add_subplot()
+    places = np.arange(len(classes))
+    axes.bar(places - 0.2, [row.real for row in classes], 0.4, color="0.7", label="real")
+    axes.bar(places + 0.2, [row.generated for row in classes], 0.4, label="generated")
+    axes.set_xticks(places, [row.name for row in classes])
+    if any(len(row.name) > 3 for row in classes):
+        axes.tick_params(axis="x", rotation=60)
+    axes.set_ylabel("share")
+    figure.legend(loc="outside upper center", ncols=2)
+    save_figure(figure, path)

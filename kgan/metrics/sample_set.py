@@ -1,0 +1,120 @@
+"""Samples with what metrics want of them: prepared values, features, probabilities."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import kgan.kinds
+from kgan.kinds import Images, Kind, Points
+from kgan.metrics.cache import cached_features
+from kgan.metrics.extractor import Extractor
+from kgan.pixels import rounded_to_8_bits
+
+
+@dataclasses.dataclass(frozen=True)
+class Preparation:
+    """How samples of a kind are measured.
+
+    Attributes:
+        prepare: What happens to samples first; `None` for nothing.
+        words: The same in words, for a protocol.
+        are_features: Whether samples are features by themselves, so that no extractor is needed.
+    """
+
+    prepare: Callable[[Any], Any] | None = None
+    words: str = "none"
+    are_features: bool = False
+
+
+PREPARATIONS: dict[type[Kind], Preparation] = {
+    # Samples in memory and samples in PNG files get the same scores.
+    Images: Preparation(rounded_to_8_bits, "rounded to 8 bits"),
+    Points: Preparation(are_features=True),
+}
+"""By kind; what is not here is measured as it is."""
+
+
+def preparation(kind: Kind) -> Preparation:
+    """How samples of a kind are measured."""
+    return PREPARATIONS.get(type(kind), Preparation())
+
+
+class SampleSet:
+    """Samples with what metrics want of them, computed when first asked for.
+
+    Args:
+        samples: Samples in memory, in the units of their kind; images also as uint8.
+        labels: Class numbers, int (n,), or `None`.
+        kind: What a sample is; by default what `kgan.kinds.of_array` says of a bare array.
+        extractor: Gives features and probabilities; may be `None`.
+        data: Name of real data, whose features are then kept on disk.
+        split: Split of those data.
+    """
+
+    def __init__(
+        self,
+        samples: Any,
+        labels: np.ndarray | None = None,
+        *,
+        kind: Kind | None = None,
+        extractor: Extractor | None = None,
+        data: str | None = None,
+        split: str = "train",
+    ):
+        self._samples = samples
+        self.labels = labels
+        self.kind = kind or kgan.kinds.of_array(data or "a sample set", samples.shape)
+        self.extractor = extractor
+        self.data = data
+        self.split = split
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    @functools.cached_property
+    def samples(self) -> Any:
+        """The samples as they are measured; images float32, rounded to 8 bits."""
+        prepare = preparation(self.kind).prepare
+        return self._samples if prepare is None else prepare(self._samples)
+
+    @functools.cached_property
+    def features(self) -> np.ndarray:
+        """float32 (n, d): the extractor's; of points the points themselves."""
+        if preparation(self.kind).are_features:
+            return self.samples
+        if self.extractor is None:
+            raise ValueError("an extractor must be given (--extractor) for scores of features.")
+        if self.data is None:
+            return self.extractor.features(self._samples)
+        return cached_features(self.extractor, self._samples, data=self.data, split=self.split)
+
+    @functools.cached_property
+    def probabilities(self) -> np.ndarray:
+        """float32 (n, classes): the extractor's."""
+        if self.extractor is None:
+            raise ValueError("an extractor must be given (--extractor) for scores of classes.")
+        return self.extractor.probabilities(self._samples)
+
+    def take(self, rows: np.ndarray) -> "SampleSet":
+        """The samples of those row numbers; features that are there already come along."""
+        part = SampleSet(
+            self._samples[rows],
+            None if self.labels is None else self.labels[rows],
+            kind=self.kind,
+            extractor=self.extractor,
+            data=self.data,
+            split=self.split,
+        )
+        for name in ("features", "probabilities"):
+            if name in self.__dict__:
+                part.__dict__[name] = self.__dict__[name][rows]
+        return part
+
+    def random(self, n: int) -> "SampleSet":
+        """`n` rows, always the same ones; all of them where there are no more."""
+        if n >= len(self):
+            return self
+        return self.take(np.sort(np.random.default_rng(0).permutation(len(self))[:n]))

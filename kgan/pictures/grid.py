@@ -1,0 +1,38 @@
+"""Images in rows and columns."""
+
+import math
+
+import numpy as np
+from PIL import Image
+
+from kgan.pixels import to_uint8
+
+_SMALLEST_CELL = 32
+
+
+def grid(images: np.ndarray, columns: int | None = None) -> Image.Image:
+    """Images in rows, a pixel of white between; small images are enlarged by a whole factor.
+
+    Args:
+        images: float (n, height, width, channels) in [0, 1].
+        columns: Images in a row; `None` makes the grid about square.
+    """
+    n, height, width, channels = images.shape
+    columns = columns or math.ceil(math.sqrt(n))
+    rows = math.ceil(n / columns)
+    factor = max(1, math.ceil(_SMALLEST_CELL / max(height, width)))
+    cells = to_uint8(images).repeat(factor, axis=1).repeat(factor, axis=2)
+    height, width = height * factor, width * factor
+    canvas = np.full((rows * (height + 1) + 1, columns * (width + 1) + 1, channels), 255, np.uint8)
+    for index, cell in enumerate(cells):
+        top, left = (
+            side * (size + 1) + 1
+            for side, size in zip(divmod(index, columns), (height, width), strict=True)
+        )
+        canvas[top : top + height, left : left + width] = cell
+    return as_picture(canvas)
+
+
+def as_picture(pixels: np.ndarray) -> Image.Image:
+    """uint8 (height, width, 1 or 3) as a grey or colour picture."""
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)

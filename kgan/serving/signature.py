@@ -1,0 +1,215 @@
+"""One function of an exported model: its inputs checked, and the call into TensorFlow."""
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
+
+from kgan.serving.errors import HTTP_STATUS, ServingError, invalid
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a signature says of one tensor.
+
+    Attributes:
+        dtype: TensorFlow's type.
+        shape: `None` for each free dimension; `None` where the rank is free.
+    """
+
+    dtype: tf.DType
+    shape: tuple[int | None, ...] | None
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether the first dimension is free, so that requests can be joined along it."""
+        return bool(self.shape) and self.shape[0] is None  # type: ignore[index]
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether a tensor of that shape may be fed."""
+        if self.shape is None:
+            return True
+        return len(shape) == len(self.shape) and all(
+            want in (None, have) for want, have in zip(self.shape, shape, strict=True)
+        )
+
+
+class Signature:
+    """One function of a model, by the names of its inputs and outputs.
+
+    Args:
+        model: The model's name.
+        name: The signature's name.
+        definition: Its SignatureDef.
+        function: Takes tensors by name and gives them by name.
+
+    Attributes:
+        inputs, outputs: `Spec` by name.
+        method: The signature's method name, such as "tensorflow/serving/predict".
+        batchable: Whether all inputs and outputs have free rows.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        name: str,
+        definition: SignatureDef,
+        function: Callable[..., dict[str, tf.Tensor]],
+    ):
+        self.model = model
+        self.name = name
+        self.method = definition.method_name
+        self.inputs = {key: _spec(info) for key, info in definition.inputs.items()}
+        self.outputs = {key: _spec(info) for key, info in definition.outputs.items()}
+        specs = [*self.inputs.values(), *self.outputs.values()]
+        self.batchable = bool(self.inputs) and all(spec.has_rows for spec in specs)
+        self._function = function
+
+    def fit(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
+        """The inputs with whole numbers as the signature's own type, where their values fit it.
+
+        A signature has one type for each input, such as int64 for labels; a client need not know
+        which. Everything else is left to `check`.
+        """
+        return {
+            name: _fitted(array, self.inputs[name]) if name in self.inputs else array
+            for name, array in inputs.items()
+        }
+
+    def check(self, inputs: Mapping[str, np.ndarray]) -> int:
+        """The number of rows of a request; 1 where the signature has none.
+
+        Raises:
+            ServingError: INVALID_ARGUMENT for missing or unknown inputs, wrong types or shapes.
+        """
+        if set(inputs) != set(self.inputs):
+            raise invalid(
+                f"the signature {self.name!r} takes the inputs {_names(self.inputs)}, "
+                f"got {_names(inputs)}."
+            )
+        for name, array in inputs.items():
+            spec = self.inputs[name]
+            if array.dtype != spec.dtype.as_numpy_dtype:
+                raise invalid(
+                    f"the input {name!r} must be {spec.dtype.name}, got {array.dtype.name}."
+                )
+            if not spec.fits(array.shape):
+                want = ["any" if size is None else size for size in spec.shape or ()]
+                raise invalid(
+                    f"the input {name!r} must have the shape [{', '.join(map(str, want))}], "
+                    f"got {list(array.shape)}."
+                )
+        if not self.batchable:
+            return 1
+        rows = {name: len(array) for name, array in inputs.items()}
+        if len(set(rows.values())) > 1:
+            raise invalid(f"all inputs must have as many rows, got {rows}.")
+        return next(iter(rows.values()))
+
+    def run(self, inputs: Mapping[str, np.ndarray], sizes: Sequence[int] = ()) -> Arrays:
+        """Calls TensorFlow.
+
+        Args:
+            inputs: What `check` accepted.
+            sizes: The row counts that TensorFlow may see, ascending: rows are padded (their
+                outputs are dropped), and more rows than the last size come in several calls. Any
+                count if empty.
+
+        Returns:
+            The outputs by name.
+        """
+        if not (self.batchable and sizes):
+            return self._call(inputs)
+        rows = len(next(iter(inputs.values())))
+        if rows == 0:
+            return self._call(inputs)
+        parts = []
+        for start in range(0, rows, sizes[-1]):
+            part = {name: array[start : start + sizes[-1]] for name, array in inputs.items()}
+            count = min(rows - start, sizes[-1])
+            outputs = self._call(_pad(part, next(size for size in sizes if size >= count)))
+            parts.append({name: array[:count] for name, array in outputs.items()})
+        if len(parts) == 1:
+            return parts[0]
+        return {name: np.concatenate([part[name] for part in parts]) for name in self.outputs}
+
+    def _call(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
+        try:
+            tensors = {
+                name: tf.constant(array, self.inputs[name].dtype) for name, array in inputs.items()
+            }
+            return {name: _numpy(value) for name, value in self._function(**tensors).items()}
+        except tf.errors.OpError as error:
+            code = _CODES.get(type(error), "INTERNAL")
+            raise ServingError(code, _reason(error.message)) from error
+        except (TypeError, ValueError) as error:
+            raise invalid(_reason(str(error))) from error
+
+
+def batch_sizes(largest: int) -> tuple[int, ...]:
+    """The powers of two below `largest`, and `largest`: what TensorFlow may see."""
+    return (*(2**power for power in range(math.ceil(math.log2(largest)))), largest)
+
+
+def _pad(inputs: Mapping[str, np.ndarray], rows: int) -> Mapping[str, np.ndarray]:
+    missing = rows - len(next(iter(inputs.values())))
+    if not missing:
+        return inputs
+    # Copies of a row that the client sent: valid whatever the model asks of its inputs.
+    return {
+        name: np.concatenate([array, np.repeat(array[-1:], missing, axis=0)])
+        for name, array in inputs.items()
+    }
+
+
+def _fitted(array: np.ndarray, spec: Spec) -> np.ndarray:
+    wanted = np.dtype(spec.dtype.as_numpy_dtype)
+    if array.dtype == wanted or array.dtype.kind not in "iu" or wanted.kind not in "iu":
+        return array
+    info = np.iinfo(wanted)
+    if array.size and not (int(array.min()) >= info.min and int(array.max()) <= info.max):
+        return array
+    return array.astype(wanted)
+
+
+def _numpy(value: tf.Tensor) -> np.ndarray:
+    # A scalar of TensorFlow's is no array, and a string of bytes would lose zeros at its end.
+    return np.asarray(value.numpy(), value.dtype.as_numpy_dtype)
+
+
+def _spec(info) -> Spec:
+    shape = info.tensor_shape
+    sizes = None
+    if not shape.unknown_rank:
+        sizes = tuple(None if dim.size < 0 else dim.size for dim in shape.dim)
+    return Spec(tf.dtypes.as_dtype(info.dtype), sizes)
+
+
+def _names(mapping: Mapping) -> str:
+    return ", ".join(sorted(mapping)) or "none"
+
+
+_ASSERTION = re.compile(r"assertion failed: \[(.*)\] (\[.*)")
+
+
+def _reason(message: str) -> str:
+    """The line of TensorFlow's that tells what was wrong with the request."""
+    lines = [line for line in message.splitlines() if line.strip()] or ["no message"]
+    # It stands before the name of the node, after where the node was defined.
+    node = next((number for number, line in enumerate(lines) if "[[{{node" in line), 1)
+    line = lines[max(0, node - 1)].strip()
+    # A model's own check, such as that of labels: what it says, and then the values.
+    match = _ASSERTION.fullmatch(line)
+    return f"{match[1]} {match[2]}" if match else line
+
+
+_CODES = {
+    getattr(tf.errors, "".join(part.title() for part in code.split("_")) + "Error", None): code
+    for code in HTTP_STATUS
+}

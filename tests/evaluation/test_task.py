@@ -1,0 +1,115 @@
+"""A task of a family, from samples to scores, pictures and tables."""
+
+import numpy as np
+import pytest
+
+import kgan.data
+from kgan.evaluation import (
+    DEFAULTS,
+    RealData,
+    Task,
+    default_count,
+    default_metrics,
+    known_modes,
+    print_scores,
+    real_data,
+    training_metrics,
+)
+from kgan.evaluation.generated import from_generator, from_set
+from kgan.kinds import Images, Points
+from kgan.metrics import METRICS
+from kgan.metrics.extractor import extractor
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("KGAN_CACHE", str(tmp_path / "cache"))
+
+
+def test_a_family_says_what_is_scored_and_gets_all_the_rest(tmp_path, capsys):
+    def noisy(deviation):
+        def fakes(n, seed):
+            random = np.random.default_rng(seed)
+            return random.normal(scale=deviation, size=(n, 2)).astype(np.float32), None
+
+        return fakes
+
+    law = np.random.default_rng(9).standard_normal((600, 2)).astype(np.float32)
+    data = kgan.data.Dataset("normal", law)
+    task = Task(
+        fakes=noisy(1.1),
+        real=RealData(data.take(range(400)), data.take(range(400, 600))),
+        metrics=("fid", "sliced_wasserstein"),
+        seeds=3,
+        baselines={"too wide": noisy(3.0)},
+    )
+    scored = task.score()
+    assert [score.name for score in scored.scores] == ["fid[points]", "sliced_wasserstein"]
+    for score in scored.scores:
+        assert score.low < score.value < score.high
+        assert score.floor < score.value + 0.1
+        assert score.value < 0.3 * score.baselines["too wide"]
+        assert score.protocol.n_fake == 200
+        assert score.protocol.preprocessing == "none"
+    scored.draw(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["points.png"]
+    print_scores("mine", scored.scores, scored.classes, tmp_path)
+    head = next(line for line in capsys.readouterr().out.splitlines() if "real data" in line)
+    assert "too wide" in head
+
+
+def test_a_table_without_baselines_has_no_column_for_them(tmp_path, capsys):
+    data = kgan.data.load("ring", "test").take(range(400))
+    real = RealData(data, data)
+    scores = Task(fakes=from_set(data), real=real, metrics=("fid",), given=400).score().scores
+    print_scores("mine", scores, [], tmp_path)
+    said = capsys.readouterr().out
+    assert said.splitlines()[2].count("┃") == 6
+
+
+def test_a_generator_gets_the_real_mix_of_classes():
+    train = kgan.data.load("digits")
+    asked = []
+
+    def generate(n, labels, seed):
+        asked.append(labels)
+        return np.zeros((n, 8, 8, 1), np.float32)
+
+    from_generator(generate, 10, train)(100, 0)
+    shares = np.bincount(train.labels) / len(train)
+    assert np.abs(np.bincount(asked[0]) / 100 - shares).max() <= 0.01
+    # Of other classes than the real ones, each in turn; none where it is unconditional.
+    from_generator(generate, 3, train)(7, 0)
+    assert asked[1].tolist() == [0, 1, 2, 0, 1, 2, 0]
+    assert from_generator(generate, None, train)(5, 0)[1] is None
+
+
+def test_what_is_measured_by_default():
+    judge = extractor("lenet-digits")
+    digits, ring = Images(8, 8, 1), kgan.data.load("ring", "test")
+    modes = known_modes(ring)
+    assert set(modes) == {"modes"}
+    assert "is" in default_metrics(digits, judge, {})
+    assert "spectrum" in default_metrics(digits, None, {})
+    assert default_metrics(Points(2), None, modes) == ("modes", "sliced_wasserstein")
+    assert default_metrics(Points(2), None, {}) == ("sliced_wasserstein",)
+    assert training_metrics(digits, judge, {}) == (("fid", "kid", "prdc"), None)
+    assert training_metrics(digits, None, {}) == (("sliced_wasserstein",), None)
+    assert training_metrics(Points(2), None, {}) == (("fid", "kid", "prdc"), None)
+    assert training_metrics(Points(2), None, modes)[1] == "sliced_wasserstein"
+    assert training_metrics(digits, None, {"stacked_modes": {}})[1] == "stacked_kl"
+    assert (default_count(digits, {}), default_count(Points(2), modes)) == (None, 2500)
+    assert default_count(digits, {"stacked_modes": {}}) == 26_000
+
+
+@pytest.mark.parametrize("row", DEFAULTS.values(), ids=lambda row: row.metrics[0])
+def test_defaults_name_metrics_that_exist(row):
+    for names in (row.metrics, row.without_extractor, row.in_training):
+        assert set(names) <= set(METRICS)
+
+
+def test_real_data_of_a_mixture_are_compared_with_draws_of_its_own_law():
+    real = real_data("ring")
+    assert len(real.held_out) == len(real.train)
+    assert np.abs(real.held_out.samples.mean(axis=0)).max() < 0.05
+    assert real.floor is None

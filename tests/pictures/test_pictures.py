@@ -1,0 +1,62 @@
+"""Pictures of samples, by their kind."""
+
+import dataclasses
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import kgan.pictures
+from kgan.kinds import Images, Kind, Points
+from kgan.pictures import grid
+from kgan.pictures.curves import draw_curves, draw_panels
+
+
+def test_grid_places_images():
+    images = np.zeros((5, 40, 40, 1), np.float32)
+    images[3] = 1.0
+    picture = np.asarray(grid(images, 2))
+    assert picture.shape == (3 * 41 + 1, 2 * 41 + 1)
+    assert (picture[42:82, 42:82] == 255).all()
+    assert (picture[42:82, 1:41] == 0).all()
+    # The empty place of the last row is white.
+    assert (picture[83:123, 42:82] == 255).all()
+
+
+def test_colour_images_stay_in_colour():
+    picture = kgan.pictures.samples(Images(2, 2, 3), np.full((1, 2, 2, 3), [1.0, 0.0, 0.5]))
+    assert picture.mode == "RGB"
+    assert picture.getpixel((5, 5)) == (255, 0, 128)
+
+
+def test_images_are_drawn_in_so_many_columns_and_points_over_real_ones():
+    images = np.zeros((6, 40, 40, 1), np.float32)
+    assert kgan.pictures.samples(Images(40, 40, 1), images, columns=3).size == (3 * 41 + 1, 83)
+    points = np.random.default_rng(0).random((5, 2))
+    alone = kgan.pictures.samples(Points(2), points)
+    beside = kgan.pictures.samples(Points(2), points, real=points + np.array([1.0, 2.0]))
+    assert alone.size == beside.size == (500, 500)
+    assert np.any(np.asarray(alone) != np.asarray(beside))
+
+
+def test_a_kind_without_a_picture_is_refused():
+    @dataclasses.dataclass(frozen=True)
+    class Smells(Kind):
+        plural: ClassVar[str] = "smells"
+
+    with pytest.raises(ValueError, match="smells cannot be drawn, only images, points"):
+        kgan.pictures.samples(Smells(), [])
+
+
+def test_curves_leave_out_what_no_row_has(tmp_path):
+    rows = [{"step": 1.0, "loss": 2.0}, {"step": 2.0, "loss": 1.0, "fid": 3.0}]
+    draw_curves(rows, ("loss", "nothing"), tmp_path / "curves.png", axis_name="loss")
+    draw_panels(rows, ("loss", "fid"), tmp_path / "panels.png")
+    sizes = {}
+    for name in ("curves", "panels"):
+        with Image.open(tmp_path / f"{name}.png") as picture:
+            sizes[name] = picture.size
+    assert sizes == {"curves": (700, 400), "panels": (700, 440)}
+    draw_panels(rows, (), tmp_path / "nothing.png")
+    assert not (tmp_path / "nothing.png").exists()
