@@ -10,8 +10,8 @@ STRATEGIES = ("none", "auto", "mirrored", "multi-worker")
 def get(name: str) -> tf.distribute.Strategy:
     """A `tf.distribute` strategy.
 
-    "multi-worker" must be asked for before anything else is done with TensorFlow. It finds the
-    other workers in `TF_CONFIG` (as Kubernetes's TFJob sets it), else in what Slurm sets.
+    "multi-worker" must be made before TensorFlow is used for anything else. It finds the other
+    workers in `TF_CONFIG` (which Kubernetes's TFJob sets), else in the variables that Slurm sets.
 
     Args:
         name: "none" (one device), "mirrored" (all GPUs of this machine, or all logical CPUs where

@@ -1,4 +1,4 @@
-"""What a model can be asked: named functions of batches, which an export writes as signatures."""
+"""Endpoints of a model: named functions of batches, which an export writes as signatures."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -13,13 +13,13 @@ Request = dict[str, tf.Tensor]
 
 @dataclasses.dataclass(frozen=True)
 class Endpoint:
-    """One question.
+    """A function of batches that a server can call.
 
     Attributes:
         function: Graph function from a dict of tensors to a dict of tensors. Each row of an output
             depends on the same row of the inputs alone, so that a server may batch requests.
-        inputs: What it takes, by name, each with a first dimension that counts rows.
-        role: What it is for: "generate" (samples of seeds), "latents" (of seeds), "decode" (samples
+        inputs: Shapes and types of the inputs, by name; the first dimension counts rows.
+        role: Purpose: "generate" (samples of seeds), "latents" (of seeds), "decode" (samples
             of latents), "interpolate", "score", "encode" (latents of samples), "reconstruct",
             "translate" (samples of another domain), "classify", "perturb". A page shows a panel for
             each role that it knows.
@@ -34,12 +34,12 @@ class Endpoint:
 
 @dataclasses.dataclass(frozen=True)
 class Endpoints:
-    """All that a model can be asked, and what there is to know about it.
+    """All endpoints of a model, and what a server or an export needs to know about it.
 
     Attributes:
-        family: Which family the model is of, such as "gan".
-        kind: Of the samples that it gives, or takes where it gives none; `None` where neither.
-        endpoints: By name; the first is the default one.
+        family: Name of the model's family, such as "gan".
+        kind: Kind of the samples that it gives, or takes where it gives none; `None` where neither.
+        endpoints: The endpoints by name; the first one is the default.
         tracked: The networks and layers whose variables the functions use.
         details: Plain values for the manifest, such as `latent_dim` and `num_classes`.
         network: The network that a file for another runtime holds, if one alone is worth having.

@@ -3,8 +3,12 @@
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from kgan.files import atomic_path
+
+Logs = dict[str, Any] | None
+"""What Keras hands to a callback: the epoch's or batch's values by name."""
 
 FIRST_COLUMNS = ("epoch", "step", "seconds", "samples_per_second")
 """What a row says of an epoch before any value of the training."""

@@ -11,6 +11,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+import kgan.names
+from kgan.pixels import to_float
+from kgan.rows import COLUMNS, Category, Column, Rows
+
 IMAGE_WIDTH = 2.0
 """Width of the interval [-1, 1], for which papers state what concerns images in [0, 1]."""
 
@@ -20,7 +24,7 @@ class Kind:
     """Base of all kinds.
 
     Attributes:
-        name: Of the kind, as the manifest has it.
+        name: Name of the kind, as the manifest has it.
         plural: What several samples are called: the name of a signature's input or output.
         published_width: Width of the interval that papers assume for a value whose width here is
             1; a penalty or step size is converted by it.
@@ -47,6 +51,18 @@ class Kind:
     def as_float(self, samples: Any) -> np.ndarray:
         """Samples in memory as float32 in the kind's units."""
         return np.asarray(samples, np.float32)
+
+    def is_finite(self, samples: Any) -> bool:
+        """Whether no value of the samples is NaN or infinite."""
+        return bool(np.isfinite(samples).all())
+
+    def of_answer(self, answer: Mapping[str, Any]) -> Any:
+        """The samples in an endpoint's answer: arrays by name, each with a row a sample."""
+        return answer[self.plural]
+
+    def arrays(self, samples: Any) -> dict[str, np.ndarray]:
+        """Samples in memory as arrays by name, such as an .npz file holds."""
+        return {self.plural: np.asarray(samples)}
 
     def get_config(self) -> dict[str, Any]:
         """Plain values for JSON, which `from_config` takes back."""
@@ -95,9 +111,7 @@ class Images(Kind):
             )
 
     def as_float(self, samples: Any) -> np.ndarray:
-        if samples.dtype == np.uint8:
-            return np.asarray(samples).astype(np.float32) / np.float32(255)
-        return samples
+        return to_float(samples)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +136,94 @@ class Points(Kind):
         _check_float(what, samples)
 
 
-KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in (Images, Points)}
+@dataclasses.dataclass(frozen=True)
+class Table(Kind):
+    """Rows of a table, `kgan.rows.Rows`, each column of a type of its own.
+
+    Attributes:
+        columns: `Number`, `Integer` or `Category` each, in the table's order.
+    """
+
+    columns: tuple[Column, ...]
+
+    name: ClassVar[str] = "table"
+    plural: ClassVar[str] = "rows"
+
+    def __post_init__(self):
+        columns = tuple(_column(one) if isinstance(one, Mapping) else one for one in self.columns)
+        object.__setattr__(self, "columns", columns)
+        names = [column.name for column in columns]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice or not names:
+            raise ValueError(f"columns of a table must have names that differ, got {names}.")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.columns),)
+
+    def column(self, name: str) -> Column:
+        """The column of that name."""
+        return kgan.names.look_up("column", name, {one.name: one for one in self.columns})
+
+    @property
+    def conditions(self) -> tuple[Category, ...]:
+        """The categories of two values or more: what a generator can be asked for."""
+        return tuple(
+            one for one in self.columns if isinstance(one, Category) and len(one.values) > 1
+        )
+
+    def check(self, what: str, samples: Any) -> None:
+        if not isinstance(samples, Rows):
+            raise ValueError(
+                f"samples of {what} must be kgan.rows.Rows for a table, got "
+                f"{type(samples).__name__}."
+            )
+        names = [column.name for column in self.columns]
+        if list(samples.columns) != names:
+            raise ValueError(
+                f"rows of {what} must have the columns {', '.join(names)}, got "
+                f"{', '.join(samples.columns)}."
+            )
+        for column in self.columns:
+            values, told = samples[column.name], f"column {column.name!r} of {what}"
+            if values.dtype != column.dtype:
+                raise ValueError(
+                    f"{told} must be {column.dtype} for a {column.type}, got {values.dtype}."
+                )
+            column.check(told, values)
+
+    def as_float(self, samples: Any) -> Any:
+        """The rows as they are: their columns are in the user's units already."""
+        return samples
+
+    def is_finite(self, samples: Any) -> bool:
+        return all(
+            np.isfinite(values).all()
+            for values in samples.columns.values()
+            if values.dtype.kind == "f"
+        )
+
+    def of_answer(self, answer: Mapping[str, Any]) -> Rows:
+        return Rows({column.name: answer[column.name] for column in self.columns})
+
+    def arrays(self, samples: Any) -> dict[str, np.ndarray]:
+        """The columns; texts as numpy's own str."""
+        return {
+            name: values.astype(str) if values.dtype == object else values
+            for name, values in samples.columns.items()
+        }
+
+    def get_config(self) -> dict[str, Any]:
+        columns = [{"type": one.type, **dataclasses.asdict(one)} for one in self.columns]
+        return {"kind": self.name, "columns": columns}
+
+
+def _column(config: Mapping[str, Any]) -> Column:
+    values = dict(config)
+    return kgan.names.look_up("type of a column", values.pop("type"), COLUMNS)(**values)
+
+
+KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in (Images, Points, Table)}
 
 
 def from_config(config: Mapping[str, Any]) -> Kind:
@@ -139,7 +240,7 @@ def of_array(what: str, shape: Sequence[int]) -> Kind:
 
     Args:
         what: Whose array it is; the error names it.
-        shape: Of the whole array, the first axis counting samples.
+        shape: Shape of the whole array, the first axis counting samples.
     """
     if len(shape) in (3, 4):
         height, width, channels = (*shape[1:], 1)[:3]

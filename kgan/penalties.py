@@ -93,7 +93,9 @@ class R1(Penalty):
     Reference: Mescheder et al. 2018, equation 9 (arXiv:1801.04406).
     """
 
-    def per_sample(self, discriminator, real, fakes, seed):
+    def per_sample(
+        self, discriminator: Discriminator, real: tf.Tensor, fakes: tf.Tensor, seed: tf.Tensor
+    ) -> tf.Tensor:
         gradients = self._input_gradients(discriminator, real)
         return 0.5 * tf.reduce_sum(tf.square(gradients), axis=1)
 
@@ -105,7 +107,9 @@ class R2(Penalty):
     Reference: Mescheder et al. 2018, equation 10 (arXiv:1801.04406).
     """
 
-    def per_sample(self, discriminator, real, fakes, seed):
+    def per_sample(
+        self, discriminator: Discriminator, real: tf.Tensor, fakes: tf.Tensor, seed: tf.Tensor
+    ) -> tf.Tensor:
         gradients = self._input_gradients(discriminator, fakes)
         return 0.5 * tf.reduce_sum(tf.square(gradients), axis=1)
 
@@ -117,7 +121,9 @@ class GradientPenalty(Penalty):
     Reference: Gulrajani et al. 2017, equation 3 (arXiv:1704.00028), WGAN-GP.
     """
 
-    def per_sample(self, discriminator, real, fakes, seed):
+    def per_sample(
+        self, discriminator: Discriminator, real: tf.Tensor, fakes: tf.Tensor, seed: tf.Tensor
+    ) -> tf.Tensor:
         batch = tf.shape(real)[0]
         # One share for each pair, not for each pixel.
         share = kgan.random.uniform(seed, [batch, *[1] * (len(real.shape) - 1)])
@@ -134,7 +140,9 @@ class DRAGAN(Penalty):
     code, real + 0.5 * std(real) * U[0, 1) at each value.
     """
 
-    def per_sample(self, discriminator, real, fakes, seed):
+    def per_sample(
+        self, discriminator: Discriminator, real: tf.Tensor, fakes: tf.Tensor, seed: tf.Tensor
+    ) -> tf.Tensor:
         deviation = _global_deviation(real)
         noise = kgan.random.uniform(seed, tf.unstack(tf.shape(real)))
         norm = _norm(self._input_gradients(discriminator, real + 0.5 * deviation * noise))

@@ -49,6 +49,11 @@ def stateless_normal(seed: tf.Tensor, shape: Sequence) -> tf.Tensor:
     return tf.math.ndtri(stateless_uniform(seed, shape))
 
 
+def uniform_of(normal: tf.Tensor) -> tf.Tensor:
+    """Draws from U(0, 1) of draws from N(0, 1), by its distribution function."""
+    return 0.5 * tf.math.erfc(-normal * 2.0**-0.5)
+
+
 def uniform(seed: tf.Tensor, shape: Sequence) -> tf.Tensor:
     """This replica's share of a draw from U(0, 1) for the global batch.
 

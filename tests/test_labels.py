@@ -19,6 +19,13 @@ def test_formats(labels):
     assert numbers.dtype == np.int32
 
 
+@pytest.mark.parametrize("labels", [[5, 0, 7], np.eye(8)[[5, 0, 7]], np.array([[5], [0], [7]])])
+def test_where_only_the_labels_tell_how_many_classes_there_are(labels):
+    np.testing.assert_array_equal(class_numbers(labels, 3), [5, 0, 7])
+    with pytest.raises(ValueError, match=r"labels of x must be whole numbers, got .*0\.5"):
+        class_numbers([0.5, 1], 2, what="labels of x")
+
+
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
@@ -26,6 +33,7 @@ def test_formats(labels):
         ([0, 1, 3], r"in \[0, 2\], got 3"),
         ([0, 1, -1], r"in \[0, 2\], got -1"),
         ([0, 0.5, 1], "whole numbers, got"),
+        (["cat", "dog", "cat"], "whole numbers or one-hot rows, got <U3"),
         ([[0.2, 0.8, 0.0], [1, 0, 0], [0, 1, 0]], "one-hot"),
     ],
 )

@@ -93,7 +93,7 @@ __all__ = [
 ]
 
 
-# What lives in `kgan.robustness` now, which is built on this package, answers to its old name too.
+# These moved to `kgan.robustness`, which imports this package; their old names still work.
 _MOVED = ("evaluate", "testing")
 
 

@@ -1,4 +1,4 @@
-"""AdvGAN: a generator learns to attack, and then one forward pass makes an adversarial image."""
+"""AdvGAN: a generator that is trained to make adversarial images in one forward pass."""
 
 import json
 import math
@@ -16,9 +16,9 @@ import kgan.export
 import kgan.models
 import kgan.pixels
 from kgan.attacks.attack import Attack, Result
+from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import check_count, check_images, check_norm, check_pixels, check_radius
 from kgan.attacks.norms import project
-from kgan.attacks.problem import Problem, State
 from kgan.attacks.substitute import substitute_network
 from kgan.attacks.victim import Victim, victim_of
 from kgan.files import atomic_path
@@ -31,7 +31,7 @@ _SETTINGS = "advgan.json"
 
 
 class _Decline(keras.callbacks.Callback):
-    """Takes the learning rate to zero over the second half of a number of updates."""
+    """Lowers the learning rate linearly to zero over the second half of the updates."""
 
     def __init__(self, learning_rate: float, updates: int):
         super().__init__()
@@ -50,11 +50,11 @@ class _Decline(keras.callbacks.Callback):
 class AdvGAN(Attack):
     """A generator of perturbations, trained once against a classifier.
 
-    `fit` trains it; afterwards it attacks as any other attack does, at the cost of one forward
-    pass. `kgan.models.PerturbationGAN` is what it trains, and tells the terms of its loss.
+    After `fit` it is used like any other attack, at the cost of one forward pass. It trains a
+    `kgan.models.PerturbationGAN`, which documents the terms of the loss.
 
     Args:
-        epsilon: Radius of the ball, in units of images in [0, 1]. Once fitted, `replace` may make
+        epsilon: Radius of the ball, in units of images in [0, 1]. After `fit`, `replace` can make
             it smaller but not larger.
         norm: "linf" or "l2".
         least_epsilon: Where given, one network is trained for all radii from this one to `epsilon`.
@@ -64,19 +64,19 @@ class AdvGAN(Attack):
             probabilities in turn with the generator's training.
         features: Name of a layer of the victim whose features to push away from the clean image's,
             beside (or with `weights` in place of) the logits.
-        weights: Of the terms of the generator's loss, see `kgan.models.PerturbationGAN`.
+        weights: Weights of the terms of the generator's loss, see `kgan.models.PerturbationGAN`.
         kappa: Logits by which the victim is to be wrong; more helps on images not seen in training.
         bound: l2 norm from which a perturbation costs; by default half of what the ball allows.
         gan_loss: A key of `kgan.losses.LOSSES`.
         width: Channels of the generator at the image's resolution.
-        blocks: Its residual blocks.
+        blocks: Residual blocks of the generator.
         normalization: "instance" or `None`.
         steps: Updates that `fit` makes unless it is told `epochs`.
-        batch_size: Images in each.
-        learning_rate: Of Adam, for generator, discriminator and surrogate; it falls to zero over
-            the second half of each `fit`.
+        batch_size: Images in each update.
+        learning_rate: Adam's learning rate for generator, discriminator and surrogate; it falls to
+            zero over the second half of each `fit`.
         network: A trained `PerturbationGAN`; `fit` and `load` set it.
-        seed: Of the weights and all draws of the training.
+        seed: Seed of the weights and of all draws of the training.
 
     Example:
 
@@ -154,9 +154,9 @@ class AdvGAN(Attack):
         callbacks: Sequence[keras.callbacks.Callback] = (),
         verbose: int = 0,
     ) -> keras.callbacks.History:
-        """Trains the generator against a classifier, which is left as it is.
+        """Trains the generator against a classifier, which does not change.
 
-        A fitted attack goes on from where it was, on another classifier if you like.
+        A fitted attack continues its training, also on another classifier.
 
         Args:
             model: The classifier to fool.
@@ -164,8 +164,8 @@ class AdvGAN(Attack):
                 batches of float images, or of (images, labels).
             labels: Integers, a column, or one-hot; the model's own predictions if None.
             epochs: Passes over the images; by default what `steps` updates take.
-            callbacks: For Keras's `fit`.
-            verbose: The same.
+            callbacks: Callbacks for Keras's `fit`.
+            verbose: As for Keras's `fit`.
 
         Returns:
             Keras's history of `PerturbationGAN`'s logs, one entry an epoch.
@@ -201,7 +201,7 @@ class AdvGAN(Attack):
         if epochs is None:
             epochs = 1 if per_epoch < 1 else math.ceil(self.steps / per_epoch)
             per_epoch = math.ceil(self.steps / epochs)
-        # Only now: a fit that was refused leaves no untrained network behind.
+        # Set last, so that a `fit` that was refused leaves no untrained network behind.
         self.network = network
         return network.fit(
             batches,
@@ -213,7 +213,7 @@ class AdvGAN(Attack):
         )
 
     def prepared(self, model: keras.Model | Victim, images: np.ndarray) -> Attack:
-        """Fitted on these images, where it is not fitted yet."""
+        """This attack if it is fitted, else a copy that is fitted on these images."""
         if self.network is not None:
             return self
         attack: Any = self.replace()
@@ -221,7 +221,7 @@ class AdvGAN(Attack):
         return attack
 
     def new_network(self, victim: Victim, shape: tuple[int, ...]) -> PerturbationGAN:
-        """What `fit` trains, untrained, for images of this shape."""
+        """The untrained network that `fit` trains, for images of this shape."""
         size = check_pixels("AdvGAN", shape)
         if isinstance(self.targets, int) and not 0 <= self.targets < victim.classes:
             raise ValueError(
@@ -263,7 +263,7 @@ class AdvGAN(Attack):
         return network
 
     def _weights(self) -> dict[str, float]:
-        """Those given; where a layer is named, its features count as much as the margin does."""
+        """The given weights; if `features` is set, its term gets the weight of the margin."""
         weights = dict(self.weights or {})
         if self.features is not None:
             weights.setdefault("features", check_weights(None)["margin"])
@@ -292,11 +292,11 @@ class AdvGAN(Attack):
 
     # Attacking
 
-    def _attack(self, problem: Problem) -> State:
-        network = self._fitted(problem.targeted)
-        state = problem.start()
-        moved = network.perturb(problem.images, problem.labels, self.epsilon)
-        return problem.record(state, project(moved, problem.images, self.epsilon, self.norm))
+    def _attack(self, batch: AttackBatch) -> State:
+        network = self._fitted(batch.targeted)
+        state = batch.start()
+        moved = network.perturb(batch.images, batch.labels, self.epsilon)
+        return batch.record(state, project(moved, batch.images, self.epsilon, self.norm))
 
     @property
     def is_fitted(self) -> bool:
@@ -333,7 +333,7 @@ class AdvGAN(Attack):
         return prepared
 
     def _check_settings(self, network: PerturbationGAN) -> None:
-        """Raises where the network was trained for another attack than this one."""
+        """Raises `ValueError` if the network was trained with other settings than these."""
         if self.epsilon > network.epsilon:
             raise ValueError(
                 f"epsilon must be at most {network.epsilon:g}, for which the network was trained, "
@@ -383,10 +383,10 @@ class AdvGAN(Attack):
     def export(self, folder: str | Path) -> Path:
         """Writes the generator as a SavedModel, the next version in `folder`.
 
-        Its signature `perturb` (and `serving_default`) takes `images` float32 (n, ...) in [0, 1],
-        `epsilon` float32 (n,), of which no more than the trained one is used, and where the network
-        serves all targets `targets` int64 (n,); it returns `images`, adversarial, whether they fool
-        or not.
+        Its signature `perturb` (also `serving_default`) takes `images` float32 (n, ...) in [0, 1]
+        and `epsilon` float32 (n,), which is cut to the trained radius. A network for all targets
+        also takes `targets` int64 (n,). The signature returns the adversarial `images`, whether
+        they fool the classifier or not.
 
         Returns:
             The version's folder.

@@ -6,35 +6,37 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan.attacks import draws, loop
+import kgan.names
+from kgan.attacks import example_random, loop
 from kgan.attacks.attack import Attack
+from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import check_count, check_norm, check_radius
+from kgan.attacks.losses import LOSSES
 from kgan.attacks.norms import choose, flatten, length, normalize, per_example, project
-from kgan.attacks.problem import LOSSES, Problem, State
 from kgan.attacks.victim import Victim
 from kgan.random import check_seed
 
 
 def targeted_dlr(logits: tf.Tensor, labels: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-    """How far the target's logit is above the label's, over the spread of the logits; eq. 7."""
+    """The target's logit minus the label's, divided by the spread of the logits (eq. 7)."""
     top = tf.math.top_k(logits, 4).values
     lead = tf.gather(logits, targets, batch_dims=1) - tf.gather(logits, labels, batch_dims=1)
     return lead / (top[:, 0] - 0.5 * (top[:, 2] + top[:, 3]) + 1e-12)
 
 
 def runner_up(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """The class with the largest logit besides the label's."""
+    """The class with the largest logit other than the label, int32 (batch,)."""
     mask = tf.one_hot(labels, logits.shape[1], on_value=True, off_value=False)
     return tf.argmax(tf.where(mask, -float("inf"), logits), axis=1, output_type=tf.int32)
 
 
 def ranked_class(logits: tf.Tensor, rank: tf.Tensor) -> tf.Tensor:
-    """The class with the (rank + 2)-nd largest logit: rank 0 is the runner-up."""
+    """The class with the (rank + 2)-th largest logit: rank 0 is the runner-up."""
     return tf.argsort(logits, axis=1, direction="DESCENDING", stable=True)[:, rank + 1]
 
 
 def checkpoints(steps: int) -> np.ndarray:
-    """The length of the window that ends at each step, 0 where none ends (section 3.1)."""
+    """The length of the window that ends at each step, or 0 if none ends there (section 3.1)."""
     window, shortest, shrink = (max(int(part * steps), 1) for part in (0.22, 0.06, 0.03))
     ends, end = np.zeros(steps, np.int32), window
     while end <= steps:
@@ -46,23 +48,24 @@ def checkpoints(steps: int) -> np.ndarray:
 
 @keras.saving.register_keras_serializable(package="kgan")
 class APGD(Attack):
-    """Auto-PGD: momentum, a step that halves where progress stalls, restarts from the best point.
+    """PGD with momentum that halves its step and returns to the best point if progress stalls.
 
-    In l1 the step follows the gradient's largest values, as many as the best change so far has
-    relative to its size, and the radius comes down from three times `epsilon` in three stages.
+    In l1 each step changes only the values with the largest gradients; how many depends on the
+    sparsity of the best change so far. The radius falls from three times `epsilon` to `epsilon` in
+    three stages.
 
     Args:
         epsilon: Radius of the ball, in units of images in [0, 1].
         norm: "linf", "l2" or "l1".
         steps: Number of steps.
-        loss: "cross_entropy", "dlr" (three classes or more), "margin", or "targeted_dlr" (four or
-            more), which tries the `targets` classes with the largest logits one after the other
-            and is content with any misclassification.
-        targets: How many classes "targeted_dlr" tries.
-        restarts: Random starts (for each target).
-        samples: Gradients averaged at each step, for models that are random.
-        early_stop: Whether an example is done once it is fooled.
-        seed: Of the random starts.
+        loss: "cross_entropy", "margin", "dlr" (needs three classes), or "targeted_dlr" (needs
+            four). The last one aims at the `targets` classes with the largest logits, one after
+            the other, and counts any misclassification as success.
+        targets: Number of classes that "targeted_dlr" aims at.
+        restarts: Number of random starts (for each target).
+        samples: Number of gradients averaged at each step, for models that are random.
+        early_stop: Whether to stop work on an example once it is fooled.
+        seed: Seed of the random starts, an int.
 
     Reference:
         Croce and Hein, "Reliable evaluation of adversarial robustness with an ensemble of diverse
@@ -88,10 +91,7 @@ class APGD(Attack):
         self.norm = check_norm(norm, self.norms)
         self.epsilon = check_radius("epsilon", epsilon, norm)
         self.steps = check_count("steps", steps)
-        if loss not in (*LOSSES, "targeted_dlr"):
-            raise ValueError(
-                f"loss must be one of {', '.join(LOSSES)} or targeted_dlr, got {loss!r}."
-            )
+        kgan.names.check("loss", loss, (*LOSSES, "targeted_dlr"))
         self.loss = loss
         self.targets = check_count("targets", targets)
         self.restarts = check_count("restarts", restarts)
@@ -112,65 +112,65 @@ class APGD(Attack):
                 f"{victim.classes}. Use loss='cross_entropy' or 'margin'."
             )
 
-    def _attack(self, problem: Problem) -> State:
-        state = problem.start()
-        first = self._first(problem)
-        target = problem.labels
+    def _attack(self, batch: AttackBatch) -> State:
+        state = batch.start()
+        first = self._first(batch)
+        target = batch.labels
         if self.loss == "targeted_dlr":
-            target = ranked_class(problem.logits(problem.images), problem.attempt // self.restarts)
+            target = ranked_class(batch.logits(batch.images), batch.attempt // self.restarts)
         state.update(images=first, target=target)
         if self.norm != "l1":
-            return self._ascend(problem, state, self.epsilon, self.steps)
+            return self._ascend(batch, state, self.epsilon, self.steps)
         early = -(-3 * self.steps // 10)
         for factor, steps in ((3.0, early), (2.0, early)):
             radius = factor * self.epsilon
-            start = project(state["images"], problem.images, radius, "l1")
-            wide = self._ascend(problem, {**state, "images": start}, radius, steps, judge=False)
+            start = project(state["images"], batch.images, radius, "l1")
+            wide = self._ascend(batch, {**state, "images": start}, radius, steps, judge=False)
             state["images"] = wide["best"]
-        state["images"] = project(state["images"], problem.images, self.epsilon, "l1")
-        return self._ascend(problem, state, self.epsilon, max(self.steps - 2 * early, 1))
+        state["images"] = project(state["images"], batch.images, self.epsilon, "l1")
+        return self._ascend(batch, state, self.epsilon, max(self.steps - 2 * early, 1))
 
-    def _first(self, problem: Problem) -> tf.Tensor:
-        shape = problem.images.shape[1:]
+    def _first(self, batch: AttackBatch) -> tf.Tensor:
+        shape = batch.images.shape[1:]
         if self.norm == "linf":
-            noise = 2.0 * draws.uniform(problem.keys, shape, "start", problem.attempt) - 1.0
+            noise = 2.0 * example_random.uniform(batch.keys, shape, "start", batch.attempt) - 1.0
         else:
-            noise = draws.normal(problem.keys, shape, "start", problem.attempt)
+            noise = example_random.normal(batch.keys, shape, "start", batch.attempt)
         if self.norm == "l1":
-            return project(problem.images + noise, problem.images, 3.0 * self.epsilon, "l1")
-        start = problem.images + self.epsilon * normalize(noise, self.norm)
+            return project(batch.images + noise, batch.images, 3.0 * self.epsilon, "l1")
+        start = batch.images + self.epsilon * normalize(noise, self.norm)
         return tf.clip_by_value(start, 0.0, 1.0)
 
-    def _value(self, problem: Problem, state: State) -> Callable[[tf.Tensor], tf.Tensor]:
+    def _value(self, batch: AttackBatch, state: State) -> Callable[[tf.Tensor], tf.Tensor]:
         def value(logits: tf.Tensor) -> tf.Tensor:
             if self.loss != "targeted_dlr":
-                return problem.gain(logits, state["labels"], self.loss)
-            if problem.targeted:
+                return batch.gain(logits, state["labels"], self.loss)
+            if batch.targeted:
                 other = runner_up(logits, state["labels"])
                 return targeted_dlr(logits, other, state["labels"])
             return targeted_dlr(logits, state["labels"], state["target"])
 
         return value
 
-    def _gradient(self, problem: Problem, state: State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Logits, losses and the gradient, averaged over `samples` where the model is random."""
-        images, value = state["images"], self._value(problem, state)
-        logits, losses, gradient = problem.gradient(images, value)
+    def _gradient(self, batch: AttackBatch, state: State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Logits, losses and the gradient, averaged over `samples` calls of a random model."""
+        images, value = state["images"], self._value(batch, state)
+        logits, losses, gradient = batch.gradient(images, value)
         if self.samples > 1:
             _, gradient = tf.while_loop(
                 lambda i, total: i < self.samples,
-                lambda i, total: (i + 1, total + problem.gradient(images, value)[2]),
+                lambda i, total: (i + 1, total + batch.gradient(images, value)[2]),
                 (1, gradient),
             )
         return logits, losses, gradient / self.samples
 
     def _ascend(
-        self, problem: Problem, state: State, epsilon: tf.Tensor, steps: int, judge: bool = True
+        self, batch: AttackBatch, state: State, epsilon: tf.Tensor, steps: int, judge: bool = True
     ) -> State:
-        """Runs `steps` steps within `epsilon`; `judge` says whether fooling counts."""
-        logits, losses, gradient = self._gradient(problem, state)
+        """Runs `steps` steps within `epsilon`; `judge` says whether to record fooled examples."""
+        logits, losses, gradient = self._gradient(batch, state)
         if judge:
-            state = problem.record(state, state["images"], logits)
+            state = batch.record(state, state["images"], logits)
         step_size = (1.0 if self.norm == "l1" else 2.0) * epsilon * tf.ones_like(losses)
         state = {
             **state,
@@ -194,9 +194,9 @@ class APGD(Attack):
             momentum = tf.where(i > 0, 0.75, 1.0)
             images = self._move(state, epsilon, momentum)
             state = {**state, "previous": state["images"], "images": images}
-            logits, losses, gradient = self._gradient(problem, state)
+            logits, losses, gradient = self._gradient(batch, state)
             if judge:
-                state = problem.record(state, images, logits)
+                state = batch.record(state, images, logits)
             better = losses > state["best_loss"]
             state = {
                 **state,
@@ -233,7 +233,7 @@ class APGD(Attack):
         return project(there, original, epsilon, self.norm)
 
     def _check_progress(self, state: State, window: tf.Tensor, epsilon: tf.Tensor) -> State:
-        """Halves the step where progress stalled, and goes back to the best point; eq. (1), (2)."""
+        """Halves the step and returns to the best point if progress stalled; eq. (1) and (2)."""
         few = state["improved"] <= 0.75 * tf.cast(window, tf.float32)
         stuck = ~state["halved"] & (state["checked_loss"] >= state["best_loss"])
         halve = few | stuck
@@ -248,7 +248,7 @@ class APGD(Attack):
         }
 
     def _check_sparsity(self, state: State, window: tf.Tensor, epsilon: tf.Tensor) -> State:
-        """Steps on fewer values once the best change has become sparser, else shorter steps."""
+        """Changes fewer values if the best change has become sparser, else shortens the step."""
         changed = length(state["best"] - state["original"], "l0")
         sparser = changed / state["changed"] < 0.95
         step_size = tf.where(sparser, epsilon, state["step_size"] / 1.5)

@@ -1,4 +1,4 @@
-"""The template of all attacks: checks, batches, compiled runs, and one method left to fill."""
+"""Base of all attacks: checks, batches and compiled runs; a subclass adds one method."""
 
 import copy
 import dataclasses
@@ -10,23 +10,23 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan.attacks import draws
+from kgan.attacks import example_random
+from kgan.attacks.attack_batch import AttackBatch
 from kgan.attacks.checks import check_images, check_pixels
 from kgan.attacks.norms import NORMS, length
-from kgan.attacks.problem import Problem
 from kgan.attacks.victim import Victim, victim_of
 from kgan.labels import class_numbers
 
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What an attack did to n images.
+    """The outcome of an attack on n images.
 
     Attributes:
-        adversarial: float32 array of the images' shape; the clean image where it failed.
-        success: bool array of shape (n,): misclassified (as the target, if there are targets).
+        adversarial: float32 array of the images' shape; the clean image where the attack failed.
+        success: Whether it is misclassified (as the target, if there are targets), bool (n,).
             An image that was misclassified to begin with counts, and comes back unchanged.
-        labels: int32 array of shape (n,): the classes attacked, or the targets to reach.
+        labels: The classes attacked, or the targets to reach, int32 (n,).
     """
 
     adversarial: np.ndarray
@@ -37,23 +37,24 @@ class Result:
 class Attack:
     """Base of all attacks on image classifiers.
 
-    A subclass states its settings as keyword arguments of `__init__`, stores each under its own
-    name, and fills `_attack`. It names in `tensors` the numeric settings that enter the compiled
-    function as tensors, so that changing them compiles nothing; all others are part of the
-    function's key.
+    A subclass takes its settings as keyword arguments of `__init__`, stores each under its own
+    name, and implements `_attack`. Numeric settings that it lists in `tensors` are passed to the
+    compiled function as tensors, so changing them does not compile again; changing any other
+    setting does.
 
     Attributes:
-        norms: The norms an algorithm is defined for; empty where it has none.
-        tensors: Settings that are fed as tensors.
-        minimal: Whether it looks for the smallest change in `norm`, not for any within `epsilon`.
-        targetable: Whether it can be given targets.
-        has_last_iterate: Whether it moves one image towards a higher loss, so that where it ends
-            is worth having even if that does not fool (for training, and for transfer).
-        category: "white-box" where it follows gradients step by step, "single-step" where it takes
-            one step, "black-box" where it sees answers alone, "noise" where it sees nothing, and
-            `None` where it mixes these. Signs of gradient masking show between the categories.
-        adapts: Whether its images depend on the model that it is run on; noise and a generator
-            that was fitted before do not.
+        norms: The norms for which the attack is defined; empty if it uses none.
+        tensors: Names of the settings that are passed as tensors.
+        minimal: Whether the attack looks for the smallest change in `norm`, rather than for any
+            change within `epsilon`.
+        targetable: Whether the attack accepts targets.
+        has_last_iterate: Whether the attack moves an image step by step towards a higher loss, so
+            that the last image is useful even if it does not fool (for training and transfer).
+        category: "white-box" if it follows gradients in many steps, "single-step" if in one step,
+            "black-box" if it uses only the model's outputs, "noise" if it does not use the model,
+            `None` if it mixes these. Comparing categories reveals gradient masking.
+        adapts: Whether the adversarial images depend on the model under attack; those of noise
+            and of a generator that was fitted before do not.
         needs_pixels: Whether images must have the axes (height, width, channels).
     """
 
@@ -70,23 +71,23 @@ class Attack:
 
     @property
     def is_fitted(self) -> bool:
-        """Whether it can be run; an attack that learns has to `fit` first."""
+        """Whether the attack is ready to run; an attack that learns must `fit` first."""
         return True
 
     @property
     def has_budget(self) -> bool:
-        """Whether it may change an image by up to `epsilon`, and looks for no smallest change."""
+        """Whether the attack uses any change up to `epsilon`, rather than the smallest change."""
         return not self.minimal and getattr(self, "epsilon", None) is not None
 
     def attempts(self, victim: Victim) -> int:
-        """How often the compiled attack is run on what is not fooled yet.
+        """How often the compiled attack is run on the images that are not fooled yet.
 
-        On everything, if `minimal`, to keep the smallest change.
+        A minimal attack is run on all images each time, to keep the smallest change.
         """
         return getattr(self, "restarts", 1)
 
     def prepared(self, model: keras.Model | Victim, images: np.ndarray) -> "Attack":
-        """An equal attack that has done, with these images, what is done once for a data set."""
+        """The same attack, ready for a data set: what it learns once, it has learnt from these."""
         return self
 
     def __call__(
@@ -107,10 +108,10 @@ class Attack:
             labels: The true classes: integers (n,), a column (n, 1), or one-hot (n, classes);
                 the model's own predictions if None.
             targets: Classes to reach, in the same formats; excludes `labels`.
-            batch_size: Images attacked at a time.
-            indices: Each image's index in its data set, by which its random numbers are drawn;
-                0, 1, ... if None. Pass it when streaming a data set in pieces, so that an image's
-                result does not depend on the pieces.
+            batch_size: Number of images attacked at a time.
+            indices: Index (n,) of each image in its data set, which decides its random numbers;
+                0, 1, ... if None. Pass it when a data set is attacked in pieces, so that the
+                result of an image does not depend on the pieces.
 
         Returns:
             The adversarial images, of the same kind as `images`; clean where the attack failed.
@@ -132,7 +133,7 @@ class Attack:
         batch_size: int = 256,
         indices: Any = None,
     ) -> Result:
-        """As calling the attack, but returns a `Result` with each example's success."""
+        """Makes adversarial images and says which of them fool; arguments as for calling it."""
         victim, result, indices = self._prepare(model, images, labels, targets, batch_size, indices)
         images = result.adversarial.copy()
         targeted = targets is not None
@@ -152,7 +153,7 @@ class Attack:
         batch_size: int,
         indices: Any,
     ) -> tuple[Victim, Result, np.ndarray]:
-        """Checks everything; the result to fill starts with the clean images."""
+        """Checks the arguments; the result holds the clean images, for the attack to change."""
         images = check_images(images)
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}.")
@@ -184,9 +185,10 @@ class Attack:
         batch_size: int = 256,
         indices: Any = None,
     ) -> np.ndarray:
-        """Where the published algorithm ends after one attempt, whether that fools or not.
+        """The images at which the published algorithm ends, after one attempt, fooling or not.
 
-        For transfer, and for comparisons with other implementations. Arguments as for calling.
+        Useful for transfer and for comparisons with other implementations. The arguments are those
+        of `__call__`.
         """
         if not self.has_last_iterate:
             raise ValueError(f"{type(self).__name__} has no last iterate; use run.")
@@ -240,7 +242,7 @@ class Attack:
             result.adversarial[rows[won]] = found[won]
 
     def _compiled(self, victim: Victim, shape: tuple[int, ...], targeted: bool, plain: bool) -> Any:
-        """The compiled attack, traced once for a model, an image shape, and what is not fed."""
+        """The attack, compiled once for each model, image shape and set of untensored settings."""
         static = {
             name: value for name, value in self.get_config().items() if name not in self.tensors
         }
@@ -271,18 +273,18 @@ class Attack:
         def attack(images, labels, indices, done, attempt, settings):
             attack = template._with(settings)
             victim.rewind(attack.seed + 1)
-            problem = Problem(
+            batch = AttackBatch(
                 logits=victim.logits,
                 images=images,
                 labels=labels,
-                keys=draws.example_keys(attack.seed, indices),
+                keys=example_random.example_keys(attack.seed, indices),
                 targeted=targeted,
                 attempt=attempt,
                 done=done,
                 early_stop=getattr(attack, "early_stop", True),
                 plain=plain,
             )
-            state = attack._attack(problem)
+            state = attack._attack(batch)
             return state["adversarial"], state["success"]
 
         victim.functions[key] = attack
@@ -301,18 +303,18 @@ class Attack:
         """The attack as graph operations, for use inside a training step.
 
         Makes one attempt. Attacks with `has_last_iterate` (PGD and its relatives) run as published,
-        without early stop, and return that iterate whether it fools or not: what adversarial
-        training needs. Others return what fools, and clean images where they fail. Checks nothing
-        and compiles nothing.
+        without early stop, and return the last iterate whether it fools or not, as adversarial
+        training needs. Other attacks return images that fool, and clean images where they fail.
+        This method checks nothing and compiles nothing.
 
         Args:
-            logits: Function from images to (batch, classes) logits; the caller decides about
-                `training`.
+            logits: Function from images to (batch, classes) logits; the caller chooses its
+                `training` mode.
             images: float32 tensor of shape (batch, ...) in [0, 1].
             labels: int tensor of shape (batch,), classes to leave, or to reach if `targeted`.
             seed: Overrides the attack's seed; a scalar, or a pair from `kgan.random.step_seed`.
             indices: Each example's index; its position in the batch if None.
-            targeted: What the labels mean.
+            targeted: Whether the labels are classes to reach.
 
         Returns:
             float32 tensor like `images`; no gradient flows through it.
@@ -323,8 +325,8 @@ class Attack:
         words = tf.reshape(tf.cast(attack.seed if seed is None else seed, tf.int32), [-1])
         keys = tf.cast(indices, tf.int32)
         for word in tf.unstack(words):
-            keys = draws.example_keys(word, keys)
-        problem = Problem(
+            keys = example_random.example_keys(word, keys)
+        batch = AttackBatch(
             logits=logits,
             images=tf.stop_gradient(images),
             labels=tf.cast(labels, tf.int32),
@@ -332,9 +334,9 @@ class Attack:
             targeted=targeted,
             plain=self.has_last_iterate,
         )
-        return tf.stop_gradient(attack._attack(problem)["adversarial"])
+        return tf.stop_gradient(attack._attack(batch)["adversarial"])
 
-    def _attack(self, problem: Problem) -> dict[str, tf.Tensor]:
+    def _attack(self, batch: AttackBatch) -> dict[str, tf.Tensor]:
         """Attacks one batch, in graph mode, with every name in `tensors` bound to a tensor.
 
         Returns:
@@ -343,7 +345,7 @@ class Attack:
         raise NotImplementedError
 
     def _settings(self) -> dict[str, float | int]:
-        """The values of `tensors`, with defaults that depend on others worked out."""
+        """The settings in `tensors`; defaults that depend on other settings are worked out."""
         return {name: getattr(self, name) for name in self.tensors}
 
     def _with(self, settings: dict[str, Any]) -> "Attack":

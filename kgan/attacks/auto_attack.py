@@ -18,11 +18,11 @@ from kgan.random import check_seed
 
 @dataclasses.dataclass(frozen=True)
 class AutoAttackResult(Result):
-    """A `Result` that also says what is left after each member.
+    """A `Result` that also tells the robust accuracy after each member.
 
     Attributes:
-        robust: From "clean" and each member's name, in their order, to the share of images not
-            fooled so far.
+        robust: The share of images that are not fooled so far: "clean", and after each member, by
+            its name.
     """
 
     robust: dict[str, float]
@@ -30,7 +30,7 @@ class AutoAttackResult(Result):
 
 @keras.saving.register_keras_serializable(package="kgan")
 class AutoAttack(Attack):
-    """The standard ensemble, each member on what the ones before could not fool.
+    """The standard ensemble; each member attacks the images that the earlier ones did not fool.
 
     `version="standard"`: APGD on the cross-entropy, APGD on the targeted DLR loss and FAB, both
     against the 9 likeliest other classes, and Square with 5000 queries. In l1: APGD with 5 starts
@@ -44,7 +44,7 @@ class AutoAttack(Attack):
         epsilon: Radius of the ball, in units of images in [0, 1].
         norm: "linf", "l2" or "l1".
         version: "standard" or "rand".
-        seed: Of all members.
+        seed: Seed of all members, an int.
 
     Reference:
         Croce and Hein, "Reliable evaluation of adversarial robustness with an ensemble of diverse
@@ -70,7 +70,7 @@ class AutoAttack(Attack):
         self.seed = check_seed(seed)
 
     def members(self, classes: int) -> dict[str, Attack]:
-        """The attacks to run on a model with so many classes, by name."""
+        """The attacks to run on a model with this number of classes, by name."""
         common: dict[str, Any] = {"norm": self.norm, "seed": self.seed}
 
         def apgd(loss: str, **settings: Any) -> APGD:
@@ -104,7 +104,7 @@ class AutoAttack(Attack):
         batch_size: int = 256,
         indices: Any = None,
     ) -> AutoAttackResult:
-        """As `Attack.run`; the result also has the robust share after each member."""
+        """Same as `Attack.run`; the result also has the robust accuracy after each member."""
         if targets is not None:
             raise ValueError("AutoAttack cannot be targeted.")
         images = check_images(images)

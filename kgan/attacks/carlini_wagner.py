@@ -3,13 +3,13 @@
 import keras
 import tensorflow as tf
 
+from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.constant_search import ConstantSearch, adam
 from kgan.attacks.norms import flatten, length
-from kgan.attacks.problem import Problem, State
 
 
 def _unbounded(images: tf.Tensor) -> tf.Tensor:
-    # Not quite the whole range: a black or white value would be infinitely far out.
+    # Slightly less than the whole range, because atanh of a black or white value is infinite.
     return tf.atanh((2.0 * images - 1.0) * 0.999999)
 
 
@@ -40,7 +40,7 @@ class CarliniWagner(ConstantSearch):
         return length(change, "l2")
 
     def _iterate(
-        self, problem: Problem, state: State
+        self, batch: AttackBatch, state: State
     ) -> tuple[State, tf.Tensor, tf.Tensor, tf.Tensor]:
         labels, constant = state["labels"], state["constant"]
         start = _unbounded(state["original"])
@@ -48,9 +48,9 @@ class CarliniWagner(ConstantSearch):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(state["offset"])
             images = _bounded(start + state["offset"])
-            logits = problem.logits(images)
+            logits = batch.logits(images)
             distance = tf.reduce_sum(tf.square(flatten(images - reference)), axis=1)
-            loss = distance + constant * self._shortfall(problem, logits, labels)
+            loss = distance + constant * self._shortfall(batch, logits, labels)
         gradient = tape.gradient(loss, state["offset"])
         direction, first, second = adam(
             gradient, state["first"], state["second"], state["iteration"] + 1

@@ -1,4 +1,4 @@
-"""Checks of what attacks are given, in the same words for all."""
+"""Checks of arguments, with the same error messages for all attacks."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ PIXEL_AXES = ("height", "width", "channels")
 
 
 def check_images(images: Any) -> np.ndarray:
-    """Images as a float32 array, or an error that says how to make them so."""
+    """The images as a float32 array; raises an error that says how to convert other images."""
     array = images.numpy() if isinstance(images, tf.Tensor) else np.asarray(images)
     if not np.issubdtype(array.dtype, np.floating):
         raise ValueError(
@@ -34,7 +34,7 @@ def check_norm(norm: str, norms: tuple[str, ...]) -> str:
 
 
 def check_radius(name: str, value: float, norm: str) -> float:
-    """A radius or step for images in [0, 1]; catches 8 where 8/255 was meant."""
+    """Checks a radius or step for images in [0, 1]; catches 8 in place of 8/255."""
     value = float(value)
     if not value >= 0.0 or np.isinf(value):
         raise ValueError(f"{name} must be a number of at least 0, got {value:g}.")
@@ -58,11 +58,11 @@ def has_pixels(shape: tuple[int, ...]) -> bool:
 
 
 def check_pixels(what: str, shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """The height, width and channels of an image that must have rows and columns of pixels.
+    """The height, width and channels of an image; raises `ValueError` for other shapes.
 
     Args:
-        what: What needs them; the error begins with it.
-        shape: Shape of an image.
+        what: Name of the attack that needs pixels; the error begins with it.
+        shape: Shape of one image.
     """
     if not has_pixels(shape):
         raise ValueError(f"{what} needs images of ({', '.join(PIXEL_AXES)}), got {shape}.")

@@ -1,19 +1,20 @@
 """The search that Carlini-Wagner and elastic-net attacks share: one constant for each example.
 
-Both minimise `size of the change + constant * how far from fooling` and look for the smallest
-constant that fools: tenfold until it does, then bisection. Published code runs the search steps of
-a whole batch in lockstep. Here each example is a small state machine with its own iteration and
-its own search step, so one that stalls goes on to its next constant at once, its result depends on
-no neighbour, and it leaves the batch when its own search is over.
+Both minimise `size of the change + constant * shortfall`, where the shortfall says how far the
+image is from fooling the model, and look for the smallest constant that fools: they multiply it by
+ten until it does, then bisect. Published code runs the search steps of a whole batch in lockstep.
+Here each example has its own iteration and its own search step. So an example that stalls takes
+its next constant at once, its result does not depend on its neighbours, and it leaves the batch
+when its own search is over.
 """
 
 import tensorflow as tf
 
 from kgan.attacks import loop
 from kgan.attacks.attack import Attack
+from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import check_count
 from kgan.attacks.norms import choose
-from kgan.attacks.problem import Problem, State
 from kgan.losses.fooling import margin
 from kgan.random import check_seed
 
@@ -21,18 +22,18 @@ from kgan.random import check_seed
 class ConstantSearch(Attack):
     """Base of attacks that search for the constant between distortion and success.
 
-    A subclass fills `_restart` (the variables of a fresh minimisation), `_iterate` (one iteration)
-    and `_size` (what is to be small).
+    A subclass implements `_restart` (the variables of a new minimisation), `_iterate` (one
+    iteration) and `_size` (the size of the change, which is minimised).
 
     Args:
-        confidence: How far the winning logit has to be ahead.
-        steps: Iterations for each constant.
-        search_steps: Constants tried.
-        learning_rate: Of the minimisation.
-        initial_constant: The first constant.
-        abort_early: Whether an example goes on to the next constant when its loss has not fallen
+        confidence: Margin of logits by which the model must be wrong.
+        steps: Number of iterations for each constant.
+        search_steps: Number of constants to try.
+        learning_rate: Learning rate of the minimisation.
+        initial_constant: The first constant to try.
+        abort_early: Whether an example moves on to the next constant if its loss has not fallen
             by 0.01% within a tenth of the steps.
-        seed: Not used, since nothing is random; all attacks have it.
+        seed: Not used, since nothing is random; every attack has it.
     """
 
     minimal = True
@@ -76,7 +77,7 @@ class ConstantSearch(Attack):
         raise NotImplementedError
 
     def _iterate(
-        self, problem: Problem, state: State
+        self, batch: AttackBatch, state: State
     ) -> tuple[State, tf.Tensor, tf.Tensor, tf.Tensor]:
         """One iteration.
 
@@ -86,24 +87,24 @@ class ConstantSearch(Attack):
         raise NotImplementedError
 
     def _size(self, change: tf.Tensor) -> tf.Tensor:
-        """What is to be small, of shape (batch,)."""
+        """The size of each change, which is minimised, of shape (batch,)."""
         raise NotImplementedError
 
-    def _shortfall(self, problem: Problem, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """How far from fooling with confidence: zero where it does; eq. 6 of Carlini-Wagner."""
-        lead = margin(logits, labels) * (-1.0 if problem.targeted else 1.0)
+    def _shortfall(self, batch: AttackBatch, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """How many logits are missing to fool with `confidence`; eq. 6 of Carlini-Wagner."""
+        lead = margin(logits, labels) * (-1.0 if batch.targeted else 1.0)
         return tf.maximum(self.confidence - lead, 0.0)
 
-    def _fools(self, problem: Problem, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        lead = margin(logits, labels) * (-1.0 if problem.targeted else 1.0)
-        # With no confidence asked for, a tie goes the way of the model's own argmax.
-        return problem.fooled(logits, labels) & (lead >= self.confidence)
+    def _fools(self, batch: AttackBatch, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        lead = margin(logits, labels) * (-1.0 if batch.targeted else 1.0)
+        # If `confidence` is 0, the model's own argmax decides a tie.
+        return batch.fooled(logits, labels) & (lead >= self.confidence)
 
-    def _attack(self, problem: Problem) -> State:
-        infinite = tf.fill(tf.shape(problem.labels), float("inf"))
-        zeros = tf.zeros_like(problem.labels)
-        state = problem.start(
-            **self._restart(problem.images),
+    def _attack(self, batch: AttackBatch) -> State:
+        infinite = tf.fill(tf.shape(batch.labels), float("inf"))
+        zeros = tf.zeros_like(batch.labels)
+        state = batch.start(
+            **self._restart(batch.images),
             iteration=zeros,
             searches=zeros,
             constant=tf.zeros_like(infinite) + self.initial_constant,
@@ -116,12 +117,12 @@ class ConstantSearch(Attack):
         check_every = tf.cast(tf.math.ceil(tf.cast(self.steps, tf.float32) / 10.0), tf.int32)
 
         def step(_: tf.Tensor, state: State) -> State:
-            variables, loss, images, logits = self._iterate(problem, state)
+            variables, loss, images, logits = self._iterate(batch, state)
             checking = state["iteration"] % check_every == 0
             stalled = checking & ~(loss <= 0.9999 * state["checked_loss"])
             if not self.abort_early:
                 stalled = tf.zeros_like(stalled)
-            fools = self._fools(problem, logits, state["labels"]) & ~stalled
+            fools = self._fools(batch, logits, state["labels"]) & ~stalled
             size = self._size(images - state["original"])
             closer = fools & (size < state["best_size"])
             iteration = state["iteration"] + 1
@@ -143,13 +144,13 @@ class ConstantSearch(Attack):
         return loop.run(step, state, self.steps * self.search_steps)
 
     def _next_constant(self, state: State, over: tf.Tensor) -> State:
-        """Starts the next minimisation of the examples whose present one is over."""
+        """Starts the next minimisation of the examples whose present one is finished."""
         constant, found = state["constant"], state["found"]
         upper = tf.where(over & found, constant, state["upper"])
         lower = tf.where(over & ~found, constant, state["lower"])
         searches = state["searches"] + tf.cast(over, tf.int32)
         following = tf.where(tf.math.is_inf(upper), constant * 10.0, (lower + upper) / 2.0)
-        # A long search ends with the smallest constant that is known to fool.
+        # The last step of a long search uses the smallest constant that is known to fool.
         last = (searches == self.search_steps - 1) & (self.search_steps >= 10)
         following = tf.where(last, tf.minimum(upper, 1e10), following)
         fresh = self._restart(state["original"])
@@ -170,7 +171,7 @@ class ConstantSearch(Attack):
 def adam(
     gradient: tf.Tensor, first: tf.Tensor, second: tf.Tensor, count: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Adam's direction, and its moments, with each example's own step count (from 1).
+    """Adam's direction and its new moments; each example has its own step count, from 1.
 
     Reference:
         Kingma and Ba, "Adam", 2015, algorithm 1.

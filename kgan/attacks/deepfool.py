@@ -1,12 +1,12 @@
-"""DeepFool: step to the nearest border of the linearised classifier until it is crossed."""
+"""DeepFool: steps to the nearest border of the linearised classifier until it is crossed."""
 
 import keras
 import tensorflow as tf
 
 from kgan.attacks.attack import Attack
+from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import check_count, check_norm
 from kgan.attacks.norms import DUAL, length, per_example
-from kgan.attacks.problem import Problem, State
 from kgan.random import check_seed
 
 
@@ -16,10 +16,10 @@ class DeepFool(Attack):
 
     Args:
         norm: "l2" or "linf".
-        steps: Most steps to make; an example is done when it is fooled.
+        steps: Number of steps at most; an example is done when it is fooled.
         candidates: How many of the likeliest classes are considered.
         overshoot: By which share the sum of the changes is lengthened.
-        seed: Not used, since nothing is random; all attacks have it.
+        seed: Not used, since nothing is random; every attack has it.
 
     Reference:
         Moosavi-Dezfooli et al., "DeepFool: a simple and accurate method to fool deep neural
@@ -45,24 +45,22 @@ class DeepFool(Attack):
         self.overshoot = float(overshoot)
         self.seed = check_seed(seed)
 
-    def _attack(self, problem: Problem) -> State:
-        start = problem.logits(problem.images)
+    def _attack(self, batch: AttackBatch) -> State:
+        start = batch.logits(batch.images)
         likeliest = tf.math.top_k(start, min(self.candidates, start.shape[1])).indices
-        if problem.targeted:
-            # The target's border is the only one of interest.
-            likeliest = tf.stack([likeliest[:, 0], problem.labels], axis=1)
-        state = problem.start(
-            images=problem.images, sum=tf.zeros_like(problem.images), classes=likeliest
-        )
+        if batch.targeted:
+            # A targeted attack considers only the border to the target.
+            likeliest = tf.stack([likeliest[:, 0], batch.labels], axis=1)
+        state = batch.start(images=batch.images, sum=tf.zeros_like(batch.images), classes=likeliest)
 
         def step(_: tf.Tensor, state: State) -> State:
-            logits, gradients = problem.class_gradients(state["images"], state["classes"])
-            state = problem.record(state, state["images"], logits)
+            logits, gradients = batch.class_gradients(state["images"], state["classes"])
+            state = batch.record(state, state["images"], logits)
             total = state["sum"] + self._nearest(logits, gradients, state["classes"])
             images = state["original"] + (1.0 + self.overshoot) * total
             return {**state, "sum": total, "images": tf.clip_by_value(images, 0.0, 1.0)}
 
-        return problem.iterate(step, state, self.steps)
+        return batch.iterate(step, state, self.steps)
 
     def _nearest(self, logits: tf.Tensor, gradients: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
         """The smallest change to the nearest linearised border; eq. 8 and 9, in linf eq. 11."""
@@ -73,7 +71,7 @@ class DeepFool(Attack):
         slopes = tf.reshape(length(flat, DUAL[self.norm]), tf.shape(behind)) + 1e-8
         distances = tf.abs(behind) / slopes
         nearest = tf.argmin(distances, axis=1)
-        # A hair more, so that a border through the image itself is left too.
+        # A little more than the distance, so that the image moves even if it lies on the border.
         distance = tf.gather(distances, nearest, batch_dims=1) + 1e-4
         direction = tf.gather(gradients, nearest, batch_dims=1)
         if self.norm == "linf":

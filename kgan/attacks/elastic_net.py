@@ -3,9 +3,9 @@
 import keras
 import tensorflow as tf
 
+from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.constant_search import ConstantSearch
 from kgan.attacks.norms import flatten, length, per_example
-from kgan.attacks.problem import Problem, State
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -67,13 +67,13 @@ class ElasticNet(ConstantSearch):
         return self.beta * l1 + tf.reduce_sum(tf.square(flatten(change)), axis=1)
 
     def _iterate(
-        self, problem: Problem, state: State
+        self, batch: AttackBatch, state: State
     ) -> tuple[State, tf.Tensor, tf.Tensor, tf.Tensor]:
         original, ahead = state["original"], state["ahead"]
         labels, constant = state["labels"], state["constant"]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(ahead)
-            shortfall = self._shortfall(problem, problem.logits(ahead), labels)
+            shortfall = self._shortfall(batch, batch.logits(ahead), labels)
             distance = tf.reduce_sum(tf.square(flatten(ahead - original)), axis=1)
             loss = distance + constant * shortfall
         gradient = tape.gradient(loss, ahead)
@@ -83,7 +83,7 @@ class ElasticNet(ConstantSearch):
         point = self._shrink(ahead - per_example(rate, ahead) * gradient, original)
         pull = per_example(iteration / (iteration + 3.0), ahead)
         ahead = point + pull * (point - state["point"])
-        return {"point": point, "ahead": ahead}, loss, point, problem.logits(point)
+        return {"point": point, "ahead": ahead}, loss, point, batch.logits(point)
 
     def _shrink(self, values: tf.Tensor, original: tf.Tensor) -> tf.Tensor:
         """Soft-thresholds the change by beta and clips to the box; eq. 5."""

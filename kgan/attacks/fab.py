@@ -1,15 +1,15 @@
-"""The fast adaptive boundary attack: the smallest change, by projections onto the border."""
+"""The fast adaptive boundary attack: finds a smallest change by projections onto the border."""
 
 import keras
 import tensorflow as tf
 
-from kgan.attacks import draws, loop
+from kgan.attacks import example_random, loop
 from kgan.attacks.apgd import ranked_class
 from kgan.attacks.attack import Attack
+from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import check_count, check_norm, check_radius
 from kgan.attacks.hyperplane import reach
 from kgan.attacks.norms import DUAL, choose, flatten, length, normalize
-from kgan.attacks.problem import Problem, State
 from kgan.attacks.victim import Victim
 from kgan.losses.fooling import margin
 from kgan.random import check_seed
@@ -22,22 +22,22 @@ _START_RADIUS = {"linf": 0.3, "l2": 1.0, "l1": 5.0}
 class FAB(Attack):
     """Looks for the smallest change that crosses the decision border.
 
-    Each step goes to the border's linear approximation (inside the box), drawn towards the clean
-    image, and back inside by `backward` whenever the border was crossed.
+    Each step moves to the linear approximation of the border (inside the box), with a bias towards
+    the clean image. Whenever the border was crossed, the image moves back by `backward`.
 
     Args:
-        epsilon: None looks for the smallest change. A radius turns it into a budget attack: an
+        epsilon: Radius of the ball, or None to look for the smallest change. With a radius, an
             example is done once its change is within the radius, and fails otherwise.
         norm: "linf", "l2" or "l1".
         steps: Number of steps.
-        targets: 0 considers the nearest border of all classes at each step (one gradient a class);
-            k goes for one of the k classes with the largest logits after the other (one gradient),
-            and is content with any misclassification, as in AutoAttack.
-        restarts: Runs (for each target), all but the first from a random point.
-        draw: Largest weight of the clean image (alpha_max).
-        overshoot: How far to step past the border (eta).
-        backward: How far to come back (beta).
-        seed: Of the random starts.
+        targets: 0 considers at each step the borders to all classes (one gradient for each). A
+            number k aims at the k classes with the largest logits, one after the other (one
+            gradient), and counts any misclassification as success, as in AutoAttack.
+        restarts: Number of runs (for each target); all but the first start at a random point.
+        draw: Largest weight of the clean image in a step (alpha_max), in [0, 1].
+        overshoot: Factor of the step towards the border, above 1 to cross it (eta).
+        backward: Factor of the change that is kept when moving back (beta), in (0, 1).
+        seed: Seed of the random starts, an int.
 
     Reference:
         Croce and Hein, "Minimally distorted adversarial examples with a fast adaptive boundary
@@ -92,19 +92,19 @@ class FAB(Attack):
                 "how many of the likeliest classes to try."
             )
 
-    def _attack(self, problem: Problem) -> State:
-        logits = problem.logits(problem.images)
-        rank = problem.attempt // self.restarts
-        state = problem.start(
-            images=self._first(problem),
+    def _attack(self, batch: AttackBatch) -> State:
+        logits = batch.logits(batch.images)
+        rank = batch.attempt // self.restarts
+        state = batch.start(
+            images=self._first(batch),
             target=ranked_class(logits, rank % (logits.shape[1] - 1)),
-            distance=tf.fill(tf.shape(problem.labels), float("inf")),
+            distance=tf.fill(tf.shape(batch.labels), float("inf")),
         )
 
         def step(i: tf.Tensor, state: State) -> State:
-            difference, gradient = self._border(problem, state)
+            difference, gradient = self._border(batch, state)
             images = self._approach(state, difference, gradient)
-            fooled = problem.fooled(problem.logits(images), state["labels"])
+            fooled = batch.fooled(batch.logits(images), state["labels"])
             distance = length(images - state["original"], self.norm)
             closer = fooled & (distance < state["distance"])
             distance = tf.where(closer, distance, state["distance"])
@@ -121,39 +121,39 @@ class FAB(Attack):
 
         return loop.run(step, state, self.steps)
 
-    def _first(self, problem: Problem) -> tf.Tensor:
-        images = problem.images
+    def _first(self, batch: AttackBatch) -> tf.Tensor:
+        images = batch.images
         shape = images.shape[1:]
         radius = tf.where(self.minimal, _START_RADIUS[self.norm], self.epsilon)
         if self.norm == "linf":
-            noise = 2.0 * draws.uniform(problem.keys, shape, "start", problem.attempt) - 1.0
+            noise = 2.0 * example_random.uniform(batch.keys, shape, "start", batch.attempt) - 1.0
         else:
-            noise = draws.normal(problem.keys, shape, "start", problem.attempt)
+            noise = example_random.normal(batch.keys, shape, "start", batch.attempt)
         point = tf.clip_by_value(images + 0.5 * radius * normalize(noise, self.norm), 0.0, 1.0)
-        return tf.where(problem.attempt % self.restarts > 0, point, images)
+        return tf.where(batch.attempt % self.restarts > 0, point, images)
 
-    def _border(self, problem: Problem, state: State) -> tuple[tf.Tensor, tf.Tensor]:
-        """How far the nearest border's class is ahead of the label, and the gradient of that."""
+    def _border(self, batch: AttackBatch, state: State) -> tuple[tf.Tensor, tf.Tensor]:
+        """The lead of the nearest border's class over the label, and the gradient of the lead."""
         images, labels = state["images"], state["labels"]
-        if self.targets == 0 and not problem.targeted:
-            return self._nearest(problem, images, labels)
+        if self.targets == 0 and not batch.targeted:
+            return self._nearest(batch, images, labels)
 
         def lead(logits: tf.Tensor) -> tf.Tensor:
-            if problem.targeted:
+            if batch.targeted:
                 return -margin(logits, labels)
             target = tf.gather(logits, state["target"], batch_dims=1)
             return target - tf.gather(logits, labels, batch_dims=1)
 
-        _, difference, gradient = problem.gradient(images, lead)
+        _, difference, gradient = batch.gradient(images, lead)
         return difference, gradient
 
     def _nearest(
-        self, problem: Problem, images: tf.Tensor, labels: tf.Tensor
+        self, batch: AttackBatch, images: tf.Tensor, labels: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        classes = problem.logits(images).shape[1]
-        # The label first, then the others.
+        classes = batch.logits(images).shape[1]
+        # The label comes first, then the other classes.
         order = (labels[:, None] + tf.range(classes)[None]) % classes
-        logits, gradients = problem.class_gradients(images, order)
+        logits, gradients = batch.class_gradients(images, order)
         logits = tf.gather(logits, order, batch_dims=1)
         differences = logits[:, 1:] - logits[:, :1]
         gradients = gradients[:, 1:] - gradients[:, :1]
@@ -164,7 +164,7 @@ class FAB(Attack):
         return tf.gather(differences, **pick), tf.gather(gradients, **pick)
 
     def _approach(self, state: State, difference: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
-        """To the border from here and from the clean image, weighed by how far each is; eq. 9."""
+        """The steps to the border from the present and from the clean image, averaged; eq. 9."""
         here, clean, normal = (flatten(x) for x in (state["images"], state["original"], gradient))
         gap = difference + tf.reduce_sum(normal * (clean - here), axis=1)
         from_here = reach(here, normal, difference, self.norm)

@@ -9,18 +9,19 @@ from kgan.attacks.pgd import PGD
 class FGSM(PGD):
     """One step: `clip(x + epsilon * sign(gradient), 0, 1)`.
 
-    In l2 the normalised gradient takes the sign's place; in l1 the values with the largest
-    gradients move as far as the box lets them until `epsilon` is spent.
+    In l2 the normalised gradient replaces the sign. In l1 the values with the largest gradients
+    move to the edge of the box, one after the other, until `epsilon` is used up.
 
     Args:
         epsilon: Radius of the ball, in units of images in [0, 1].
         norm: "linf", "l2" or "l1".
         step_size: Length of the step; `epsilon` if None.
-        random_start: Start at a random point of the ball. With `step_size=1.25 * epsilon` this is
-            the attack of "fast" adversarial training.
-        restarts: How often to start anew on what is not fooled; needs `random_start`.
+        random_start: Whether to start at a random point of the ball. With
+            `step_size=1.25 * epsilon` this is the attack of "fast" adversarial training.
+        restarts: Number of starts for images that are not fooled; more than 1 needs
+            `random_start`.
         loss: "cross_entropy", "margin" or "dlr".
-        seed: Of the random start.
+        seed: Seed of the random start.
 
     Reference:
         Goodfellow et al., "Explaining and harnessing adversarial examples", 2015, section 4.

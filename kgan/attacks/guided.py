@@ -1,4 +1,4 @@
-"""The surrogate-guided transfer attack: another model's gradients, this model's mistakes."""
+"""The surrogate-guided transfer attack: uses gradients of other models to fool the victim."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -20,13 +20,15 @@ from kgan.random import check_seed
 
 @dataclasses.dataclass(frozen=True)
 class GuidedResult(Result):
-    """A `Result` that also says how well the surrogate predicted it.
+    """A `Result` that also tells how the surrogates and a white-box attack did.
 
     Attributes:
-        surrogate_success: bool (n,): the image fools the surrogates.
-        white_box_success: bool (n,): PGD with the victim's own gradients fools within the same
-            ball: the bound that a transfer attack cannot be expected to pass. None if not asked.
-        queries: Labels asked of the victim: for the substitute, and one for each image.
+        surrogate_success: Whether the image fools the surrogates, bool (n,).
+        white_box_success: Whether PGD with the victim's own gradients fools within the same ball,
+            bool (n,): the bound that a transfer attack cannot be expected to pass. `None` where
+            that was not asked for.
+        queries: How many labels the victim was asked for: for the substitute, and one for each
+            image.
     """
 
     surrogate_success: np.ndarray
@@ -49,23 +51,23 @@ class Average(keras.Model):
 
 @keras.saving.register_keras_serializable(package="kgan")
 class Guided(Attack):
-    """Moves images along the gradients of surrogates, and hopes that the victim follows.
+    """Attacks surrogate models with momentum PGD; the images often fool the victim too.
 
-    The victim is asked for labels only. Without surrogates a substitute is distilled from it under
-    a budget of queries (`distill`) and kept for further runs. In the command line's words this is
-    `guided` or `at`; it has nothing to do with adversarial training.
+    The victim gives only labels. Without surrogates a substitute is distilled from it within a
+    budget of queries (`distill`) and kept for further runs. On the command line this attack is
+    called `guided` or `at`; it has nothing to do with adversarial training.
 
     Args:
         epsilon: Radius of the ball, in units of images in [0, 1].
         surrogates: A classifier or several, trained for the same classes; None distills one.
-        query_budget: Labels that distilling may ask for.
+        query_budget: Largest number of labels that distilling may ask for.
         norm: "linf", "l2" or "l1".
         steps: Steps of momentum PGD on the mean of the surrogates' logits.
-        decay: Its momentum.
+        decay: Momentum of that attack.
         diversity: Probability of a randomly shrunk copy at each step; helps transfer.
         translation: Side of the kernel that smooths the gradient, odd; 0 for none.
         white_box: Whether to run PGD on the victim too, to report the bound.
-        seed: Of the copies and of distilling.
+        seed: Seed of the copies and of distilling.
 
     Reference:
         Papernot et al., "Practical black-box attacks against machine learning", 2017.
@@ -101,7 +103,7 @@ class Guided(Attack):
         self.seed = check_seed(seed)
 
     def prepared(self, model: keras.Model | Victim, images: np.ndarray) -> Attack:
-        """With a substitute distilled from these images, where there are no surrogates."""
+        """A copy of this attack with surrogates; if it has none, distills one on these images."""
         if self.surrogates is not None:
             return self
         substitute, _ = distill(
@@ -110,7 +112,7 @@ class Guided(Attack):
         return self.replace(surrogates=substitute)
 
     def _guide(self, victim: Victim, images: np.ndarray) -> tuple[Average, int]:
-        """The surrogates as one classifier, and the queries they took."""
+        """The surrogates as one classifier, and the number of queries used to make them."""
         queries = 0
         models = self.surrogates
         if models is None:
@@ -137,7 +139,7 @@ class Guided(Attack):
         batch_size: int = 256,
         indices: Any = None,
     ) -> GuidedResult:
-        """As `Attack.run`; the result also tells how the surrogates and PGD did."""
+        """Same as `Attack.run`; the result also tells how the surrogates and PGD did."""
         images = check_images(images)
         if labels is not None and targets is not None:
             raise ValueError("pass labels (classes to leave) or targets (to reach), not both.")

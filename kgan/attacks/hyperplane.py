@@ -11,17 +11,18 @@ def reach(points: tf.Tensor, normal: tf.Tensor, gap: tf.Tensor, norm: str) -> tf
     After flipping signs so that the gap is positive, value i moves against its weight by
     `min(t * r_i, room_i)`, with r = 1 for linf, r = |w| for l2, and the smallest t that closes the
     gap; in l1 the values with the largest weights move to the edge of the box one after the other.
-    What is closed grows as a concave, piecewise linear function of t, so Newton's method from
-    t = 0 never overshoots and ends at the exact t after a few steps, without a sort.
+    The closed part of the gap is a concave, piecewise linear function of t, so Newton's method from
+    t = 0 never overshoots and reaches the exact t in a few steps, without a sort.
 
     Args:
         points: float32 tensor of shape (batch, values) in [0, 1].
-        normal: The hyperplane's weights, same shape.
-        gap: How far `normal . points` has to fall (rise, where negative), shape (batch,).
+        normal: The hyperplane's weights, of the same shape.
+        gap: Amount by which `normal . points` must fall (or rise, if negative), shape (batch,).
         norm: "linf", "l2" or "l1".
 
     Returns:
-        The change d; every value at the edge of its box where the plane does not meet the box.
+        The change d, of the shape of `points`. If the plane does not meet the box, every value
+        moves to the edge of the box.
 
     Reference:
         Croce and Hein, "Minimally distorted adversarial examples with a fast adaptive boundary
@@ -33,7 +34,7 @@ def reach(points: tf.Tensor, normal: tf.Tensor, gap: tf.Tensor, norm: str) -> tf
     weight, down = tf.abs(normal), normal > 0
     room = tf.where(down, points, 1.0 - points)
     if norm != "l2":
-        # A value without weight would go along with the others, for nothing.
+        # A value without weight would otherwise move with the others, to no effect.
         room = tf.where(weight > 0, room, 0.0)
     if norm == "linf":
         moves = tf.minimum(_time(weight, None, room, gap)[:, None], room)
@@ -45,7 +46,7 @@ def reach(points: tf.Tensor, normal: tf.Tensor, gap: tf.Tensor, norm: str) -> tf
 
 
 def _time(weight: tf.Tensor, rate: tf.Tensor | None, room: tf.Tensor, gap: tf.Tensor) -> tf.Tensor:
-    """When the gap is closed if every value moves at its rate (1 if None) until its room is up."""
+    """The t that closes the gap, if every value moves at its rate (1 if None) within its room."""
     closing = weight if rate is None else weight * rate
 
     def slope(free: tf.Tensor) -> tf.Tensor:
@@ -60,7 +61,7 @@ def _time(weight: tf.Tensor, rate: tf.Tensor | None, room: tf.Tensor, gap: tf.Te
         moving &= (rise > 0) & (longer > t * (1.0 + 1e-6))
         return tf.where(moving, longer, t), moving
 
-    # From t = 0, where everything is free, the first step needs no loop.
+    # At t = 0 every value is free to move, so the first step needs no loop.
     first = gap / tf.maximum(slope(room > 0), _TINY)
     t, _ = tf.while_loop(
         lambda t, moving: tf.reduce_any(moving), step, (first, gap > 0), maximum_iterations=64

@@ -10,8 +10,8 @@ State = dict[str, tf.Tensor]
 def bucket(size: tf.Tensor, active: tf.Tensor) -> tf.Tensor:
     """The smallest of size, size / 2, size / 4, ... that holds `active` examples.
 
-    A few sizes, and not the exact count: the kernels of a convolution are prepared for a shape, and
-    preparing them again at every step would cost more than the examples dropped.
+    It returns one of a few sizes rather than the exact count, because convolution kernels are
+    prepared for each shape, and doing so at every step would cost more than it saves.
     """
     halvings = tf.bitwise.right_shift(size, tf.range(31))
     fits = tf.cast(halvings >= tf.maximum(active, 1), tf.int32)
@@ -28,18 +28,20 @@ def run(
 ) -> State:
     """Repeats `state = step(i, state)` until `steps` are made or every example is done.
 
-    Examples that are done leave the batch whenever half of it is; their results stay as they were
-    when `done` was set, whatever later steps do to the rows that remain as padding.
+    Whenever half of the batch is done, the examples that are done leave it. Their results stay as
+    they were when `done` was set, even if their rows remain as padding in later steps.
 
     Args:
-        step: One step; must treat each example alone and keep every tensor's shape and dtype.
-        state: Tensors whose first axis is the example; "done" (bool) says who is finished.
+        step: Function of one step; must treat each example independently of the others, and keep
+            the shape and dtype of every tensor.
+        state: Tensors by name, whose first axis is the example; "done" (bool) marks the examples
+            that are finished.
         steps: Number of steps.
-        results: The tensors to return.
-        finish: Applied once to the examples that are left after the last step.
+        results: Names of the tensors to return.
+        finish: Function applied once to the examples that are left after the last step.
 
     Returns:
-        The tensors named in `results`, for all examples in their first order.
+        The tensors named in `results`, for all examples in their original order.
     """
     full = {name: state[name] for name in results}
     rows = tf.range(tf.shape(state["done"])[0])
@@ -56,7 +58,7 @@ def run(
         target = bucket(size, active)
 
         def smaller():
-            # Active examples first; those done serve as padding.
+            # Active examples come first; finished ones serve as padding.
             keep = tf.argsort(tf.cast(state["done"], tf.int32), stable=True)[:target]
             kept = {name: tf.gather(value, keep) for name, value in state.items()}
             return tf.gather(rows, keep), kept, write(rows, state, full)

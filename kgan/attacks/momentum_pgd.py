@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan.attacks import draws
+from kgan.attacks import example_random
+from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import check_count
 from kgan.attacks.norms import choose, length, per_example
 from kgan.attacks.pgd import PGD
-from kgan.attacks.problem import Problem, State
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -20,17 +20,18 @@ class MomentumPGD(PGD):
         steps: Number of steps.
         step_size: Length of a step; `epsilon / steps` if None, as published.
         norm: "linf", "l2" or "l1".
-        decay: What is kept of the sum at each step (mu).
+        decay: Share of the sum that is kept at each step (mu).
         diversity: Probability with which the gradient is taken at a randomly shrunk and shifted
             copy of the image (DI-FGSM).
-        shrink: The smallest size of that copy, as a share of the image's.
+        shrink: Smallest size of that copy, as a share of the image's size, in (0, 1].
         translation: Side of the Gaussian kernel that smooths the gradient (TI-FGSM), an odd
             number; 0 for none.
-        random_start: Start at a random point of the ball.
-        restarts: How often to start anew on what is not fooled; needs `random_start`.
+        random_start: Whether to start at a random point of the ball.
+        restarts: Number of starts for images that are not fooled; more than 1 needs
+            `random_start`.
         loss: "cross_entropy", "margin" or "dlr".
-        early_stop: Whether an example is done once it is fooled. Set it to False for transfer.
-        seed: Of the random starts and copies.
+        early_stop: Whether to stop work on an example once it is fooled; use False for transfer.
+        seed: Seed of the random starts and copies.
 
     Reference:
         Dong et al., "Boosting adversarial attacks with momentum", 2018, algorithm 1.
@@ -84,20 +85,20 @@ class MomentumPGD(PGD):
         step_size = self.epsilon / self.steps if self.step_size is None else self.step_size
         return {**super()._settings(), "step_size": step_size}
 
-    def _memory(self, problem: Problem) -> State:
-        return {"momentum": tf.zeros_like(problem.images)}
+    def _memory(self, batch: AttackBatch) -> State:
+        return {"momentum": tf.zeros_like(batch.images)}
 
     def _gradient(
-        self, problem: Problem, i: tf.Tensor, state: State
+        self, batch: AttackBatch, i: tf.Tensor, state: State
     ) -> tuple[tf.Tensor | None, tf.Tensor]:
         if not self.diversity:
-            logits, gradient = super()._gradient(problem, i, state)
+            logits, gradient = super()._gradient(batch, i, state)
         else:
-            step = i + problem.attempt * self.steps
-            _, _, gradient = problem.gradient_through(
+            step = i + batch.attempt * self.steps
+            _, _, gradient = batch.gradient_through(
                 lambda images: self._copy(images, state["keys"], step),
                 state["images"],
-                lambda logits: problem.gain(logits, state["labels"], self.loss),
+                lambda logits: batch.gain(logits, state["labels"], self.loss),
             )
             logits = None
         if self.translation:
@@ -112,10 +113,12 @@ class MomentumPGD(PGD):
     def _copy(self, images: tf.Tensor, keys: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
         """Some examples shrunk to a random size at a random place, on black."""
         height, width = images.shape[1:3]
-        chance, size, top, left = tf.unstack(draws.uniform(keys, (4,), "copy", step), axis=1)
+        chance, size, top, left = tf.unstack(
+            example_random.uniform(keys, (4,), "copy", step), axis=1
+        )
         scale = 1.0 / (self.shrink + (1.0 - self.shrink) * size)
         zero = tf.zeros_like(scale)
-        # Output to input coordinates: x_in = scale * x_out - shift.
+        # The transformation maps output to input coordinates: x_in = scale * x_out - shift.
         room_y, room_x = height * (1.0 - 1.0 / scale), width * (1.0 - 1.0 / scale)
         rows = [scale, zero, -scale * left * room_x, zero, scale, -scale * top * room_y, zero, zero]
         copies = tf.raw_ops.ImageProjectiveTransformV3(

@@ -1,17 +1,17 @@
 """Balls, their projections, steepest directions and random points, for linf, l2 and l1.
 
-All functions take batches of images (first axis: example) and treat each example alone. Radii are
-scalars or tensors of shape (batch,).
+All functions take batches of images (the first axis is the example) and treat each example
+independently. Radii are scalars or tensors of shape (batch,).
 """
 
 import math
 
 import tensorflow as tf
 
-from kgan.attacks import draws
+from kgan.attacks import example_random
 
 NORMS = ("linf", "l2", "l1")
-# The norm in which a gradient measures how fast a loss changes over the ball of the first.
+# The dual of each norm: the norm of a gradient that bounds the change of the loss over a ball.
 DUAL = {"linf": "l1", "l2": "l2", "l1": "linf"}
 _TINY = 1e-12
 
@@ -30,8 +30,8 @@ def flatten(images: tf.Tensor) -> tf.Tensor:
 
 
 def choose(condition: tf.Tensor, chosen: tf.Tensor, otherwise: tf.Tensor) -> tf.Tensor:
-    """Per example: `chosen` where the (batch,) `condition` holds, else `otherwise`."""
-    # Copies whole rows, where tf.where would broadcast the condition at several times the cost.
+    """For each example, `chosen` if its `condition` (batch,) holds, else `otherwise`."""
+    # Select copies whole rows; tf.where would broadcast the condition, at several times the cost.
     return tf.raw_ops.Select(condition=condition, x=chosen, y=otherwise)
 
 
@@ -40,7 +40,7 @@ def length(change: tf.Tensor, norm: str) -> tf.Tensor:
 
     Args:
         change: float32 tensor of shape (batch, ...).
-        norm: "linf", "l2", "l1", or "l0" (how many values changed).
+        norm: "linf", "l2", "l1", or "l0" (the number of values that changed).
 
     Returns:
         float32 tensor of shape (batch,).
@@ -58,7 +58,7 @@ def length(change: tf.Tensor, norm: str) -> tf.Tensor:
 
 
 def normalize(change: tf.Tensor, norm: str) -> tf.Tensor:
-    """Scales each example's change to length one (zero stays zero)."""
+    """Scales the change of each example to length one; a zero change stays zero."""
     return change / per_example(length(change, norm) + _TINY, change)
 
 
@@ -103,7 +103,7 @@ def project_l1(change: tf.Tensor, original: tf.Tensor, epsilon: tf.Tensor | floa
     room = tf.where(wanted > 0, 1.0 - start, start)
     clipped = tf.minimum(size, room)
     radius = tf.convert_to_tensor(epsilon, tf.float32) + tf.zeros_like(clipped[:, 0])
-    # Going down from the largest kink: the slope grows by one at |d| and falls at |d| - room.
+    # As t falls from the largest kink, the slope grows by one at |d| and drops at |d| - room.
     kinks = tf.concat([size, tf.maximum(size - room, 0.0)], axis=1)
     slopes = tf.concat([tf.ones_like(size), -tf.ones_like(size)], axis=1)
     order = tf.argsort(kinks, axis=1, direction="DESCENDING", stable=True)
@@ -111,7 +111,7 @@ def project_l1(change: tf.Tensor, original: tf.Tensor, epsilon: tf.Tensor | floa
     slope = tf.cumsum(tf.gather(slopes, order, batch_dims=1), axis=1)
     gaps = kinks[:, :-1] - kinks[:, 1:]
     norm = tf.pad(tf.cumsum(slope[:, :-1] * gaps, axis=1), [[0, 0], [1, 0]])
-    # The last kink at which the norm is still within the radius, and what is missing from there.
+    # The last kink at which the norm is still within the radius, and the rest from there.
     segment = tf.reduce_sum(tf.cast(norm <= radius[:, None], tf.int32), axis=1) - 1
     segment = tf.maximum(segment, 0)
 
@@ -135,9 +135,8 @@ def steepest(
     """The change of length `step_size` that ascends a linear loss fastest.
 
     linf: the sign; l2: the normalised gradient; l1: the values with the largest gradients move to
-    the edge of the box, one after the other, until `step_size` is spent, which is the exact
-    maximiser over ball and box (moving a single value, the maximiser without the box, could not
-    spend more than that value's room).
+    the edge of the box, one after the other, until `step_size` is used up. This is the exact
+    maximiser over ball and box; without the box, a single value would move.
     """
     if norm == "linf":
         return step_size * tf.sign(gradient)
@@ -164,14 +163,14 @@ def random_point(
     shape = original.shape[1:]
     size = shape.num_elements()
     if norm == "linf":
-        change = epsilon * (2.0 * draws.uniform(keys, shape, "start", step) - 1.0)
+        change = epsilon * (2.0 * example_random.uniform(keys, shape, "start", step) - 1.0)
     else:
         # Uniform in a ball of dimension n: a uniform direction times U^(1/n).
         if norm == "l2":
-            direction = draws.normal(keys, shape, "start", step)
+            direction = example_random.normal(keys, shape, "start", step)
         else:
-            exponential = -tf.math.log(draws.uniform(keys, shape, "start", step))
-            direction = exponential * draws.signs(keys, shape, "start sign", step)
-        radius = draws.uniform(keys, (), "start radius", step) ** (1.0 / size)
+            exponential = -tf.math.log(example_random.uniform(keys, shape, "start", step))
+            direction = exponential * example_random.signs(keys, shape, "start sign", step)
+        radius = example_random.uniform(keys, (), "start radius", step) ** (1.0 / size)
         change = epsilon * per_example(radius, original) * normalize(direction, norm)
     return tf.clip_by_value(original + change, 0.0, 1.0)

@@ -1,33 +1,35 @@
-"""Projected gradient descent, and the iteration that its relatives share."""
+"""Projected gradient descent, and the iteration that its subclasses share."""
 
 import keras
 import tensorflow as tf
 
 from kgan.attacks.attack import Attack
+from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import check_count, check_norm, check_radius
+from kgan.attacks.losses import check_loss
 from kgan.attacks.norms import project, random_point, steepest
-from kgan.attacks.problem import Problem, State, check_loss
 from kgan.random import check_seed
 
 
 @keras.saving.register_keras_serializable(package="kgan")
 class PGD(Attack):
-    """Projected gradient descent: repeated steps of steepest ascent, back into the ball each time.
+    """Projected gradient descent: repeats a step of steepest ascent and a projection to the ball.
 
-    An example is done as soon as it is fooled, so `steps` is a limit. Which examples are fooled
-    does not depend on that (an example fooled on the way counts anyway), but the image does: with
-    `early_stop=False` the search goes on and the last image that fooled comes back, as published.
+    By default an example is done as soon as it is fooled, so `steps` is a limit. With
+    `early_stop=False` all steps are made and the last image that fooled is returned, as published.
+    The same examples are fooled in both cases, because an example fooled on the way always counts.
 
     Args:
         epsilon: Radius of the ball, in units of images in [0, 1].
         steps: Number of steps.
         step_size: Length of a step; `2.5 * epsilon / steps` if None (Madry et al.'s rule).
         norm: "linf", "l2" or "l1".
-        random_start: Start at a random point of the ball (True) or at the image (False).
-        restarts: How often to start anew on what is not fooled; needs `random_start`.
+        random_start: Whether to start at a random point of the ball rather than at the image.
+        restarts: Number of starts for images that are not fooled; more than 1 needs
+            `random_start`.
         loss: "cross_entropy", "margin" (best other logit minus the label's) or "dlr".
-        early_stop: Whether an example is done once it is fooled.
-        seed: Of the random starts.
+        early_stop: Whether to stop work on an example once it is fooled.
+        seed: Seed of the random starts.
 
     Reference:
         Madry et al., "Towards deep learning models resistant to adversarial attacks", 2018, eq. 2.
@@ -67,33 +69,31 @@ class PGD(Attack):
             step_size = 2.5 * self.epsilon / self.steps
         return {**super()._settings(), "step_size": step_size}
 
-    def _attack(self, problem: Problem) -> State:
-        state = problem.start(images=self._first(problem))
-        state.update(self._memory(problem))
+    def _attack(self, batch: AttackBatch) -> State:
+        state = batch.start(images=self._first(batch))
+        state.update(self._memory(batch))
 
         def step(i: tf.Tensor, state: State) -> State:
-            logits, gradient = self._gradient(problem, i, state)
-            return self._update(problem.record(state, state["images"], logits), gradient)
+            logits, gradient = self._gradient(batch, i, state)
+            return self._update(batch.record(state, state["images"], logits), gradient)
 
-        return problem.iterate(step, state, self.steps)
+        return batch.iterate(step, state, self.steps)
 
-    def _first(self, problem: Problem) -> tf.Tensor:
+    def _first(self, batch: AttackBatch) -> tf.Tensor:
         if not self.random_start:
-            return problem.images
-        return random_point(
-            problem.images, problem.keys, self.epsilon, self.norm, step=problem.attempt
-        )
+            return batch.images
+        return random_point(batch.images, batch.keys, self.epsilon, self.norm, step=batch.attempt)
 
-    def _memory(self, problem: Problem) -> State:
-        """What the iteration remembers besides its images."""
+    def _memory(self, batch: AttackBatch) -> State:
+        """The state of the iteration besides its images, by name."""
         return {}
 
     def _gradient(
-        self, problem: Problem, i: tf.Tensor, state: State
+        self, batch: AttackBatch, i: tf.Tensor, state: State
     ) -> tuple[tf.Tensor | None, tf.Tensor]:
         """The logits at the images, and the gradient to ascend."""
-        logits, _, gradient = problem.gradient(
-            state["images"], lambda logits: problem.gain(logits, state["labels"], self.loss)
+        logits, _, gradient = batch.gradient(
+            state["images"], lambda logits: batch.gain(logits, state["labels"], self.loss)
         )
         return logits, gradient
 

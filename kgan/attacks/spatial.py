@@ -1,4 +1,4 @@
-"""Spatial attacks: rotate, shift, crop, occlude; the worst case over a grid."""
+"""Spatial attacks: the worst of a grid of rotations, shifts, crops and occlusions."""
 
 import itertools
 
@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from kgan.attacks import loop
 from kgan.attacks.attack import Attack
+from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import check_count
-from kgan.attacks.problem import Problem, State
 from kgan.random import check_seed
 
 
@@ -18,16 +18,16 @@ class Spatial(Attack):
     """Tries every transformation of a grid, the mildest first, and keeps the first that fools.
 
     Rotations and shifts are combined; crops (zooming into the middle) and occlusions (a black
-    square) are tried alone. What comes into view is black. Spatial changes are large in every
-    norm, so there is no epsilon.
+    square) are tried alone. Pixels from outside the image are black. Spatial changes are large in
+    every norm, so there is no epsilon.
 
     Args:
         rotation: Largest angle, in degrees.
         shift: Largest shift in both directions, in pixels.
-        crop: Largest share of the image's side that is cropped.
-        occlusion: Side of the black square, as a share of the image's.
-        points: Grid points an axis, odd so that "none" is one of them.
-        seed: Not used, since nothing is random; all attacks have it.
+        crop: Largest share of the image's side that is cropped, in [0, 1).
+        occlusion: Side of the black square, as a share of the image's side.
+        points: Number of grid points on each axis, odd so that "no change" is one of them.
+        seed: Not used, since nothing is random; every attack has it.
 
     Reference:
         Engstrom et al., "Exploring the landscape of spatial robustness", 2019, section 3.
@@ -65,7 +65,7 @@ class Spatial(Attack):
         self.seed = check_seed(seed)
 
     def grid(self, height: int, width: int) -> np.ndarray:
-        """The transformations, mildest first.
+        """All transformations, the mildest first.
 
         Returns:
             float32 array of shape (count, 7): angle in radians, shift down and right in pixels,
@@ -93,14 +93,14 @@ class Spatial(Attack):
         severity = np.abs(rows[:, :4] / limits).sum(axis=1) + (rows[:, 6] > 0)
         return rows[np.argsort(severity, kind="stable")]
 
-    def _attack(self, problem: Problem) -> State:
-        height, width = problem.images.shape[1:3]
+    def _attack(self, batch: AttackBatch) -> State:
+        height, width = batch.images.shape[1:3]
         grid = tf.constant(self.grid(height, width))
 
         def step(i: tf.Tensor, state: State) -> State:
-            return problem.record(state, transform(state["original"], grid[i]))
+            return batch.record(state, transform(state["original"], grid[i]))
 
-        return loop.run(step, problem.start(), grid.shape[0])
+        return loop.run(step, batch.start(), grid.shape[0])
 
 
 def transform(images: tf.Tensor, how: tf.Tensor) -> tf.Tensor:
@@ -108,7 +108,7 @@ def transform(images: tf.Tensor, how: tf.Tensor) -> tf.Tensor:
     height, width = images.shape[1:3]
     angle, down, right, crop, top, left, side = tf.unstack(how)
     cos, sin = (1.0 - crop) * tf.cos(angle), (1.0 - crop) * tf.sin(angle)
-    # From output to input coordinates, about the middle: x_in = R (x_out - c - shift) + c.
+    # Maps output to input coordinates, around the middle c: x_in = R (x_out - c - shift) + c.
     middle_x, middle_y = (width - 1) / 2.0, (height - 1) / 2.0
     move_x = middle_x - cos * (middle_x + right) - sin * (middle_y + down)
     move_y = middle_y + sin * (middle_x + right) - cos * (middle_y + down)

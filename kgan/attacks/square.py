@@ -1,34 +1,34 @@
-"""Square attack: random search by squares, from scores alone."""
+"""Square attack: a random search over squares that uses only the model's outputs."""
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan.attacks import draws, loop
+from kgan.attacks import example_random, loop
 from kgan.attacks.attack import Attack
+from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import check_count, check_norm, check_radius
 from kgan.attacks.norms import choose, length, normalize, per_example
-from kgan.attacks.problem import Problem, State
 from kgan.attacks.victim import Victim
 from kgan.random import check_seed
 
-# After these queries of 10,000 the share of changed values is halved.
+# Queries, of 10,000, after which the share of changed values is halved.
 _HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 
 
 @keras.saving.register_keras_serializable(package="kgan")
 class Square(Attack):
-    """Changes random squares and keeps what lowers the margin; needs no gradient.
+    """Changes random squares and keeps changes that lower the margin; needs no gradient.
 
     Args:
         epsilon: Radius of the ball, in units of images in [0, 1].
         norm: "linf" or "l2".
-        steps: Queries for each image.
-        share: Share of an image that the first squares change (p).
-        rescale: Shrink the squares on a schedule stretched to `steps`; False keeps the schedule of
-            10,000 queries, as AutoAttack does.
-        restarts: How often to start anew on what is not fooled.
-        seed: Of the search.
+        steps: Number of queries for each image.
+        share: Share of an image that the first squares change (p), in (0, 1].
+        rescale: Whether the schedule that shrinks the squares is stretched to `steps`; False keeps
+            the schedule for 10,000 queries, as AutoAttack does.
+        restarts: Number of starts for images that are not fooled.
+        seed: Seed of the search, an int.
 
     Reference:
         Andriushchenko et al., "Square attack: a query-efficient black-box adversarial attack via
@@ -65,28 +65,28 @@ class Square(Attack):
         if self.norm == "l2" and min(shape[:2]) < 5:
             raise ValueError(f"Square in l2 needs images of at least 5 x 5, got {shape}.")
 
-    def _attack(self, problem: Problem) -> State:
+    def _attack(self, batch: AttackBatch) -> State:
         if self.norm == "linf":
-            sides = self._stripes(problem)
-            low = tf.maximum(problem.images - self.epsilon, 0.0)
-            high = tf.minimum(problem.images + self.epsilon, 1.0)
+            sides = self._stripes(batch)
+            low = tf.maximum(batch.images - self.epsilon, 0.0)
+            high = tf.minimum(batch.images + self.epsilon, 1.0)
             memory = {"sides": sides, "low": low, "high": high}
             start = tf.raw_ops.Select(condition=sides, x=high, y=low)
         else:
-            start = self._tiles(problem)
+            start = self._tiles(batch)
             memory = {"images": start}
-        state = problem.start(**memory)
-        logits = problem.logits(start)
-        state = problem.record(state, start, logits)
-        state["gain"] = problem.gain(logits, problem.labels)
+        state = batch.start(**memory)
+        logits = batch.logits(start)
+        state = batch.record(state, start, logits)
+        state["gain"] = batch.gain(logits, batch.labels)
 
         def step(i: tf.Tensor, state: State) -> State:
             move = self._square if self.norm == "linf" else self._two_windows
-            images, new = move(state, i, self._side(i, problem.images.shape), problem.attempt)
-            logits = problem.logits(images)
-            gain = problem.gain(logits, state["labels"])
+            images, new = move(state, i, self._side(i, batch.images.shape), batch.attempt)
+            logits = batch.logits(images)
+            gain = batch.gain(logits, state["labels"])
             better = (gain > state["gain"]) | (gain >= 0.0)
-            state = problem.record(state, images, logits)
+            state = batch.record(state, images, logits)
             return {
                 **state,
                 **{name: choose(better, value, state[name]) for name, value in new.items()},
@@ -115,16 +115,18 @@ class Square(Attack):
         """Each example's random window, as its first row and column."""
         height, width = state["original"].shape[1:3]
         step = i + attempt * self.steps
-        where = draws.uniform(state["keys"], (2,), purpose, step)
+        where = example_random.uniform(state["keys"], (2,), purpose, step)
         # One more than in the authors' code, whose windows never reach the last row and column.
         free = tf.cast(tf.stack([height - side + 1, width - side + 1]), tf.float32)
         corner = tf.cast(where * free, tf.int32)
         return corner[:, 0], corner[:, 1]
 
-    def _stripes(self, problem: Problem) -> tf.Tensor:
+    def _stripes(self, batch: AttackBatch) -> tf.Tensor:
         """The linf start: vertical stripes, each at the ball's upper (True) or lower edge."""
-        _, height, width, channels = problem.images.shape
-        stripes = draws.signs(problem.keys, (1, width, channels), "stripes", problem.attempt) > 0
+        _, height, width, channels = batch.images.shape
+        stripes = (
+            example_random.signs(batch.keys, (1, width, channels), "stripes", batch.attempt) > 0
+        )
         return tf.tile(stripes, [1, height, 1, 1])
 
     def _square(
@@ -135,33 +137,33 @@ class Square(Attack):
         top, left = self._corner(state, i, side, attempt, "corner")
         inside = window(top, left, side, sides.shape)
         step = i + attempt * self.steps
-        upper = draws.signs(state["keys"], (1, 1, sides.shape[3]), "signs", step) > 0
+        upper = example_random.signs(state["keys"], (1, 1, sides.shape[3]), "signs", step) > 0
         sides = (sides & ~inside) | (inside & upper)
         images = tf.raw_ops.Select(condition=sides, x=state["high"], y=state["low"])
         return images, {"sides": sides}
 
-    def _tiles(self, problem: Problem) -> tf.Tensor:
+    def _tiles(self, batch: AttackBatch) -> tf.Tensor:
         """The l2 start: the image tiled with patterns of random sign and orientation."""
-        shape = problem.images.shape
+        shape = batch.images.shape
         side = shape[1] // 5
         first = (shape[1] - 5 * side) // 2
         tops = range(first, shape[1] - side + 1, side)
         lefts = range(first, shape[2] - side + 1, side)
         count = len(tops) * len(lefts)
-        signs = draws.signs(problem.keys, (count, shape[3]), "tile signs", problem.attempt)
-        turns = draws.uniform(problem.keys, (count,), "tile turns", problem.attempt) < 0.5
-        change = tf.zeros_like(problem.images)
+        signs = example_random.signs(batch.keys, (count, shape[3]), "tile signs", batch.attempt)
+        turns = example_random.uniform(batch.keys, (count,), "tile turns", batch.attempt) < 0.5
+        change = tf.zeros_like(batch.images)
         for tile, (top, left) in enumerate((top, left) for top in tops for left in lefts):
             corner = tf.fill([1], top), tf.fill([1], left)
             tiles = pattern(*corner, tf.constant(side), turns[:, tile], shape)
             change += tiles * signs[:, tile, None, None, :]
-        start = problem.images + self.epsilon * normalize(change, "l2")
+        start = batch.images + self.epsilon * normalize(change, "l2")
         return tf.clip_by_value(start, 0.0, 1.0)
 
     def _two_windows(
         self, state: State, i: tf.Tensor, side: tf.Tensor, attempt: tf.Tensor
     ) -> tuple[tf.Tensor, State]:
-        """Moves what one window has changed, and what is left of the budget, into another."""
+        """Moves the change of one window, and the rest of the budget, into another window."""
         images, original = state["images"], state["original"]
         shape = images.shape
         change = images - original
@@ -174,8 +176,8 @@ class Square(Attack):
             return tf.sqrt(tf.reduce_sum(tf.square(values), axis=(1, 2), keepdims=True))
 
         step = i + attempt * self.steps
-        signs = draws.signs(state["keys"], (1, 1, shape[3]), "signs", step)
-        turns = draws.uniform(state["keys"], (), "turns", step) < 0.5
+        signs = example_random.signs(state["keys"], (1, 1, shape[3]), "signs", step)
+        turns = example_random.uniform(state["keys"], (), "turns", step) < 0.5
         new = pattern(top, left, side, turns, shape) * signs
         new += change * into / (1e-12 + size(change * into))
         left_over = tf.maximum(self.epsilon**2 - length(change, "l2") ** 2, 0.0) / shape[3]
@@ -204,7 +206,7 @@ def window(top: tf.Tensor, left: tf.Tensor, side: tf.Tensor, shape: tf.TensorSha
 def pattern(
     top: tf.Tensor, left: tf.Tensor, side: tf.Tensor, turned: tf.Tensor, shape: tf.TensorShape
 ) -> tf.Tensor:
-    """The l2 attack's window: a bump above a dip, or beside it where `turned`; of length one.
+    """The l2 attack's window: a bump above a dip, or beside it if `turned`; of length one.
 
     Returns:
         float32 tensor of shape (batch, height, width, 1), zero outside each example's window.

@@ -1,4 +1,4 @@
-"""A substitute classifier, distilled from another's labels under a budget of queries."""
+"""Distills a substitute classifier from another model's labels, within a budget of queries."""
 
 import zlib
 
@@ -11,7 +11,7 @@ from kgan.attacks.victim import Victim, victim_of
 
 
 def substitute_network(shape: tuple[int, ...], classes: int, seed: int) -> keras.Model:
-    """A small classifier with logits; equal seeds give equal weights."""
+    """A small classifier that returns logits; equal seeds give equal weights."""
     seeds = iter(range(seed, seed + 4))
 
     def dense(units: int, activation: str | None) -> keras.layers.Layer:
@@ -43,18 +43,18 @@ def distill(
 ) -> tuple[keras.Model, int]:
     """Trains a small classifier on the labels that `model` gives.
 
-    Starts from `images`; after each round the set grows by images moved along the substitute's own
-    gradient, where its border is least known, until the budget is spent. The result is kept with
-    the victim, so that a further call with the same arguments asks nothing.
+    The first round trains on `images`. After each round, images moved along the substitute's own
+    gradient, towards its uncertain border, are added until the budget is used up. The result is
+    kept with the victim, so a second call with the same arguments needs no queries.
 
     Args:
-        model: The classifier to imitate; asked for labels only.
+        model: The classifier to imitate, of which only labels are used.
         images: float32 array (n, ...) in [0, 1].
-        query_budget: Most labels to ask for.
+        query_budget: How many labels to ask for at most.
         rounds: Rounds of training.
         epochs: Passes over the set in each round.
         step: How far images are moved, in units of [0, 1].
-        seed: Of the initial weights and the order of the images.
+        seed: Seed of the initial weights and the order of the images.
 
     Returns:
         The substitute, and the number of labels asked for in this call.

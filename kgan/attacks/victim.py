@@ -1,4 +1,4 @@
-"""Any Keras classifier as the attacks see it: images in [0, 1] to logits, one column a class."""
+"""Adapts any Keras classifier for the attacks: images in [0, 1] to logits, a column per class."""
 
 import weakref
 from typing import Any
@@ -15,28 +15,28 @@ _TINY = float(np.finfo(np.float32).tiny)
 class Victim:
     """A classifier adapted to one interface; `victim_of` makes and caches it.
 
-    Gradients of a probability vanish where the classifier is sure, so attacks need logits. Where
-    the model's graph ends in a softmax or sigmoid, the tensor that enters it is used: as strong as
-    attacking the same model without its head, also for nested and subclassed models. Where the
-    graph hides it (a compiled or imported function) and outputs look like probabilities, logits
-    are recovered by a log. Neither is ever decided by a layer's name or type.
+    Gradients of a probability vanish where the classifier is sure, so attacks need logits. If the
+    model's graph ends in a softmax or sigmoid, the input of that operation is used, which is as
+    strong as attacking the model without its head, also for nested and subclassed models. If the
+    graph hides the operation (a compiled or imported function) and the outputs look like
+    probabilities, logits are recovered by a log. Names and types of layers decide neither case.
 
-    The model runs with `training=False` inside a `StatelessScope`: nothing it assigns (batch-norm
-    statistics, seeds, counters) reaches it. A model that is random also at inference draws anew at
-    each call inside an attack, and the same in each run of the attack.
+    The model runs with `training=False` inside a `StatelessScope`, so nothing that it assigns
+    (batch-norm statistics, seeds, counters) changes it. A model that is random also at inference
+    draws new numbers at each call inside an attack, and the same ones in each run of the attack.
 
     Attributes:
         classes: Number of classes; 2 for a model with a single output.
         binary: Whether the model has a single output.
-        head: "logits", "softmax", or "sigmoid".
-        assumptions: Sentences that say what was found, for a report.
-        functions: Compiled attacks on this model, kept by `Attack`.
+        head: Kind of the model's output, "logits", "softmax", or "sigmoid".
+        assumptions: Sentences for a report that say how the output was understood.
+        functions: Compiled attacks on this model, stored by `Attack`.
     """
 
     def __init__(self, model: keras.Model, images: np.ndarray):
         if not callable(model):
             raise TypeError(f"model must be a Keras model, got {type(model).__name__}.")
-        # Weak: a victim is cached for as long as its model lives, and must not keep it alive.
+        # A weak reference: the victim is cached while its model lives, and must not keep it alive.
         self._model = weakref.ref(model)
         self.name = getattr(model, "name", type(model).__name__)
         self.functions: dict[Any, Any] = {}
@@ -56,7 +56,8 @@ class Victim:
     def _inspect(self, images: np.ndarray) -> None:
         trace = tf.function(self._outputs, autograph=False)
         concrete = trace.get_concrete_function(tf.TensorSpec([None, *images.shape[1:]], tf.float32))
-        # Noise beside the images: on data alone the logits of a poor model may look like shares.
+        # Noise is added, because on data alone the logits of a poor model may look like
+        # probabilities.
         noise = np.random.default_rng(0).uniform(size=(32, *images.shape[1:]))
         sample = np.concatenate([images[:32], noise]).astype(np.float32)
         sample = concrete(tf.constant(sample)).numpy()
@@ -83,7 +84,7 @@ class Victim:
         self.assumptions = ["images are float32 in [0, 1]", found, f"{self.classes} classes"]
 
     def _outputs(self, images: tf.Tensor) -> tf.Tensor:
-        """The model's scores: the input of its last activation where that can be found."""
+        """The model's scores: the input of its last activation, if that can be found."""
         model = self._model()
         if model is None:
             raise ReferenceError(f"the model {self.name} is gone.")
@@ -117,7 +118,7 @@ class Victim:
         ]
 
     def rewind(self, start: tf.Tensor | int = 0) -> None:
-        """Makes a random model's next draws those that follow `start`."""
+        """Resets the seeds of a random model, so that its next draws are those after `start`."""
         if self._seeds:
             self._draws.assign(tf.cast(start, tf.int64) * 2**20)
 
@@ -133,7 +134,7 @@ class Victim:
         return self._as_logits(self._outputs(images))
 
     def logits_of(self, outputs: tf.Tensor) -> tf.Tensor:
-        """As `logits`, from outputs that the model has given in graph mode, in training say."""
+        """Same as `logits`, from outputs of the model in graph mode, for example in training."""
         return self._as_logits(self._before_activation(outputs))
 
     def _as_logits(self, scores: tf.Tensor) -> tf.Tensor:
@@ -174,8 +175,8 @@ def victim_of(model: keras.Model | Victim, images: np.ndarray) -> Victim:
 
     Args:
         model: A Keras classifier, or a `Victim`.
-        images: A few images in [0, 1]; on these and on noise outputs that hide their activation are
-            judged.
+        images: A few images in [0, 1]. With these and noise, outputs whose activation is hidden
+            are tested for probabilities.
     """
     if isinstance(model, Victim):
         return model
@@ -190,7 +191,7 @@ def _check_shape(model: keras.Model, images: np.ndarray) -> None:
     try:
         expected = model.input_shape
     except (AttributeError, ValueError):
-        return  # A subclassed model does not know.
+        return  # A subclassed model may not know its input shape.
     if not isinstance(expected, tuple) or len(expected) == 0 or isinstance(expected[0], tuple):
         raise ValueError(f"{model.name} must take one tensor of images, takes {expected}.")
     fits = len(expected) == images.ndim and all(

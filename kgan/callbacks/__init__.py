@@ -1,15 +1,18 @@
-"""Keras callbacks for GANs: pictures, tables, checkpoints, a score, a doctor, and ending well.
+"""Keras callbacks for training: pictures, tables, checkpoints, scores, a doctor, early stopping.
 
-Order matters: what adds to the logs (`SampleDistance`, `MetricMonitor`) comes before what writes
-them (`HistoryTable`, `ProgressBar`), and `Checkpoint` comes last.
+Order matters: callbacks that add to the logs (`SampleDistance`, `MetricMonitor`) come before those
+that write the logs (`HistoryTable`, `ProgressBar`), and `Checkpoint` comes last.
 """
 
 from kgan.callbacks.checkpoint import Checkpoint
 from kgan.callbacks.diagnosis import PROBLEMS, Finding
 from kgan.callbacks.doctor import CollapseDoctor
 from kgan.callbacks.history import HistoryPlot, HistoryTable
+from kgan.callbacks.layer_seeds import LayerSeeds
 from kgan.callbacks.metric_monitor import MetricMonitor
+from kgan.callbacks.posterior_doctor import PosteriorDoctor
 from kgan.callbacks.progress import ProgressBar
+from kgan.callbacks.reconstruction_grid import ReconstructionGrid
 from kgan.callbacks.sample_distance import SampleDistance
 from kgan.callbacks.sample_grid import SampleGrid
 from kgan.callbacks.stopping import NonFiniteGuard, StopOnSignal
@@ -25,9 +28,12 @@ __all__ = [
     "Finding",
     "HistoryPlot",
     "HistoryTable",
+    "LayerSeeds",
     "MetricMonitor",
     "NonFiniteGuard",
+    "PosteriorDoctor",
     "ProgressBar",
+    "ReconstructionGrid",
     "SampleDistance",
     "SampleGrid",
     "StopOnSignal",

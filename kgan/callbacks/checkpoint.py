@@ -1,4 +1,4 @@
-"""Keeping the last state and the best one."""
+"""Saves the last and the best state of a training."""
 
 import math
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 
 from kgan.counter import steps_done
 from kgan.files import atomic_path
-from kgan.history import read_history
+from kgan.history import Logs, read_history
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -18,11 +18,12 @@ class Checkpoint(keras.callbacks.Callback):
     callbacks that add to the logs.
 
     Args:
-        folder: Where to write.
-        monitor: Key of the logs, `None` to keep the last state only. So do epochs whose logs lack
-            it, and epochs that were broken off: the resumed run comes by their end again.
-        lower_is_better: Whether its lowest value is the best, or its highest.
-        table: The run's `metrics.csv`; a resumed run takes the best value so far from it.
+        folder: The folder to write to.
+        monitor: Name of the logged score that decides which state is the best; `None` keeps the
+            last state only. An epoch whose logs lack it is never the best, nor is one that was
+            interrupted, since the resumed run will complete it.
+        lower_is_better: Whether the lowest score is the best, or the highest.
+        table: The run's `metrics.csv`, from which a resumed run takes the best score so far.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.best = math.inf
         self._first_step = 0
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._first_step = steps_done(self.model)
         rows = read_history(self.table) if self.table else []
         scores = [
@@ -53,13 +54,13 @@ class Checkpoint(keras.callbacks.Callback):
         ]
         self.best = min(scores, default=self.best)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if not _is_finite(self.model):
             return
         score = self.sign * (logs or {}).get(self.monitor or "", math.nan)
         done = steps_done(self.model) - self._first_step
         whole = done >= ((self.params or {}).get("steps") or 0)
-        # The best one first: after a crash in between, the resumed run comes by here again.
+        # The best one first: after a crash between the two, the resumed run does both again.
         if score < self.best and whole:
             self.best = score
             self._save("best.keras")

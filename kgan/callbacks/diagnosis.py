@@ -1,11 +1,14 @@
-"""From vital signs to named problems; every threshold says where it comes from."""
+"""Rules that turn vital signs into named problems; every threshold states its source."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from kgan.callbacks.vital_signs import VitalSigns
+from kgan.files import atomic_path
 
 
 @dataclass(frozen=True)
@@ -14,9 +17,9 @@ class Finding:
 
     Attributes:
         name: One of `PROBLEMS`.
-        step: Generator updates done when it was seen.
-        figures: What it was seen by.
-        advice: What to try.
+        step: Number of generator updates done when the problem was seen.
+        figures: The measured values that show the problem, by name.
+        advice: What to try against it.
     """
 
     name: str
@@ -32,14 +35,27 @@ class Finding:
         return f"{self.name} at step {self.step:,} ({figures}). {self.advice}"
 
 
+def read_findings(path: Path) -> list[Finding]:
+    """Findings from a file; none where there is no file."""
+    if not path.is_file():
+        return []
+    return [Finding(**row) for row in json.loads(path.read_text())]
+
+
+def write_findings(path: Path, findings: Sequence[Finding]) -> None:
+    """Writes findings as JSON."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps([one.as_dict() for one in findings], indent=2) + "\n")
+
+
 @dataclass(frozen=True)
 class Patient:
-    """What the rules look at.
+    """The measurements that the rules read.
 
     Attributes:
-        signs: All check-ups so far.
+        signs: The vital signs of all check-ups so far, oldest first.
         real_classes: Share of each class among real samples; empty without a labelling function.
-        copied_share: Share of the training set that copies are looked for in.
+        copied_share: Share of the training set that is searched for copies, in (0, 1].
     """
 
     signs: Sequence[VitalSigns]
@@ -51,16 +67,16 @@ class Patient:
         return self.signs[-1]
 
     def lately(self, check_ups: int) -> Sequence[VitalSigns]:
-        """The latest check-ups, or none where there are not so many yet."""
+        """The latest `check_ups` check-ups; empty if there are fewer so far."""
         return self.signs[-check_ups:] if len(self.signs) >= check_ups else ()
 
     def held(self, check_ups: int, condition: Callable[[VitalSigns], bool]) -> bool:
-        """Whether a condition held at each of the latest check-ups."""
+        """Whether a condition held at each of the latest `check_ups` check-ups."""
         recent = self.lately(check_ups)
         return bool(recent) and all(condition(signs) for signs in recent)
 
     def stalled(self, check_ups: int) -> bool:
-        """Whether the samples have not come a fifth nearer to the data over the latest."""
+        """Whether the distance to the data fell by less than a fifth over the latest check-ups."""
         recent = self.lately(check_ups)
         return bool(recent) and recent[-1].distance > 0.8 * recent[0].distance
 
@@ -72,9 +88,9 @@ def divergence(patient: Patient) -> Figures | None:
     if not patient.now.finite:
         return {"finite": 0.0}
     best = min(signs.distance for signs in patient.signs if signs.finite)
-    # Samples three spreads away lie where no data are. Learning lowers the distance and noise moves
-    # it by some tens of per cent (healthy presets: at most 1.4 times the best): four times is worse
-    # than where the run has been.
+    # Samples at three times the mean distance of real samples lie where there is no data. Learning
+    # lowers the distance, and noise changes it by some tens of per cent (healthy presets: at most
+    # 1.4 times the best), so four times the best is a state worse than before.
     if patient.held(2, lambda signs: signs.distance > min(3, 4 * best)):
         return {"distance": patient.now.distance, "best distance": best}
     return None
@@ -82,16 +98,16 @@ def divergence(patient: Patient) -> Figures | None:
 
 def mode_collapse(patient: Patient) -> Figures | None:
     def collapsed(signs: VitalSigns) -> bool:
-        # Samples of the data's law have coverage 0.97, precision 0.95, spread 1, duplicates 0.01.
-        # Early and rough samples cover little too, but they lie apart from each other (a healthy
-        # wgan-gp at step 150: coverage 0.30, spread 0.51, duplicates 0.00).
+        # Samples from the data distribution have coverage 0.97, precision 0.95, spread 1 and
+        # duplicates 0.01. Rough samples early in training also cover little, but they differ from
+        # each other (a healthy wgan-gp at step 150: coverage 0.30, spread 0.51, duplicates 0.00).
         alike = signs.coverage < 0.5 and (signs.spread < 0.5 or signs.duplicates > 0.3)
-        # Good samples of some modes only: half of 8 modes have a ratio of 0.5. Modes that are too
-        # narrow have at least 0.77 (healthy ring and grid).
+        # Good samples of some modes only: with half of 8 modes the ratio of coverage to precision
+        # is 0.5. Modes that are only too narrow have at least 0.77 (healthy ring and grid).
         partial = signs.precision > 0.5 and signs.coverage < 0.6 * signs.precision
         return alike or partial
 
-    # At a slow start samples are alike too, but they come nearer to the data.
+    # At a slow start the samples are alike too, but they approach the data.
     if not patient.held(3, collapsed) or not patient.stalled(3):
         return None
     now = patient.now
@@ -105,7 +121,8 @@ def missing_classes(patient: Patient) -> Figures | None:
     def missing(signs: VitalSigns) -> np.ndarray:
         share = np.zeros(max(len(real), len(signs.classes)))
         share[: len(signs.classes)] = signs.classes
-        # Of 256 samples a class with 4% gets 10; one or none of them has a chance of 0.0005.
+        # A class with a share of 4% has 10 of 256 samples on average; the probability of one or
+        # none is 0.0005.
         return (real >= 0.04) & (share[: len(real)] < 0.1 * real)
 
     recent = patient.lately(3)
@@ -114,15 +131,16 @@ def missing_classes(patient: Patient) -> Figures | None:
 
 
 def discriminator_too_strong(patient: Patient) -> Figures | None:
-    # Early on every discriminator wins; later the generator catches up (healthy presets: below
-    # 0.95 at the latest from step 250 on) or its samples at least come nearer to the data.
+    # Early in training every discriminator wins. Later the generator catches up (healthy presets:
+    # below 0.95 from step 250 on at the latest), or at least its samples approach the data.
     if patient.held(3, lambda signs: signs.separation > 0.99) and patient.stalled(3):
         return {"separation": patient.now.separation, "distance": patient.now.distance}
     return None
 
 
 def vanishing_generator_gradient(patient: Patient) -> Figures | None:
-    # At equilibrium the slope is 0.5, and 1 for hinge and Wasserstein: 4% of that passes nothing.
+    # At equilibrium the slope is 0.5, or 1 for the hinge and Wasserstein losses. At 4% of 0.5 the
+    # generator learns next to nothing.
     if patient.held(2, lambda signs: signs.slope < 0.02):
         now = patient.now
         return {"slope": now.slope, "generator gradient": now.generator_gradient}
@@ -130,15 +148,16 @@ def vanishing_generator_gradient(patient: Patient) -> Figures | None:
 
 
 def oscillation(patient: Patient) -> Figures | None:
-    # Samples of fixed latents settle as a generator learns (healthy presets: 0.2 at step 500); half
-    # the distance of two random samples, time and again, is a generator on the run.
+    # Samples of fixed latents settle as a generator learns (healthy presets: 0.2 at step 500). A
+    # generator that moves them by half the distance of two random samples each time does not.
     if patient.held(6, lambda signs: signs.movement > 0.5):
         return {"movement": float(np.mean([signs.movement for signs in patient.lately(6)]))}
     return None
 
 
 def memorisation(patient: Patient) -> Figures | None:
-    # Of a generator that copies everything this share can be found: half of it, and 5 of 256.
+    # If the generator only copies, `copied_share` of its samples are recognized as copies. Half of
+    # that is enough to report, but at least 5 of 256 samples.
     least = max(0.5 * patient.copied_share, 0.02)
     if patient.held(2, lambda signs: signs.copies > least):
         return {"copies": patient.now.copies, "all would be": patient.copied_share}
@@ -147,7 +166,7 @@ def memorisation(patient: Patient) -> Figures | None:
 
 @dataclass(frozen=True)
 class Problem:
-    """How a problem is seen, what to try, and whether the averaged generator has suffered."""
+    """A rule that detects a problem, what to try, and whether it harms the averaged generator."""
 
     rule: Callable[[Patient], Figures | None]
     advice: str
@@ -185,7 +204,7 @@ PROBLEMS: dict[str, Problem] = {
 
 
 def diagnose(patient: Patient) -> list[Finding]:
-    """The problems that the vital signs show now."""
+    """The problems that the latest vital signs show."""
     found = []
     for name, problem in PROBLEMS.items():
         if figures := problem.rule(patient):

@@ -1,6 +1,5 @@
 """A callback that watches a GAN train, names what goes wrong and says what to try."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,39 +8,46 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan.callbacks.diagnosis import PROBLEMS, Finding, Patient, diagnose
+from kgan.callbacks.diagnosis import (
+    PROBLEMS,
+    Finding,
+    Patient,
+    diagnose,
+    read_findings,
+    write_findings,
+)
 from kgan.callbacks.vital_signs import Examiner, VitalSigns
-from kgan.files import atomic_path
+from kgan.history import Logs
 
 
 class CollapseDoctor(keras.callbacks.Callback):
     """Names mode collapse, a discriminator that is too strong, a vanishing generator gradient,
     oscillation, memorisation and divergence while a `kgan.models.GAN` trains.
 
-    Every `every` steps it takes the vital signs (`kgan.callbacks.VitalSigns`): of both players in
-    inference mode, and of 256 generated samples beside 256 training samples. Each problem is
-    printed once, in a line with its figures and what to try. It draws with stateless seeds and
-    updates nothing, so training is the same to the bit with and without it.
+    Every `every` steps it measures the vital signs (`kgan.callbacks.VitalSigns`) of both players
+    in inference mode, and compares 256 generated samples with 256 training samples. Each problem
+    is printed once, in a line with its figures and what to try. The doctor draws with stateless
+    seeds and updates nothing, so training is bit for bit the same with and without it.
 
     Args:
         real: float32 training samples, images in [0, 1], in random order, at least 64.
-        labels: Their labels, where the GAN is conditional.
+        labels: Labels of these samples, where the GAN is conditional.
         training: The whole training set, floats or uint8, in which copies are looked for (of more
             than 100 million values a part); those given by default.
         label: Maps samples (n, ...) to class numbers (n,), to watch the generated classes; a
             classifier is `lambda images: model.predict(images, verbose=0).argmax(axis=1)`.
-        folder: Where to write `findings.json`, if anywhere.
+        folder: The folder that gets `findings.json`, if any.
         every: Generator updates between two check-ups. One takes as long as a few steps; on a
             large training set, up to a few seconds.
-        roll_back: Whether a collapse or a divergence ends the training and goes back to the best
-            check-up (the smallest sliced Wasserstein distance): generator and average get the
-            weights that the average had, the discriminator its own.
-        seed: Of the latents.
+        roll_back: Whether a collapse or a divergence ends the training and restores the weights of
+            the best check-up (the smallest sliced Wasserstein distance). The generator and its
+            average both get the weights that the average had; the discriminator gets its own.
+        seed: Seed of the latents, an int.
 
     Attributes:
-        findings: What was found so far, a list of `Finding`.
-        signs: The `VitalSigns` of every check-up.
-        rolled_back: Whether the weights are those of an earlier check-up.
+        findings: The problems found so far, a list of `Finding`.
+        signs: The `VitalSigns` of every check-up, a list.
+        rolled_back: Whether the weights of an earlier check-up were restored.
     """
 
     def __init__(
@@ -70,21 +76,21 @@ class CollapseDoctor(keras.callbacks.Callback):
         self._best: tuple[float, list[np.ndarray], list[np.ndarray]] | None = None
         self._done = 0
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         self._done = int(self.model.step.numpy())
-        if self.path is not None and self.path.is_file() and not self.findings:
-            # Of the run that is resumed.
-            self.findings = [Finding(**row) for row in json.loads(self.path.read_text())]
+        if self.path is not None and not self.findings:
+            # The findings of the resumed run.
+            self.findings = read_findings(self.path)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         step = int(self.model.step.numpy())
-        # A call may be several steps, so a multiple can be passed by.
+        # One call may run several steps, so the step may skip an exact multiple of `every`.
         if step // self.every > self._done // self.every:
             self._check_up()
         self._done = step
 
-    def on_train_end(self, logs=None):
-        # Whatever ended the training may have come before the next check-up.
+    def on_train_end(self, logs: Logs = None) -> None:
+        # The training may have diverged and ended after the last check-up.
         if self.roll_back and not self.rolled_back and not _is_finite(self.model):
             self._check_up()
 
@@ -101,13 +107,9 @@ class CollapseDoctor(keras.callbacks.Callback):
             self.findings.append(finding)
             print(f"doctor: {finding}", flush=True)
         if new and self.path is not None:
-            self._write(self.path)
+            write_findings(self.path, self.findings)
         if self.roll_back and any(PROBLEMS[finding.name].harmful for finding in new):
             self._restore()
-
-    def _write(self, path: Path) -> None:
-        with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps([f.as_dict() for f in self.findings], indent=2) + "\n")
 
     def _restore(self) -> None:
         self.model.stop_training = True
@@ -117,7 +119,8 @@ class CollapseDoctor(keras.callbacks.Callback):
         _, average, discriminator = self._best
         self.model.generator.set_weights(average)
         self.model.ema_generator.set_weights(average)
-        # What diverged would else keep the state from being saved, or undo it when resumed.
+        # Diverged values left in the optimizers would keep the state from being saved, or would
+        # spoil the restored weights in a resumed training.
         self.model.discriminator.set_weights(discriminator)
         for optimizer in (self.model.g_optimizer, self.model.d_optimizer):
             for variable in optimizer.variables:

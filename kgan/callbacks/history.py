@@ -1,4 +1,4 @@
-"""What happened in each epoch, as a table and as curves."""
+"""The logs of each epoch, as a table and as curves."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -7,19 +7,21 @@ from pathlib import Path
 import keras
 
 from kgan.counter import steps_done
-from kgan.history import read_history, write_history
+from kgan.history import Logs, read_history, write_history
 from kgan.pictures.curves import draw_curves
+
+CURVES = {"losses": ("d_loss", "g_loss", "penalty"), "probabilities": ("d_real", "d_fake")}
 
 
 class HistoryTable(keras.callbacks.Callback):
-    """Writes one row of logs for each epoch to a CSV file, with step, seconds and speed.
+    """Writes the logs of each epoch as a row of a CSV file, with step, seconds and samples/s.
 
-    Rows of epochs from the first trained one on are dropped, so a resumed run continues the table.
-    The whole table is rewritten under a temporary name and renamed.
+    A resumed run continues the table: rows of epochs that it trains again are replaced. The whole
+    table is written under a temporary name and then renamed, so no reader sees half a table.
 
     Args:
-        path: The file.
-        samples_per_step: Real samples in a step, for the speed.
+        path: The CSV file.
+        samples_per_step: Number of real samples in a step, to compute the speed.
     """
 
     def __init__(self, path: str | Path, *, samples_per_step: int):
@@ -28,12 +30,12 @@ class HistoryTable(keras.callbacks.Callback):
         self.samples_per_step = samples_per_step
         self._rows: list[dict[str, float]] = []
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._rows = [row for row in read_history(self.path) if row["epoch"] <= epoch]
         self._begin = time.perf_counter()
         self._first_step = steps_done(self.model)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         seconds = time.perf_counter() - self._begin
         step = steps_done(self.model)
         speed = (step - self._first_step) * self.samples_per_step / seconds
@@ -45,13 +47,14 @@ class HistoryTable(keras.callbacks.Callback):
 
 
 class HistoryPlot(keras.callbacks.Callback):
-    """Draws logs of a `metrics.csv` as curves, at the latest when training ends.
+    """Draws the logs of a `metrics.csv` as curves, during training and when it ends.
 
     Args:
         table: The CSV file.
-        folder: Where to write.
-        curves: Names of the logs that are drawn together, by the name of the picture. Where the
-            picture is called "probabilities", the axis goes from 0 to 1 with a line at 0.5.
+        folder: The folder to write to.
+        curves: Names of the logs that are drawn together, by the name of the picture; by default
+            those of a GAN. Where the picture is called "probabilities", the axis goes from 0 to 1
+            with a line at 0.5.
         every: Seconds between two drawings.
     """
 
@@ -60,7 +63,7 @@ class HistoryPlot(keras.callbacks.Callback):
         table: str | Path,
         folder: str | Path,
         *,
-        curves: Mapping[str, Sequence[str]],
+        curves: Mapping[str, Sequence[str]] = CURVES,
         every: float = 20.0,
     ):
         super().__init__()
@@ -70,12 +73,12 @@ class HistoryPlot(keras.callbacks.Callback):
         self.every = every
         self._last = time.monotonic()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if time.monotonic() - self._last >= self.every:
             self._draw()
             self._last = time.monotonic()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         self._draw()
 
     def _draw(self):

@@ -1,4 +1,4 @@
-"""Scores of the averaged generator while it trains."""
+"""Scores the averaged generator during training."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,35 +7,36 @@ from typing import Any
 import keras
 import numpy as np
 
-from kgan.history import read_history
+from kgan.history import Logs, read_history
 from kgan.metrics import METRICS
 from kgan.metrics.measure import measure, published_name
 from kgan.metrics.sample_set import SampleSet
 
 
 class MetricMonitor(keras.callbacks.Callback):
-    """Adds scores to the logs, under their published names, and may stop when they get no better.
+    """Adds scores to the logs under their published names, and can stop when they stop improving.
 
-    Scores are taken when an epoch ends: of the epochs in which the step count reached or passed a
-    multiple of `every`. With an epoch of that many steps or more that is each epoch. They draw from
-    seeds of their own and change nothing, so a run with scores and one without have the same
-    weights. Place it before the callbacks that write the logs.
+    Scores are computed at the end of each epoch in which the step count reached or passed a
+    multiple of `every`; if an epoch has at least `every` steps, that is every epoch. The scores
+    use their own seeds and change nothing, so a run has the same weights with and without them.
+    Place this callback before those that write the logs.
 
     Args:
-        real: Real samples, float32, with `data` and `split` where their features may be kept on
-            disk. Generated samples are as many and get the same labels.
+        real: Float32 real samples (n, ...). With their `data` and `split` given, their features
+            may be cached on disk. As many samples are generated, with the same labels.
         metrics: Keys of `kgan.metrics.METRICS`.
-        decides: The score that decides which state is the best, such as "stacked_kl"; by default
-            the first one of the first metric.
-        every: Steps between two scores.
-        steps_per_epoch: Steps in an epoch.
-        settings: Keyword arguments of the metrics, by name.
-        patience: Stop after so many scores in a row without a better one; `None` never stops.
-        table: The run's `metrics.csv`, from which a resumed run counts on.
-        seed: Seed of the latents.
+        decides: Name of the score that decides which state is the best, such as "stacked_kl"; by
+            default the first score of the first metric.
+        every: Number of steps between two scores.
+        steps_per_epoch: Number of steps in an epoch.
+        settings: Maps the name of a metric to its keyword arguments.
+        patience: Number of scores in a row without a new best after which training stops; `None`
+            never stops it.
+        table: The run's `metrics.csv`, from which a resumed run reads its earlier scores.
+        seed: Seed of the latents, an int.
 
     Attributes:
-        monitor: Name of the score that decides, for `Checkpoint`.
+        monitor: Name of the score that decides which state is the best, for `Checkpoint`.
     """
 
     def __init__(
@@ -69,10 +70,9 @@ class MetricMonitor(keras.callbacks.Callback):
         self.monitor = published_name(scores[score], score, real.extractor)
         self.lower_is_better = METRICS[scores[score]].lower_is_better[score]
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         last = int(self.model.step.numpy())
-        # A stop inside an epoch leaves it to be finished, and scored, by the resumed run; which is
-        # due when the whole epoch is.
+        # An epoch that was interrupted is finished, and then scored, by the resumed run.
         whole = last % self.steps_per_epoch == 0
         due = last // self.every > (last - self.steps_per_epoch) // self.every
         if logs is None or not (whole and due):
@@ -83,11 +83,11 @@ class MetricMonitor(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def scores(self) -> dict[str, float]:
-        """The scores of the averaged generator as it is."""
+        """The scores of the averaged generator with its present weights, by name."""
         labels = None if self.model.num_classes is None else self.real.labels
         samples = self.model.generate(len(self.real), labels, seed=self.seed)
         fake = SampleSet(samples, labels, kind=self.real.kind, extractor=self.real.extractor)
-        finite = bool(np.isfinite(samples).all())
+        finite = self.real.kind.is_finite(samples)
         found = {}
         for name in self.metrics:
             values = measure(name, self.real, fake, self.settings) if finite else None
@@ -97,7 +97,7 @@ class MetricMonitor(keras.callbacks.Callback):
         return found
 
     def _since_best(self, epoch: int, logs) -> int:
-        """How many scores came after the best one."""
+        """Number of scores since the best one."""
         rows = read_history(self.table) if self.table else []
         values = [r[self.monitor] for r in rows if r["epoch"] <= epoch and self.monitor in r]
         values.append(logs[self.monitor])

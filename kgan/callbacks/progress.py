@@ -1,24 +1,25 @@
-"""Progress on the terminal: a live bar, or a line for each epoch where there is no terminal."""
+"""Shows progress: a live bar on a terminal, otherwise a line for each epoch."""
 
 import time
 from collections.abc import Sequence
 
 import keras
 
+from kgan.history import Logs
 from kgan.progress import Progress
 
 _REFRESH = 0.25
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """Shows epochs, the time that remains and the latest logs.
+    """Shows the epoch, the remaining time and the latest logs.
 
     Args:
-        epochs: The run's total.
-        first_epoch: Epochs done before.
-        steps: Steps in an epoch.
-        samples_per_step: Real samples in a step, for the speed.
-        shown: Names of the logs that the line of an epoch has.
+        epochs: Number of epochs of the whole run.
+        first_epoch: Number of epochs done before this call of `fit`.
+        steps: Number of steps in an epoch.
+        samples_per_step: Number of real samples in a step, to compute the speed.
+        shown: Names of the logs that the line of an epoch shows.
     """
 
     def __init__(
@@ -39,17 +40,17 @@ class ProgressBar(keras.callbacks.Callback):
         self._display: Progress | None = None
         self._last = 0.0
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         total = self.epochs * self.steps
         self._display = Progress(total, done=self._done, counts=True, stays=True, lines=False)
         self._display.update(what="training")
         self._display.start()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._begin = time.perf_counter()
         self._epoch_steps = 0
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         steps = min(batch + 1, self.steps)
         self._done += steps - self._epoch_steps
         self._epoch_steps = steps
@@ -59,10 +60,9 @@ class ProgressBar(keras.callbacks.Callback):
             self._display.update(self._done, note=f"{speed:,.0f} samples/s")
             self._last = now
 
-    def on_epoch_end(self, epoch, logs=None):
-        values = "  ".join(
-            f"{name} {logs[name]:.3f}" for name in self.shown if name in (logs or {})
-        )
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        logs = logs or {}
+        values = "  ".join(f"{name} {logs[name]:.3f}" for name in self.shown if name in logs)
         seconds = time.perf_counter() - self._begin
         if self._display is not None:
             self._display.print(
@@ -70,7 +70,7 @@ class ProgressBar(keras.callbacks.Callback):
                 f"{values}  {seconds:.1f} s"
             )
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         if self._display is not None:
             self._display.update(self._done)
             self._display.stop()

@@ -1,21 +1,22 @@
-"""A score of the averaged generator after each epoch, cheap enough for every run."""
+"""A cheap score of the averaged generator after each epoch, for every run."""
 
 import keras
 import numpy as np
 
+from kgan.history import Logs
 from kgan.metrics import sliced_wasserstein
 
 
 class SampleDistance(keras.callbacks.Callback):
-    """Adds `distance` to the logs: the sliced Wasserstein distance of samples to real data.
+    """Adds `distance` to the logs: the sliced Wasserstein distance of generated to real samples.
 
-    It compares raw values (pixels or points), needs no trained features, and is meant to choose
-    between checkpoints of one run, not to be published.
+    It compares raw values (pixels or points) and needs no trained features. Use it to choose
+    between checkpoints of one run; it is not comparable with published scores.
 
     Args:
         real: float32 samples of the real data, images in [0, 1].
-        labels: Their labels; generated samples get the same.
-        seed: Of the latents.
+        labels: Labels of these samples; generated ones get the same.
+        seed: Seed of the latents.
     """
 
     def __init__(self, real: np.ndarray, labels: np.ndarray | None = None, *, seed: int = 0):
@@ -24,7 +25,7 @@ class SampleDistance(keras.callbacks.Callback):
         self.labels = labels
         self.seed = seed
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         labels = None if self.model.num_classes is None else self.labels
         fake = self.model.generate(len(self.real), labels, seed=self.seed)
         if logs is not None:

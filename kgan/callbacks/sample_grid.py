@@ -1,4 +1,4 @@
-"""A picture of the generator after each epoch, from latents that never change."""
+"""A picture of generated samples after each epoch, always from the same latents."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from PIL import Image
 
 import kgan.latents
 import kgan.pictures
+from kgan.history import Logs
 from kgan.kinds import Images
 from kgan.pictures import save_animation, save_image
 
@@ -17,16 +18,16 @@ _POINTS = 2000
 
 
 class SampleGrid(keras.callbacks.Callback):
-    """Writes `epoch-0001.png`, ... and, when training ends, `animation.gif` of them all.
+    """Writes `epoch-0001.png`, ... and, when training ends, all of them as `animation.gif`.
 
-    Samples are drawn as `kgan.pictures.samples` draws their kind: images as a grid, points over
-    real points. A conditional model of images gets a row for each class (at most 16), with the same
-    latents in every row.
+    `kgan.pictures.samples` draws the samples: images as a grid, points over real points. The grid
+    of a conditional model has a row for each class (at most 16), with the same latents in every
+    row.
 
     Args:
-        folder: Where to write.
-        real: Real samples to draw beside generated ones; unused for images.
-        seed: Seed of the latents.
+        folder: The folder to write to.
+        real: Real samples (n, ...) to draw behind the generated ones; not used for images.
+        seed: Seed of the latents, an int.
     """
 
     def __init__(self, folder: str | Path, *, real: np.ndarray | None = None, seed: int = 0):
@@ -35,10 +36,10 @@ class SampleGrid(keras.callbacks.Callback):
         self.real = None if real is None else real[:_POINTS]
         self.seed = seed
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         save_image(self._picture(), self.folder / f"epoch-{epoch + 1:04d}.png")
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         save_animation(sorted(self.folder.glob("epoch-*.png")), self.folder / "animation.gif")
 
     def _picture(self) -> Image.Image:

@@ -1,10 +1,12 @@
-"""Ending training early without losing anything."""
+"""Ends training early without loss of progress."""
 
 import math
 import signal
 import sys
 
 import keras
+
+from kgan.history import Logs
 
 _ADVICE = (
     "Try a lower learning rate, a penalty (--penalty r1) or spectral norm (--spectral), or float32."
@@ -15,10 +17,10 @@ class NonFiniteGuard(keras.callbacks.Callback):
     """Stops training when a logged value is NaN or infinite, and says what to try.
 
     Args:
-        every: Batches between two looks; a look waits for the device.
+        every: Number of batches between two checks; a check waits for the device.
 
     Attributes:
-        found: The offending "name=value", or `None`.
+        found: The first value that is not finite, as "name=value"; `None` if there is none.
     """
 
     def __init__(self, *, every: int = 50):
@@ -26,11 +28,11 @@ class NonFiniteGuard(keras.callbacks.Callback):
         self.every = every
         self.found: str | None = None
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         if batch % self.every == 0:
             self._look(logs)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self._look(logs)
 
     def _look(self, logs) -> None:
@@ -49,7 +51,7 @@ class NonFiniteGuard(keras.callbacks.Callback):
 class StopOnSignal(keras.callbacks.Callback):
     """Ends training after the current step on Ctrl-C or SIGTERM, so that the state is saved.
 
-    A second Ctrl-C interrupts at once. Works in the main thread only, as Python's signals do.
+    A second Ctrl-C interrupts at once. This works only in the main thread, like all Python signals.
 
     Attributes:
         stopped: Whether a signal ended the training.
@@ -60,15 +62,15 @@ class StopOnSignal(keras.callbacks.Callback):
         self.stopped = False
         self._previous: dict = {}
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             self._previous[number] = signal.signal(number, self._handle)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         self.restore()
 
     def restore(self) -> None:
-        """Puts the earlier handlers back; also to be called where `fit` raised."""
+        """Restores the earlier signal handlers; call it also if `fit` raised an error."""
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         self._previous = {}

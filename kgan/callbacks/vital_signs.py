@@ -1,4 +1,4 @@
-"""What the collapse doctor measures: a few numbers about both players and about the samples."""
+"""The measurements of the collapse doctor: numbers about both players and about the samples."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -17,42 +17,44 @@ FEWEST_SAMPLES = 64
 """The fewest training samples that an `Examiner` can do with."""
 
 _PROBES = 256
-# Values in the reference: the distances of 256 samples to it then take 0.5 GFLOP.
+# Most values of the reference set: the distances of 256 samples to it then take 0.5 GFLOP.
 _REFERENCE_VALUES = 1_000_000
 _MOST_REFERENCES = 5000
-# Values of training samples that copies are looked for in: the distances then take 50 GFLOP.
+# Most values of the training samples searched for copies: the distances then take 50 GFLOP.
 _MOST_VALUES = 100_000_000
 _ROWS = 2048
-# A batch for the gradients: enough for their order of magnitude.
+# Batch size for the gradients: enough for their order of magnitude.
 _GRADIENT_BATCH = 64
-# Neighbours that a probe's ball holds: identical laws cover 1 - 2**-5 = 0.97 of the probes.
+# Number of neighbours in the ball around a probe: samples from the same distribution then cover
+# 1 - 2**-5 = 0.97 of the probes.
 _NEIGHBOURS = 5
-# Copies and duplicates are nearer than this share of the probes; copies twice as near, as modes
-# that are a little too narrow would else have copies by chance.
+# Quantile of the distances among probes below which a sample counts as a duplicate. Copies must be
+# twice as near, because modes that are a little too narrow would otherwise have copies by chance.
 _CHANCE = 0.01
 
 
 class VitalSigns(NamedTuple):
-    """One check-up. Lengths are relative to the mean distance of two real samples.
+    """The values of one check-up. Lengths are in units of the mean distance of two real samples.
 
     Attributes:
-        step: Generator updates done.
-        finite: Whether logits, gradients and samples are finite; where not, the rest is NaN.
-        separation: Probability that the discriminator puts a real sample above a generated one:
-            0.5 where it cannot tell, 1 where it always can. Unlike an accuracy it does not see an
-            offset of the logits, which means nothing to relativistic and Wasserstein losses.
-        slope: Mean |d generator loss / d fake logit|: what the loss lets through.
-        generator_gradient: Norm of the gradient of the generator's loss.
-        discriminator_gradient: Norm of that of the discriminator's, without penalties.
-        spread: Mean distance of two samples.
-        coverage: Share of the probes with a sample nearer than their 5th nearest real one; 0.97
-            for samples of the same law.
-        precision: Share of samples as near to a real one as 95% of the probes are.
-        duplicates: Share of samples nearer to another one than 99% of the probes are.
-        copies: Share of samples twice as near to a training sample as 99% of the probes are to
-            another one.
-        movement: How far samples of fixed latents moved since the last check-up.
-        distance: Sliced Wasserstein distance of samples and probes.
+        step: Number of generator updates done.
+        finite: Whether logits, gradients and samples are finite; if not, the other values are NaN.
+        separation: Probability that the discriminator gives a real sample a larger logit than a
+            generated one: 0.5 if it cannot tell them apart, 1 if it always can. Unlike an accuracy
+            it ignores an offset of the logits, which relativistic and Wasserstein losses ignore.
+        slope: Mean |d generator loss / d fake logit|: the gradient that the loss passes on.
+        generator_gradient: Norm of the gradient of the generator loss.
+        discriminator_gradient: Norm of the gradient of the discriminator loss, without penalties.
+        spread: Mean distance of two generated samples.
+        coverage: Share of the probes with a generated sample nearer than their 5th nearest real
+            one; 0.97 for samples from the same distribution.
+        precision: Share of generated samples as near to a real sample as 95% of the probes are.
+        duplicates: Share of generated samples nearer to another one than 99% of the probes are to
+            another real one.
+        copies: Share of generated samples at most half as far from a training sample as 99% of
+            the probes are.
+        movement: Mean distance that samples of fixed latents moved since the last check-up.
+        distance: Sliced Wasserstein distance between generated samples and probes.
         classes: Share of each class among the samples; empty without a labelling function.
     """
 
@@ -73,23 +75,24 @@ class VitalSigns(NamedTuple):
 
 
 def reference_size(sample_shape: tuple[int, ...]) -> int:
-    """How many samples of that shape an `Examiner` uses."""
+    """Number of samples of a shape that an `Examiner` uses."""
     return _PROBES + min(
         _MOST_REFERENCES, max(_PROBES, _REFERENCE_VALUES // math.prod(sample_shape))
     )
 
 
 class Examiner:
-    """Takes the vital signs of a GAN, in inference mode: it changes no state and no draw.
+    """Measures the vital signs of a GAN in inference mode; changes no state and no random draw.
 
     Args:
-        real: float32 training samples (images in [0, 1]), at least 64, in random order. The first
-            256 (a quarter of fewer than 1,024) are the probes, the rest is the reference.
-        labels: Labels of these samples. Samples of a conditional GAN get those of the probes.
-        training: The training set, floats or uint8, in which copies are looked for (of more than
-            100 million values a part); `real` by default.
-        label: Maps samples to class numbers, or `None`.
-        seed: Seed of the latents, which are the same at every check-up.
+        real: float32 training samples (n, ...) in random order, at least 64; images in [0, 1]. The
+            first 256 (or a quarter, if n < 1,024) are the probes, the others are the reference.
+        labels: Integer labels (n,) of `real`. Samples of a conditional GAN get the labels of the
+            probes.
+        training: The training set, floats or uint8, which is searched for copies (only a part of
+            it if it has more than 100 million values); `real` by default.
+        label: Maps samples (n, ...) to class numbers (n,); `None` leaves `classes` empty.
+        seed: Seed of the latents, which are the same at every check-up, an int.
     """
 
     def __init__(
@@ -117,16 +120,16 @@ class Examiner:
         self.training = real if training is None else training
         rows = np.random.default_rng(seed).permutation(len(self.training))
         self.searched = np.sort(rows[: _MOST_VALUES // flat.shape[1]])
-        # The nearest training sample of a probe is itself.
+        # The nearest training sample of a probe is the probe itself, so the second nearest counts.
         self.copy_radius = np.quantile(self._nearest_two(self.probes)[:, 1], _CHANCE) / 2
         self.duplicate_radius = np.quantile(_to_others(self.probes), _CHANCE)
-        # In as many reference samples as there will be generated ones.
+        # The ball is measured among as many reference samples as there will be generated ones.
         self.ball = nearest(self.probes, self.reference[:n], k=_NEIGHBOURS).distances[:, -1]
         self.real_classes = self._classes(self.images)
         self._last: np.ndarray | None = None
 
     def examine(self, gan) -> VitalSigns:
-        """The vital signs of a `kgan.models.GAN` now."""
+        """The present vital signs of a `kgan.models.GAN`."""
         step = int(gan.step.numpy())
         players = self._players(gan)
         labels = None if gan.num_classes is None else self.labels
@@ -152,7 +155,7 @@ class Examiner:
         )
 
     def _players(self, gan) -> dict[str, float]:
-        """The signs of discriminator and (current, not averaged) generator."""
+        """The signs of the discriminator and the current (not averaged) generator."""
         n = min(_GRADIENT_BATCH, len(self.probes)) // gan.packing * gan.packing
         labels = None
         if self.labels is not None and gan.num_classes is not None:
@@ -183,7 +186,7 @@ class Examiner:
         return {name: float(value) for name, value in values.items()}
 
     def _nearest_two(self, flat: np.ndarray) -> np.ndarray:
-        """Distances (n, 2) of rows to their two nearest training samples."""
+        """Distances (n, 2) of each row to its two nearest training samples."""
 
         def parts() -> Iterator[np.ndarray]:
             for start in range(0, len(self.searched), _ROWS):
@@ -200,12 +203,12 @@ class Examiner:
 
 
 def _to_others(flat: np.ndarray) -> np.ndarray:
-    """Each row's distance to the nearest other one."""
+    """Distances (n,) of each row to the nearest other row."""
     return nearest_others(flat).distances[:, 0]
 
 
 def _mean_distance(flat: np.ndarray) -> float:
-    """The mean distance of two rows."""
+    """The mean distance of two different rows."""
     return float(pdist(flat.astype(np.float64)).mean())
 
 

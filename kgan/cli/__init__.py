@@ -68,8 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The `kgan` console script.
 
     Returns:
-        0 when done; 1 where a check that was asked for failed; 2 for a mistake of the caller's; 3
-        for a fault of the program or the machine; 130 when interrupted.
+        The exit code: 0 for success; 1 if a check that the user asked for failed; 2 for a mistake
+        of the user; 3 for a fault of the program or the machine; 130 if interrupted.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):
@@ -113,7 +113,7 @@ def _run(name: str, request: Request, *, debug: bool) -> int:
 
 
 def _tell(error: Exception) -> int:
-    """Tells an error in one line, and keeps the traceback of a fault."""
+    """Prints an error in one line, and writes the traceback of a fault to a file."""
     message = " ".join(str(error).split()) or "no message"
     if faults.is_mistake(error):
         print(f"{type(error).__name__}: {message}", file=sys.stderr)
@@ -128,7 +128,7 @@ def _tell(error: Exception) -> int:
 def hush_tensorflow() -> None:
     """Imports TensorFlow without its start-up messages."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Its libraries write some messages before they read that level, straight to the descriptor.
+    # Its libraries write some messages to the file descriptor before they read the log level.
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as said:
         os.dup2(said.fileno(), 2)

@@ -1,4 +1,4 @@
-"""`kgan attack [options]`: attack a classifier, tell and keep how robust it is."""
+"""`kgan attack [options]`: attack a classifier and report how robust it is."""
 
 import dataclasses
 import sys
@@ -28,7 +28,7 @@ def main(request: Request) -> int:
     """The body of `attack.py` and `kgan attack`.
 
     Returns:
-        0, or 1 where a robust accuracy is below `min_robust`.
+        The exit code: 0, or 1 if a robust accuracy is below `min_robust`.
     """
     settings = cast(AttackSettings, request.settings)
     data, others = _data(settings)
@@ -92,7 +92,7 @@ def _evaluate(
 
 
 def _model(settings: AttackSettings) -> keras.Model:
-    """The classifier: from a file, or a preset's, which is trained where it is not there yet."""
+    """The classifier from a file, or that of a preset, which is trained first if needed."""
     path = Path(settings.model).expanduser()
     if settings.model in CLASSIFIER_PRESETS and not path.is_file():
         preset = dataclasses.replace(
@@ -107,7 +107,7 @@ def _model(settings: AttackSettings) -> keras.Model:
 
 
 def _data(settings: AttackSettings) -> tuple[Dataset, Callable[[], tuple[Dataset, str]]]:
-    """The images with labels to attack, and what gives others to learn from and names them."""
+    """The labelled images to attack, and a function that gives other images to learn from."""
     name = settings.data
     if name is None:
         if settings.model not in CLASSIFIER_PRESETS:

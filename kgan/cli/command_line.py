@@ -1,4 +1,4 @@
-"""From a command's arguments to its settings, before anything heavy is imported."""
+"""Turns the arguments of a command into its settings, before anything heavy is imported."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -16,12 +16,12 @@ class Command:
     """A command of `kgan`.
 
     Attributes:
-        help: What it does, in a few words.
-        settings: Its settings, where it has no presets.
-        presets: Settings by name; the first argument of the command names one.
-        families: Settings of the families that it can resume, by name, where these are several.
-        prefix: What the names of its run folders begin with.
-        remedy: What to do for want of a preset.
+        help: Short description of the command.
+        settings: Class of the settings, for a command without presets.
+        presets: Maps names to settings; the first argument of the command names one.
+        families: Maps names of families to their settings, for a command that can resume several.
+        prefix: Prefix of the names of its run folders.
+        remedy: Advice for the error about an unknown preset.
         by_data: Whether `--data NAME` chooses the preset of that name.
     """
 
@@ -36,13 +36,13 @@ class Command:
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What a command is asked to do.
+    """A request to run a command.
 
     Attributes:
-        settings: What the user chose.
-        preset: The preset that it started from, if any.
-        name: The run's name, where the command makes a run.
-        run: The run to resume, if any.
+        settings: The settings that the user chose.
+        preset: Name of the preset that the settings started from, or `None`.
+        name: Name of the run, for a command that makes a run.
+        run: The run to resume, or `None`.
     """
 
     settings: Settings
@@ -55,13 +55,13 @@ def read(name: str, command: Command, arguments: Sequence[str]) -> Request:
     """Reads a command's arguments.
 
     Args:
-        name: Of the command.
-        command: Its row.
-        arguments: What follows its name.
+        name: Name of the command.
+        command: The description of the command.
+        arguments: The arguments after the name of the command.
 
     Raises:
-        ValueError, OSError: For what cannot be; the text says what to do.
-        SystemExit: From the parser: 0 after `--help`, 2 for an unknown flag.
+        ValueError, OSError: For an invalid argument; the message says what to do.
+        SystemExit: By the parser, with code 0 after `--help` and 2 for an unknown flag.
     """
     words = list(arguments)
     chosen: str | None = None
@@ -87,7 +87,7 @@ def read(name: str, command: Command, arguments: Sequence[str]) -> Request:
 def _resumed(
     name: str, command: Command, words: Sequence[str], run: Run, chosen: str | None
 ) -> Request:
-    """The settings of a run, changed as far as they may be."""
+    """The settings of a run, with the changes that a resumed run allows."""
     families = command.families or {type(one).family: type(one) for one in _rows(command)}
     if run.family not in families:
         raise ValueError(
@@ -112,7 +112,7 @@ def _rows(command: Command) -> list[Settings]:
 
 
 def _named_run(command: Command, words: Sequence[str]) -> Run | None:
-    """The run that `--resume --name NAME` means, whose family tells which flags there are."""
+    """The run that `--resume --name NAME` means, whose family decides which flags exist."""
     if "--resume" not in words or {"--help", "-h"} & set(words) or not command.families:
         return None
     with unchecked():
@@ -120,13 +120,13 @@ def _named_run(command: Command, words: Sequence[str]) -> Run | None:
     try:
         return Run.latest(asked.runs_dir, command.prefix + asked.name) if asked.name else None
     except FileNotFoundError:
-        return None  # Told, or started anew, once all flags are known.
+        return None  # Reported, or started as a new run, once all flags are known.
 
 
 def _starts_anew(settings: RunFolder, run_name: str) -> bool:
-    """Whether `--resume` starts a run where there is none.
+    """Whether `--resume` starts a new run if there is none.
 
-    A cluster restarts its workers with the command that started them, so there it does.
+    It does so on a cluster, which restarts its workers with the command that started them.
     """
     if getattr(settings, "strategy", "") != "multi-worker":
         return False
@@ -138,7 +138,7 @@ def _starts_anew(settings: RunFolder, run_name: str) -> bool:
 
 
 def _default_preset(command: Command, words: Sequence[str]) -> str | None:
-    """The first preset; or the one that is named as the data are, whose settings suit them."""
+    """The preset with the name of the data, whose settings suit them; otherwise the first one."""
     if not command.presets:
         return None
     first = next(iter(command.presets))

@@ -26,16 +26,19 @@ from kgan.evaluation import (
     real_data,
     save_scores,
 )
-from kgan.evaluation.defaults import available
+from kgan.evaluation.defaults import available, baselines
 from kgan.evaluation.generated import (
     Fakes,
     check_shape,
     from_generator,
     from_set,
+    likelihood_settings,
     path_length_settings,
     with_labels_of,
 )
 from kgan.evaluation.real_data import folder_images
+from kgan.kinds import Table
+from kgan.metrics import METRICS
 from kgan.metrics.extractor import Extractor, discriminator_extractor, extractor
 from kgan.metrics.measure import check_metrics, check_possible
 from kgan.progress import Progress
@@ -61,7 +64,7 @@ def evaluate(settings: EvaluateSettings) -> Path:
     """Scores one source, writes scores.json and pictures, and prints the table.
 
     Returns:
-        The folder written to.
+        The folder with the results.
     """
     check_metrics(settings.metrics)
     path = _path(settings)
@@ -87,8 +90,8 @@ def evaluate(settings: EvaluateSettings) -> Path:
 
 
 def compare(settings: EvaluateSettings) -> None:
-    """Compares the scores of two sources as they are kept; evaluates a source that has none, or
-    whose scores are of other options than those given."""
+    """Compares the saved scores of two sources. First evaluates each source that has no scores, or
+    scores with other options than those given."""
     found = []
     for path in settings.compare:
         if path.suffix != ".json" and not _answers(path / SCORES, settings):
@@ -126,13 +129,23 @@ def prepare(settings: EvaluateSettings, scored: Dataset | Source) -> Task:
     of_metrics = dict(modes)
     if source is not None and hasattr(source.model, "decode"):
         of_metrics["ppl"] = path_length_settings(source.model)
+    model = None if source is None else source.model
+    likelihood = likelihood_settings(model, train, importance_samples=settings.importance_samples)
+    if likelihood is not None:
+        of_metrics["bits_per_dimension"] = likelihood
+    if target := _target(settings, source, train):
+        of_metrics["table_utility"] = {"target": target}
     labelled = train.labels is not None and labels is not None
     has = available(train.kind, judge, of_metrics, labelled=labelled)
     check_possible(settings.metrics, kind=train.kind, has=has)
+    metrics = settings.metrics or default_metrics(train.kind, judge, modes)
+    if not settings.metrics:
+        metrics = tuple(name for name in metrics if has.issuperset(METRICS[name].needs))
+        metrics = metrics if likelihood is None else (*metrics, "bits_per_dimension")
     return Task(
         fakes=fakes,
         real=real,
-        metrics=settings.metrics or default_metrics(train.kind, judge, modes),
+        metrics=metrics,
         settings=of_metrics,
         extractor=judge,
         given=count,
@@ -140,7 +153,7 @@ def prepare(settings: EvaluateSettings, scored: Dataset | Source) -> Task:
         n_real=settings.n_real,
         seeds=settings.seeds,
         classifier=classifier_of(train),
-        baselines=_baselines(source, train),
+        baselines={**_inputs(source, train), **baselines(train)},
     )
 
 
@@ -164,7 +177,7 @@ def opened(settings: EvaluateSettings) -> Dataset | Source:
     return open_source(path, checkpoint=settings.checkpoint, endpoint=settings.endpoint)
 
 
-def _baselines(source: Source | None, train: Dataset) -> dict[str, Fakes]:
+def _inputs(source: Source | None, train: Dataset) -> dict[str, Fakes]:
     """What samples are made of, as if nothing had been made of it."""
     if source is None or source.inputs is None:
         return {}
@@ -188,7 +201,7 @@ def _path(settings: EvaluateSettings) -> Path:
 
 
 def _given(settings: EvaluateSettings, path: Path) -> Dataset | None:
-    """The generated samples, where the source holds those and no generator."""
+    """The generated samples, if the source holds samples instead of a generator."""
     if path.suffix in _ARRAYS:
         return kgan.data.load(str(path))
     exported = (path / "saved_model.pb").is_file() or any(path.glob("*/saved_model.pb"))
@@ -198,7 +211,7 @@ def _given(settings: EvaluateSettings, path: Path) -> Dataset | None:
 
 
 def _real(settings: EvaluateSettings, source: Source | None) -> RealData:
-    """The data that are named, or those that the run was trained on."""
+    """The data that the settings name, or those that the run was trained on."""
     if settings.data is None and source is not None and source.recipe is not None:
         own = source.recipe.real_data(source.endpoint)
         if own is not None:
@@ -214,7 +227,7 @@ def _real(settings: EvaluateSettings, source: Source | None) -> RealData:
     if settings.data is None:
         split = saved.get("split", "train")
         is_folder = name not in kgan.data.DATASETS and Path(name).expanduser().is_dir()
-        # A run trained on a folder's images at the size that these have by default.
+        # A run without the setting was trained on a folder's images at their default size.
         size = size or saved.get("image_size") or ((DEFAULT_SIZE,) if is_folder else None)
     return real_data(
         name,
@@ -223,6 +236,19 @@ def _real(settings: EvaluateSettings, source: Source | None) -> RealData:
         data_dir=settings.data_dir or saved.get("data_dir"),
         download=settings.download,
     )
+
+
+def _target(settings: EvaluateSettings, source: Source | None, data: Dataset) -> str | None:
+    """The column that classifiers are to tell, if any: as asked for, the run's, or the data's."""
+    if not isinstance(data.kind, Table):
+        if settings.target is not None:
+            raise ValueError(
+                f"target must be left out for {data.kind.plural}, got {settings.target!r}."
+            )
+        return None
+    run = None if source is None else source.run
+    own = None if run is None else run.values.get("target")
+    return settings.target or own or kgan.data.TARGETS.get(data.name)
 
 
 def _extractor(
@@ -243,7 +269,7 @@ def _extractor(
 
 
 def _folder(settings: EvaluateSettings, run: Run | None) -> Path:
-    """Where the results go: beside the run's own, or in a new folder."""
+    """The folder for the results: in the run's folder, or a new one."""
     if run is not None:
         return run.folder
     source = _path(settings).resolve()
@@ -252,24 +278,15 @@ def _folder(settings: EvaluateSettings, run: Run | None) -> Path:
 
 
 def _asked(settings: EvaluateSettings) -> dict[str, Any]:
-    """The options that a score depends on, as JSON gives them back."""
-    names = (
-        "data",
-        "image_size",
-        "checkpoint",
-        "endpoint",
-        "metrics",
-        "extractor",
-        "layer",
-        "n",
-        "n_real",
-    )
-    content = {name: getattr(settings, name) for name in (*names, "seeds")}
+    """The options that a score depends on, as values read back from JSON."""
+    words = "data image_size checkpoint endpoint metrics extractor layer n n_real seeds"
+    names = [*words.split(), "importance_samples", "target"]
+    content = {name: getattr(settings, name) for name in names}
     return json.loads(json.dumps(content))
 
 
 def _answers(path: Path, settings: EvaluateSettings) -> bool:
-    """Whether the scores kept there are of the options given, if any, and of what is there now."""
+    """Whether the saved scores have the given options, if any, and are of the present files."""
     if not path.is_file():
         return False
     try:
@@ -286,7 +303,7 @@ def _answers(path: Path, settings: EvaluateSettings) -> bool:
 
 
 def _checkpoint(folder: Path, name: str | None) -> dict[str, str] | None:
-    """Which checkpoint of a run, with its hash; `None` of what is no run with checkpoints."""
+    """Name and hash of a run's checkpoint; `None` if there is no run with checkpoints."""
     if not is_run(folder) or not (folder / "checkpoints").is_dir():
         return None
     run = Run.open(folder)

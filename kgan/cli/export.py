@@ -34,7 +34,7 @@ def export(settings: ExportSettings) -> list[Path]:
     """Writes each format.
 
     Returns:
-        What was written.
+        Paths of the written files and folders.
     """
     path = settings.source.expanduser()
     run = Run.open(path, *RECIPES, what="kgan export") if is_run(path) else None
@@ -42,7 +42,7 @@ def export(settings: ExportSettings) -> list[Path]:
     name = settings.name or (path.stem if run is None else run.model)
     model = _load(source)
     endpoints = _endpoints(model, source)
-    # Refused before anything is written.
+    # Models that a format cannot hold are refused before anything is written.
     for form in set(settings.format) & set(WRITERS):
         network_of(endpoints, form)
     class_names = settings.class_names or (None if run is None else _class_names(run))
@@ -77,7 +77,7 @@ def _file(path: Path) -> Path:
 
 
 def _load(path: Path) -> Any:
-    """The model in a file, whole; without its optimizers, which an export does not need."""
+    """The model in a file, without its optimizers, which an export does not need."""
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", message=".*[Ss]kipping (variable|nested).*")
@@ -91,7 +91,7 @@ def _load(path: Path) -> Any:
 
 
 def _endpoints(model: Any, source: Path) -> Endpoints:
-    """What the model can be asked: it knows itself, or is taken for a classifier."""
+    """The model's own endpoints; a model without any is taken for a classifier."""
     if hasattr(model, "endpoints"):
         return model.endpoints()
     try:
@@ -110,7 +110,7 @@ def _head(model: Any) -> str:
 
 
 def _class_names(run: Run) -> Sequence[str] | None:
-    """What the run's data calls its classes."""
+    """Names of the classes in the run's data."""
     if run.data is not None:
         return run.data.get("class_names")
     try:

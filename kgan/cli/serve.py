@@ -1,4 +1,4 @@
-"""`kgan serve MODELS`: TensorFlow Serving's contract in one process, and a page to play with."""
+"""`kgan serve MODELS`: serves models with TensorFlow Serving's API, and a page to try them."""
 
 import functools
 import logging
@@ -78,7 +78,7 @@ def main(request: Request) -> int:
 
 
 def _folders(paths: Sequence[Path]) -> dict[str, Path]:
-    """Model folders by name, checked."""
+    """Maps the name of each model to its folder, after a check."""
     if not paths:
         raise ValueError("give the folder of an exported model, such as saved_models/digits.")
     folders: dict[str, Path] = {}
@@ -100,7 +100,7 @@ def _folders(paths: Sequence[Path]) -> dict[str, Path]:
 
 
 def _fool(path: Path, class_names: tuple[str, ...]) -> Fool:
-    """A classifier and FGSM on it, for the page."""
+    """A classifier and FGSM against it, for the page."""
     model = load_classifier(path.expanduser())
     shape = tuple(model.input_shape[1:])
     if len(shape) != 3 or None in shape:

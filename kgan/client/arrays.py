@@ -1,4 +1,4 @@
-"""Arrays as they go to a server and as they come from it."""
+"""Converts arrays for requests to a server and from its answers."""
 
 import base64
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ def given(value: ArrayLike) -> np.ndarray:
 
 
 def as_type(array: np.ndarray, wanted: np.dtype | None) -> np.ndarray:
-    """The array as the type that is wanted, where its values fit."""
+    """The array converted to the wanted type, if its values fit."""
     if wanted is None or array.dtype == wanted or not array.size:
         return array if wanted is None else array.astype(wanted)
     if wanted.kind == "f" and array.dtype.kind in "fiu":
@@ -33,7 +33,7 @@ def as_type(array: np.ndarray, wanted: np.dtype | None) -> np.ndarray:
 
 
 def from_json(value: Any) -> np.ndarray:
-    """What JSON holds of a tensor."""
+    """The tensor that a JSON value holds, as an array."""
     array = np.array(value)
     if array.dtype.kind == "U":
         # numpy's own strings lose zeros at their end.

@@ -1,4 +1,4 @@
-"""One client for both contracts."""
+"""A client for both REST and gRPC."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from kgan.client.rest import Rest
 
 
 class Client:
-    """Asks one model of a server.
+    """Sends requests to one model of a server.
 
         client = Client("http://127.0.0.1:8501", "digits")
         images = client.generate(seeds=[1, 2], labels=[3, 5])
@@ -21,7 +21,7 @@ class Client:
     Args:
         url: "http://HOST:PORT" (or https) for REST, "grpc://HOST:PORT" for gRPC.
         model: The model's name on the server.
-        version: Number of a version; default the newest one.
+        version: Number of the version; by default the newest one.
         label: Label of a version, in place of its number.
         timeout: Seconds to wait for an answer.
     """
@@ -71,9 +71,9 @@ class Client:
         """Calls any signature.
 
         Args:
-            signature: Its name.
-            **inputs: Its inputs. Whole numbers may be of any type that holds them, and so may
-                floating-point ones; the signature's own is sent.
+            signature: Name of the signature.
+            **inputs: Inputs of the signature, by name. Numbers may be of any integer or
+                floating-point type that fits; they are converted to the signature's own type.
 
         Returns:
             The output; a dict by name where there are several. Strings are arrays of `str`.

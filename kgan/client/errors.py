@@ -1,4 +1,4 @@
-"""What a server refused."""
+"""The error for requests that a server refused."""
 
 
 class ServerError(RuntimeError):

@@ -1,6 +1,7 @@
-"""What can be loaded, and how it is fed to `fit`."""
+"""Loads data sets and feeds them to `fit`."""
 
 from kgan.data.arrays import load_arrays
+from kgan.data.breast_cancer import load_breast_cancer
 from kgan.data.dataset import Dataset
 from kgan.data.digits import load_digits
 from kgan.data.domains import Domains, Pairs, feed_apart
@@ -8,17 +9,22 @@ from kgan.data.fakes import fill
 from kgan.data.feed import feed, steps_per_epoch, to_float
 from kgan.data.folder import load_folder
 from kgan.data.labelled import load_labelled, train_and_test
-from kgan.data.load import COMPOSED, DATASETS, load
+from kgan.data.load import COMPOSED, DATASETS, TARGETS, load
 from kgan.data.slanted import load_slanted_digits, load_slanted_pairs, slant, slanted
 from kgan.data.stacked import StackedImages, load_stacked_mnist
 from kgan.data.subsets import class_counts, labelled_share, long_tailed
 from kgan.data.synthetic import MIXTURES, load_grid, load_ring
+from kgan.data.table import SUFFIXES as TABLE_SUFFIXES
+from kgan.data.table import load_table
+from kgan.data.table_feed import feed_rows
 from kgan.data.tfds import load_tfds
 
 __all__ = [
     "COMPOSED",
     "DATASETS",
     "MIXTURES",
+    "TABLE_SUFFIXES",
+    "TARGETS",
     "Dataset",
     "Domains",
     "Pairs",
@@ -26,10 +32,12 @@ __all__ = [
     "class_counts",
     "feed",
     "feed_apart",
+    "feed_rows",
     "fill",
     "labelled_share",
     "load",
     "load_arrays",
+    "load_breast_cancer",
     "load_digits",
     "load_folder",
     "load_grid",
@@ -38,6 +46,7 @@ __all__ = [
     "load_slanted_digits",
     "load_slanted_pairs",
     "load_stacked_mnist",
+    "load_table",
     "load_tfds",
     "long_tailed",
     "slant",

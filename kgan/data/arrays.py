@@ -8,6 +8,7 @@ import numpy as np
 import kgan.kinds
 from kgan.data.dataset import Dataset
 from kgan.data.resize import ImageSize, resize_batch
+from kgan.labels import class_numbers
 
 _SAMPLE_KEYS = ("images", "samples", "x", "x_{split}", "{split}_images", "points", "arr_0")
 _LABEL_KEYS = ("labels", "y", "y_{split}", "{split}_labels", "arr_1")
@@ -22,8 +23,8 @@ def load_arrays(
         path: A .npy file of samples, or an .npz file with one of `images`, `samples`, `x`,
             `x_SPLIT`, `SPLIT_images`, `points`, and optionally `labels`, `y`, `y_SPLIT`,
             `SPLIT_labels`.
-        split: Fills SPLIT.
-        image_size: Resize uint8 images to this size.
+        split: Name of the split, which replaces SPLIT in these keys.
+        image_size: Size to which uint8 images are resized, a side or (height, width).
 
     Images are uint8 in [0, 255] or floats in [0, 1], shape (n, height, width[, channels]); arrays
     of shape (n, features) are points. Labels are whole numbers, or one-hot rows.
@@ -57,13 +58,13 @@ def load_arrays(
         samples = resize_batch(samples, image_size)
     if labels is None:
         return Dataset(str(path), samples)
-    labels = _as_class_numbers(labels, str(path))
+    labels = class_numbers(labels, len(labels), what=f"labels of {path}")
     names = tuple(str(label) for label in range(int(labels.max(initial=0)) + 1))
     return Dataset(str(path), samples, labels, names)
 
 
 def has_split(path: Path, split: str) -> bool:
-    """Whether a file holds samples of that split apart, not one set that stands for any."""
+    """Whether a file has keys for this split, rather than one set for all splits."""
     if path.suffix != ".npz":
         return False
     with np.load(path, allow_pickle=False) as content:
@@ -89,16 +90,3 @@ def _read(path: Path, split: str) -> tuple[np.ndarray, np.ndarray | None]:
             return content[found], None if label_key is None else content[label_key]
     except (zipfile.BadZipFile, EOFError, OSError) as error:
         raise ValueError(f"{path} is not a readable .npy or .npz file: {error}.") from error
-
-
-def _as_class_numbers(labels: np.ndarray, name: str) -> np.ndarray:
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim == 2 and np.array_equal(labels.sum(axis=1), np.ones(len(labels))):
-        labels = labels.argmax(axis=1)
-    if labels.ndim != 1 or not np.array_equal(labels, np.round(labels)):
-        raise ValueError(
-            f"labels of {name} must be whole numbers (n,) or one-hot rows, "
-            f"got {labels.dtype} of shape {labels.shape}."
-        )
-    return labels.astype(np.int32)

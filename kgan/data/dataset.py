@@ -1,4 +1,4 @@
-"""What every source of data becomes: samples of a declared kind and labels, checked once."""
+"""A data set in memory: samples of a declared kind, with labels, checked once."""
 
 import hashlib
 from collections.abc import Sequence
@@ -18,15 +18,15 @@ class Dataset:
     Attributes:
         name: Where it came from: a name, a folder or a file.
         samples: Images as uint8 (n, height, width, channels), or as float32 in [0, 1] where the
-            source had floats; or points as float32 (n, features). `StackedImages` stand for a
-            uint8 array.
+            source had floats; or points as float32 (n, features); or `kgan.rows.Rows` of a table.
+            `StackedImages` stand for a uint8 array.
         labels: int32 (n,), or `None`.
         class_names: One for each class, or `None` without labels.
         kind: What a sample is; by default `kgan.kinds.of_array` of the samples.
     """
 
     name: str
-    samples: np.ndarray
+    samples: Any
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
     kind: Kind = None  # type: ignore[assignment]
@@ -59,7 +59,7 @@ class Dataset:
         return None if self.class_names is None else len(self.class_names)
 
     def fingerprint(self) -> dict[str, Any]:
-        """What tells these data from others: their number, a hash of them all, the classes."""
+        """Values that identify the data: number of samples, a hash of all data, the classes."""
         digest = hashlib.sha256()
         for array in (*_arrays(self.samples), self.labels):
             if array is not None:
@@ -69,7 +69,7 @@ class Dataset:
         return {"count": len(self), "sha256": digest.hexdigest(), "class_names": names}
 
     def take(self, rows: Sequence[int] | np.ndarray) -> "Dataset":
-        """The samples of those row numbers, in that order."""
+        """A data set of the samples with the given row numbers, in that order."""
         labels = None if self.labels is None else self.labels[rows]
         return Dataset(self.name, self.samples[rows], labels, self.class_names, self.kind)
 

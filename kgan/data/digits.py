@@ -1,4 +1,4 @@
-"""The embedded default: scikit-learn's 1,797 handwritten digits, 8x8 grey."""
+"""The built-in default data: scikit-learn's 1,797 handwritten digits, 8x8 grey."""
 
 import numpy as np
 
@@ -8,10 +8,10 @@ _TEST_SHARE = 5
 
 
 def load_digits(split: str = "train") -> Dataset:
-    """Every fifth digit of a class is held out for `test` (355), the others are `train` (1,442).
+    """Loads digits: every fifth digit of a class is `test` (355), the others `train` (1,442).
 
     Args:
-        split: "train", "test" or "all".
+        split: Name of the split, "train", "test" or "all".
 
     Reference: Alpaydin & Kaynak 1998, "Optical recognition of handwritten digits" (UCI).
     """
@@ -20,7 +20,7 @@ def load_digits(split: str = "train") -> Dataset:
     if split not in ("train", "test", "all"):
         raise ValueError(f"split of digits must be train, test or all, got {split!r}.")
     bunch = embedded()
-    # 17 grey levels, 0 to 16.
+    # The images have 17 grey levels, from 0 to 16.
     samples = np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
     labels = bunch.target.astype(np.int32)
     rank = np.empty(len(labels), int)

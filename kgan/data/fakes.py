@@ -1,4 +1,4 @@
-"""Generated samples beside real ones, to train a classifier on a small or imbalanced set."""
+"""Adds generated samples to real ones, to train a classifier on a small or imbalanced set."""
 
 from collections.abc import Callable
 
@@ -7,6 +7,7 @@ import numpy as np
 import kgan.random
 from kgan.data.dataset import Dataset
 from kgan.data.subsets import class_counts
+from kgan.pixels import to_uint8
 
 Generate = Callable[[int, np.ndarray, int], np.ndarray]
 
@@ -14,15 +15,16 @@ Generate = Callable[[int, np.ndarray, int], np.ndarray]
 def fill(
     dataset: Dataset, generate: Generate, *, per_class: int | None = None, seed: int = 0
 ) -> Dataset:
-    """Adds generated samples until each class has `per_class`; no real sample is left out.
+    """Adds generated samples until each class has `per_class` samples; keeps all real samples.
 
     Args:
         dataset: Images or points in memory, with labels.
-        generate: `(n, labels, seed)` to n samples (n, ...), images float32 in [0, 1]: for a
-            conditional GAN `lambda n, labels, seed: gan.generate(n, labels, seed=seed)`.
-        per_class: Samples that each class has in the end, real and generated; as many as the most
-            frequent class has if None. A class that has more keeps them and gets none.
-        seed: Passed to `generate`.
+        generate: Function of (n, labels, seed) that returns samples (n, ...), images as float32 in
+            [0, 1]. For a conditional GAN use
+            `lambda n, labels, seed: gan.generate(n, labels, seed=seed)`.
+        per_class: Number of samples, real and generated, of each class in the result; the size of
+            the most frequent class if None. A class with more keeps all of its samples.
+        seed: Seed that is passed to `generate`, an int.
 
     Returns:
         A `Dataset` of the real samples, followed by the generated ones in the order of their
@@ -49,12 +51,12 @@ def fill(
             f"generate must give samples of the shape {(len(labels), *dataset.sample_shape)} "
             f"of {dataset.name}, got {fakes.shape}."
         )
-    # A data set of its own, so that the fakes are checked as real data are.
+    # A separate `Dataset`, so that the fakes are checked like real data.
     fakes = Dataset(
         f"generated for {dataset.name}", fakes.astype(np.float32), kind=dataset.kind
     ).samples
     if dataset.samples.dtype == np.uint8:
-        fakes = np.round(fakes * 255).astype(np.uint8)
+        fakes = to_uint8(fakes)
     return Dataset(
         f"{dataset.name} with fakes",
         np.concatenate([np.asarray(dataset.samples), fakes]),

@@ -1,4 +1,4 @@
-"""From a dataset in memory to batches: the batch of a step is a pure function of (seed, step)."""
+"""Feeds a data set in memory as batches; each batch is a pure function of (seed, step)."""
 
 from collections.abc import Callable
 
@@ -12,10 +12,10 @@ from kgan.data.stacked import StackedImages
 
 
 def steps_per_epoch(dataset: Dataset, batch_size: int) -> int:
-    """Full batches in a pass over the data.
+    """Number of full batches in a pass over the data.
 
     Raises:
-        ValueError: Where the batch is larger than the data.
+        ValueError: If the batch is larger than the data.
     """
     if not 1 <= batch_size <= len(dataset):
         raise ValueError(
@@ -41,11 +41,11 @@ def feed(
     that `start=0` gives from step k on. Pass `steps_per_epoch` to `fit`.
 
     Args:
-        dataset: From `kgan.data.load`.
-        batch_size: Samples in a (global) batch.
-        seed: Of the order and the flips.
-        start: Number of the first step.
-        labels: Whether to give `(samples, labels)` where the data has labels.
+        dataset: A data set, for example from `kgan.data.load`.
+        batch_size: Number of samples in a (global) batch.
+        seed: Seed of the order and the flips, an int.
+        start: Number of the first step, counted from 0.
+        labels: Whether to return `(samples, labels)` if the data set has labels.
         flip: Whether each image is mirrored left to right with probability 1/2.
 
     Returns:
@@ -97,7 +97,7 @@ def reader(
 
 
 def _taker(samples: np.ndarray | StackedImages) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A function of row numbers, inside a graph, that gives those samples."""
+    """A graph function that maps row numbers to samples."""
     if isinstance(samples, StackedImages):
         grey, parts = tf.constant(samples.grey), tf.constant(samples.parts)
         return lambda rows: tf.transpose(tf.gather(grey, tf.gather(parts, rows)), [0, 2, 3, 1])
@@ -106,5 +106,5 @@ def _taker(samples: np.ndarray | StackedImages) -> Callable[[tf.Tensor], tf.Tens
 
 
 def to_float(samples: tf.Tensor) -> tf.Tensor:
-    """uint8 images to float32 in [0, 1]; floats as they are."""
+    """Converts uint8 images to float32 in [0, 1]; floats are returned unchanged."""
     return tf.cast(samples, tf.float32) / 255.0 if samples.dtype == tf.uint8 else samples

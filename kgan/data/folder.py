@@ -1,4 +1,4 @@
-"""A folder of image files; its subfolders, where it has any, are the classes."""
+"""Loads a folder of image files; its subfolders, if it has any, are the classes."""
 
 import warnings
 from pathlib import Path
@@ -11,27 +11,27 @@ from kgan.data.resize import ImageSize, resize_and_crop
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 DEFAULT_SIZE = 64
-# A run has the first beside its pictures, an exported model the second.
+# The first file is in every run folder, the second one in every exported model.
 _OF_OUTPUTS = ("config.json", "saved_model.pb")
 _GREY_MODES = ("1", "L", "LA", "I", "I;16", "F")
 
 
 def load_folder(folder: str | Path, *, image_size: ImageSize | None = None) -> Dataset:
-    """Every image below `folder`, resized with antialiasing and cut to its centre.
+    """Loads every image below `folder`, resized with antialiasing and cut to its centre.
 
-    Files are taken in the order of their names; what runs and exports left below the folder is no
-    data of its. Where all are grey the images are grey, else all
-    are colour; transparency is laid over white and EXIF rotation is applied. Files that cannot be
-    read are skipped with a warning that lists them.
+    Files are loaded in the order of their names. Pictures in folders of runs and exports below the
+    folder are ignored. If all files are grey the images are grey, otherwise all are colour.
+    Transparent images are put on white, and EXIF rotation is applied. Files that cannot be read
+    are skipped with a warning that lists them.
 
     Args:
-        folder: The folder. Where the images lie in subfolders, each first-level subfolder is a
-            class; images beside such subfolders are an error.
-        image_size: A side or (height, width); `None` means 64.
+        folder: The folder. If the images are in subfolders, each first-level subfolder is a class;
+            images beside such subfolders are an error.
+        image_size: Size of the images, a side or (height, width); `None` means 64.
 
     Raises:
-        FileNotFoundError: Where the folder does not exist or holds no image.
-        ValueError: Where some images lie in class folders and others do not.
+        FileNotFoundError: If the folder does not exist or holds no image.
+        ValueError: If some images are in class folders and others are not.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -71,7 +71,7 @@ def load_folder(folder: str | Path, *, image_size: ImageSize | None = None) -> D
 
 
 def _is_output(folder: Path, path: Path) -> bool:
-    """Whether a picture below `folder` is a run's or an export's."""
+    """Whether a picture below `folder` belongs to a run or an export."""
     above = path.parents[: len(path.relative_to(folder).parents) - 1]
     return any((parent / name).is_file() for parent in above for name in _OF_OUTPUTS)
 

@@ -1,4 +1,4 @@
-"""Images with labels, for what learns or judges classes."""
+"""Loads images with labels, to train or attack a classifier."""
 
 from pathlib import Path
 from typing import Any
@@ -10,15 +10,15 @@ from kgan.data.load import load
 
 
 def load_labelled(name: str, split: str = "train", **options: Any) -> Dataset:
-    """The labelled images of that name.
+    """Loads labelled images by name.
 
     Args:
         name: As for `kgan.data.load`.
-        split: As for `kgan.data.load`.
-        **options: As for `kgan.data.load`.
+        split: Name of the split, as for `kgan.data.load`.
+        **options: Further arguments of `kgan.data.load`.
 
     Raises:
-        ValueError: Where the data are no images, or have no labels.
+        ValueError: If the data are not images, or have no labels.
     """
     data = load(name, split, **options)
     if not data.is_images or data.labels is None:
@@ -31,13 +31,13 @@ def train_and_test(
 ) -> tuple[Dataset, Dataset]:
     """What to train on, and what to test on.
 
-    A file or folder has one split, of which a tenth is held out.
+    If a file or folder has only one split, a tenth of it is held out as test images.
 
     Args:
         name: As for `kgan.data.load`.
         labelled: Whether it must be images with labels.
-        seed: Seed of the draw of that tenth.
-        **options: As for `kgan.data.load`.
+        seed: Seed of the random choice of that tenth, an int.
+        **options: Further arguments of `kgan.data.load`.
     """
     read = load_labelled if labelled else load
     data = read(name, "train", **options)

@@ -1,10 +1,10 @@
-"""Which rows of a data set a step sees, as pure functions of (seed, step).
+"""Chooses the rows of a data set for each step, as pure functions of (seed, step).
 
-A stream of batches can therefore be entered at any step, and a resumed run sees what the
-uninterrupted one would have seen.
+A stream of batches can therefore start at any step, and a resumed run sees the same batches as an
+uninterrupted one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -21,10 +21,10 @@ def shuffled(n: int, batch_size: int, *, seed: int = 0, drop_last: bool = True) 
 
     Args:
         n: Number of rows.
-        batch_size: Rows in a step.
-        seed: Seed of the order.
-        drop_last: Whether a pass leaves out its last, incomplete batch; otherwise the passes
-            follow each other without a gap, which also serves a batch larger than the data.
+        batch_size: Number of rows in a step.
+        seed: Seed of the order, an int.
+        drop_last: Whether a pass leaves out its last, incomplete batch. Otherwise a batch may
+            continue into the next pass, and may be larger than the data.
     """
     seed = kgan.random.check_seed(seed)
     per_pass = n // batch_size * batch_size if drop_last else n
@@ -39,12 +39,12 @@ def shuffled(n: int, batch_size: int, *, seed: int = 0, drop_last: bool = True) 
 
 
 def balanced(labels: np.ndarray, batch_size: int, *, seed: int = 0) -> Order:
-    """Every class equally often, whatever its share; each class in shuffled passes of its own.
+    """Takes every class equally often, whatever its share, with shuffled passes for each class.
 
     Args:
-        labels: int (n,), class numbers; a class without rows is left out.
-        batch_size: Rows in a step.
-        seed: Seed of the order.
+        labels: Class numbers, int (n,); a class without rows is left out.
+        batch_size: Number of rows in a step.
+        seed: Seed of the order, an int.
     """
     seed = kgan.random.check_seed(seed)
     classes, counts = np.unique(labels, return_counts=True)
@@ -56,7 +56,7 @@ def balanced(labels: np.ndarray, batch_size: int, *, seed: int = 0) -> Order:
         positions = step * batch_size + tf.range(batch_size, dtype=tf.int64)
         which, number = positions % len(classes), positions // len(classes)
         size = tf.gather(sizes, which)
-        # Classes of one size must not be in step.
+        # Two classes of equal size must not get the same order.
         passes = number // size * len(classes) + which
         return tf.gather(
             by_class, tf.gather(starts, which) + _shuffle(number % size, seed, passes, size)
@@ -65,21 +65,65 @@ def balanced(labels: np.ndarray, batch_size: int, *, seed: int = 0) -> Order:
     return rows
 
 
-def poisson(n: int, rate: float, capacity: int, *, seed: int = 0) -> Callable:
-    """Every row takes part in a step with probability `rate`, independently of all else.
+def by_category(
+    codes: Sequence[np.ndarray], sizes: Sequence[int], batch_size: int, *, seed: int = 0
+) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """Rows for categories that are drawn by the logarithm of their frequency: rare ones come too.
 
-    The sampling that accountants of differential privacy assume. A batch has a fixed shape, so it
-    is padded; where more than `capacity` rows are drawn, those of the largest draws are left out.
+    For each place of a batch a column is drawn, all alike; then one of its categories, with a
+    probability proportional to log(count + 1); then one of the rows that have it, all alike.
+
+    Args:
+        codes: For each column the numbers of the rows' categories, int (n,).
+        sizes: For each column how many categories it has.
+        batch_size: Rows in a step.
+        seed: Seed of the draws.
+
+    Returns:
+        A function from a step to (rows int64 (batch,), categories int32 (batch,)); categories are
+        numbered through all columns.
+
+    Reference: Xu et al. 2019, section 4.3 (arXiv:1907.00503), training by sampling.
+    """
+    seed = kgan.random.check_seed(seed)
+    counts = [np.bincount(one, minlength=size) for one, size in zip(codes, sizes, strict=True)]
+    weights = [np.log(one + 1.0) for one in counts]
+    shares = np.concatenate([one / one.sum() / len(codes) for one in weights])
+    bounds = tf.constant(np.cumsum(shares)[:-1])
+    by_code = tf.constant(np.concatenate([np.argsort(one, kind="stable") for one in codes]))
+    all_counts = np.concatenate(counts)
+    starts = tf.constant(np.cumsum(all_counts) - all_counts)
+
+    def rows(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        draws = kgan.random.stateless_uniform(
+            kgan.random.step_seed(seed, step, "category"), [batch_size]
+        )
+        categories = tf.searchsorted(bounds, tf.cast(draws, tf.float64), side="right")
+        bits = tf.random.stateless_uniform(
+            [batch_size], kgan.random.step_seed(seed, step, "row"), None, None, tf.uint32, "philox"
+        )
+        count = tf.gather(tf.constant(all_counts), categories)
+        place = tf.gather(starts, categories) + tf.cast(bits, tf.int64) % count
+        return tf.gather(by_code, place), categories
+
+    return rows
+
+
+def poisson(n: int, rate: float, capacity: int, *, seed: int = 0) -> Callable:
+    """Takes each row in each step with probability `rate`, independently of all others.
+
+    Privacy accountants assume this sampling. A batch is padded to a fixed shape. If more than
+    `capacity` rows are drawn, a random choice of them is left out.
 
     Args:
         n: Number of rows.
-        rate: Probability of a row, in (0, 1].
+        rate: Probability of each row, in (0, 1].
         capacity: Length of the padded batch.
         seed: Seed of the draws.
 
     Returns:
-        A function from a step to (rows int64 (capacity,), mask bool (capacity,)); the row of a
-        place that is not taken is 0.
+        A function from a step to (rows int64 (capacity,), mask bool (capacity,)). In padded places
+        the mask is false and the row is 0.
     """
     seed = kgan.random.check_seed(seed)
     if not 0.0 < rate <= 1.0:
@@ -97,13 +141,13 @@ def poisson(n: int, rate: float, capacity: int, *, seed: int = 0) -> Callable:
 
 
 def apart(first: int, second: int, batch_size: int, *, seed: int = 0) -> tuple[Order, Order]:
-    """Two sets of rows, each in its own order, so that no two rows stay together.
+    """Orders two sets of rows independently, so that no pair of rows stays together.
 
     Args:
-        first: Rows of the first set.
-        second: Rows of the second; the passes of the smaller set begin more often.
-        batch_size: Rows of each in a step.
-        seed: Seed of both orders.
+        first: Number of rows of the first set.
+        second: Number of rows of the second set; the smaller set has more passes.
+        batch_size: Number of rows of each set in a step.
+        seed: Seed of both orders, an int.
     """
     other = (kgan.random.check_seed(seed) + 1) % kgan.random.MAX_SEED
     return (
@@ -113,7 +157,7 @@ def apart(first: int, second: int, batch_size: int, *, seed: int = 0) -> tuple[O
 
 
 def _shuffle(places: tf.Tensor, seed: int, passes: tf.Tensor, n: int | tf.Tensor) -> tf.Tensor:
-    """Where each place of a pass over `n` rows is sent by that pass's permutation."""
+    """The row at each place of a pass over `n` rows, by the permutation of that pass."""
     # `tf.random.experimental.index_shuffle` puts this word before a seed of two, and takes one seed
     # only; the operation below it takes one for each place.
     words = [tf.fill(tf.shape(passes), tf.constant(word, tf.int64)) for word in (_WORD, seed)]

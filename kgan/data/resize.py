@@ -7,7 +7,7 @@ ImageSize = int | tuple[int, int]
 
 
 def as_pair(image_size: ImageSize) -> tuple[int, int]:
-    """(height, width) of a side or a pair."""
+    """The size as (height, width); a single number is the side of a square."""
     pair = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
     if len(pair) != 2 or any(side < 1 for side in pair):
         raise ValueError(
@@ -17,7 +17,7 @@ def as_pair(image_size: ImageSize) -> tuple[int, int]:
 
 
 def resize_and_crop(image: Image.Image, image_size: ImageSize) -> Image.Image:
-    """Scales the image to cover the size, then cuts its centre: nothing is stretched."""
+    """Scales the image to cover the size, then cuts its centre, without changing proportions."""
     height, width = as_pair(image_size)
     scale = max(height / image.height, width / image.width)
     # The part of the source that becomes the result; PIL resizes from a fractional box.
@@ -29,7 +29,7 @@ def resize_and_crop(image: Image.Image, image_size: ImageSize) -> Image.Image:
 
 
 def resize_batch(images: np.ndarray, image_size: ImageSize | None) -> np.ndarray:
-    """uint8 images (n, height, width, channels) at the size; unchanged where it is `None`."""
+    """Resizes uint8 images (n, height, width, channels); `None` leaves them unchanged."""
     if image_size is None or images.shape[1:3] == as_pair(image_size):
         return images
     grey = images.shape[-1] == 1

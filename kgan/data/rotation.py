@@ -8,12 +8,12 @@ import kgan.random
 
 
 def rotate(images: tf.Tensor, seed: tf.Tensor, *, degrees: float) -> tf.Tensor:
-    """Turns each image about its middle by up to `degrees` either way; zeros come in at the edge.
+    """Rotates each image about its centre by up to `degrees` either way; fills with zeros.
 
     Args:
-        images: float32 (batch, height, width, channels).
-        seed: From `kgan.random.step_seed`.
-        degrees: The largest angle.
+        images: Images, float32 (batch, height, width, channels).
+        seed: Seed of the step, from `kgan.random.step_seed`.
+        degrees: The largest angle, in degrees.
 
     Returns:
         Images of the same shape, interpolated bilinearly.
@@ -22,7 +22,7 @@ def rotate(images: tf.Tensor, seed: tf.Tensor, *, degrees: float) -> tf.Tensor:
     share = kgan.random.stateless_uniform(seed, [tf.shape(images)[0]])
     angle = math.radians(degrees) * (2.0 * share - 1.0)
     cos, sin, zero = tf.cos(angle), tf.sin(angle), tf.zeros_like(angle)
-    # From output to input coordinates: x_in = R (x_out - middle) + middle.
+    # Maps output to input coordinates: x_in = R (x_out - middle) + middle.
     x, y = (width - 1) / 2.0, (height - 1) / 2.0
     right, down = x - cos * x + sin * y, y - sin * x - cos * y
     turned = tf.raw_ops.ImageProjectiveTransformV3(

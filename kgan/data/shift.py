@@ -4,12 +4,12 @@ import tensorflow as tf
 
 
 def shift(images: tf.Tensor, seed: tf.Tensor, *, pixels: int) -> tf.Tensor:
-    """Moves each image by up to `pixels` along each axis; zeros come in at the edge.
+    """Moves each image by up to `pixels` along each axis; fills with zeros.
 
     Args:
-        images: (batch, height, width, channels).
-        seed: From `kgan.random.step_seed`.
-        pixels: The longest shift.
+        images: Images (batch, height, width, channels).
+        seed: Seed of the step, from `kgan.random.step_seed`.
+        pixels: The largest shift, in pixels.
 
     Returns:
         Images of the same shape.

@@ -16,14 +16,14 @@ _SIZES = {"train": 128_000, "test": 26_000}
 
 
 class StackedImages:
-    """Images whose channels are grey images of one array; a row is built when it is asked for.
+    """Images whose channels are grey images of one array; each is built when it is needed.
 
-    It stands for a uint8 array (n, height, width, channels) in a `Dataset`, at a fraction of its
-    memory: 128,000 stacked digits would take 301 MB, the 70,000 grey ones take 55.
+    It replaces a uint8 array (n, height, width, channels) in a `Dataset` and takes less memory:
+    128,000 stacked digits would take 301 MB, the 70,000 grey ones take 55 MB.
 
     Args:
-        grey: uint8 images, (m, height, width).
-        parts: Rows of `grey` that make the channels, whole numbers (n, channels).
+        grey: Grey images, uint8 (m, height, width).
+        parts: Row numbers in `grey` of the channels of each image, integers (n, channels).
     """
 
     ndim = 4
@@ -35,7 +35,7 @@ class StackedImages:
 
     @property
     def arrays(self) -> list[np.ndarray]:
-        """What it is made of."""
+        """The two arrays that hold the data."""
         return [self.grey, self.parts]
 
     @property
@@ -62,8 +62,8 @@ def load_stacked_mnist(
 
     Args:
         split: "train", or "test": 26,000 other draws. Both draw from all 70,000 digits.
-        data_dir: As in `load_tfds`, for MNIST.
-        download: As in `load_tfds`.
+        data_dir: Folder of prepared sets, which must contain MNIST; see `load_tfds`.
+        download: Whether MNIST may be downloaded; see `load_tfds`.
     """
     if split not in _SIZES:
         raise ValueError(f"split of stacked-mnist must be train or test, got {split!r}.")

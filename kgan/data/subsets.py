@@ -11,8 +11,9 @@ def labelled_share(dataset: Dataset, share: float, *, seed: int = 0) -> Dataset:
 
     Args:
         dataset: With labels.
-        share: In (0, 1]. A class keeps `round(share * its samples)`, and at least one.
-        seed: Of the draw. With one seed, a smaller share is part of a larger one.
+        share: Share of the samples to keep, in (0, 1]. A class of m samples keeps
+            `round(share * m)` of them, and at least one.
+        seed: Seed of the draw, an int. With equal seeds, a smaller share is part of a larger one.
 
     Returns:
         A `Dataset` of the samples kept, in their first order.
@@ -25,15 +26,15 @@ def labelled_share(dataset: Dataset, share: float, *, seed: int = 0) -> Dataset:
 
 
 def long_tailed(dataset: Dataset, *, imbalance: float = 100.0, seed: int = 0) -> Dataset:
-    """A part whose classes grow rarer exponentially, the first class the most frequent one.
+    """A part whose class sizes fall exponentially, from the first class to the last.
 
     Of K classes, class k keeps `n * imbalance ** (-k / (K - 1))` samples, with n the size of the
     data's smallest class, and at least one.
 
     Args:
         dataset: With labels.
-        imbalance: How many times as frequent the first class is as the last; at least 1.
-        seed: Of the draw.
+        imbalance: Ratio of the sizes of the first and the last class, at least 1.
+        seed: Seed of the draw, an int.
 
     Returns:
         A `Dataset` of the samples kept, in their first order.
@@ -57,7 +58,7 @@ def long_tailed(dataset: Dataset, *, imbalance: float = 100.0, seed: int = 0) ->
 
 
 def class_counts(dataset: Dataset) -> np.ndarray:
-    """How many samples each class has, shape (classes,)."""
+    """Number of samples of each class, shape (classes,)."""
     if dataset.labels is None or dataset.num_classes is None:
         raise ValueError(f"{dataset.name} must have labels.")
     return np.bincount(dataset.labels, minlength=dataset.num_classes)

@@ -13,8 +13,8 @@ class Mixture(NamedTuple):
     """Equally frequent Gaussians.
 
     Attributes:
-        centres: float64 (modes, 2).
-        deviation: Of each, along each axis.
+        centres: Means of the Gaussians, float64 (modes, 2).
+        deviation: Standard deviation of each Gaussian along each axis.
     """
 
     centres: np.ndarray

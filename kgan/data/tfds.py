@@ -16,18 +16,18 @@ def load_tfds(
     image_size: ImageSize | None = None,
     download: bool = False,
 ) -> Dataset:
-    """A whole split in memory, as uint8.
+    """Loads a whole split into memory, as uint8.
 
     Args:
-        name: Its name in the tensorflow-datasets catalogue, such as "mnist" or "cifar10".
+        name: Name in the tensorflow-datasets catalogue, such as "mnist" or "cifar10".
         split: A split of the set, such as "train", "train[:10%]" or "train+test".
         data_dir: Folder of prepared sets; `None` takes TFDS_DATA_DIR, else
             ~/tensorflow_datasets.
-        image_size: Resize to this side, or (height, width), with antialiasing.
-        download: Whether to fetch and prepare the set where it is not there yet.
+        image_size: Size to which images are resized with antialiasing, a side or (height, width).
+        download: Whether to download and prepare the set if it is not there yet.
 
     Raises:
-        FileNotFoundError: Where the set is not prepared and `download` is False.
+        FileNotFoundError: If the set is not prepared and `download` is False.
         ValueError: For an unknown set, or one without fixed-size images and `image_size`.
     """
     import tensorflow_datasets as tfds

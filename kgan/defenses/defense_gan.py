@@ -15,10 +15,10 @@ from kgan.models import GAN
 
 @keras.saving.register_keras_serializable(package="kgan")
 class DefenseGAN(keras.Model):
-    """A classifier that sees, in place of an image, the generator's closest image to it.
+    """A classifier that replaces each image by the generator's closest image to it.
 
-    Adversarial noise has no place in the range of a generator of real images, so the projection
-    removes it, from an attacker who does not know of it. Calling this model is the whole defence:
+    A generator of real images cannot produce adversarial noise, so the projection removes the noise
+    of an attacker who does not know of the defence. Calling this model runs the whole defence:
     the projection, then the classifier. Its gradient takes the projection for the identity
     (BPDA, the backward pass differentiable approximation), so an attack on this model is the
     adaptive attack, and an attack on the classifier the naive one:
@@ -31,10 +31,9 @@ class DefenseGAN(keras.Model):
     ```
 
     The projection is a descent on the latents by Adam, whose rate falls to zero as a cosine, from
-    `restarts` starts. They are the same for every image: what an image becomes is a function of
-    that image and the seed alone, and a defence that does not change its mind from one call to the
-    next cannot owe its figures to chance. The classes of a conditional generator are dealt to the
-    starts in turn.
+    `restarts` starts. The starts are the same for every image, so the projection depends only on
+    the image and the seed, and its robustness cannot come from random answers. The starts of a
+    conditional generator use its classes in turn.
 
     Args:
         gan: A trained `kgan.models.GAN` of images; its averaged generator is used.
@@ -42,8 +41,8 @@ class DefenseGAN(keras.Model):
         steps: Steps of the descent (L in the paper).
         restarts: Starts of the descent (R); the best end is kept for each image. A conditional
             generator needs at least one for each class.
-        learning_rate: Adam's at the first step, in units of latents from N(0, 1).
-        seed: Of the starts.
+        learning_rate: Adam's learning rate at the first step, in units of latents from N(0, 1).
+        seed: Seed of the starts.
 
     Reference:
         Samangouei et al., "Defense-GAN", 2018, section 3; Athalye et al., "Obfuscated gradients
@@ -99,7 +98,7 @@ class DefenseGAN(keras.Model):
     # What a user asks
 
     def project(self, images: Any, *, batch_size: int = 64) -> tuple[np.ndarray, np.ndarray]:
-        """The generator's closest images, and how far off they are.
+        """The generator's closest images, and their distances to the images.
 
         Args:
             images: float32 (n, ...) in [0, 1].
@@ -138,7 +137,7 @@ class DefenseGAN(keras.Model):
         Args:
             images: Clean images, not those that the detector is judged on.
             false_positive_rate: In [0, 1).
-            batch_size: As for `purify`.
+            batch_size: As for `project`.
         """
         if not 0.0 <= false_positive_rate < 1.0:
             raise ValueError(f"false_positive_rate must be in [0, 1), got {false_positive_rate}.")

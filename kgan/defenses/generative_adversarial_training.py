@@ -1,4 +1,4 @@
-"""Three players at once: a generator attacks, a discriminator watches it, a classifier learns."""
+"""Adversarial training of a classifier against a generator of perturbations."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,21 +22,21 @@ class GenerativeAdversarialTraining(AdversarialTraining):
     `classifier` is trained in place and stays the plain model it was.
 
     Args:
-        classifier: As for `AdversarialTraining`.
+        classifier: The classifier to train, as for `AdversarialTraining`.
         epsilon: Radius of the ball, in units of images in [0, 1].
         norm: "linf" or "l2".
-        clean_share: Share of each batch on which the classifier learns from clean images.
+        clean_share: Share of each batch that stays clean for the classifier, in [0, 1).
         weights: Weights of the terms of the generator's loss, see `kgan.models.PerturbationGAN`.
-        kappa: Logits by which the generator tries to make the classifier wrong.
-        width: Channels of the generator at the image's resolution.
-        blocks: Number of its residual blocks.
-        normalization: What normalises its features: "instance" or `None`.
+        kappa: Margin of logits by which the generator tries to make the classifier wrong.
+        width: Number of channels of the generator at the image's resolution.
+        blocks: Number of residual blocks of the generator.
+        normalization: Normalisation of the generator's features, "instance" or `None`.
         learning_rate: Learning rate of the generator's and the discriminator's Adam.
         players: A compiled `PerturbationGAN` of generator and discriminator, such as one with
             networks of your own, trained for at least the radius `epsilon`. Where `None`, one is
             made from the six settings before this one, which otherwise play no part.
-        awp: As for `AdversarialTraining`.
-        warmup: As for `AdversarialTraining`.
+        awp: Length of the adversarial weight perturbation, as for `AdversarialTraining`.
+        warmup: Number of updates with a growing perturbation, as for `AdversarialTraining`.
         seed: Seed of all random numbers, an int in [0, 2**31 - 1].
 
     Logs: the compiled loss and metrics, and the `d_loss`, `g_loss`, `success` and `length` of

@@ -1,4 +1,4 @@
-"""The methods of adversarial training: what each attacks with, and what it minimises."""
+"""The methods of adversarial training: the attack and the loss of each."""
 
 import dataclasses
 from collections.abc import Callable
@@ -17,10 +17,10 @@ def trades_term(
     """`beta * KL(clean || adversarial)`: what TRADES adds to the clean cross-entropy.
 
     Args:
-        clean_logits: (batch, classes), on the images.
-        adversarial_logits: The same on the adversarial images.
-        labels: int32 (batch,); not used.
-        beta: 1/lambda of the paper.
+        clean_logits: Logits (batch, classes) for the clean images.
+        adversarial_logits: Logits (batch, classes) for the adversarial images.
+        labels: Class numbers, int32 (batch,); not used.
+        beta: Weight of the divergence, 1/lambda in the paper.
 
     Returns:
         A loss for each example, shape (batch,).
@@ -63,9 +63,9 @@ class Method:
         attack: Makes the method's own attack from (epsilon, norm); `None` where the perturbation is
             carried from update to update.
         clean_share: Share of a batch that stays clean.
-        judged: Whose outputs the compiled loss and metrics see: "adversarial" or "clean" images.
+        judged: Images whose outputs the compiled loss and metrics see: "adversarial" or "clean".
         term: A loss for each example, added to the compiled one; `None` for none.
-        beta: Its weight.
+        beta: Weight of the term.
         replays: Updates on each batch.
     """
 

@@ -1,5 +1,6 @@
-"""Stopping before one-step training unlearns what it has learnt."""
+"""Stops one-step adversarial training when the classifier loses its robustness."""
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -8,28 +9,31 @@ import numpy as np
 from kgan.attacks import PGD
 from kgan.attacks.checks import check_count
 from kgan.attacks.victim import victim_of
+from kgan.files import atomic_path
+from kgan.history import Logs
 from kgan.labels import class_numbers
 
 
 class OverfittingGuard(keras.callbacks.Callback):
     """Stops training on catastrophic overfitting and restores the best weights.
 
-    A classifier trained on one-step attacks may from one moment on withstand those alone: the
-    accuracy on the attack it trains with goes on rising while the accuracy against PGD falls to
-    nothing. So a few held images are attacked with PGD at each look. Where the accuracy is more
-    than `drop` below the best one seen, training stops with the weights of that best look.
+    A classifier trained on one-step attacks may suddenly withstand only those: its accuracy on the
+    training attack still rises, while its accuracy against PGD falls to zero. So this callback
+    regularly attacks a few held-out images with PGD. If the accuracy is more than `drop` below the
+    best one so far, training stops and the weights of the best check are restored.
 
     Args:
         images: Held images, float32 (n, ...) in [0, 1]; a batch will do.
-        labels: Their labels: integers, a column, or one-hot.
+        labels: Labels of these images: integers, a column, or one-hot.
         epsilon: Radius of the attack's ball.
-        norm: Its norm.
+        norm: Norm of that ball.
         drop: The fall that stops the training, as a share: 0.2 is 20 points.
         every: Batches between two looks, besides those before training and after each epoch.
+        keep: A file ending in .npz for the best look, from which a resumed training goes on.
 
     Attributes:
-        best: The best accuracy so far.
-        fired: Whether it stopped the training.
+        best: The best accuracy so far, in [0, 1].
+        fired: Whether the guard stopped the training.
 
     The accuracy is in the epoch's logs as `guard_accuracy`.
 
@@ -47,6 +51,7 @@ class OverfittingGuard(keras.callbacks.Callback):
         norm: str = "linf",
         drop: float = 0.2,
         every: int | None = None,
+        keep: str | Path | None = None,
     ):
         super().__init__()
         self.attack = PGD(epsilon, steps=5, norm=norm)
@@ -58,7 +63,9 @@ class OverfittingGuard(keras.callbacks.Callback):
         self.every = None if every is None else check_count("every", every)
         self.best = 0.0
         self.fired = False
+        self.keep = None if keep is None else Path(keep)
         self._weights: list[np.ndarray] | None = None
+        self._batches = 0
 
     def accuracy(self) -> float:
         """The share of the held images that PGD does not fool now."""
@@ -69,7 +76,7 @@ class OverfittingGuard(keras.callbacks.Callback):
         )
         return 1.0 - float(self.attack.run(classifier, self.images, labels).success.mean())
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         if not hasattr(self.model, "classifier"):
             raise TypeError(
                 "OverfittingGuard watches kgan.defenses.AdversarialTraining, got the plain model "
@@ -77,19 +84,28 @@ class OverfittingGuard(keras.callbacks.Callback):
             )
         # A second fit may train another classifier.
         self.best, self.fired, self._weights = 0.0, False, None
-        # A classifier that is robust already may lose it within a few batches.
-        self._look()
+        if self.keep is not None and self.keep.is_file():
+            self._read(self.keep)
+        else:
+            # A classifier that is robust already may lose it within a few batches.
+            self._look()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self._batches = 0
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        self._batches = batch + 1
         if self.every is not None and (batch + 1) % self.every == 0:
             self._look()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        if self._batches < ((self.params or {}).get("steps") or 0):
+            return  # The epoch was interrupted; a resumed training finishes and checks it.
         accuracy = self._look()
         if logs is not None:
             logs["guard_accuracy"] = accuracy
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         if self.fired and self._weights is not None:
             self.model.classifier.set_weights(self._weights)
 
@@ -98,7 +114,21 @@ class OverfittingGuard(keras.callbacks.Callback):
         if accuracy >= self.best:
             self.best = accuracy
             self._weights = self.model.classifier.get_weights()
+            self._write()
         elif accuracy < self.best - self.drop:
             self.fired = True
             self.model.stop_training = True
+            self._write()
         return accuracy
+
+    def _write(self) -> None:
+        if self.keep is None or self._weights is None:
+            return
+        weights: dict[str, Any] = {f"weight {i}": one for i, one in enumerate(self._weights)}
+        with atomic_path(self.keep) as temporary:
+            np.savez(temporary, best=self.best, fired=self.fired, **weights)
+
+    def _read(self, path: Path) -> None:
+        with np.load(path) as content:
+            self.best, self.fired = float(content["best"]), bool(content["fired"])
+            self._weights = [content[f"weight {i}"] for i in range(len(content) - 2)]

@@ -1,4 +1,4 @@
-"""What purifying is worth: against who does not know of it, and against who does."""
+"""What a purifying defence is worth, against attackers who know of it and who do not."""
 
 import dataclasses
 from typing import Any
@@ -13,13 +13,13 @@ from kgan.labels import class_numbers
 
 @dataclasses.dataclass(frozen=True)
 class PurificationReport:
-    """Accuracies with and without a purifying defence, and how well it tells attacked images.
+    """Accuracies with and without a purifying defence, and how well it detects attacked images.
 
     Attributes:
-        attack: The attack and its settings.
+        attack: Text with the attack and its settings.
         n: Number of images.
         clean: Accuracy of the bare classifier on the images.
-        clean_purified: Accuracy on the purified images: what the defence costs.
+        clean_purified: Accuracy on the purified clean images, which shows the cost of the defence.
         undefended: Accuracy of the bare classifier on images that attack it.
         naive: Accuracy on the same images, purified. Their maker did not know of the defence; this
             is no measure of robustness.
@@ -111,7 +111,7 @@ def purification_report(
 
 
 def _moved(adversarial: np.ndarray, images: np.ndarray) -> np.ndarray:
-    """Which images the attack changed: it gives back those it could not fool, or need not."""
+    """Which images the attack changed; those that it could not fool come back as they were."""
     return (adversarial != images).any(axis=tuple(range(1, images.ndim)))
 
 

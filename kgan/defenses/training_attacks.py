@@ -1,10 +1,10 @@
-"""Attacks that only adversarial training uses: what its update then minimises against."""
+"""Attacks that are used only inside adversarial training."""
 
 import keras
 import tensorflow as tf
 
-from kgan.attacks import FGSM, PGD, draws
-from kgan.attacks.problem import Problem, State
+from kgan.attacks import FGSM, PGD, example_random
+from kgan.attacks.attack_batch import AttackBatch, State
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -19,7 +19,7 @@ class FastStep(FGSM):
         epsilon: Radius of the ball, in units of images in [0, 1].
         norm: "linf", "l2" or "l1"; only in linf is the start left uncut.
         step_size: Length of the step; `1.25 * epsilon` if None.
-        seed: Of the random start.
+        seed: Seed of the random start.
 
     Reference:
         Wong et al., "Fast is better than free", 2020, algorithm 3.
@@ -39,26 +39,26 @@ class FastStep(FGSM):
         step_size = 1.25 * self.epsilon if self.step_size is None else self.step_size
         return {**super()._settings(), "step_size": step_size}
 
-    def _first(self, problem: Problem) -> tf.Tensor:
+    def _first(self, batch: AttackBatch) -> tf.Tensor:
         if self.norm != "linf":
-            return super()._first(problem)
-        share = draws.uniform(problem.keys, problem.images.shape[1:], "start", problem.attempt)
-        return problem.images + self.epsilon * (2.0 * share - 1.0)
+            return super()._first(batch)
+        share = example_random.uniform(batch.keys, batch.images.shape[1:], "start", batch.attempt)
+        return batch.images + self.epsilon * (2.0 * share - 1.0)
 
 
 @keras.saving.register_keras_serializable(package="kgan")
 class DivergencePGD(PGD):
-    """Ascends the divergence of the classifier's answer from its answer on the clean image.
+    """PGD that maximises the divergence of the model's output from that for the clean image.
 
-    Starts at the image plus noise of deviation 0.001, for the divergence has no slope at the image
-    itself. Labels play no part.
+    It starts at the image plus noise with standard deviation 0.001, because the gradient of the
+    divergence is zero at the image itself. Labels are not used.
 
     Args:
         epsilon: Radius of the ball, in units of images in [0, 1].
         steps: Number of steps.
         step_size: Length of a step; `2.5 * epsilon / steps` if None.
         norm: "linf", "l2" or "l1".
-        seed: Of the noise.
+        seed: Seed of the noise.
 
     Reference:
         Zhang et al., "Theoretically principled trade-off between robustness and accuracy", 2019,
@@ -76,17 +76,17 @@ class DivergencePGD(PGD):
     ):
         super().__init__(epsilon, steps=steps, step_size=step_size, norm=norm, seed=seed)
 
-    def _first(self, problem: Problem) -> tf.Tensor:
-        shape = problem.images.shape[1:]
-        return problem.images + 0.001 * draws.normal(problem.keys, shape, "start")
+    def _first(self, batch: AttackBatch) -> tf.Tensor:
+        shape = batch.images.shape[1:]
+        return batch.images + 0.001 * example_random.normal(batch.keys, shape, "start")
 
-    def _memory(self, problem: Problem) -> State:
-        return {"clean": tf.stop_gradient(problem.logits(problem.images))}
+    def _memory(self, batch: AttackBatch) -> State:
+        return {"clean": tf.stop_gradient(batch.logits(batch.images))}
 
     def _gradient(
-        self, problem: Problem, i: tf.Tensor, state: State
+        self, batch: AttackBatch, i: tf.Tensor, state: State
     ) -> tuple[tf.Tensor | None, tf.Tensor]:
-        logits, _, gradient = problem.gradient(
+        logits, _, gradient = batch.gradient(
             state["images"], lambda logits: divergence(state["clean"], logits)
         )
         return logits, gradient

@@ -1,4 +1,4 @@
-"""Adversarial weight perturbation: a step that is taken where the weights are worst."""
+"""Adversarial weight perturbation: an update with the gradient at the worst nearby weights."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,7 +17,7 @@ def gradients_at_the_worst(
     changes but the classifier's statistics, which the pass at the moved weights updates.
 
     Args:
-        classifier: Whose trainable weights are moved.
+        classifier: Classifier whose trainable weights are moved.
         objective: Makes a forward pass, in graph mode, and returns a tuple that begins with the
             scalar to minimise.
         gamma: Length of the move, as a share of the kernel's.

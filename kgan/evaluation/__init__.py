@@ -1,6 +1,6 @@
-"""Scores of generated samples: what to measure for a kind, with intervals and floors.
+"""Scores of generated samples: default metrics for each kind, intervals and floors.
 
-A family says which samples are scored against which, and how:
+A `Task` says which samples are scored against which data, and how:
 
     task = kgan.evaluation.Task(
         fakes=lambda n, seed: (model.generate(n, seed=seed), None),
@@ -11,8 +11,8 @@ A family says which samples are scored against which, and how:
     for one in task.score().scores:
         print(one.name, one.value, one.low, one.high, one.floor)
 
-`evaluate` does the same for sample sets of your own. `DEFAULTS` has what is measured of each kind
-where nothing else is asked for.
+`evaluate` does the same for your own sample sets. `DEFAULTS` holds the default metrics for each
+kind of samples.
 """
 
 from kgan.evaluation.classes import ClassRow, class_rows
@@ -25,6 +25,7 @@ from kgan.evaluation.defaults import (
     known_modes,
     training_metrics,
 )
+from kgan.evaluation.likelihood import likelihood_scores
 from kgan.evaluation.real_data import RealData, real_data
 from kgan.evaluation.score import Comparison, Protocol, Score, compare, load_scores, save_scores
 from kgan.evaluation.scoring import evaluate
@@ -52,6 +53,7 @@ __all__ = [
     "default_metrics",
     "evaluate",
     "known_modes",
+    "likelihood_scores",
     "load_scores",
     "print_comparison",
     "print_scores",

@@ -1,4 +1,4 @@
-"""How a generator treats each class, by a classifier's eye."""
+"""How well a generator makes each class, as judged by a classifier."""
 
 from dataclasses import dataclass
 
@@ -14,13 +14,13 @@ class ClassRow:
 
     Attributes:
         name: Name of the class.
-        real: Share of the real samples that are seen as this class.
-        generated: Share of the generated samples that are.
-        accuracy: Share of the samples asked for as this class that are seen as it; `None` for an
-            unconditional generator.
-        precision: Share of the samples seen as this class that were asked for as it.
-        real_accuracy: The accuracy on real samples.
-        confidence: Mean probability of the class seen, over the samples seen as this one.
+        real: Share of the real samples that are classified as this class.
+        generated: Share of the generated samples that are classified as this class.
+        accuracy: Share of the samples requested as this class that are classified as it; `None`
+            for an unconditional generator.
+        precision: Share of the samples classified as this class that were requested as it.
+        real_accuracy: The same as `accuracy`, for real samples.
+        confidence: Mean probability of this class, over the samples classified as it.
     """
 
     name: str
@@ -35,13 +35,14 @@ class ClassRow:
 def class_rows(
     fake: SampleSet, real: SampleSet, names: tuple[str, ...] | None, centres: np.ndarray | None
 ) -> list[ClassRow]:
-    """A row for each class; none where nothing tells classes apart.
+    """A row for each class; an empty list if nothing can tell classes apart.
 
     Args:
         fake: Generated samples.
-        real: Real ones.
-        names: Names of the classes; `None` where there are none.
-        centres: Centres of the modes of a mixture, (modes, 2); the nearest one is a point's class.
+        real: Real samples.
+        names: Names of the classes; `None` if there are none.
+        centres: Centres of the modes of a mixture, (modes, 2); the class of a point is the nearest
+            centre.
     """
     if names is None:
         return []
@@ -58,7 +59,7 @@ def class_rows(
     certainty = fake.probabilities
     ours, theirs = certainty.argmax(axis=1), real.probabilities.argmax(axis=1)
     if (theirs == real.labels).mean() < 0.5:
-        return []  # Its classes are others.
+        return []  # The classifier has other classes than the data.
     rows = []
     for c, name in enumerate(names):
         asked = None if fake.labels is None else fake.labels == c

@@ -1,4 +1,4 @@
-"""The classification accuracy score: what a classifier learns from generated samples."""
+"""The classification accuracy score: how well a classifier learns from generated samples."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from kgan.metrics import classification_accuracy_score
 from kgan.metrics.sample_set import SampleSet
 from kgan.networks.classifiers import small_cnn
 
-_STEPS, _EPOCHS = 1000, 5  # At least so many of both.
+_STEPS, _EPOCHS = 1000, 5  # Least number of each.
 
 
 def classification_scores(
@@ -30,17 +30,19 @@ def classification_scores(
 ) -> list[Score]:
     """The classification accuracy score and its reverse.
 
-    `cas`: a classifier trained on fakes alone, tested on `held_out`. `cas_reverse`: one trained on
-    `real`, tested on fakes. The floor (here a ceiling) of both is that of `real` on `held_out`.
+    `cas` is the accuracy of a classifier trained on fakes alone and tested on `held_out`;
+    `cas_reverse` that of one trained on `real` and tested on fakes. The floor of both (here a
+    ceiling) is the accuracy of one trained on `real` and tested on `held_out`.
 
     Args:
-        fakes: Gives the labelled generated samples of a seed.
+        fakes: Function that returns labelled generated samples for a seed.
         real: Labelled training data.
         held_out: Labelled test data.
-        classifier: Makes a fresh compiled classifier.
-        seeds: Each draws samples anew; one seed gives no interval.
-        epochs: Passes over what is trained on; default 5, or 1,000 steps.
-        progress: Told what is about to be computed.
+        classifier: Function that makes a new compiled classifier.
+        seeds: Seeds of the generated samples; the interval is over them, and needs several.
+        epochs: Number of passes over the training samples; by default 5, or more to make at least
+            1,000 steps.
+        progress: Function called with a text that says what is computed next.
     """
     seeds = tuple(seeds)
 
@@ -88,7 +90,7 @@ def classification_scores(
 
 
 def classifier_of(data: Dataset) -> Callable[[], keras.Model]:
-    """A function that makes the classifier of such images, compiled and with equal weights."""
+    """A function that makes a compiled classifier for these images, always with equal weights."""
 
     def small_cnn_classifier() -> keras.Model:
         keras.utils.set_random_seed(0)

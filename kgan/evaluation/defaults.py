@@ -1,19 +1,24 @@
-"""What is measured by default: by the kind of samples, and by what is known of the data."""
+"""The default metrics, for each kind of samples and by what is known about the data."""
 
 import dataclasses
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import numpy as np
 
 import kgan.data
 from kgan.data import Dataset
-from kgan.kinds import Images, Kind, Points
+from kgan.evaluation.generated import Fakes
+from kgan.kinds import Images, Kind, Points, Table
 from kgan.metrics import METRICS
 from kgan.metrics.extractor import Extractor, extractor
 from kgan.metrics.sample_set import preparation
+from kgan.metrics.table_quality import independent_columns
 
 # The published number of samples of stacked digits.
 _STACKED_SAMPLES = 26_000
 
-# What reads each channel of data whose channels are separate pictures.
+# For data whose channels are separate pictures, the extractor that classifies each channel.
 _CHANNEL_READERS = {"stacked-mnist": "lenet-mnist"}
 
 _EXTRACTORS: dict[Kind, str] = {
@@ -24,7 +29,7 @@ _EXTRACTORS: dict[Kind, str] = {
 
 @dataclasses.dataclass(frozen=True)
 class Defaults:
-    """What is measured of samples of a kind.
+    """The default metrics for a kind of samples.
 
     Attributes:
         metrics: After training, with an extractor; or where samples are features by themselves.
@@ -32,6 +37,8 @@ class Defaults:
         in_training: While a model trains, with an extractor or where none is needed.
         in_training_without_extractor: While it trains, without.
         n: How many generated samples; `None` for as many as there are held-out real ones.
+        baselines: Simpler generators, by name, whose scores stand beside: functions of (real
+            samples, seed) to as many samples.
     """
 
     metrics: tuple[str, ...]
@@ -39,6 +46,7 @@ class Defaults:
     in_training: tuple[str, ...]
     in_training_without_extractor: tuple[str, ...]
     n: int | None = None
+    baselines: Mapping[str, Callable[[Any, int], Any]] = dataclasses.field(default_factory=dict)
 
 
 DEFAULTS: dict[type[Kind], Defaults] = {
@@ -53,15 +61,24 @@ DEFAULTS: dict[type[Kind], Defaults] = {
         without_extractor=("sliced_wasserstein",),
         in_training=("fid", "kid", "prdc"),
         in_training_without_extractor=("fid", "kid", "prdc"),
-        # The published mode counts of points are over so many.
+        # The published mode counts of points use this number of samples.
         n=2500,
+    ),
+    Table: Defaults(
+        metrics=("table_quality", "table_utility"),
+        without_extractor=("table_quality", "table_utility"),
+        in_training=("table_quality",),
+        in_training_without_extractor=("table_quality",),
+        baselines={
+            "independent columns": lambda rows, seed: independent_columns(rows, seed=seed),
+        },
     ),
 }
 """By kind of samples."""
 
 
 def known_modes(data: Dataset) -> dict[str, dict[str, Any]]:
-    """The metric that counts the data's modes, with its settings; empty where none are known."""
+    """The metric that counts the data's modes, with its settings; empty if no modes are known."""
     if data.name in kgan.data.MIXTURES:
         return {"modes": kgan.data.MIXTURES[data.name]._asdict()}
     if data.name in _CHANNEL_READERS:
@@ -71,19 +88,19 @@ def known_modes(data: Dataset) -> dict[str, dict[str, Any]]:
 
 
 def default_extractor(data: Dataset) -> str | None:
-    """The shipped extractor that takes the data's images, if there is one."""
+    """Name of the shipped extractor for the data's images; `None` if there is none."""
     return _EXTRACTORS.get(data.kind)
 
 
 def default_metrics(
     kind: Kind, judge: Extractor | None, modes: dict[str, dict[str, Any]]
 ) -> tuple[str, ...]:
-    """What is measured of generated samples where nothing else is asked for.
+    """The metrics of generated samples that are used if the user names none.
 
     Args:
-        kind: What a sample is.
-        judge: The extractor, where there is one.
-        modes: What `known_modes` found.
+        kind: Kind of the samples.
+        judge: The extractor, or `None`.
+        modes: The result of `known_modes`.
     """
     if judge is not None:
         return tuple(
@@ -99,32 +116,50 @@ def default_metrics(
 def training_metrics(
     kind: Kind, judge: Extractor | None, modes: dict[str, dict[str, Any]]
 ) -> tuple[tuple[str, ...], str | None]:
-    """What is measured while a model trains, and the score that decides which state is the best.
+    """The metrics during training, and the score that decides which state is the best.
 
-    Arguments as for `default_metrics`. Where the score is `None`, the first one decides.
+    The arguments are those of `default_metrics`. If the score is `None`, the first one decides.
     """
     row = DEFAULTS[type(kind)]
     if modes:
-        # Neither the modes' number nor their evenness tells sharp points from blurred ones.
+        # The number and the evenness of modes do not tell sharp points from blurred ones.
         decides = "sliced_wasserstein" if "modes" in modes else "stacked_kl"
         return (*modes, "sliced_wasserstein"), decides
     return (row.in_training_without_extractor if judge is None else row.in_training), None
 
 
 def default_count(kind: Kind, modes: dict[str, dict[str, Any]]) -> int | None:
-    """How many generated samples; `None` for as many as there are held-out real ones."""
+    """Number of generated samples; `None` for as many as there are held-out real ones."""
     return _STACKED_SAMPLES if "stacked_modes" in modes else DEFAULTS[type(kind)].n
+
+
+def baselines(data: Dataset) -> dict[str, Fakes]:
+    """The simpler generators that samples of such data are compared with.
+
+    Args:
+        data: The real data, from which they make samples.
+    """
+
+    def fakes(make: Callable[[Any, int], Any]) -> Fakes:
+        def drawn(n: int, seed: int) -> tuple[Any, None]:
+            samples = make(data.samples, seed)
+            rows = np.random.default_rng(seed).permutation(len(data))
+            return samples[np.resize(rows, n)], None
+
+        return drawn
+
+    return {name: fakes(make) for name, make in DEFAULTS[type(data.kind)].baselines.items()}
 
 
 def available(
     kind: Kind, judge: Extractor | None, settings: dict[str, dict[str, Any]], *, labelled: bool
 ) -> set[str]:
-    """What of `kgan.metrics.metric.NEEDS` there is.
+    """The keys of `kgan.metrics.metric.NEEDS` that the data and the source satisfy.
 
     Args:
-        kind: What a sample is.
-        judge: The extractor, where there is one.
-        settings: The metrics' settings that are known of the data and the source.
+        kind: Kind of the samples.
+        judge: The extractor, or `None`.
+        settings: Settings of the metrics that follow from the data and the source.
         labelled: Whether real and generated samples have labels.
     """
     found = {
@@ -133,6 +168,8 @@ def available(
         "known modes": "modes" in settings,
         "stacked classes": "stacked_modes" in settings,
         "latents": "ppl" in settings,
+        "target": "table_utility" in settings,
+        "likelihood": "bits_per_dimension" in settings,
         "labels": labelled and isinstance(kind, Images),
     }
     return {need for need, there in found.items() if there}

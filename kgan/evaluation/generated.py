@@ -1,4 +1,4 @@
-"""Where the samples that are scored come from: a generator, or a set that is given."""
+"""The samples to score: drawn from a generator, or taken from a given set."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +13,7 @@ from kgan.kinds import Images
 Fakes = Callable[[int, int], tuple[Any, np.ndarray | None]]
 """From (number, seed) to samples and labels, or `None` for these."""
 
-# Pairs of a perceptual path length; the published 50,000 take a GPU.
+# Number of pairs for a perceptual path length; the published 50,000 need a GPU.
 _PATHS = 2000
 
 
@@ -22,11 +22,12 @@ def from_generator(
     num_classes: int | None,
     train: Dataset,
 ) -> Fakes:
-    """Samples of a generator, with the real mix of classes where it has those.
+    """Samples of a generator; a conditional one gets labels in the proportions of the real data.
 
     Args:
-        generate: (n, labels, seed) to samples; labels int32 (n,), or `None`.
-        num_classes: How many classes the generator has; `None` where it is unconditional.
+        generate: Function of (n, labels, seed) that returns samples (n, ...); labels are int32
+            (n,), or `None`.
+        num_classes: Number of classes of the generator; `None` if it is unconditional.
         train: The real data.
     """
     labels = train.labels if num_classes == train.num_classes else None
@@ -37,7 +38,7 @@ def from_generator(
         elif labels is None:
             chosen = np.arange(n, dtype=np.int32) % num_classes
         else:
-            # The real mix of classes, as exactly as n labels can have it.
+            # The real proportions of the classes, as exactly as n labels allow.
             chosen = np.sort(labels)[np.arange(n) * len(labels) // n]
             chosen = np.random.default_rng(seed).permutation(chosen)
         return generate(n, chosen, seed), chosen
@@ -46,10 +47,10 @@ def from_generator(
 
 
 def from_set(given: Dataset) -> Fakes:
-    """Samples of a given set, which no seed changes."""
+    """Samples of a given set, the same for every seed."""
 
     def fakes(n: int, seed: int) -> tuple[Any, np.ndarray | None]:
-        # In random order: files are sorted by class, and some scores are means over splits.
+        # Shuffled, because files may be sorted by class, and some scores are means over splits.
         some = given.take(np.random.default_rng(0).permutation(len(given))[:n])
         return some.samples, some.labels
 
@@ -57,11 +58,11 @@ def from_set(given: Dataset) -> Fakes:
 
 
 def with_labels_of(given: Dataset, train: Dataset) -> Dataset:
-    """The samples with their classes numbered as the real data's, by name."""
+    """The samples, with classes numbered as in the real data; classes are matched by name."""
     if given.labels is None or train.labels is None or not given.class_names:
         return given
     numbers = {name: number for number, name in enumerate(train.class_names or ())}
-    # Failing the names, numbers: arrays have nothing else.
+    # Class numbers count as names too, because arrays have no other names.
     numbers |= {str(number): number for number in range(len(numbers)) if str(number) not in numbers}
     unknown = [name for name in given.class_names if name not in numbers]
     if unknown:
@@ -74,11 +75,11 @@ def with_labels_of(given: Dataset, train: Dataset) -> Dataset:
 
 
 def check_shape(what: str, samples: Any, real: Dataset) -> None:
-    """Raises `ValueError` where generated samples have another shape than the real ones.
+    """Raises `ValueError` if generated samples have another shape than the real ones.
 
     Args:
-        what: Where the samples are from; the error names it.
-        samples: Some samples.
+        what: Name of the source of the samples, for the error.
+        samples: Some generated samples.
         real: The real data.
     """
     shape = tuple(samples.shape[1:])
@@ -99,15 +100,38 @@ def check_shape(what: str, samples: Any, real: Dataset) -> None:
     )
 
 
+def likelihood_settings(
+    model: Any, data: Dataset, *, importance_samples: int
+) -> dict[str, Any] | None:
+    """Settings of the metric `bits_per_dimension`; `None` where the model has no likelihood.
+
+    Args:
+        model: May have `log_likelihood`, as `kgan.models.VAE`.
+        data: The real data. A conditional model needs their classes.
+        importance_samples: Draws of latents for each sample.
+    """
+    if not hasattr(model, "log_likelihood"):
+        return None
+    if model.num_classes is not None and model.num_classes != data.num_classes:
+        return None
+
+    def log_likelihood(samples: Any, labels: np.ndarray | None, **options: int) -> np.ndarray:
+        return model.log_likelihood(
+            samples, None if model.num_classes is None else labels, **options
+        )
+
+    return {"log_likelihood": log_likelihood, "importance_samples": importance_samples}
+
+
 def path_length_settings(model: Any) -> dict[str, Any]:
     """Settings of the metric `ppl` for a model that decodes latents.
 
     Args:
-        model: Has `decode`, `latent_dim` and `check_labels`, as `kgan.models.GAN`.
+        model: A model with `decode`, `latent_dim` and `check_labels`, such as `kgan.models.GAN`.
     """
 
     def decode(latents: Any) -> Any:
-        """Latents to samples, of the classes in turn."""
+        """Maps latents to samples; labels repeat the classes in order."""
         return model.decode(latents, model.check_labels(None, len(latents)))
 
     return {"generate": decode, "latent_dim": model.latent_dim, "samples": _PATHS}

@@ -18,10 +18,11 @@ class RealData:
     """Real samples.
 
     Attributes:
-        train: What to compare with: what the generator was trained on.
+        train: The samples to compare with: those that the generator was trained on.
         held_out: Other real samples, whose scores are the floor.
-        floor: Real samples to compare `held_out` with, where `train` contains those; else `None`.
-        split: Split of `train`.
+        floor: Real samples to compare `held_out` with, if `train` contains `held_out`; otherwise
+            `None`.
+        split: Name of the split of `train`.
     """
 
     train: Dataset
@@ -38,20 +39,21 @@ def real_data(
     data_dir: str | Path | None = None,
     download: bool = False,
 ) -> RealData:
-    """Loads real data by name, and what is held out of them.
+    """Loads real data by name, with held-out samples.
 
-    Of a folder or a file, which has one split, random halves take the place of held-out samples; of
-    a mixture, independent draws from its own law.
+    Of a folder or an array file, which has one split, random halves take the place of held-out
+    samples; of a mixture, independent draws from its own law.
 
     Args:
-        name: As for `kgan.data.load`.
+        name: Name of the data, as for `kgan.data.load`.
         split: The split that the generator was trained on.
         image_size: A side, or height and width, to resize images to; `None` leaves their own.
-        data_dir: As for `kgan.data.load`.
-        download: As for `kgan.data.load`.
+        data_dir: Folder of prepared sets, as for `kgan.data.load`.
+        download: Whether a missing set may be downloaded, as for `kgan.data.load`.
     """
     path = Path(name).expanduser()
-    if name not in kgan.data.DATASETS and path.exists():
+    has_splits = name in kgan.data.DATASETS or path.suffix in kgan.data.TABLE_SUFFIXES
+    if not has_splits and path.exists():
         whole = folder_images(path, image_size) if path.is_dir() else kgan.data.load(name)
         rows = np.random.default_rng(0).permutation(len(whole))
         half = len(whole) // 2
@@ -68,17 +70,17 @@ def real_data(
     train = kgan.data.load(name, split, **options)
     if name in kgan.data.MIXTURES:
         return RealData(train, mixture_draws(name, len(train)), split=split)
-    # What the generator did not see.
+    # The split that the generator was not trained on.
     other = "train" if split.startswith("test") else "test"
     return RealData(train, kgan.data.load(name, other, **options), split=split)
 
 
 def mixture_draws(name: str, n: int) -> Dataset:
-    """Independent draws from a mixture's own law: what a perfect generator gives.
+    """Independent draws from the distribution of a mixture, as from a perfect generator.
 
     Args:
         name: A key of `kgan.data.MIXTURES`.
-        n: How many.
+        n: Number of draws.
     """
     centres, deviation = kgan.data.MIXTURES[name]
     random = np.random.default_rng(2)
@@ -98,7 +100,7 @@ def folder_images(folder: Path, image_size: Sequence[int] | None) -> Dataset:
                     with Image.open(path) as image:
                         sizes.add((image.height, image.width))
                 except OSError:
-                    continue  # Loading warns of it.
+                    continue  # Loading warns about this file.
         if len(sizes) > 1:
             some = ", ".join(f"{height}x{width}" for height, width in sorted(sizes)[:3])
             raise ValueError(

@@ -1,4 +1,4 @@
-"""A score with its protocol: what was measured, on what, and how sure it is."""
+"""A score with its protocol and its 95% interval."""
 
 import dataclasses
 import json
@@ -14,17 +14,17 @@ from kgan.files import atomic_path
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-    """What two scores must have in common to be compared.
+    """How a score was measured; two scores can be compared only if their protocols agree.
 
     Attributes:
         metric: The metric's key in `kgan.metrics.METRICS`.
         data: Name of the real data.
         split: Split of the real samples.
-        reference: Hash of the real samples; empty where the metric uses none.
+        reference: Hash of the real samples; empty if the metric uses none.
         n_real: Number of real samples.
         n_fake: Number of generated samples.
-        extractor: Label of the extractor, its hash included; `None` where none is used.
-        preprocessing: What happened to the samples first.
+        extractor: Label of the extractor, with its hash; `None` if none is used.
+        preprocessing: Description of the preprocessing of the samples.
         settings: The metric's settings.
         interval: What the interval is over: "seeds" (generated anew), "halves" (of a fixed set),
             "samples" (of a mean over them), or `None` without one.
@@ -50,16 +50,16 @@ class Score:
 
     Attributes:
         name: The name to publish it under, such as "fid[lenet-mnist@1a2b3c4d]".
-        value: The score; over several seeds, their mean.
+        value: The score; the mean over seeds if there are several.
         low: Lower end of the 95% interval; `None` without one.
         high: Upper end of the interval.
         lower_is_better: Whether a smaller value is a better one.
-        floor: What held-out real samples score in place of generated ones; `None` where unknown.
-        floor_n: How many held-out samples that was; `n_fake` where there are enough.
+        floor: Score of held-out real samples in place of generated ones; `None` if unknown.
+        floor_n: Number of held-out samples for the floor; `n_fake` if there are enough.
         seeds: Seeds of the generated samples.
-        values: The score of each seed.
-        protocol: How it was measured.
-        baselines: What simpler generators score on the same measure, by name.
+        values: The score for each seed.
+        protocol: The protocol of the measurement.
+        baselines: Scores of simpler generators on the same metric, by name.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Score:
     baselines: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, which has no infinity: that is the string "inf" there."""
+        """Plain values for JSON; infinity, which JSON lacks, becomes the string "inf"."""
         content = dataclasses.asdict(self)
         content |= {name: _finite(content[name]) for name in ("value", "floor")}
         return content | {
@@ -106,14 +106,14 @@ def _finite(value: float | None) -> float | str | None:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """The difference of two scores of one protocol.
+    """The difference of two scores with the same protocol.
 
     Attributes:
-        name: The name that both have.
-        first: One score.
-        second: The other one.
-        difference: second - first.
-        low: Lower end of the difference's 95% interval; `None` where either has no interval.
+        name: The common name of the scores.
+        first: The first score.
+        second: The second score.
+        difference: Value of the second score minus that of the first.
+        low: Lower end of the difference's 95% interval; `None` if either score has no interval.
         high: Upper end of the difference's interval.
     """
 
@@ -126,7 +126,7 @@ class Comparison:
 
     @property
     def better(self) -> str | None:
-        """ "first" or "second" where the interval excludes 0, else `None`."""
+        """The better score, "first" or "second"; `None` if the interval includes 0."""
         if self.low is None or self.high is None or self.low <= 0 <= self.high:
             return None
         return "second" if (self.difference < 0) == self.first.lower_is_better else "first"
@@ -136,7 +136,7 @@ def compare(first: Score, second: Score) -> Comparison:
     """The difference of two scores.
 
     Raises:
-        ValueError: Where they were measured differently; names each difference.
+        ValueError: If they were measured differently; the message names each difference.
     """
     differences = [] if first.name == second.name else [("name", first.name, second.name)]
     for field in dataclasses.fields(Protocol):
@@ -158,18 +158,18 @@ def compare(first: Score, second: Score) -> Comparison:
 
 
 def save_scores(scores: Sequence[Score], path: str | os.PathLike[str], **details: Any) -> None:
-    """Writes scores, and whatever else is to be kept with them, as JSON; whole or not at all."""
+    """Writes scores, and further `details`, as JSON; an interrupted save leaves no partial file."""
     content = {**details, "scores": [score.to_dict() for score in scores]}
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2, default=str) + "\n")
 
 
 def load_scores(path: str | os.PathLike[str]) -> list[Score]:
-    """The scores in a file that `save_scores` wrote.
+    """Loads the scores from a file that `save_scores` wrote.
 
     Raises:
-        FileNotFoundError: Where there is no such file.
-        ValueError: Where it holds something else.
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file does not hold scores.
     """
     path = Path(path)
     if not path.is_file():

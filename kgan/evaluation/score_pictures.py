@@ -16,15 +16,15 @@ from kgan.pictures.figure import new_figure, save_figure
 
 _ROWS = 10
 _NEIGHBOURS = 6
-# Points in a picture.
+# Number of points in a picture.
 _POINTS = 2500
-# Real samples as floats at a time.
+# Number of real samples converted to floats at a time.
 _CHUNK = 4000
-# What a run's table has besides scores.
+# Columns of a run's table that are not scores.
 _NO_SCORES = frozenset(
     (
         "epoch", "step", "seconds", "samples_per_second",
-        "penalty", "d_loss", "g_loss", "d_real", "d_fake",
+        "penalty", "d_real", "d_fake",
     )
 )  # fmt: skip
 
@@ -36,14 +36,14 @@ def draw(
     classes: Sequence[ClassRow],
     table: Path | None,
 ) -> None:
-    """Writes the pictures that the samples allow into the folder.
+    """Writes the pictures that suit the samples into the folder.
 
     Args:
-        folder: The folder.
+        folder: The folder to write to.
         fake: Generated samples.
-        real: What they are compared with.
-        classes: A row for each class, if any.
-        table: The `metrics.csv` of the run that made the samples, if any.
+        real: Real samples to compare with.
+        classes: A row for each class; may be empty.
+        table: The `metrics.csv` of the run that made the samples, or `None`.
     """
     _draw_samples(fake.kind, fake, real, folder)
     if classes:
@@ -51,12 +51,12 @@ def draw(
     if table is not None:
         rows = read_history(table)
         names = dict.fromkeys(name for row in rows for name in row)
-        scores = [name for name in names if name not in _NO_SCORES]
+        scores = [n for n in names if n not in _NO_SCORES and not n.endswith("_loss")]
         draw_panels(rows, scores, folder / "scores.png")
 
 
 def _draw_samples(kind: Kind, fake: SampleSet, real: SampleSet, folder: Path) -> None:
-    """Images beside their nearest neighbours; what else can be drawn, over real samples."""
+    """Draws images beside their nearest real neighbours, other kinds over real samples."""
     if isinstance(kind, Images):
         _draw_neighbours(fake, real, folder / "neighbours.png")
     elif type(kind) in kgan.pictures.DRAW:
@@ -78,7 +78,7 @@ def nearest(fake: SampleSet, real: SampleSet, k: int) -> np.ndarray:
 
 
 def _draw_neighbours(fake: SampleSet, real: SampleSet, path: Path) -> None:
-    """A row for each sample: itself, a gap, and the real samples nearest to it."""
+    """Draws a row for each sample: the sample, a gap, and the real samples nearest to it."""
     shown = fake.take(_one_of_each(fake))
     rows = nearest(shown, real, _NEIGHBOURS)
     gap = np.ones((1, *fake.samples.shape[1:]), np.float32)

@@ -13,7 +13,7 @@ from kgan.metrics.cache import content_hash
 from kgan.metrics.measure import Settings, check_metrics, measure, published_name, settings_of
 from kgan.metrics.sample_set import SampleSet, preparation
 
-# Random halves of a given set, and parts of held-out data, over which intervals and floors are.
+# Number of random halves of a given set, for intervals, and of held-out parts, for floors.
 _REPETITIONS = 20
 
 
@@ -31,21 +31,22 @@ def evaluate(
     baselines: Mapping[str, Callable[[int], SampleSet]] | None = None,
     progress: Callable[[str], None] = lambda what: None,
 ) -> list[Score]:
-    """Scores of generated samples.
+    """Scores generated samples, with intervals and floors.
 
     Args:
-        fakes: Gives the generated samples of a seed.
-        real: The reference, with `data` and `split`.
-        held_out: Real samples that are not in it; their scores are the floor.
+        fakes: Function that returns the generated samples for a seed.
+        real: The real samples to compare with, with `data` and `split`.
+        held_out: Real samples that are not in `real`; their scores are the floor.
         metrics: Keys of `kgan.metrics.METRICS`; not `cas`, for which see `classification_scores`.
-        seeds: Each draws samples anew; the interval is over them.
-        settings: Keyword arguments of the metrics, by name.
-        fixed: Whether the samples are a given set, which no seed changes: the interval is then over
-            random halves of it.
-        floor_real: What to compare `held_out` with, where `real` contains those samples.
+        seeds: Seeds of the generated samples; the interval is over them.
+        settings: Maps the name of a metric to its keyword arguments.
+        fixed: Whether the samples are a given set, the same for every seed. The interval is then
+            over random halves of the set.
+        floor_real: Real samples to compare `held_out` with, if `real` contains `held_out`.
         training: The whole training set, for metrics that look for copies; `real` by default.
-        baselines: Simpler generators, by name, as `fakes`; their mean scores stand beside.
-        progress: Told what is about to be computed.
+        baselines: Simpler generators by name, functions like `fakes`, whose mean scores are added
+            to each score.
+        progress: Function called with a text that says what is computed next.
 
     Returns:
         One score for each number that a metric gives.
@@ -75,7 +76,7 @@ def evaluate(
             low, high = mean_interval(values)
             if fixed:
                 low, high = halves_interval(values[0], [half[score] for half in halves[name]])
-            # Said of what was done: an infinite score has no interval, but the same protocol.
+            # Depends only on the method: an infinite score has no interval but the same protocol.
             over = "halves" if fixed else "seeds" if len(seeds) > 2 else None
             scores.append(
                 Score(
@@ -104,7 +105,7 @@ def _measured(
     seed: int,
     fixed: bool,
 ) -> list[dict[str, float]]:
-    """The scores of a metric; of a fixed set those of random halves after them."""
+    """The scores of a metric, and for a fixed set then those of its random halves."""
     try:
         whole = measure(name, real, fake, settings, seed=seed)
         rows = _random_halves(len(fake)) if fixed else []
@@ -121,7 +122,7 @@ def _baselines(
     seeds: Sequence[int],
     progress: Callable[[str], None],
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """The mean scores of each baseline, by its name and the metric's."""
+    """The mean scores of each baseline, by metric and baseline."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     for what, samples in baselines.items():
         progress(f"baseline {what}")
@@ -148,9 +149,9 @@ def _mean(found: Sequence[dict[str, float]]) -> dict[str, float]:
 
 
 def _parts(held_out: SampleSet, n: int) -> list[SampleSet]:
-    """Disjoint random parts of `n`, as many as there are up to 20; everything where it is less.
+    """Up to 20 disjoint random parts of `n` samples; a single part if there are fewer than `n`.
 
-    In random order, as the Inception score cuts what it is given into consecutive splits.
+    Samples are shuffled, because the Inception score uses consecutive splits.
     """
     count = min(_REPETITIONS, max(1, len(held_out) // n))
     rows = np.random.default_rng(0).permutation(len(held_out))
@@ -169,14 +170,14 @@ def protocol_of(
     settings: Settings | None,
     interval: str | None,
 ) -> Protocol:
-    """How a metric of these samples is measured.
+    """The protocol of a metric on these samples.
 
     Args:
         name: A key of `METRICS`.
-        real: The reference.
+        real: The real samples to compare with.
         fake: Generated samples.
-        settings: Keyword arguments of the metrics, by name.
-        interval: What the interval is over; see `Protocol`.
+        settings: Maps the name of a metric to its keyword arguments.
+        interval: Source of the interval, "seeds", "halves" or `None`; see `Protocol`.
     """
     metric = METRICS[name]
     used = fake.extractor if metric.uses_extractor else None
@@ -206,7 +207,7 @@ def protocol_of(
 
 
 def _told(value: Any) -> Any:
-    """A setting that is no plain value, in JSON."""
+    """A JSON value for a setting that is not a plain value."""
     if isinstance(value, np.ndarray):
         return f"{value.shape} {content_hash(value)}"
     owner = getattr(value, "__self__", None)

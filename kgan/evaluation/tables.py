@@ -11,20 +11,20 @@ from rich.text import Text
 from kgan.evaluation.classes import ClassRow
 from kgan.evaluation.score import Score, compare
 
-# Columns where there is no terminal.
+# Width of the tables, in characters, if there is no terminal.
 _WIDTH = 110
 
 
 def print_scores(
     title: str, scores: Sequence[Score], classes: Sequence[ClassRow], folder: Path
 ) -> None:
-    """Prints the table of scores, the protocols, the table of classes, and where everything is.
+    """Prints the scores, their protocols, the classes, and the folder with the files.
 
     Args:
-        title: What was scored.
+        title: Title of the table, the name of the source.
         scores: The scores.
-        classes: A row for each class, if any.
-        folder: Where scores and pictures were written.
+        classes: A row for each class; may be empty.
+        folder: The folder with scores and pictures.
     """
     console = _console()
     table = Table(title=title)
@@ -60,9 +60,9 @@ def protocol_lines(scores: Sequence[Score]) -> list[str]:
             None: "no interval",
         }[protocol.interval]
         settings = ", ".join(f"{key} {value}" for key, value in protocol.settings.items())
+        counts = {"generated": protocol.n_fake, "real": protocol.n_real}
         text = (
-            f"{protocol.n_fake:,} generated"
-            + (f" against {protocol.n_real:,} real" if protocol.n_real else "")
+            " against ".join(f"{count:,} {what}" for what, count in counts.items() if count)
             + f" of {protocol.data} {protocol.split}, {over}"
             + (f"; {protocol.extractor}" if protocol.extractor else "")
             + ("" if protocol.preprocessing == "none" else f"; {protocol.preprocessing}")
@@ -80,12 +80,12 @@ def print_comparison(
     """Prints the scores of two sources side by side, and the difference with its interval.
 
     Args:
-        sources: What the two are called.
+        sources: Paths of the two sources.
         first: Scores of the first source.
-        second: Scores of the second.
+        second: Scores of the second source.
 
     Raises:
-        ValueError: Where no score of the two can be compared.
+        ValueError: If the sources have no scores that can be compared.
     """
     console = _console()
     ours, theirs = ({score.name: score for score in scores} for scores in (first, second))
@@ -142,7 +142,7 @@ def _class_table(classes: Sequence[ClassRow]) -> Table:
 
 
 def _console() -> Console:
-    # Scores have names with brackets, which are no markup.
+    # Names of scores contain brackets, which must not be read as markup.
     console = Console(highlight=False, markup=False)
     if console.is_terminal:
         return console

@@ -1,4 +1,4 @@
-"""A whole evaluation: which samples are scored against which, by which metrics."""
+"""A whole evaluation: which samples are scored against which data, by which metrics."""
 
 import dataclasses
 import functools
@@ -12,25 +12,30 @@ from kgan.data import Dataset
 from kgan.evaluation.classes import ClassRow, class_rows
 from kgan.evaluation.classification import classification_scores
 from kgan.evaluation.generated import Fakes
+from kgan.evaluation.likelihood import likelihood_scores
 from kgan.evaluation.real_data import RealData
 from kgan.evaluation.score import Score
 from kgan.evaluation.score_pictures import draw
 from kgan.evaluation.scoring import evaluate
+from kgan.metrics import METRICS
 from kgan.metrics.extractor import Extractor
 from kgan.metrics.sample_set import SampleSet
 
 _MOST = 10_000
 _MOST_FOR_TRAINING = 60_000
 
+# What is not computed of two sets of samples.
+_APART = ("cas", "bits_per_dimension")
+
 
 @dataclasses.dataclass(frozen=True)
 class Scored:
-    """What came out.
+    """The results of an evaluation.
 
     Attributes:
-        scores: One for each number that a metric gives.
-        classes: A row for each class; empty where nothing tells classes apart.
-        shown: The samples of the first seed.
+        scores: A score for each number that a metric returns.
+        classes: A row for each class; empty if nothing can tell classes apart.
+        shown: The generated samples of the first seed.
         train: The real data.
     """
 
@@ -40,32 +45,34 @@ class Scored:
     train: SampleSet
 
     def draw(self, folder: Path, *, table: Path | None = None) -> None:
-        """Writes the pictures that the samples allow into the folder.
+        """Writes the pictures that suit the samples into the folder.
 
         Args:
-            folder: The folder.
-            table: The `metrics.csv` of the run that made the samples, if any; its curves are drawn.
+            folder: The folder to write to.
+            table: The `metrics.csv` of the run that made the samples, whose curves are drawn.
         """
         draw(folder, self.shown, self.train, self.classes, table)
 
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What is to be scored, and how; a family fills one, and `score` does the rest.
+    """The samples to score and how to score them; `score` runs the evaluation.
 
     Attributes:
-        fakes: `(n, seed)` to (samples, labels or `None`), of the kind of the real data.
+        fakes: Function of (n, seed) that returns (samples, labels or `None`), of the kind of the
+            real data.
         real: The real data.
-        metrics: Keys of `kgan.metrics.METRICS`.
-        settings: Keyword arguments of the metrics, by name.
-        extractor: Gives features; `None` without one.
-        given: Number of samples in a given set, which no seed changes; `None` for a generator.
-        n: How many generated samples; `None` for as many as there are held-out ones, up to 10,000.
-        n_real: How many real samples; `None` for all, up to 10,000, and up to 60,000 for metrics
+        metrics: Names of the metrics, keys of `kgan.metrics.METRICS`.
+        settings: Maps the name of a metric to its keyword arguments.
+        extractor: The extractor of features, or `None`.
+        given: Number of samples in a given set, the same for every seed; `None` for a generator.
+        n: Number of generated samples; `None` for as many as there are held-out ones, up to 10,000.
+        n_real: Number of real samples; `None` for all, up to 10,000, and up to 60,000 for metrics
             that look for copies.
-        seeds: How often samples are drawn anew; intervals are over these.
-        classifier: Makes the classifier of the metric `cas`.
-        baselines: Simpler generators, by name, as `fakes`; their scores stand beside.
+        seeds: Number of times that samples are drawn; intervals are over these draws.
+        classifier: Function that makes the classifier of the metric `cas`.
+        baselines: Simpler generators by name, functions like `fakes`, whose scores are added to
+            each score.
     """
 
     fakes: Fakes
@@ -84,32 +91,41 @@ class Task:
         """Scores the samples, with intervals, floors and protocols.
 
         Args:
-            progress: Told what is about to be computed.
+            progress: Function called with a text that says what is computed next.
         """
         train, held_out = self._real_set(self.real.train), self._real_set(self.real.held_out)
         floor = None if self.real.floor is None else self._real_set(self.real.floor)
         n = self.n or self.given or min(_MOST, len(held_out))
         shown = self._drawn(self.fakes, 0, n)
         seeds = tuple(range(self.seeds))
+        learning = [name for name in self.metrics if METRICS[name].learns]
         scores = evaluate(
             lambda seed: shown if seed == 0 else self._drawn(self.fakes, seed, n),
             train.random(self.n_real or _MOST),
             held_out,
-            metrics=[name for name in self.metrics if name != "cas"],
+            metrics=[name for name in self.metrics if name not in (*_APART, *learning)],
             seeds=seeds,
             settings=self.settings,
             fixed=self.given is not None,
             floor_real=floor,
             training=train.random(self.n_real or _MOST_FOR_TRAINING),
-            baselines={
-                name: functools.partial(self._drawn, fakes, n=n)
-                for name, fakes in self.baselines.items()
-            },
+            baselines=self._baselines(n),
             progress=progress,
         )
+        many = min(_MOST_FOR_TRAINING, len(train))
+        if learning:
+            scores += evaluate(
+                lambda seed: self._drawn(self.fakes, seed, self.given or many),
+                self._real_set(self.real.held_out, split="held out"),
+                (floor or train).random(_MOST_FOR_TRAINING),
+                metrics=learning,
+                seeds=(0,) if self.given else seeds,
+                settings=self.settings,
+                baselines=self._baselines(many),
+                progress=progress,
+            )
         if "cas" in self.metrics:
             assert self.classifier is not None
-            many = min(_MOST_FOR_TRAINING, len(train))
             scores += classification_scores(
                 lambda seed: self._drawn(self.fakes, seed, many),
                 (floor or train).random(_MOST_FOR_TRAINING),
@@ -118,18 +134,33 @@ class Task:
                 seeds=(0,) if self.given else seeds,
                 progress=progress,
             )
+        if "bits_per_dimension" in self.metrics:
+            scores += likelihood_scores(
+                train=train.random(self.n_real or _MOST),
+                held_out=held_out,
+                seeds=seeds,
+                progress=progress,
+                **self.settings["bits_per_dimension"],
+            )
         centres = self.settings.get("modes", {}).get("centres")
         classes = class_rows(shown, held_out, self.real.train.class_names, centres)
         return Scored(scores, classes, shown, train)
 
-    def _real_set(self, data: Dataset) -> SampleSet:
+    def _baselines(self, n: int) -> dict[str, Callable[[int], SampleSet]]:
+        """For each baseline a function from a seed to `n` of its samples."""
+        return {
+            name: functools.partial(self._drawn, fakes, n=n)
+            for name, fakes in self.baselines.items()
+        }
+
+    def _real_set(self, data: Dataset, *, split: str | None = None) -> SampleSet:
         return SampleSet(
             data.samples,
             data.labels,
             kind=data.kind,
             extractor=self.extractor,
             data=data.name,
-            split=self.real.split,
+            split=split or self.real.split,
         )
 
     def _drawn(self, fakes: Fakes, seed: int, n: int) -> SampleSet:

@@ -1,4 +1,4 @@
-"""What a model can be asked, written in the layout that TensorFlow Serving watches.
+"""Exports the endpoints of a model in the folder layout of TensorFlow Serving.
 
     kgan.export.write(gan.endpoints(), "saved_models/mine")
     kgan.export.export(gan, "saved_models/mine")                 # the same

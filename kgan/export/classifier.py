@@ -25,9 +25,9 @@ def classifier_endpoints(
 
     Args:
         model: A built Keras classifier of one input.
-        head: What its last layer gives: "logits", "softmax", or "sigmoid" (one unit, two classes);
-            `kgan.attacks.victim_of(model, images).head` finds out.
-        kind: What a sample is; by default images or points, told by the shape that the model takes.
+        head: Kind of the model's output: "logits", "softmax", or "sigmoid" (one unit, two
+            classes); `kgan.attacks.victim_of(model, images).head` finds it.
+        kind: Kind of the samples; by default images or points, by the model's input shape.
     """
     kgan.names.check("head", head, HEADS)
     if not isinstance(model.input_shape, tuple) or len(model.output_shape) != 2:
@@ -72,8 +72,8 @@ def export_classifier(
     Args:
         model: A built Keras classifier of one input.
         folder: The servable's folder.
-        head: What its last layer gives: "logits", "softmax", or "sigmoid".
-        class_names: What the classes are called.
+        head: Kind of the model's output: "logits", "softmax", or "sigmoid".
+        class_names: A name for each class.
         origin: Plain values for the manifest that tell where the model comes from.
 
     Returns:

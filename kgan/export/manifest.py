@@ -1,4 +1,4 @@
-"""What an exported version says of itself, in a file beside its model.
+"""The manifest of an exported version: a JSON file beside the model that describes it.
 
     {"format": 2, "kgan": "0.1.0", "family": "gan", "kind": {"kind": "images", "height": 28, ...},
      "endpoints": {"generate": {"role": "generate"}, ...}, "row_wise": true, "class_names": null,

@@ -47,8 +47,8 @@ def export(
             generator and the discriminator are written.
         folder: The servable's folder, such as `saved_models/digits`; its versions are the
             numbered folders in it.
-        class_names: What the classes are called.
-        origin: Written into the manifest as it is: preset, data, configuration, scores.
+        class_names: A name for each class.
+        origin: Plain values for the manifest: preset, data, configuration, scores.
 
     Returns:
         The version's folder. It appears under its number only when it is complete.
@@ -71,7 +71,7 @@ def write(
     """Writes endpoints as the next version of a servable, with manifest and warm-up file.
 
     Args:
-        endpoints: What the model can be asked. Their inputs are named by letters, digits and
+        endpoints: The endpoints of the model. Names of inputs must consist of letters, digits and
             underscores, since a SavedModel renames others; outputs may have any name.
         folder: The servable's folder, such as `saved_models/digits`; its versions are the
             numbered folders in it.

@@ -20,7 +20,7 @@ class AdversarialLoss:
     Attributes:
         discriminator: Maps `(real_logits, fake_logits)`, each of shape (batch,) or a map of logits
             (batch, ...), to the discriminator's loss of each logit, of the same shape.
-        generator: The same for the generator.
+        generator: Maps the same to the generator's loss of each logit.
         generator_needs_real: Whether the generator's loss reads `real_logits`. Where it does not,
             the generator's half-step passes `None` and saves a pass through the discriminator.
     """

@@ -1,4 +1,4 @@
-"""Losses of a generator that is to fool a classifier."""
+"""Losses of a generator that learns to fool a classifier."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ def margin_loss(
     Args:
         logits: (batch, classes).
         labels: int32 (batch,): classes to leave, or to reach if `targeted`.
-        targeted: What the labels mean.
+        targeted: Whether the labels are classes to reach rather than to leave.
         kappa: Logits by which the goal is to be passed.
 
     Returns:

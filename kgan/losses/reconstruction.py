@@ -1,4 +1,4 @@
-"""How far one batch of samples is from another, for each sample."""
+"""Distances between two batches of samples, for each sample."""
 
 import tensorflow as tf
 

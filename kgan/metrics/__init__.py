@@ -13,6 +13,7 @@ from kgan.metrics.density_coverage import density_coverage
 from kgan.metrics.frechet import frechet_distance
 from kgan.metrics.inception_score import inception_score
 from kgan.metrics.kernel import kernel_distance
+from kgan.metrics.likelihood import bits_per_dimension
 from kgan.metrics.metric import Metric
 from kgan.metrics.modes import mode_count, mode_scores, nearest_mode, stacked_mode_count
 from kgan.metrics.moments import Moments
@@ -22,6 +23,8 @@ from kgan.metrics.prdc import prdc
 from kgan.metrics.precision_recall import precision_recall
 from kgan.metrics.sliced_wasserstein import mind, sliced_wasserstein
 from kgan.metrics.spectrum import spectral_distance
+from kgan.metrics.table_quality import table_quality
+from kgan.metrics.table_utility import table_utility
 
 METRICS: dict[str, Metric] = {
     "fid": Metric(frechet_distance, "features", {"fid": True}, needs=("features",)),
@@ -43,7 +46,11 @@ METRICS: dict[str, Metric] = {
         authenticity, "features", {"authenticity": False}, needs=("features",), finds_copies=True
     ),
     "sliced_wasserstein": Metric(
-        sliced_wasserstein, "samples", {"sliced_wasserstein": True}, equal_counts=True
+        sliced_wasserstein,
+        "samples",
+        {"sliced_wasserstein": True},
+        kinds=("images", "points"),
+        equal_counts=True,
     ),
     "mind": Metric(mind, "features", {"mind": True}, needs=("features",), equal_counts=True),
     "cas": Metric(
@@ -71,12 +78,33 @@ METRICS: dict[str, Metric] = {
         needs=("stacked classes",),
         kinds=("images",),
     ),
-    "ndb": Metric(ndb, "samples", {"ndb": True, "ndb_js": True}),
+    "ndb": Metric(ndb, "samples", {"ndb": True, "ndb_js": True}, kinds=("images", "points")),
     "ppl": Metric(
         perceptual_path_length, "generator", {"ppl": True}, needs=("latents", "features")
     ),
+    "bits_per_dimension": Metric(
+        bits_per_dimension,
+        "log-likelihoods",
+        {"bits_per_dimension": True, "bits_per_dimension_train": True},
+        needs=("likelihood",),
+        kinds=("images",),
+    ),
     "spectrum": Metric(
         spectral_distance, "samples", {"spectral_distance": True}, kinds=("images",)
+    ),
+    "table_quality": Metric(
+        table_quality,
+        "rows",
+        {"quality": False, "column_shapes": False, "pair_trends": False},
+        kinds=("table",),
+    ),
+    "table_utility": Metric(
+        table_utility,
+        "rows",
+        {"utility": False, "utility_logistic": False},
+        needs=("target",),
+        kinds=("table",),
+        learns=True,
     ),
 }
 
@@ -85,6 +113,7 @@ __all__ = [
     "Metric",
     "Moments",
     "authenticity",
+    "bits_per_dimension",
     "classification_accuracy",
     "classification_accuracy_score",
     "density_coverage",
@@ -102,4 +131,6 @@ __all__ = [
     "sliced_wasserstein",
     "spectral_distance",
     "stacked_mode_count",
+    "table_quality",
+    "table_utility",
 ]

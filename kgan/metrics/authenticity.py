@@ -4,20 +4,21 @@ from typing import Any
 
 import numpy as np
 
-from kgan.metrics.inputs import check_pair
+from kgan.metrics.checks import check_pair
 from kgan.metrics.neighbours import nearest
 
 
 def authenticity(train: Any, fake: Any) -> float:
-    """The share of fakes that lie farther from their nearest training sample than that one lies
-    from its own nearest neighbour.
+    """The share of fakes whose nearest training sample has a training sample still nearer to it.
 
-    A generator that copies scores 0, one far off the data 1: read it beside precision, and against
-    fresh real data, which score near one half on a line and more with each dimension.
+    A fake counts if its distance to the nearest training sample is larger than the distance of that
+    sample to its own nearest neighbour. A generator that copies scores 0, and one whose samples are
+    far from the data scores 1, so read this score together with precision, and compare it with that
+    of new real data, which is near one half in one dimension and grows with the dimension.
 
     Args:
-        train: (n, d) features of what the generator was trained on.
-        fake: (m, d) features.
+        train: Features (n, d) of the generator's training samples.
+        fake: Features (m, d) of generated samples.
 
     Returns:
         A share in [0, 1] (dgm-eval prints it in percent, fld in percent minus 50).
@@ -26,7 +27,7 @@ def authenticity(train: Any, fake: Any) -> float:
     """
     train, fake = check_pair(train, fake)
     found = nearest(fake, train)
-    # Of those training samples alone that are nearest to a fake: itself first, then another one.
+    # Only for training samples nearest to a fake; the first neighbour is the sample itself.
     used, which = np.unique(found.indices[:, 0], return_inverse=True)
     own = nearest(train[used], train, k=2).squared[:, 1]
     return float((found.squared[:, 0] > own[which]).mean())

@@ -1,4 +1,4 @@
-"""Features of reference sets, kept on disk: the same data is not passed through a network twice."""
+"""Stores features of reference sets on disk, so that they are computed only once."""
 
 import contextlib
 import hashlib
@@ -6,38 +6,41 @@ import json
 import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from kgan.files import atomic_path
-from kgan.metrics.extractor import Extractor
+from kgan.metrics.feature_extractor import Extractor
 
 
 def cache_dir() -> Path:
-    """The folder that KGAN_CACHE names, else `~/.cache/kgan`."""
+    """The cache folder: the one that KGAN_CACHE names, else `~/.cache/kgan`."""
     return Path(os.environ.get("KGAN_CACHE") or "~/.cache/kgan").expanduser()
 
 
-def content_hash(samples: np.ndarray) -> str:
-    """16 hexadecimal digits that tell an array from any other."""
-    digest = hashlib.sha256(f"{samples.shape} {samples.dtype}".encode())
-    digest.update(np.ascontiguousarray(samples).data)
+def content_hash(samples: Any) -> str:
+    """16 hexadecimal digits that tell samples, an array or what has `arrays`, from any other."""
+    digest = hashlib.sha256()
+    for array in getattr(samples, "arrays", [samples]):
+        digest.update(f"{array.shape} {array.dtype}".encode())
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()[:16]
 
 
 def cached_features(
     extractor: Extractor, samples: np.ndarray, *, data: str, split: str
 ) -> np.ndarray:
-    """`extractor.features(samples)`, from disk where they were computed before.
+    """`extractor.features(samples)`, read from disk if they were computed before.
 
-    The file's name is a hash of everything that the features depend on; a file that is damaged is
-    computed again, and where nothing can be written nothing is kept.
+    The name of the file is a hash of everything that the features depend on. A damaged file is
+    computed again, and if the folder cannot be written to, nothing is stored.
 
     Args:
         extractor: The extractor.
-        samples: (n, ...).
+        samples: Samples (n, ...).
         data: Name of the data, such as "mnist".
-        split: Its split.
+        split: Split of the data.
 
     Returns:
         float32 array (n, d).

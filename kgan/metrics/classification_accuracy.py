@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from kgan.metrics.inputs import check_rows, check_whole
+from kgan.metrics.checks import check_rows, check_whole
 from kgan.random import check_seed
 
 
 class ClassificationAccuracy(NamedTuple):
-    """Trained on fakes and tested on real data, and the reverse; both in [0, 1]."""
+    """Accuracy of training on fakes and testing on real data, and the reverse; in [0, 1]."""
 
     cas: float
     cas_reverse: float
@@ -30,8 +30,8 @@ def classification_accuracy_score(
 ) -> float:
     """Trains on one labelled set and returns the accuracy on the other.
 
-    With generated images to train and real ones to test it is the classification accuracy score,
-    which falls where the generator lacks classes or variety. Keras's global seed is set to `seed`.
+    Trained on generated and tested on real images, it is the classification accuracy score, which
+    is low if the generator lacks classes or variety. It sets Keras's global seed to `seed`.
 
     Args:
         classifier: A compiled Keras classifier, trained in place, or a function that makes one.
@@ -41,7 +41,7 @@ def classification_accuracy_score(
         test_labels: (m,) whole numbers.
         epochs: Passes over `train`.
         batch_size: Samples a step.
-        seed: Of initial weights (where a function makes them) and of the order.
+        seed: Seed of the initial weights (where a function makes them) and of the order.
 
     Returns:
         Accuracy in [0, 1].
@@ -74,17 +74,17 @@ def classification_accuracy(
     batch_size: int = 128,
     seed: int = 0,
 ) -> ClassificationAccuracy:
-    """`classification_accuracy_score` both ways, each with a classifier made anew.
+    """`classification_accuracy_score` in both directions, each with a new classifier.
 
     The reverse (GAN-test) says how recognisable the fakes are, and stays high under mode collapse.
 
     Args:
-        real: (samples, labels).
-        fake: (samples, labels).
-        classifier: Makes a compiled classifier.
+        real: Real samples and their labels.
+        fake: Generated samples and their labels.
+        classifier: Function that makes a compiled classifier.
         epochs: Passes over the set that is trained on.
         batch_size: Samples a step.
-        seed: See `classification_accuracy_score`.
+        seed: As for `classification_accuracy_score`.
     """
     if isinstance(classifier, keras.Model) or not callable(classifier):
         raise TypeError(

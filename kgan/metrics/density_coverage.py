@@ -1,29 +1,29 @@
-"""Density and coverage, which outliers among the samples disturb less."""
+"""Density and coverage, which depend less on outliers than precision and recall do."""
 
 from typing import Any, NamedTuple
 
-from kgan.metrics.inputs import check_pair, check_whole
+from kgan.metrics.checks import check_pair, check_whole
 from kgan.metrics.neighbours import balls, squared_radii
 
 
 class DensityCoverage(NamedTuple):
-    """Density, at least 0 and 1 for equal laws; coverage in [0, 1]. Higher is better."""
+    """Density (at least 0, about 1 for equal distributions) and coverage (in [0, 1])."""
 
     density: float
     coverage: float
 
 
 def density_coverage(real: Any, fake: Any, *, k: int = 5) -> DensityCoverage:
-    """How many real balls hold a fake, over k, and the share of real balls that hold one.
+    """The number of real balls that contain a fake, over k, and the share that contain any.
 
-    A ball reaches to its centre's k-th real neighbour. For equal laws density tends to 1 and
-    coverage to 1 - 2^-k (k = 5: 0.969), which is its ceiling rather than 1. Balls are closed (`<=`)
-    as in `precision_recall`; prdc leaves the border out.
+    The radius of a ball is the distance from its centre to the k-th real neighbour. For equal
+    distributions density tends to 1 and coverage to 1 - 2^-k (0.969 for k = 5). Balls are closed
+    (`<=`) as in `precision_recall`; those of the package prdc are open.
 
     Args:
         real: (n, d) features, n > k.
         fake: (m, d) features.
-        k: Neighbours.
+        k: Number of neighbours in a ball.
 
     Returns:
         `DensityCoverage`.

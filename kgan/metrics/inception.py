@@ -17,7 +17,7 @@ from PIL import Image
 
 from kgan.files import atomic_path
 from kgan.metrics.cache import cache_dir
-from kgan.metrics.extractor import Extractor
+from kgan.metrics.feature_extractor import Extractor
 from kgan.pixels import rounded_to_8_bits
 
 URL = (

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kgan.metrics.inputs import check_pair, check_whole
+from kgan.metrics.checks import check_pair, check_whole
 from kgan.random import check_seed
 
 
@@ -27,7 +27,7 @@ def kernel_distance(
         fake: (m, d) features.
         subsets: Number of random subsets.
         subset_size: Samples in each, drawn without replacement; at most n and m.
-        seed: Of the subsets.
+        seed: Seed of the subsets.
 
     Returns:
         `KernelDistance`, in units of the kernel.

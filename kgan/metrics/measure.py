@@ -1,4 +1,4 @@
-"""One metric of two sample sets."""
+"""Computes one metric on two sample sets."""
 
 import functools
 from collections.abc import Collection, Mapping, Sequence
@@ -26,8 +26,8 @@ def check_possible(names: Sequence[str], *, kind: Kind, has: Collection[str]) ->
 
     Args:
         names: Keys of `METRICS`.
-        kind: What a sample is.
-        has: What there is, keys of `NEEDS`.
+        kind: Kind of the samples.
+        has: The keys of `NEEDS` that the source and the data satisfy.
     """
     for name in names:
         metric = METRICS[name]
@@ -48,7 +48,7 @@ def published_name(metric: str, score: str, extractor: Extractor | None) -> str:
 def settings_of(
     name: str, real: SampleSet, fake: SampleSet, settings: Settings | None
 ) -> dict[str, Any]:
-    """The settings given, and those that follow from the numbers of samples."""
+    """The given settings, and those that follow from the numbers of samples."""
     follow = METRICS[name].settings_for
     found = {} if follow is None else follow(len(real), len(fake))
     return found | dict((settings or {}).get(name, {}))
@@ -66,12 +66,12 @@ def measure(
 
     Args:
         name: A key of `METRICS`.
-        real: The reference.
+        real: The real samples to compare with.
         fake: Generated samples.
-        settings: Keyword arguments of the metrics, by name. `modes` needs `centres` and
+        settings: Maps a metric's name to its keyword arguments. `modes` needs `centres` and
             `deviation`; `stacked_modes` needs `classify`; `ppl` needs `generate`, `latent_dim` and
             `samples`.
-        seed: Seed of the latents that `ppl` draws. What other metrics draw is always the same.
+        seed: Seed of the latents that `ppl` draws. Draws of other metrics are always the same.
     """
     metric = METRICS[name]
     chosen = settings_of(name, real, fake, settings)
@@ -91,4 +91,6 @@ def measure(
         return metric.scores(None, fake.probabilities, **chosen)
     if metric.of == "features":
         return metric.scores(real.features, fake.features, **chosen)
+    if metric.of == "rows":
+        return metric.scores(real.samples, fake.samples, table=real.kind, **chosen)
     return metric.scores(real.samples, fake.samples, **chosen)

@@ -1,4 +1,4 @@
-"""What `METRICS` holds: a function, the names of its scores, and what they need."""
+"""A row of `METRICS`: a function, the names of its scores, and what they need."""
 
 import dataclasses
 import inspect
@@ -14,6 +14,7 @@ Of = Literal[
     "channels",
     "labelled samples",
     "generator",
+    "log-likelihoods",
 ]
 
 NEEDS = {
@@ -23,27 +24,34 @@ NEEDS = {
     "stacked classes": "stacked-mnist",
     "latents": "a run or a .keras file, whose latents are at hand",
     "labels": "labelled images, real and generated",
+    "target": "a column to tell (--target NAME)",
+    "likelihood": "a run or a .keras file whose model has a likelihood, such as a VAE",
 }
 """What a metric may need of the data or of the source of samples, in words for an error."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Metric:
-    """A metric and what it is computed of.
+    """A metric and the data that it is computed from.
 
     Attributes:
         function: Takes (real, fake), or fake alone for "probabilities", "channels" and "generator";
             returns one number or a NamedTuple that begins with the scores.
-        of: What `real` and `fake` are. "features": (n, d) arrays from an extractor.
+        of: Form of `real` and `fake`. "features": (n, d) arrays from an extractor.
             "probabilities": (n, classes). "samples": images or points as they are. "rows": rows of
-            a table. "points": `real` are the centres of the modes. "channels": images. "labelled
-            samples": pairs (samples, labels). "generator": `fake` maps latents to samples.
+            a table, whose kind is passed as `table`. "points": `real` are the centres of the modes.
+            "channels": images. "labelled samples": pairs (samples, labels). "generator": `fake`
+            maps latents to samples. "log-likelihoods": of training samples, and of held-out ones;
+            no sample is generated.
         lower_is_better: Whether a lower value is better, by score, in the function's order.
         needs: What the data or the source must have, keys of `NEEDS`.
         kinds: Names of the kinds of samples that it is for; any where none is named.
         equal_counts: Whether it needs as many real as generated samples.
         finds_copies: Whether it looks for copies of training samples, so that `real` is to be the
             whole training set.
+        learns: Whether something is learnt from the generated samples and tested on real ones. Then
+            `real` is to be held-out samples, and as many are to be generated as there are for
+            training.
         settings_for: Settings that follow from how many real and generated samples there are.
     """
 
@@ -54,11 +62,12 @@ class Metric:
     kinds: tuple[str, ...] = ()
     equal_counts: bool = False
     finds_copies: bool = False
+    learns: bool = False
     settings_for: Callable[[int, int], dict[str, Any]] | None = None
 
     @property
     def fakes_only(self) -> bool:
-        """Whether no real sample enters."""
+        """Whether the metric uses no real samples."""
         return self.of in ("probabilities", "channels", "points", "generator")
 
     @property
@@ -68,21 +77,21 @@ class Metric:
 
     @property
     def uses_extractor(self) -> bool:
-        """Whether an extractor enters, where samples are no features by themselves."""
+        """Whether the metric uses an extractor, for samples that are not features themselves."""
         return self.names_extractor or self.of == "generator"
 
     @property
     def has_floor(self) -> bool:
         """Whether real samples can be scored in place of generated ones."""
-        return self.of != "generator"
+        return self.of not in ("generator", "log-likelihoods")
 
     def scores(self, real: Any, fake: Any, *, seed: int = 0, **settings: Any) -> dict[str, float]:
         """The scores under their public names.
 
         Args:
-            real: See `of`; `None` where the metric has no use for it.
-            fake: See `of`.
-            seed: Seed of what the metric draws, if it draws.
+            real: Real data in the form that `of` names; `None` if the metric uses none.
+            fake: Generated data in the form that `of` names.
+            seed: Seed of the random draws of the metric, if it makes any.
             **settings: The function's own keyword arguments.
         """
         if "seed" in inspect.signature(self.function).parameters:

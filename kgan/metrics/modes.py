@@ -1,16 +1,16 @@
-"""How many modes of a known mixture a generator reaches, and how evenly."""
+"""Counts the modes of a known mixture that a generator reaches, and how evenly."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from kgan.metrics.inputs import check_rows, check_whole
+from kgan.metrics.checks import check_rows, check_whole
 from kgan.metrics.neighbours import Neighbours, nearest
 
 
 class ModeCount(NamedTuple):
-    """Modes with at least 1 and at least 5 hits, KL(generated || uniform), and the other way."""
+    """Numbers of modes with at least 1 and 5 hits, KL(generated || uniform), and the reverse KL."""
 
     modes: float
     modes_5: float
@@ -113,7 +113,7 @@ def mode_scores(centres: Any, points: Any, *, deviation: float) -> ModeScores:
     generator's in the plane). Only such points count as hits; the divergences are of all points.
 
     Args:
-        centres: (num_modes, d) of the mixture.
+        centres: Centres of the mixture, (num_modes, d).
         points: (n, d), generated.
         deviation: Standard deviation of each mode, in the points' units.
 

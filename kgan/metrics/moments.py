@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from kgan.metrics.inputs import check_rows
+from kgan.metrics.checks import check_rows
 
 
 class Moments:

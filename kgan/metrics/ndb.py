@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 
 from kgan.intervals import NORMAL_QUANTILE
-from kgan.metrics.inputs import check_pair, check_whole
+from kgan.metrics.checks import check_pair, check_whole
 from kgan.metrics.neighbours import nearest
 from kgan.random import check_seed
 
@@ -28,7 +28,7 @@ def ndb(real: Any, fake: Any, *, bins: int = 100, seed: int = 0) -> NDB:
         real: (n, ...) samples or features, n >= bins; the bins are fitted to them.
         fake: (m, ...), flattened to the same d.
         bins: Number of bins.
-        seed: Of k-means.
+        seed: Seed of k-means.
 
     Returns:
         `NDB`; the divergence in nats, in [0, log 2].

@@ -1,4 +1,4 @@
-"""Nearest neighbours and balls, by tiles, so that no (n, n) matrix is ever held.
+"""Nearest neighbours and balls, computed in tiles, so that memory never holds an (n, n) matrix.
 
 Tiles are searched by |x|^2 + |y|^2 - 2 x·y in float64, on data centred at their common mean. That
 form rounds, so equal rows come out a little apart. What is returned or decided is therefore the sum
@@ -51,7 +51,7 @@ def nearest(queries: np.ndarray, points: np.ndarray, *, k: int = 1) -> Neighbour
 
 
 def nearest_in_parts(queries: np.ndarray, parts: Iterable[np.ndarray], *, k: int = 1) -> Neighbours:
-    """`nearest` among points of which only a part is held at a time.
+    """Same as `nearest`, but only a part of the points is in memory at a time.
 
     Args:
         queries: (n, d).

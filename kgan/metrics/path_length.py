@@ -1,4 +1,4 @@
-"""Perceptual path length: how far a generator's output moves for a small step between latents."""
+"""Perceptual path length: how much a generator's output changes for a small step of the latent."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from kgan.latents import INTERPOLATIONS
-from kgan.metrics.inputs import check_whole
+from kgan.metrics.checks import check_whole
 from kgan.random import check_seed, normal, step_seed, uniform
 
 
@@ -28,15 +28,15 @@ def perceptual_path_length(
     of the same features compare. Images must stay float; uint8 steps would be all that is measured.
 
     Args:
-        generate: Maps float32 latents (n, latent_dim) to samples.
-        features: Maps samples to (n, d) features.
+        generate: Function from float32 latents (n, latent_dim) to samples.
+        features: Function from samples to (n, d) features.
         latent_dim: Length of a latent vector, drawn from N(0, 1).
-        samples: Number of pairs.
-        epsilon: Step along the path, a share of it.
+        samples: Number of pairs of latents.
+        epsilon: Length of the step, as a share of the path.
         interpolation: "spherical" for Gaussian latents, "linear" for a mapped space (w).
         keep: Percentiles between which distances count.
-        batch_size: Pairs at a time.
-        seed: Of latents and positions.
+        batch_size: Number of pairs computed at a time.
+        seed: Seed of latents and positions.
 
     Returns:
         The mean, in squared units of the features.

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from kgan.metrics.inputs import check_pair, check_whole
+from kgan.metrics.checks import check_pair, check_whole
 from kgan.metrics.neighbours import balls, nearest_others, squared_radii
 
 
@@ -21,8 +21,8 @@ def prdc(real: Any, fake: Any, *, k: int = 3, density_k: int = 5) -> PRDC:
     Args:
         real: (n, d) features.
         fake: (m, d) features.
-        k: Neighbours for precision and recall.
-        density_k: Neighbours for density and coverage.
+        k: Number of neighbours for precision and recall.
+        density_k: Number of neighbours for density and coverage.
 
     Returns:
         `PRDC`.

@@ -2,28 +2,29 @@
 
 from typing import Any, NamedTuple
 
-from kgan.metrics.inputs import check_pair, check_whole
+from kgan.metrics.checks import check_pair, check_whole
 from kgan.metrics.neighbours import balls, squared_radii
 
 
 class PrecisionRecall(NamedTuple):
-    """Both in [0, 1], higher is better."""
+    """Precision and recall, both in [0, 1]; higher is better."""
 
     precision: float
     recall: float
 
 
 def precision_recall(real: Any, fake: Any, *, k: int = 3) -> PrecisionRecall:
-    """The share of fakes in the manifold of the real, and of the real in that of the fakes.
+    """The share of fakes in the manifold of real samples, and of real samples in that of fakes.
 
-    A manifold is the union of balls, one around each sample, that reach to its k-th neighbour, the
-    sample itself not counted. Balls are closed (`<=`), as published and as in torch-fidelity; prdc
-    leaves the border out, which tells where samples coincide, as rectified features do at zero.
+    A manifold is a union of balls, one around each sample, whose radius is the distance to the k-th
+    neighbour (not counting the sample). Balls are closed (`<=`), as published and as in
+    torch-fidelity; those of the package prdc are open, which makes a difference if samples
+    coincide, as rectified features do at zero.
 
     Args:
         real: (n, d) features, n > k.
         fake: (m, d) features, m > k.
-        k: Neighbours.
+        k: Number of neighbours in a ball.
 
     Returns:
         `PrecisionRecall`.

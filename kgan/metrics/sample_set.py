@@ -1,4 +1,4 @@
-"""Samples with what metrics want of them: prepared values, features, probabilities."""
+"""Samples with the values that metrics need: prepared samples, features, probabilities."""
 
 import dataclasses
 import functools
@@ -16,12 +16,12 @@ from kgan.pixels import rounded_to_8_bits
 
 @dataclasses.dataclass(frozen=True)
 class Preparation:
-    """How samples of a kind are measured.
+    """Preparation of the samples of a kind before they are measured.
 
     Attributes:
-        prepare: What happens to samples first; `None` for nothing.
-        words: The same in words, for a protocol.
-        are_features: Whether samples are features by themselves, so that no extractor is needed.
+        prepare: Function applied to the samples first, or `None`.
+        words: Description of `prepare` for a protocol.
+        are_features: Whether the samples are features already, so that no extractor is needed.
     """
 
     prepare: Callable[[Any], Any] | None = None
@@ -38,20 +38,20 @@ PREPARATIONS: dict[type[Kind], Preparation] = {
 
 
 def preparation(kind: Kind) -> Preparation:
-    """How samples of a kind are measured."""
+    """The preparation for samples of a kind."""
     return PREPARATIONS.get(type(kind), Preparation())
 
 
 class SampleSet:
-    """Samples with what metrics want of them, computed when first asked for.
+    """Samples with the values that metrics need, each computed on first use.
 
     Args:
         samples: Samples in memory, in the units of their kind; images also as uint8.
         labels: Class numbers, int (n,), or `None`.
-        kind: What a sample is; by default what `kgan.kinds.of_array` says of a bare array.
-        extractor: Gives features and probabilities; may be `None`.
-        data: Name of real data, whose features are then kept on disk.
-        split: Split of those data.
+        kind: Kind of the samples; by default `kgan.kinds.of_array` of the array.
+        extractor: The extractor of features and probabilities, or `None`.
+        data: Name of the real data; if given, features are cached on disk.
+        split: Name of the split of the real data.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class SampleSet:
 
     @functools.cached_property
     def features(self) -> np.ndarray:
-        """float32 (n, d): the extractor's; of points the points themselves."""
+        """Features, float32 (n, d), from the extractor; for points the points themselves."""
         if preparation(self.kind).are_features:
             return self.samples
         if self.extractor is None:
@@ -93,13 +93,13 @@ class SampleSet:
 
     @functools.cached_property
     def probabilities(self) -> np.ndarray:
-        """float32 (n, classes): the extractor's."""
+        """Class probabilities, float32 (n, classes), from the extractor."""
         if self.extractor is None:
             raise ValueError("an extractor must be given (--extractor) for scores of classes.")
         return self.extractor.probabilities(self._samples)
 
     def take(self, rows: np.ndarray) -> "SampleSet":
-        """The samples of those row numbers; features that are there already come along."""
+        """The samples with the given row numbers, with features that were computed already."""
         part = SampleSet(
             self._samples[rows],
             None if self.labels is None else self.labels[rows],
@@ -114,7 +114,7 @@ class SampleSet:
         return part
 
     def random(self, n: int) -> "SampleSet":
-        """`n` rows, always the same ones; all of them where there are no more."""
+        """`n` random rows, always the same ones; all rows if there are not more."""
         if n >= len(self):
             return self
         return self.take(np.sort(np.random.default_rng(0).permutation(len(self))[:n]))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kgan.metrics.inputs import check_rows, check_whole
+from kgan.metrics.checks import check_rows, check_whole
 
 DIRECTIONS = 100  # at once, to bound memory
 
@@ -19,7 +19,7 @@ def sliced_wasserstein(
         real: (n, ...), flattened to (n, d).
         fake: (n, ...) of the same shape.
         projections: Number of directions.
-        seed: Of the directions.
+        seed: Seed of the directions.
 
     Returns:
         The square root of the mean over directions of W2 squared, in the samples' units. For equal
@@ -40,7 +40,7 @@ def mind(real: np.ndarray, fake: np.ndarray, *, projections: int = 1000, seed: i
         real: (n, d) features.
         fake: (n, d) features, equally many.
         projections: Number of directions.
-        seed: Of the directions.
+        seed: Seed of the directions.
 
     Returns:
         The distance, in squared units of the features.

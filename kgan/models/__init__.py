@@ -1,11 +1,29 @@
-"""Models whose training step differs; a GAN is one of them, composed of networks and losses."""
+"""Models with their own training step, such as a GAN, which combines networks and losses."""
 
 from kgan.models.cyclegan import CycleGAN
 from kgan.models.gan import GAN
 from kgan.models.perturbation_gan import PerturbationGAN
 from kgan.models.players import Players
 from kgan.models.saving import load, restore
+from kgan.models.table_gan import TableGAN
+from kgan.models.vae import VAE
 
-MODELS = {"gan": GAN, "cyclegan": CycleGAN, "perturbation_gan": PerturbationGAN}
+MODELS = {
+    "gan": GAN,
+    "cyclegan": CycleGAN,
+    "perturbation_gan": PerturbationGAN,
+    "table_gan": TableGAN,
+    "vae": VAE,
+}
 
-__all__ = ["GAN", "MODELS", "CycleGAN", "PerturbationGAN", "Players", "load", "restore"]
+__all__ = [
+    "GAN",
+    "MODELS",
+    "VAE",
+    "CycleGAN",
+    "PerturbationGAN",
+    "Players",
+    "TableGAN",
+    "load",
+    "restore",
+]

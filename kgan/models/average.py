@@ -5,7 +5,7 @@ import tensorflow as tf
 
 
 def average_of(network: keras.Model) -> keras.Model:
-    """A copy of the network, of equal weights and not trainable, for `update_average` to move."""
+    """A copy of the network with equal weights, not trainable, for `update_average`."""
     average = keras.models.clone_model(network)
     average.set_weights(network.get_weights())
     average.trainable = False
@@ -18,11 +18,11 @@ def update_average(
     """Moves the average towards the network: weights and batch-norm statistics alike.
 
     Args:
-        average: From `average_of`.
+        average: The averaged network, from `average_of`.
         network: The network that trains.
         decay: Share of the average that is kept, in [0, 1). It ramps up as
             min(decay, (1 + step) / (10 + step)), so that the first weights are soon forgotten.
-        step: Steps trained so far, a scalar.
+        step: Number of steps trained so far, a scalar.
     """
     step = tf.cast(step, tf.float32)
     kept = tf.minimum(decay, (1.0 + step) / (10.0 + step))

@@ -8,10 +8,10 @@ _TINY = 1e-12
 
 
 def bounded(raw: tf.Tensor, epsilon: tf.Tensor | float, norm: str) -> tf.Tensor:
-    """Values in [-1, 1] as a change within the ball.
+    """Maps values in [-1, 1] to a change within the ball.
 
     Args:
-        raw: (batch, ...) in [-1, 1].
+        raw: Values (batch, ...) in [-1, 1].
         epsilon: Radius, a scalar or (batch,).
         norm: "linf", `epsilon * raw`; or "l2", where `raw` is put into the unit ball first.
     """
@@ -23,11 +23,11 @@ def bounded(raw: tf.Tensor, epsilon: tf.Tensor | float, norm: str) -> tf.Tensor:
 
 
 def within_ball(images: tf.Tensor, original: tf.Tensor, epsilon: tf.Tensor, norm: str) -> tf.Tensor:
-    """Images that `bounded` made, put into the ball and into [0, 1] to the last bit.
+    """Projects images exactly into the ball and into [0, 1], after rounding errors of `bounded`.
 
     Args:
-        images: (batch, ...), no further outside than by rounding.
-        original: The ball's centre, of the same shape.
+        images: Images (batch, ...), outside of the ball at most by rounding errors.
+        original: Centre of the ball, of the same shape.
         epsilon: Radius, (batch,).
         norm: "linf" or "l2".
     """

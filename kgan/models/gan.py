@@ -1,6 +1,6 @@
 """The generative adversarial network: two half-steps, and everything else by composition."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import keras
@@ -13,6 +13,7 @@ import kgan.random
 from kgan.counter import add_counter
 from kgan.endpoints import Endpoint, Endpoints, Request, takes
 from kgan.kinds import Kind
+from kgan.losses import AdversarialLoss, LossFunction
 from kgan.models.average import average_of, update_average
 from kgan.models.generation import Generation
 from kgan.models.players import Players
@@ -75,7 +76,7 @@ class GAN(Generation, Players):
         discriminator: keras.Model,
         *,
         num_classes: int | None = None,
-        loss: str | kgan.losses.AdversarialLoss | tuple = "non_saturating",
+        loss: str | AdversarialLoss | tuple[LossFunction, LossFunction] = "non_saturating",
         label_smoothing: float = 0.0,
         penalties: Sequence[kgan.penalties.Penalty] = (),
         n_critic: int = 1,
@@ -117,7 +118,7 @@ class GAN(Generation, Players):
 
     # Training
 
-    def train_step(self, data) -> dict[str, tf.Tensor]:
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         samples, labels = self._unpack(data)
         for part in range(self.n_critic):
             real = part_of(samples, part, self.n_critic)
@@ -179,7 +180,7 @@ class GAN(Generation, Players):
         due = tf.equal(self._step() % penalty.interval, 0)
         return tf.cond(due, evaluate, lambda: tf.zeros([tf.shape(real)[0] // self.packing]))
 
-    def test_step(self, data) -> dict[str, tf.Tensor]:
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Losses and probabilities in inference mode; repeatable, no weight is updated."""
         real, labels = self._unpack(data)
         batch = tf.convert_to_tensor(self._test_batch)
@@ -243,7 +244,9 @@ class GAN(Generation, Players):
     def _samples(self, latents, labels) -> tf.Tensor:
         return self._network(self.ema_generator, latents, labels, training=False)
 
-    def call(self, latents, labels=None, training=False):
+    def call(
+        self, latents: Any, labels: tf.Tensor | None = None, training: bool = False
+    ) -> tf.Tensor:
         """Samples of the averaged generator in inference mode.
 
         Args:
@@ -257,7 +260,7 @@ class GAN(Generation, Players):
             raise ValueError(f"labels must be given: the GAN has {self.num_classes} classes.")
         return self._samples(latents, labels)
 
-    def judge(self, samples, labels=None) -> tf.Tensor:
+    def judge(self, samples: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """The discriminator's logits in inference mode: one for each pack of `packing` samples."""
         return kgan.losses.per_sample(self._judge(samples, labels, training=False))
 
@@ -307,19 +310,21 @@ class GAN(Generation, Players):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects=None) -> Self:
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Self:
         deserialize = keras.saving.deserialize_keras_object
         config = {**config, "penalties": [deserialize(one) for one in config["penalties"]]}
         if isinstance(config["loss"], dict):
             pair = {name: deserialize(value) for name, value in config["loss"].items()}
-            config["loss"] = kgan.losses.AdversarialLoss(**pair)
+            config["loss"] = AdversarialLoss(**pair)
         # Files of earlier versions say nothing of the kind.
         if config.get("kind") is not None:
             config["kind"] = kgan.kinds.from_config(config["kind"])
         return super().from_config(config, custom_objects)
 
 
-def _serialize_pair(loss: kgan.losses.AdversarialLoss) -> dict:
+def _serialize_pair(loss: AdversarialLoss) -> dict:
     return {
         "discriminator": keras.saving.serialize_keras_object(loss.discriminator),
         "generator": keras.saving.serialize_keras_object(loss.generator),

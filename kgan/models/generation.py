@@ -1,7 +1,10 @@
-"""Samples from latents: what every model can do that makes samples of vectors of noise."""
+"""Samples from latents: the methods that all models share that generate samples from noise."""
+
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 import kgan.kinds
 import kgan.latents
@@ -28,8 +31,11 @@ class Generation:
     num_classes: int | None = None
     _kind: Kind | None = None
 
-    def _samples(self, latents: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
-        """Samples (batch, ...) of latents (batch, latent_dim), in inference mode."""
+    def _samples(self, latents: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor | Request:
+        """Samples (batch, ...) of latents (batch, latent_dim), in inference mode.
+
+        Samples of several parts, such as the columns of a table, are a dict of tensors by name.
+        """
         raise NotImplementedError
 
     @property
@@ -54,11 +60,11 @@ class Generation:
             )
         self._kind = kind
 
-    def generate(self, n: int, labels=None, *, seed: int = 0) -> np.ndarray:
+    def generate(self, n: int, labels: ArrayLike | None = None, *, seed: int = 0) -> Any:
         """New samples: sample i depends on (seed, i, its label) alone.
 
         Args:
-            n: How many.
+            n: Number of samples.
             labels: Class numbers, shape (n,), or one number for all; where conditional and
                 `None`, the classes in turn.
             seed: Seed of the latents, an int in [0, 2**31 - 1].
@@ -66,26 +72,38 @@ class Generation:
         Returns:
             float32 array of shape (n, ...); images in [0, 1].
         """
-        labels = self.check_labels(labels, n)
         latents = kgan.latents.from_seeds(kgan.latents.example_seeds(seed, n), self.latent_dim)
-        return self.decode(latents, labels)
+        return self.decode(latents, self.check_labels(labels, n))
 
-    def decode(self, latents, labels=None) -> np.ndarray:
+    def decode(self, latents: ArrayLike, labels: ArrayLike | None = None) -> Any:
         """Samples of latents (n, latent_dim) and, where conditional, labels (n,)."""
-        latents = tf.convert_to_tensor(latents, tf.float32)
-        n = int(latents.shape[0])
+        return self._decoded(latents, labels)
+
+    def _decoded(self, latents: ArrayLike, labels: ArrayLike | None) -> Any:
+        """An array (n, ...), or a dict of arrays where `_samples` gives a dict."""
+        given = tf.convert_to_tensor(latents, tf.float32)
+        n = int(given.shape[0])
         samples = []
         for start in range(0, n, _DECODE_BATCH):
             # A full batch always, so that every sample takes the same arithmetic path.
             rows = tf.minimum(tf.range(start, start + _DECODE_BATCH), n - 1)
             part = None if labels is None else tf.gather(tf.convert_to_tensor(labels), rows)
-            batch = self._decode(tf.gather(latents, rows), part)
-            samples.append(batch.numpy()[: n - start])
-        return np.concatenate(samples) if samples else np.zeros((0, *self.sample_shape), np.float32)
+            batch = self._decode(tf.gather(given, rows), part)
+            rest = slice(n - start)
+            samples.append(tf.nest.map_structure(lambda one: one.numpy()[rest], batch))  # noqa: B023
+        if not samples:
+            return np.zeros((0, *self.sample_shape), np.float32)
+        return tf.nest.map_structure(lambda *parts: np.concatenate(parts), *samples)
 
     def interpolate(
-        self, start, end, *, steps: int = 8, labels=None, method: str = "spherical"
-    ) -> np.ndarray:
+        self,
+        start: ArrayLike,
+        end: ArrayLike,
+        *,
+        steps: int = 8,
+        labels: ArrayLike | None = None,
+        method: str = "spherical",
+    ) -> Any:
         """Samples on the way between two latents.
 
         Args:
@@ -101,15 +119,15 @@ class Generation:
         if steps < 2:
             raise ValueError(f"steps must be at least 2, got {steps}.")
         way = kgan.names.look_up("method", method, kgan.latents.INTERPOLATIONS)
-        start, end = (tf.convert_to_tensor(side, tf.float32) for side in (start, end))
-        n = int(start.shape[0])
-        labels = self.check_labels(labels, n)
+        first, last = (tf.convert_to_tensor(side, tf.float32) for side in (start, end))
+        n = int(first.shape[0])
+        checked = self.check_labels(labels, n)
         share = tf.tile(tf.linspace(0.0, 1.0, steps), [n])
-        latents = way(tf.repeat(start, steps, axis=0), tf.repeat(end, steps, axis=0), share)
-        samples = self.decode(latents, None if labels is None else np.repeat(labels, steps))
-        return samples.reshape(n, steps, *self.sample_shape)
+        latents = way(tf.repeat(first, steps, axis=0), tf.repeat(last, steps, axis=0), share)
+        samples = self._decoded(latents, None if checked is None else np.repeat(checked, steps))
+        return tf.nest.map_structure(lambda one: one.reshape(n, steps, *one.shape[1:]), samples)
 
-    def check_labels(self, labels, n: int) -> np.ndarray | None:
+    def check_labels(self, labels: ArrayLike | None, n: int) -> np.ndarray | None:
         """Labels of shape (n,), checked; the classes in turn where conditional and `None`."""
         if self.num_classes is None:
             if labels is not None:
@@ -117,13 +135,13 @@ class Generation:
             return None
         if labels is None:
             return np.arange(n, dtype=np.int32) % self.num_classes
-        labels = np.broadcast_to(np.asarray(labels, np.int32), (n,))
-        if n and not (labels.min() >= 0 and labels.max() < self.num_classes):
+        found = np.broadcast_to(np.asarray(labels, np.int32), (n,))
+        if n and not (found.min() >= 0 and found.max() < self.num_classes):
             raise ValueError(
                 f"labels must be in [0, {self.num_classes - 1}], "
-                f"got {labels.min()} to {labels.max()}."
+                f"got {found.min()} to {found.max()}."
             )
-        return labels
+        return found
 
     @tf.function(reduce_retracing=True)
     def _decode(self, latents, labels):
@@ -134,7 +152,8 @@ class Generation:
         plural, latent = self.kind.plural, (self.latent_dim,)
 
         def samples(latents: tf.Tensor, request: Request) -> Request:
-            return {plural: self._samples(latents, self._requested_labels(request))}
+            found = self._samples(latents, self._requested_labels(request))
+            return found if isinstance(found, dict) else {plural: found}
 
         def draw(request: Request) -> Request:
             return {"latents": kgan.latents.from_seeds(request["seeds"], self.latent_dim)}

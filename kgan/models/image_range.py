@@ -1,4 +1,4 @@
-"""Images that are not in [0, 1] are found inside the step, where they cost nothing to look at."""
+"""Checks inside the training step that images are in [0, 1], where the check costs nothing."""
 
 import tensorflow as tf
 

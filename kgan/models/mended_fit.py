@@ -1,4 +1,4 @@
-"""What Keras's `fit` lacks: data of unknown length, and many workers (keras-team/keras#20585)."""
+"""Mends Keras's `fit` for data of unknown length and for many workers (keras-team/keras#20585)."""
 
 import contextlib
 from collections.abc import Callable
@@ -11,7 +11,7 @@ Logs = dict[str, tf.Tensor]
 
 
 class MendedFit(keras.Model):
-    """A built model whose steps move nothing unless their batch has come, on many workers too.
+    """A built model whose steps change nothing unless their batch arrived, also on many workers.
 
     `fit` learns that data of unknown length (a generator, a filter, a TFRecord file) have ended
     when the next batch does not come. By then TensorFlow has run whatever part of the step does not

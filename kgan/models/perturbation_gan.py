@@ -61,7 +61,7 @@ class PerturbationGAN(Players):
         norm: "linf" or "l2".
         targets: `None`: leave the label; a class: reach that one; "any": reach whatever class the
             generator is told, drawn for each example in training.
-        weights: Of the terms; those left out keep their default in `WEIGHTS`.
+        weights: Weights of the terms; those left out keep their default in `WEIGHTS`.
         kappa: Logits by which the margin is to be passed.
         bound: l2 norm from which the hinge counts; by default half of what the ball allows.
         gan_loss: A key of `kgan.losses.LOSSES`.
@@ -149,7 +149,7 @@ class PerturbationGAN(Players):
         logits: Callable[[tf.Tensor], tf.Tensor],
         features: Callable[[tf.Tensor], tf.Tensor] | None = None,
     ) -> None:
-        """Says whom to fool. Neither saved nor changed.
+        """Sets the classifier to fool, which is neither saved nor changed.
 
         Args:
             logits: Graph function from images to (batch, classes) logits in inference mode, such
@@ -168,7 +168,7 @@ class PerturbationGAN(Players):
             self.train_function = None  # Traced with the victim before.
         self._victim, self._features = logits, features
 
-    def train_step(self, data) -> dict[str, tf.Tensor]:
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         if self._victim is None:
             raise ValueError("there is no victim to fool yet: call set_victim before fit.")
         images, labels = self._unpack(data)
@@ -326,13 +326,19 @@ class PerturbationGAN(Players):
         raw = self.generator(inputs if len(inputs) > 1 else images, training=training)
         return tf.clip_by_value(images + bounded(raw, epsilon, self.norm), 0.0, 1.0)
 
-    def call(self, images, targets=None, epsilon=None, training=False):
+    def call(
+        self,
+        images: tf.Tensor,
+        targets: tf.Tensor | None = None,
+        epsilon: tf.Tensor | float | None = None,
+        training: bool = False,
+    ) -> tf.Tensor:
         """As `perturb`, in inference mode."""
         return self.perturb(images, targets, epsilon)
 
     @property
     def num_classes(self) -> int | None:
-        """Of how many classes the generator is told one; `None` where it is told none."""
+        """Number of classes that the generator can be told to reach; `None` if it takes none."""
         if self.targets != "any":
             return None
         return self.generator.get_layer("target").input_dim
@@ -381,7 +387,7 @@ class PerturbationGAN(Players):
 
 
 def check_weights(weights: Mapping[str, float] | None) -> dict[str, float]:
-    """All weights by name, the defaults where none is given."""
+    """All weights by name; a weight that is not given gets its default."""
     given = {name: float(value) for name, value in (weights or {}).items()}
     if unknown := set(given) - set(WEIGHTS):
         raise ValueError(

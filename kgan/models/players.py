@@ -1,4 +1,4 @@
-"""What all models share whose networks have optimizers of their own."""
+"""Base of all models whose networks have their own optimizers."""
 
 import functools
 import operator
@@ -50,7 +50,7 @@ class Players(MendedFit):
             of the networks that it trains. A network may be `None`; a player without any network
             does not play, and its optimizer is `None`.
         logs: Names of what `_log` takes and `fit` reports.
-        step: Steps trained so far. It is saved with the weights.
+        step: Number of steps trained so far, an integer variable that is saved with the weights.
     """
 
     optimizers: ClassVar[Mapping[str, tuple[str, ...]]] = {}
@@ -197,7 +197,9 @@ class Players(MendedFit):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects=None) -> Self:
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Self:
         networks = {
             name: keras.saving.deserialize_keras_object(config[name], custom_objects=custom_objects)
             for name in cls._network_names()

@@ -1,4 +1,4 @@
-"""Which layers would draw the same numbers on every replica."""
+"""Finds layers that would draw the same numbers on every replica."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""Getting a model back from its file, whole or not at all."""
+"""Loads a model from its file; fails if any part of its state is missing."""
 
 import contextlib
 import importlib
@@ -10,7 +10,7 @@ import keras
 
 
 def load(path: str | Path) -> keras.Model:
-    """A model of kgan's from a `.keras` file, with all optimizers' state.
+    """Loads a kgan model from a `.keras` file, with the state of all optimizers.
 
     Raises:
         FileNotFoundError: Where there is no such file.
@@ -31,6 +31,10 @@ def restore(gan: keras.Model, path: str | Path) -> None:
     Raises:
         ValueError: Where any state in the file cannot be restored.
     """
+    optimizer = getattr(gan, "optimizer", None)
+    if optimizer is not None and not optimizer.built:
+        # A plain Keras model builds its optimizer at its first step, too late for its state.
+        optimizer.build(gan.trainable_variables)
     with _strict(path):
         gan.load_weights(path)
 

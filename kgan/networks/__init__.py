@@ -1,9 +1,12 @@
-"""Generators and discriminators as functional Keras models, and the layers that they need.
+"""Networks as functional Keras models, and the layers that they need.
 
 Every pair has the same signatures:
 
     generator(sample_shape, latent_dim, *, num_classes=None, width=...)
     discriminator(sample_shape, *, num_classes=None, width=..., spectral=..., minibatch_stddev=...)
+
+    encoder(sample_shape, latent_dim, *, num_classes=None, width=...)
+    decoder(sample_shape, latent_dim, *, num_classes=None, width=...)
 """
 
 from collections.abc import Callable
@@ -11,6 +14,7 @@ from typing import NamedTuple
 
 import keras
 
+from kgan.networks.autoencoder import dcgan_decoder, dcgan_encoder
 from kgan.networks.conditional import ConditionalBatchNormalization, Projection
 from kgan.networks.dcgan import dcgan_discriminator, dcgan_generator
 from kgan.networks.fourier import FourierFeatures
@@ -22,14 +26,23 @@ from kgan.networks.padding import ReflectionPadding2D
 from kgan.networks.perturbation import perturbation_network
 from kgan.networks.resnet import resnet_discriminator, resnet_generator
 from kgan.networks.spectral import SpectralConv2D, SpectralDense, SpectralEmbedding
+from kgan.networks.table import table_discriminator, table_generator
+from kgan.networks.table_encoder import TableEncoder
 from kgan.networks.translation import patch_discriminator, translation_generator
 
 
 class NetworkPair(NamedTuple):
-    """The two builders of a family."""
+    """The two builders of a GAN's networks."""
 
     generator: Callable[..., keras.Model]
     discriminator: Callable[..., keras.Model]
+
+
+class AutoencoderPair(NamedTuple):
+    """The two builders of an autoencoder's networks."""
+
+    encoder: Callable[..., keras.Model]
+    decoder: Callable[..., keras.Model]
 
 
 NETWORKS: dict[str, NetworkPair] = {
@@ -38,6 +51,7 @@ NETWORKS: dict[str, NetworkPair] = {
     "mlp": NetworkPair(mlp_generator, mlp_discriminator),
 }
 
+AUTOENCODERS: dict[str, AutoencoderPair] = {"dcgan": AutoencoderPair(dcgan_encoder, dcgan_decoder)}
 TRANSLATION_NETWORKS: dict[str, NetworkPair] = {
     "resnet": NetworkPair(translation_generator, patch_discriminator),
 }
@@ -48,8 +62,10 @@ TRANSLATION_NETWORKS: dict[str, NetworkPair] = {
 """
 
 __all__ = [
+    "AUTOENCODERS",
     "NETWORKS",
     "TRANSLATION_NETWORKS",
+    "AutoencoderPair",
     "BatchNormalization",
     "ConditionalBatchNormalization",
     "Dropout",
@@ -62,7 +78,10 @@ __all__ = [
     "SpectralConv2D",
     "SpectralDense",
     "SpectralEmbedding",
+    "TableEncoder",
+    "dcgan_decoder",
     "dcgan_discriminator",
+    "dcgan_encoder",
     "dcgan_generator",
     "mlp_discriminator",
     "mlp_generator",
@@ -70,5 +89,7 @@ __all__ = [
     "perturbation_network",
     "resnet_discriminator",
     "resnet_generator",
+    "table_discriminator",
+    "table_generator",
     "translation_generator",
 ]

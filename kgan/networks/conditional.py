@@ -1,12 +1,35 @@
-"""How a network is told the class: conditional normalisation (generator), projection
-(discriminator).
+"""How a network is told the class: an embedding beside its features, conditional normalisation
+(generator), projection (discriminator).
 """
+
+from typing import Any
 
 import keras
 import tensorflow as tf
+from keras import layers
 
 from kgan.networks.normalization import BatchNormalization
 from kgan.networks.spectral import SpectralDense, SpectralEmbedding
+
+_LABEL_FEATURES = 32
+
+
+def with_label(inputs, features, num_classes: int | None) -> tuple:
+    """Features with a learned embedding of the class beside them, where there are classes.
+
+    Args:
+        inputs: The symbolic input of the network so far.
+        features: Symbolic features (batch, channels).
+        num_classes: Number of classes; `None` for none.
+
+    Returns:
+        What the network takes, `inputs` or `[inputs, labels]`, and the features.
+    """
+    if num_classes is None:
+        return inputs, features
+    labels = keras.Input((), dtype="int32", name="labels")
+    embedding = layers.Embedding(num_classes, _LABEL_FEATURES, name="label_embedding")
+    return [inputs, labels], layers.Concatenate()([features, embedding(labels)])
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -30,14 +53,14 @@ class ConditionalBatchNormalization(keras.layers.Layer):
             center=False, scale=False, dtype=self.dtype_policy, name="normalization"
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         features_shape, _ = input_shape
         self.normalization.build(features_shape)
         table = (self.num_classes, features_shape[-1])
         self.gamma = self.add_weight(name="gamma", shape=table, initializer="ones")
         self.beta = self.add_weight(name="beta", shape=table, initializer="zeros")
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool = False) -> Any:
         features, labels = inputs
         labels = tf.cast(labels, "int32")
         normalised = self.normalization(features, training=training)
@@ -47,7 +70,7 @@ class ConditionalBatchNormalization(keras.layers.Layer):
         beta = tf.reshape(tf.gather(self.beta, labels), table_shape)
         return normalised * gamma + beta
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape[0]
 
     def get_config(self):
@@ -72,7 +95,7 @@ class Projection(keras.layers.Layer):
         self.num_classes = num_classes
         self.spectral = spectral
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         (_, channels), _ = input_shape
         dense = SpectralDense if self.spectral else keras.layers.Dense
         embedding = SpectralEmbedding if self.spectral else keras.layers.Embedding
@@ -87,12 +110,12 @@ class Projection(keras.layers.Layer):
         self.unconditional.build((None, channels))
         self.embedding.build((None,))
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         features, labels = inputs
         inner = tf.reduce_sum(self.embedding(labels) * features, axis=1, keepdims=True)
         return self.unconditional(features) + inner
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         return (input_shape[0][0], 1)
 
     def get_config(self):

@@ -7,17 +7,13 @@ import keras
 from keras import layers
 
 from kgan.networks.closing import to_images, to_logits
+from kgan.networks.conditional import with_label
 from kgan.networks.minibatch import MinibatchStandardDeviation
 from kgan.networks.normalization import BatchNormalization
-from kgan.networks.resolution import resolution
+from kgan.networks.resolution import channels_at, resolution
 from kgan.networks.spectral import SpectralConv2D
 
 _INITIALIZER = {"class_name": "RandomNormal", "config": {"mean": 0.0, "stddev": 0.02}}
-_LABEL_FEATURES = 32
-
-
-def _channels(width: int, stage: int) -> int:
-    return width * min(2**stage, 8)
 
 
 def dcgan_generator(
@@ -41,14 +37,9 @@ def dcgan_generator(
     """
     plan = resolution(image_shape)
     latents = keras.Input((latent_dim,), name="latents")
-    inputs, features = latents, latents
-    if num_classes is not None:
-        labels = keras.Input((), dtype="int32", name="labels")
-        inputs = [latents, labels]
-        embedding = layers.Embedding(num_classes, _LABEL_FEATURES, name="label_embedding")
-        features = layers.Concatenate()([latents, embedding(labels)])
+    inputs, features = with_label(latents, latents, num_classes)
     last = len(plan.strides) - 1
-    base = (*plan.base, _channels(width, last))
+    base = (*plan.base, channels_at(width, last))
     features = layers.Dense(
         base[0] * base[1] * base[2], use_bias=False, kernel_initializer=_INITIALIZER
     )(features)
@@ -57,7 +48,7 @@ def dcgan_generator(
         features = BatchNormalization()(features)
         features = layers.ReLU()(features)
         features = layers.Conv2DTranspose(
-            _channels(width, stage - 1) if stage else image_shape[-1],
+            channels_at(width, stage - 1) if stage else image_shape[-1],
             4,
             strides=plan.strides[stage],
             padding="same",
@@ -95,7 +86,7 @@ def dcgan_discriminator(
     features = layers.Rescaling(2.0, -1.0)(images)
     for stage, strides in enumerate(plan.strides):
         features = convolution(
-            _channels(width, stage),
+            channels_at(width, stage),
             4,
             strides=strides,
             padding="same",

@@ -1,6 +1,7 @@
-"""Fourier features: what lets a small dense network tell points apart that lie close together."""
+"""Fourier features, with which a small dense network can tell close points apart."""
 
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -26,7 +27,7 @@ class FourierFeatures(keras.layers.Layer):
             raise ValueError(f"octaves must be (first, last) with first <= last, got {octaves}.")
         self.octaves = (first, last)
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         # In float32: a high octave of a bfloat16 coordinate is noise.
         points = tf.cast(inputs, "float32")
         phases = [
@@ -36,7 +37,7 @@ class FourierFeatures(keras.layers.Layer):
         features = [points, *map(tf.sin, phases), *map(tf.cos, phases)]
         return tf.cast(tf.concat(features, axis=-1), self.compute_dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         octaves = self.octaves[1] - self.octaves[0] + 1
         return (*input_shape[:-1], input_shape[-1] * (1 + 2 * octaves))
 

@@ -1,5 +1,7 @@
 """A statistic of the batch, shown to the discriminator so that it notices a collapsed generator."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -14,7 +16,7 @@ class MinibatchStandardDeviation(keras.layers.Layer):
 
     Args:
         group_size: Samples in a group. It must divide the batch (of one replica) in training.
-        momentum: Of the running mean, in [0, 1).
+        momentum: Momentum of the running mean, in [0, 1).
 
     Shapes: (batch, height, width, channels) to (batch, height, width, channels + 1), or
     (batch, features) to (batch, features + 1).
@@ -29,7 +31,7 @@ class MinibatchStandardDeviation(keras.layers.Layer):
         self.group_size = group_size
         self.momentum = momentum
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         self.moving_statistic = self.add_weight(
             name="moving_statistic",
             shape=(),
@@ -40,7 +42,7 @@ class MinibatchStandardDeviation(keras.layers.Layer):
             aggregation="mean",
         )
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool = False) -> Any:
         shape = tf.shape(inputs)
         if training:
             # Division in float32: a bfloat16 variance of nearly equal samples is noise.
@@ -61,7 +63,7 @@ class MinibatchStandardDeviation(keras.layers.Layer):
         feature = tf.broadcast_to(column, tf.concat([shape[:-1], [1]], 0))
         return tf.concat([inputs, tf.cast(feature, inputs.dtype)], axis=-1)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         return (*input_shape[:-1], input_shape[-1] + 1)
 
     def get_config(self):

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -14,21 +15,21 @@ class _Noise(keras.layers.Layer):
     """Changes its inputs at random in training, and not at all otherwise.
 
     A draw is a function of (seed, calls so far, position in the global batch). The count of calls
-    is saved with the weights, so a resumed run goes on with the draws that it would have had;
-    Keras's own layers draw the same for every replica and begin again when loaded.
+    is saved with the weights, so a resumed run continues with the same draws as an uninterrupted
+    one. Keras's own layers draw the same numbers on every replica, and start again when loaded.
     """
 
     def __init__(self, seed: int | None = None, **options):
         super().__init__(**options)
-        # From the generator that `keras.utils.set_random_seed` seeds, as Keras's layers do.
+        # Like Keras's layers, uses the generator that `keras.utils.set_random_seed` seeds.
         drawn = random.randrange(kgan.random.MAX_SEED) if seed is None else seed
         self.seed = kgan.random.check_seed(drawn)
         self.supports_masking = True
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         self.calls = add_counter(self, "calls")
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool = False) -> Any:
         if not training:
             return inputs
         seed = kgan.random.step_seed(self.seed, tf.convert_to_tensor(self.calls), "noise")
@@ -38,7 +39,7 @@ class _Noise(keras.layers.Layer):
     def change(self, inputs: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         raise NotImplementedError
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
 
     def get_config(self):
@@ -50,8 +51,8 @@ class Dropout(_Noise):
     """Sets a share of its inputs to zero and scales the others up, so that the mean is kept.
 
     Args:
-        rate: The share, in [0, 1).
-        seed: Of the draws; by default one drawn from Python's generator.
+        rate: Share of the inputs to set to zero, in [0, 1).
+        seed: Seed of the draws; by default one drawn from Python's generator.
         noise_shape: Axes of size 1 share their draw, such as `(None, 1, 1, None)` to drop whole
             channels; the first axis must be `None`. By default each value has its own.
 
@@ -96,8 +97,8 @@ class GaussianNoise(_Noise):
     """Adds noise from N(0, stddev^2), as at the input of a discriminator ("instance noise").
 
     Args:
-        stddev: Its standard deviation, in the inputs' units; at least 0.
-        seed: Of the draws; by default one drawn from Python's generator.
+        stddev: Standard deviation of the noise, in the inputs' units; at least 0.
+        seed: Seed of the draws; by default one drawn from Python's generator.
 
     Reference: Sonderby et al., "Amortised MAP inference for image super-resolution", 2017.
     """

@@ -1,5 +1,7 @@
 """The batch normalisation that every generator uses."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -17,7 +19,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def __init__(self, *, momentum: float = 0.9, epsilon: float = 1e-5, **options):
         super().__init__(momentum=momentum, epsilon=epsilon, **{**options, "synchronized": True})
 
-    def call(self, inputs, training=None, mask=None):
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         if not training:
             return super().call(inputs, training=training, mask=mask)
         replicas = tf.distribute.get_strategy().num_replicas_in_sync

@@ -1,4 +1,4 @@
-"""From an image to a change of it: convolutions down, residual blocks, convolutions up."""
+"""A network that maps an image to a perturbation: an encoder, residual blocks and a decoder."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""How a network gets from its smallest feature map to any image size, square or not."""
+"""Plans the stages between a network's smallest feature map and images of any size."""
 
 import math
 from dataclasses import dataclass
@@ -42,6 +42,11 @@ class Resolution:
         if extra == ((0, 0), (0, 0)):
             return features
         return layers.Cropping2D(extra, dtype=features.dtype)(features)
+
+
+def channels_at(width: int, stage: int) -> int:
+    """Channels of the map inward of a stage: twice as many with each, up to 8 times `width`."""
+    return width * min(2**stage, 8)
 
 
 def resolution(image_shape: tuple[int, int, int]) -> Resolution:

@@ -8,6 +8,8 @@ by the same discriminator.
 Reference: Miyato et al. 2018, equations 8 to 12 (arXiv:1802.05957).
 """
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -55,7 +57,7 @@ class _Spectral:
 class SpectralConv2D(_Spectral, keras.layers.Conv2D):
     """`keras.layers.Conv2D` whose kernel, as a (height * width * in, out) matrix, has norm 1."""
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         super().build(input_shape)
         self._build_spectral(self.kernel)
 
@@ -67,11 +69,11 @@ class SpectralConv2D(_Spectral, keras.layers.Conv2D):
 class SpectralDense(_Spectral, keras.layers.Dense):
     """`keras.layers.Dense` whose kernel has spectral norm 1."""
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         super().build(input_shape)
         self._build_spectral(self.kernel)
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         outputs = tf.linalg.matmul(inputs, tf.cast(self.normalise(self.kernel), inputs.dtype))
         if self.bias is not None:
             outputs = outputs + tf.cast(self.bias, outputs.dtype)
@@ -86,7 +88,7 @@ class SpectralEmbedding(_Spectral, keras.layers.Embedding):
         super().build(input_shape)
         self._build_spectral(self.embeddings)
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         table = self.normalise(self.embeddings)
         return tf.cast(tf.gather(table, tf.cast(inputs, "int32")), self.compute_dtype)
 

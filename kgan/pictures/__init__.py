@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from kgan.kinds import Images, Kind, Points
+from kgan.kinds import Images, Kind, Points, Table
 from kgan.pictures.grid import alike, as_picture, grid, pairs
 from kgan.pictures.image_files import save_animation, save_image
+from kgan.pictures.marginals import marginals
 from kgan.pictures.scatter import scatter
+from kgan.rows import Rows
 
 Draw = Callable[[Any, Any, int | None], Image.Image]
 """From samples, real ones (or `None`), and how many in a row (or `None`) to a picture."""
@@ -29,7 +31,11 @@ def _draw_points(points: np.ndarray, real: np.ndarray | None, columns: int | Non
     return scatter(points if real is None else real, points)
 
 
-DRAW: dict[type[Kind], Draw] = {Images: _draw_images, Points: _draw_points}
+def _draw_rows(rows: Rows, real: Rows | None, columns: int | None) -> Image.Image:
+    return marginals(rows, real)
+
+
+DRAW: dict[type[Kind], Draw] = {Images: _draw_images, Points: _draw_points, Table: _draw_rows}
 """How samples are drawn, by kind."""
 
 
@@ -39,7 +45,7 @@ def samples(
     """A picture of samples.
 
     Args:
-        kind: What a sample is.
+        kind: Kind of the samples.
         samples: Generated samples, in the units of their kind; images float in [0, 1].
         real: Real samples to draw beside them, for kinds whose samples say little alone.
         columns: How many in a row, for kinds that are drawn in rows.
@@ -58,6 +64,7 @@ __all__ = [
     "alike",
     "as_picture",
     "grid",
+    "marginals",
     "pairs",
     "samples",
     "save_animation",

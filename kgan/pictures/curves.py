@@ -12,14 +12,14 @@ Rows = Sequence[Mapping[str, float]]
 def draw_curves(
     rows: Rows, names: Sequence[str], path: Path, *, axis_name: str, level: float | None = None
 ) -> None:
-    """Several values in one picture.
+    """Draws several values in one picture.
 
     Args:
         rows: The table's rows.
-        names: Which values; those that no row has are left out.
-        path: The PNG.
-        axis_name: What the values are.
-        level: Where the values are at equilibrium, drawn as a line; the axis is then [0, 1].
+        names: Names of the values; those that no row has are left out.
+        path: Path of the PNG file to write.
+        axis_name: Label of the vertical axis.
+        level: Value at equilibrium, drawn as a line; the axis is then [0, 1].
     """
     figure = new_figure(7, 4)
     axes = figure.add_subplot()

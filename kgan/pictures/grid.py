@@ -15,8 +15,8 @@ def grid(images: np.ndarray, columns: int | None = None) -> Image.Image:
     """Images in rows, a pixel of white between; small images are enlarged by a whole factor.
 
     Args:
-        images: float (n, height, width, channels) in [0, 1].
-        columns: Images in a row; `None` makes the grid about square.
+        images: Images, float (n, height, width, channels) in [0, 1].
+        columns: Number of images in a row; `None` makes the grid about square.
     """
     n, height, width, channels = images.shape
     columns = columns or math.ceil(math.sqrt(n))

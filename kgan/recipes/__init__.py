@@ -1,12 +1,16 @@
-"""Recipes: one class a family, from its settings to data, model, batches and what is watched."""
+"""Recipes: one class for each family, which makes data, model, batches and callbacks."""
 
 from kgan.recipes.classifier import ClassifierRecipe
 from kgan.recipes.cyclegan import CycleGANRecipe
 from kgan.recipes.gan import GANRecipe
 from kgan.recipes.hardening import HardeningRecipe
 from kgan.recipes.recipe import Recipe, Watched
+from kgan.recipes.table import TableRecipe
+from kgan.recipes.vae import VAERecipe
 
-RECIPES: dict[str, type[Recipe]] = {recipe.family: recipe for recipe in (GANRecipe, CycleGANRecipe)}
+_FAMILIES: tuple[type[Recipe], ...] = (GANRecipe, VAERecipe, CycleGANRecipe, TableRecipe)
+
+RECIPES: dict[str, type[Recipe]] = {recipe.family: recipe for recipe in _FAMILIES}
 """Of the families of generative models, by the name that their settings have."""
 
 __all__ = [
@@ -16,5 +20,7 @@ __all__ = [
     "GANRecipe",
     "HardeningRecipe",
     "Recipe",
+    "TableRecipe",
+    "VAERecipe",
     "Watched",
 ]

@@ -1,4 +1,4 @@
-"""Classifiers: plain Keras models with logits, to attack or to harden."""
+"""Classifiers: plain Keras models that return logits, to attack or to harden."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -24,12 +24,12 @@ Generate = Callable[[int, np.ndarray, int], np.ndarray]
 
 
 class ClassifierRecipe(Recipe[Chosen]):
-    """A classifier, from its settings.
+    """Makes and trains a classifier from its settings.
 
     Args:
-        settings: `ClassifierSettings`, or those of a family that trains classifiers.
-        fakes: Where the settings name a source of generated images, a function from the real data
-            to `(n, labels, seed)` to images.
+        settings: `ClassifierSettings`, or the settings of another family that trains classifiers.
+        fakes: Needed if the settings name a source of generated images: maps the real data to a
+            function of (n, labels, seed) that returns n images.
     """
 
     family = ClassifierSettings.family
@@ -49,7 +49,7 @@ class ClassifierRecipe(Recipe[Chosen]):
 
     @functools.cached_property
     def splits(self) -> tuple[Dataset, Dataset]:
-        """What to train on, and what to test on."""
+        """The training data and the test data."""
         settings = self.settings
         return kgan.data.train_and_test(
             settings.data,
@@ -60,7 +60,7 @@ class ClassifierRecipe(Recipe[Chosen]):
         )
 
     def with_fakes(self, data: Dataset) -> Dataset:
-        """The data with generated samples, where the settings name a source."""
+        """The data, with generated samples added if the settings name a source."""
         if self.fakes is None:
             return data
         filled = kgan.data.fill(
@@ -95,11 +95,11 @@ class ClassifierRecipe(Recipe[Chosen]):
         return model
 
     def optimizer(self, steps: int, *, rising_share: float = 0.2) -> keras.optimizers.Optimizer:
-        """AdamW whose rate rises linearly, then falls to zero as a cosine.
+        """AdamW with a learning rate that rises linearly, then falls to zero as a cosine.
 
         Args:
-            steps: Updates in all.
-            rising_share: Share of them in which it rises.
+            steps: Number of updates of the whole training.
+            rising_share: Share of the updates in which the rate rises, in [0, 1].
         """
         rising = int(steps * rising_share)
         rate = keras.optimizers.schedules.CosineDecay(

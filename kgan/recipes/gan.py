@@ -1,4 +1,4 @@
-"""The GAN family: any loss, penalty, network pair, packing and conditioning by its settings."""
+"""The GAN family: the settings choose loss, penalty, networks, packing and conditioning."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,12 +17,12 @@ import kgan.penalties
 import kgan.precision
 from kgan.data import Dataset
 from kgan.recipes.latent import LatentModelRecipe
-from kgan.recipes.recipe import jit_compile
+from kgan.recipes.recipe import halving, jit_compile
 from kgan.settings.gan import GANSettings
 
 
 class GANRecipe(LatentModelRecipe[GANSettings]):
-    """A GAN, from its settings."""
+    """Makes and trains a GAN from its settings."""
 
     family = "gan"
     shown = ("d_loss", "g_loss", "d_real", "d_fake", "distance")
@@ -64,7 +64,7 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         penalties = [
             kgan.penalties.get(
                 name,
-                _halving(settings.penalty_weight, settings.penalty_half_life),
+                halving(settings.penalty_weight, settings.penalty_half_life),
                 interval=settings.penalty_interval,
                 input_width=data.kind.published_width,
             )
@@ -91,7 +91,7 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         return model
 
     def doctor(self, data: Dataset, folder: Path) -> Sequence[keras.callbacks.Callback]:
-        # Of fewer samples it could not tell chance from illness.
+        # With fewer samples the doctor cannot tell a problem from chance.
         if not self.settings.doctor or len(data) < kgan.callbacks.FEWEST_SAMPLES:
             return []
         size = min(len(data), kgan.callbacks.reference_size(data.sample_shape))
@@ -109,16 +109,16 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         ]
 
     def _adam(self, learning_rate: float, *, updates: int) -> keras.optimizers.Optimizer:
-        """Adam whose rate halves as chosen; it is updated `updates` times a step."""
+        """Adam whose rate halves as the settings ask; it makes `updates` updates in each step."""
         settings = self.settings
         half_life = settings.learning_rate_half_life
-        rate = _halving(learning_rate, half_life and half_life * updates)
+        rate = halving(learning_rate, half_life and half_life * updates)
         adam = keras.optimizers.Adam(rate, beta_1=settings.beta_1, beta_2=settings.beta_2)
         return kgan.precision.scaled(adam, settings.precision)
 
 
 def _labelling(data: Dataset) -> Callable[[np.ndarray], np.ndarray] | None:
-    """The shipped classifier of such images, unless their classes are others than its own."""
+    """The shipped classifier for such images; `None` if the data have other classes."""
     name = kgan.evaluation.default_extractor(data)
     if name is None:
         return None
@@ -130,9 +130,3 @@ def _labelling(data: Dataset) -> Callable[[np.ndarray], np.ndarray] | None:
     if data.labels is not None and (label(data.samples) == data.labels).mean() < 0.5:
         return None
     return label
-
-
-def _halving(value: float, half_life: int | None):
-    if half_life is None:
-        return value
-    return keras.optimizers.schedules.ExponentialDecay(value, half_life, 0.5)

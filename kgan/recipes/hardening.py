@@ -1,4 +1,4 @@
-"""Classifiers trained against attacks."""
+"""Classifiers that are trained against attacks."""
 
 import functools
 from collections.abc import Mapping, Sequence
@@ -23,17 +23,17 @@ from kgan.recipes.classifier import ClassifierRecipe
 from kgan.recipes.recipe import Watched
 from kgan.settings.hardening import HardeningSettings
 
-# Images kept from training for the guard.
+# Number of images that the overfitting guard keeps from training.
 _HELD = 200
 
 
 class HardeningRecipe(ClassifierRecipe[HardeningSettings]):
-    """A classifier in adversarial training, from its settings.
+    """Trains a classifier adversarially, from its settings.
 
     Args:
-        settings: `HardeningSettings`.
+        settings: The settings, a `HardeningSettings`.
         start: The classifier to harden; by default a new one.
-        fakes: As for `ClassifierRecipe`.
+        fakes: Source of generated images, as for `ClassifierRecipe`.
     """
 
     family = HardeningSettings.family
@@ -52,7 +52,7 @@ class HardeningRecipe(ClassifierRecipe[HardeningSettings]):
 
     @functools.cached_property
     def held_and_train(self) -> tuple[Dataset, Dataset]:
-        """A few images for the guard, and the others."""
+        """The few images for the overfitting guard, and the remaining training images."""
         data = self.splits[0]
         rows = np.random.default_rng(self.settings.seed).permutation(len(data))
         count = min(_HELD, len(data) // 5)
@@ -83,7 +83,7 @@ class HardeningRecipe(ClassifierRecipe[HardeningSettings]):
         return training
 
     def _training(self, classifier: keras.Model, steps: int) -> AdversarialTraining:
-        """The classifier in training, not compiled yet."""
+        """The model that trains the classifier, not compiled yet."""
         settings = self.settings
         common: dict[str, Any] = {
             name: getattr(settings, name) for name in ("epsilon", "norm", "awp", "warmup", "seed")
@@ -129,5 +129,6 @@ class HardeningRecipe(ClassifierRecipe[HardeningSettings]):
             held.labels,
             epsilon=self.settings.epsilon,
             norm=self.settings.norm,
+            keep=table.with_name("guard.npz"),
         )
         return Watched([guard])

@@ -1,4 +1,4 @@
-"""What the families share whose model makes samples of one data set from latents."""
+"""Shared by all families whose model generates samples of one data set from latents."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ _REFERENCE = 1000
 
 
 class LatentModelRecipe(Recipe[Chosen]):
-    """Data, batches, scores and pictures of a model that decodes latents, such as a GAN or a VAE.
+    """Data, batches, scores and pictures for a model that decodes latents, such as a GAN or a VAE.
 
     Its settings have the fields of `kgan.settings.groups.SampleData`.
     """
@@ -67,7 +67,7 @@ class LatentModelRecipe(Recipe[Chosen]):
     def _monitor(
         self, data: Dataset, steps: int, *, table: Path
     ) -> kgan.callbacks.MetricMonitor | None:
-        """Scores while training, where `evaluate_every` asks for them."""
+        """The callback that scores the model during training; `None` unless `evaluate_every`."""
         settings = self.settings
         if settings.evaluate_every is None:
             return None
@@ -81,7 +81,7 @@ class LatentModelRecipe(Recipe[Chosen]):
         found = None
         if name is not None:
             found = kgan.metrics.extractor.extractor(name, download=settings.download)
-            found.features(data.samples[:1])  # Now, not after the first epoch, is the time to fail.
+            found.features(data.samples[:1])  # Fails now rather than after the first epoch.
         if settings.evaluate_every > settings.epochs * steps:
             raise ValueError(
                 f"evaluate_every must be at most the run's {settings.epochs * steps} steps, "
@@ -111,6 +111,6 @@ class LatentModelRecipe(Recipe[Chosen]):
 
 
 def _reference(data: Dataset, seed: int) -> Dataset:
-    """Real samples for the score after each epoch, chosen once."""
+    """Real samples for the score after each epoch, the same ones each time."""
     rows = np.random.default_rng(seed).permutation(len(data))[:_REFERENCE]
     return data.take(np.sort(rows))

@@ -1,4 +1,4 @@
-"""What a family does with its settings: the one object that every command asks."""
+"""Base of all recipes: the one object of a family that every command uses."""
 
 import abc
 from collections.abc import Callable, Mapping, Sequence
@@ -16,12 +16,12 @@ Chosen = TypeVar("Chosen", bound=Any)
 
 
 class Watched(NamedTuple):
-    """What is measured while a model trains.
+    """The measurements that are made while a model trains.
 
     Attributes:
-        callbacks: They add scores to the logs.
-        monitor: The score that decides which state is the best; `None` where none does.
-        lower_is_better: Whether its lowest value is the best.
+        callbacks: Callbacks that add scores to the logs.
+        monitor: Name of the score that decides which state is the best; `None` if none does.
+        lower_is_better: Whether the lowest value of that score is the best.
     """
 
     callbacks: Sequence[keras.callbacks.Callback] = ()
@@ -32,16 +32,16 @@ class Watched(NamedTuple):
 class Recipe(abc.ABC, Generic[Chosen]):
     """How the models of a family are made and trained.
 
-    A family fills `data`, `feed`, `model` and what else differs from the defaults. The loop around
-    `fit` asks these methods and knows no family.
+    A subclass for each family implements `data`, `feed` and `model`, and overrides other methods
+    as needed. The loop around `fit` calls these methods and needs to know nothing else.
 
     Args:
-        settings: What the user chose.
+        settings: The settings that the user chose.
 
     Attributes:
-        family: The family's name, as its settings have it.
-        shown: Logs that the line of an epoch shows.
-        curves: Logs that are drawn together, by the name of the picture.
+        family: Name of the family, as in the settings.
+        shown: Names of the logs that the line of an epoch shows.
+        curves: Maps the name of each picture to the names of the logs that it shows.
     """
 
     family: ClassVar[str]
@@ -53,7 +53,7 @@ class Recipe(abc.ABC, Generic[Chosen]):
 
     @abc.abstractmethod
     def data(self) -> Any:
-        """Loads what is learnt from. It has a length, a `fingerprint()` and `class_names`."""
+        """Loads the training data: an object with a length, `fingerprint()` and `class_names`."""
 
     @abc.abstractmethod
     def model(self, data: Any) -> keras.Model:
@@ -65,39 +65,39 @@ class Recipe(abc.ABC, Generic[Chosen]):
 
     @abc.abstractmethod
     def samples_per_step(self) -> int:
-        """Real samples in a step, for the speed that is shown."""
+        """Number of real samples in a step, to compute the speed."""
 
     @property
     def epochs(self) -> int:
-        """Epochs of a whole training."""
+        """Number of epochs of a whole training."""
         return self.settings.epochs
 
     def steps_per_epoch(self, data: Any) -> int:
-        """Steps in an epoch."""
+        """Number of steps in an epoch."""
         in_a_pass = kgan.data.steps_per_epoch(data, self.samples_per_step())
         return self.settings.steps_per_epoch or in_a_pass
 
     @abc.abstractmethod
     def describe(self, data: Any, model: keras.Model) -> Sequence[str]:
-        """Lines that tell, before training, what is trained on what."""
+        """Lines to print before training, which describe the model and its data."""
 
     def watch(self, data: Any, steps: int, *, table: Path) -> Watched:
-        """What is measured while the model trains; nothing by default."""
+        """The measurements made while the model trains; none by default."""
         return Watched()
 
     def pictures(self, data: Any, folder: Path) -> Sequence[keras.callbacks.Callback]:
-        """What draws samples after each epoch; nothing by default."""
+        """The callbacks that draw samples after each epoch; none by default."""
         return ()
 
     def doctor(self, data: Any, folder: Path) -> Sequence[keras.callbacks.Callback]:
-        """What looks for problems of the training; nothing by default."""
+        """The callbacks that look for problems of the training; none by default."""
         return ()
 
     def draw(self, model: Any) -> Callable[[int, Any, int], Any]:
-        """What `kgan sample` asks of a trained model: a function of (n, labels, seed) to samples.
+        """The function of (n, labels, seed) by which `kgan sample` gets samples from a model.
 
         Args:
-            model: From a checkpoint of a run of this family.
+            model: The trained model, from a checkpoint of a run of this family.
         """
         return lambda n, labels, seed: model.generate(n, labels, seed=seed)
 
@@ -133,11 +133,11 @@ class Recipe(abc.ABC, Generic[Chosen]):
         return ()
 
     def next_steps(self, folder: Path, version: Path | None) -> Sequence[str]:
-        """Commands that are worth trying on what training left.
+        """Commands to suggest to the user after training.
 
         Args:
             folder: The run's folder.
-            version: The exported version, where there is one.
+            version: Folder of the exported version, or `None`.
         """
         return [
             f"kgan sample {version or folder} --n 100 --out samples.png",
@@ -147,18 +147,19 @@ class Recipe(abc.ABC, Generic[Chosen]):
     def callbacks(
         self, data: Any, folder: Path, steps: int, *, first_epoch: int
     ) -> list[keras.callbacks.Callback]:
-        """What a run records in its folder, in the order that the callbacks need.
+        """All callbacks of a run, in the order that they need.
 
         Args:
-            data: From `data`.
+            data: The training data, from the method `data`.
             folder: The run's folder.
-            steps: Steps in an epoch.
-            first_epoch: Epochs that are done already.
+            steps: Number of steps in an epoch.
+            first_epoch: Number of epochs that are done already.
         """
         table = folder / "metrics.csv"
         per_step = self.samples_per_step()
         watched = self.watch(data, steps, table=table)
         found: list[keras.callbacks.Callback] = [
+            kgan.callbacks.LayerSeeds(),
             kgan.callbacks.NonFiniteGuard(),
             *watched.callbacks,
             kgan.callbacks.HistoryTable(table, samples_per_step=per_step),
@@ -171,7 +172,7 @@ class Recipe(abc.ABC, Generic[Chosen]):
             ),
             *self.pictures(data, folder / "samples"),
             kgan.callbacks.HistoryPlot(table, folder, curves=self.curves),
-            # Before the checkpoint, which then keeps what was rolled back to.
+            # Before the checkpoint, which then saves the weights that the doctor restored.
             *self.doctor(data, folder),
             kgan.callbacks.Checkpoint(
                 folder / "checkpoints",
@@ -185,8 +186,15 @@ class Recipe(abc.ABC, Generic[Chosen]):
         return found
 
 
+def halving(value: float, half_life: int | None) -> Any:
+    """The value, or a schedule that halves it every `half_life` steps."""
+    if half_life is None:
+        return value
+    return keras.optimizers.schedules.ExponentialDecay(value, half_life, 0.5)
+
+
 def jit_compile(choice: str) -> bool:
-    """Whether XLA compiles the step: "on", "off", or "auto", on a single GPU."""
+    """Whether XLA compiles the step, for a choice of "on", "off" or "auto" (on a single GPU)."""
     if choice != "auto":
         return choice == "on"
     # Keras cannot compile a step for several replicas.

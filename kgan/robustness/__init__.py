@@ -1,4 +1,4 @@
-"""How robust a classifier is: attacks over a range of radii, as a report that doubts itself.
+"""Robustness of a classifier: runs attacks over a range of radii and reports what they find.
 
     report = kgan.robustness.evaluate(
         model, images, labels, attacks=[kgan.attacks.PGD(steps=40)], epsilons=[0.1, 0.2, 0.3]
@@ -7,8 +7,8 @@
     report.save("report.json")
     kgan.robustness.write_report(report, Path("report"))        # a page, curves and examples
 
-`report.flags` are signs of gradient masking, and `report.assumptions` says what was taken for
-granted. `kgan.robustness.testing` checks an attack of your own against a classifier whose smallest
+`report.flags` lists signs of gradient masking, and `report.assumptions` lists the assumptions of
+the evaluation. `kgan.robustness.testing` checks your own attack against a classifier whose smallest
 adversarial change is known.
 """
 

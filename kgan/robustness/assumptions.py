@@ -1,4 +1,4 @@
-"""What an evaluation takes for granted, in sentences."""
+"""The assumptions of an evaluation, in sentences."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,14 +14,14 @@ from kgan.robustness.summary import Summary
 def assumptions(
     victim: Victim, images: Any, labels: Any, attacks: Sequence[Attack], summary: Summary
 ) -> list[str]:
-    """Sentences about the classifier, the data and the attacks; warnings among them.
+    """Sentences about the classifier, the data and the attacks, including warnings.
 
     Args:
         victim: The classifier.
         images: The images as they were given.
         labels: The labels as they were given.
         attacks: The attacks as they were given, before they were fitted or prepared.
-        summary: What was seen.
+        summary: The results of all attacks.
     """
     streamed = isinstance(images, tf.data.Dataset)
     found = list(victim.assumptions)

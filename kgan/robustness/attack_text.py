@@ -1,4 +1,4 @@
-"""Attacks from words such as "pgd:steps=100,restarts=5"."""
+"""Makes attacks from texts such as "pgd:steps=100,restarts=5"."""
 
 import ast
 import inspect
@@ -10,8 +10,8 @@ import keras
 import kgan.names
 from kgan.attacks import ATTACKS, Attack
 
-# Settings that all attacks of a report have in common, which are given apart, and those that cannot
-# be written in a word.
+# Settings that a text cannot contain: those that all attacks of a report share, which are given
+# separately, and those that cannot be written as text.
 _NOT_IN_WORDS = ("self", "epsilon", "norm", "seed", "surrogates", "network", "targets", "weights")
 
 
@@ -23,17 +23,17 @@ def attack_from_text(
     seed: int = 0,
     surrogates: Sequence[keras.Model] = (),
 ) -> Attack:
-    """The attack of that name, given those of the settings that it takes.
+    """Makes the attack that a text names; of the shared settings it gets those that it takes.
 
     Args:
         text: A key of `kgan.attacks.ATTACKS`; settings may follow: "pgd:steps=100,loss=margin".
-        epsilons: Radii that it is to be run at; it is made for the largest.
-        norm: The norm of the ball.
-        seed: Seed of all that the attack draws.
+        epsilons: Radii at which the attack will run; it is made for the largest.
+        norm: The norm of the ball, "linf", "l2" or "l1".
+        seed: Seed of all random draws of the attack, an int.
         surrogates: Classifiers whose gradients a transfer attack follows.
 
     Raises:
-        ValueError: For an unknown name, setting or value; it names the text.
+        ValueError: For an unknown name, setting or value; the message quotes the text.
     """
     name, _, own = text.partition(":")
     make = kgan.names.look_up("attack", name, ATTACKS)
@@ -41,7 +41,7 @@ def attack_from_text(
     settings: dict[str, Any] = {"seed": seed}
     if "norm" in takes and norm in make.norms:
         settings["norm"] = norm
-    # An epsilon that defaults to None asks for the smallest change.
+    # If epsilon is None by default, the attack looks for the smallest change, so it gets none.
     if "epsilon" in takes and takes["epsilon"].default is not None:
         settings["epsilon"] = max(epsilons)
     if "least_epsilon" in takes and len(epsilons) > 1:
@@ -59,7 +59,7 @@ def attack_from_text(
 
 
 def _own_settings(name: str, text: str, takes: Mapping[str, Any]) -> dict[str, Any]:
-    """What follows an attack's name: "steps=100,loss=margin"."""
+    """The settings after the name of an attack, such as "steps=100,loss=margin"."""
     settings = {}
     for item in text.split(",") if text else ():
         key, equals, value = (part.strip() for part in item.partition("="))

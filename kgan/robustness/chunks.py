@@ -21,10 +21,10 @@ class Chunk:
     """Some consecutive images of the data.
 
     Attributes:
-        start: Index of the first.
-        images: float32 (n, ...) in [0, 1].
-        labels: int32 (n,).
-        logits: The model's logits of the clean images, (n, classes).
+        start: Index of the first image in the data.
+        images: The clean images, float32 (n, ...) in [0, 1].
+        labels: The true classes, int32 (n,).
+        logits: The model's logits for the clean images, float32 (n, classes).
     """
 
     start: int
@@ -54,7 +54,7 @@ def chunks(model: keras.Model, images: Any, labels: Any, batch_size: int) -> Ite
 
 
 def _slices(images: Any, labels: Any, size: int) -> Iterator[tuple[np.ndarray, Any]]:
-    """Images and labels as they are, `size` at a time."""
+    """Images and labels without conversion, `size` at a time."""
     if isinstance(images, tf.data.Dataset):
         if labels is not None:
             raise ValueError("labels must be left out where images is a tf.data.Dataset with them.")

@@ -1,4 +1,4 @@
-"""A classifier before and after it was hardened: the same attacks on the same images."""
+"""Compares a classifier before and after hardening: the same attacks on the same images."""
 
 import dataclasses
 import json
@@ -18,21 +18,22 @@ from kgan.robustness.comparison_picture import draw_comparison
 from kgan.robustness.evaluation import evaluate
 from kgan.robustness.report import Report, Row
 
-# The curve's radii, as shares of the one trained for; one of them is 1.
+# Radii of the curve, as shares of the radius trained for; one of them is 1.
 _RADII = tuple(k / 6 for k in range(1, 9))
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """A classifier before and after.
+    """Robustness of a classifier before and after hardening.
 
     Attributes:
         method: The method by which it was hardened.
         epsilon: The radius trained for.
-        seconds: Time the hardening took.
-        stopped: Whether the guard ended it.
-        reports: "before" and "after": FGSM and PGD-40 over a range of radii.
-        autoattacks: The same for AutoAttack at `epsilon`, on fewer images; empty if left out.
+        seconds: Duration of the hardening, in seconds.
+        stopped: Whether the overfitting guard ended the hardening.
+        reports: Reports on FGSM and PGD-40 over a range of radii, by "before" and "after".
+        autoattacks: Reports on AutoAttack at `epsilon`, on fewer images, by "before" and "after";
+            empty if left out.
     """
 
     method: str
@@ -43,7 +44,7 @@ class Comparison:
     autoattacks: dict[str, Report]
 
     def rows(self, when: str) -> dict[str, tuple[Row, int]]:
-        """The rows of the table, each with its number of images."""
+        """The rows of the table for "before" or "after", each with its number of images."""
         report = self.reports[when]
         found = {"clean": (report.clean, report.n)}
         for row in report.rows:
@@ -73,16 +74,16 @@ def compare(
 
     Args:
         before: The classifier that was not hardened.
-        after: The hardened one.
-        data: Labelled images that neither was trained on.
+        after: The hardened classifier.
+        data: Labelled images on which neither classifier was trained.
         method: The method by which it was hardened.
         epsilon: The radius trained for.
         norm: The norm of the ball.
-        n: How many of the images to attack, drawn by the seed.
-        autoattack_n: How many of these AutoAttack gets; 0 for none.
-        seed: Seed of the choice of images and of the attacks.
-        seconds: Time the hardening took.
-        stopped: Whether the guard ended it.
+        n: Number of images to attack, drawn at random.
+        autoattack_n: Number of these images that AutoAttack gets; 0 leaves AutoAttack out.
+        seed: Seed of the choice of images and of the attacks, an int.
+        seconds: Duration of the hardening, in seconds.
+        stopped: Whether the overfitting guard ended the hardening.
     """
     rows = np.random.default_rng(seed).permutation(len(data))
     some = data.take(np.sort(rows[:n]))

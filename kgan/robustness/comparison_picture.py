@@ -18,15 +18,15 @@ def draw_comparison(
     epsilon: float,
     points: Mapping[str, tuple[Row, int]],
 ) -> None:
-    """Clean accuracy as bars, and beside it robust accuracy against epsilon, with 95% intervals.
+    """Draws clean accuracy as bars, and robust accuracy against epsilon, with 95% intervals.
 
     Args:
-        reports: "before" and "after".
-        path: The PNG to write.
+        reports: The reports, by "before" and "after".
+        path: Path of the PNG file to write.
         curve: Name of the attack whose curve is drawn.
         epsilon: The radius trained for, drawn as a line.
-        points: A further figure at `epsilon` (AutoAttack's) for each report, and its number of
-            images.
+        points: A further row at `epsilon` (that of AutoAttack) and its number of images, by
+            "before" and "after".
     """
     figure = new_figure(8, 4.2, dpi=110)
     bars, curves = figure.subplots(1, 2, width_ratios=(1, 3.2), sharey=True)

@@ -1,4 +1,4 @@
-"""Several attacks on one classifier over a range of epsilons, streamed, resumable, as a report."""
+"""Runs several attacks on a classifier over a range of epsilons; streamed and resumable."""
 
 import importlib.metadata
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ from kgan.robustness.summary import Summary
 from kgan.robustness.trials import Trial, common_norm, plan, radii
 
 _EXAMPLES = 8
-# Images that the checks for gradient masking attack by themselves.
+# Number of images on which the checks for gradient masking run their own attacks.
 _PROBED = 256
 
 
@@ -43,9 +43,9 @@ def evaluate(
     """Attacks a classifier and reports how robust it is.
 
     A budget attack runs at every epsilon. A minimal attack, which looks for the smallest change,
-    runs once: it has fooled an image at each epsilon that its change does not exceed, in the
-    report's norm. Attacks without a norm run once, and stay out of the worst case. A result outside
-    the ball never counts.
+    runs once: it counts as successful at each epsilon that is at least the size of its change, in
+    the report's norm. Attacks without a norm run once, and do not enter the worst case. A result
+    outside the ball never counts.
 
     Args:
         model: Any Keras classifier.
@@ -53,16 +53,17 @@ def evaluate(
             `tf.data.Dataset` of (images, labels) batches in a repeatable order.
         labels: Integers, a column, or one-hot; the model's own predictions if None. Left out for a
             `tf.data.Dataset`.
-        attacks: Attacks of `kgan.attacks`, or of your own.
-        epsilons: Radii of the balls; the budget attacks' own if None.
-        norm: The balls' norm; that of the budget attacks if None, else the first attack's.
-        batch_size: Images attacked at a time. Four times as many are held at once.
-        class_names: One for each class.
+        attacks: Attacks of `kgan.attacks`, or your own.
+        epsilons: Radii of the balls; those of the budget attacks if None.
+        norm: Norm of the balls; that of the budget attacks if None, or of the first attack if
+            there is no budget attack.
+        batch_size: Number of images attacked at a time. Four times as many are held in memory.
+        class_names: A name for each class.
         find_masking: Whether to look for signs of gradient masking.
-        keep: A folder for what is done, one small file for each attack, epsilon and chunk of the
-            data. What is found there, of the same model, data and settings, is not done again.
-        progress: Called with (images done, images in all or None, what comes next), counting an
-            image once for each trial of an attack.
+        keep: A folder for finished results, one small file for each attack, epsilon and chunk of
+            the data. Results there of the same model, data and settings are used again.
+        progress: Function called with (images done, all images or None, text of what comes next);
+            an image is counted once for each trial of an attack.
 
     Returns:
         A `Report`.
@@ -91,7 +92,7 @@ def evaluate(
             result = folder.load(trial, chunk, shown)
             if result is None:
                 if trial.name not in prepared:
-                    # Once for all radii, of which the last is the largest.
+                    # Prepared once for all radii; the last trial has the largest radius.
                     widest = [one for one in trials if one.name == trial.name][-1]
                     prepared[trial.name] = widest.attack.prepared(model, first.images)
                 ready = trial.ready(prepared[trial.name])
@@ -135,7 +136,7 @@ def evaluate(
 def _masking_flags(
     victim: Victim, chunk: Chunk, summary: Summary
 ) -> tuple[list[masking.Flag], list[str]]:
-    """The signs of gradient masking, and what could not be checked."""
+    """The signs of gradient masking, and the checks that could not be made."""
     flags, unchecked = masking.compare(summary.outcomes(), summary.norm)
     if summary.norm is not None and summary.epsilons:
         rows = np.flatnonzero(chunk.correct)[:_PROBED]

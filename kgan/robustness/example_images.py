@@ -1,4 +1,4 @@
-"""A few images before and after each attack, for the eye."""
+"""Selects a few images before and after each attack, to look at."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from kgan.robustness.trials import Trial
 def example_images(
     victim: Victim, chunk: Chunk, shown: np.ndarray, summary: Summary
 ) -> ExampleImages:
-    """The `shown` rows of a chunk; each attack's at the smallest epsilon that fools half."""
+    """The `shown` rows of a chunk, after each attack at the smallest epsilon that fools half."""
     chosen: dict[str, Trial] = {}
     for trial in summary.results:
         before = chosen.get(trial.name)

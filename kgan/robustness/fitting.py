@@ -1,4 +1,4 @@
-"""Attacks that learn before they attack: fitted once, and kept with the run."""
+"""Fits attacks that learn before they attack, once, and saves them with the run."""
 
 import hashlib
 import time
@@ -19,18 +19,18 @@ def fitted(
     others: Callable[[], tuple[Dataset, str]],
     folder: Path,
 ) -> Attack:
-    """The attack, and if it has to learn first, trained or read from the run's folder.
+    """Returns the attack; one that has to learn first is trained, or read from the run's folder.
 
     Args:
         attack: The attack.
-        model: The classifier.
-        others: Gives the images to learn from, and says which these are.
+        model: The classifier under attack.
+        others: Function that returns the images to learn from, and a text that names them.
         folder: The run's folder.
     """
     if attack.is_fitted:
         return attack
     name = type(attack).__name__
-    # Of these settings and this classifier: a resumed run with others learns anew.
+    # The hash covers settings and classifier, so a run resumed with others trains a new attack.
     digest = hashlib.sha256(model_hash(model) + repr(attack).encode()).hexdigest()[:8]
     path = folder / f"{name.lower()}-{digest}.keras"
     if path.is_file():

@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs no other."""
+"""Writes a report as a single, self-contained HTML file."""
 
 import base64
 import html
@@ -71,11 +71,11 @@ $examples
 def write_html(
     report: Report, path: str | Path, *, curves: Path | None, examples: Mapping[str, Path]
 ) -> None:
-    """Writes the page with its pictures inside.
+    """Writes the page, with its pictures embedded.
 
     Args:
         report: What to show.
-        path: Where to.
+        path: The file to write.
         curves: The PNG of the curves, if there are any.
         examples: A PNG for each heading.
     """
@@ -192,7 +192,7 @@ def _percent(share: float | None) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[tuple[str, list[str | Row]]]) -> str:
-    """A table; a `Row` in a cell is drawn as its robust accuracy over a bar."""
+    """An HTML table; a cell with a `Row` shows its robust accuracy over a bar."""
     lines = ["<table><thead><tr>", *(f"<th>{html.escape(name)}</th>" for name in head)]
     lines.append("</tr></thead><tbody>")
     for style, cells in rows:

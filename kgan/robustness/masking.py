@@ -1,4 +1,4 @@
-"""Signs that a classifier hides its gradients, so that its robust accuracy is not to be trusted.
+"""Signs that a classifier hides its gradients, so that its robust accuracy cannot be trusted.
 
 A defence may keep gradient attacks from finding adversarial images that exist. The signs are those
 of Athalye et al., "Obfuscated gradients give a false sense of security", 2018, section 3.1, and of
@@ -14,15 +14,16 @@ import numpy as np
 import tensorflow as tf
 
 from kgan.attacks.attack import Attack
+from kgan.attacks.attack_batch import AttackBatch
+from kgan.attacks.losses import cross_entropy
 from kgan.attacks.pgd import PGD
-from kgan.attacks.problem import Problem, cross_entropy
 from kgan.attacks.victim import Victim
 
-# One-sided normal quantile of 0.5%: what chance alone does to a pair of equal attacks.
+# One-sided normal quantile of 0.5%: a larger difference of two equal attacks is no chance.
 _SIGNIFICANT = 2.58
-# Fewer images fooled by noise are no sign.
+# Number of images that noise must fool to count as a sign.
 _FEW = 10
-# Shares of the images that differ by less count as equal.
+# Difference below which two shares of the images count as equal.
 _SHARE = 0.1
 _STEPS = 20
 
@@ -33,8 +34,8 @@ class Flag:
 
     Attributes:
         name: Name of the sign, a key of `MEANINGS`.
-        evidence: The figures that show it.
-        meaning: What it says about the other figures, and what to do.
+        evidence: Text with the figures that show the sign.
+        meaning: Text on what the sign says about the other figures, and what to do.
     """
 
     name: str
@@ -78,7 +79,13 @@ MEANINGS = {
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """Whom an attack fooled at one epsilon, of the images that were correct: bool (n,)."""
+    """What an attack did at one epsilon.
+
+    Attributes:
+        attack: The attack.
+        epsilon: The radius.
+        fooled: Which of the images that were correct it fooled, bool (n,).
+    """
 
     attack: Attack
     epsilon: float
@@ -90,11 +97,10 @@ def compare(outcomes: Sequence[Outcome], norm: str | None) -> tuple[list[Flag], 
 
     Args:
         outcomes: Each attack at each epsilon, over the same images, all correct when clean.
-        norm: The ball's. Minimal attacks that minimise another one are left out: they are not at
-            home there.
+        norm: Norm of the ball. Attacks that look for small changes in another norm are left out.
 
     Returns:
-        The flags, and which comparisons lacked an attack.
+        The flags, and the comparisons that lacked an attack.
     """
     fooled: dict[str, dict[float, np.ndarray]] = {}
     for outcome in outcomes:
@@ -153,7 +159,7 @@ def _beats(weaker: str, stronger: str):
 
 def _as_good(fooled: np.ndarray, others: np.ndarray) -> str | None:
     noise, attack = int(fooled.sum()), int(others.sum())
-    # Where the attack fools all, noise may do so too: that is a large epsilon, no masking.
+    # If the attack fools all images, noise may do so too; that shows a large epsilon, not masking.
     everything = attack >= (1 - _SHARE / 2) * len(others)
     if noise < max(_FEW, (1 - _SHARE) * attack) or everything:
         return None
@@ -163,14 +169,14 @@ def _as_good(fooled: np.ndarray, others: np.ndarray) -> str | None:
 def probe(
     victim: Victim, images: np.ndarray, labels: np.ndarray, *, norm: str, epsilon: float
 ) -> list[Flag]:
-    """The signs that need attacks of their own: zero gradients, an unlimited ball, more steps.
+    """The signs that need extra attacks: zero gradients, an unlimited ball, more steps.
 
     Args:
         victim: The classifier.
         images: Some images that it classifies correctly, float32 (n, ...) in [0, 1].
-        labels: Their classes, int32 (n,).
+        labels: Classes of these images, int32 (n,).
         norm: "linf", "l2" or "l1".
-        epsilon: Where to try more steps: the largest radius of the evaluation.
+        epsilon: The radius at which more steps are tried: the largest one of the evaluation.
     """
     if len(images) == 0:
         return []
@@ -185,8 +191,8 @@ def probe(
 def _zero_gradients(victim: Victim, images: np.ndarray, labels: np.ndarray) -> str | None:
     @tf.function(autograph=False)
     def zero(images, labels):
-        problem = Problem(victim.logits, images, labels, keys=labels, targeted=False)
-        gradient = problem.gradient(images, lambda logits: cross_entropy(logits, labels))[2]
+        batch = AttackBatch(victim.logits, images, labels, keys=labels, targeted=False)
+        gradient = batch.gradient(images, lambda logits: cross_entropy(logits, labels))[2]
         return tf.reduce_all(tf.equal(tf.reshape(gradient, [tf.shape(images)[0], -1]), 0.0), axis=1)
 
     count = int(zero(tf.constant(images), tf.constant(labels)).numpy().sum())
@@ -198,7 +204,7 @@ def _zero_gradients(victim: Victim, images: np.ndarray, labels: np.ndarray) -> s
 def _unlimited(victim: Victim, images: np.ndarray, labels: np.ndarray, norm: str) -> str | None:
     size = images[0].size
     everything = {"linf": 1.0, "l2": math.sqrt(size), "l1": float(size)}[norm]
-    # From a random point with half the radius, and from the image itself with all of it.
+    # One attack starts at a random point of half the radius, the other one at the image.
     for attack in (
         PGD(everything / 2, steps=2 * _STEPS, norm=norm),
         PGD(everything, steps=2 * _STEPS, norm=norm, random_start=False),

@@ -1,8 +1,8 @@
-"""At which radii a classifier is attacked by default."""
+"""The radii at which a classifier is attacked by default."""
 
 from kgan.kinds import Images, Kind
 
-# Where robust and ordinary classifiers part, for grey digits and for colour photographs.
+# Radii that tell robust from ordinary classifiers, for grey digits and for colour photographs.
 _GREY = {
     "linf": (0.05, 0.1, 0.2, 0.3),
     "l2": (0.5, 1.0, 2.0, 3.0),
@@ -16,10 +16,10 @@ _COLOUR = {
 
 
 def default_radii(kind: Kind, norm: str) -> tuple[float, ...]:
-    """Four radii that tell classifiers of such samples apart.
+    """Four radii that show differences in robustness for samples of this kind.
 
     Raises:
-        ValueError: Where there are none for samples of this kind.
+        ValueError: If there are no default radii for this kind and norm.
     """
     if not isinstance(kind, Images):
         raise ValueError(f"epsilons must be given: none are known for {kind.plural}.")

@@ -1,4 +1,4 @@
-"""What an evaluation found: plain numbers that go to JSON and come back."""
+"""The results of an evaluation, as plain numbers that can be saved to JSON and loaded."""
 
 import dataclasses
 import json
@@ -39,8 +39,8 @@ class Row:
         interval: 95% interval of that share.
         success_rate: Share of the images that were correct and are not any more; `None` where none
             was correct.
-        changes: For each of `CHANGE_NORMS`, over the images that count in `success_rate`; empty
-            where there are none.
+        changes: Size of the change in each of `CHANGE_NORMS`, over the images that count in
+            `success_rate`; empty where there are none.
         per_class: Robust accuracy on each class; `None` where it has no images.
         seconds: Time the attack took, compilation included.
         details: Shares of the images that only this attack reports.
@@ -59,7 +59,7 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Curve:
-    """Robust accuracy against epsilon, from 0 on, in the report's norm."""
+    """Robust accuracy against epsilon, starting at 0, in the report's norm."""
 
     epsilon: list[float]
     robust_accuracy: list[float]
@@ -69,12 +69,12 @@ class Curve:
 
 @dataclasses.dataclass(frozen=True)
 class ExampleImages:
-    """A few images before and after; not part of the JSON.
+    """A few images before and after the attacks; not part of the JSON.
 
     Attributes:
         images: The clean ones, all classified correctly, (n, ...) in [0, 1].
-        labels: Their classes.
-        confidence: The probability of that class.
+        labels: Classes of these images.
+        confidence: The probability that the model gives to that class.
         adversarial: Each attack's images at one epsilon, by name.
         epsilon: That epsilon, by name; the smallest that fools half of them.
         predicted: The class after each attack, by name.
@@ -95,20 +95,21 @@ class Report:
     """How robust a classifier is.
 
     Attributes:
-        model: The classifier's name.
+        model: Name of the classifier.
         n: Number of images.
-        class_names: One for each class.
-        norm: The norm of the ball; `None` where no attack has one.
-        epsilons: The radii.
+        class_names: A name for each class.
+        norm: Norm of the ball; `None` if no attack has one.
+        epsilons: Radii of the balls, ascending.
         clean: The row without any attack.
-        rows: Each attack at each epsilon.
-        worst_case: At each epsilon, an image counts as robust where no attack fooled it at that
-            epsilon or a smaller one.
-        curves: By attack, and the worst case; those of minimal attacks are read off one run.
-        flags: Signs of gradient masking.
-        unchecked: Checks for gradient masking that lacked an attack, and which.
-        assumptions: What was taken for granted, in sentences.
-        attacks: Each attack's class and settings, by name.
+        rows: A row for each attack at each epsilon.
+        worst_case: A row for each epsilon, in which an image counts as robust if no attack fooled
+            it at that epsilon or a smaller one.
+        curves: A curve for each attack and for the worst case, by name; the curve of a minimal
+            attack comes from a single run.
+        flags: The signs of gradient masking.
+        unchecked: Checks for gradient masking that were not made, and the attacks they lacked.
+        assumptions: The assumptions of the evaluation, in sentences.
+        attacks: Class and settings of each attack, by name.
         versions: Versions of the packages that computed it.
         examples: Images before and after the attacks, if any; not part of the JSON.
     """
@@ -151,13 +152,13 @@ class Report:
         return cls(**values)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the report as JSON, whole or not at all."""
+        """Writes the report as JSON; an interrupted save leaves no partial file."""
         with atomic_path(path) as temporary:
             temporary.write_text(json.dumps(self.to_dict(), indent=2) + "\n")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Report":
-        """The report in a file that `save` wrote."""
+        """Loads a report from a file that `save` wrote."""
         return cls.from_dict(json.loads(Path(path).read_text()))
 
 

@@ -1,4 +1,4 @@
-"""A report as files: JSON, pictures, and a page that holds them."""
+"""Writes a report as files: JSON, pictures, and an HTML page that contains them."""
 
 import re
 from pathlib import Path

@@ -31,7 +31,7 @@ def draw_curves(report: Report, path: str | Path) -> None:
     axes.set_xlim(left=0)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.grid(alpha=0.3)
-    # Beside the curves: they may run anywhere.
+    # The legend is outside of the axes, because the curves may run anywhere.
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     save_figure(figure, path)
 
@@ -39,7 +39,7 @@ def draw_curves(report: Report, path: str | Path) -> None:
 def draw_examples(
     examples: ExampleImages, name: str, path: str | Path, *, class_names: list[str]
 ) -> None:
-    """Each example in a column: original, perturbation, adversarial, with what the model says."""
+    """Draws each example as a column: original, perturbation and adversarial, with predictions."""
     adversarial = examples.adversarial[name]
     n = len(adversarial)
     figure = new_figure(0.6 + 1.25 * n, 4.9, dpi=_DPI)
@@ -69,7 +69,7 @@ def _caption(axes: Axes, name: str, confidence: float, colour: str) -> None:
 
 
 def _show(axes: Axes, image: np.ndarray) -> None:
-    """Draws an image; grey ones may lack their channel."""
+    """Draws an image; a grey image may lack the channel axis."""
     pixels = np.clip(image.squeeze(-1) if image.shape[-1] == 1 else image, 0.0, 1.0)
     axes.imshow(pixels, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     axes.set_xticks([])

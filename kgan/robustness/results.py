@@ -1,4 +1,4 @@
-"""What a trial did to a chunk of the data, and a folder that keeps it."""
+"""The result of a trial on a chunk of the data, and a folder that stores such results."""
 
 import contextlib
 import dataclasses
@@ -23,14 +23,14 @@ from kgan.robustness.trials import Trial
 
 @dataclasses.dataclass(frozen=True)
 class TrialResult:
-    """What a trial did to a chunk, or to the whole data.
+    """The result of a trial on a chunk, or on the whole data.
 
     Attributes:
-        success: bool (n,): misclassified afterwards.
-        lengths: float32 (4, n): the change in each of `CHANGE_NORMS`.
+        success: Whether each image is misclassified afterwards, bool (n,).
+        lengths: Size of the change in each of `CHANGE_NORMS`, float32 (4, n).
         seconds: Time it took.
         shown: The adversarial images of a few examples, in full.
-        details: Shares of the images that the attack reports besides, by name: how often a transfer
+        details: Further shares of the images that the attack reports, by name: how often a transfer
             attack fooled its surrogate, what an ensemble's members left.
     """
 
@@ -42,7 +42,7 @@ class TrialResult:
 
     @classmethod
     def join(cls, results: list["TrialResult"]) -> "TrialResult":
-        """The results of consecutive chunks as one."""
+        """Joins the results of consecutive chunks into one."""
         sizes = [len(result.success) for result in results]
         return cls(
             np.concatenate([result.success for result in results]),
@@ -59,7 +59,7 @@ class TrialResult:
 def attack_chunk(
     trial: Trial, model: keras.Model, chunk: Chunk, shown: np.ndarray, batch_size: int
 ) -> TrialResult:
-    """Runs an attack on a chunk; `shown` are the rows to keep in full."""
+    """Runs an attack on a chunk; `shown` are the row numbers of the images to keep."""
     begin = time.perf_counter()
     result = trial.attack.run(
         model,
@@ -76,7 +76,7 @@ def attack_chunk(
 
 
 def _details(result: Result) -> dict[str, float]:
-    """The shares in those fields that an attack's own result class adds to `Result`."""
+    """The shares in the fields that a subclass of `Result` adds."""
     known = {field.name for field in dataclasses.fields(Result)}
     details: dict[str, float] = {}
     for field in dataclasses.fields(result):
@@ -91,14 +91,14 @@ def _details(result: Result) -> dict[str, float]:
 
 
 class ResultsFolder:
-    """A folder of finished results, each under a name that nothing else can have.
+    """A folder of finished results, each with a unique name.
 
-    The name is a hash of all that decides the result: the model's structure and weights, the
-    images, labels and their place in the data, the attack's settings, and kgan's version. So a
-    result that is found is the right one, and a folder may be shared by any evaluations.
+    The name is a hash of everything that decides the result: the model's structure and weights, the
+    images, labels and their place in the data, the attack's settings, and the version of kgan. So
+    a stored result always fits, and several evaluations can share a folder.
 
     Args:
-        folder: The folder; `None` keeps nothing.
+        folder: The folder; `None` stores nothing.
         model: The model under attack.
     """
 
@@ -108,7 +108,7 @@ class ResultsFolder:
             self._model = model_hash(model)
 
     def load(self, trial: Trial, chunk: Chunk, shown: np.ndarray) -> TrialResult | None:
-        """The result, if it is there and whole."""
+        """The stored result; `None` if there is none or its file is damaged."""
         if self.folder is None or not (path := self._path(trial, chunk, shown)).is_file():
             return None
         try:
@@ -151,7 +151,7 @@ class ResultsFolder:
 def model_hash(model: keras.Model) -> bytes:
     """A hash of a model's structure and weights."""
     digest = hashlib.sha256(type(model).__name__.encode())
-    with contextlib.suppress(NotImplementedError):  # A subclassed model; its weights still tell.
+    with contextlib.suppress(NotImplementedError):  # Subclassed models: only weights are hashed.
         digest.update(json.dumps(model.get_config(), sort_keys=True, default=str).encode())
     for weight in model.weights:
         digest.update(f"{weight.shape}".encode())

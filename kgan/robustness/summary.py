@@ -1,4 +1,4 @@
-"""From who was fooled by how large a change to the figures of a report."""
+"""The figures of a report: from which images were fooled, and by how large a change."""
 
 import dataclasses
 
@@ -12,21 +12,21 @@ from kgan.robustness.trials import Trial
 
 WORST_CASE = "worst case"
 _CURVE_POINTS = 200
-# How far rounding may carry a change out of its ball, for each unit of the radius.
+# Relative tolerance of the radius: rounding may move a change out of its ball by this much.
 _ROUNDING = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """All that was seen, over the whole data.
+    """The results of all trials over the whole data.
 
     Attributes:
-        norm: The balls' norm.
-        epsilons: The balls' radii, ascending.
+        norm: Norm of the balls.
+        epsilons: Radii of the balls, ascending.
         labels: Classes of the images, int32 (n,).
         correct: Whether each clean image is classified correctly, bool (n,).
-        classes: How many classes there are.
-        results: What each trial did.
+        classes: Number of classes.
+        results: The result of each trial.
     """
 
     norm: str | None
@@ -37,7 +37,7 @@ class Summary:
     results: dict[Trial, TrialResult]
 
     def fooled(self, trial: Trial, epsilon: float | None) -> np.ndarray:
-        """Who was correct and is not within `epsilon` (without any limit if `None`)."""
+        """Which images were correct and are fooled within `epsilon` (any change if `None`)."""
         result = self.results[trial]
         fooled = result.success & self.correct
         if epsilon is None or self.norm is None:
@@ -46,7 +46,7 @@ class Summary:
         return fooled & (reach <= epsilon + _ROUNDING * max(1.0, epsilon))
 
     def at(self, trial: Trial) -> list[float | None]:
-        """The epsilons to report a trial at: its own, or all and none for a minimal attack."""
+        """The epsilons to report for a trial: its own, or for a minimal attack all and `None`."""
         if trial.epsilon is not None:
             return [trial.epsilon]
         return [*self.epsilons, None] if trial.attack.minimal else [None]
@@ -59,7 +59,7 @@ class Summary:
         ]
 
     def outcomes(self) -> list[Outcome]:
-        """For `masking.compare`: the images that were correct, within each epsilon."""
+        """The outcomes at each epsilon, over the images first correct, for `masking.compare`."""
         return [
             Outcome(trial.attack, epsilon, self.fooled(trial, epsilon)[self.correct])
             for trial in self.results
@@ -68,7 +68,7 @@ class Summary:
         ]
 
     def worst_case(self) -> list[Row]:
-        """At each epsilon, whom any attack fooled at that epsilon or a smaller one."""
+        """At each epsilon, the images that any attack fooled at that epsilon or a smaller one."""
         return [self.row(WORST_CASE, epsilon, self._union(epsilon)) for epsilon in self.epsilons]
 
     def _union(self, epsilon: float) -> np.ndarray:
@@ -92,7 +92,7 @@ class Summary:
         Args:
             name: The attack's name.
             epsilon: Radius of the ball; `None` where there is no limit.
-            fooled: Whom it fooled, bool (n,).
+            fooled: Which images it fooled, bool (n,).
             result: What the trial did; `None` for a row that is no trial's.
         """
         robust = self.correct & ~fooled
@@ -117,7 +117,7 @@ class Summary:
         )
 
     def curves(self) -> dict[str, Curve]:
-        """Robust accuracy against epsilon from the clean one at 0; the worst case last."""
+        """Robust accuracy against epsilon for each attack, by name; the worst case comes last."""
         curves = {}
         fine = self._fine_epsilons()
         for name in dict.fromkeys(trial.name for trial in self.results):
@@ -138,7 +138,7 @@ class Summary:
         return curves
 
     def _fine_epsilons(self) -> list[float]:
-        """Where the curve of a minimal attack is read off: up to the largest radius of interest."""
+        """The epsilons at which the curve of a minimal attack is computed."""
         minimal = [trial for trial in self.results if trial.attack.minimal]
         if not minimal or self.norm is None:
             return []

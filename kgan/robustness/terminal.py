@@ -8,7 +8,7 @@ from rich.text import Text
 
 from kgan.robustness.report import CHANGE_NORMS, Report, Row
 
-# Columns of the terminal that the whole table needs.
+# Width of the terminal, in characters, that the whole table needs.
 _WIDE = 150
 
 
@@ -39,7 +39,7 @@ def print_report(report: Report, folder: Path) -> None:
 
 
 def _table(report: Report, *, accuracy: bool = False, changes: bool = False) -> Table:
-    """The rows with either half of the columns, or both."""
+    """The rows with one half of the columns or both."""
     names = ["robust accuracy", "95% interval", "success", "seconds"] if accuracy else []
     names += [f"{norm} change" for norm in CHANGE_NORMS] if changes else []
     table = Table(title=f"{report.model}, {report.n:,} images, {report.norm or 'no'} ball")

@@ -24,13 +24,13 @@ _ORDER = {"linf": np.inf, "l2": 2, "l1": 1}
 
 @dataclasses.dataclass(frozen=True)
 class LinearCase:
-    """A linear classifier and images whose distances to its border are known.
+    """A linear classifier, and images with known distances to its border.
 
     Attributes:
-        model: Logits `W x + b`, or their softmax.
-        images: float32 (n, ...) around 0.5, so that no smallest change meets the box.
-        labels: The classes predicted, int32 (n,).
-        distances: The smallest adversarial changes, by norm, each a float64 array (n,).
+        model: The classifier, with logits `W x + b` or their softmax as output.
+        images: float32 (n, ...) around 0.5, so that the smallest changes stay inside of [0, 1].
+        labels: The predicted classes, int32 (n,).
+        distances: Sizes of the smallest adversarial changes, float64 (n,), by norm.
     """
 
     model: keras.Model
@@ -49,7 +49,7 @@ def linear_case(
 ) -> LinearCase:
     """Makes a `LinearCase`.
 
-    Two classes compete; the others (some losses need four) are out of reach everywhere.
+    Only two classes are ever predicted; the others exist because some losses need four classes.
 
     Args:
         n: Number of images.
@@ -72,7 +72,7 @@ def linear_case(
         ]
     )
     model.set_weights([weights, bias])
-    # More than needed: images nearly on the border would test rounding, not attacks.
+    # Draws more images than needed, to drop those near the border, which would test rounding.
     images = random.uniform(0.4, 0.6, size=(4 * n, *shape)).astype(np.float32)
     logits = images.reshape(4 * n, -1).astype(np.float64) @ weights.astype(np.float64) + bias
     gap = logits[:, 0] - logits[:, 1]
@@ -93,16 +93,17 @@ def lengths(change: np.ndarray, norm: str) -> np.ndarray:
 def check_budget_attack(
     make: Callable[[float], Attack], case: LinearCase, *, factor: float = 1.05
 ) -> None:
-    """Asserts that an attack fools exactly what can be fooled within its radius.
+    """Asserts that an attack fools exactly the images that can be fooled within its radius.
 
-    Runs it at the median of the examples' distances: all that are nearer by `factor` must be
-    fooled, none that is farther may be, and each change must stay in the ball (up to 1e-6) and
-    the box.
+    It runs at a radius equal to the median distance of the images. All images that are nearer by
+    `factor` must be fooled, no image that is farther may be fooled, and each change must stay in
+    the ball (up to 1e-6) and the box.
 
     Args:
-        make: Makes the attack of a radius; it must have a `norm`.
-        case: What `linear_case` made.
-        factor: How far above its distance an example must be fooled; `inf` asks for none.
+        make: Function that makes the attack for a radius; the attack must have a `norm`.
+        case: A case from `linear_case`.
+        factor: Ratio of radius to distance from which an image must be fooled; with `inf` no image
+            must be fooled.
 
     Raises:
         AssertionError: When one of these does not hold; says for which examples.
@@ -126,9 +127,9 @@ def check_minimal_attack(
 
     Args:
         attack: The attack, which must have a `norm`.
-        case: What `linear_case` made.
-        factor: Largest allowed ratio of the change to the smallest possible.
-        slack: What a change may have beyond that; steps past a border are not made by ratio alone.
+        case: A case from `linear_case`.
+        factor: Largest allowed ratio of the change to the smallest possible one.
+        slack: Absolute amount that is allowed in addition, for steps past the border.
 
     Raises:
         AssertionError: When one of these does not hold; says for which examples.

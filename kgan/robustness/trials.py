@@ -1,4 +1,4 @@
-"""What an evaluation runs: each attack at each epsilon."""
+"""The trials of an evaluation: each attack at each epsilon."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from kgan.attacks.norms import NORMS
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """A budget attack at one epsilon, or any other attack, once.
+    """One run of an attack: a budget attack at one epsilon, or any other attack.
 
     Attributes:
         name: The attack's name in the report.
-        attack: The attack, with that epsilon.
-        epsilon: Radius of the ball; `None` where the attack has no budget.
+        attack: The attack, with this epsilon.
+        epsilon: Radius of the ball; `None` if the attack has no budget.
     """
 
     name: str
@@ -27,12 +27,12 @@ class Trial:
         return self.name if self.epsilon is None else f"{self.name} at {self.epsilon:g}"
 
     def ready(self, prepared: Attack) -> "Trial":
-        """The same trial of an attack that is `prepared` (for any radius)."""
+        """The same trial with an attack that is `prepared` (for any radius)."""
         attack = prepared if self.epsilon is None else prepared.replace(epsilon=self.epsilon)
         return dataclasses.replace(self, attack=attack)
 
     def settings(self) -> dict[str, Any]:
-        """The attack's class and settings as plain values; the radius is told elsewhere."""
+        """Class and settings of the attack as plain values, without the radius."""
         plain = (bool, int, float, str, type(None))
         config = {
             name: value if isinstance(value, plain) else repr(value)
@@ -43,7 +43,7 @@ class Trial:
 
 
 def plan(attacks: Sequence[Attack], epsilons: Sequence[float]) -> list[Trial]:
-    """The trials, in the attacks' order; attacks of one class are numbered."""
+    """The trials, in the order of the attacks; several attacks of one class are numbered."""
     trials = []
     used: dict[str, int] = {}
     for attack in attacks:
@@ -61,7 +61,7 @@ def plan(attacks: Sequence[Attack], epsilons: Sequence[float]) -> list[Trial]:
 
 
 def common_norm(attacks: Sequence[Attack], norm: str | None) -> str | None:
-    """The norm of a report on these attacks: the one given, or that of the budget attacks."""
+    """The norm of a report on these attacks: the given one, or that of the budget attacks."""
     if not attacks:
         raise ValueError("attacks must not be empty.")
     for attack in attacks:
@@ -85,7 +85,7 @@ def common_norm(attacks: Sequence[Attack], norm: str | None) -> str | None:
 def radii(
     attacks: Sequence[Attack], epsilons: Sequence[float] | None, norm: str | None
 ) -> list[float]:
-    """The radii of a report, ascending: those given, or the budget attacks' own."""
+    """The radii of a report, ascending: the given ones, or those of the budget attacks."""
     if epsilons is None:
         epsilons = [attack.get_config()["epsilon"] for attack in attacks if attack.has_budget]
     elif not epsilons and any(attack.has_budget for attack in attacks):

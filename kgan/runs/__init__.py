@@ -1,1 +1,1 @@
-"""Runs: folders with an identity, and the loop around `fit` that fills them."""
+"""Runs: folders that record a training, and the loop around `fit` that fills them."""

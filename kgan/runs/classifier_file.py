@@ -1,4 +1,4 @@
-"""A classifier from a file, and whether it fits the data."""
+"""Loads a classifier from a file and checks that it fits the data."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,15 +10,15 @@ from kgan.data import Dataset
 
 
 def load_classifier(path: Path, *, presets: Iterable[str] = ()) -> keras.Model:
-    """A classifier from a `.keras` or `.h5` file; errors say what to do instead.
+    """Loads a classifier from a `.keras` or `.h5` file; errors say what to do instead.
 
     Args:
-        path: The file.
-        presets: Names that the caller would have taken in its place; the error lists them.
+        path: Path of the file.
+        presets: Names that the caller accepts in place of a path; the error lists them.
 
     Raises:
-        FileNotFoundError: Where there is no such file.
-        ValueError: Where the file, or folder, holds no Keras model that can be loaded.
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file or folder holds no Keras model that can be loaded.
     """
     if any(path.glob("saved_model.pb")) or any(path.glob("*/saved_model.pb")):
         raise ValueError(
@@ -42,7 +42,7 @@ def load_classifier(path: Path, *, presets: Iterable[str] = ()) -> keras.Model:
 
 
 def check_fit(path: str | Path, model: keras.Model, data: Dataset) -> None:
-    """Raises `ValueError` where the model takes other images or has fewer classes than the data."""
+    """Raises `ValueError` if the model takes other images or has fewer classes than the data."""
     try:
         victim = victim_of(model, data.take([0, 1]).as_float())
     except ValueError as error:

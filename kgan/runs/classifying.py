@@ -24,16 +24,16 @@ def train_classifier(
     preset: str | None = None,
     run: Run | None = None,
 ) -> int:
-    """Trains a classifier, says how good it is on the test split, and saves it.
+    """Trains a classifier, prints its accuracy on the test split, and saves it.
 
     Args:
-        settings: What the user chose.
+        settings: The settings that the user chose.
         name: Name of a new run, "classifier-NAME"; the file is `classifiers_dir/NAME.keras`.
-        preset: The preset that the settings started from.
-        run: The run to resume.
+        preset: Name of the preset that the settings started from, or `None`.
+        run: The run to resume, or `None` to start a new one.
 
     Returns:
-        The exit code: 0, or 130 where a signal ended the training.
+        The exit code: 0, or 130 if a signal ended the training.
     """
     return train(
         ClassifierRecipe(settings, fakes=fakes_of(settings)),
@@ -57,17 +57,17 @@ def _save(trained: Trained) -> int:
 
 
 def save(model: keras.Model, path: Path) -> None:
-    """Writes a model's .keras file, whole or not at all."""
+    """Saves a model as a .keras file; an interrupted save leaves no partial file."""
     with atomic_path(path) as temporary:
         model.save(temporary)
 
 
 def preset_classifier(name: str, settings: ClassifierSettings) -> Path:
-    """The file of a preset's classifier, which is trained where it is not there yet.
+    """The file of a preset's classifier; trains the classifier first if there is no file yet.
 
     Args:
-        name: A key of `CLASSIFIER_PRESETS`.
-        settings: That preset, with folders of the caller's.
+        name: Name of the preset, a key of `CLASSIFIER_PRESETS`.
+        settings: Settings of that preset, with the caller's folders.
     """
     path = settings.classifiers_dir / f"{name}.keras"
     if not path.is_file():
@@ -78,7 +78,7 @@ def preset_classifier(name: str, settings: ClassifierSettings) -> Path:
 
 
 def fakes_of(settings: ClassifierSettings) -> Callable[[Dataset], Generate] | None:
-    """What gives the generated images that the settings ask for, for `ClassifierRecipe`."""
+    """For `ClassifierRecipe`: makes the function that generates images as the settings ask."""
     if settings.fakes is None:
         return None
     source = settings.fakes.expanduser()
@@ -98,7 +98,7 @@ def fakes_of(settings: ClassifierSettings) -> Callable[[Dataset], Generate] | No
 
 
 def _from_file(path: Path) -> Generate:
-    """Samples of a file, drawn by class."""
+    """A function that draws samples of given classes from a file."""
     fakes = kgan.data.load(str(path))
     counts = kgan.data.class_counts(fakes)
     classes = fakes.labels

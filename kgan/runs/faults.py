@@ -1,5 +1,5 @@
-"""Whose fault an error is: the caller's, told in one line, or the program's, kept with its
-traceback."""
+"""Tells mistakes of the caller, reported in one line, from faults of the program, whose traceback
+is kept in a file."""
 
 import dis
 import tempfile
@@ -21,11 +21,11 @@ _FILE = "error.txt"
 
 
 def is_mistake(error: BaseException) -> bool:
-    """Whether an error tells of a mistake of the caller's.
+    """Whether an error reports a mistake of the caller.
 
-    These are errors that kgan raised on purpose, and what the file system says of a path. A
-    `ValueError` that some library raised on the way is a fault of the program: it should have been
-    seen, and told in the caller's words, before.
+    These are errors that kgan raised on purpose, and errors of the file system about a path. A
+    `ValueError` from a library is a fault of the program, which should have checked the value
+    first and reported it in terms that the caller knows.
     """
     if isinstance(error, _FILES):
         return True
@@ -33,11 +33,11 @@ def is_mistake(error: BaseException) -> bool:
 
 
 def keep(error: BaseException, folder: Path | None = None) -> Path:
-    """Writes the traceback of a fault into the folder, once, and tells where.
+    """Writes the traceback of a fault to a file, once, and returns the file's path.
 
     Args:
-        error: The fault.
-        folder: The run's folder; a temporary file takes it where there is none.
+        error: The exception.
+        folder: The run's folder; `None` writes a temporary file.
     """
     kept: Path | None = getattr(error, "kept", None)
     if kept is not None:
@@ -59,7 +59,7 @@ def keep(error: BaseException, folder: Path | None = None) -> Path:
 
 
 def _raised_on_purpose(trace: TracebackType | None) -> bool:
-    """Whether the innermost frame is kgan's and stands at a `raise`."""
+    """Whether the innermost frame is a `raise` statement of kgan."""
     if trace is None:
         return False
     while trace.tb_next is not None:

@@ -1,4 +1,4 @@
-"""Hardening a classifier in a run folder, and comparing it with what it was."""
+"""Hardens a classifier in a run folder and compares it with the classifier before."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from kgan.runs.run import Run
 from kgan.runs.training import Trained, train
 from kgan.settings import HardeningSettings
 
-# Beyond it a change of a photograph is plain to see.
+# linf radius above which a change of a photograph is plain to see.
 _COLOUR = 16 / 255
 
 
@@ -26,17 +26,17 @@ def harden(
     preset: str | None = None,
     run: Run | None = None,
 ) -> int:
-    """Hardens a classifier, saves it, and tells how robust it was and is.
+    """Hardens a classifier, saves it, and reports its robustness before and after.
 
     Args:
-        settings: What the user chose.
+        settings: The settings that the user chose.
         name: Name of a new run, "harden-NAME"; the hardened classifier is
             `classifiers_dir/NAME.keras`.
-        preset: The preset that the settings started from.
-        run: The run to resume.
+        preset: Name of the preset that the settings started from, or `None`.
+        run: The run to resume, or `None` to start a new one.
 
     Returns:
-        The exit code: 0, or 130 where a signal ended the training.
+        The exit code: 0, or 130 if a signal ended the training.
     """
     short = run.model if run else name.removeprefix("harden-")
     target = settings.classifiers_dir / f"{short}.keras"
@@ -56,15 +56,14 @@ def _start(settings: HardeningSettings) -> keras.Model | None:
     """The given model, or its architecture with new weights; `None` for a new network."""
     if settings.model is None:
         return None
-    model = load_classifier(settings.model.expanduser())
-    if not settings.fresh:
-        return model
+    # Also seeds the random layers of a loaded model, because files do not store their seeds.
     keras.utils.set_random_seed(settings.seed)
-    return keras.models.clone_model(model)
+    model = load_classifier(settings.model.expanduser())
+    return keras.models.clone_model(model) if settings.fresh else model
 
 
 def _finish(trained: Trained) -> int:
-    """Saves the hardened classifier, and attacks it and what it was."""
+    """Saves the hardened classifier, and attacks it and the classifier before."""
     recipe = trained.recipe
     assert isinstance(recipe, HardeningRecipe)
     settings, run = recipe.settings, trained.run
@@ -94,7 +93,7 @@ def _finish(trained: Trained) -> int:
 
 
 def _before(recipe: HardeningRecipe, run: Run) -> keras.Model:
-    """What is compared with: the model given, or a new one trained without attacks, once a run."""
+    """The model to compare with: the given one, or one that the run trains once without attacks."""
     settings = recipe.settings
     if settings.model is not None:
         return load_classifier(settings.model.expanduser())

@@ -1,14 +1,14 @@
-"""A run: a folder that says what it is. This is the one reader and writer of `config.json`.
+"""A run: a folder with a `config.json` that identifies it. Only this file reads and writes that.
 
 `config.json` holds
 
-- `format`: 2. Files without it were written by 0.1.0, and are understood.
-- `family`: whose settings these are, such as "gan", "classifier", "attack".
-- `preset`: the preset that the run was started from, or `null`.
-- `model`: the name that the run exports under.
+- `format`: 2. Files without it were written by 0.1.0, and can still be read.
+- `family`: the family of the settings, such as "gan", "classifier", "attack".
+- `preset`: name of the preset that the run started from, or `null`.
+- `model`: name under which the run exports its model.
 - `config`: every field of the settings.
-- `data`: what the run learnt from, as `Dataset.fingerprint` tells it, or `null`.
-- `versions`: of the packages that compute.
+- `data`: fingerprint of the training data (`Dataset.fingerprint`), or `null`.
+- `versions`: versions of the packages that compute.
 """
 
 import contextlib
@@ -31,21 +31,21 @@ FORMAT = 2
 _FILE = "config.json"
 _Settings = TypeVar("_Settings", bound=Settings)
 
-# A setting that only one family of 0.1.0 has.
+# For each family of 0.1.0, a setting that no other family has.
 _FAMILY_BY_FIELD = {"epsilons": "attack", "method": "hardening", "networks": "gan"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A run folder and its identity.
+    """A run folder and the record that identifies it.
 
     Attributes:
-        folder: Where everything of the run lies.
-        family: Whose settings these are.
-        model: The name that the run exports under.
-        preset: The preset that it was started from, `None` where that is not known.
-        values: Every field of its settings, as JSON has them.
-        data: Fingerprint of what it learnt from, `None` where that is not known.
+        folder: The folder that holds all files of the run.
+        family: The family of the settings, such as "gan".
+        model: Name under which the run exports its model.
+        preset: Name of the preset that the run started from; `None` if unknown.
+        values: Every field of the settings, as JSON values.
+        data: Fingerprint of the training data; `None` if unknown.
     """
 
     folder: Path
@@ -68,15 +68,15 @@ class Run:
     ) -> "Run":
         """Creates the first of NAME, NAME-2, NAME-3, ... that does not exist yet.
 
-        The folder is created exclusively, so that of two runs that start together each has its own.
+        The folder is created exclusively, so two runs that start together get different folders.
 
         Args:
-            runs_dir: Where run folders go.
-            name: Name of the run; a plain file name.
-            settings: What the user chose.
-            model: The name that it exports under; by default the run's.
-            preset: The preset that it was started from.
-            data: Fingerprint of what it learns from.
+            runs_dir: The folder of all run folders.
+            name: Name of the run, a plain file name.
+            settings: The settings that the user chose.
+            model: Name under which the run exports its model; by default the name of the run.
+            preset: Name of the preset that the settings started from.
+            data: Fingerprint of the training data.
         """
         if not is_name(name):
             raise ValueError(
@@ -96,16 +96,16 @@ class Run:
 
     @classmethod
     def open(cls, folder: str | Path, *families: str, what: str = "this") -> "Run":
-        """Reads a run's identity.
+        """Reads the record of a run.
 
         Args:
             folder: The run's folder.
-            families: The families that are wanted; any where none is named.
-            what: Who wants it; the error names it.
+            families: The families that the caller accepts; all if none is given.
+            what: What needs the run, such as "kgan export"; the error names it.
 
         Raises:
-            FileNotFoundError: Where the folder is no run's.
-            ValueError: Where the run is of another family, or its file cannot be read.
+            FileNotFoundError: If the folder is not a run folder.
+            ValueError: If the run is of another family, or its `config.json` cannot be read.
         """
         folder = Path(folder)
         if not (folder / _FILE).is_file():
@@ -123,7 +123,7 @@ class Run:
         """The run of that name with the highest number.
 
         Raises:
-            FileNotFoundError: Where there is none.
+            FileNotFoundError: If there is none.
         """
         pattern = re.compile(re.escape(name) + r"(?:-(\d+))?")
         found = {}
@@ -138,7 +138,7 @@ class Run:
         return cls.open(found[max(found)])
 
     def saved(self, settings: Settings, *, data: Mapping[str, Any] | None = None) -> "Run":
-        """The run with these settings, which are written into its folder."""
+        """Writes settings into the run's folder and returns the run with them."""
         content = {
             "format": FORMAT,
             "family": type(settings).family,
@@ -161,16 +161,16 @@ class Run:
         """Removes the folder of a run that was refused before it began."""
         shutil.rmtree(self.folder)
         with contextlib.suppress(OSError):
-            self.folder.parent.rmdir()  # Where it was the first.
+            self.folder.parent.rmdir()  # Succeeds only if this was the only run.
 
     def settings(self, kind: type[_Settings]) -> _Settings:
-        """What the run was started with, as settings of that class.
+        """The settings that the run was started with, as an object of class `kind`.
 
         Raises:
-            ValueError: Where it was written by a version with fields that this one has not.
+            ValueError: If the run has fields that this version of kgan does not know.
         """
         hints = typing.get_type_hints(kind)
-        # A field that came later has its default, which is how things were before.
+        # A field that was added later gets its default, which keeps the earlier behaviour.
         if unknown := set(self.values) - set(hints):
             raise ValueError(
                 f"{self.folder / _FILE} was written by another version of kgan, which has other "
@@ -180,24 +180,24 @@ class Run:
 
     @property
     def checkpoints(self) -> Path:
-        """The folder of its checkpoints."""
+        """The folder of the run's checkpoints."""
         return self.folder / "checkpoints"
 
     @property
     def table(self) -> Path:
-        """The table of its epochs."""
+        """The CSV file with the logs of each epoch."""
         return self.folder / "metrics.csv"
 
     def exported_checkpoint(self) -> str:
-        """The checkpoint that training exports: the best one where scores decided on it."""
+        """Name of the checkpoint that training exports: "best" if scores chose one, else "last"."""
         best = (self.checkpoints / "best.keras").is_file()
         return "best" if best and self.values.get("evaluate_every") else "last"
 
     def checkpoint(self, name: str | None = None) -> Path:
-        """The file of a checkpoint, "last" or "best"; by default the one that training exports.
+        """The file of the checkpoint "last" or "best"; by default the one that training exports.
 
         Raises:
-            FileNotFoundError: Where it is not there.
+            FileNotFoundError: If the run has no such checkpoint.
         """
         path = self.checkpoints / f"{name or self.exported_checkpoint()}.keras"
         if not path.is_file():
@@ -209,17 +209,17 @@ class Run:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder is a run's."""
+    """Whether a folder is a run folder."""
     return (folder / _FILE).is_file()
 
 
 def check_unchanged(saved: Settings, wanted: Settings, *, may_change: Sequence[str]) -> None:
-    """Refuses to resume with another value of a field that shaped the training so far.
+    """Raises `ValueError` if a field that shaped the training so far has another value now.
 
     Args:
-        saved: What the run was started with.
-        wanted: What it shall go on with.
-        may_change: Fields that change no weight of a step that is done.
+        saved: The settings that the run was started with.
+        wanted: The settings to resume with.
+        may_change: Names of the fields that may change, because no finished step depends on them.
     """
     for field in dataclasses.fields(saved):  # type: ignore[arg-type]
         before, now = getattr(saved, field.name), getattr(wanted, field.name)
@@ -231,11 +231,11 @@ def check_unchanged(saved: Settings, wanted: Settings, *, may_change: Sequence[s
 
 
 def check_same_data(run: Run, now: Mapping[str, Any]) -> None:
-    """Refuses to resume on data that are not those that the run began with.
+    """Raises `ValueError` if the data differ from those that the run began with.
 
     Args:
-        run: The run; one of 0.1.0 does not know its data, and is let through.
-        now: Fingerprint of the data that are there now.
+        run: The run to resume; runs of 0.1.0 recorded no data, and pass.
+        now: Fingerprint of the present data.
     """
     if run.data is None or run.data == now:
         return
@@ -249,7 +249,7 @@ def check_same_data(run: Run, now: Mapping[str, Any]) -> None:
 
 
 def _identity(path: Path) -> dict[str, Any]:
-    """The fields of `Run` but the folder, from a `config.json` of any version."""
+    """The fields of `Run` except `folder`, from a `config.json` of any version."""
     try:
         content = json.loads(path.read_text())
         values = content.get("config", {})

@@ -1,4 +1,4 @@
-"""What gives samples: a run folder, a .keras file, or an exported model."""
+"""Opens a source of samples: a run folder, a .keras file, or an exported model."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -25,16 +25,16 @@ Draw = Callable[[int, np.ndarray | None, int], Any]
 
 
 class Source(NamedTuple):
-    """A generator, wherever it came from.
+    """A generator, from any kind of source.
 
     Attributes:
-        kind: Of its samples.
-        num_classes: Number of classes of a conditional one, else `None`.
-        generate: `(n, labels, seed)` to samples (n, ...); labels int32 (n,) where conditional, else
-            `None`.
-        class_names: What the classes are called, where that is known.
-        model: The whole model, where there is one.
-        run: The run, if it is one.
+        kind: Kind of the samples.
+        num_classes: Number of classes of a conditional generator, else `None`.
+        generate: Function of (n, labels, seed) that returns samples (n, ...). `labels` are int32
+            (n,) for a conditional generator, else `None`.
+        class_names: Names of the classes; empty if unknown.
+        model: The whole Keras model; `None` for an exported model.
+        run: The run, if the source is a run folder, else `None`.
         recipe: The run's recipe, if it is one.
         endpoint: What the model is asked.
         inputs: Where samples are made of other samples, a function of (n, seed) to those; sample i
@@ -59,19 +59,20 @@ def open_source(
     endpoint: str | None = None,
     inputs: Path | None = None,
 ) -> Source:
-    """The generator of a run folder, a .keras file or an exported model.
+    """Opens the generator of a run folder, a .keras file or an exported model.
 
     Args:
-        path: Where it is.
-        checkpoint: Which checkpoint of a run, "last" or "best"; by default the exported one.
+        path: Path of the folder or file.
+        checkpoint: Name of the checkpoint of a run, "last" or "best"; by default the one that the
+            run exports.
         endpoint: What to ask of a model that can be asked for several kinds of samples; by default
             samples of seeds, or where there are none its first translation or reconstruction.
         inputs: A folder or file of samples to make samples of; by default some that the run did not
             learn from.
 
     Raises:
-        FileNotFoundError: Where the path is none of these.
-        ValueError: Where it holds something else than a generator.
+        FileNotFoundError: If the path is none of these.
+        ValueError: If it holds something else than a generator.
     """
     path = path.expanduser()
     opened = _of_run(path, checkpoint) if is_run(path) else _of_file_or_version(path)
@@ -150,8 +151,10 @@ def _exported(version: Path) -> _Opened:
             request = {"seeds": seeds[start : start + _BATCH]}
             if labels is not None:
                 request["labels"] = tf.constant(labels[start : start + _BATCH], tf.int64)
-            batches.append(signature(**request)[kind.plural].numpy())
-        return np.concatenate(batches)
+            batches.append(signature(**request))
+        return kind.of_answer(
+            {name: np.concatenate([one[name] for one in batches]) for name in batches[0]}
+        )
 
     source = Source(kind, manifest["num_classes"], generate, manifest.class_names)
     return _Opened(source, _GENERATE in model.signatures, makings)

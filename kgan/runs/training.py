@@ -20,20 +20,20 @@ from kgan.recipes import Recipe
 from kgan.runs import faults
 from kgan.runs.run import Run, check_same_data
 
-# Settings that say where something is written.
+# Settings that say where files are written.
 _OUTPUTS = ("runs_dir", "export_dir", "classifiers_dir")
 
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """What a training left.
+    """A finished training.
 
     Attributes:
-        run: Its run.
-        recipe: What trained it.
+        run: The run of the training.
+        recipe: The recipe that made and trained the model.
         model: The model in its last state.
-        data: What it learnt from.
-        callbacks: What watched it.
+        data: The training data, from `recipe.data()`.
+        callbacks: The callbacks that the training used.
     """
 
     run: Run
@@ -58,15 +58,15 @@ def train(
     """Trains a model in a run folder.
 
     Args:
-        recipe: Makes the model, from its settings.
-        name: What a new run is called.
-        finish: What to do with the model when its training came to an end; gives the exit code.
-        model_name: What the run exports under; by default its name.
-        preset: The preset that the settings started from.
-        run: The run to resume; a new one is made where it is `None`.
+        recipe: The recipe, with its settings, that makes the model.
+        name: Name of a new run.
+        finish: Function that gets the finished training and returns the exit code.
+        model_name: Name under which the run exports its model; by default the name of the run.
+        preset: Name of the preset that the settings started from, or `None`.
+        run: The run to resume, or `None` to start a new one.
 
     Returns:
-        What `finish` gives, or 130 where a signal ended the training; its state is saved then.
+        The exit code of `finish`, or 130 if a signal ended the training; its state is saved then.
     """
     strategy = kgan.distribution.get(recipe.settings.strategy)
     data = recipe.data()
@@ -82,14 +82,14 @@ def train(
     if kgan.distribution.is_chief(strategy):
         own = _begun(recipe, name, identity, run)
         return _fit_and_finish(own, recipe, data, steps, model, finish, anew=run is None)
-    # Reading some variables takes all workers, so each does all that the chief does; but only the
-    # chief's files are kept.
+    # Some variables can be read only by all workers together, so each worker does the same as the
+    # chief, but only the chief's files are kept.
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(None):
         scratch = Path(folder)
         places = {name: scratch / name for name in _OUTPUTS if hasattr(recipe.settings, name)}
         recipe.settings = dataclasses.replace(recipe.settings, **places)
         own = _begun(recipe, name, identity, None)
-        # What decides on the best state, and on stopping, is the same for all.
+        # Every worker needs the files that decide on the best state and on stopping.
         for file in () if run is None else ("metrics.csv", "checkpoints/best.keras"):
             if run is not None and (run.folder / file).is_file():
                 (own.folder / file).parent.mkdir(exist_ok=True)
@@ -98,7 +98,7 @@ def train(
 
 
 def _begun(recipe: Recipe, name: str, identity: Mapping[str, Any], run: Run | None) -> Run:
-    """The run, new or gone on with; its settings are in its folder."""
+    """The new or resumed run, with its settings written into its folder."""
     if run is None:
         return Run.new(recipe.settings.runs_dir, name, recipe.settings, **identity)
     return run.saved(recipe.settings, data=identity["data"])
@@ -114,7 +114,7 @@ def _fit_and_finish(
             callbacks = recipe.callbacks(data, run.folder, steps, first_epoch=done // steps)
         except BaseException:
             if anew:
-                # What is refused leaves no folder.
+                # A training that was refused leaves no folder.
                 run.discard()
             raise
         for line in recipe.describe(data, model):
@@ -136,7 +136,7 @@ def _fit_and_finish(
 
 
 def export_model(trained: Trained) -> int:
-    """Exports what a training made, where its settings ask for it, and tells what is where."""
+    """Exports the trained model if the settings ask for it, and prints where the files are."""
     settings = trained.recipe.settings
     version = None
     if settings.export:
@@ -152,27 +152,27 @@ def fit(
     steps: int,
     callbacks: list[keras.callbacks.Callback],
 ) -> bool:
-    """Trains from the step where the model stands to the last one.
+    """Trains from the present step of the model to the last step.
 
     Ctrl-C and SIGTERM end the training after the current step.
 
     Args:
-        model: Compiled; its own step counter says where it stands.
-        recipe: Gives the batches from any step on.
-        data: From `recipe.data()`.
-        steps: Steps in an epoch.
-        callbacks: From `recipe.callbacks`.
+        model: A compiled model, whose own step counter tells the present step.
+        recipe: The recipe, which gives the batches from any step on.
+        data: The training data, from `recipe.data()`.
+        steps: Number of steps in an epoch.
+        callbacks: The callbacks, from `recipe.callbacks`.
 
     Returns:
-        Whether it came to an end; not where a signal ended it.
+        Whether the training is complete; `False` if a signal ended it.
 
     Raises:
-        FloatingPointError: Where a logged value was not finite.
+        FloatingPointError: If a logged value was not finite.
     """
     guard = next(c for c in callbacks if isinstance(c, kgan.callbacks.NonFiniteGuard))
     signals = kgan.callbacks.StopOnSignal()
-    # Workers would not stop at the same step: a cluster's signal ends them, and the last checkpoint
-    # is where they go on.
+    # Several workers would not stop at the same step. So a signal ends them at once, and they
+    # resume from the last checkpoint.
     alone = not kgan.distribution.spans_workers(model.distribute_strategy)
     endings = [signals] if alone else []
     epochs = recipe.epochs
@@ -190,7 +190,9 @@ def fit(
                 shuffle=False,
                 verbose=0,
             )
-            done = steps_done(model)
+            before, done = done, steps_done(model)
+            if done == before:
+                raise RuntimeError(f"fit made no step from step {done} on.")
     finally:
         signals.restore()
     if guard.found and not any(getattr(one, "rolled_back", False) for one in callbacks):
@@ -199,7 +201,7 @@ def fit(
 
 
 def export(run: Run, model: Any, data: Any, folder: Path) -> Path:
-    """Exports the state that the run decided on, as the next version of the run's model."""
+    """Exports the run's best or last state as the next version of the run's model."""
     if run.exported_checkpoint() == "best":
         kgan.models.restore(model, run.checkpoints / "best.keras")
         print(f"exporting the best checkpoint, of step {steps_done(model):,}")
@@ -212,7 +214,7 @@ def export(run: Run, model: Any, data: Any, folder: Path) -> Path:
 
 
 def origin(run: Run, step: int) -> dict[str, Any]:
-    """Where an exported model comes from, for its manifest."""
+    """The origin of an exported model, for its manifest."""
     scores = [row for row in read_history(run.table) if row.get("step") == step]
     return {
         "preset": run.preset,

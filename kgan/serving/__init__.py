@@ -1,4 +1,4 @@
-"""A server with TensorFlow Serving's contract, for where TensorFlow Serving is not at hand.
+"""A server with the API of TensorFlow Serving, for machines without TensorFlow Serving.
 
 | file | what |
 | --- | --- |

@@ -1,4 +1,4 @@
-"""Requests that wait for each other, so that one call into TensorFlow answers several."""
+"""Joins waiting requests, so that one call into TensorFlow answers several."""
 
 import asyncio
 import contextlib
@@ -39,11 +39,11 @@ class Batcher:
     where `max_batch` rows are there. While all threads are busy more requests join.
 
     Args:
-        max_batch: Most rows in one call; 1 switches joining off.
-        timeout: Seconds that a request waits for others.
-        queue_size: Most requests that wait; further ones are turned away.
-        threads: Calls into TensorFlow at a time.
-        observe: Called with the number of requests and rows in each call.
+        max_batch: Largest number of rows in a call; 1 switches joining off.
+        timeout: Time that a request waits for others, in seconds.
+        queue_size: Largest number of waiting requests; further ones are refused.
+        threads: Number of calls into TensorFlow at a time.
+        observe: Function called with the number of requests and of rows in each call.
     """
 
     def __init__(
@@ -70,9 +70,9 @@ class Batcher:
         """The outputs of a request.
 
         Args:
-            signature: What to call.
-            inputs: Arrays by name.
-            within: Seconds after which the client no longer waits.
+            signature: The signature to call.
+            inputs: Input arrays by name.
+            within: Time in seconds after which the client no longer waits.
 
         Raises:
             ServingError: INVALID_ARGUMENT, RESOURCE_EXHAUSTED (the queue is full),

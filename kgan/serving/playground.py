@@ -27,12 +27,12 @@ _HEADERS = {
 
 
 class Fool(NamedTuple):
-    """A classifier and an attack on it, handed over by who has both.
+    """A classifier and an attack on it, for the page.
 
     Attributes:
         name: The classifier's name.
-        shape: Height, width and channels of its images.
-        class_names: What its classes are called.
+        shape: Shape of the images, (height, width, channels).
+        class_names: A name for each class.
         attack: `(image (1, h, w, c) in [0, 1], epsilon)` to `(adversarial image, probabilities
             before, probabilities after)`.
     """

@@ -17,7 +17,7 @@ State = Literal["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]
 
 @dataclass(frozen=True)
 class VersionState:
-    """What became of one version.
+    """The state of one version.
 
     Attributes:
         state: What TensorFlow Serving calls its state; END after unloading or a failed load.

@@ -20,9 +20,9 @@ class Service:
     Args:
         repository: The models.
         batcher: The queue.
-        measures: What is counted.
-        timeout: Seconds that a request may take.
-        max_rows: Most rows in a request.
+        measures: The counters of the server.
+        timeout: Longest time for a request, in seconds.
+        max_rows: Largest number of rows in a request.
     """
 
     def __init__(

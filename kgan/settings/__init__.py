@@ -1,9 +1,10 @@
-"""What a user chooses: one flat, frozen dataclass a family or command, and presets; no TensorFlow.
+"""The user's choices: a flat, frozen dataclass for each family or command, and presets.
 
-Each default is stated once, as a field's; the command line is made from the fields.
+Each default is stated once, in its field, and the command line is made from the fields. Nothing
+here imports TensorFlow.
 """
 
-from kgan.settings import classifier, cyclegan, gan, hardening
+from kgan.settings import classifier, cyclegan, gan, hardening, table, vae
 from kgan.settings.attack import AttackSettings
 from kgan.settings.classifier import ClassifierSettings
 from kgan.settings.cyclegan import CycleGANSettings
@@ -14,13 +15,16 @@ from kgan.settings.groups import Output, Settings
 from kgan.settings.hardening import HardeningSettings
 from kgan.settings.sample import SampleSettings
 from kgan.settings.serve import ServeSettings
+from kgan.settings.table import TableSettings
+from kgan.settings.vae import VAESettings
 
 FAMILIES: dict[str, type[Settings]] = {
-    settings.family: settings for settings in (GANSettings, CycleGANSettings)
+    settings.family: settings
+    for settings in (GANSettings, VAESettings, CycleGANSettings, TableSettings)
 }
 """The settings of each family of generative models."""
 
-PRESETS: dict[str, Settings] = {**gan.PRESETS, **cyclegan.PRESETS}
+PRESETS: dict[str, Settings] = {**gan.PRESETS, **vae.PRESETS, **cyclegan.PRESETS, **table.PRESETS}
 """What `kgan train` knows by name, of all families."""
 
 CLASSIFIER_PRESETS = classifier.PRESETS
@@ -42,4 +46,6 @@ __all__ = [
     "SampleSettings",
     "ServeSettings",
     "Settings",
+    "TableSettings",
+    "VAESettings",
 ]

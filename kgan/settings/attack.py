@@ -65,5 +65,5 @@ class AttackSettings(Messages, RunFolder, ImageSize, PreparedData):
 
     @classmethod
     def may_change(cls) -> frozenset[str]:
-        # What is done is kept by all that it depends on.
+        # Every field may change: results are stored under the settings that they depend on.
         return frozenset(field.name for field in dataclasses.fields(cls))

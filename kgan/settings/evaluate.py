@@ -43,6 +43,11 @@ class EvaluateSettings(Messages, ImageSize, PreparedData):
     seeds: int = 5
     """How often samples are drawn anew; the interval is over these."""
 
+    target: str | None = None
+    """Of a table, the category that classifiers learn to tell; default a run's own."""
+    importance_samples: int = 1
+    """For bits_per_dimension: draws of latents for each image; many make its bound tighter."""
+
     # Output
     out: Path | None = None
     """Folder for scores.json and pictures; default the run's, else RUNS_DIR/evaluate-NAME."""
@@ -51,7 +56,7 @@ class EvaluateSettings(Messages, ImageSize, PreparedData):
 
     def check(self) -> None:
         super().check()
-        check_at_least(self, 1, "seeds")
+        check_at_least(self, 1, "seeds", "importance_samples")
         check_at_least(self, 2, "n", "n_real")
         if (self.source is None) == (not self.compare):
             raise ValueError("give one source to evaluate, or two with --compare.")

@@ -1,4 +1,4 @@
-"""Settings of the GAN family, which differ in what they combine: a preset is a row of data."""
+"""Settings of the GAN family, and its presets: each preset is a combination of settings."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from kgan.settings.groups import (
     Output,
     PreparedData,
     RunFolder,
+    SampleData,
     ScoresWhileTraining,
     check_at_least,
     name_of_data,
@@ -19,22 +20,20 @@ from kgan.settings.groups import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class GANSettings(Messages, Output, ScoresWhileTraining, Doctor, Machine, ImageSize, PreparedData):
+class GANSettings(
+    Messages,
+    Output,
+    ScoresWhileTraining,
+    Doctor,
+    Machine,
+    ImageSize,
+    SampleData,
+    PreparedData,
+):
     """Train a GAN and export its generator."""
 
     family: ClassVar[str] = "gan"
     changeable: ClassVar[tuple[str, ...]] = ("epochs",)
-
-    # Data
-    data: str = "digits"
-    """digits, ring, grid, stacked-mnist, a tensorflow-datasets name (mnist), an image folder, or
-    .npz/.npy."""
-    split: str = "train"
-    """Which split to train on."""
-    flip: bool = False
-    """Mirror half of the images left to right."""
-    conditional: bool = True
-    """Condition on the class where the data has labels."""
 
     # Networks
     networks: str = "dcgan"
@@ -96,8 +95,8 @@ class GANSettings(Messages, Output, ScoresWhileTraining, Doctor, Machine, ImageS
 
 
 _DIGITS = GANSettings(epochs=15, steps_per_epoch=100)
-# Pairs with R1 and R2, after Huang et al. 2024 (arXiv:2501.05441), with a penalty that is weak and
-# lazy.
+# The relativistic loss with R1 and R2 of Huang et al. 2024 (arXiv:2501.05441), with a weak penalty
+# that is not computed at every step.
 _MNIST = GANSettings(
     data="mnist",
     generator_width=48,
@@ -164,7 +163,7 @@ PRESETS: dict[str, GANSettings] = {
         beta_2=0.9,
     ),
     "ring": _RING,
-    # Four times the width, so the penalty of a squared gradient weighs 16 times as much.
+    # The data are four times as wide, so a squared gradient needs 16 times the weight.
     "grid": dataclasses.replace(
         _RING,
         data="grid",
@@ -173,8 +172,8 @@ PRESETS: dict[str, GANSettings] = {
         learning_rate_half_life=3000,
         epochs=20,
     ),
-    # Early on a step of 16 images teaches nearly as much as one of 64. Rates that fall sooner
-    # stall it.
+    # Early in training a step of 16 images is nearly as good as one of 64. Learning rates that
+    # fall sooner stall the training.
     "stacked-mnist": dataclasses.replace(
         _MNIST,
         data="stacked-mnist",

@@ -16,7 +16,7 @@ import tyro
 
 
 def check_at_least(settings: object, least: float, *names: str) -> None:
-    """Raises `ValueError` where one of those fields is below `least`; `None` is let through."""
+    """Raises `ValueError` if one of the named fields is below `least`; `None` is allowed."""
     for name in names:
         value = getattr(settings, name)
         if value is not None and not value >= least:
@@ -48,9 +48,9 @@ _checked = contextvars.ContextVar("checked", default=True)
 
 @contextlib.contextmanager
 def unchecked() -> Iterator[None]:
-    """Within it settings are made without a check, which the caller makes up for.
+    """Within this context settings are not checked when made; the caller checks them later.
 
-    The parser of the command line would tell of a value that cannot be in a box of several lines.
+    Otherwise the command line's parser would report an invalid value in a box of several lines.
     """
     token = _checked.set(False)
     try:
@@ -63,9 +63,9 @@ class Settings:
     """Base of all settings: the group whose `check` ends the chain of `super().check()` calls.
 
     Attributes:
-        family: Which family the settings are of, as a run's `config.json` has it.
-        changeable: Fields that a resumed run may be given anew, since they change no weight of a
-            step that is done; each group names its own.
+        family: Name of the family, as in a run's `config.json`.
+        changeable: Names of this group's fields that may change when a run is resumed, because no
+            finished step depends on them.
     """
 
     family: ClassVar[str] = ""
@@ -73,7 +73,7 @@ class Settings:
 
     @classmethod
     def may_change(cls) -> frozenset[str]:
-        """The changeable fields of all groups."""
+        """Names of the changeable fields of all groups."""
         return frozenset(
             name for group in cls.__mro__ for name in vars(group).get("changeable", ())
         )
@@ -83,7 +83,7 @@ class Settings:
             self.check()
 
     def check(self) -> None:
-        """Raises `ValueError` for values that cannot be; each group checks its own fields."""
+        """Raises `ValueError` for invalid values; each group checks its own fields."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +119,7 @@ class ImageSize(Settings):
 
     @property
     def image_shape(self) -> tuple[int, int] | None:
-        """(height, width), or `None` where the images keep their size."""
+        """(height, width), or `None` if the images keep their size."""
         size = self.image_size
         return None if size is None else (size[0], size[-1])
 
@@ -129,6 +129,21 @@ class ImageSize(Settings):
             raise ValueError(
                 f"image_size must be a side or a height and a width, got {self.image_size}."
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleData(Settings):
+    """The data set that a model learns to make samples of."""
+
+    data: str = "digits"
+    """digits, ring, grid, stacked-mnist, a tensorflow-datasets name (mnist), an image folder, or
+    .npz/.npy."""
+    split: str = "train"
+    """Which split to train on."""
+    flip: bool = False
+    """Mirror half of the images left to right."""
+    conditional: bool = True
+    """Condition on the class where the data has labels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,8 +206,8 @@ class Doctor(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScoresWhileTraining(Settings):
-    """Scores of the generated samples while the model trains."""
+class Scores(Settings):
+    """Scores of the generated samples while the model trains, without features."""
 
     changeable: ClassVar[tuple[str, ...]] = ("evaluate_every", "patience")
 
@@ -201,19 +216,25 @@ class ScoresWhileTraining(Settings):
     the best checkpoint by that score."""
     evaluate_samples: int = 5000
     """Generated samples in such a score; at most as many as there are real ones."""
-    extractor: str | None = None
-    """What such a score measures features with: lenet-mnist, lenet-digits, inception or a .keras
-    file; default by the data."""
     patience: int | None = None
     """Stop after so many scores in a row without a better one."""
 
     def check(self) -> None:
         super().check()
-        # Nearest neighbours need some.
+        # Metrics of nearest neighbours need several samples.
         check_at_least(self, 10, "evaluate_samples")
         check_at_least(self, 1, "evaluate_every", "patience")
         if self.patience is not None and self.evaluate_every is None:
             raise ValueError("patience counts scores: set evaluate_every too.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoresWhileTraining(Scores):
+    """Scores of the generated samples while the model trains."""
+
+    extractor: str | None = None
+    """What such a score measures features with: lenet-mnist, lenet-digits, inception or a .keras
+    file; default by the data."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,23 +259,23 @@ class RunFolder(Settings):
             )
 
     def default_name(self, preset: str | None, defaults: "RunFolder") -> str:
-        """What the run is called where no name is given.
+        """Name of the run if the user gives none.
 
         Args:
-            preset: The preset that the settings started from.
-            defaults: That preset.
+            preset: Name of the preset that the settings started from, or `None`.
+            defaults: The settings of that preset.
         """
         raise NotImplementedError
 
 
 def name_of_data(text: str) -> str:
-    """What a run on these data is called: the stem of a file or folder, or the set's own name."""
+    """Name for a run on these data: the stem of a file or folder, or the name of the data set."""
     path = Path(text).expanduser()
     return path.resolve().stem if path.exists() else path.stem
 
 
 def is_name(text: str) -> bool:
-    """Whether a text can name a folder of its own: no path, nothing hidden, nothing empty."""
+    """Whether a text is a valid folder name: not a path, not hidden, not empty."""
     return bool(text.strip()) and not text.startswith(".") and not set(text) & set("/\\\0\n")
 
 

@@ -76,7 +76,7 @@ _MNIST = HardeningSettings(
 PRESETS: dict[str, HardeningSettings] = {
     "digits": HardeningSettings(epsilon=0.15, epochs=40, autoattack_n=100),
     "mnist": _MNIST,
-    # As long in all, and with any seed: one-step training depends on it.
+    # Trains as long in all, and works with any seed; one-step training depends on the seed.
     "mnist-trades": dataclasses.replace(
         _MNIST, method="trades", steps=5, beta=1.0, width=16, epochs=8
     ),

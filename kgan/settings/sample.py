@@ -27,8 +27,9 @@ class SampleSettings(Messages):
     endpoint: str | None = None
     """What to ask of a model that can be asked for several translations (a_to_b, b_to_a); default
     the first one."""
-    out: Path = Path("samples.png")
-    """NAME.png: a picture; NAME.npz: arrays; NAME.csv: rows of a table; else a folder of PNGs."""
+    out: Path | None = None
+    """NAME.png: a picture; NAME.npz: arrays; NAME.csv or .parquet: rows of a table; else a folder
+    of PNGs; default samples.png, or samples.csv of a table."""
     checkpoint: Literal["last", "best"] | None = None
     """Which checkpoint of a run; default the one that was exported: best with --evaluate-every."""
 

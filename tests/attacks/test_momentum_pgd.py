@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kgan.attacks import MomentumPGD, draws
+from kgan.attacks import MomentumPGD, example_random
 from kgan.attacks.momentum_pgd import _smooth
 
 IMAGES = np.random.default_rng(0).uniform(0.5, 1, size=(200, 10, 10, 2)).astype("float32")
-KEYS = draws.example_keys(0, tf.range(200))
+KEYS = example_random.example_keys(0, tf.range(200))
 
 
 def test_copies_are_made_with_their_probability_and_fit_inside():

@@ -4,7 +4,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kgan.attacks import draws, norms
+from kgan.attacks import example_random, norms
 
 
 def projection_oracle(change, original, epsilon):
@@ -75,7 +75,7 @@ def test_steepest_l1_spends_its_budget_on_the_largest_gradients_with_room():
 
 @pytest.mark.parametrize("norm", norms.NORMS)
 def test_random_points_fill_the_ball_evenly(norm):
-    keys = draws.example_keys(0, tf.range(20000))
+    keys = example_random.example_keys(0, tf.range(20000))
     original = tf.fill([20000, 2], 0.5)
     points = norms.random_point(original, keys, 0.3, norm)
     lengths = norms.length(points - original, norm).numpy() / 0.3

@@ -150,7 +150,7 @@ def test_killed_and_resumed_it_ends_as_if_it_had_not_been(files, here, capsys):
         process.kill()
         process.communicate()
     before = {path: path.stat().st_mtime_ns for path in parts.glob("[!.]*.npz")}
-    assert 5 <= len(before) < 13 * 4  # 200 images in pieces of 16, four runs.
+    assert 5 <= len(before) < 13 * 4  # 200 images in chunks of 16, four trials.
     assert not (parts.parent / "report.json").exists()
     assert main(["--resume", "--name", "mine"]) == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before

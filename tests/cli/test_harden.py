@@ -154,7 +154,7 @@ def mistakes(mine, here):
     np.savez(small, images=np.zeros((40, 4, 4), "uint8"), labels=np.arange(40) % 4)
     return {
         "preset": (["minst"], "Did you mean 'mnist'?"),
-        "method": (["--method", "madry"], "trades, mart or gat, got 'madry'"),
+        "method": (["--method", "madry"], "trades, mart, gat, got 'madry'"),
         "epsilon": (["--epsilon", "8"], "Did you mean 8/255?"),
         "network": (["--network", "vgg"], "network must be one of small_cnn, strided_cnn"),
         "steps": (["--steps", "3"], "steps must be left out for the method fast"),
@@ -192,7 +192,6 @@ def test_a_mistake_is_told_in_a_line_with_exit_code_2(mine, here, capsys, name):
         ("--epochs=0", "at least 1, got 0"),
         ("--fresh", "off without --model"),
         ("--epsilon=0", "epsilon must be above 0"),
-        ("--epsilon=8/0", "a radius such as 8/255"),
         ("--warmup=-1", "warmup must be at least 0"),
         ("--learning-rate=-1", "learning_rate must be at least 0"),
     ],
@@ -200,6 +199,12 @@ def test_a_mistake_is_told_in_a_line_with_exit_code_2(mine, here, capsys, name):
 def test_a_value_out_of_range_is_told_with_exit_code_2(here, capsys, option, said):
     assert main([option]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_what_is_no_number_is_told_by_the_parser(here, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["--epsilon=8/0"])
+    assert "a radius such as 8/255" in capsys.readouterr().err
 
 
 def test_help_does_not_wait_for_tensorflow(here):

@@ -7,6 +7,7 @@ import pytest
 import kgan.data
 from kgan.attacks import AdvGAN
 from kgan.defenses import GenerativeAdversarialTraining, OverfittingGuard
+from kgan.models import PerturbationGAN
 from tests.defenses.conftest import sparse_loss
 
 SMALL = {"width": 4, "blocks": 1, "epsilon": 0.15}
@@ -115,3 +116,21 @@ def test_mistakes(make_classifier, digits):
         make(make_classifier(), weights={"lsgan": 1.0})
     with pytest.raises(ValueError, match="got uint8"):
         make(make_classifier()).fit((digits[0] * 255).astype("uint8"), digits[1], verbose=0)
+
+
+def test_players_of_ones_own_are_trained_and_saved(make_classifier, digits, tmp_path):
+    made = make(make_classifier()).players
+    own = PerturbationGAN(made.generator, made.discriminator, epsilon=0.15, weights={"gan": 0.0})
+    own.compile(g_optimizer=keras.optimizers.SGD(0.01), d_optimizer="adam")
+    training = make(make_classifier(), players=own)
+    assert training.players is own
+    training.fit(digits[0][:64], digits[1][:64], batch_size=32, verbose=0)
+    assert int(own.step.numpy()) == 2
+    training.save(tmp_path / "training.keras")
+    again = keras.models.load_model(tmp_path / "training.keras")
+    assert again.players.weights_of_terms["gan"] == 0.0
+    for each in (training, again):
+        each.fit(digits[0][:64], digits[1][:64], batch_size=32, verbose=0)
+    np.testing.assert_array_equal(weights(training), weights(again))
+    with pytest.raises(ValueError, match=r"epsilon must be at most 0\.15"):
+        make(make_classifier(), players=own, epsilon=0.2)

@@ -9,11 +9,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import kgan.data
 import kgan.defenses
 import kgan.distribution
 import kgan.models
 import kgan.networks
 from tests.conftest import build_gan
+from tests.models.people import build, people
 from tests.models.tug_of_war import samples, tug_of_war
 
 BATCH, BATCHES, EPOCHS = 8, 3, 2
@@ -68,8 +70,33 @@ def training(optimizer, kind=kgan.defenses.AdversarialTraining, **options):
     return made
 
 
+def vae():
+    # Noise of both kinds: of the latents and of the values.
+    keras.utils.set_random_seed(2)
+    sizes = {"num_classes": 3, "width": 4}
+    made = kgan.models.VAE(
+        kgan.networks.dcgan_encoder(SHAPE, 4, **sizes),
+        kgan.networks.dcgan_decoder(SHAPE, 4, **sizes),
+        num_classes=3,
+        likelihood="gaussian",
+    )
+    made.compile(optimizer=keras.optimizers.SGD(1e-4))
+    return made
+
+
 def clipped_training():
     return training(keras.optimizers.SGD(1.0, clipnorm=0.05), method="fgsm")
+
+
+def table_gan():
+    return build(packing=2, eager=False, optimizer=lambda: keras.optimizers.SGD(0.05))
+
+
+def table_batches():
+    """Columns, texts among them, and the categories that the rows stand for."""
+    (columns, categories), *_ = kgan.data.feed_rows(people(), BATCHES * BATCH).take(1)
+    arrays = {name: values.numpy() for name, values in columns.items()}
+    return arrays, categories.numpy()
 
 
 MODELS = {
@@ -82,6 +109,8 @@ MODELS = {
         lambda: (images(),),
     ),
     "perturbation gan": (perturbation_gan, lambda: (images(), labels())),
+    "vae": (vae, lambda: (images(), labels())),
+    "table gan": (table_gan, table_batches),
     "adversarial training": (clipped_training, lambda: (images(), labels())),
 }
 

@@ -1,5 +1,7 @@
 """The base of all models with optimizers: its updates against float64, compiling, saving."""
 
+from typing import ClassVar
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import tensorflow as tf
 import kgan.losses
 import kgan.models
 import kgan.networks
+from kgan.models import Players
 from tests.models.tug_of_war import TugOfWar, number, samples, tug_of_war
 
 RATE = 0.05
@@ -154,6 +157,50 @@ def test_one_that_was_not_compiled_is_saved_without_optimizers(tmp_path):
     again = kgan.models.load(tmp_path / "model.keras")
     assert numbers(again) == [0.25, -2.0]
     assert not again.compiled
+
+
+class Autoencoder(Players):
+    """The example of `Players`, and a test step."""
+
+    optimizers: ClassVar = {"optimizer": ("encoder", "decoder")}
+    logs = ("loss",)
+
+    def __init__(self, encoder, decoder, **options):
+        super().__init__(**options)
+        self.encoder, self.decoder = encoder, decoder
+        self._start()
+
+    def train_step(self, samples):
+        self._minimise("optimizer", lambda: self._losses(samples))
+        return self._end_step()
+
+    def test_step(self, samples):
+        self._losses(samples)
+        return self._result("loss")
+
+    def _losses(self, samples):
+        made = self.decoder(self.encoder(samples, training=True), training=True)
+        loss = kgan.losses.l2(made, samples)
+        self._log(loss=loss)
+        return loss
+
+
+def test_a_single_player_may_be_called_as_keras_calls_it():
+    """Two factors of 1: Keras's callbacks for the learning rate and validation work as ever."""
+    model, data = Autoencoder(number(0.5), number(0.5)), samples()
+    model.compile(optimizer=sgd())
+    halve = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    said = model.fit(
+        data, validation_data=data, batch_size=8, epochs=2, callbacks=[halve], verbose=0
+    ).history
+    assert float(model.optimizer.learning_rate) == pytest.approx(RATE / 4)
+    a = b = 0.5
+    for rate in (RATE / 2, RATE / 4):
+        slope = np.mean(2 * (a * b - 1) * data**2)
+        a, b = a - rate * slope * b, b - rate * slope * a
+    assert float(model.encoder.get_weights()[0][0, 0]) == pytest.approx(a, rel=1e-5)
+    wanted = np.mean((a * b - 1) ** 2 * data**2)
+    assert said["val_loss"][-1] == pytest.approx(wanted, rel=1e-4)
 
 
 # Spectral normalisation

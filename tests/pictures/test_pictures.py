@@ -35,7 +35,7 @@ def test_images_are_drawn_in_so_many_columns_and_points_over_real_ones():
     assert kgan.pictures.samples(Images(40, 40, 1), images, columns=3).size == (3 * 41 + 1, 83)
     points = np.random.default_rng(0).random((5, 2))
     alone = kgan.pictures.samples(Points(2), points)
-    beside = kgan.pictures.samples(Points(2), points, real=points + [1.0, 2.0])
+    beside = kgan.pictures.samples(Points(2), points, real=points + np.array([1.0, 2.0]))
     assert alone.size == beside.size == (500, 500)
     assert np.any(np.asarray(alone) != np.asarray(beside))
 

@@ -161,7 +161,7 @@ def figures(report):
     return [(r.attack, r.epsilon, r.robust_accuracy, r.success_rate, r.changes) for r in rows]
 
 
-def test_the_figures_do_not_depend_on_pieces_streams_or_dtypes(model, some):
+def test_the_figures_do_not_depend_on_chunks_streams_or_dtypes(model, some):
     images, labels = some
     images = np.round(images * 255).astype("uint8")
     attacks = [RandomNoise(), PGD(steps=5)]
@@ -210,10 +210,10 @@ def test_what_is_kept_is_not_done_again(linear, tmp_path):
         )
 
     expected = figures(go())
-    assert len(SEEN) == 2 * 3  # Two epsilons, and pieces of 20, 20 and 10 images.
+    assert len(SEEN) == 2 * 3  # Two epsilons, and chunks of 20, 20 and 10 images.
     assert figures(go()) == expected
     assert SEEN == []
-    # One part lost, and one cut short.
+    # One result lost, and one cut short.
     lost, cut, *_ = sorted(tmp_path.glob("*.npz"))
     lost.unlink()
     cut.write_bytes(cut.read_bytes()[:100])

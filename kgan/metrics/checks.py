@@ -1,4 +1,4 @@
-"""Checks of what a metric is given, the same words for all."""
+"""Checks of arguments, with the same error messages for all metrics."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ import numpy as np
 
 
 def check_rows(values: Any, name: str, *, minimum: int = 2) -> np.ndarray:
-    """Returns `values` as float64 of shape (n, d), or raises when that is not what they are.
+    """Returns `values` as float64 of shape (n, d); raises `ValueError` if that is impossible.
 
     Args:
         values: (n, ...) real numbers, flattened to (n, d).
-        name: Of the argument, for the error.
+        name: Name of the argument, for the error.
         minimum: Smallest n that the metric is defined for.
     """
     array = np.asarray(values)

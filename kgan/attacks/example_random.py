@@ -1,4 +1,4 @@
-"""Random numbers that belong to an example: a pure function of (seed, example, purpose, step).
+"""Random numbers for each example: a pure function of (seed, example, purpose, step).
 
 An op with one seed for the whole batch would make an example's noise depend on its position and
 on its neighbours. Here each number is hashed from the example's own key and the number's position
@@ -24,15 +24,15 @@ def _mix(words: tf.Tensor) -> tf.Tensor:
 
 
 def _fold(key: tf.Tensor, data: tf.Tensor) -> tf.Tensor:
-    # Twice: one round leaves keys that differ in one bit visibly correlated.
+    # Mixed twice, because one round leaves keys that differ in one bit visibly correlated.
     return _mix(_mix(key + tf.constant(0x9E3779B9, tf.uint32)) + data)
 
 
 def example_keys(seed: tf.Tensor | int, indices: tf.Tensor) -> tf.Tensor:
-    """One key an example.
+    """One random key for each example.
 
     Args:
-        seed: The attack's seed.
+        seed: The attack's seed, an int or scalar tensor.
         indices: int32 tensor of shape (batch,), each example's index in the data set.
 
     Returns:
@@ -45,10 +45,10 @@ def example_keys(seed: tf.Tensor | int, indices: tf.Tensor) -> tf.Tensor:
 def uniform(
     keys: tf.Tensor, shape: Sequence[int], purpose: str, step: tf.Tensor | int = 0
 ) -> tf.Tensor:
-    """Draws from U(0, 1), the ends excluded.
+    """Draws from U(0, 1), with both ends excluded.
 
     Args:
-        keys: From `example_keys`.
+        keys: Keys that `example_keys` made.
         shape: Static shape of one example's draw.
         purpose: What is drawn, so that two draws of one step differ.
         step: Step or restart; equal arguments give equal draws.

@@ -1,4 +1,4 @@
-"""What an attack asks of a batch, and the bookkeeping all algorithms share."""
+"""A batch under attack: its losses and gradients, and the records that all algorithms share."""
 
 import dataclasses
 from collections.abc import Callable
@@ -7,48 +7,22 @@ import tensorflow as tf
 
 from kgan.attacks import loop
 from kgan.attacks.loop import State
+from kgan.attacks.losses import LOSSES
 from kgan.attacks.norms import choose
-from kgan.losses.fooling import margin
-
-
-def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """-log p(label), shape (batch,)."""
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-
-
-def difference_of_logits_ratio(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """The margin over the spread of the three largest logits, shape (batch,).
-
-    Invariant to shift and scale of the logits; needs three classes.
-
-    Reference:
-        Croce and Hein, "Reliable evaluation of adversarial robustness", 2020, eq. 6.
-    """
-    top = tf.math.top_k(logits, 3).values
-    return margin(logits, labels) / (top[:, 0] - top[:, 2] + 1e-12)
-
-
-LOSSES = {"cross_entropy": cross_entropy, "margin": margin, "dlr": difference_of_logits_ratio}
-
-
-def check_loss(loss: str) -> str:
-    if loss not in LOSSES:
-        raise ValueError(f"loss must be one of {', '.join(LOSSES)}, got {loss!r}.")
-    return loss
 
 
 @dataclasses.dataclass(frozen=True)
-class Problem:
+class AttackBatch:
     """A batch of images to be misclassified.
 
     Attributes:
         logits: Graph function from images to (batch, classes) logits.
         images: The clean images, float32 (batch, ...) in [0, 1].
-        labels: int32 (batch,): the classes to leave, or to reach if `targeted`.
-        keys: int32 (batch,): each example's random key, see `draws`.
+        labels: The classes to leave, or to reach if `targeted`, int32 (batch,).
+        keys: Each example's random key, int32 (batch,); see `example_random`.
         targeted: Whether `labels` are to be reached.
         attempt: Which of the attack's `attempts` this is.
-        done: bool (batch,): rows that only pad the batch.
+        done: Which rows only pad the batch, bool (batch,).
         early_stop: Whether an example is done as soon as it is fooled.
         plain: Run the published algorithm to its last iterate and return that, with no record of
             what was fooled on the way.
@@ -65,12 +39,12 @@ class Problem:
     plain: bool = False
 
     def fooled(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """Who is misclassified (as the target, if targeted), bool (batch,)."""
+        """Whether each example is misclassified (as the target, if targeted), bool (batch,)."""
         predicted = tf.argmax(logits, axis=1, output_type=tf.int32)
         return predicted == labels if self.targeted else predicted != labels
 
     def gain(self, logits: tf.Tensor, labels: tf.Tensor, loss: str = "margin") -> tf.Tensor:
-        """What the attack ascends: the loss on the label, or minus the loss on the target."""
+        """The value to maximise: the loss of the label, or minus the loss of the target."""
         value = LOSSES[loss](logits, labels)
         return -value if self.targeted else value
 
@@ -80,12 +54,12 @@ class Problem:
         """One forward and one backward pass.
 
         Args:
-            images: Where.
-            value: From logits to a (batch,) tensor.
+            images: The images at which it is taken.
+            value: Function from logits to a (batch,) tensor.
 
         Returns:
-            The logits, the values, and the values' gradients with respect to `images`. Gradients
-            that are missing or not finite are zero.
+            The logits, the values, and the gradients of the values with respect to `images`.
+            Gradients that are missing or not finite are replaced by zero.
         """
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(images)
@@ -102,7 +76,7 @@ class Problem:
         images: tf.Tensor,
         value: Callable[[tf.Tensor], tf.Tensor],
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """As `gradient`, with the model seeing `change(images)`."""
+        """Same as `gradient`, but the model gets `change(images)`."""
         changed = dataclasses.replace(self, logits=lambda images: self.logits(change(images)))
         return changed.gradient(images, value)
 
@@ -110,11 +84,11 @@ class Problem:
         """One forward pass, and a backward pass for each of several logits.
 
         Args:
-            images: Where.
-            classes: int32 (batch, k): whose logits, k static.
+            images: The images at which they are taken.
+            classes: Whose logits, int32 (batch, k) with a static k.
 
         Returns:
-            All logits, and the gradients of the k as (batch, k, ...).
+            All logits, and the gradients of the k logits as a tensor (batch, k, ...).
         """
         with tf.GradientTape(watch_accessed_variables=False, persistent=True) as tape:
             tape.watch(images)
@@ -127,7 +101,7 @@ class Problem:
         return logits, tf.stack(gradients, axis=1)
 
     def start(self, **extra: tf.Tensor) -> State:
-        """The loop's state: clean images as the answer so far, those fooled already done."""
+        """The first state of the loop: clean images; examples that are fooled already are done."""
         batch = tf.shape(self.labels)[0]
         done = tf.zeros([batch], tf.bool) if self.done is None else self.done
         success = tf.zeros([batch], tf.bool)
@@ -145,7 +119,7 @@ class Problem:
         }
 
     def record(self, state: State, images: tf.Tensor, logits: tf.Tensor | None = None) -> State:
-        """Keeps the images that fool; with `early_stop` their examples are done."""
+        """Records the images that fool; with `early_stop` their examples are done."""
         if self.plain:
             return {**state, "adversarial": images}
         fooled = self.fooled(self.logits(images) if logits is None else logits, state["labels"])
@@ -160,10 +134,10 @@ class Problem:
     def iterate(
         self, step: Callable[[tf.Tensor, State], State], state: State, steps: tf.Tensor | int
     ) -> State:
-        """Runs an algorithm that moves `state["images"]`, then judges where it ended.
+        """Runs an algorithm that changes `state["images"]`, then judges its last images.
 
-        `step` is expected to `record` the images that it finds, since it computes their logits
-        anyway; only the last images need a forward pass of their own.
+        `step` must `record` the images that it finds, since it computes their logits anyway; only
+        the last images need a forward pass of their own.
         """
 
         def finish(state: State) -> State:

@@ -1,0 +1,156 @@
+"""The family of table GANs: rows of a table, by mode-specific normalisation and conditions."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import kgan.callbacks
+import kgan.data
+import kgan.models
+import kgan.penalties
+import kgan.precision
+from kgan.data import Dataset
+from kgan.evaluation import RealData, SampleSet
+from kgan.kinds import Table
+from kgan.networks import TableEncoder, table_discriminator, table_generator
+from kgan.recipes.recipe import Recipe, Watched
+from kgan.settings.table import TableSettings
+
+# Real rows in a picture.
+_SHOWN = 2000
+
+
+class TableRecipe(Recipe[TableSettings]):
+    """A table GAN, from its settings."""
+
+    family = TableSettings.family
+    shown = ("d_loss", "g_loss", "condition_loss", "quality")
+    curves = {  # noqa: RUF012
+        "losses": ("d_loss", "g_loss", "condition_loss", "penalty"),
+        "quality": ("quality", "column_shapes", "pair_trends"),
+    }
+
+    def data(self) -> Dataset:
+        return self._load("train")
+
+    def _load(self, split: str) -> Dataset:
+        settings = self.settings
+        if settings.data in kgan.data.DATASETS:
+            return kgan.data.load(settings.data, split)
+        return kgan.data.load_table(
+            settings.data,
+            split,
+            categorical=settings.categorical,
+            integer=settings.integer,
+            number=settings.number,
+            drop=settings.drop,
+            held_out=settings.held_out,
+        )
+
+    def samples_per_step(self) -> int:
+        return self.settings.batch_size
+
+    def feed(self, data: Dataset, *, start: int = 0) -> tf.data.Dataset:
+        return kgan.data.feed_rows(
+            data, self.settings.batch_size, seed=self.settings.seed, start=start
+        )
+
+    def describe(self, data: Dataset, model: keras.Model) -> Sequence[str]:
+        columns = _table(data).columns
+        width = max(len(column.name) for column in columns)
+        size = sum(network.count_params() for network in (model.generator, model.discriminator))
+        return [
+            *(f"  {one.name:<{width}}  {one.type:<8}  {_cut(one.describe())}" for one in columns),
+            f"{self.settings.data}: {len(data):,} rows of {len(columns)} columns, "
+            f"{model.layout.size} values when encoded; {size:,} weights",
+        ]
+
+    def model(self, data: Dataset) -> kgan.models.TableGAN:
+        settings = self.settings
+        encoder = TableEncoder.fitted(_table(data), data.samples, seed=settings.seed)
+        layout = encoder.layout
+        keras.utils.set_random_seed(settings.seed)
+        with kgan.precision.under(settings.precision):
+            generator = table_generator(
+                settings.latent_dim + layout.condition_size,
+                layout.size,
+                width=settings.generator_width,
+            )
+            discriminator = table_discriminator(
+                settings.packing * (layout.size + layout.condition_size),
+                width=settings.discriminator_width,
+            )
+        model = kgan.models.TableGAN(
+            generator,
+            discriminator,
+            encoder,
+            loss=settings.loss,
+            penalties=[
+                kgan.penalties.GradientPenalty(
+                    settings.penalty_weight, input_width=data.kind.published_width
+                )
+            ],
+            packing=settings.packing,
+            temperature=settings.temperature,
+            ema_decay=settings.ema_decay,
+            seed=settings.seed,
+        )
+        model.compile(
+            g_optimizer=self._adam(settings.g_learning_rate),
+            d_optimizer=self._adam(settings.d_learning_rate),
+            # XLA knows no texts, so "auto" leaves it alone on a GPU too.
+            jit_compile=settings.jit_compile == "on",
+            steps_per_execution=settings.steps_per_execution,
+        )
+        return model
+
+    def watch(self, data: Dataset, steps: int, *, table: Path) -> Watched:
+        settings = self.settings
+        real = SampleSet(data.samples, kind=data.kind, data=data.name)
+        quality = kgan.callbacks.MetricMonitor(
+            real.random(settings.evaluate_samples),
+            metrics=("table_quality",),
+            every=settings.evaluate_every or 1,
+            steps_per_epoch=steps,
+            patience=settings.patience,
+            table=table,
+            seed=settings.seed,
+        )
+        return Watched([quality], quality.monitor, quality.lower_is_better)
+
+    def pictures(self, data: Dataset, folder: Path) -> Sequence[keras.callbacks.Callback]:
+        rows = np.random.default_rng(self.settings.seed).permutation(len(data))[:_SHOWN]
+        real = data.samples[np.sort(rows)]
+        return [kgan.callbacks.SampleGrid(folder, real=real, seed=self.settings.seed)]
+
+    def real_data(self, endpoint: str) -> RealData:
+        return RealData(self._load("train"), self._load("test"))
+
+    def next_steps(self, folder: Path, version: Path | None) -> Sequence[str]:
+        return [
+            f"kgan sample {version or folder} --n 1000 --out rows.csv",
+            f"kgan evaluate {folder}",
+            *super().next_steps(folder, version)[1:],
+        ]
+
+    def _adam(self, learning_rate: float) -> keras.optimizers.Optimizer:
+        settings = self.settings
+        adam = keras.optimizers.Adam(
+            learning_rate,
+            beta_1=settings.beta_1,
+            beta_2=settings.beta_2,
+            weight_decay=settings.weight_decay,
+        )
+        return kgan.precision.scaled(adam, settings.precision)
+
+
+def _table(data: Dataset) -> Table:
+    assert isinstance(data.kind, Table)
+    return data.kind
+
+
+def _cut(text: str, longest: int = 70) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

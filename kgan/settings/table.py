@@ -1,0 +1,99 @@
+"""Settings of the family of table GANs."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from kgan.settings.groups import (
+    Machine,
+    Messages,
+    Output,
+    RunFolder,
+    Scores,
+    check_at_least,
+    name_of_data,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableSettings(Messages, Output, Scores, Machine):
+    """Train a GAN of the rows of a table and export its generator."""
+
+    family: ClassVar[str] = "table"
+    changeable: ClassVar[tuple[str, ...]] = ("epochs", "target")
+
+    # Data
+    data: str = "breast-cancer"
+    """breast-cancer, or a .csv or .parquet file (extra: tables)."""
+    held_out: float = 0.2
+    """Share of a file's rows that training does not see, for kgan evaluate; in [0, 1)."""
+    categorical: tuple[str, ...] = ()
+    """Columns that are categories; default told by their values."""
+    integer: tuple[str, ...] = ()
+    """Columns of whole numbers; default told by their values."""
+    number: tuple[str, ...] = ()
+    """Columns of numbers; default told by their values."""
+    drop: tuple[str, ...] = ()
+    """Columns to leave out."""
+    target: str | None = None
+    """A category that kgan evaluate trains classifiers to tell; default none, or the data's own."""
+
+    # Networks
+    latent_dim: int = 128
+    """Length of a latent vector."""
+    generator_width: int = 256
+    """Units of each of the generator's two layers."""
+    discriminator_width: int = 256
+    """Units of each of the discriminator's two layers."""
+
+    # Objective
+    loss: str = "wasserstein"
+    """A key of kgan.losses.LOSSES."""
+    penalty_weight: float = 10.0
+    """Weight of the gradient penalty."""
+    packing: int = 10
+    """Rows that the discriminator judges at once (PacGAN); it must divide the batch."""
+    temperature: float = 0.2
+    """Temperature of the softmax with Gumbel noise that makes categories."""
+
+    # Optimizers
+    g_learning_rate: float = 2e-4
+    """The generator's learning rate."""
+    d_learning_rate: float = 2e-4
+    """The discriminator's learning rate."""
+    beta_1: float = 0.5
+    """Adam's decay of the mean, for both."""
+    beta_2: float = 0.9
+    """Adam's decay of the square, for both."""
+    weight_decay: float = 1e-6
+    """Adam's decay of the weights, for both."""
+    ema_decay: float = 0.999
+    """Decay of the generator's moving average."""
+
+    def check(self) -> None:
+        super().check()
+        check_at_least(self, 1, "latent_dim", "generator_width", "discriminator_width", "packing")
+        check_at_least(self, 0, "g_learning_rate", "d_learning_rate", "penalty_weight")
+        check_at_least(self, 0, "weight_decay")
+        if self.batch_size % self.packing:
+            raise ValueError(
+                f"packing must divide batch_size ({self.batch_size}), got {self.packing}."
+            )
+
+    def default_name(self, preset: str | None, defaults: RunFolder) -> str:
+        assert isinstance(defaults, TableSettings)
+        own_data = preset is None or self.data != defaults.data
+        return name_of_data(self.data) if own_data else str(preset)
+
+
+PRESETS: dict[str, TableSettings] = {
+    # Rows are drawn anew for each category, so an epoch is no pass over the data.
+    "table": TableSettings(
+        batch_size=100,
+        packing=1,
+        epochs=8,
+        steps_per_epoch=1000,
+        evaluate_every=1,
+        g_learning_rate=1e-3,
+        d_learning_rate=1e-3,
+    ),
+}

@@ -1,0 +1,255 @@
+"""The GAN of tables: losses by their formulas, what it is asked for, its seeds and its files."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kgan.data
+import kgan.models
+import kgan.penalties
+import kgan.random
+from kgan.data.table import table
+from kgan.models import TableGAN
+from kgan.networks import table_discriminator, table_generator
+from kgan.rows import Rows
+from tests.models.people import (
+    BATCH,
+    LATENT,
+    PACKING,
+    build,
+    encoder_of,
+    people,
+    people_encoder,
+)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A model that has learnt what a condition is."""
+    data = people()
+    gan = build(data, packing=1)
+    gan.compile(
+        g_optimizer=keras.optimizers.Adam(5e-3, beta_1=0.5),
+        d_optimizer=keras.optimizers.Adam(5e-3, beta_1=0.5),
+    )
+    gan.fit(kgan.data.feed_rows(data, 60), steps_per_epoch=150, shuffle=False, verbose=0)
+    return gan
+
+
+def linear(size, seed=0):
+    """A discriminator whose logit is w . x, and w."""
+    inputs = keras.Input((size,))
+    outputs = keras.layers.Reshape(())(keras.layers.Dense(1, use_bias=False)(inputs))
+    weights = np.random.default_rng(seed).normal(size=(size, 1)).astype(np.float32)
+    model = keras.Model(inputs, outputs)
+    model.set_weights([weights])
+    return model, weights[:, 0].astype(np.float64)
+
+
+def test_a_steps_losses_are_those_of_the_formulas():
+    data = people()
+    layout = people_encoder().layout
+    whole = layout.size + layout.condition_size
+    judge, w = linear(PACKING * whole)
+    frozen = lambda: keras.optimizers.SGD(0.0)  # noqa: E731
+    gan = build(data, discriminator=judge, optimizer=frozen)
+    columns, categories = next(iter(kgan.data.feed_rows(data, BATCH, seed=3)))
+
+    def draw(purpose, function, length):
+        seed = kgan.random.step_seed(gan.seed, 0, purpose)
+        return function(seed, [BATCH, length]).numpy().astype(np.float64)
+
+    rows = gan.encoder.encode(columns, seed=kgan.random.step_seed(gan.seed, 0, "modes")).numpy()
+    asked = np.eye(layout.condition_size)[categories.numpy()]
+    latents = np.concatenate([draw("latents", kgan.random.normal, LATENT), asked], axis=1)
+    raw = gan.generator(tf.constant(latents, tf.float32), training=True).numpy().astype(np.float64)
+    noisy = raw - np.log(-np.log(draw("gumbel", kgan.random.uniform, layout.size)))
+    fakes, cross_entropy, start = [], np.zeros(BATCH), 0
+    spans = list(layout.conditions.values())
+    for size, one_hot in zip(layout.sizes, layout.one_hot, strict=True):
+        span = slice(start, start + size)
+        powers = np.exp((noisy[:, span] - noisy[:, span].max(1, keepdims=True)) / 0.2)
+        fakes.append(powers / powers.sum(1, keepdims=True) if one_hot else np.tanh(raw[:, span]))
+        if (start, start + size) in spans:
+            offset = sum(
+                stop - begin for begin, stop in spans[: spans.index((start, start + size))]
+            )
+            of = asked[:, offset : offset + size]
+            logs = raw[:, span] - np.log(np.exp(raw[:, span]).sum(1, keepdims=True))
+            cross_entropy -= (of * logs).sum(1)
+        start += size
+
+    def packs(one):
+        return np.concatenate([one, asked], axis=1).reshape(BATCH // PACKING, -1)
+
+    real, fake = packs(rows) @ w, packs(np.concatenate(fakes, axis=1)) @ w
+    logs = gan.train_step((columns, categories))
+    expected = {
+        "d_loss": fake.mean() - real.mean(),
+        "g_loss": -fake.mean(),
+        # A linear discriminator has one gradient everywhere; the norm is that over a whole pack.
+        "penalty": 10 * (np.linalg.norm(w) - 1) ** 2,
+        "condition_loss": cross_entropy.mean(),
+    }
+    assert set(logs) == set(expected)
+    for name, value in expected.items():
+        assert float(logs[name]) == pytest.approx(value, rel=2e-5), name
+    # No cross-entropy that is 0 because nothing was asked for.
+    assert cross_entropy.min() > 0
+
+
+def test_the_penalty_takes_one_share_a_pack_and_the_norm_over_it():
+    random = np.random.default_rng(0)
+    real, fake = random.normal(size=(2, 4, 7)).astype(np.float32)
+    seed = kgan.random.step_seed(1, 2, "x")
+    penalty = kgan.penalties.GradientPenalty(10.0, input_width=1.0)
+    # The gradient of |x|^2 / 2 is x.
+    found = penalty.per_sample(
+        lambda x: tf.reduce_sum(tf.square(x), axis=1) / 2, *map(tf.constant, (real, fake)), seed
+    )
+    share = kgan.random.uniform(seed, [4, 1]).numpy()
+    between = real + share * (fake - real)
+    np.testing.assert_allclose(found, (np.linalg.norm(between, axis=1) - 1) ** 2, rtol=1e-5)
+
+
+def test_without_told_categories_a_row_stands_for_one_of_its_own():
+    data = people()
+    gan = build(data)
+    columns = next(iter(kgan.data.feed_rows(data, BATCH)))[0]
+    rows, asked = gan._unpack(columns)
+    np.testing.assert_array_equal(tf.reduce_sum(asked, axis=1), 1.0)
+    own = gan.encoder.condition(rows).numpy()
+    assert (own[asked.numpy() == 1] == 1).all()
+    sexes = asked.numpy()[:, :2].sum(axis=1)
+    assert 0 < sexes.sum() < BATCH  # Now of the one column, now of the other.
+    gan.fit(tf.data.Dataset.from_tensors(columns), shuffle=False, verbose=0)
+
+
+def test_a_table_of_numbers_alone_trains_and_generates():
+    random = np.random.default_rng(0)
+    data = table("numbers", {"a": random.normal(size=100), "b": random.integers(0, 99, 100)})
+    gan = build(data)
+    logs = gan.fit(kgan.data.feed_rows(data, BATCH), steps_per_epoch=1, shuffle=False, verbose=0)
+    assert logs.history["condition_loss"] == [0.0]
+    rows = gan.generate(5)
+    data.kind.check("generated", rows)
+    with pytest.raises(ValueError, match="column of categories must be one of , got 'b'"):
+        gan.generate(2, where={"b": 3})
+
+
+def test_conditions_are_drawn_by_the_true_frequency():
+    gan = build()
+    n = 40_000
+    draws = tf.constant(np.random.default_rng(0).random(n, dtype=np.float32))
+    shares = np.bincount(gan._drawn_categories(draws), minlength=5) / n
+    expected = np.asarray(gan.encoder.frequencies) / 2
+    assert expected[2] < 0.04  # Of the logarithm it would be far more.
+    deviation = np.sqrt(expected * (1 - expected) / n)
+    assert (np.abs(shares - expected) <= 4.5 * deviation).all()
+
+
+def test_what_is_asked_for_is_met(trained):
+    for where in ({"sex": "male"}, {"level": 0}, {"level": 1, "sex": "female"}):
+        rows = trained.generate(40, seed=3, where=where)
+        assert len(rows) == 40
+        for name, value in where.items():
+            assert set(rows[name].tolist()) == {value}
+    # Most rows had what they were told at the first draw: the generator listens.
+    number = trained._number_of({"level": 0})
+    latents = np.random.default_rng(0).normal(size=(100, trained.latent_dim))
+    told = trained.decode(latents, np.full(100, number, np.int32))
+    assert (told["level"] == 0).mean() > 0.6
+    # A row depends on its number and on what is asked for alone.
+    few = trained.generate(7, seed=3, where={"level": 0})
+    many = trained.generate(40, seed=3, where={"level": 0})[:7]
+    assert all((few[name] == many[name]).all() for name in few.columns)
+
+
+def test_what_cannot_be_asked_for_is_refused(trained):
+    for where, said in (
+        ({"sxe": "male"}, "column of categories must be one of sex, level, .*'sex'"),
+        ({"weight": 70}, "column of categories must be one of sex, level, got 'weight'"),
+        ({"sex": "mail"}, "one of the 2 categories of 'sex', got 'mail'. Did you mean 'male'"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            trained.generate(3, where=where)
+    with pytest.raises(ValueError, match="labels must be None"):
+        trained.generate(3, [0, 1, 0])
+
+
+def test_seeds_fix_the_rows_whatever_stands_beside_them(trained):
+    rows = trained.generate(100, seed=7)
+    trained.kind.check("generated", rows)
+    for n in (1, 13, 64, 65):
+        part = trained.generate(n, seed=7)
+        assert all((part[name] == rows[name][:n]).all() for name in rows.columns)
+    other = trained.generate(100, seed=8)
+    assert (other["weight"] != rows["weight"]).mean() > 0.5
+    # The same by way of the latents, in an order of their own.
+    latents = kgan.latents.from_seeds(kgan.latents.example_seeds(7, 100), trained.latent_dim)
+    back = trained.decode(tf.reverse(latents, [0]))
+    assert all((back[name][::-1] == rows[name]).all() for name in rows.columns)
+
+
+def test_rows_have_the_tables_own_units(trained):
+    rows = trained.generate(200)
+    weight = trained.kind.column("weight")
+    np.testing.assert_array_equal(
+        rows["weight"], np.round(rows["weight"].astype(float), 1).astype(np.float32)
+    )
+    assert weight.low <= rows["weight"].min() <= rows["weight"].max() <= weight.high
+    assert set(rows["sex"]) <= {"male", "female"}
+
+
+def test_training_goes_on_from_its_file_bit_for_bit(tmp_path):
+    data = people()
+    whole, first = build(data), build(data)
+    for gan, steps in ((whole, 4), (first, 2)):
+        gan.fit(kgan.data.feed_rows(data, BATCH), steps_per_epoch=steps, shuffle=False, verbose=0)
+    first.save(tmp_path / "last.keras")
+    for second in (kgan.models.load(tmp_path / "last.keras"), build(data)):
+        kgan.models.restore(second, tmp_path / "last.keras")
+        second.run_eagerly = True
+        feed = kgan.data.feed_rows(data, BATCH, start=2)
+        second.fit(feed, steps_per_epoch=2, shuffle=False, verbose=0)
+        for one, other in zip(whole.get_weights(), second.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
+        for one, other in zip(
+            whole.g_optimizer.variables, second.g_optimizer.variables, strict=True
+        ):
+            np.testing.assert_array_equal(one, other)
+        rows, again = whole.generate(9, seed=2), second.generate(9, seed=2)
+        assert all((rows[name] == again[name]).all() for name in rows.columns)
+
+
+def test_sizes_that_do_not_fit_are_named():
+    data = people()
+    encoder = encoder_of(data)
+    generator = table_generator(LATENT + encoder.layout.condition_size, encoder.layout.size)
+    with pytest.raises(ValueError, match="discriminator's input must have the length"):
+        TableGAN(generator, table_discriminator(10), encoder)
+    with pytest.raises(ValueError, match="generator's output must have the length"):
+        TableGAN(table_generator(9, 4), table_discriminator(10), encoder)
+    for options, said in (
+        ({"packing": 0}, "packing must be at least 1, got 0"),
+        ({"temperature": 0.0}, "temperature must be above 0, got 0.0"),
+        ({"ema_decay": 1.0}, "ema_decay must be in"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            TableGAN(generator, table_discriminator(10), encoder, **options)
+    with pytest.raises(ValueError, match="packing must divide the batch of 10 samples, got 3"):
+        build(data).train_step(next(iter(kgan.data.feed_rows(data, 10))))
+
+
+def test_it_can_be_asked_for_rows_and_latents(trained):
+    endpoints = trained.endpoints()
+    assert list(endpoints.endpoints) == ["generate", "latents", "decode", "interpolate"]
+    assert endpoints.kind == trained.kind
+    seeds = kgan.latents.example_seeds(5, 6)
+    answer = endpoints.endpoints["generate"].function({"seeds": seeds})
+    assert list(answer) == ["weight", "visits", "sex", "level"]
+    assert [one.dtype for one in answer.values()] == [tf.float32, tf.int64, tf.string, tf.int64]
+    rows = trained.generate(6, seed=5)
+    served = Rows({name: values.numpy() for name, values in answer.items()})
+    assert all((rows[name] == served[name]).all() for name in rows.columns)
