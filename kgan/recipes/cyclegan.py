@@ -48,6 +48,11 @@ class CycleGANRecipe(Recipe[CycleGANSettings]):
                     "image_size must be left out for the slanted digits, which have one size, got "
                     f"{settings.image_size}: it is for --a and --b."
                 )
+            if settings.flip:
+                raise ValueError(
+                    "flip must be off for the slanted digits, which then slant both ways: it is "
+                    "for --a FOLDER and --b FOLDER."
+                )
             return kgan.data.load_slanted_digits(), kgan.data.load_slanted_pairs()
         (train_a, test_a), (train_b, test_b) = (
             kgan.data.train_and_test(

@@ -251,6 +251,7 @@ def test_folders_of_two_domains(command, tmp_path):
         (["--a", "grey", "--b", "grey", "--image-size", 15], "divisible by 2 for a generator"),
         (["--a", "grey", "--b", "small.npy"], "samples of one size, got 64x64x1 in grey and 16x16"),
         (["--image-size", 32], "image_size must be left out for the slanted digits"),
+        (["--flip"], "flip must be off for the slanted digits"),
         (["--networks", "unet"], "networks must be one of resnet, got 'unet'"),
         (["--falling-share", 2], "falling_share must be in [0, 1], got 2.0"),
         (["--batch-size", 5000], "batch_size must be between 1 and the 721 samples of digits and"),
