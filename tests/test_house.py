@@ -49,7 +49,8 @@ def test_every_penalty_has_its_row():
 
 
 def test_every_network_has_its_row():
-    rows = (kgan.networks.NETWORKS, kgan.networks.TRANSLATION_NETWORKS)
+    networks = kgan.networks
+    rows = (networks.NETWORKS, networks.TABLE_NETWORKS, networks.TRANSLATION_NETWORKS)
     builders = {builder for pairs in rows for pair in pairs.values() for builder in pair}
     assert builders >= {
         getattr(kgan.networks, n)

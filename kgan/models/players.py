@@ -35,10 +35,10 @@ class Players(MendedFit):
             self._start()
 
         def train_step(self, samples):
-            self._minimise("optimizer", lambda: self._losses(samples))
+            self._minimise("optimizer", lambda: self._squares(samples))
             return self._end_step()
 
-        def _losses(self, samples):
+        def _squares(self, samples):
             made = self.decoder(self.encoder(samples, training=True), training=True)
             loss = kgan.losses.l2(made, samples)
             self._log(loss=loss)

@@ -52,6 +52,11 @@ NETWORKS: dict[str, NetworkPair] = {
 }
 
 AUTOENCODERS: dict[str, AutoencoderPair] = {"dcgan": AutoencoderPair(dcgan_encoder, dcgan_decoder)}
+TABLE_NETWORKS: dict[str, NetworkPair] = {
+    "dense": NetworkPair(table_generator, table_discriminator),
+}
+"""Pairs for encoded rows of a table; see `kgan.networks.table`."""
+
 TRANSLATION_NETWORKS: dict[str, NetworkPair] = {
     "resnet": NetworkPair(translation_generator, patch_discriminator),
 }
@@ -64,6 +69,7 @@ TRANSLATION_NETWORKS: dict[str, NetworkPair] = {
 __all__ = [
     "AUTOENCODERS",
     "NETWORKS",
+    "TABLE_NETWORKS",
     "TRANSLATION_NETWORKS",
     "AutoencoderPair",
     "BatchNormalization",

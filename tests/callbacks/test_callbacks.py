@@ -74,7 +74,8 @@ def test_history_has_a_row_an_epoch_and_continues(train, tmp_path):
     def history():
         return callbacks.HistoryTable(table, samples_per_step=8)
 
-    gan = train([history(), callbacks.HistoryPlot(table, tmp_path)], epochs=3)
+    curves = {"losses": ("d_loss", "g_loss"), "probabilities": ("d_real", "d_fake")}
+    gan = train([history(), callbacks.HistoryPlot(table, tmp_path, curves=curves)], epochs=3)
     rows = callbacks.read_history(table)
     assert [row["epoch"] for row in rows] == [1, 2, 3]
     assert [row["step"] for row in rows] == [2, 4, 6]

@@ -171,14 +171,14 @@ class Autoencoder(Players):
         self._start()
 
     def train_step(self, samples):
-        self._minimise("optimizer", lambda: self._losses(samples))
+        self._minimise("optimizer", lambda: self._squares(samples))
         return self._end_step()
 
     def test_step(self, samples):
-        self._losses(samples)
+        self._squares(samples)
         return self._result("loss")
 
-    def _losses(self, samples):
+    def _squares(self, samples):
         made = self.decoder(self.encoder(samples, training=True), training=True)
         loss = kgan.losses.l2(made, samples)
         self._log(loss=loss)
