@@ -172,7 +172,7 @@ def test_bad_folders(tmp_path, colours):
     write(tmp_path / "class" / "b.png", colours[0])
     with pytest.raises(ValueError, match=r"1 images in class folders and 1 beside them .*only.png"):
         kgan.data.load(str(tmp_path))
-    with pytest.raises(FileNotFoundError, match="must be a folder of images, or a .npy"):
+    with pytest.raises(FileNotFoundError, match=r"must be a folder of images, or a \.npy"):
         kgan.data.load(str(tmp_path / "nowhere"))
 
 
