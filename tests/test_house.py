@@ -49,8 +49,11 @@ def test_every_penalty_has_its_row():
 
 
 def test_every_network_has_its_row():
-    networks = kgan.networks
-    rows = (networks.NETWORKS, networks.TABLE_NETWORKS, networks.TRANSLATION_NETWORKS)
+    rows = (
+        kgan.networks.NETWORKS,
+        kgan.networks.TRANSLATION_NETWORKS,
+        kgan.networks.TABLE_NETWORKS,
+    )
     builders = {builder for pairs in rows for pair in pairs.values() for builder in pair}
     assert builders >= {
         getattr(kgan.networks, n)

@@ -1,7 +1,6 @@
 """Bits per dimension: how likely a model says that real samples are."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -44,12 +43,12 @@ def likelihood_scores(
         The scores `bits_per_dimension`, of held-out samples, and `bits_per_dimension_train`.
     """
     seeds = tuple(seeds)
-    sets = {"training": train, "held-out": held_out}
+    sets = {"training": train, "held out": held_out}
     found = []
     for seed in seeds:
         nats = []
         for what, samples in sets.items():
-            progress(f"bits per dimension of {what} samples, seed {seed}")
+            progress(f"bits per dimension, {what}, seed {seed}")
             nats.append(
                 log_likelihood(
                     samples.samples,
@@ -75,7 +74,9 @@ def likelihood_scores(
                 floor_n=None,
                 seeds=seeds,
                 values=values,
-                protocol=_protocol(samples, what, importance_samples, seeds),
+                protocol=_protocol(
+                    samples, train.split if samples is train else what, importance_samples, seeds
+                ),
                 baselines={"uniform": UNIFORM_BITS},
             )
         )
@@ -83,18 +84,17 @@ def likelihood_scores(
 
 
 def _protocol(
-    samples: SampleSet, what: str, importance_samples: int, seeds: Sequence[int]
+    samples: SampleSet, split: str, importance_samples: int, seeds: Sequence[int]
 ) -> Protocol:
-    settings: dict[str, Any] = {"samples": what, "importance_samples": importance_samples}
     return Protocol(
         metric=_METRIC,
         data=samples.data or "",
-        split=samples.split,
+        split=split,
         reference=content_hash(samples.samples),
         n_real=len(samples),
         n_fake=0,
         extractor=None,
         preprocessing=preparation(samples.kind).words,
-        settings=settings,
+        settings={"importance_samples": importance_samples},
         interval="seeds" if len(seeds) > 2 else None,
     )

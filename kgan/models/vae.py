@@ -154,12 +154,15 @@ class VAE(Generation, Players):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """-log p(image | latents) and the divergence, in nats (batch,); both are logged."""
         mean, log_variance = _network(self.encoder, images, labels, training=training)
-        noise = kgan.random.normal(self._seed(step, f"{purpose}posterior"), tf.shape(mean))
+        batch = tf.shape(images)[0]
+        seed = self._seed(step, f"{purpose}posterior")
+        noise = kgan.random.normal(seed, [batch, self.latent_dim])
         latents = mean + tf.exp(0.5 * log_variance) * noise
         location, log_scale = _network(decoder, latents, labels, training=training)
         noise = tf.zeros_like(images)
         if self.likelihood.uses_noise:
-            noise = kgan.random.uniform(self._seed(step, f"{purpose}values"), tf.shape(images))
+            seed = self._seed(step, f"{purpose}values")
+            noise = kgan.random.uniform(seed, [batch, *self.sample_shape])
         reconstruction = -log_likelihood(self.likelihood, images, location, log_scale, noise)
         of_latents = gaussian_divergence(mean, log_variance)
         divergence = tf.reduce_sum(of_latents, axis=1)

@@ -55,15 +55,10 @@ AUTOENCODERS: dict[str, AutoencoderPair] = {"dcgan": AutoencoderPair(dcgan_encod
 TABLE_NETWORKS: dict[str, NetworkPair] = {
     "dense": NetworkPair(table_generator, table_discriminator),
 }
-"""Pairs for encoded rows of a table; see `kgan.networks.table`."""
+"""Pairs for encoded rows of a table:
 
-TRANSLATION_NETWORKS: dict[str, NetworkPair] = {
-    "resnet": NetworkPair(translation_generator, patch_discriminator),
-}
-"""Pairs that translate images:
-
-    generator(image_shape, *, channels=None, width=..., halvings=..., blocks=...)
-    discriminator(image_shape, *, width=..., stages=None)
+    generator(input_size, row_size, *, width=..., depth=...)
+    discriminator(input_size, *, width=..., depth=..., dropout=...)
 """
 
 __all__ = [

@@ -10,12 +10,13 @@ import tensorflow as tf
 import kgan.callbacks
 import kgan.data
 import kgan.models
+import kgan.names
 import kgan.penalties
 import kgan.precision
 from kgan.data import Dataset
 from kgan.evaluation import RealData, SampleSet
 from kgan.kinds import Table
-from kgan.networks import TableEncoder, table_discriminator, table_generator
+from kgan.networks import TABLE_NETWORKS, TableEncoder
 from kgan.recipes.recipe import Recipe, Watched
 from kgan.settings.table import TableSettings
 
@@ -70,16 +71,17 @@ class TableRecipe(Recipe[TableSettings]):
 
     def model(self, data: Dataset) -> kgan.models.TableGAN:
         settings = self.settings
+        pair = kgan.names.look_up("networks", settings.networks, TABLE_NETWORKS)
         encoder = TableEncoder.fitted(_table(data), data.samples, seed=settings.seed)
         layout = encoder.layout
         keras.utils.set_random_seed(settings.seed)
         with kgan.precision.under(settings.precision):
-            generator = table_generator(
+            generator = pair.generator(
                 settings.latent_dim + layout.condition_size,
                 layout.size,
                 width=settings.generator_width,
             )
-            discriminator = table_discriminator(
+            discriminator = pair.discriminator(
                 settings.packing * (layout.size + layout.condition_size),
                 width=settings.discriminator_width,
             )

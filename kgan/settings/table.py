@@ -38,6 +38,8 @@ class TableSettings(Messages, Output, Scores, Machine):
     """A category that kgan evaluate trains classifiers to tell; default none, or the data's own."""
 
     # Networks
+    networks: str = "dense"
+    """A key of kgan.networks.TABLE_NETWORKS (dense)."""
     latent_dim: int = 128
     """Length of a latent vector."""
     generator_width: int = 256

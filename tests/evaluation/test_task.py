@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import kgan.data
+from kgan.data.table import table
+from kgan.data.table_files import write_csv
 from kgan.evaluation import (
     DEFAULTS,
     RealData,
@@ -15,6 +17,7 @@ from kgan.evaluation import (
     real_data,
     training_metrics,
 )
+from kgan.evaluation.defaults import baselines
 from kgan.evaluation.generated import from_generator, from_set
 from kgan.kinds import Images, Points
 from kgan.metrics import METRICS
@@ -113,3 +116,46 @@ def test_real_data_of_a_mixture_are_compared_with_draws_of_its_own_law():
     assert len(real.held_out) == len(real.train)
     assert np.abs(real.held_out.samples.mean(axis=0)).max() < 0.05
     assert real.floor is None
+
+
+def test_what_is_learnt_from_is_as_large_as_the_training_set_and_tested_on_held_out_rows():
+    def make(n, seed):
+        random = np.random.default_rng(seed)
+        size = random.normal(size=n)
+        answer = np.where(size + 0.3 * random.normal(size=n) > 0, "yes", "no").astype(object)
+        return table("sizes", {"size": size, "large": answer})
+
+    train, held_out = make(600, 0), make(200, 1)
+    scored = Task(
+        fakes=lambda n, seed: (make(n, 5 + seed).samples, None),
+        real=RealData(train, held_out),
+        metrics=("table_quality", "table_utility"),
+        settings={"table_utility": {"target": "large"}},
+        seeds=3,
+        baselines=baselines(train),
+    ).score()
+    scores = {score.name: score for score in scored.scores}
+    assert list(scores) == [
+        *METRICS["table_quality"].lower_is_better,
+        "utility",
+        "utility_logistic",
+    ]
+    assert (scores["quality"].protocol.n_fake, scores["quality"].protocol.n_real) == (200, 600)
+    utility = scores["utility_logistic"]
+    assert (utility.protocol.n_fake, utility.protocol.n_real) == (600, 200)
+    assert (utility.protocol.split, utility.floor_n) == ("held out", 600)
+    # Rows of the same law are as good as real ones; shuffled columns teach nothing.
+    assert utility.value == pytest.approx(utility.floor, abs=0.03)
+    assert utility.floor > 0.8
+    assert utility.baselines["independent columns"] < 0.75
+    assert scores["quality"].value > scores["quality"].baselines["independent columns"]
+    assert scores["column_shapes"].baselines["independent columns"] > 0.9
+
+
+def test_a_files_test_split_is_the_held_out_data_of_a_table(tmp_path):
+    whole = table("x", {"a": np.arange(50) + 0.5})
+    write_csv(whole.samples, tmp_path / "rows.csv")
+    real = real_data(str(tmp_path / "rows.csv"))
+    assert (len(real.train), len(real.held_out), real.floor) == (40, 10, None)
+    both = np.concatenate([real.train.samples["a"], real.held_out.samples["a"]])
+    np.testing.assert_array_equal(np.sort(both), whole.samples["a"])

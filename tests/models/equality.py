@@ -49,6 +49,7 @@ PERTURBATIONS = {
     "any target": {"targets": "any", "least_epsilon": 0.1},
     "black box": {"black_box": True},
 }
+VAES = {"vae": {}, "gaussian vae": {"likelihood": "gaussian", "beta": 2.0}}
 # Shapes of what the presets are trained on.
 PRESETS = {
     "digits": (8, 8, 1),
@@ -60,7 +61,13 @@ PRESETS = {
     "grid": (2,),
     "stacked-mnist": (28, 28, 3),
 }
-CASES = (*GANS, *PERTURBATIONS, "cyclegan", *(f"preset {name}" for name in PRESETS))
+CASES = (
+    *GANS,
+    *PERTURBATIONS,
+    *VAES,
+    "cyclegan",
+    *(f"preset {name}" for name in PRESETS),
+)
 
 
 def build(case: str, seed: int) -> tuple[keras.Model, object]:
@@ -72,6 +79,8 @@ def build(case: str, seed: int) -> tuple[keras.Model, object]:
         return _perturbation_gan(dict(PERTURBATIONS[case]))
     if case == "cyclegan":
         return _cyclegan(seed)
+    if case in VAES:
+        return _vae(VAES[case])
     return _preset(case.removeprefix("preset "), seed)
 
 
@@ -162,6 +171,19 @@ def _perturbation_gan(options: dict):
     gan.set_victim(lambda images: victim(images, training=False))
     images = np.random.default_rng(0).random((STEPS * BATCH, *SHAPE), dtype=np.float32)
     return gan, (images, np.arange(len(images)) % 3)
+
+
+def _vae(options: dict):
+    vae = kgan.models.VAE(
+        kgan.networks.dcgan_encoder(SHAPE, 6, num_classes=3, width=4),
+        kgan.networks.dcgan_decoder(SHAPE, 6, num_classes=3, width=4),
+        num_classes=3,
+        ema_decay=0.9,
+        **options,
+    )
+    vae.compile(optimizer=keras.optimizers.SGD(1e-4))
+    images = np.random.default_rng(0).random((STEPS * BATCH, *SHAPE), dtype=np.float32)
+    return vae, (images, np.arange(len(images)) % 3)
 
 
 def _preset(name: str, seed: int):

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import kgan.data
 import kgan.pictures
 from kgan.kinds import Images, Kind, Points
 from kgan.pictures import grid
 from kgan.pictures.curves import draw_curves, draw_panels
+from kgan.rows import Rows
 
 
 def test_grid_places_images():
@@ -40,12 +42,32 @@ def test_images_are_drawn_in_so_many_columns_and_points_over_real_ones():
     assert np.any(np.asarray(alone) != np.asarray(beside))
 
 
+def test_rows_are_drawn_column_by_column_over_real_ones():
+    data = kgan.data.load("breast-cancer")
+    rows = data.samples[:50]
+    picture = kgan.pictures.samples(data.kind, rows, real=data.samples)
+    alone = kgan.pictures.samples(data.kind, rows)
+    assert picture.size[0] > 1000
+    red, grey = (
+        [np.all(np.asarray(one) == colour, axis=-1).sum() for one in (picture, alone)]
+        for colour in ((214, 39, 40), (191, 191, 191))
+    )
+    assert min(red) > 1000
+    assert grey[0] > 50 * grey[1]  # Letters have edges of any grey.
+    # Many columns, long names and many categories, one of them missing.
+    names = [f"a column with a very long name {i}" for i in range(60)]
+    values = np.array([f"value {i % 30}" if i % 30 else "" for i in range(90)], object)
+    wide = Rows(dict.fromkeys(names, values))
+    assert kgan.pictures.marginals(wide, wide).size[1] < 3000
+    assert kgan.pictures.marginals(Rows({"a": np.zeros(3)})).size[0] > 100
+
+
 def test_a_kind_without_a_picture_is_refused():
     @dataclasses.dataclass(frozen=True)
     class Smells(Kind):
         plural: ClassVar[str] = "smells"
 
-    with pytest.raises(ValueError, match="smells cannot be drawn, only images, points"):
+    with pytest.raises(ValueError, match="smells cannot be drawn, only images, points, rows"):
         kgan.pictures.samples(Smells(), [])
 
 

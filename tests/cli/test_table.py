@@ -1,0 +1,237 @@
+"""`kgan train table` and what the other commands do with what it leaves, on a tiny budget."""
+
+import csv
+import dataclasses
+import json
+import os
+import signal
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import kgan.data
+import kgan.models
+from kgan.callbacks import read_history
+from kgan.cli import main
+from kgan.data.table_files import write_csv
+from kgan.evaluation import load_scores
+from kgan.recipes import TableRecipe
+from tests.models.people import people
+
+pytest.importorskip("pandas")
+
+TINY = ["--generator-width", "8", "--discriminator-width", "8", "--latent-dim", "6"]
+TINY += ["--steps-per-epoch", "5", "--epochs", "2", "--batch-size", "20", "--packing", "2"]
+
+
+@dataclasses.dataclass
+class Said:
+    code: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capfd):
+    """A command in this process and in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments, check=True):
+        capfd.readouterr()
+        try:
+            code = main([*map(str, arguments)])
+        except SystemExit as end:
+            code = end.code
+        said = Said(code, *capfd.readouterr())
+        assert code == 0 or not check, said
+        return said
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A file, a whole run on it and its export. Not to be changed."""
+    folder = tmp_path_factory.mktemp("trained")
+    write_csv(people().samples, folder / "people.csv")
+    places = ["--runs-dir", folder / "runs", "--export-dir", folder / "saved_models"]
+    data = ["--data", folder / "people.csv", "--target", "sex"]
+    assert main(["train", "table", *TINY, *map(str, data + places)]) == 0
+    return folder
+
+
+def states(path):
+    """Every number in a checkpoint: weights, encoder, step, both optimizers."""
+    gan = kgan.models.load(path)
+    variables = [*gan.variables, *gan.g_optimizer.variables, *gan.d_optimizer.variables]
+    return [np.asarray(variable) for variable in variables]
+
+
+def test_a_run_leaves_pictures_and_scores(trained):
+    run = trained / "runs" / "people"
+    assert {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()} >= {
+        "config.json",
+        "metrics.csv",
+        "losses.png",
+        "quality.png",
+        "samples/epoch-0002.png",
+        "samples/animation.gif",
+        "checkpoints/last.keras",
+        "checkpoints/best.keras",
+    }
+    rows = read_history(run / "metrics.csv")
+    wanted = {"d_loss", "g_loss", "penalty", "condition_loss"}
+    assert all(wanted | {"quality", "column_shapes", "pair_trends"} <= set(row) for row in rows)
+    assert rows[-1]["quality"] == pytest.approx(
+        (rows[-1]["column_shapes"] + rows[-1]["pair_trends"]) / 2
+    )
+    identity = json.loads((run / "config.json").read_text())
+    assert (identity["family"], identity["preset"]) == ("table", "table")
+    assert identity["data"]["count"] == 192  # Four fifths.
+
+
+def test_the_columns_are_told_before_training(command):
+    said = command("train", "table", *TINY, "--no-export", "--epochs", 1)
+    assert "mean radius              number    6.981 to 28.11, 3 decimals" in said.stdout
+    assert "diagnosis                category  2 values: 'benign', 'malignant'" in said.stdout
+    assert "breast-cancer: 427 rows of 31 columns" in said.stdout
+
+
+def test_stopped_and_resumed_is_bit_identical(trained, command, tmp_path, monkeypatch):
+    class Stop(keras.callbacks.Callback):
+        """Ctrl-C in the second epoch."""
+
+        def on_train_batch_end(self, batch, logs=None):
+            if int(self.model.step) == 7:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    data = ["--data", trained / "people.csv"]
+    with monkeypatch.context() as patch:
+        patch.setattr(TableRecipe, "doctor", lambda self, data, folder: [Stop()])
+        said = command("train", "table", *TINY, *data, "--no-export", check=False)
+    assert said.code == 130
+    last = tmp_path / "runs" / "people" / "checkpoints" / "last.keras"
+    assert int(kgan.models.load(last).step) == 7
+    assert "resuming at step 7" in command("train", "--name", "people", "--resume").stdout
+    whole = states(trained / "runs" / "people" / "checkpoints" / "last.keras")
+    for one, other in zip(whole, states(last), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.slow
+def test_killed_and_resumed_is_bit_identical(trained, command, run_python, tmp_path):
+    script = """
+import os, signal, sys
+import kgan.callbacks, kgan.cli
+def kill(self, batch, logs=None):
+    if int(self.model.step.numpy()) == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
+kgan.callbacks.StopOnSignal.on_train_batch_end = kill
+kgan.cli.main(["train", "table", *sys.argv[1:]])
+"""
+    own = [*TINY, "--data", str(trained / "people.csv"), "--no-export"]
+    said = run_python("-c", script, *own, check=False, cwd=tmp_path)
+    assert said.returncode == -signal.SIGKILL, said.stderr
+    last = tmp_path / "runs" / "people" / "checkpoints" / "last.keras"
+    assert int(kgan.models.load(last).step) == 5
+    command("train", "table", *own, "--resume")
+    whole = states(trained / "runs" / "people" / "checkpoints" / "last.keras")
+    for one, other in zip(whole, states(last), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_samples_are_the_same_rows_from_every_source(trained, command, tmp_path):
+    run = trained / "runs" / "people"
+    gan = kgan.models.load(run / "checkpoints" / "best.keras")
+    expected = gan.generate(70, seed=3)
+    best = run / "checkpoints" / "best.keras"
+    for source in (run, best, trained / "saved_models" / "people"):
+        said = command("sample", source, "--n", 70, "--seed", 3)
+        assert "70 samples in samples.csv" in said.stdout
+        with open("samples.csv", newline="") as file:
+            names, *lines = csv.reader(file)
+        assert names == ["weight", "visits", "sex", "level"]
+        columns = dict(zip(names, zip(*lines, strict=True), strict=True))
+        np.testing.assert_array_equal(np.array(columns["weight"], np.float32), expected["weight"])
+        assert [int(one) for one in columns["visits"]] == expected["visits"].tolist()
+        assert list(columns["sex"]) == expected["sex"].tolist()
+    command("sample", run, "--n", 70, "--seed", 3, "--out", "rows.parquet")
+    again = kgan.data.load("rows.parquet", "all")
+    np.testing.assert_array_equal(again.samples["weight"], expected["weight"])
+    command("sample", run, "--n", 70, "--seed", 3, "--out", "rows.npz")
+    with np.load("rows.npz", allow_pickle=False) as content:
+        assert content["sex"].tolist() == expected["sex"].tolist()
+    command("sample", run, "--out", "rows.png")
+    with Image.open("rows.png") as picture:
+        assert picture.size[0] > 400
+    said = command("sample", run, "--out", "folder", check=False)
+    assert "out must end in .csv or .parquet or .png or .npz for rows, got folder" in said.stderr
+    # Real rows are drawn beside generated ones while the file is there.
+    command("sample", best, "--out", "alone.png")
+    assert (tmp_path / "alone.png").read_bytes() != (tmp_path / "rows.png").read_bytes()
+
+
+def test_evaluation_has_a_floor_a_baseline_and_a_ceiling(trained, command, tmp_path):
+    run = trained / "runs" / "people"
+    said = command("evaluate", run, "--out", "there", "--seeds", 3)
+    assert "independent columns" in said.stdout
+    scores = {score.name: score for score in load_scores("there/scores.json")}
+    assert list(scores) == [
+        "quality",
+        "column_shapes",
+        "pair_trends",
+        "utility",
+        "utility_logistic",
+    ]
+    for name, score in scores.items():
+        assert 0 < score.value < score.floor <= 1, name
+        assert 0 < score.baselines["independent columns"] <= 1
+    # Sex decides the weight, so classifiers that learnt on real rows tell it.
+    assert scores["utility"].floor > 0.9
+    assert scores["utility"].protocol.settings == {"target": "sex"}
+    assert (tmp_path / "there" / "rows.png").is_file()
+    said = command("evaluate", run, "--target", "weight", "--out", "x", check=False)
+    assert "target must be a category, got 'weight', a number" in said.stderr
+    said = command("evaluate", run, "--metrics", "sliced_wasserstein", check=False)
+    assert "metric sliced_wasserstein needs images or points; leave it out" in said.stderr
+
+
+def test_an_export_tells_its_columns(trained):
+    version = trained / "saved_models" / "people" / "1"
+    manifest = json.loads((version / "assets.extra" / "manifest.json").read_text())
+    assert (manifest["family"], manifest["kind"]["kind"]) == ("table", "table")
+    gan = kgan.models.load(trained / "runs" / "people" / "checkpoints" / "best.keras")
+    assert manifest["kind"] == gan.kind.get_config()
+    assert {name: one["role"] for name, one in manifest["endpoints"].items()} == {
+        "generate": "generate",
+        "latents": "latents",
+        "decode": "decode",
+        "interpolate": "interpolate",
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--data", "nowhere.csv"], "no file nowhere.csv"),
+        (["--data", "people.csv", "--drop", "wieght"], "Did you mean 'weight'"),
+        (["--data", "people.csv", "--integer", "sex"], "column 'sex' of people.csv is declared"),
+        (["--data", "missing.csv"], "column 'weight' of missing.csv has 1 missing values of 240"),
+        (["--batch-size", 21], "packing must divide batch_size (21), got 2"),
+        (["--data", "people.csv", "--held-out", 1.5], "held_out must be in [0, 1), got 1.5"),
+        (["--batch-size", 500], "batch_size must be between 1 and the 427 samples"),
+        (["--networks", "dens"], "networks must be one of dense, got 'dens'"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(trained, command, tmp_path, options, message):
+    text = (trained / "people.csv").read_text()
+    (tmp_path / "people.csv").write_text(text)
+    first = text.splitlines()[1]
+    (tmp_path / "missing.csv").write_text(text.replace(first, "," + first.split(",", 1)[1], 1))
+    said = command("train", "table", *TINY, *options, check=False)
+    assert said.code == 2
+    assert message in said.stderr
+    assert said.stderr.count("\n") == 2
+    assert not (tmp_path / "runs").exists()
