@@ -52,6 +52,15 @@ NETWORKS: dict[str, NetworkPair] = {
 }
 
 AUTOENCODERS: dict[str, AutoencoderPair] = {"dcgan": AutoencoderPair(dcgan_encoder, dcgan_decoder)}
+TRANSLATION_NETWORKS: dict[str, NetworkPair] = {
+    "resnet": NetworkPair(translation_generator, patch_discriminator),
+}
+"""Pairs that translate images:
+
+    generator(image_shape, *, channels=None, width=..., halvings=..., blocks=...)
+    discriminator(image_shape, *, width=..., stages=None)
+"""
+
 TABLE_NETWORKS: dict[str, NetworkPair] = {
     "dense": NetworkPair(table_generator, table_discriminator),
 }
