@@ -90,9 +90,13 @@ def of_exported(model: Any, manifest: Manifest) -> dict[str, Making]:
     found = {}
     for name, role in manifest.roles.items():
         config = manifest.gives.get(name, manifest.kind)
-        if role in ROLES and config is not None:
-            signature = model.signatures[name]
-            [(key, spec)] = signature.structured_input_signature[1].items()
+        if role not in ROLES or config is None:
+            continue
+        signature = model.signatures[name]
+        taken = signature.structured_input_signature[1]
+        # With labels besides, what it makes of a sample is not that sample's alone.
+        if len(taken) == 1:
+            [(key, spec)] = taken.items()
             kind = kgan.kinds.from_config(config)
             found[name] = Making(_by_name(signature, model), key, tuple(spec.shape[1:]), kind)
     return found
