@@ -26,6 +26,9 @@ def bits_per_dimension(train: np.ndarray, held_out: np.ndarray, *, dimensions: i
         train: Log-likelihoods of training samples in nats, (n,), or lower bounds of them.
         held_out: The same of held-out samples, (m,).
         dimensions: Values in a sample.
+
+    Returns:
+        `Bits`: bits per dimension of the held-out samples, and of the training samples.
     """
     per_bit = dimensions * math.log(2)
     held_out_bits, train_bits = (-float(np.mean(nats)) / per_bit for nats in (held_out, train))

@@ -37,6 +37,9 @@ def table_quality(real: Rows, fake: Rows, *, table: Table) -> TableQuality:
         real: Real rows.
         fake: Generated rows.
         table: The kind of both.
+
+    Returns:
+        `TableQuality`: quality, the mean of the two others, and these; each in [0, 1], 1 the best.
     """
     shapes = float(np.mean(list(column_shapes(real, fake, table=table).values())))
     pairs = list(pair_trends(real, fake, table=table).values())

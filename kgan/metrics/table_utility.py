@@ -39,6 +39,9 @@ def table_utility(real: Rows, fake: Rows, *, table: Table, target: str) -> Table
         table: The kind of both.
         target: The category that is told from all other columns.
 
+    Returns:
+        `TableUtility`: the accuracies of gradient boosting and of logistic regression, in [0, 1].
+
     Reference: Esteban et al. 2017, section 4.1 (arXiv:1706.02633).
     """
     column = table.column(target)

@@ -61,6 +61,12 @@ class Players(MendedFit):
         self._trackers = {name: keras.metrics.Mean(name=name) for name in self.logs}
         self.built = True
 
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None) -> None:
+        # Keras would add up the replicas' batches in order to build what is built already, and
+        # texts have no sum.
+        if self.distribute_strategy.num_replicas_in_sync == 1:
+            super()._maybe_symbolic_build(iterator=iterator, data_batch=data_batch)
+
     # Compiling
 
     def compile(

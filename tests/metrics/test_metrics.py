@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from kgan.metrics import METRICS
+from tests.models.people import people
 
+PEOPLE = people(60)
 RANDOM = np.random.default_rng(0)
 FEATURES = RANDOM.standard_normal((2, 120, 3))
 LABELS = np.arange(120) % 2
@@ -27,6 +29,9 @@ INPUTS = {
     "is": (None, np.full((120, 4), 0.25)),
     "cas": tuple((features.astype("float32"), LABELS) for features in FEATURES),
     "ppl": (None, lambda z: z),
+    "bits_per_dimension": tuple(-50.0 - RANDOM.random((2, 20))),
+    "table_quality": (PEOPLE.samples, PEOPLE.samples),
+    "table_utility": (PEOPLE.samples, PEOPLE.samples),
     "spectrum": tuple(RANDOM.random((2, 5, 8, 8, 1))),
 }
 SETTINGS = {
@@ -39,6 +44,9 @@ SETTINGS = {
     },
     "ndb": {"bins": 10},
     "ppl": {"features": lambda x: x, "latent_dim": 3, "samples": 50},
+    "bits_per_dimension": {"dimensions": 64},
+    "table_quality": {"table": PEOPLE.kind},
+    "table_utility": {"table": PEOPLE.kind, "target": "sex"},
 }
 each_metric = pytest.mark.parametrize("name", METRICS)
 of_two_sets = pytest.mark.parametrize(
