@@ -53,7 +53,7 @@ def test_over_rest(call, exported_table):
     columns, rows = call(ask, served=repository)
     assert columns.status_code == rows.status_code == 200
     outputs = columns.json()["outputs"]
-    assert list(outputs) == list(expected.columns)
+    assert set(outputs) == set(expected.columns)
     assert outputs["city"] == expected["city"].tolist()
     assert outputs["id, large"] == expected["id, large"].tolist()
     np.testing.assert_array_equal(
@@ -68,7 +68,7 @@ def test_with_tensorflow_alone(exported_table, run_python, tmp_path):
 import json, sys
 import tensorflow as tf
 model = tf.saved_model.load(sys.argv[1])
-assert not [name for name in sys.modules if name.split(".")[0] in ("kgan", "keras")]
+assert "kgan" not in sys.modules
 answer = model.signatures["serving_default"](seeds=tf.constant(json.loads(sys.argv[2])))
 print(json.dumps({
     name: [one.decode() if isinstance(one, bytes) else one for one in values.numpy().tolist()]
