@@ -40,7 +40,8 @@ def number_modes(values: np.ndarray, *, step: float, whole: bool = False, seed: 
 
     Where a value lies beyond four deviations of every mode, one more mode spans the whole range, so
     that each value is within reach of some mode and none is clipped. Centers of whole numbers are
-    whole and their scales powers of two: then (x - center) / scale is exact in float64.
+    whole and their scales powers of two: then (x - center) / scale is exact in float64, where x
+    and center are at most 2**53 apart.
 
     Args:
         values: float64 (n,), finite.
