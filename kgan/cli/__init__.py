@@ -4,9 +4,11 @@ Arguments are read here, without TensorFlow; then `kgan.cli.COMMAND` is imported
 `main(request)` does the work.
 """
 
+import dataclasses
 import importlib
 import logging
 import os
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -14,6 +16,7 @@ from typing import Any
 
 import kgan
 from kgan.cli.command_line import Command, Request, read
+from kgan.names import printable
 from kgan.runs import faults
 from kgan.settings import (
     CLASSIFIER_PRESETS,
@@ -87,6 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = "--debug" in arguments
     try:
         request = read(name, COMMANDS[name], arguments[1:])
+        request = dataclasses.replace(request, command=shlex.join(["kgan", *arguments]))
     except (ValueError, OSError) as error:
         if debug:
             raise
@@ -114,7 +118,7 @@ def _run(name: str, request: Request, *, debug: bool) -> int:
 
 def _tell(error: Exception) -> int:
     """Prints an error in one line, and writes the traceback of a fault to a file."""
-    message = " ".join(str(error).split()) or "no message"
+    message = printable(" ".join(str(error).split())) or "no message"
     if faults.is_mistake(error):
         print(f"{type(error).__name__}: {message}", file=sys.stderr)
         print("(--debug shows where)", file=sys.stderr)

@@ -1,6 +1,8 @@
 """`kgan attack [options]`: attack a classifier and report how robust it is."""
 
 import dataclasses
+import datetime
+import hashlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +16,7 @@ import kgan.robustness
 from kgan.cli.command_line import Request
 from kgan.data import Dataset
 from kgan.data.arrays import has_split
+from kgan.names import printable
 from kgan.progress import Progress
 from kgan.robustness.fitting import fitted
 from kgan.robustness.radii import default_radii
@@ -31,6 +34,8 @@ def main(request: Request) -> int:
         The exit code: 0, or 1 if a robust accuracy is below `min_robust`.
     """
     settings = cast(AttackSettings, request.settings)
+    if settings.junit is not None and not settings.junit.parent.is_dir():
+        raise FileNotFoundError(f"junit must be in an existing folder, got {settings.junit}.")
     data, others = _data(settings)
     epsilons = settings.epsilons or default_radii(data.kind, settings.norm)
     surrogates = [load_classifier(path.expanduser()) for path in settings.surrogate]
@@ -40,13 +45,16 @@ def main(request: Request) -> int:
         )
         for text in settings.attack
     ]
-    model = _model(settings)
+    file = _model_file(settings)
+    model = load_classifier(file, presets=CLASSIFIER_PRESETS)
     check_fit(settings.model, model, data)
     if request.run is None:
         run = Run.new(settings.runs_dir, request.name, settings)
     else:
         run = request.run.saved(settings)
-    print(f"{settings.model}: {len(data):,} images of {data.name}; run folder {run.folder}")
+    print(
+        printable(f"{settings.model}: {len(data):,} images of {data.name}; run folder {run.folder}")
+    )
     try:
         attacks = [fitted(attack, model, others, run.folder) for attack in attacks]
         report = _evaluate(settings, model, data, attacks, epsilons, run.folder)
@@ -58,11 +66,17 @@ def main(request: Request) -> int:
         if not faults.is_mistake(error):
             faults.keep(error, run.folder)
         raise
+    report = dataclasses.replace(
+        report, provenance=_provenance(settings, request.command, file, data)
+    )
+    if settings.min_robust is not None:
+        report = report.judged(settings.min_robust)
     kgan.robustness.write_report(report, run.folder)
+    if settings.junit is not None:
+        kgan.robustness.write_junit(report, settings.junit)
     kgan.robustness.print_report(report, run.folder)
-    least = settings.min_robust
-    if least is not None and report.lowest < least:
-        print(f"robust accuracy {report.lowest:.1%} is below --min-robust {least:.1%}")
+    if report.verdict is not None and not report.verdict.passed:
+        print(f"the lowest robust accuracy is below --min-robust {settings.min_robust:.1%}")
         return 1
     return 0
 
@@ -88,11 +102,29 @@ def _evaluate(
             keep=folder / "parts",
             progress=progress.update,
         )
-    return dataclasses.replace(report, model=f"{settings.model} ({report.model})")
+    return dataclasses.replace(report, model=printable(f"{settings.model} ({report.model})"))
 
 
-def _model(settings: AttackSettings) -> keras.Model:
-    """The classifier from a file, or that of a preset, which is trained first if needed."""
+def _provenance(
+    settings: AttackSettings, command: str, file: Path, data: Dataset
+) -> dict[str, str]:
+    """Where the figures come from, by the name of the fact."""
+    facts = {
+        "model file": str(file),
+        "model SHA-256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "data": data.name,
+        "split": _split(settings),
+        "images": f"{len(data):,}"
+        + (f", drawn by seed {settings.seed}" if settings.n is not None else ", all of the split"),
+        "seed": str(settings.seed),
+        "command": command,
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    return {name: printable(value) for name, value in facts.items()}
+
+
+def _model_file(settings: AttackSettings) -> Path:
+    """The classifier's file, or that of a preset's, which is trained first if needed."""
     path = Path(settings.model).expanduser()
     if settings.model in CLASSIFIER_PRESETS and not path.is_file():
         preset = dataclasses.replace(
@@ -103,23 +135,33 @@ def _model(settings: AttackSettings) -> keras.Model:
             download=settings.download,
         )
         path = preset_classifier(settings.model, preset)
-    return load_classifier(path, presets=CLASSIFIER_PRESETS)
+    return path
+
+
+def _data_name(settings: AttackSettings) -> str:
+    """The data as named, or those of a preset."""
+    if settings.data is not None:
+        return settings.data
+    if settings.model not in CLASSIFIER_PRESETS:
+        raise ValueError("data must be given for a model of your own: --data FILE.npz")
+    return CLASSIFIER_PRESETS[settings.model].data
+
+
+def _split(settings: AttackSettings) -> str:
+    folder = Path(_data_name(settings)).expanduser().is_dir()
+    return settings.split or ("train" if folder else "test")
 
 
 def _data(settings: AttackSettings) -> tuple[Dataset, Callable[[], tuple[Dataset, str]]]:
     """The labelled images to attack, and a function that gives other images to learn from."""
-    name = settings.data
-    if name is None:
-        if settings.model not in CLASSIFIER_PRESETS:
-            raise ValueError("data must be given for a model of your own: --data FILE.npz")
-        name = CLASSIFIER_PRESETS[settings.model].data
+    name = _data_name(settings)
     path = Path(name).expanduser()
     options: dict[str, Any] = {
         "data_dir": settings.data_dir,
         "image_size": settings.image_shape,
         "download": settings.download,
     }
-    split = settings.split or ("train" if path.is_dir() else "test")
+    split = _split(settings)
     data = kgan.data.load_labelled(name, split, **options)
     drawn, left = np.arange(len(data)), np.arange(0)
     if settings.n is not None and settings.n < len(data):

@@ -43,12 +43,14 @@ class Request:
         preset: Name of the preset that the settings started from, or `None`.
         name: Name of the run, for a command that makes a run.
         run: The run to resume, or `None`.
+        command: The command as it was typed.
     """
 
     settings: Settings
     preset: str | None = None
     name: str = ""
     run: Run | None = None
+    command: str = ""
 
 
 def read(name: str, command: Command, arguments: Sequence[str]) -> Request:

@@ -6,6 +6,7 @@
     print(report.lowest)                       # robust accuracy, the worst of all rows
     report.save("report.json")
     kgan.robustness.write_report(report, Path("report"))        # a page, curves and examples
+    kgan.robustness.write_junit(report.judged(0.5), "robustness.xml")   # for a CI server
 
 `report.flags` lists signs of gradient masking, and `report.assumptions` lists the assumptions of
 the evaluation. `kgan.robustness.testing` checks your own attack against a classifier whose smallest
@@ -16,8 +17,10 @@ from kgan.robustness import testing
 from kgan.robustness.attack_text import attack_from_text
 from kgan.robustness.comparison import Comparison
 from kgan.robustness.evaluation import evaluate
+from kgan.robustness.junit import write_junit
+from kgan.robustness.markdown import markdown
 from kgan.robustness.masking import Flag
-from kgan.robustness.report import CHANGE_NORMS, Change, Curve, ExampleImages, Report, Row
+from kgan.robustness.report import CHANGE_NORMS, Change, Curve, ExampleImages, Report, Row, Verdict
 from kgan.robustness.report_folder import write_report
 from kgan.robustness.terminal import print_report
 
@@ -30,9 +33,12 @@ __all__ = [
     "Flag",
     "Report",
     "Row",
+    "Verdict",
     "attack_from_text",
     "evaluate",
+    "markdown",
     "print_report",
     "testing",
+    "write_junit",
     "write_report",
 ]

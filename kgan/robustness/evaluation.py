@@ -12,6 +12,7 @@ import tensorflow as tf
 import kgan
 from kgan.attacks.attack import Attack
 from kgan.attacks.victim import Victim, victim_of
+from kgan.names import printable
 from kgan.robustness import masking
 from kgan.robustness.assumptions import assumptions
 from kgan.robustness.chunks import Chunk, chunks
@@ -115,7 +116,7 @@ def evaluate(
     victim = victim_of(model, first.images)
     flags, unchecked = _masking_flags(victim, first, summary) if find_masking else ([], [])
     return Report(
-        model=victim.name,
+        model=printable(victim.name),
         n=len(summary.labels),
         class_names=_names(class_names, victim.classes),
         norm=norm,
@@ -129,6 +130,7 @@ def evaluate(
         assumptions=assumptions(victim, images, labels, attacks, summary),
         attacks={trial.name: trial.settings() for trial in trials},
         versions=_versions(),
+        class_counts=np.bincount(summary.labels, minlength=victim.classes).tolist(),
         examples=example_images(victim, first, first_shown, summary),
     )
 
@@ -153,7 +155,7 @@ def _masking_flags(
 
 
 def _names(given: Sequence[str] | None, classes: int) -> list[str]:
-    names = [str(name) for name in given or ()]
+    names = [printable(str(name)) for name in given or ()]
     return names + [str(label) for label in range(len(names), classes)]
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from kgan.files import atomic_path
+from kgan.intervals import share_interval
+from kgan.robustness.advice import advice
 from kgan.robustness.report import CHANGE_NORMS, Report, Row
 
 _PAGE = string.Template("""\
@@ -17,11 +19,13 @@ _PAGE = string.Template("""\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>$title</title>
 <style>
-:root { color-scheme: light dark; --line: #8884; --soft: #8881; --red: #c62828; --bar: #2e7d3260; }
+:root { color-scheme: light dark; --line: #8884; --soft: #8881;
+  --quiet: light-dark(#595959, #b3b3b3); --red: light-dark(#b71c1c, #ff8a80);
+  --green: light-dark(#1b5e20, #a5d6a7); --bar: #2e7d3260; }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; margin-bottom: .2rem; }
 h2 { font-size: 1.15rem; margin-top: 2.2rem; border-bottom: 1px solid var(--line); }
-.lead { color: #888; margin-top: 0; }
+.lead { color: var(--quiet); margin-top: 0; }
 .tiles { display: flex; gap: 1rem; flex-wrap: wrap; }
 .tile { background: var(--soft); border-radius: .5rem; padding: .7rem 1.1rem; }
 .tile b { display: block; font-size: 1.5rem; font-variant-numeric: tabular-nums; }
@@ -33,10 +37,14 @@ th { font-weight: 600; vertical-align: bottom; white-space: normal; }
 th:first-child, td:first-child { text-align: left; }
 tr.strong td { font-weight: 600; }
 td.share { background: linear-gradient(to right, var(--bar) var(--width), transparent 0); }
-small { color: #888; font-weight: 400; }
+small { color: var(--quiet); font-weight: 400; }
 .flag { border-left: .3rem solid var(--red); background: var(--soft); padding: .5rem 1rem;
   margin: .8rem 0; }
-.flag b { color: var(--red); }
+.flag b, .failed { color: var(--red); }
+.passed { color: var(--green); }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: 0; }
+dt { color: var(--quiet); }
+dd { margin: 0; overflow-wrap: anywhere; }
 img { max-width: 100%; background: white; border-radius: .3rem; }
 pre { white-space: pre-wrap; background: var(--soft); padding: .6rem; border-radius: .3rem; }
 </style>
@@ -44,7 +52,10 @@ pre { white-space: pre-wrap; background: var(--soft); padding: .6rem; border-rad
 <body>
 <h1>Robustness of $model</h1>
 <p class="lead">$lead</p>
+$verdict
 <div class="tiles">$tiles</div>
+<h2>Next</h2>
+<ul>$advice</ul>
 <h2>Signs of gradient masking</h2>
 $flags
 <h2>Attacks</h2>
@@ -61,6 +72,8 @@ $examples
 <div class="scroll">$classes</div>
 <h2>Assumptions</h2>
 <ul>$assumptions</ul>
+<h2>Where the figures come from</h2>
+<dl>$provenance</dl>
 <h2>Settings</h2>
 <pre>$settings</pre>
 </body>
@@ -83,11 +96,16 @@ def write_html(
         f"{name}: " + ", ".join(f"{key}={value}" for key, value in config.items() if key != "class")
         for name, config in report.attacks.items()
     ]
-    settings.append(", ".join(f"{name} {version}" for name, version in report.versions.items()))
     text = _PAGE.substitute(
         title=html.escape(f"Robustness of {report.model}"),
         model=html.escape(report.model),
         lead=_lead(report),
+        verdict=_verdict(report),
+        advice="".join(f"<li>{html.escape(text)}</li>" for text in advice(report)),
+        provenance="".join(
+            f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>"
+            for name, value in (report.provenance | report.versions).items()
+        ),
         tiles="".join(_tiles(report)),
         flags=_flags(report),
         attacks=_attacks(report),
@@ -109,6 +127,13 @@ def write_html(
 def _lead(report: Report) -> str:
     ball = "" if report.norm is None else f", {report.norm} ball"
     return f"{report.n:,} images, {len(report.class_names)} classes{ball}"
+
+
+def _verdict(report: Report) -> str:
+    if report.verdict is None:
+        return ""
+    style = "passed" if report.verdict.passed else "failed"
+    return f'<p class="{style}"><b>{html.escape(str(report.verdict))}.</b></p>'
 
 
 def _tiles(report: Report) -> Iterable[str]:
@@ -161,7 +186,7 @@ def _attacks(report: Report) -> str:
 
 def _details(report: Report) -> str:
     items = "".join(
-        f"<li>{html.escape(row.attack)} {_radius(row)}: {_shares(row.details)}</li>"
+        f"<li>{html.escape(str(row))}: {_shares(row.details)}</li>"
         for row in report.rows
         if row.details
     )
@@ -174,21 +199,25 @@ def _shares(details: dict[str, float]) -> str:
 
 def _classes(report: Report) -> str:
     shown = [report.clean, *(report.worst_case or report.rows)]
-    head = ["class"]
-    head += ["clean" if row is report.clean else f"{row.attack} {_radius(row)}" for row in shown]
-    rows: list[tuple[str, list[str | Row]]] = [
-        ("", [html.escape(name), *(_percent(row.per_class[index]) for row in shown)])
-        for index, name in enumerate(report.class_names)
-    ]
+    head = ["class", "images"]
+    head += ["clean" if row is report.clean else str(row) for row in shown]
+    rows: list[tuple[str, list[str | Row]]] = []
+    for index, name in enumerate(report.class_names):
+        count = report.class_counts[index] if report.class_counts else None
+        cells: list[str | Row] = [html.escape(name), "" if count is None else f"{count:,}"]
+        rows.append(("", cells + [_of_class(row.per_class[index], count) for row in shown]))
     return _table(head, rows)
 
 
-def _radius(row: Row) -> str:
-    return "" if row.epsilon is None else f"at {row.epsilon:.4g}"
-
-
-def _percent(share: float | None) -> str:
-    return "no images" if share is None else f"{share:.1%}"
+def _of_class(share: float | None, count: int | None) -> str:
+    """How many of a class stay correct, in words, with the 95% interval of the share."""
+    if share is None:
+        return "no images"
+    if count is None:
+        return f"{share:.1%}"
+    hits = round(share * count)
+    low, high = share_interval(hits, count)
+    return f"{share:.1%} ({hits:,} of {count:,})<br><small>{low:.0%} to {high:.0%}</small>"
 
 
 def _table(head: Sequence[str], rows: Sequence[tuple[str, list[str | Row]]]) -> str:

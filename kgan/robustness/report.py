@@ -56,6 +56,9 @@ class Row:
     seconds: float
     details: dict[str, float]
 
+    def __str__(self) -> str:
+        return self.attack if self.epsilon is None else f"{self.attack} at {self.epsilon:.4g}"
+
 
 @dataclasses.dataclass(frozen=True)
 class Curve:
@@ -91,6 +94,32 @@ class ExampleImages:
 
 
 @dataclasses.dataclass(frozen=True)
+class Verdict:
+    """Whether a classifier is as robust as was asked.
+
+    Attributes:
+        least: The share of all images that had to stay correctly classified.
+        lowest: The lowest robust accuracy of all rows.
+        row: The row that has it: the attack and its epsilon.
+    """
+
+    least: float
+    lowest: float
+    row: str
+
+    @property
+    def passed(self) -> bool:
+        return self.lowest >= self.least
+
+    def __str__(self) -> str:
+        relation = "reaches" if self.passed else "is below"
+        return (
+            f"{'passed' if self.passed else 'failed'}: the lowest robust accuracy, "
+            f"{self.lowest:.1%} ({self.row}), {relation} the {self.least:.1%} asked for"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
 class Report:
     """How robust a classifier is.
 
@@ -111,6 +140,10 @@ class Report:
         assumptions: The assumptions of the evaluation, in sentences.
         attacks: Class and settings of each attack, by name.
         versions: Versions of the packages that computed it.
+        class_counts: Number of images of each class.
+        provenance: Where the figures come from, by the name of the fact: the model's file and its
+            hash, the data and their split, the seed, the command, the date.
+        verdict: Whether the classifier is as robust as was asked; `None` if nothing was asked.
         examples: Images before and after the attacks, if any; not part of the JSON.
     """
 
@@ -128,13 +161,25 @@ class Report:
     assumptions: list[str]
     attacks: dict[str, dict[str, Any]]
     versions: dict[str, str]
+    class_counts: list[int] = dataclasses.field(default_factory=list)
+    provenance: dict[str, str] = dataclasses.field(default_factory=dict)
+    verdict: Verdict | None = None
     examples: ExampleImages | None = dataclasses.field(default=None, compare=False, repr=False)
 
     @property
     def lowest(self) -> float:
         """The lowest robust accuracy of all rows."""
-        rows = [self.clean, *self.rows, *self.worst_case]
-        return min(row.robust_accuracy for row in rows)
+        return self._lowest_row.robust_accuracy
+
+    @property
+    def _lowest_row(self) -> Row:
+        # Of equal rows the last: a worst case says more than one of its attacks.
+        rows = [*self.worst_case, *reversed(self.rows), self.clean]
+        return min(rows, key=lambda row: row.robust_accuracy)
+
+    def judged(self, least: float) -> "Report":
+        """The report with a verdict: whether every robust accuracy is at least `least`."""
+        return dataclasses.replace(self, verdict=Verdict(least, self.lowest, str(self._lowest_row)))
 
     def to_dict(self) -> dict[str, Any]:
         content = dataclasses.asdict(dataclasses.replace(self, examples=None))
@@ -149,6 +194,8 @@ class Report:
             values[name] = [_row(row) for row in values[name]]
         values["curves"] = {name: Curve(**curve) for name, curve in values["curves"].items()}
         values["flags"] = [Flag(**flag) for flag in values["flags"]]
+        if values.get("verdict") is not None:
+            values["verdict"] = Verdict(**values["verdict"])
         return cls(**values)
 
     def save(self, path: str | os.PathLike[str]) -> None:

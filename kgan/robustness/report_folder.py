@@ -1,16 +1,25 @@
-"""Writes a report as files: JSON, pictures, and an HTML page that contains them."""
+"""Writes a report as files: JSON, Markdown, pictures, and an HTML page that contains them."""
 
 import re
 from pathlib import Path
 
 from kgan.robustness.html_report import write_html
+from kgan.robustness.markdown import write_markdown
 from kgan.robustness.report import Report
 from kgan.robustness.report_pictures import draw_curves, draw_examples
 
 
 def write_report(report: Report, folder: Path) -> None:
-    """Writes `report.json`, `curves.png`, `examples-NAME.png` and `report.html` into the folder."""
+    """Writes a report as JSON, a page, a Markdown summary and pictures.
+
+    They are `report.json`, `report.html`, `summary.md`, `curves.png` and `examples-NAME.png`.
+
+    Args:
+        report: The report.
+        folder: The folder to write into.
+    """
     report.save(folder / "report.json")
+    write_markdown(report, folder / "summary.md")
     curves = folder / "curves.png" if report.curves else None
     if curves is not None:
         draw_curves(report, curves)

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from kgan.robustness.advice import advice
 from kgan.robustness.report import CHANGE_NORMS, Report, Row
 
 # Width of the terminal, in characters, that the whole table needs.
@@ -25,14 +26,18 @@ def print_report(report: Report, folder: Path) -> None:
     for row in report.rows:
         if row.details:
             shares = ", ".join(f"{name} {share:.1%}" for name, share in row.details.items())
-            radius = "" if row.epsilon is None else f" at {row.epsilon:.4g}"
-            console.print(Text(f"{row.attack}{radius}: {shares}"))
+            console.print(Text(f"{row}: {shares}"))
     for flag in report.flags:
         console.print(Text(f"gradient masking? {flag.name}: {flag.evidence}.", style="bold red"))
         console.print(Text(f"  {flag.meaning}"))
     for text in report.unchecked:
         console.print(Text(f"not checked for gradient masking: {text}", style="dim"))
     console.print(Text("assumed: " + "; ".join(report.assumptions) + "."))
+    for text in advice(report):
+        console.print(Text(f"next: {text}"))
+    if report.verdict is not None:
+        style = "bold green" if report.verdict.passed else "bold red"
+        console.print(Text(f"{report.verdict}.", style=style))
     console.print(
         Text(f"changes: mean / median over the images fooled. Report: {folder}/report.html")
     )

@@ -51,6 +51,8 @@ class AttackSettings(Messages, RunFolder, ImageSize, PreparedData):
     """Exit with code 1 where any robust accuracy is below this share."""
 
     # Output
+    junit: Path | None = None
+    """Also write the result as JUnit XML, for a CI server."""
     classifiers_dir: Path = Path("saved_models/classifiers")
     """Where digits, mnist and cifar10 are kept."""
 

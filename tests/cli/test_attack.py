@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import re
@@ -5,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 import keras
 import numpy as np
@@ -66,7 +68,8 @@ def mine(files, *more):
 
 def test_a_report_of_a_model_of_ones_own_and_exit_code_1_below_the_threshold(files, here):
     arguments = ["--attack", "noise", "fgsm", "pgd:steps=4", "--epsilon", "8/255", "0.2"]
-    process = command(*mine(files, *arguments, "--n", 60, "--min-robust", 0.8), cwd=here)
+    arguments += ["--n", 60, "--min-robust", 0.8, "--junit", "junit.xml"]
+    process = command(*mine(files, *arguments), cwd=here)
     said, errors = process.communicate(timeout=120)
     assert process.returncode == 1, errors
     assert "below --min-robust 80.0%" in said
@@ -87,6 +90,19 @@ def test_a_report_of_a_model_of_ones_own_and_exit_code_1_below_the_threshold(fil
     for picture in ("curves.png", "examples-pgd.png"):
         assert (folder / picture).read_bytes().startswith(b"\x89PNG")
     assert json.loads((folder / "config.json").read_text())["config"]["n"] == 60
+    facts = report.provenance
+    assert facts["model SHA-256"] == hashlib.sha256((files / "mine.keras").read_bytes()).hexdigest()
+    assert facts["images"] == "60, drawn by seed 0"
+    assert facts["split"] == "test"
+    assert "--min-robust 0.8" in facts["command"]
+    assert not report.verdict.passed
+    assert "failed: the lowest robust accuracy" in page
+    assert "failed: the lowest robust accuracy" in (folder / "summary.md").read_text()
+    suite = ElementTree.parse(here / "junit.xml").getroot()
+    # Clean, two radii of three attacks, two worst cases; all fail that are below 80%.
+    low = [row for row in [*report.rows, *report.worst_case] if row.robust_accuracy < 0.8]
+    assert suite.get("tests") == "9"
+    assert suite.get("failures") == str(len(suite.findall(".//failure"))) == str(len(low))
 
 
 def test_exit_code_0_without_or_above_the_threshold(files, here, capsys):

@@ -1,0 +1,31 @@
+"""What a report suggests to do next, in sentences."""
+
+from kgan.robustness.report import Report
+
+# Images below which an interval is too wide to compare two models.
+_FEW = 500
+_STANDARD = "AutoAttack"
+
+
+def advice(report: Report) -> list[str]:
+    """Sentences that say what to do with the figures, the most urgent first."""
+    found = []
+    if report.flags:
+        names = ", ".join(flag.name for flag in report.flags)
+        found.append(
+            f"Do not quote these figures yet: {names}. Each flag says how to attack around it."
+        )
+    classes = [config.get("class") for config in report.attacks.values()]
+    if _STANDARD not in classes:
+        found.append(
+            "Before quoting a robust accuracy, run the standard attack: --attack autoattack."
+        )
+    if report.n < _FEW:
+        low, high = (report.worst_case or report.rows or [report.clean])[-1].interval
+        found.append(
+            f"{report.n:,} images leave an interval of {high - low:.0%}; attack more to compare "
+            "models."
+        )
+    if report.worst_case and report.worst_case[-1].robust_accuracy < report.clean.robust_accuracy:
+        found.append("To make the classifier robust: kgan harden --model FILE --data DATA.")
+    return found or ["Nothing is left to do but to attack it in ways that this report does not."]

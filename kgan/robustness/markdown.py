@@ -1,0 +1,50 @@
+"""A report as a short Markdown text, for a pull request or a wiki."""
+
+from pathlib import Path
+
+from kgan.files import atomic_path
+from kgan.robustness.advice import advice
+from kgan.robustness.report import Report, Row
+
+
+def markdown(report: Report) -> str:
+    """The verdict, a table of all rows, the signs of gradient masking, and what to do next."""
+    ball = "" if report.norm is None else f", {report.norm} ball"
+    lines = [f"### Robustness of {_plain(report.model)}", ""]
+    if report.verdict is not None:
+        lines += [f"**{_plain(str(report.verdict))}**", ""]
+    lines += [
+        f"{report.n:,} images{ball}.",
+        "",
+        "| attack | epsilon | robust accuracy | 95% interval |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    lines += [_line(row) for row in (report.clean, *report.rows, *report.worst_case)]
+    if report.flags:
+        lines += ["", "Signs of gradient masking, so that these figures are not to be trusted:", ""]
+        lines += [f"- {_plain(f'{flag.name}: {flag.evidence}')}" for flag in report.flags]
+    lines += ["", "Next:", "", *(f"- {_plain(text)}" for text in advice(report))]
+    facts = (report.provenance | report.versions).items()
+    lines += ["", _plain("; ".join(f"{name} {value}" for name, value in facts)), ""]
+    return "\n".join(lines)
+
+
+def write_markdown(report: Report, path: str | Path) -> None:
+    """Writes the text of `markdown` into a file."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(markdown(report), encoding="utf-8")
+
+
+def _line(row: Row) -> str:
+    low, high = row.interval
+    radius = "" if row.epsilon is None or row.attack == "clean" else f"{row.epsilon:.4g}"
+    return (
+        f"| {_plain(row.attack)} | {radius} | {row.robust_accuracy:.1%} | {low:.1%} to {high:.1%} |"
+    )
+
+
+def _plain(text: str) -> str:
+    """The text without what Markdown or HTML would take for markup."""
+    for sign in "\\`*_[]<>|":
+        text = text.replace(sign, "\\" + sign)
+    return text

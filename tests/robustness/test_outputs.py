@@ -1,0 +1,107 @@
+"""What a report is written as: verdict, JUnit XML, Markdown, advice; hostile names shown safely."""
+
+import dataclasses
+from xml.etree import ElementTree
+
+import pytest
+
+from kgan.names import printable
+from kgan.robustness.advice import advice
+from kgan.robustness.html_report import write_html
+from kgan.robustness.junit import write_junit
+from kgan.robustness.markdown import markdown
+from kgan.robustness.masking import Flag
+from kgan.robustness.report import Report, Row
+
+ESCAPE = "\x1b[31mred\x1b[0m\u202ecba\x07"
+
+
+def row(attack, accuracy, epsilon=0.1):
+    return Row(attack, epsilon, accuracy, (accuracy, accuracy), None, {}, [1.0, accuracy], 1.5, {})
+
+
+@pytest.fixture
+def report():
+    return Report(
+        model="m|o*d`el<b>",
+        n=40,
+        class_names=["cat", "dog"],
+        norm="linf",
+        epsilons=[0.1],
+        clean=row("clean", 0.95, 0.0),
+        rows=[row("FGSM", 0.6), row("PGD", 0.25)],
+        worst_case=[row("worst case", 0.25)],
+        curves={},
+        flags=[],
+        unchecked=[],
+        assumptions=["images are float32"],
+        attacks={"FGSM": {"class": "FGSM"}, "PGD": {"class": "PGD"}},
+        versions={"kgan": "1"},
+        class_counts=[30, 10],
+        provenance={"date": "2026-01-02T03:04:05+00:00", "seed": "7"},
+    )
+
+
+@pytest.mark.parametrize(("least", "passed"), [(0.25, True), (0.2501, False), (0.0, True)])
+def test_a_verdict_is_of_the_lowest_row(report, least, passed, tmp_path):
+    judged = report.judged(least)
+    assert judged.verdict.passed is passed
+    assert judged.verdict.lowest == 0.25
+    assert judged.verdict.row == "worst case at 0.1"
+    judged.save(tmp_path / "report.json")
+    assert Report.load(tmp_path / "report.json") == judged
+
+
+def test_junit_has_a_test_for_each_row_and_fails_those_below(report, tmp_path):
+    report = dataclasses.replace(report, flags=[Flag("zero gradients", "9 of 9 images", "Beware")])
+    write_junit(report.judged(0.5), tmp_path / "out.xml")
+    suite = ElementTree.parse(tmp_path / "out.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("4", "2", "0")
+    assert suite.get("timestamp") == "2026-01-02T03:04:05"
+    cases = suite.findall("testcase")
+    failing = [case.get("name") for case in cases if case.find("failure") is not None]
+    assert failing == ["PGD at 0.1 on 40 images", "worst case at 0.1 on 40 images"]
+    assert "zero gradients: 9 of 9 images" in suite.find("system-out").text
+    assert {one.get("name"): one.get("value") for one in suite.iter("property")}["seed"] == "7"
+    # Nothing was asked for: nothing fails.
+    write_junit(report, tmp_path / "out.xml")
+    assert ElementTree.parse(tmp_path / "out.xml").getroot().get("failures") == "0"
+
+
+def test_markdown_shows_every_row_and_no_markup_of_names(report):
+    text = markdown(report.judged(0.5))
+    assert "m\\|o\\*d\\`el\\<b\\>" in text
+    assert "| PGD | 0.1 | 25.0% | 25.0% to 25.0% |" in text
+    assert "| clean |  | 95.0% |" in text
+    assert "failed: the lowest robust accuracy, 25.0%" in text
+
+
+def test_advice_follows_from_the_report(report):
+    assert "--attack autoattack" in " ".join(advice(report))
+    assert "kgan harden" in " ".join(advice(report))
+    flagged = dataclasses.replace(report, flags=[Flag("zero gradients", "", "")])
+    assert advice(flagged)[0].startswith("Do not quote these figures yet: zero gradients")
+    full = dataclasses.replace(
+        report, n=5000, attacks={"AutoAttack": {"class": "AutoAttack"}}, worst_case=[report.clean]
+    )
+    assert advice(full) == [
+        "Nothing is left to do but to attack it in ways that this report does not."
+    ]
+
+
+def test_the_page_gives_each_class_its_counts_and_interval(report, tmp_path):
+    write_html(report.judged(0.2), tmp_path / "page.html", curves=None, examples={})
+    page = (tmp_path / "page.html").read_text()
+    # 10 dogs, of which 2 or 3 of 10 stay: round(.25 * 10) = 2.
+    assert "25.0% (2 of 10)<br><small>6% to 51%</small>" in page
+    assert "100.0% (30 of 30)" in page
+    assert "passed: the lowest robust accuracy" in page
+    assert "2026-01-02T03:04:05" in page
+
+
+def test_control_characters_are_shown_and_never_obeyed(report, tmp_path):
+    shown = printable(ESCAPE)
+    assert shown == "\\x1b[31mred\\x1b[0m\\u202ecba\\x07"
+    assert printable("Größe 7, 猫") == "Größe 7, 猫"
+    write_junit(dataclasses.replace(report, model=shown), tmp_path / "out.xml")
+    assert "\\x1b[31m" in ElementTree.parse(tmp_path / "out.xml").getroot().get("name")
