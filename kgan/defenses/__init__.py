@@ -16,6 +16,7 @@ Evaluate the result with `kgan.robustness.evaluate`, and with attacks that were 
 from kgan.defenses.adversarial_training import AdversarialTraining
 from kgan.defenses.defense_gan import DefenseGAN
 from kgan.defenses.generative_adversarial_training import GenerativeAdversarialTraining
+from kgan.defenses.interval_training import IntervalTraining
 from kgan.defenses.methods import METHODS, Method, mart_term, trades_term
 from kgan.defenses.overfitting_guard import OverfittingGuard
 from kgan.defenses.purification import PurificationReport, purification_report
@@ -28,6 +29,7 @@ __all__ = [
     "DivergencePGD",
     "FastStep",
     "GenerativeAdversarialTraining",
+    "IntervalTraining",
     "Method",
     "OverfittingGuard",
     "PurificationReport",
