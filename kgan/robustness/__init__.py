@@ -15,6 +15,7 @@ adversarial change is known.
 
 from kgan.robustness import testing
 from kgan.robustness.attack_text import attack_from_text
+from kgan.robustness.clever import clever
 from kgan.robustness.comparison import Comparison
 from kgan.robustness.evaluation import evaluate
 from kgan.robustness.junit import write_junit
@@ -35,6 +36,7 @@ __all__ = [
     "Row",
     "Verdict",
     "attack_from_text",
+    "clever",
     "evaluate",
     "markdown",
     "print_report",
