@@ -2,8 +2,9 @@
 
 Submodules load on first use, so that `import kgan` and `kgan --help` do not wait for TensorFlow:
 `kgan.models`, `kgan.networks`, `kgan.losses`, `kgan.penalties`, `kgan.data`, `kgan.callbacks`,
-`kgan.attacks`, `kgan.defenses`, `kgan.robustness`, `kgan.metrics`, `kgan.evaluation`,
-`kgan.pictures`, `kgan.export`, `kgan.client`, `kgan.distribution`, `kgan.recipes`, `kgan.settings`.
+`kgan.attacks`, `kgan.certificates`, `kgan.defenses`, `kgan.robustness`, `kgan.metrics`,
+`kgan.evaluation`, `kgan.pictures`, `kgan.export`, `kgan.client`, `kgan.distribution`,
+`kgan.recipes`, `kgan.settings`.
 """
 
 import importlib

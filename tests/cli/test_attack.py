@@ -72,7 +72,7 @@ def test_a_report_of_a_model_of_ones_own_and_exit_code_1_below_the_threshold(fil
     process = command(*mine(files, *arguments), cwd=here)
     said, errors = process.communicate(timeout=120)
     assert process.returncode == 1, errors
-    assert "below --min-robust 80.0%" in said
+    assert "is below the 80.0% asked for" in said
     assert re.search(r"PGD +│ +0.03137 ", said)
     assert "softmax probabilities; logits are taken from before the activation" in said
     assert "labels are class numbers" in said
