@@ -33,6 +33,9 @@ def misfit(victim: Victim, images: np.ndarray, labels: np.ndarray) -> str | None
         return None
     images, labels = images[:_MOST], labels[:_MOST]
     right = victim.answers(images, intake.bounds) == labels
+    # Noise inside a model is weaker beside images of a wider range, which may help by itself.
+    if victim.random and right.mean() >= 2 / victim.classes:
+        return None
     for bounds in _OTHERS:
         other = victim.answers(images, bounds) == labels
         gained, lost = int(np.sum(other & ~right)), int(np.sum(right & ~other))

@@ -27,6 +27,18 @@ _NOISE = 32
 _ROUNDING = {False: 1e-5, True: 2e-3}
 
 
+class _Recording(keras.StatelessScope):
+    """A scope that also tells which variables were assigned in it."""
+
+    def __init__(self):
+        super().__init__()
+        self.assigned: list[keras.Variable] = []
+
+    def add_update(self, update: tuple[keras.Variable, tf.Tensor]) -> None:
+        self.assigned.append(update[0])
+        super().add_update(update)
+
+
 class Victim:
     """A classifier with what is declared of it, adapted to the one interface that attacks use.
 
@@ -247,10 +259,9 @@ class Victim:
 
     def _find_seeds(self, images: np.ndarray) -> list[keras.Variable]:
         """The seeds that the model advances when asked, tracked by it or not."""
-        with keras.StatelessScope() as scope:
+        with _Recording() as scope:
             self._call(tf.constant(images[:1]), training=False)
-        advanced = [pair[0] for pair in getattr(scope, "state_mapping", {}).values()]
-        known = {id(variable): variable for variable in (*self.model.variables, *advanced)}
+        known = {id(one): one for one in (*self.model.variables, *scope.assigned)}
         return [one for one in known.values() if one.path.endswith("seed_generator_state")]
 
     def check_layout(self, what: str, shape: tuple[int, ...]) -> None:
