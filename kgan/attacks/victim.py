@@ -83,6 +83,7 @@ class Victim:
         binary: Whether the model has a single output.
         head: Kind of the model's output, "logits", "softmax", or "sigmoid".
         random: Whether two answers to the same images differ.
+        declared: What was declared, by the names of the arguments; `None` for the rest.
         assumptions: Sentences for a report that say how the model was understood.
         functions: Compiled attacks on this model, stored by `Attack`.
     """
@@ -109,16 +110,16 @@ class Victim:
             kgan.names.check("data_format", data_format, intakes.LAYOUTS)
         self._model: Callable[[], keras.Model | None] = lambda: model
         self.name = model.name
-        self.declared = {
-            "head": head,
-            "bounds": None if bounds is None else list(intakes.check_bounds(bounds)),
-            "mean": mean,
-            "std": std,
-            "data_format": data_format,
-        }
         self.intake = intakes.declared(
             bounds, mean, std, data_format, dtype=intakes.input_dtype(model)
         )
+        self.declared: dict[str, Any] = {
+            "head": head,
+            "bounds": None if bounds is None else list(self.intake.bounds),
+            "mean": None if self.intake.mean is None else list(self.intake.mean),
+            "std": None if self.intake.std is None else list(self.intake.std),
+            "data_format": data_format,
+        }
         self.functions: dict[Any, Any] = {}
         self.assumptions: list[str] = []
         self.random = False
@@ -145,6 +146,15 @@ class Victim:
         if model is None:
             raise ReferenceError(f"the model {self.name} is gone.")
         return model
+
+    @property
+    def image_shape(self) -> tuple[int | None, ...] | None:
+        """The shape of one image, channels last; `None` where the model does not know it."""
+        try:
+            shape = tuple(self.model.input_shape[1:])
+        except (AttributeError, ValueError):
+            return None
+        return shape[1:] + shape[:1] if self.intake.layout == "channels_first" else shape
 
     # Looking at the model
 
