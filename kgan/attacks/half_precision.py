@@ -21,9 +21,9 @@ def with_scaled_gradient(
 ) -> Callable[[tf.Tensor], tf.Tensor]:
     """The same function, in graph mode, whose backward pass is scaled example by example.
 
-    A backward pass is linear in the gradient that comes in, so each example's may be brought to the
-    same size before it enters float16 and back after it has left, whatever loss it comes from. Where
-    the result is not finite, the pass is repeated with a small scale.
+    A backward pass is linear in the gradient that comes in, so each example's may be brought to one
+    size before it enters float16 and back after it has left, whatever loss it comes from. Where the
+    result is not finite, the pass is repeated with a small scale.
 
     Args:
         function: From float32 (batch, ...) to float32 (batch, units), each example on its own.

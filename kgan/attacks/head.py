@@ -14,13 +14,13 @@ HEADS = ("logits", "softmax", "sigmoid")
 _TRANSPARENT = {"Identity", "IdentityN", "Cast", "Reshape", "Squeeze", "ExpandDims", "EnsureShape"}
 # Those that mix values by sums and shares, so that what goes in decides what may come out.
 _MIXING = {
-    "Add", "AddN", "AddV2", "BiasAdd", "ConcatV2", "GatherV2", "Mean", "Mul", "Neg", "Pack", "RealDiv", "Slice",
-    "StridedSlice", "Sub", "Sum", "Transpose",
+    "Add", "AddN", "AddV2", "BiasAdd", "ConcatV2", "GatherV2", "Mean", "Mul", "Neg", "Pack",
+    "RealDiv", "Slice", "StridedSlice", "Sub", "Sum", "Transpose",
 }  # fmt: skip
 # Sums that weights scale without bound.
 _LINEAR = {
-    "BatchMatMulV2", "BatchMatMulV3", "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv2dNative", "Einsum", "FusedBatchNormV3",
-    "MatMul", "_FusedMatMul",
+    "BatchMatMulV2", "BatchMatMulV3", "Conv2D", "Conv3D", "DepthwiseConv2dNative", "Einsum",
+    "FusedBatchNormV3", "MatMul", "_FusedMatMul",
 }  # fmt: skip
 _NEUTRAL = {"Const", "Fill", "Placeholder", "ReadVariableOp", "Shape", "Prod", "ZerosLike"}
 _ACTIVATIONS = {"Softmax": "softmax", "Sigmoid": "sigmoid", "LogSoftmax": "linear"}
@@ -82,7 +82,7 @@ def told_by_loss(loss: Any) -> str | None:
     """What a compiled loss takes: "logits", "probabilities", "values", or `None` if unknown."""
     if isinstance(loss, str):
         loss = keras.losses.get(loss)
-    name = getattr(loss, "name", None) or getattr(loss, "__name__", "")
+    name = str(getattr(loss, "name", None) or getattr(loss, "__name__", "")).lower()
     if isinstance(loss, keras.losses.Loss):
         from_logits = loss.get_config().get("from_logits")
         if from_logits is None:
@@ -92,7 +92,6 @@ def told_by_loss(loss: Any) -> str | None:
     elif callable(loss) and name.endswith("crossentropy"):
         # As a function it is called with its defaults.
         return "probabilities"
-    name = str(name).lower()
     if name in _HINGES:
         return "logits"
     return "values" if name.startswith(_REGRESSIONS) else None

@@ -43,8 +43,8 @@ def misfit(victim: Victim, images: np.ndarray, labels: np.ndarray) -> str | None
         if significant and 2 * np.sum(~other) <= np.sum(~right):
             low, high = (f"{bound:g}" for bound in bounds)
             return (
-                f"the clean accuracy of {victim.name} is {right.mean():.1%} on images in [0, 1] and "
-                f"{other.mean():.1%} on the same in [{low}, {high}]: your model seems to take "
+                f"the clean accuracy of {victim.name} is {right.mean():.1%} on images in [0, 1], "
+                f"and {other.mean():.1%} on the same in [{low}, {high}]: your model seems to take "
                 f"{low}..{high}. Declare it: --input-range {low} {high}, or "
                 f"kgan.attacks.Victim(model, bounds=({low}, {high})); (0, 1) if this is wrong."
             )

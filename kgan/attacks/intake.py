@@ -8,7 +8,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import kgan.names
 from kgan.attacks.checks import PIXEL_AXES
 
 LAYOUTS = ("channels_last", "channels_first")

@@ -318,7 +318,9 @@ class Victim:
         """The classes that the model gives to images, were they brought into these bounds."""
         with keras.StatelessScope():
             taken = dataclasses.replace(self.intake, bounds=bounds)(tf.constant(images))
-            outputs = np.asarray(tf.cast(self._select(self.model(taken, training=False)), "float32"))
+            outputs = np.asarray(
+                tf.cast(self._select(self.model(taken, training=False)), "float32")
+            )
         if self.binary:
             return (outputs.reshape(-1) > (0.5 if self.head == "sigmoid" else 0.0)).astype(int)
         return outputs.argmax(axis=1)

@@ -159,7 +159,8 @@ def _made_for(classifier: keras.Model | Victim, attack: AdvGAN) -> PerturbationG
     """What the attack trains, for the classifier's images and classes."""
     model = check_classifier(classifier)
     victim = classifier if isinstance(classifier, Victim) else Victim(model)
-    shape = victim.image_shape or (None,)
-    if None in shape:
-        raise ValueError(f"the generator needs a fixed image shape, got {shape}.")
+    known = victim.image_shape or (None,)
+    shape = tuple(size for size in known if size is not None)
+    if len(shape) != len(known):
+        raise ValueError(f"the generator needs a fixed image shape, got {known}.")
     return attack.new_network(victim_of(classifier, np.zeros((2, *shape), np.float32)), shape)
