@@ -153,16 +153,8 @@ class APGD(Attack):
         return value
 
     def _gradient(self, batch: AttackBatch, state: State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Logits, losses and the gradient, averaged over `samples` calls of a random model."""
-        images, value = state["images"], self._value(batch, state)
-        logits, losses, gradient = batch.gradient(images, value)
-        if self.samples > 1:
-            _, gradient = tf.while_loop(
-                lambda i, total: i < self.samples,
-                lambda i, total: (i + 1, total + batch.gradient(images, value)[2]),
-                (1, gradient),
-            )
-        return logits, losses, gradient / self.samples
+        """Logits, losses and the gradient, each averaged over `samples` calls of the model."""
+        return batch.gradient(state["images"], self._value(batch, state), self.samples)
 
     def _ascend(
         self, batch: AttackBatch, state: State, epsilon: tf.Tensor, steps: int, judge: bool = True

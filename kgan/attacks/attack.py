@@ -13,6 +13,7 @@ import tensorflow as tf
 from kgan.attacks import example_random
 from kgan.attacks.attack_batch import AttackBatch
 from kgan.attacks.checks import check_images, check_pixels
+from kgan.attacks.input_range import warn_of_range
 from kgan.attacks.norms import NORMS, length
 from kgan.attacks.victim import Victim, victim_of
 from kgan.labels import class_numbers
@@ -25,7 +26,8 @@ class Result:
     Attributes:
         adversarial: float32 array of the images' shape; the clean image where the attack failed.
         success: Whether it is misclassified (as the target, if there are targets), bool (n,).
-            An image that was misclassified to begin with counts, and comes back unchanged.
+            An image that was misclassified to begin with counts, and comes back unchanged. For a
+            model that is random, its most frequent answer counts, see `Victim`.
         labels: The classes attacked, or the targets to reach, int32 (n,).
     """
 
@@ -103,7 +105,7 @@ class Attack:
         """Makes adversarial images.
 
         Args:
-            model: Any Keras classifier (see `Victim`).
+            model: Any Keras classifier, or a `Victim` that declares what it takes and gives.
             images: float32 array or tensor of shape (n, ...) in [0, 1].
             labels: The true classes: integers (n,), a column (n, 1), or one-hot (n, classes);
                 the model's own predictions if None.
@@ -137,6 +139,10 @@ class Attack:
         victim, result, indices = self._prepare(model, images, labels, targets, batch_size, indices)
         images = result.adversarial.copy()
         targeted = targets is not None
+        if victim.random:
+            # One answer may be luck, also that to a clean image.
+            answers = victim.predict(images, batch_size=batch_size).argmax(axis=1)
+            result.success[:] = (answers == result.labels) == targeted
         for attempt in range(self.attempts(victim)):
             pending = np.flatnonzero(~result.success | (self.minimal & (attempt > 0)))
             self._run_batches(
@@ -162,14 +168,14 @@ class Attack:
         if targets is not None and not self.targetable:
             raise ValueError(f"{type(self).__name__} cannot be targeted.")
         victim = victim_of(model, images)
-        if self.needs_pixels:
-            check_pixels(type(self).__name__, images.shape[1:])
-        self._check_against(victim, images.shape[1:])
+        self.check(victim, images.shape[1:])
         if labels is None and targets is None:
             wanted = victim.predict(images, batch_size=batch_size).argmax(axis=1).astype(np.int32)
         else:
             given = labels if targets is None else targets
             wanted = class_numbers(given, len(images), victim.classes)
+            if targets is None:
+                warn_of_range(victim, images, wanted)
         indices = np.arange(len(images)) if indices is None else np.asarray(indices)
         if indices.shape != (len(images),):
             raise ValueError(f"indices must have the shape ({len(images)},), got {indices.shape}.")
@@ -234,6 +240,9 @@ class Attack:
                 result.adversarial[rows] = found
                 continue
             won = success.numpy()[: len(rows)]
+            if victim.random:
+                answers = victim.predict(found, batch_size=batch_size).argmax(axis=1)
+                won = won & ((answers == result.labels[rows]) == targeted)
             if self.minimal:
                 before = length(result.adversarial[rows] - images[rows], self.norm)
                 after = length(found - images[rows], self.norm)
@@ -281,7 +290,8 @@ class Attack:
                 targeted=targeted,
                 attempt=attempt,
                 done=done,
-                early_stop=getattr(attack, "early_stop", True),
+                early_stop=getattr(attack, "early_stop", True) and not victim.random,
+                random=victim.random,
                 plain=plain,
             )
             state = attack._attack(batch)
@@ -353,8 +363,19 @@ class Attack:
         vars(attack).update(settings)
         return attack
 
-    def _check_against(self, victim: Victim, shape: tuple[int, ...]) -> None:
+    def check(self, victim: Victim, shape: tuple[int, ...]) -> None:
         """Raises `ValueError` if this attack cannot be run on this model or image shape."""
+        if self.needs_pixels:
+            check_pixels(type(self).__name__, shape)
+            victim.check_layout(type(self).__name__, shape)
+        self._check_against(victim, shape)
+
+    def left_out(self, victim: Victim, shape: tuple[int, ...]) -> dict[str, str]:
+        """The parts of this attack that cannot be run here: the reason of each, by its name."""
+        return {}
+
+    def _check_against(self, victim: Victim, shape: tuple[int, ...]) -> None:
+        """What `check` looks at besides the image's shape."""
 
     def get_config(self) -> dict[str, Any]:
         names = inspect.signature(type(self).__init__).parameters

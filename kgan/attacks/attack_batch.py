@@ -24,6 +24,7 @@ class AttackBatch:
         attempt: Which of the attack's `attempts` this is.
         done: Which rows only pad the batch, bool (batch,).
         early_stop: Whether an example is done as soon as it is fooled.
+        random: Whether the model is, so that one answer to a clean image ends nothing.
         plain: Run the published algorithm to its last iterate and return that, with no record of
             what was fooled on the way.
     """
@@ -36,6 +37,7 @@ class AttackBatch:
     attempt: tf.Tensor | int = 0
     done: tf.Tensor | None = None
     early_stop: bool = True
+    random: bool = False
     plain: bool = False
 
     def fooled(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -49,18 +51,35 @@ class AttackBatch:
         return -value if self.targeted else value
 
     def gradient(
-        self, images: tf.Tensor, value: Callable[[tf.Tensor], tf.Tensor]
+        self, images: tf.Tensor, value: Callable[[tf.Tensor], tf.Tensor], samples: int = 1
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """One forward and one backward pass.
+        """One forward and one backward pass, or the mean of several for a random model.
 
         Args:
             images: The images at which it is taken.
             value: Function from logits to a (batch,) tensor.
+            samples: Number of passes: the expectation over transformations of Athalye et al.,
+                "Synthesizing robust adversarial examples", 2018.
 
         Returns:
             The logits, the values, and the gradients of the values with respect to `images`.
             Gradients that are missing or not finite are replaced by zero.
         """
+        found = self._pass(images, value)
+        if samples == 1:
+            return found
+
+        def add(i: tf.Tensor, *sums: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            new = self._pass(images, value)
+            return i + 1, *(total + one for total, one in zip(sums, new, strict=True))
+
+        _, *sums = tf.while_loop(lambda i, *_: i < samples, add, (tf.constant(1), *found))
+        logits, values, gradient = (total / samples for total in sums)
+        return logits, values, gradient
+
+    def _pass(
+        self, images: tf.Tensor, value: Callable[[tf.Tensor], tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(images)
             logits = self.logits(images)
@@ -75,10 +94,11 @@ class AttackBatch:
         change: Callable[[tf.Tensor], tf.Tensor],
         images: tf.Tensor,
         value: Callable[[tf.Tensor], tf.Tensor],
+        samples: int = 1,
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Same as `gradient`, but the model gets `change(images)`."""
         changed = dataclasses.replace(self, logits=lambda images: self.logits(change(images)))
-        return changed.gradient(images, value)
+        return changed.gradient(images, value, samples)
 
     def class_gradients(self, images: tf.Tensor, classes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """One forward pass, and a backward pass for each of several logits.
@@ -105,7 +125,7 @@ class AttackBatch:
         batch = tf.shape(self.labels)[0]
         done = tf.zeros([batch], tf.bool) if self.done is None else self.done
         success = tf.zeros([batch], tf.bool)
-        if not self.plain:
+        if not self.plain and not self.random:
             success = self.fooled(self.logits(self.images), self.labels)
             done |= success
         return {

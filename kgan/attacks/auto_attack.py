@@ -1,6 +1,7 @@
 """AutoAttack: the standard ensemble of parameter-free attacks."""
 
 import dataclasses
+import warnings
 from typing import Any
 
 import keras
@@ -8,7 +9,7 @@ import numpy as np
 
 from kgan.attacks.apgd import APGD
 from kgan.attacks.attack import Attack, Result
-from kgan.attacks.checks import check_images, check_norm, check_radius
+from kgan.attacks.checks import check_images, check_norm, check_radius, has_pixels
 from kgan.attacks.fab import FAB
 from kgan.attacks.square import Square
 from kgan.attacks.victim import Victim, victim_of
@@ -23,9 +24,11 @@ class AutoAttackResult(Result):
     Attributes:
         robust: The share of images that are not fooled so far: "clean", and after each member, by
             its name.
+        left_out: The members that cannot be run on these images: the reason of each, by its name.
     """
 
     robust: dict[str, float]
+    left_out: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -38,7 +41,8 @@ class AutoAttack(Attack):
     are random: APGD on the cross-entropy and on the DLR loss, 20 gradients averaged at each step.
 
     A model with fewer than four classes has no targeted DLR loss, and one with two no DLR loss;
-    APGD on the margin takes their place.
+    APGD on the margin takes their place. Square needs images of (height, width, channels); on
+    tables, series and volumes it is left out, with a warning.
 
     Args:
         epsilon: Radius of the ball, in units of images in [0, 1].
@@ -94,6 +98,21 @@ class AutoAttack(Attack):
             members["square"] = Square(self.epsilon, steps=5000, rescale=False, **common)
         return members
 
+    def check(self, victim: Victim, shape: tuple[int, ...]) -> None:
+        if has_pixels(shape) and any(
+            member.needs_pixels for member in self.members(victim.classes).values()
+        ):
+            victim.check_layout(type(self).__name__, shape)
+
+    def left_out(self, victim: Victim, shape: tuple[int, ...]) -> dict[str, str]:
+        reasons = {}
+        for name, member in self.members(victim.classes).items():
+            try:
+                member.check(victim, shape)
+            except ValueError as error:
+                reasons[name] = str(error)
+        return reasons
+
     def run(
         self,
         model: keras.Model | Victim,
@@ -109,6 +128,10 @@ class AutoAttack(Attack):
             raise ValueError("AutoAttack cannot be targeted.")
         images = check_images(images)
         victim = victim_of(model, images)
+        self.check(victim, images.shape[1:])
+        left_out = self.left_out(victim, images.shape[1:])
+        for name, reason in left_out.items():
+            warnings.warn(f"AutoAttack leaves out {name}: {reason}", stacklevel=2)
         indices = np.arange(len(images)) if indices is None else np.asarray(indices)
         logits = victim.predict(images, batch_size=batch_size)
         if labels is None:
@@ -118,6 +141,8 @@ class AutoAttack(Attack):
         success = logits.argmax(axis=1) != labels
         robust = {"clean": float(np.mean(~success))}
         for name, member in self.members(victim.classes).items():
+            if name in left_out:
+                continue
             left = np.flatnonzero(~success)
             result = member.run(
                 victim,
@@ -129,7 +154,7 @@ class AutoAttack(Attack):
             adversarial[left] = result.adversarial
             success[left] = result.success
             robust[name] = float(np.mean(~success))
-        return AutoAttackResult(adversarial, success, labels, robust)
+        return AutoAttackResult(adversarial, success, labels, robust, left_out)
 
     def perturb(self, *_: Any, **__: Any) -> Any:
         raise NotImplementedError("AutoAttack is an evaluation; train against PGD.")

@@ -10,7 +10,14 @@ PIXEL_AXES = ("height", "width", "channels")
 
 def check_images(images: Any) -> np.ndarray:
     """The images as a float32 array; raises an error that says how to convert other images."""
+    if isinstance(images, tf.data.Dataset):
+        raise ValueError(
+            "images must be an array, got a tf.data.Dataset. kgan.robustness.evaluate takes one; "
+            "for an attack, go over its batches."
+        )
     array = images.numpy() if isinstance(images, tf.Tensor) else np.asarray(images)
+    if array.dtype.name == "bfloat16":  # No floating type of numpy's own.
+        array = array.astype(np.float32)
     if not np.issubdtype(array.dtype, np.floating):
         raise ValueError(
             f"images must be float32 in [0, 1], got {array.dtype}. "
@@ -22,7 +29,9 @@ def check_images(images: Any) -> np.ndarray:
     if array.size and not (array.min() >= 0.0 and array.max() <= 1.0):
         raise ValueError(
             f"images must lie in [0, 1], got values from {array.min():g} to {array.max():g}. "
-            "Rescale them, and put any normalisation inside the model."
+            "Divide images of 0 to 255 by 255. A model that takes another range is declared, "
+            "kgan.attacks.Victim(model, bounds=(0, 255)), or gets a layer in front that makes it, "
+            "keras.layers.Rescaling(255.0)."
         )
     return array
 

@@ -21,6 +21,7 @@ class FGSM(PGD):
         restarts: Number of starts for images that are not fooled; more than 1 needs
             `random_start`.
         loss: "cross_entropy", "margin" or "dlr".
+        samples: Number of gradients averaged, for models that are random.
         seed: Seed of the random start.
 
     Reference:
@@ -40,6 +41,7 @@ class FGSM(PGD):
         random_start: bool = False,
         restarts: int = 1,
         loss: str = "cross_entropy",
+        samples: int = 1,
         seed: int = 0,
     ):
         super().__init__(
@@ -50,6 +52,7 @@ class FGSM(PGD):
             random_start=random_start,
             restarts=restarts,
             loss=loss,
+            samples=samples,
             seed=seed,
         )
 

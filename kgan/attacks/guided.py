@@ -37,16 +37,20 @@ class GuidedResult(Result):
 
 
 class Average(keras.Model):
-    """The mean of several classifiers' logits."""
+    """The mean of several classifiers' logits, of images in [0, 1] with their channels last."""
 
-    def __init__(self, models: Sequence[keras.Model], images: np.ndarray):
+    def __init__(self, models: Sequence[keras.Model | Victim], images: np.ndarray):
         super().__init__()
-        self.models = list(models)
         self.victims = [victim_of(model, images) for model in models]
+        self.models = [victim.model for victim in self.victims]
         self.built = True
+        self._mean = tf.function(self._average, autograph=False)
+
+    def _average(self, images: tf.Tensor) -> tf.Tensor:
+        return tf.add_n([victim.logits(images) for victim in self.victims]) / len(self.victims)
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
-        return tf.add_n([victim.logits(images) for victim in self.victims]) / len(self.victims)
+        return self._mean(images)
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -111,7 +115,7 @@ class Guided(Attack):
         )
         return self.replace(surrogates=substitute)
 
-    def _guide(self, victim: Victim, images: np.ndarray) -> tuple[Average, int]:
+    def _guide(self, victim: Victim, images: np.ndarray) -> tuple[Victim, int]:
         """The surrogates as one classifier, and the number of queries used to make them."""
         queries = 0
         models = self.surrogates
@@ -119,7 +123,7 @@ class Guided(Attack):
             models, queries = distill(
                 victim, images, query_budget=self.query_budget, seed=self.seed
             )
-        models = [models] if isinstance(models, keras.Model) else list(models)
+        models = [models] if isinstance(models, keras.Model | Victim) else list(models)
         guide = Average(models, images)
         for surrogate in guide.victims:
             if surrogate.classes != victim.classes:
@@ -127,7 +131,11 @@ class Guided(Attack):
                     f"surrogate {surrogate.name} has {surrogate.classes} classes, "
                     f"{victim.name} has {victim.classes}."
                 )
-        return guide, queries
+        return Victim(guide, head="logits", data_format="channels_last"), queries
+
+    def _check_against(self, victim: Victim, shape: tuple[int, ...]) -> None:
+        if self.diversity and has_pixels(shape):
+            victim.check_layout(type(self).__name__, shape)
 
     def run(
         self,
@@ -144,6 +152,7 @@ class Guided(Attack):
         if labels is not None and targets is not None:
             raise ValueError("pass labels (classes to leave) or targets (to reach), not both.")
         victim = victim_of(model, images)
+        self.check(victim, images.shape[1:])
         guide, queries = self._guide(victim, images)
         before = victim.predict(images, batch_size=batch_size).argmax(axis=1)
         given = targets if targets is not None else labels

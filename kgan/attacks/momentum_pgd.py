@@ -30,6 +30,7 @@ class MomentumPGD(PGD):
         restarts: Number of starts for images that are not fooled; more than 1 needs
             `random_start`.
         loss: "cross_entropy", "margin" or "dlr".
+        samples: Number of gradients averaged at each step, for models that are random.
         early_stop: Whether to stop work on an example once it is fooled; use False for transfer.
         seed: Seed of the random starts and copies.
 
@@ -56,6 +57,7 @@ class MomentumPGD(PGD):
         random_start: bool = False,
         restarts: int = 1,
         loss: str = "cross_entropy",
+        samples: int = 1,
         early_stop: bool = True,
         seed: int = 0,
     ):
@@ -67,6 +69,7 @@ class MomentumPGD(PGD):
             random_start=random_start,
             restarts=restarts,
             loss=loss,
+            samples=samples,
             early_stop=early_stop,
             seed=seed,
         )
@@ -99,6 +102,7 @@ class MomentumPGD(PGD):
                 lambda images: self._copy(images, state["keys"], step),
                 state["images"],
                 lambda logits: batch.gain(logits, state["labels"], self.loss),
+                self.samples,
             )
             logits = None
         if self.translation:

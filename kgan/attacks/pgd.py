@@ -28,6 +28,7 @@ class PGD(Attack):
         restarts: Number of starts for images that are not fooled; more than 1 needs
             `random_start`.
         loss: "cross_entropy", "margin" (best other logit minus the label's) or "dlr".
+        samples: Number of gradients averaged at each step, for models that are random.
         early_stop: Whether to stop work on an example once it is fooled.
         seed: Seed of the random starts.
 
@@ -48,6 +49,7 @@ class PGD(Attack):
         random_start: bool = True,
         restarts: int = 1,
         loss: str = "cross_entropy",
+        samples: int = 1,
         early_stop: bool = True,
         seed: int = 0,
     ):
@@ -60,6 +62,7 @@ class PGD(Attack):
         if restarts > 1 and not random_start:
             raise ValueError(f"restarts={restarts} needs random_start=True: all would be equal.")
         self.loss = check_loss(loss)
+        self.samples = check_count("samples", samples)
         self.early_stop = early_stop
         self.seed = check_seed(seed)
 
@@ -93,7 +96,9 @@ class PGD(Attack):
     ) -> tuple[tf.Tensor | None, tf.Tensor]:
         """The logits at the images, and the gradient to ascend."""
         logits, _, gradient = batch.gradient(
-            state["images"], lambda logits: batch.gain(logits, state["labels"], self.loss)
+            state["images"],
+            lambda logits: batch.gain(logits, state["labels"], self.loss),
+            self.samples,
         )
         return logits, gradient
 

@@ -1,75 +1,243 @@
 """Adapts any Keras classifier for the attacks: images in [0, 1] to logits, a column per class."""
 
+import dataclasses
 import weakref
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-# Operations that pass values through, between a model's last activation and its output.
-_TRANSPARENT = {"Identity", "Cast", "Reshape", "Squeeze", "ExpandDims"}
+import kgan.names
+from kgan.attacks import head as heads
+from kgan.attacks import intake as intakes
+from kgan.attacks.half_precision import is_half, with_scaled_gradient
+from kgan.attacks.model_state import ModelState
+
+DRAWS = 11
+"""How often a random model is asked about an image before an answer counts; odd, so no tie."""
+
 _TINY = float(np.finfo(np.float32).tiny)
+# Images asked about when a model is looked at anew, and at each run to see whether it changed.
+_LOOKED_AT, _COMPARED = 4, 2
+# Noise added to them where the graph does not show the head.
+_NOISE = 32
+# Differences of two answers, relative to the largest output, that rounding explains.
+_ROUNDING = {False: 1e-5, True: 2e-3}
+
+
+class _Recording(keras.StatelessScope):
+    """A scope that also tells which variables were assigned in it."""
+
+    def __init__(self):
+        super().__init__()
+        self.assigned: list[keras.Variable] = []
+
+    def add_update(self, update: tuple[keras.Variable, tf.Tensor]) -> None:
+        self.assigned.append(update[0])
+        super().add_update(update)
 
 
 class Victim:
-    """A classifier adapted to one interface; `victim_of` makes and caches it.
+    """A classifier with what is declared of it, adapted to the one interface that attacks use.
+
+    Every attack, `kgan.robustness.evaluate` and `kgan.defenses.AdversarialTraining` take a
+    `Victim` wherever they take a model, and make one of a plain model. Images outside of it are
+    float32 in [0, 1], channels last, and every epsilon is in these units:
+
+    ```python
+    victim = kgan.attacks.Victim(model, head="logits", bounds=(0, 255))
+    result = kgan.attacks.PGD(8 / 255).run(victim, images, labels)
+    ```
 
     Gradients of a probability vanish where the classifier is sure, so attacks need logits. If the
-    model's graph ends in a softmax or sigmoid, the input of that operation is used, which is as
-    strong as attacking the model without its head, also for nested and subclassed models. If the
-    graph hides the operation (a compiled or imported function) and the outputs look like
-    probabilities, logits are recovered by a log. Names and types of layers decide neither case.
+    model's graph ends in a softmax or sigmoid, the input of that operation is used, also for
+    nested and subclassed models. If the graph hides the operation and the outputs are known to be
+    probabilities, logits are recovered by a log. Names and types of layers decide neither case,
+    and values between 0 and 1 prove nothing (see `kgan.attacks.head`).
 
     The model runs with `training=False` inside a `StatelessScope`, so nothing that it assigns
-    (batch-norm statistics, seeds, counters) changes it. A model that is random also at inference
-    draws new numbers at each call inside an attack, and the same ones in each run of the attack.
+    (batch-norm statistics, seeds, counters) changes it. A model that was changed in place is
+    noticed at the next run, by the attributes of its layers and, where some layers are the user's
+    own, by its answers; all that was compiled for it is then dropped.
+
+    A model that is random also at inference draws new numbers at each call inside an attack, and
+    the same ones in each run (unless it draws with `tf.random`). Its answer to an image is the most
+    frequent of `DRAWS` answers, before and after an attack.
+
+    Args:
+        model: A Keras classifier.
+        head: "logits", "softmax" or "sigmoid"; found in the graph, by the outputs' values or by the
+            compiled loss if `None`.
+        bounds: What black and white are for the model, such as (0, 255); (0, 1) if `None`, and
+            (0, 255) for a uint8 input.
+        mean: Subtracted from images in these bounds: a number, or one for each channel.
+        std: Divided by after that, likewise.
+        data_format: "channels_first" for a model that takes (batch, channels, height, width); the
+            attacks' images have their channels last all the same. "channels_last" if `None`.
+        loss: The loss that the model is trained with elsewhere, where it is not compiled itself.
 
     Attributes:
         classes: Number of classes; 2 for a model with a single output.
         binary: Whether the model has a single output.
         head: Kind of the model's output, "logits", "softmax", or "sigmoid".
-        assumptions: Sentences for a report that say how the output was understood.
+        random: Whether two answers to the same images differ.
+        declared: What was declared, by the names of the arguments; `None` for the rest.
+        assumptions: Sentences for a report that say how the model was understood.
         functions: Compiled attacks on this model, stored by `Attack`.
     """
 
-    def __init__(self, model: keras.Model, images: np.ndarray):
-        if not callable(model):
-            raise TypeError(f"model must be a Keras model, got {type(model).__name__}.")
-        # A weak reference: the victim is cached while its model lives, and must not keep it alive.
-        self._model = weakref.ref(model)
-        self.name = getattr(model, "name", type(model).__name__)
-        self.functions: dict[Any, Any] = {}
-        self._draws = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self._cut = False
-        self.head = "logits"
-        _check_shape(model, images)
-        if not model.built:
-            model(images[:1], training=False)
-        self._seeds = [
-            variable
-            for variable in model.variables
-            if variable.path.endswith("seed_generator_state")
-        ]
-        self._inspect(images)
+    classes: int
+    binary: bool
 
-    def _inspect(self, images: np.ndarray) -> None:
-        trace = tf.function(self._outputs, autograph=False)
-        concrete = trace.get_concrete_function(tf.TensorSpec([None, *images.shape[1:]], tf.float32))
-        # Noise is added, because on data alone the logits of a poor model may look like
-        # probabilities.
-        noise = np.random.default_rng(0).uniform(size=(32, *images.shape[1:]))
-        sample = np.concatenate([images[:32], noise]).astype(np.float32)
-        sample = concrete(tf.constant(sample)).numpy()
-        if sample.ndim > 2 or (sample.ndim == 2 and sample.shape[1] == 0):
-            raise ValueError(
-                f"{self.name} must return one row of class scores for an image, "
-                f"got an output of shape {sample.shape}."
-            )
-        self.binary = sample.ndim == 1 or sample.shape[1] == 1
-        self.classes = 2 if self.binary else sample.shape[1]
-        if not self._cut:
-            self.head = _probabilities(sample, self.binary)
+    def __init__(
+        self,
+        model: keras.Model,
+        *,
+        head: str | None = None,
+        bounds: Sequence[float] | None = None,
+        mean: Any = None,
+        std: Any = None,
+        data_format: str | None = None,
+        loss: Any = None,
+    ):
+        if not isinstance(model, keras.Model):
+            raise TypeError(f"model must be a keras.Model, got {type(model).__name__}.")
+        if head is not None:
+            kgan.names.check("head", head, heads.HEADS)
+        if data_format is not None:
+            kgan.names.check("data_format", data_format, intakes.LAYOUTS)
+        self._model: Callable[[], keras.Model | None] = lambda: model
+        self.name = model.name
+        self.intake = intakes.declared(
+            bounds, mean, std, data_format, dtype=intakes.input_dtype(model)
+        )
+        self.declared: dict[str, Any] = {
+            "head": head,
+            "bounds": None if bounds is None else list(self.intake.bounds),
+            "mean": None if self.intake.mean is None else list(self.intake.mean),
+            "std": None if self.intake.std is None else list(self.intake.std),
+            "data_format": data_format,
+        }
+        self.functions: dict[Any, Any] = {}
+        self.assumptions: list[str] = []
+        self.random = False
+        self.head = "logits"
+        # Whether `kgan.attacks.input_range` has looked at it.
+        self.judged_range = False
+        self._loss = loss
+        self._cut = False
+        self._half = False
+        self._rounding = 0.0
+        self._draws = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._seeds: list[keras.Variable] = []
+        self._state: ModelState | None = None
+
+    @property
+    def model(self) -> keras.Model:
+        """The model itself.
+
+        Raises:
+            ReferenceError: When it was deleted; only a `Victim` that `victim_of` made can outlive
+                its model.
+        """
+        model = self._model()
+        if model is None:
+            raise ReferenceError(f"the model {self.name} is gone.")
+        return model
+
+    @property
+    def image_shape(self) -> tuple[int | None, ...] | None:
+        """The shape of one image, channels last; `None` where the model does not know it."""
+        try:
+            shape = tuple(self.model.input_shape[1:])
+        except (AttributeError, ValueError):
+            return None
+        return shape[1:] + shape[:1] if self.intake.layout == "channels_first" else shape
+
+    # Looking at the model
+
+    def ready(self, images: np.ndarray) -> "Victim":
+        """This victim, looked at anew where the model has changed since.
+
+        Args:
+            images: float32 array (n, ...) in [0, 1], the images of the run that follows.
+
+        Raises:
+            ValueError: When the model does not take these images, or its head cannot be known.
+        """
+        _check_shape(self.model, (len(images), *self.intake.shape(images.shape[1:])))
+        if len(images) == 0:
+            images = np.zeros((1, *images.shape[1:]), np.float32)
+        if self._has_changed(images):
+            self._look(images)
+        return self
+
+    def _has_changed(self, images: np.ndarray) -> bool:
+        state = ModelState(self.model)
+        if state != self._state:
+            return True
+        if state.known or self.random:
+            return False
+        outputs, gap = self._compare(images[:_COMPARED])
+        return gap > self._rounding or self._is_out_of_range(outputs)
+
+    def _compare(self, images: np.ndarray) -> tuple[np.ndarray, float]:
+        """The compiled model's outputs, and how much its answers differ from the model's own."""
+        compiled = self._ask(images)
+        with keras.StatelessScope():
+            taken = self.intake(tf.constant(images))
+            if self.intake.whole:
+                taken = tf.cast(taken, intakes.input_dtype(self.model))
+            own = self._select(self.model(taken, training=False))
+        own = np.asarray(tf.cast(own, tf.float32)).reshape(compiled.shape)
+        return compiled, _gap(compiled, own)
+
+    def _is_out_of_range(self, outputs: np.ndarray) -> bool:
+        """Whether these outputs, of which the head was judged by others, are no probabilities."""
+        judged = self.head != "logits" and not self._cut and self.declared["head"] is None
+        return judged and not bool(np.all((outputs >= 0) & (outputs <= 1)))
+
+    def _look(self, images: np.ndarray) -> None:
+        """Finds out what the model is, by its graph and its answers."""
+        model = self.model
+        self.functions.clear()
+        self.judged_range = False
+        images = images[:_LOOKED_AT]
+        if not model.built:
+            self._call(tf.constant(images[:1]), training=False)
+        self._seeds = self._find_seeds(images)
+        self._half = is_half(model)
+        outputs = self._ask(images)
+        end = self.functions["end", images.shape[1:]][0]
+        again = self._ask(images)
+        self.random = _gap(outputs, again) > _ROUNDING[self._half]
+        if end in ("unknown", "linear"):
+            noise = np.random.default_rng(0).uniform(size=(_NOISE, *images.shape[1:]))
+            outputs = np.concatenate([outputs, self._ask(noise.astype(np.float32))])
+        loss = getattr(model, "loss", None)
+        evidence = heads.Evidence(
+            self.name, end, outputs, heads.told_by_loss(self._loss if loss is None else loss)
+        )
+        given = self.declared["head"]
+        self.head = heads.find(evidence) if given is None else heads.agree(given, evidence)
+        self._cut = end in ("softmax", "sigmoid")
+        self.binary = evidence.binary
+        self.classes = 2 if self.binary else outputs.shape[1]
+        self._state = ModelState(model)
+        self._rounding = 1e-5
+        if not self.random and (self.intake.whole or not self._state.known):
+            gap = self._compare(images[:_COMPARED])[1]
+            if self.intake.whole and gap > _ROUNDING[self._half]:
+                raise ValueError(
+                    f"{self.name} takes whole numbers, and answers otherwise where they come as "
+                    "float32, as a gradient needs: make it anew with a float32 input."
+                )
+            self._rounding = max(self._rounding, 10 * gap)
+        self.assumptions = self._sentences(images)
+
+    def _sentences(self, images: np.ndarray) -> list[str]:
         found = {
             "logits": "outputs are taken as logits",
             "softmax": "outputs are softmax probabilities",
@@ -81,32 +249,114 @@ class Victim:
                 if self._cut
                 else "; logits are recovered by a log, which loses what float32 rounds to 0 or 1"
             )
-        self.assumptions = ["images are float32 in [0, 1]", found, f"{self.classes} classes"]
+        if self.declared["head"] is not None:
+            found += " (declared)"
+        sentences = [str(self.intake), found, f"{self.classes} classes"]
+        if self.random:
+            self.rewind()
+            first = self._ask(images)
+            self.rewind()
+            same = _gap(first, self._ask(images)) <= _ROUNDING[self._half]
+            sentences.append(
+                "WARNING: the model is random at inference: its answer is the most frequent of "
+                f"{DRAWS}, and an image counts as fooled where that is wrong; average the gradient "
+                "over samples=20 or more draws"
+                + ("" if same else "; it draws with tf.random, so no two runs are the same")
+            )
+        if self._half:
+            sentences.append("the model computes in float16: its gradients are scaled")
+        return sentences
 
-    def _outputs(self, images: tf.Tensor) -> tf.Tensor:
-        """The model's scores: the input of its last activation, if that can be found."""
-        model = self._model()
-        if model is None:
-            raise ReferenceError(f"the model {self.name} is gone.")
-        with keras.StatelessScope(state_mapping=self._fresh_seeds()):
-            outputs = model(images, training=False)
-        return self._before_activation(outputs)
+    def _find_seeds(self, images: np.ndarray) -> list[keras.Variable]:
+        """The seeds that the model advances when asked, tracked by it or not."""
+        with _Recording() as scope:
+            self._call(tf.constant(images[:1]), training=False)
+        known = {id(one): one for one in (*self.model.variables, *scope.assigned)}
+        return [one for one in known.values() if one.path.endswith("seed_generator_state")]
 
-    def _before_activation(self, outputs: tf.Tensor) -> tf.Tensor:
+    def check_layout(self, what: str, shape: tuple[int, ...]) -> None:
+        """Raises `ValueError` where the model may take channels first and nothing is declared.
+
+        Args:
+            what: Name of the attack that moves pixels; the error begins with it.
+            shape: Shape of one image.
+        """
+        if self.declared["data_format"] is None and intakes.layout_is_open(self.model, shape):
+            raise ValueError(
+                f"{what} needs images of (height, width, channels), and {shape} seems to have its "
+                "channels first. Pass images with their channels last and "
+                'kgan.attacks.Victim(model, data_format="channels_first"); or declare '
+                '"channels_last" if that is what they are.'
+            )
+
+    # Asking the model
+
+    def _call(self, images: tf.Tensor, *, training: bool) -> Any:
+        """The model's answer to images in [0, 1], as it gives it."""
+        model = self.model
+        taken = self.intake(images)
+        if self.intake.whole:
+            # Called as a whole, the model would cast its input, which no gradient passes.
+            if training:
+                raise ValueError(
+                    f"{self.name} takes whole numbers: make it anew with a float32 input to train "
+                    "it against attacks."
+                )
+            return keras.Function(model.inputs, model.outputs)([taken])[0]
+        return model(taken, training=training)
+
+    def _select(self, outputs: Any) -> Any:
+        """The class scores in what the model returns."""
         if not isinstance(outputs, tf.Tensor):
             raise ValueError(
                 f"{self.name} must return one tensor, got {type(outputs).__name__}. "
                 "Wrap it in a keras.Model that returns the class scores alone."
             )
-        end = outputs
-        while end.op.type in _TRANSPARENT:
-            end = end.op.inputs[0]
-        self._cut = end.op.type in ("Softmax", "Sigmoid")
-        if self._cut:
-            self.head = end.op.type.lower()
-            outputs = tf.reshape(end.op.inputs[0], tf.shape(outputs))
-            outputs.set_shape(end.shape if end.shape.rank == 2 else outputs.shape)
-        return tf.cast(outputs, tf.float32)
+        return outputs
+
+    def answers(self, images: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:
+        """The classes that the model gives to images, were they brought into these bounds."""
+        with keras.StatelessScope():
+            taken = dataclasses.replace(self.intake, bounds=bounds)(tf.constant(images))
+            outputs = np.asarray(
+                tf.cast(self._select(self.model(taken, training=False)), "float32")
+            )
+        if self.binary:
+            return (outputs.reshape(-1) > (0.5 if self.head == "sigmoid" else 0.0)).astype(int)
+        return outputs.argmax(axis=1)
+
+    def outputs(self, images: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+        """The model's own outputs for images in [0, 1], for a training step."""
+        return self._select(self._call(images, training=training))
+
+    def _outputs(self, images: tf.Tensor) -> tf.Tensor:
+        """The model's outputs, in graph mode, without a trace in the model."""
+        with keras.StatelessScope(state_mapping=self._fresh_seeds()):
+            return self._select(self._call(images, training=False))
+
+    def _ask(self, images: np.ndarray) -> np.ndarray:
+        """The model's outputs for a few images, as a float32 array (n, units)."""
+        shape = tuple(images.shape[1:])
+        if ("ask", shape) not in self.functions:
+            found: list[str] = []
+
+            @tf.function(
+                autograph=False, input_signature=[tf.TensorSpec([None, *shape], tf.float32)]
+            )
+            def ask(images):
+                outputs = self._outputs(images)
+                found[:] = [heads.ending(outputs).kind]
+                return tf.cast(outputs, tf.float32)
+
+            self.functions["ask", shape] = ask.get_concrete_function()
+            self.functions["end", shape] = found
+        outputs = self.functions["ask", shape](tf.constant(images)).numpy()
+        if outputs.ndim > 2 or (outputs.ndim == 2 and outputs.shape[1] == 0):
+            raise ValueError(
+                f"{self.name} must return one row of class scores for an image, "
+                f"got an output of shape {outputs.shape}."
+            )
+        return outputs.reshape(len(images), -1)
 
     def _fresh_seeds(self) -> list[tuple[keras.Variable, tf.Tensor]]:
         if not self._seeds:
@@ -131,11 +381,28 @@ class Victim:
         Returns:
             float32 tensor of shape (batch, classes). A single output z becomes (0, z).
         """
-        return self._as_logits(self._outputs(images))
+
+        def scores(images: tf.Tensor) -> tf.Tensor:
+            return self._scores(self._outputs(images))
+
+        return self._as_logits((with_scaled_gradient(scores) if self._half else scores)(images))
 
     def logits_of(self, outputs: tf.Tensor) -> tf.Tensor:
         """Same as `logits`, from outputs of the model in graph mode, for example in training."""
-        return self._as_logits(self._before_activation(outputs))
+        return self._as_logits(self._scores(self._select(outputs)))
+
+    def _scores(self, outputs: tf.Tensor) -> tf.Tensor:
+        """The units' scores before the activation, float32 (batch, units)."""
+        units = 1 if self.binary else self.classes
+        if self._cut:
+            end = heads.ending(outputs)
+            if end.kind != self.head:
+                raise ValueError(
+                    f"{self.name} ended in {self.head} when it was looked at, and now in "
+                    f"{end.kind}: it was changed in the meantime. Run it again."
+                )
+            outputs = end.scores
+        return tf.reshape(tf.cast(outputs, tf.float32), [-1, units])
 
     def _as_logits(self, scores: tf.Tensor) -> tf.Tensor:
         if self.head != "logits" and not self._cut:
@@ -145,26 +412,48 @@ class Victim:
             else:
                 scores = tf.math.log(scores) - tf.math.log(tf.maximum(1.0 - scores, 2.0**-25))
         if self.binary:
-            scores = tf.reshape(scores, [-1, 1])
             return tf.concat([tf.zeros_like(scores), scores], axis=1)
-        return tf.reshape(scores, [-1, self.classes])
+        return scores
 
     def predict(self, images: np.ndarray, *, batch_size: int = 256) -> np.ndarray:
-        """The logits of any number of images, as a float32 array of shape (n, classes)."""
+        """The logits of any number of images, as a float32 array of shape (n, classes).
+
+        For a random model they are the logs of the shares of `DRAWS` answers (smoothed by the mean
+        probabilities, which also part equal shares), so that the largest is the most frequent.
+        """
+        self.ready(images)
+        if len(images) == 0:
+            return np.zeros((0, self.classes), np.float32)
         shape = tuple(images.shape[1:])
         if ("predict", shape) not in self.functions:
             self.functions["predict", shape] = tf.function(
-                self.logits,
+                self._answer,
                 input_signature=[tf.TensorSpec([None, *shape], tf.float32)],
                 autograph=False,
             )
         function = self.functions["predict", shape]
         self.rewind()
-        batches = [
-            function(tf.constant(images[start : start + batch_size])).numpy()
-            for start in range(0, len(images), batch_size)
-        ]
-        return np.concatenate(batches) if batches else np.zeros((0, self.classes), np.float32)
+        return np.concatenate(
+            [
+                function(tf.constant(images[start : start + batch_size])).numpy()
+                for start in range(0, len(images), batch_size)
+            ]
+        )
+
+    def _answer(self, images: tf.Tensor) -> tf.Tensor:
+        if not self.random:
+            return self.logits(images)
+
+        def ask(i: tf.Tensor, counts: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            logits = self.logits(images)
+            answers = tf.one_hot(tf.argmax(logits, axis=1), self.classes)
+            return i + 1, counts + answers, total + tf.nn.softmax(logits)
+
+        zeros = tf.zeros([tf.shape(images)[0], self.classes])
+        _, counts, total = tf.while_loop(
+            lambda i, *_: i < DRAWS, ask, (tf.constant(0), zeros, zeros)
+        )
+        return tf.math.log(tf.maximum((counts + total / DRAWS) / (DRAWS + 1), _TINY))
 
 
 _VICTIMS: "weakref.WeakKeyDictionary[keras.Model, Victim]" = weakref.WeakKeyDictionary()
@@ -175,36 +464,40 @@ def victim_of(model: keras.Model | Victim, images: np.ndarray) -> Victim:
 
     Args:
         model: A Keras classifier, or a `Victim`.
-        images: A few images in [0, 1]. With these and noise, outputs whose activation is hidden
-            are tested for probabilities.
+        images: float32 images in [0, 1] of the run that follows; a few are asked about, see
+            `Victim.ready`.
     """
     if isinstance(model, Victim):
-        return model
+        return model.ready(images)
     if not isinstance(model, keras.Model):
-        raise TypeError(f"model must be a keras.Model, got {type(model).__name__}.")
+        raise TypeError(
+            f"model must be a keras.Model or a kgan.attacks.Victim, got {type(model).__name__}."
+        )
     if model not in _VICTIMS:
-        _VICTIMS[model] = Victim(model, images)
-    return _VICTIMS[model]
+        victim = Victim(model)
+        # Kept while its model lives, and must not keep it alive.
+        victim._model = weakref.ref(model)
+        _VICTIMS[model] = victim
+    return _VICTIMS[model].ready(images)
 
 
-def _check_shape(model: keras.Model, images: np.ndarray) -> None:
+def _gap(one: np.ndarray, other: np.ndarray) -> float:
+    """The largest difference, relative to the largest value."""
+    largest = max(float(np.abs(other).max(initial=0.0)), _TINY)
+    return float(np.abs(one - other).max(initial=0.0)) / largest
+
+
+def _check_shape(model: keras.Model, shape: tuple[int, ...]) -> None:
     try:
         expected = model.input_shape
     except (AttributeError, ValueError):
         return  # A subclassed model may not know its input shape.
     if not isinstance(expected, tuple) or len(expected) == 0 or isinstance(expected[0], tuple):
         raise ValueError(f"{model.name} must take one tensor of images, takes {expected}.")
-    fits = len(expected) == images.ndim and all(
-        want in (None, have) for want, have in zip(expected[1:], images.shape[1:], strict=True)
+    fits = len(expected) == len(shape) and all(
+        want in (None, have) for want, have in zip(expected[1:], shape[1:], strict=True)
     )
     if not fits:
         raise ValueError(
-            f"images must have the shape {expected} that {model.name} takes, got {images.shape}."
+            f"images must have the shape {expected} that {model.name} takes, got {shape}."
         )
-
-
-def _probabilities(outputs: np.ndarray, binary: bool) -> str:
-    in_range = bool(np.all((outputs >= 0) & (outputs <= 1)))
-    if binary:
-        return "sigmoid" if in_range else "logits"
-    return "softmax" if in_range and np.allclose(outputs.sum(axis=1), 1.0, atol=1e-3) else "logits"

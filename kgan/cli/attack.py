@@ -13,18 +13,24 @@ import numpy as np
 
 import kgan.data
 import kgan.robustness
+from kgan.attacks.input_range import check_range
+from kgan.attacks.victim import Victim, victim_of
 from kgan.cli.command_line import Request
 from kgan.data import Dataset
 from kgan.data.arrays import has_split
+from kgan.labels import class_numbers
 from kgan.names import printable
 from kgan.progress import Progress
 from kgan.robustness.fitting import fitted
 from kgan.robustness.radii import default_radii
 from kgan.runs import faults
-from kgan.runs.classifier_file import check_fit, load_classifier
+from kgan.runs.classifier_file import check_fit, declared, load_classifier
 from kgan.runs.classifying import preset_classifier
 from kgan.runs.run import Run
 from kgan.settings import CLASSIFIER_PRESETS, AttackSettings
+
+# Number of images on which the range that the model takes is judged before anything else.
+_JUDGED = 256
 
 
 def main(request: Request) -> int:
@@ -46,8 +52,9 @@ def main(request: Request) -> int:
         for text in settings.attack
     ]
     file = _model_file(settings)
-    model = load_classifier(file, presets=CLASSIFIER_PRESETS)
+    model = declared(load_classifier(file, presets=CLASSIFIER_PRESETS), settings)
     check_fit(settings.model, model, data)
+    _check_range(model, data)
     if request.run is None:
         run = Run.new(settings.runs_dir, request.name, settings)
     else:
@@ -78,9 +85,18 @@ def main(request: Request) -> int:
     return 0 if report.verdict is None or report.verdict.passed else 1
 
 
+def _check_range(model: keras.Model | Victim, data: Dataset) -> None:
+    """Raises `ValueError` where the model seems to take images in another range."""
+    if data.labels is None:
+        return
+    few = data.take(np.linspace(0, len(data) - 1, min(len(data), _JUDGED)).astype(int))
+    victim = victim_of(model, few.as_float())
+    check_range(victim, few.as_float(), class_numbers(few.labels, len(few), victim.classes))
+
+
 def _evaluate(
     settings: AttackSettings,
-    model: keras.Model,
+    model: keras.Model | Victim,
     data: Dataset,
     attacks: list[Any],
     epsilons: tuple[float, ...],

@@ -11,6 +11,7 @@ import kgan.losses
 import kgan.names
 import kgan.random
 from kgan.attacks import Attack
+from kgan.attacks import head as heads
 from kgan.attacks.checks import check_count, check_norm, check_radius
 from kgan.attacks.norms import NORMS, steepest
 from kgan.attacks.victim import Victim, victim_of
@@ -38,7 +39,8 @@ class AdversarialTraining(MendedFit):
 
     Args:
         classifier: A built Keras classifier of images in [0, 1], with logits, a softmax or a
-            sigmoid; see `kgan.attacks.Victim`.
+            sigmoid; or a `kgan.attacks.Victim` that declares another range or its head. The images
+            of `fit`, `evaluate` and `predict` are in [0, 1] all the same.
         method: A key of `METHODS`:
             "fgsm": one step of length `epsilon`; half of each batch stays clean;
             "fast": one step of `1.25 * epsilon` from a random start. Use an `OverfittingGuard`;
@@ -86,7 +88,7 @@ class AdversarialTraining(MendedFit):
 
     def __init__(
         self,
-        classifier: keras.Model,
+        classifier: keras.Model | Victim,
         *,
         method: str = "pgd",
         epsilon: float = 0.3,
@@ -102,7 +104,8 @@ class AdversarialTraining(MendedFit):
         **options,
     ):
         super().__init__(**options)
-        check_classifier(classifier)
+        self._given = classifier if isinstance(classifier, Victim) else None
+        classifier = check_classifier(classifier)
         row = kgan.names.look_up("method", method, METHODS)
         self.classifier = classifier
         self.method = method
@@ -121,6 +124,7 @@ class AdversarialTraining(MendedFit):
         # jit_compile=True and goes on without.
         self.supports_jit = False
         self.step = add_counter(self, "step")
+        self._seen: tuple[Any, Victim] | None = None
         self._perturbation: Any = None
         if row.attack is None:
             self._perturbation = self._carried(batch_size)
@@ -174,7 +178,7 @@ class AdversarialTraining(MendedFit):
             raise ValueError("batch_size must be given for the method free: that of fit.")
         if self.norm != "linf":
             raise ValueError(f"norm must be 'linf' for the method free, got {self.norm!r}.")
-        shape = tuple(self.classifier.input_shape[1:])
+        shape = self.victim.image_shape or (None,)
         if None in shape:
             raise ValueError(f"the method free needs a fixed image shape, got {shape}.")
         return self.add_weight(
@@ -254,9 +258,9 @@ class AdversarialTraining(MendedFit):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The method's loss, and the outputs that the compiled part of it judged."""
         method = METHODS[self.method]
-        judged = adversarial_outputs = self.classifier(adversarial, training=True)
+        judged = adversarial_outputs = self.victim.outputs(adversarial, training=True)
         if method.term is not None:
-            clean_outputs = self.classifier(images, training=True)
+            clean_outputs = self.victim.outputs(images, training=True)
             judged = clean_outputs if method.judged == "clean" else adversarial_outputs
         loss = self.compute_loss(images, labels, judged, sample_weight, training=True)
         if method.term is not None:
@@ -289,7 +293,7 @@ class AdversarialTraining(MendedFit):
             with tf.GradientTape() as tape:
                 adversarial = tf.clip_by_value(images + perturbation, 0.0, 1.0)
                 tape.watch(adversarial)
-                outputs = self.classifier(adversarial, training=True)
+                outputs = self.victim.outputs(adversarial, training=True)
                 loss = self.compute_loss(images, labels, outputs, sample_weight, training=True)
                 scaled = self.optimizer.scale_loss(loss)
             self._record(loss, images)
@@ -317,20 +321,38 @@ class AdversarialTraining(MendedFit):
                 f"images must be float32 in [0, 1], got {images.dtype.name}. "
                 "Convert them, or feed them with kgan.data.feed."
             )
-        return check_range(tf.cast(images, tf.float32))
+        images = tf.cast(images, tf.float32)
+        if self.victim.image_shape is not None:
+            # A data set may not know its shapes, or know less than the classifier.
+            images = tf.ensure_shape(images, [None, *self.victim.image_shape])
+        if not images.shape[1:].is_fully_defined():
+            raise ValueError(
+                f"images must have a known shape for the attack in each step, got {images.shape}: "
+                "set it with tf.ensure_shape, or give the classifier a keras.Input of one size."
+            )
+        return check_range(images)
+
+    @property
+    def victim(self) -> Victim:
+        """The classifier with what is declared of it, and with the loss that it is trained with."""
+        loss = getattr(self, "loss", None)
+        declared = {} if self._given is None else self._given.declared
+        if self._seen is None or self._seen[0] is not loss:
+            with tf.init_scope():
+                self._seen = loss, Victim(self.classifier, loss=loss, **declared)
+        return self._seen[1]
 
     def _victim(self, images: tf.Tensor) -> Victim:
-        shape = images.shape[1:]
-        if not shape.is_fully_defined():
-            shape = tf.TensorShape(self.classifier.input_shape[1:])
         with tf.init_scope():
-            victim = victim_of(self.classifier, np.zeros((2, *shape), np.float32))
+            victim = victim_of(self.victim, np.zeros((2, *images.shape[1:]), np.float32))
         _check_loss(self.loss, victim)
         return victim
 
     def call(self, images, training=False):
         """The classifier's outputs."""
-        return self.classifier(images, training=training)
+        if self._given is None:
+            return self.classifier(images, training=training)
+        return self.victim.outputs(tf.cast(images, tf.float32), training=training)
 
     # Saving
 
@@ -340,6 +362,7 @@ class AdversarialTraining(MendedFit):
         return {
             **super().get_config(),
             "classifier": serialize(self.classifier),
+            "declared": None if self._given is None else self._given.declared,
             "method": self.method,
             "epsilon": self.epsilon,
             "norm": self.norm,
@@ -366,14 +389,31 @@ class AdversarialTraining(MendedFit):
     def from_config(cls, config: dict[str, Any], custom_objects=None) -> "AdversarialTraining":
         config = dict(config)
         deserialize = keras.saving.deserialize_keras_object
-        config["classifier"] = deserialize(config["classifier"], custom_objects=custom_objects)
+        config["classifier"] = restored_classifier(config, custom_objects)
         if config["attack"] is not None:
             config["attack"] = [deserialize(attack) for attack in config["attack"]]
         return cls(**config)
 
 
-def check_classifier(classifier: keras.Model) -> None:
-    """Raises where there is nothing to train: no Keras model, or one without weights."""
+def restored_classifier(config: dict[str, Any], custom_objects=None) -> keras.Model | Victim:
+    """The classifier of a configuration, with what was declared of it, which is taken out."""
+    classifier = keras.saving.deserialize_keras_object(
+        config["classifier"], custom_objects=custom_objects
+    )
+    # Files of earlier versions declare nothing.
+    declared = config.pop("declared", None)
+    return Victim(classifier, **declared) if declared else classifier
+
+
+def check_classifier(classifier: keras.Model | Victim) -> keras.Model:
+    """The model to train; raises where there is none: no Keras model, or one without weights."""
+    if isinstance(classifier, Victim):
+        if classifier.intake.whole:
+            raise ValueError(
+                f"classifier {classifier.name} takes whole numbers, which no gradient passes: make "
+                "it anew with a float32 input to train it."
+            )
+        classifier = classifier.model
     if not isinstance(classifier, keras.Model):
         raise TypeError(f"classifier must be a keras.Model, got {type(classifier).__name__}.")
     if not classifier.built:
@@ -381,6 +421,7 @@ def check_classifier(classifier: keras.Model) -> None:
             f"classifier {classifier.name} has no weights yet. Call it on a batch of images, "
             "or give a Sequential model a keras.Input."
         )
+    return classifier
 
 
 def _only(name: str, value, default, method: str):
@@ -396,17 +437,13 @@ def _only(name: str, value, default, method: str):
 
 def _check_loss(loss: Any, victim: Victim) -> None:
     """Raises where a cross-entropy takes the classifier's logits for probabilities, or reverse."""
-    # A single output between 0 and 1 may be either.
-    gives_logits = {"logits": True, "softmax": False}.get(victim.head)
-    takes_logits = None
-    if isinstance(loss, keras.losses.Loss):
-        takes_logits = loss.get_config().get("from_logits")
-    elif isinstance(loss, str) and loss.endswith("crossentropy"):
-        takes_logits = False
-    if None not in (takes_logits, gives_logits) and takes_logits != gives_logits:
+    takes = heads.told_by_loss(loss)
+    gives = "logits" if victim.head == "logits" else "probabilities"
+    if takes in ("logits", "probabilities") and takes != gives:
+        flag = gives == "logits"
         raise ValueError(
-            f"loss must be compiled with from_logits={not takes_logits}, such as "
-            f"keras.losses.SparseCategoricalCrossentropy(from_logits={not takes_logits}): "
+            f"loss must be compiled with from_logits={flag}, such as "
+            f"keras.losses.SparseCategoricalCrossentropy(from_logits={flag}): "
             f"{victim.name} ends in {victim.head}."
         )
 

@@ -7,8 +7,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan.attacks import AdvGAN, victim_of
-from kgan.defenses.adversarial_training import AdversarialTraining, check_classifier
+from kgan.attacks import AdvGAN, Victim, victim_of
+from kgan.defenses.adversarial_training import (
+    AdversarialTraining,
+    check_classifier,
+    restored_classifier,
+)
 from kgan.models.perturbation_gan import PerturbationGAN
 
 
@@ -54,7 +58,7 @@ class GenerativeAdversarialTraining(AdversarialTraining):
 
     def __init__(
         self,
-        classifier: keras.Model,
+        classifier: keras.Model | Victim,
         *,
         epsilon: float = 0.3,
         norm: str = "linf",
@@ -141,18 +145,22 @@ class GenerativeAdversarialTraining(AdversarialTraining):
     def from_config(
         cls, config: dict[str, Any], custom_objects=None
     ) -> "GenerativeAdversarialTraining":
-        deserialize = keras.saving.deserialize_keras_object
-        made = {"classifier": deserialize(config["classifier"], custom_objects=custom_objects)}
+        config = dict(config)
+        made = {"classifier": restored_classifier(config, custom_objects)}
         # Files of earlier versions have no players of the user's own.
         if config.get("players") is not None:
-            made["players"] = deserialize(config["players"], custom_objects=custom_objects)
+            made["players"] = keras.saving.deserialize_keras_object(
+                config["players"], custom_objects=custom_objects
+            )
         return cls(**{**config, **made})
 
 
-def _made_for(classifier: keras.Model, attack: AdvGAN) -> PerturbationGAN:
+def _made_for(classifier: keras.Model | Victim, attack: AdvGAN) -> PerturbationGAN:
     """What the attack trains, for the classifier's images and classes."""
-    check_classifier(classifier)
-    shape = tuple(classifier.input_shape[1:])
-    if None in shape:
-        raise ValueError(f"the generator needs a fixed image shape, got {shape}.")
+    model = check_classifier(classifier)
+    victim = classifier if isinstance(classifier, Victim) else Victim(model)
+    known = victim.image_shape or (None,)
+    shape = tuple(size for size in known if size is not None)
+    if len(shape) != len(known):
+        raise ValueError(f"the generator needs a fixed image shape, got {known}.")
     return attack.new_network(victim_of(classifier, np.zeros((2, *shape), np.float32)), shape)

@@ -69,12 +69,12 @@ class OverfittingGuard(keras.callbacks.Callback):
 
     def accuracy(self) -> float:
         """The share of the held images that PGD does not fool now."""
-        classifier = self.model.classifier
+        victim = victim_of(self.model.victim, self.images[:2])
         # Against true labels: given none, the attack would take the model's own.
-        labels = class_numbers(
-            self.labels, len(self.images), victim_of(classifier, self.images[:2]).classes
-        )
-        return 1.0 - float(self.attack.run(classifier, self.images, labels).success.mean())
+        labels = class_numbers(self.labels, len(self.images), victim.classes)
+        # Its guess of the range says nothing of a classifier in training.
+        victim.judged_range = True
+        return 1.0 - float(self.attack.run(victim, self.images, labels).success.mean())
 
     def on_train_begin(self, logs: Logs = None) -> None:
         if not hasattr(self.model, "classifier"):

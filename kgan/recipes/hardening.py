@@ -11,7 +11,7 @@ import numpy as np
 import kgan.callbacks
 import kgan.data
 import kgan.names
-from kgan.attacks.victim import victim_of
+from kgan.attacks.victim import Victim, victim_of
 from kgan.data import Dataset
 from kgan.defenses import (
     METHODS,
@@ -32,7 +32,7 @@ class HardeningRecipe(ClassifierRecipe[HardeningSettings]):
 
     Args:
         settings: The settings, a `HardeningSettings`.
-        start: The classifier to harden; by default a new one.
+        start: The classifier to harden, as for `AdversarialTraining`; by default a new one.
         fakes: Source of generated images, as for `ClassifierRecipe`.
     """
 
@@ -44,7 +44,11 @@ class HardeningRecipe(ClassifierRecipe[HardeningSettings]):
     }
 
     def __init__(
-        self, settings: HardeningSettings, *, start: keras.Model | None = None, **options: Any
+        self,
+        settings: HardeningSettings,
+        *,
+        start: keras.Model | Victim | None = None,
+        **options: Any,
     ):
         super().__init__(settings, **options)
         kgan.names.check("method", settings.method, (*METHODS, "gat"))
@@ -82,7 +86,7 @@ class HardeningRecipe(ClassifierRecipe[HardeningSettings]):
         )
         return training
 
-    def _training(self, classifier: keras.Model, steps: int) -> AdversarialTraining:
+    def _training(self, classifier: keras.Model | Victim, steps: int) -> AdversarialTraining:
         """The model that trains the classifier, not compiled yet."""
         settings = self.settings
         common: dict[str, Any] = {

@@ -12,12 +12,18 @@ from kgan.robustness.summary import Summary
 
 
 def assumptions(
-    victim: Victim, images: Any, labels: Any, attacks: Sequence[Attack], summary: Summary
+    victim: Victim,
+    some: np.ndarray,
+    images: Any,
+    labels: Any,
+    attacks: Sequence[Attack],
+    summary: Summary,
 ) -> list[str]:
     """Sentences about the classifier, the data and the attacks, including warnings.
 
     Args:
         victim: The classifier.
+        some: Some of the images, as the attacks get them.
         images: The images as they were given.
         labels: The labels as they were given.
         attacks: The attacks as they were given, before they were fitted or prepared.
@@ -34,6 +40,8 @@ def assumptions(
     if summary.norm is not None:
         found.append(f"epsilon is a {summary.norm} radius in units of [0, 1] (8/255 = 0.0314)")
     for attack in attacks:
+        for name, reason in attack.left_out(victim, some.shape[1:]).items():
+            found.append(f"WARNING: {type(attack).__name__} leaves out {name}: {reason}")
         if attack.norms and attack.norm != summary.norm:
             found.append(
                 f"{type(attack).__name__} looks for small changes in {attack.norm}; "

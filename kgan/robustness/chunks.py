@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import kgan.pixels
 from kgan.attacks.checks import check_images
-from kgan.attacks.victim import victim_of
+from kgan.attacks.victim import Victim, victim_of
 from kgan.labels import class_numbers
 
 _BATCHES_IN_A_CHUNK = 4
@@ -38,7 +38,9 @@ class Chunk:
         return self.logits.argmax(axis=1) == self.labels
 
 
-def chunks(model: keras.Model, images: Any, labels: Any, batch_size: int) -> Iterator[Chunk]:
+def chunks(
+    model: keras.Model | Victim, images: Any, labels: Any, batch_size: int
+) -> Iterator[Chunk]:
     """The data in chunks of a few batches, checked and converted."""
     size = _BATCHES_IN_A_CHUNK * batch_size
     start = 0
@@ -62,6 +64,8 @@ def _slices(images: Any, labels: Any, size: int) -> Iterator[tuple[np.ndarray, A
             raise ValueError(
                 f"a tf.data.Dataset must give (images, labels), gives {images.element_spec}."
             )
+        if not all(len(spec.shape or ()) for spec in images.element_spec):
+            raise ValueError("a tf.data.Dataset must give batches: dataset.batch(256).")
         yield from images.unbatch().batch(size).as_numpy_iterator()
         return
     if labels is not None and len(labels) != len(images):

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kgan.attacks import FGSM, PGD, AutoAttack
+from kgan.attacks import FGSM, PGD, AutoAttack, Victim
 from kgan.data import Dataset
 from kgan.files import atomic_path
 from kgan.robustness.comparison_picture import draw_comparison
@@ -57,8 +57,8 @@ class Comparison:
 
 
 def compare(
-    before: keras.Model,
-    after: keras.Model,
+    before: keras.Model | Victim,
+    after: keras.Model | Victim,
     data: Dataset,
     *,
     method: str,

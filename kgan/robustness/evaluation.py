@@ -11,6 +11,7 @@ import tensorflow as tf
 
 import kgan
 from kgan.attacks.attack import Attack
+from kgan.attacks.input_range import check_range
 from kgan.attacks.victim import Victim, victim_of
 from kgan.names import printable
 from kgan.robustness import masking
@@ -28,7 +29,7 @@ _PROBED = 256
 
 
 def evaluate(
-    model: keras.Model,
+    model: keras.Model | Victim,
     images: Any,
     labels: Any = None,
     *,
@@ -48,8 +49,11 @@ def evaluate(
     the report's norm. Attacks without a norm run once, and do not enter the worst case. A result
     outside the ball never counts.
 
+    Before any attack, the clean accuracy on the first images is compared with what the model would
+    say of them in [0, 255] and in [-1, 1], and every attack says whether it can take them.
+
     Args:
-        model: Any Keras classifier.
+        model: Any Keras classifier, or a `kgan.attacks.Victim` that declares its head and range.
         images: (n, ...) in [0, 1], or uint8 in [0, 255], which is converted chunk by chunk; or a
             `tf.data.Dataset` of (images, labels) batches in a repeatable order.
         labels: Integers, a column, or one-hot; the model's own predictions if None. Left out for a
@@ -68,9 +72,15 @@ def evaluate(
 
     Returns:
         A `Report`.
+
+    Raises:
+        ValueError: When the model seems to take images in another range, an attack cannot be run on
+            them, or an argument is wrong; the message says what to do.
     """
-    if not isinstance(model, keras.Model):
-        raise TypeError(f"model must be a keras.Model, got {type(model).__name__}.")
+    if not isinstance(model, keras.Model | Victim):
+        raise TypeError(
+            f"model must be a keras.Model or a kgan.attacks.Victim, got {type(model).__name__}."
+        )
     norm = common_norm(attacks, norm)
     epsilons = radii(attacks, epsilons, norm)
     trials = plan(attacks, epsilons)
@@ -85,6 +95,7 @@ def evaluate(
         shown = np.flatnonzero(chunk.correct)[: _EXAMPLES if first is None else 0]
         if first is None:
             first, first_shown = chunk, shown
+            _check(victim_of(model, chunk.images), chunk, attacks)
         seen_labels.append(chunk.labels)
         seen_correct.append(chunk.correct)
         for trial in trials:
@@ -127,12 +138,19 @@ def evaluate(
         curves=summary.curves(),
         flags=flags,
         unchecked=unchecked,
-        assumptions=assumptions(victim, images, labels, attacks, summary),
+        assumptions=assumptions(victim, first.images, images, labels, attacks, summary),
         attacks={trial.name: trial.settings() for trial in trials},
         versions=_versions(),
         class_counts=np.bincount(summary.labels, minlength=victim.classes).tolist(),
         examples=example_images(victim, first, first_shown, summary),
     )
+
+
+def _check(victim: Victim, chunk: Chunk, attacks: Sequence[Attack]) -> None:
+    """Raises `ValueError` where the figures would be wrong, before any time is spent on them."""
+    for attack in attacks:
+        attack.check(victim, chunk.images.shape[1:])
+    check_range(victim, chunk.images, chunk.labels)
 
 
 def _masking_flags(

@@ -15,6 +15,7 @@ import tensorflow as tf
 import kgan
 from kgan.attacks.attack import Result
 from kgan.attacks.norms import length
+from kgan.attacks.victim import Victim
 from kgan.files import atomic_path
 from kgan.robustness.chunks import Chunk
 from kgan.robustness.report import CHANGE_NORMS
@@ -57,7 +58,7 @@ class TrialResult:
 
 
 def attack_chunk(
-    trial: Trial, model: keras.Model, chunk: Chunk, shown: np.ndarray, batch_size: int
+    trial: Trial, model: keras.Model | Victim, chunk: Chunk, shown: np.ndarray, batch_size: int
 ) -> TrialResult:
     """Runs an attack on a chunk; `shown` are the row numbers of the images to keep."""
     begin = time.perf_counter()
@@ -85,7 +86,7 @@ def _details(result: Result) -> dict[str, float]:
             continue
         if isinstance(value, np.ndarray) and value.dtype == bool:
             details[field.name.replace("_", " ")] = float(value.mean())
-        elif isinstance(value, dict):
+        elif isinstance(value, dict) and field.name != "left_out":
             details |= {f"{field.name} after {key}": float(share) for key, share in value.items()}
     return details
 
@@ -102,7 +103,7 @@ class ResultsFolder:
         model: The model under attack.
     """
 
-    def __init__(self, folder: str | Path | None, model: keras.Model):
+    def __init__(self, folder: str | Path | None, model: keras.Model | Victim):
         self.folder = None if folder is None else Path(folder)
         if self.folder is not None:
             self._model = model_hash(model)
@@ -141,16 +142,21 @@ class ResultsFolder:
             digest.update(text.encode() + b"\0")
         for value in trial.attack.get_config().values():
             for surrogate in value if isinstance(value, list | tuple) else [value]:
-                if isinstance(surrogate, keras.Model):
+                if isinstance(surrogate, keras.Model | Victim):
                     digest.update(model_hash(surrogate))
         for array in (chunk.images, chunk.labels, shown):
             digest.update(np.ascontiguousarray(array).data)
         return self.folder / f"{trial.name}-{chunk.start}-{digest.hexdigest()[:16]}.npz"
 
 
-def model_hash(model: keras.Model) -> bytes:
-    """A hash of a model's structure and weights."""
-    digest = hashlib.sha256(type(model).__name__.encode())
+def model_hash(model: keras.Model | Victim) -> bytes:
+    """A hash of a model's structure and weights, and of what is declared of it."""
+    declared = ""
+    if isinstance(model, Victim):
+        given = {name: value for name, value in model.declared.items() if value is not None}
+        declared = json.dumps(given, sort_keys=True, default=repr)
+        model = model.model
+    digest = hashlib.sha256((type(model).__name__ + declared).encode())
     with contextlib.suppress(NotImplementedError):  # Subclassed models: only weights are hashed.
         digest.update(json.dumps(model.get_config(), sort_keys=True, default=str).encode())
     for weight in model.weights:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import keras
 
-from kgan.attacks.victim import victim_of
+from kgan.attacks.victim import Victim, victim_of
 from kgan.data import Dataset
+from kgan.settings.groups import DeclaredVictim
 
 
 def load_classifier(path: Path, *, presets: Iterable[str] = ()) -> keras.Model:
@@ -41,7 +42,12 @@ def load_classifier(path: Path, *, presets: Iterable[str] = ()) -> keras.Model:
         ) from error
 
 
-def check_fit(path: str | Path, model: keras.Model, data: Dataset) -> None:
+def declared(model: keras.Model, settings: DeclaredVictim) -> keras.Model | Victim:
+    """The model with what the settings declare of it."""
+    return Victim(model, **settings.declared) if settings.declared else model
+
+
+def check_fit(path: str | Path, model: keras.Model | Victim, data: Dataset) -> None:
     """Raises `ValueError` if the model takes other images or has fewer classes than the data."""
     try:
         victim = victim_of(model, data.take([0, 1]).as_float())

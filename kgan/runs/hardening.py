@@ -4,12 +4,13 @@ from typing import Any
 
 import keras
 
+from kgan.attacks import Victim
 from kgan.defenses import OverfittingGuard
 from kgan.history import read_history
 from kgan.recipes.classifier import ClassifierRecipe
 from kgan.recipes.hardening import HardeningRecipe
 from kgan.robustness.comparison import compare, tell, write
-from kgan.runs.classifier_file import check_fit, load_classifier
+from kgan.runs.classifier_file import check_fit, declared, load_classifier
 from kgan.runs.classifying import fakes_of, save
 from kgan.runs.run import Run
 from kgan.runs.training import Trained, train
@@ -52,14 +53,14 @@ def harden(
     return train(recipe, name=name, model_name=short, preset=preset, run=run, finish=_finish)
 
 
-def _start(settings: HardeningSettings) -> keras.Model | None:
+def _start(settings: HardeningSettings) -> keras.Model | Victim | None:
     """The given model, or its architecture with new weights; `None` for a new network."""
     if settings.model is None:
         return None
     # Also seeds the random layers of a loaded model, because files do not store their seeds.
     keras.utils.set_random_seed(settings.seed)
     model = load_classifier(settings.model.expanduser())
-    return keras.models.clone_model(model) if settings.fresh else model
+    return declared(keras.models.clone_model(model) if settings.fresh else model, settings)
 
 
 def _finish(trained: Trained) -> int:
@@ -76,7 +77,7 @@ def _finish(trained: Trained) -> int:
         print("the guard stopped the training: robustness was falling; the best weights are kept")
     comparison = compare(
         _before(recipe, run),
-        trained.model.classifier,
+        declared(trained.model.classifier, settings),
         recipe.splits[1],
         method=settings.method,
         epsilon=settings.epsilon,
@@ -92,11 +93,11 @@ def _finish(trained: Trained) -> int:
     return 0
 
 
-def _before(recipe: HardeningRecipe, run: Run) -> keras.Model:
+def _before(recipe: HardeningRecipe, run: Run) -> keras.Model | Victim:
     """The model to compare with: the given one, or one that the run trains once without attacks."""
     settings = recipe.settings
     if settings.model is not None:
-        return load_classifier(settings.model.expanduser())
+        return declared(load_classifier(settings.model.expanduser()), settings)
     path = run.folder / "before.keras"
     if path.is_file():
         return load_classifier(path)

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 import tyro
 
 from kgan.settings.groups import (
+    DeclaredVictim,
     ImageSize,
     Messages,
     PreparedData,
@@ -18,7 +19,7 @@ from kgan.settings.groups import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttackSettings(Messages, RunFolder, ImageSize, PreparedData):
+class AttackSettings(Messages, RunFolder, DeclaredVictim, ImageSize, PreparedData):
     """Attack a classifier and report how robust it is."""
 
     family: ClassVar[str] = "attack"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import tyro
 
@@ -129,6 +129,40 @@ class ImageSize(Settings):
             raise ValueError(
                 f"image_size must be a side or a height and a width, got {self.image_size}."
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeclaredVictim(Settings):
+    """What a classifier of the user's own takes and gives, where its file does not show it."""
+
+    head: Literal["logits", "softmax", "sigmoid"] | None = None
+    """What the model gives; default what its graph shows."""
+    input_range: tuple[float, float] | None = None
+    """What black and white are for the model: 0 255, or -1 1; default 0 1."""
+    mean: tuple[float, ...] = ()
+    """Subtracted from images in that range: one number, or one for each channel."""
+    std: tuple[float, ...] = ()
+    """Divided by after that, likewise."""
+
+    def check(self) -> None:
+        super().check()
+        if self.input_range is not None and not self.input_range[0] < self.input_range[1]:
+            raise ValueError(
+                f"input_range must be two numbers, the lower first, got {self.input_range}."
+            )
+        if self.std and min(self.std) <= 0:
+            raise ValueError(f"std must be above 0, got {self.std}.")
+
+    @property
+    def declared(self) -> dict[str, Any]:
+        """What is declared, as arguments of `kgan.attacks.Victim`; empty for nothing."""
+        given = {
+            "head": self.head,
+            "bounds": self.input_range,
+            "mean": self.mean or None,
+            "std": self.std or None,
+        }
+        return {name: value for name, value in given.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from kgan.settings.classifier import ClassifierSettings
-from kgan.settings.groups import Radius, RunFolder, check_at_least, name_of_data
+from kgan.settings.groups import DeclaredVictim, Radius, RunFolder, check_at_least, name_of_data
 
 
 @dataclass(frozen=True, kw_only=True)
-class HardeningSettings(ClassifierSettings):
+class HardeningSettings(DeclaredVictim, ClassifierSettings):
     """Train a classifier against attacks, and compare it with what it was."""
 
     family: ClassVar[str] = "hardening"
@@ -56,6 +56,11 @@ class HardeningSettings(ClassifierSettings):
         if self.autoattack_n != 0:
             check_at_least(self, 2, "autoattack_n")
         check_at_least(self, 0, "warmup")
+        if self.declared and self.model is None:
+            raise ValueError(
+                f"{', '.join(self.declared)} must be left out without --model: a new network takes "
+                "images in [0, 1] and gives logits."
+            )
         if self.fresh and self.model is None:
             raise ValueError("fresh must be off without --model: a new network is fresh.")
 

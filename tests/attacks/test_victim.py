@@ -92,7 +92,10 @@ def test_one_output_becomes_two_logits(head, hide):
     # A spread that no probability has.
     plain.layers[-1].kernel.assign(10.0 * plain.layers[-1].kernel)
     model = compiled_away(plain) if hide else plain
-    victim = victim_of(model, IMAGES)
+    if head and hide:
+        with pytest.raises(ValueError, match='head="logits"'):
+            victim_of(model, IMAGES)
+    victim = victim_of(Victim(model, head=head), IMAGES)
     assert victim.classes == 2
     outputs = plain(IMAGES).numpy()[:, 0]
     probability = tf.nn.softmax(victim.predict(IMAGES)).numpy()[:, 1]
@@ -157,11 +160,11 @@ def test_the_cache_does_not_keep_a_model_alive():
 def test_errors_name_the_remedy(model):
     with pytest.raises(ValueError, match=r"shape \(None, 8, 8, 1\)"):
         victim_of(build(), IMAGES[:, :4])
-    with pytest.raises(TypeError, match=r"keras\.Model, got str"):
+    with pytest.raises(TypeError, match=r"keras\.Model or a kgan\.attacks\.Victim, got str"):
         victim_of("model.keras", IMAGES)
     two = keras.Model(model.inputs, [model.outputs[0], model.outputs[0]])
     with pytest.raises(ValueError, match="must return one tensor"):
-        Victim(two, IMAGES)
+        victim_of(Victim(two), IMAGES)
 
 
 class Noisy(keras.Model):

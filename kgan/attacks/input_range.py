@@ -1,0 +1,67 @@
+"""Whether a classifier seems to take images in another range than it is given."""
+
+import math
+import warnings
+
+import numpy as np
+
+from kgan.attacks.victim import Victim
+
+_OTHERS = ((0.0, 255.0), (-1.0, 1.0))
+# Number of images below which nothing is said, and above which no more are asked about.
+_FEWEST, _MOST = 8, 256
+# One-sided normal quantile of 0.5%.
+_SIGNIFICANT = 2.58
+
+
+def misfit(victim: Victim, images: np.ndarray, labels: np.ndarray) -> str | None:
+    """A sentence where the labels show that the model takes another range; otherwise `None`.
+
+    The same images are asked about in [0, 1], [0, 255] and [-1, 1]. Another range is named only
+    where it at least halves the errors, by more than chance explains (McNemar's test). A range that
+    was declared is believed.
+
+    Args:
+        victim: The classifier, `ready` for these images.
+        images: float32 (n, ...) in [0, 1].
+        labels: The true classes, int32 (n,).
+    """
+    intake, told = victim.intake, victim.declared
+    if intake.whole or any(told[name] is not None for name in ("bounds", "mean", "std")):
+        return None
+    if len(images) < _FEWEST:
+        return None
+    images, labels = images[:_MOST], labels[:_MOST]
+    right = victim.answers(images, intake.bounds) == labels
+    # Noise inside a model is weaker beside images of a wider range, which may help by itself.
+    if victim.random and right.mean() >= 2 / victim.classes:
+        return None
+    for bounds in _OTHERS:
+        other = victim.answers(images, bounds) == labels
+        gained, lost = int(np.sum(other & ~right)), int(np.sum(right & ~other))
+        significant = gained - lost > _SIGNIFICANT * math.sqrt(gained + lost)
+        if significant and 2 * np.sum(~other) <= np.sum(~right):
+            low, high = (f"{bound:g}" for bound in bounds)
+            return (
+                f"the clean accuracy of {victim.name} is {right.mean():.1%} on images in [0, 1], "
+                f"and {other.mean():.1%} on the same in [{low}, {high}]: your model seems to take "
+                f"{low}..{high}. Declare it: --input-range {low} {high}, or "
+                f"kgan.attacks.Victim(model, bounds=({low}, {high})); (0, 1) if this is wrong."
+            )
+    return None
+
+
+def check_range(victim: Victim, images: np.ndarray, labels: np.ndarray) -> None:
+    """Raises `ValueError` with what `misfit` says; `warn_of_range` is silent afterwards."""
+    victim.judged_range = victim.judged_range or len(images) >= _FEWEST
+    if text := misfit(victim, images, labels):
+        raise ValueError(text)
+
+
+def warn_of_range(victim: Victim, images: np.ndarray, labels: np.ndarray) -> None:
+    """Warns of what `misfit` says, at the first run on enough images."""
+    if victim.judged_range or len(images) < _FEWEST:
+        return
+    victim.judged_range = True
+    if text := misfit(victim, images, labels):
+        warnings.warn(text[:1].upper() + text[1:], stacklevel=4)
