@@ -116,10 +116,10 @@ def _data(settings: AttackSettings) -> tuple[Dataset, Callable[[], tuple[Dataset
     path = Path(name).expanduser()
     options: dict[str, Any] = {
         "data_dir": settings.data_dir,
-        "image_size": settings.image_shape,
         "download": settings.download,
+        **settings.reading,
     }
-    split = settings.split or ("train" if path.is_dir() else "test")
+    split = settings.split or _default_split(name, path)
     data = kgan.data.load_labelled(name, split, **options)
     drawn, left = np.arange(len(data)), np.arange(0)
     if settings.n is not None and settings.n < len(data):
@@ -127,7 +127,7 @@ def _data(settings: AttackSettings) -> tuple[Dataset, Callable[[], tuple[Dataset
         drawn, left = np.sort(rows[: settings.n]), np.sort(rows[settings.n :])
 
     def others() -> tuple[Dataset, str]:
-        named = has_split(path, "train") if path.is_file() else not path.is_dir()
+        named = has_split(path, "train") if path.is_file() else _has_training(path)
         if named and split != "train":
             return kgan.data.load_labelled(name, "train", **options), "the training split"
         if len(left):
@@ -135,3 +135,15 @@ def _data(settings: AttackSettings) -> tuple[Dataset, Callable[[], tuple[Dataset
         return data, "the images to be attacked themselves; --n leaves others out"
 
     return data.take(drawn), others
+
+
+def _default_split(name: str, path: Path) -> str:
+    """What a classifier was not trained on, where the data say so."""
+    if path.is_dir():
+        return kgan.data.held_out_split(name) or "train"
+    return "test"
+
+
+def _has_training(path: Path) -> bool:
+    """Whether there is a training split beside the one that is attacked; of folders some."""
+    return not path.is_dir() or "train" in kgan.data.folder_splits(path)

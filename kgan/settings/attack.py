@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 import tyro
 
 from kgan.settings.groups import (
-    ImageSize,
+    ImageReading,
     Messages,
     PreparedData,
     Radius,
@@ -18,7 +18,7 @@ from kgan.settings.groups import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttackSettings(Messages, RunFolder, ImageSize, PreparedData):
+class AttackSettings(Messages, RunFolder, ImageReading, PreparedData):
     """Attack a classifier and report how robust it is."""
 
     family: ClassVar[str] = "attack"
