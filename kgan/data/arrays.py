@@ -42,7 +42,8 @@ def load_arrays(path: str | Path, split: str = "train", **reading: Any) -> Datas
     if not isinstance(kind, kgan.kinds.Images):
         wanted.refuse(str(path), f"which holds {kind.plural}")
         return _labelled(path, labels, names, samples=samples.astype(np.float32))
-    kind.check(str(path), np.empty((0, *kind.shape), np.uint8))
+    # Its layout is checked before its values.
+    kind.check(str(path), np.broadcast_to(np.uint8(0), samples.shape))
     images = images_of(str(path), samples, wanted)
     return _labelled(path, labels, names, **images._asdict())
 

@@ -107,20 +107,20 @@ class ImageSet:
         declared = self.reading.value_range
         span = declared if isinstance(declared, tuple) else levels.full
         values = levels_as(levels, self.reading, span)
-        colours = values
         if self.reading.channels == "rgba" and span is not None:
-            colours = values[..., :3]
             low, high = span
             opacity = (values[..., 3:] - low) / (high - low)
             # Colours count as much as they are seen.
-            values = np.concatenate([low + (colours - low) * opacity, values[..., 3:]], -1)
-        self._lows[depth] = min(self._lows[depth], float(colours.min()))
-        self._highs[depth] = max(self._highs[depth], float(colours.max()))
+            seen = low + (values[..., :3] - low) * opacity
+            values = np.concatenate([seen, values[..., 3:]], -1)
+        # Of the values themselves: what is laid on a background is lighter or darker.
+        self._lows[depth] = min(self._lows[depth], float(levels.values.min()))
+        self._highs[depth] = max(self._highs[depth], float(levels.values.max()))
         image = resized_planes(values, self.reading.image_size, self.reading.resize)
         if self.reading.channels == "rgba" and span is not None:
             opacity = (image[..., 3:] - low) / (high - low)
-            seen = np.where(opacity > 0, opacity, 1)
-            image = np.concatenate([low + (image[..., :3] - low) / seen, image[..., 3:]], -1)
+            share = np.where(opacity > 0, opacity, 1)
+            image = np.concatenate([low + (image[..., :3] - low) / share, image[..., 3:]], -1)
         return image
 
     def finish(self) -> Gathered:

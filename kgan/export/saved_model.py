@@ -31,8 +31,8 @@ from kgan.endpoints import Endpoint, Endpoints, takes
 from kgan.export import manifest, versions, warmup
 
 CLASS_NAMES = "class_names"
-"""The endpoint of a model with named classes: from `labels` to `names`, empty where there is no such
-class."""
+"""The endpoint of a model whose classes have names: from `labels` to `names`, which are empty where
+there is no such class."""
 
 ALIASES = ("serve", "serving_default")
 """Further names of the first endpoint: Keras's and TensorFlow Serving's."""
