@@ -42,6 +42,7 @@ from kgan.kinds import Table
 from kgan.metrics import METRICS
 from kgan.metrics.extractor import Extractor, discriminator_extractor, extractor
 from kgan.metrics.measure import check_metrics, check_possible
+from kgan.metrics.ndb import BINS
 from kgan.progress import Progress
 from kgan.runs.run import Run, is_run
 from kgan.runs.source import Source, open_source, reading_of
@@ -140,6 +141,9 @@ def prepare(settings: EvaluateSettings, scored: Dataset | Source) -> Task:
     has = available(train.kind, judge, of_metrics, labelled=labelled)
     check_possible(settings.metrics, kind=train.kind, has=has)
     metrics = settings.metrics or default_metrics(train.kind, judge, modes)
+    if not settings.metrics and "ndb" in metrics and len(train) < BINS:
+        print(f"note: ndb is left out: it needs {BINS} real samples", file=sys.stderr)
+        metrics = tuple(name for name in metrics if name != "ndb")
     if judge is None and not modes and not settings.metrics and train.is_images:
         _tell_missing(settings, source, train)
     if not settings.metrics:

@@ -33,7 +33,7 @@ def load_arrays(path: str | Path, split: str = "train", **reading: Any) -> Datas
     """
     path, wanted = Path(path), Reading(**reading)
     if not path.is_file():
-        raise FileNotFoundError(f"no such file: {path}.")
+        raise FileNotFoundError(f"no file {path}.")
     samples, labels, names = _read(path, split)
     kind = kgan.kinds.of_array(str(path), samples.shape)
     samples = samples.reshape(-1, *kind.shape)

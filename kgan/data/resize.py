@@ -24,7 +24,13 @@ def resize_and_crop(image: Image.Image, image_size: ImageSize) -> Image.Image:
     # The part of the source that becomes the result; PIL resizes from a fractional box.
     box_height, box_width = height / scale, width / scale
     left, top = (image.width - box_width) / 2, (image.height - box_height) / 2
-    box = (left, top, left + box_width, top + box_height)
+    # Rounding may put an edge a trifle outside, which PIL refuses.
+    box = (
+        max(left, 0.0),
+        max(top, 0.0),
+        min(left + box_width, image.width),
+        min(top + box_height, image.height),
+    )
     # PIL's filters are scaled with the reduction: this is antialiased.
     return image.resize((width, height), Image.Resampling.BICUBIC, box=box)
 

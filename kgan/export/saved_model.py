@@ -95,24 +95,22 @@ def write(
     names = None if class_names is None else tuple(class_names)
     _check_names(endpoints)
     _check_class_names(names, endpoints.details.get("num_classes"))
-    folder.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory() as assets,
-        tempfile.TemporaryDirectory(prefix=".tmp-", dir=folder) as scratch,
-    ):
-        archive = keras.export.ExportArchive()
-        for one in endpoints.tracked:
-            archive.track(one)
+    archive = keras.export.ExportArchive()
+    for one in endpoints.tracked:
+        archive.track(one)
+    with tempfile.TemporaryDirectory() as assets:
         if names is not None:
             named = _asset(Path(assets) / "class_names.txt", names)
             archive.track(named)
             endpoints = _with_class_names(endpoints, named)
         _add_endpoints(archive, endpoints)
-        version = Path(scratch) / "version"
-        archive.write_out(version, verbose=False)
-        warmup.write(version, folder.name, _first_requests(endpoints))
-        manifest.write(version, endpoints, class_names=names, origin=origin)
-        return versions.add(folder, version)
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".tmp-", dir=folder) as scratch:
+            version = Path(scratch) / "version"
+            archive.write_out(version, verbose=False)
+            warmup.write(version, folder.name, _first_requests(endpoints))
+            manifest.write(version, endpoints, class_names=names, origin=origin)
+            return versions.add(folder, version)
 
 
 def _add_endpoints(archive: keras.export.ExportArchive, endpoints: Endpoints) -> None:

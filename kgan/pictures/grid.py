@@ -50,13 +50,14 @@ def by_class(labels: np.ndarray, *, aspect: float = 1.0) -> tuple[np.ndarray, in
     """
     classes, counts = np.unique(labels, return_counts=True)
 
-    def shape_and_waste(columns: int, rows: int) -> float:
-        return abs(math.log(columns * aspect / rows)) + 1 - len(labels) / (columns * rows)
+    def ugliness(columns: int, rows: int) -> float:
+        empty = 1 - len(labels) / (columns * rows)
+        return abs(math.log(columns * aspect / rows)) + 2 * empty
 
     most = int(counts.max())
-    in_columns = shape_and_waste(len(classes), most)
+    in_columns = ugliness(len(classes), most)
     blocks = {
-        columns: shape_and_waste(columns, int(np.ceil(counts / columns).sum()))
+        columns: ugliness(columns, int(np.ceil(counts / columns).sum()))
         for columns in range(1, most + 1)
     }
     best = min(blocks, key=blocks.__getitem__)
