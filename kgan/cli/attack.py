@@ -78,7 +78,7 @@ def _evaluate(
     with Progress() as progress:
         report = kgan.robustness.evaluate(
             model,
-            data.samples,
+            data.values,
             data.labels,
             attacks=attacks,
             epsilons=epsilons,

@@ -113,6 +113,8 @@ def prepare(settings: EvaluateSettings, scored: Dataset | Source) -> Task:
     source = scored if isinstance(scored, Source) else None
     real = _real(settings, source)
     train = real.train
+    for note in train.notes if settings.data is not None else ():
+        print(f"note: {train.name}: {note}", file=sys.stderr)
     if source is not None:
         fakes = from_generator(source.generate, source.num_classes, train)
     else:

@@ -74,11 +74,12 @@ class Recipe(abc.ABC, Generic[Chosen]):
         """Number of real samples in a step."""
         return self.batch_size
 
-    def settle(self, data: Any) -> Sequence[str]:
+    def settle(self, data: Any, *, replicas: int = 1) -> Sequence[str]:
         """Settles what the user left to the data: a smaller batch where there are few samples.
 
         Args:
             data: The training data, from the method `data`.
+            replicas: How many share a batch.
 
         Returns:
             Lines that say what was settled.
@@ -86,9 +87,11 @@ class Recipe(abc.ABC, Generic[Chosen]):
         if self.settings.batch_size is not None:
             return []
         batches = self.samples_per_step() // self.batch_size
-        packing = getattr(self.settings, "packing", 1)
-        fits = min(USUAL_BATCH, len(data) // batches // packing * packing)
-        self.settings = dataclasses.replace(self.settings, batch_size=max(fits, packing))
+        unit = getattr(self.settings, "packing", 1) * replicas
+        fits = USUAL_BATCH
+        if len(data) // batches < USUAL_BATCH:
+            fits = max(len(data) // batches // unit, 1) * unit
+        self.settings = dataclasses.replace(self.settings, batch_size=fits)
         if self.batch_size == USUAL_BATCH:
             return []
         return [f"batches of {self.batch_size}, as there are {len(data):,} samples"]

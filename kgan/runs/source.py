@@ -184,6 +184,10 @@ def _making(source: Source, path: Path, name: str, making: Making, images: Path 
     inputs = None
     if images is not None:
         reading = {} if source.run is None else reading_of(source.run)
+        if reading.get("value_range") == "auto":
+            # Of two domains, each has the range of its own images.
+            taken = source.model.kinds[0 if name == "a_to_b" else 1]
+            reading["value_range"] = taken.value_range
         inputs = load_inputs(images.expanduser(), name, making, **reading)
     elif source.recipe is not None and (data := source.recipe.inputs(name)) is not None:
         inputs = Inputs(data)

@@ -70,7 +70,7 @@ def train(
     """
     strategy = kgan.distribution.get(recipe.settings.strategy)
     data = recipe.data()
-    settled = recipe.settle(data)
+    settled = recipe.settle(data, replicas=strategy.num_replicas_in_sync)
     steps = recipe.steps_per_epoch(data)
     with strategy.scope():
         model = recipe.model(data)

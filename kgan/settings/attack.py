@@ -29,7 +29,7 @@ class AttackSettings(Messages, RunFolder, ImageReading, PreparedData):
     data: str | None = None
     """digits, a tensorflow-datasets name, .npz with labels, or a folder; default the model's."""
     split: str | None = None
-    """Which split; default test (an image folder: train)."""
+    """Which split; default test (an image folder without splits: train)."""
     n: int | None = None
     """Attack so many images, drawn by the seed; default all."""
 
