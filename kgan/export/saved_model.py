@@ -95,6 +95,7 @@ def write(
     names = None if class_names is None else tuple(class_names)
     _check_names(endpoints)
     _check_class_names(names, endpoints.details.get("num_classes"))
+    written = endpoints
     archive = keras.export.ExportArchive()
     for one in endpoints.tracked:
         archive.track(one)
@@ -102,13 +103,14 @@ def write(
         if names is not None:
             named = _asset(Path(assets) / "class_names.txt", names)
             archive.track(named)
-            endpoints = _with_class_names(endpoints, named)
-        _add_endpoints(archive, endpoints)
+            written = _with_class_names(endpoints, named)
+        _add_endpoints(archive, written)
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".tmp-", dir=folder) as scratch:
             version = Path(scratch) / "version"
             archive.write_out(version, verbose=False)
-            warmup.write(version, folder.name, _first_requests(endpoints))
+            warmup.write(version, folder.name, _first_requests(written))
+            # It has the names themselves.
             manifest.write(version, endpoints, class_names=names, origin=origin)
             return versions.add(folder, version)
 
