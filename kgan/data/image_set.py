@@ -1,7 +1,6 @@
 """Makes one set of images of many files: of one size, one number of channels, and one scale."""
 
 import dataclasses
-from collections import defaultdict
 from typing import Any
 
 import numpy as np
@@ -59,8 +58,8 @@ class ImageSet:
         self._images: list[np.ndarray] = []
         self._names: list[str] = []
         self._depths: list[_Depth | None] = []
-        self._lows: dict[_Depth, float] = defaultdict(lambda: np.inf)
-        self._highs: dict[_Depth, float] = defaultdict(lambda: -np.inf)
+        self._lows: dict[_Depth, float] = {}
+        self._highs: dict[_Depth, float] = {}
         self._cut: list[float] = []
         self._laid = self._squeezed = 0
 
@@ -73,34 +72,33 @@ class ImageSet:
         Raises:
             ValueError: Where it cannot have the channels that are wanted.
         """
-        reading = self.reading
-        if isinstance(decoded, Bytes) and reading.value_range is None:
-            picture = picture_as(decoded, reading)
-            size, depth = (picture.height, picture.width), None
-            fill = reading.colour if picture.mode == "RGB" else reading.grey
-            image = np.asarray(
-                resized(
-                    picture,
-                    reading.image_size,
-                    reading.resize,
-                    (0, 0, 0, 0) if picture.mode == "RGBA" else fill,
-                )
-            )
-            image = image if image.ndim == 3 else image[..., None]
+        if isinstance(decoded, Bytes):
+            has_opacity, size = decoded.has_opacity, decoded.image.size[::-1]
+            self._squeezed += decoded.squeezed
+        else:
+            has_opacity, size = decoded.opacity is not None, decoded.values.shape[:2]
+        if isinstance(decoded, Bytes) and self.reading.value_range is None:
+            image, depth = self._picture(decoded), None
         else:
             levels = _levels(decoded) if isinstance(decoded, Bytes) else decoded
-            depth, size = _depth(levels), levels.values.shape[:2]
+            depth = _depth(levels)
             image = self._raw(levels, depth)
         self._images.append(image)
         self._names.append(name)
         self._depths.append(depth)
-        if reading.resize == "crop":
-            self._cut.append(share_cut(size, reading.image_size))  # type: ignore[arg-type]
-        has_opacity = (
-            decoded.has_opacity if isinstance(decoded, Bytes) else decoded.opacity is not None
-        )
-        self._laid += has_opacity and reading.channels != "rgba"
-        self._squeezed += isinstance(decoded, Bytes) and decoded.squeezed
+        if self.reading.resize == "crop":
+            self._cut.append(share_cut(size, self.reading.image_size))  # type: ignore[arg-type]
+        self._laid += has_opacity and self.reading.channels != "rgba"
+
+    def _picture(self, decoded: Bytes) -> np.ndarray:
+        """The picture at its size, uint8."""
+        reading = self.reading
+        picture = picture_as(decoded, reading)
+        # What is added to RGBA is transparent.
+        fills: dict[str, Any] = {"L": reading.grey, "RGB": reading.colour, "RGBA": (0, 0, 0, 0)}
+        done = resized(picture, reading.image_size, reading.resize, fills[picture.mode])
+        image = np.asarray(done)
+        return image if image.ndim == 3 else image[..., None]
 
     def _raw(self, levels: Levels, depth: _Depth) -> np.ndarray:
         """The image at its size, in the file's own values, which are counted."""
@@ -114,8 +112,9 @@ class ImageSet:
             seen = low + (values[..., :3] - low) * opacity
             values = np.concatenate([seen, values[..., 3:]], -1)
         # Of the values themselves: what is laid on a background is lighter or darker.
-        self._lows[depth] = min(self._lows[depth], float(levels.values.min()))
-        self._highs[depth] = max(self._highs[depth], float(levels.values.max()))
+        low_value, high_value = float(levels.values.min()), float(levels.values.max())
+        self._lows[depth] = min(self._lows.get(depth, low_value), low_value)
+        self._highs[depth] = max(self._highs.get(depth, high_value), high_value)
         image = resized_planes(values, self.reading.image_size, self.reading.resize)
         if self.reading.channels == "rgba" and span is not None:
             opacity = (image[..., 3:] - low) / (high - low)
@@ -130,7 +129,12 @@ class ImageSet:
             ValueError: Where images differ in what cannot be made alike, or where their range has
                 to be declared.
         """
-        self._check_one_depth()
+        if self.reading.value_range is not None:
+            self._check_one_depth()
+            # One range for the whole set, whatever else its files differ in.
+            low, high = min(self._lows.values()), max(self._highs.values())
+            self._lows = dict.fromkeys(self._lows, low)
+            self._highs = dict.fromkeys(self._highs, high)
         spans = {
             depth: span_of(
                 self.what,
@@ -173,8 +177,6 @@ class ImageSet:
         return np.where(np.isnan(image), fill, image)
 
     def _check_one_depth(self) -> None:
-        if self.reading.value_range is None:
-            return
         first: dict[Any, str] = {}
         for name, depth in zip(self._names, self._depths, strict=True):
             assert depth is not None
@@ -201,7 +203,7 @@ class ImageSet:
 
     def _notes(self, spans: dict[_Depth, Span]) -> list[str]:
         notes = []
-        for depth, span in spans.items():
+        for depth, span in list(spans.items())[:1]:
             notes += told(span, self.reading.value_range, self._lows[depth], self._highs[depth])
         cut = [share for share in self._cut if share > _NOTICED_CUT]
         if cut:

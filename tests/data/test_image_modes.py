@@ -262,6 +262,15 @@ def test_eight_bits_may_be_declared_too(tmp_path):
     np.testing.assert_allclose(data.as_float(), 0.5)
 
 
+def test_auto_is_of_the_whole_set_whatever_the_format(tmp_path):
+    low, high = np.full((8, 8), 1000, np.uint16), np.full((8, 8), 3000, np.uint16)
+    Image.fromarray(low).save(tmp_path / "a.png")
+    Image.fromarray(high).save(tmp_path / "b.jp2", irreversible=False)
+    data = kgan.data.load(str(tmp_path), image_size=8, value_range="auto")
+    assert data.kind.value_range == (1000, 3000)
+    np.testing.assert_array_equal(data.as_float()[:, 0, 0, 0], [0, 1])
+
+
 @pytest.mark.parametrize("bad", [(1, 1), (5, 2), "all", (1, 2, 3)])
 def test_bad_ranges(bad):
     with pytest.raises(ValueError, match="value_range must be two values"):
