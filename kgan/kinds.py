@@ -71,19 +71,48 @@ class Kind:
 
 @dataclasses.dataclass(frozen=True)
 class Images(Kind):
-    """Images, float32 in [0, 1], channels last; in memory also uint8 in [0, 255]."""
+    """Images, float32 in [0, 1], channels last; in memory also uint8 in [0, 255].
+
+    Attributes:
+        height: Pixels from top to bottom.
+        width: Pixels from left to right.
+        channels: 1 is grey, 3 are red, green and blue; any other number has a meaning of its own.
+        value_range: Where it was declared, the two values of the source that became 0 and 1, such
+            as (-1000.0, 1000.0) of a tomogram.
+        shown: Numbers of the channels that a picture shows: one, three, or four of which the last
+            is opacity. By default the first three, or the first of one or two.
+    """
 
     height: int
     width: int
     channels: int
+    # What is declared besides tells nothing of the shape: kinds are equal without it.
+    value_range: tuple[float, float] | None = dataclasses.field(default=None, compare=False)
+    shown: tuple[int, ...] | None = dataclasses.field(default=None, compare=False)
 
     name: ClassVar[str] = "images"
     plural: ClassVar[str] = "images"
     published_width: ClassVar[float] = IMAGE_WIDTH
 
+    def __post_init__(self):
+        for name in ("value_range", "shown"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, tuple(getattr(self, name)))
+        if self.shown is not None:
+            check_shown(self.shown, self.channels)
+
     @property
     def shape(self) -> tuple[int, ...]:
         return self.height, self.width, self.channels
+
+    @property
+    def has_opacity(self) -> bool:
+        """Whether the last channel is opacity, as in RGBA."""
+        return self.shown is not None and len(self.shown) == 4
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        return {name: value for name, value in config.items() if value is not None}
 
     def check(self, what: str, samples: Any) -> None:
         shape = tuple(samples.shape)
@@ -91,10 +120,11 @@ class Images(Kind):
             raise ValueError(
                 f"images of {what} must have the shape {self.shape}, got {shape[1:]} each."
             )
-        if self.channels not in (1, 3):
+        if self.channels < 1 or (self.height <= 4 < self.channels):
             raise ValueError(
-                f"images of {what} must have 1 (grey) or 3 (colour) channels last, "
-                f"got shape {shape}."
+                f"images of {what} must have their channels last, as in (n, height, width, "
+                f"channels), got shape {shape}: transpose them with "
+                "np.moveaxis(images, 1, -1)."
             )
         if samples.dtype == np.uint8:
             return
@@ -112,6 +142,20 @@ class Images(Kind):
 
     def as_float(self, samples: Any) -> np.ndarray:
         return to_float(samples)
+
+
+def check_shown(shown: Sequence[int], channels: int) -> None:
+    """Raises `ValueError` unless these are channels of which a picture can be made.
+
+    Args:
+        shown: Numbers of channels.
+        channels: How many there are.
+    """
+    if len(shown) not in (1, 3, 4) or not all(0 <= one < channels for one in shown):
+        raise ValueError(
+            f"shown_channels must be one or three of the channels 0 to {channels - 1}, "
+            f"got {tuple(shown)}."
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,8 +1,11 @@
 """Class labels in the formats that users have them in."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+import kgan.names
 
 
 def class_numbers(
@@ -49,3 +52,33 @@ def class_numbers(
         wrong = numbers[(numbers < 0) | (numbers >= classes)][0]
         raise ValueError(f"{what} must be in [0, {classes - 1}], got {wrong}.")
     return numbers.astype(np.int32)
+
+
+def class_number(label: int | str, class_names: Sequence[str] | None, classes: int) -> int:
+    """The number of a class that is given by its name or by its number.
+
+    Args:
+        label: The name or the number; a text that is a name is that class, whatever its digits.
+        class_names: What the classes are called; `None` where they have no names.
+        classes: How many there are.
+
+    Raises:
+        ValueError: Where there is no such class.
+    """
+    text = str(label)
+    if isinstance(label, str) and class_names is not None and text in class_names:
+        return list(class_names).index(text)
+    try:
+        number = int(text)
+    except ValueError:
+        if class_names is None:
+            raise ValueError(
+                f"labels must be numbers in [0, {classes - 1}], as the classes have no names here, "
+                f"got {text!r}."
+            ) from None
+        known = ", ".join(list(class_names)[:20]) + ", ..." * (len(class_names) > 20)
+        hint = kgan.names.suggestion(text, class_names)
+        raise ValueError(f"labels must be classes of {known}, got {text!r}.{hint}") from None
+    if not 0 <= number < classes:
+        raise ValueError(f"labels must be in [0, {classes - 1}], got {number}.")
+    return number

@@ -1,5 +1,6 @@
 """Images as bytes and as floats: the one place that divides by 255, or multiplies by it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,3 +23,25 @@ def rounded_to_8_bits(images: Any) -> np.ndarray:
     if images.dtype != np.uint8:
         images = np.round(np.clip(images, 0.0, 1.0) * 255)
     return np.asarray(images).astype(np.float32) / np.float32(255)
+
+
+def visible(images: np.ndarray, shown: Sequence[int] | None = None) -> np.ndarray:
+    """What a picture shows of images.
+
+    Args:
+        images: float (n, height, width, channels) in [0, 1].
+        shown: Numbers of the channels to show: one, three, or four of which the last is opacity,
+            which is laid on white. By default the first three, or the first of one or two.
+
+    Returns:
+        Images of one channel or three.
+    """
+    channels = images.shape[-1]
+    chosen = list(shown or (range(3) if channels >= 3 else (0,)))
+    if chosen == list(range(channels)) and channels in (1, 3):
+        return images
+    colours = images[..., chosen[:3]]
+    if len(chosen) < 4:
+        return colours
+    opacity = images[..., chosen[3:]]
+    return colours * opacity + (1 - opacity)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kgan.labels import class_numbers
+from kgan.labels import class_number, class_numbers
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,17 @@ def test_where_only_the_labels_tell_how_many_classes_there_are(labels):
 def test_anything_else_is_an_error(labels, message):
     with pytest.raises(ValueError, match=message):
         class_numbers(labels, 3, 3)
+
+
+def test_a_class_by_name_or_number():
+    names = ("cats", "dogs", "0")
+    assert [class_number(one, names, 3) for one in ("dogs", "1", 1, "0", 0)] == [1, 1, 1, 2, 0]
+    assert class_number("2", None, 3) == 2
+    with pytest.raises(
+        ValueError, match=r"classes of cats, dogs, 0, got 'dgos'. Did you mean 'dogs'"
+    ):
+        class_number("dgos", names, 3)
+    with pytest.raises(ValueError, match=r"must be in \[0, 2\], got 3"):
+        class_number("3", names, 3)
+    with pytest.raises(ValueError, match="the classes have no names here, got 'cats'"):
+        class_number("cats", None, 3)

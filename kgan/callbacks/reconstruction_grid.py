@@ -7,6 +7,7 @@ import numpy as np
 
 from kgan.history import Logs
 from kgan.pictures import grid, save_image
+from kgan.pixels import visible
 
 
 class ReconstructionGrid(keras.callbacks.Callback):
@@ -29,4 +30,4 @@ class ReconstructionGrid(keras.callbacks.Callback):
         labels = None if self.model.num_classes is None else self.labels
         rows = np.concatenate([self.images, self.model.reconstruct(self.images, labels)])
         path = self.folder / f"reconstructions-{epoch + 1:04d}.png"
-        save_image(grid(rows, len(self.images)), path)
+        save_image(grid(visible(rows, self.model.kind.shown), len(self.images)), path)

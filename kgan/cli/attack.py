@@ -105,7 +105,7 @@ def _evaluate(
     with Progress() as progress:
         report = kgan.robustness.evaluate(
             model,
-            data.samples,
+            data.values,
             data.labels,
             attacks=attacks,
             epsilons=epsilons,
@@ -161,8 +161,13 @@ def _data_name(settings: AttackSettings) -> str:
 
 
 def _split(settings: AttackSettings) -> str:
-    folder = Path(_data_name(settings)).expanduser().is_dir()
-    return settings.split or ("train" if folder else "test")
+    """The split as named, or what a classifier was not trained on where the data say so."""
+    if settings.split is not None:
+        return settings.split
+    name = _data_name(settings)
+    if Path(name).expanduser().is_dir():
+        return kgan.data.held_out_split(name) or "train"
+    return "test"
 
 
 def _data(settings: AttackSettings) -> tuple[Dataset, Callable[[], tuple[Dataset, str]]]:
@@ -171,8 +176,8 @@ def _data(settings: AttackSettings) -> tuple[Dataset, Callable[[], tuple[Dataset
     path = Path(name).expanduser()
     options: dict[str, Any] = {
         "data_dir": settings.data_dir,
-        "image_size": settings.image_shape,
         "download": settings.download,
+        **settings.reading,
     }
     split = _split(settings)
     data = kgan.data.load_labelled(name, split, **options)
@@ -182,7 +187,7 @@ def _data(settings: AttackSettings) -> tuple[Dataset, Callable[[], tuple[Dataset
         drawn, left = np.sort(rows[: settings.n]), np.sort(rows[settings.n :])
 
     def others() -> tuple[Dataset, str]:
-        named = has_split(path, "train") if path.is_file() else not path.is_dir()
+        named = has_split(path, "train") if path.is_file() else _has_training(path)
         if named and split != "train":
             return kgan.data.load_labelled(name, "train", **options), "the training split"
         if len(left):
@@ -190,3 +195,8 @@ def _data(settings: AttackSettings) -> tuple[Dataset, Callable[[], tuple[Dataset
         return data, "the images to be attacked themselves; --n leaves others out"
 
     return data.take(drawn), others
+
+
+def _has_training(path: Path) -> bool:
+    """Whether there is a training split beside the one that is attacked; of folders some."""
+    return not path.is_dir() or "train" in kgan.data.folder_splits(path)

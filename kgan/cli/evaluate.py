@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -41,9 +42,10 @@ from kgan.kinds import Table
 from kgan.metrics import METRICS
 from kgan.metrics.extractor import Extractor, discriminator_extractor, extractor
 from kgan.metrics.measure import check_metrics, check_possible
+from kgan.metrics.ndb import BINS
 from kgan.progress import Progress
 from kgan.runs.run import Run, is_run
-from kgan.runs.source import Source, open_source
+from kgan.runs.source import Source, open_source, reading_of
 from kgan.settings import EvaluateSettings
 
 SCORES = "scores.json"
@@ -111,6 +113,8 @@ def prepare(settings: EvaluateSettings, scored: Dataset | Source) -> Task:
     source = scored if isinstance(scored, Source) else None
     real = _real(settings, source)
     train = real.train
+    for note in train.notes if settings.data is not None else ():
+        print(f"note: {train.name}: {note}", file=sys.stderr)
     if source is not None:
         fakes = from_generator(source.generate, source.num_classes, train)
     else:
@@ -139,6 +143,11 @@ def prepare(settings: EvaluateSettings, scored: Dataset | Source) -> Task:
     has = available(train.kind, judge, of_metrics, labelled=labelled)
     check_possible(settings.metrics, kind=train.kind, has=has)
     metrics = settings.metrics or default_metrics(train.kind, judge, modes)
+    if not settings.metrics and "ndb" in metrics and len(train) < BINS:
+        print(f"note: ndb is left out: it needs {BINS} real samples", file=sys.stderr)
+        metrics = tuple(name for name in metrics if name != "ndb")
+    if judge is None and not modes and not settings.metrics and train.is_images:
+        _tell_missing(settings, source, train)
     if not settings.metrics:
         metrics = tuple(name for name in metrics if has.issuperset(METRICS[name].needs))
         metrics = metrics if likelihood is None else (*metrics, "bits_per_dimension")
@@ -154,6 +163,19 @@ def prepare(settings: EvaluateSettings, scored: Dataset | Source) -> Task:
         seeds=settings.seeds,
         classifier=classifier_of(train),
         baselines={**_inputs(source, train), **baselines(train)},
+    )
+
+
+def _tell_missing(settings: EvaluateSettings, source: Source | None, data: Dataset) -> None:
+    """Says which scores are left out for want of an extractor, and which ones there are."""
+    size = "x".join(map(str, data.sample_shape))
+    ways = ["--extractor inception (Inception's weights; see --help)", "a classifier's .keras file"]
+    if source is not None and hasattr(source.model, "discriminator"):
+        ways.insert(1, "--extractor discriminator (the run's own)")
+    print(
+        f"note: no extractor is known for images of {size}, so scores of features (FID, KID, "
+        f"precision, recall) are left out: give {', or '.join(ways)}",
+        file=sys.stderr,
     )
 
 
@@ -203,11 +225,16 @@ def _path(settings: EvaluateSettings) -> Path:
 def _given(settings: EvaluateSettings, path: Path) -> Dataset | None:
     """The generated samples, if the source holds samples instead of a generator."""
     if path.suffix in _ARRAYS:
-        return kgan.data.load(str(path))
+        return kgan.data.load(str(path), **_reading_of_samples(settings))
     exported = (path / "saved_model.pb").is_file() or any(path.glob("*/saved_model.pb"))
     if path.is_dir() and not is_run(path) and not exported:
-        return folder_images(path, settings.image_size)
+        return folder_images(path, **_reading_of_samples(settings))
     return None
+
+
+def _reading_of_samples(settings: EvaluateSettings) -> dict[str, Any]:
+    """How generated samples are read: they have no range but that of their files."""
+    return {**settings.reading, "value_range": None}
 
 
 def _real(settings: EvaluateSettings, source: Source | None) -> RealData:
@@ -223,19 +250,30 @@ def _real(settings: EvaluateSettings, source: Source | None) -> RealData:
         raise ValueError(
             f"data must be given for {settings.source}: --data digits, mnist, a folder, ..."
         )
-    size, split = settings.image_size, "train"
+    split, reading = "train", settings.reading
     if settings.data is None:
         split = saved.get("split", "train")
-        is_folder = name not in kgan.data.DATASETS and Path(name).expanduser().is_dir()
-        # A run without the setting was trained on a folder's images at their default size.
-        size = size or saved.get("image_size") or ((DEFAULT_SIZE,) if is_folder else None)
+        reading = _reading_of_run(run, settings, name)
     return real_data(
         name,
         split=split,
-        image_size=size,
         data_dir=settings.data_dir or saved.get("data_dir"),
         download=settings.download,
+        **reading,
     )
+
+
+def _reading_of_run(run: Run | None, settings: EvaluateSettings, name: str) -> dict[str, Any]:
+    """How the run read its data, but for what is asked for here."""
+    if run is None:
+        return settings.reading
+    own = dict(reading_of(run))
+    if own["image_size"] is None and name not in kgan.data.DATASETS:
+        # A run without the setting was trained on a folder's images at their default size.
+        own["image_size"] = DEFAULT_SIZE if Path(name).expanduser().is_dir() else None
+    default = EvaluateSettings(source=Path()).reading
+    asked = {key: value for key, value in settings.reading.items() if value != default[key]}
+    return {**own, **asked}
 
 
 def _target(settings: EvaluateSettings, source: Source | None, data: Dataset) -> str | None:
@@ -279,8 +317,8 @@ def _folder(settings: EvaluateSettings, run: Run | None) -> Path:
 
 def _asked(settings: EvaluateSettings) -> dict[str, Any]:
     """The options that a score depends on, as values read back from JSON."""
-    words = "data image_size checkpoint endpoint metrics extractor layer n n_real seeds"
-    names = [*words.split(), "importance_samples", "target"]
+    words = "data checkpoint endpoint metrics extractor layer n n_real seeds"
+    names = [*words.split(), *settings.reading, "importance_samples", "target"]
     content = {name: getattr(settings, name) for name in names}
     return json.loads(json.dumps(content))
 
@@ -294,7 +332,8 @@ def _answers(path: Path, settings: EvaluateSettings) -> bool:
     except ValueError:
         return False
     wanted, default = _asked(settings), _asked(EvaluateSettings(source=Path()))
-    if wanted not in (default, kept.get("asked")):
+    # Scores of earlier versions lack options that had one value then.
+    if wanted not in (default, {**default, **(kept.get("asked") or {})}):
         return False
     checkpoint = kept.get("checkpoint")
     if checkpoint is None:

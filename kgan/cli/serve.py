@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -38,9 +39,15 @@ def main(request: Request) -> int:
         ]
     )
     repository.poll()
-    for name, model in repository.models.items():
-        if not model.ready:
+    for name in [name for name, model in repository.models.items() if not model.ready]:
+        if len(folders) == 1:
             raise ValueError(f"no version of {name} in {folders[name]} can be served; see above.")
+        print(
+            f"not served: {folders[name]} (none of its versions can be loaded; see above)",
+            file=sys.stderr,
+        )
+        # A later version of it may be of use, so its folder is watched.
+        del folders[name]
     limits = Limits(
         max_batch=settings.max_batch,
         batch_timeout=settings.batch_timeout_ms / 1000,
@@ -78,10 +85,11 @@ def main(request: Request) -> int:
 
 
 def _folders(paths: Sequence[Path]) -> dict[str, Path]:
-    """Maps the name of each model to its folder, after a check."""
+    """Maps the name of each model to its folder; of several paths those that are none are named."""
     if not paths:
         raise ValueError("give the folder of an exported model, such as saved_models/digits.")
     folders: dict[str, Path] = {}
+    skipped = []
     for path in paths:
         path = path.expanduser().resolve()
         if (path / "saved_model.pb").is_file():
@@ -89,13 +97,20 @@ def _folders(paths: Sequence[Path]) -> dict[str, Path]:
                 f"{path} is one version; give the folder of all versions: {path.parent}."
             )
         if not kgan.export.versions.folders(path):
-            raise FileNotFoundError(
-                f"{path} has no numbered versions; `kgan train` exports one, and "
-                "saved_models/NAME is what to give."
-            )
+            skipped.append(path)
+            continue
         if path.name in folders:
             raise ValueError(f"two models are called {path.name}: {folders[path.name]}, {path}.")
         folders[path.name] = path
+    # Of `saved_models/*` what is there to be served is meant; a path alone is meant itself.
+    if not folders:
+        raise FileNotFoundError(
+            f"{', '.join(map(str, skipped))} {'has' if len(skipped) == 1 else 'have'} no numbered "
+            "versions; `kgan train` exports one, and saved_models/NAME is what to give."
+        )
+    for path in skipped:
+        why = "it has no numbered versions" if path.exists() else "there is no such folder"
+        print(f"not served: {path} ({why})", file=sys.stderr)
     return folders
 
 

@@ -10,6 +10,10 @@ from numpy.typing import ArrayLike
 from kgan.client.arrays import given
 from kgan.client.grpc_channel import Grpc
 from kgan.client.rest import Rest
+from kgan.labels import class_number
+
+# A server may refuse larger batches.
+_NAMES_AT_A_TIME = 32
 
 
 class Client:
@@ -48,13 +52,16 @@ class Client:
         )
 
     def generate(
-        self, seeds: Sequence[int] | np.ndarray, labels: Sequence[int] | np.ndarray | None = None
+        self,
+        seeds: Sequence[int] | np.ndarray,
+        labels: Sequence[int] | Sequence[str] | np.ndarray | None = None,
     ) -> np.ndarray | dict[str, np.ndarray]:
         """Samples of a generator.
 
         Args:
             seeds: One integer for each sample; one seed gives one sample, whatever else is asked.
-            labels: One class for each sample, for a conditional generator.
+            labels: One class for each sample, for a conditional generator: its number, or its name
+                where the model's classes have names.
 
         Returns:
             float32 images (n, height, width, channels) in [0, 1], or points (n, dimensions); of a
@@ -62,8 +69,33 @@ class Client:
         """
         inputs = {"seeds": np.asarray(seeds, np.int64)}
         if labels is not None:
-            inputs["labels"] = np.asarray(labels, np.int64)
+            inputs["labels"] = self._class_numbers(labels)
         return self.predict("generate", **inputs)
+
+    def class_names(self) -> list[str]:
+        """What the classes are called, in the order of their numbers.
+
+        Raises:
+            ServerError: Where the model does not say it.
+        """
+        names: list[str] = []
+        while not names or names[-1]:
+            some = np.arange(len(names), len(names) + _NAMES_AT_A_TIME)
+            names += list(self.predict("class_names", labels=some))
+        return names[: names.index("")]
+
+    def _class_numbers(self, labels: Sequence[int] | Sequence[str] | np.ndarray) -> np.ndarray:
+        given_labels = np.asarray(labels)
+        if given_labels.dtype.kind not in "SUO":
+            numbers = given_labels.astype(np.int64)
+            if not np.array_equal(numbers, given_labels):
+                raise ValueError(f"labels must be whole numbers or names, got {labels}.")
+            return numbers
+        names = self.class_names()
+        words = [
+            one.decode() if isinstance(one, bytes) else one for one in given_labels.ravel().tolist()
+        ]
+        return np.array([class_number(one, names, len(names)) for one in words], np.int64)
 
     def predict(
         self, signature: str = "serving_default", /, **inputs: ArrayLike

@@ -7,9 +7,10 @@ from kgan.data.digits import load_digits
 from kgan.data.domains import Domains, Pairs, feed_apart
 from kgan.data.fakes import fill
 from kgan.data.feed import feed, steps_per_epoch, to_float
-from kgan.data.folder import load_folder
-from kgan.data.labelled import load_labelled, train_and_test
+from kgan.data.folder import folder_splits, load_folder
+from kgan.data.labelled import held_out_split, load_labelled, train_and_test
 from kgan.data.load import COMPOSED, DATASETS, TARGETS, load
+from kgan.data.reading import Reading
 from kgan.data.slanted import load_slanted_digits, load_slanted_pairs, slant, slanted
 from kgan.data.stacked import StackedImages, load_stacked_mnist
 from kgan.data.subsets import class_counts, labelled_share, long_tailed
@@ -28,12 +29,15 @@ __all__ = [
     "Dataset",
     "Domains",
     "Pairs",
+    "Reading",
     "StackedImages",
     "class_counts",
     "feed",
     "feed_apart",
     "feed_rows",
     "fill",
+    "folder_splits",
+    "held_out_split",
     "labelled_share",
     "load",
     "load_arrays",

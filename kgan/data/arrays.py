@@ -2,65 +2,60 @@
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import kgan.kinds
+from kgan.data.array_images import images_of
 from kgan.data.dataset import Dataset
-from kgan.data.resize import ImageSize, resize_batch
+from kgan.data.reading import Reading
 from kgan.labels import class_numbers
 
 _SAMPLE_KEYS = ("images", "samples", "x", "x_{split}", "{split}_images", "points", "arr_0")
 _LABEL_KEYS = ("labels", "y", "y_{split}", "{split}_labels", "arr_1")
 
 
-def load_arrays(
-    path: str | Path, split: str = "train", *, image_size: ImageSize | None = None
-) -> Dataset:
+def load_arrays(path: str | Path, split: str = "train", **reading: Any) -> Dataset:
     """Samples, and labels where there are any, from a .npy or .npz file.
+
+    Arrays of shape (n, height, width[, channels]) are images, of shape (n, features) points. The
+    type of images says which values are black and white: bool 0 and 1, uint8 0 and 255, uint16 0
+    and 65,535, floats 0 and 1. Whole numbers of another type are bytes, in [0, 255]. Whatever lies
+    outside is declared, with `value_range`.
 
     Args:
         path: A .npy file of samples, or an .npz file with one of `images`, `samples`, `x`,
             `x_SPLIT`, `SPLIT_images`, `points`, and optionally `labels`, `y`, `y_SPLIT`,
-            `SPLIT_labels`.
+            `SPLIT_labels` (whole numbers, or one-hot rows) and `class_names`.
         split: Name of the split, which replaces SPLIT in these keys.
-        image_size: Size to which uint8 images are resized, a side or (height, width).
-
-    Images are uint8 in [0, 255] or floats in [0, 1], shape (n, height, width[, channels]); arrays
-    of shape (n, features) are points. Labels are whole numbers, or one-hot rows.
+        **reading: Fields of `kgan.data.Reading`.
     """
-    path = Path(path)
+    path, wanted = Path(path), Reading(**reading)
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}.")
-    samples, labels = _read(path, split)
+    samples, labels, names = _read(path, split)
     kind = kgan.kinds.of_array(str(path), samples.shape)
     samples = samples.reshape(-1, *kind.shape)
-    if samples.dtype == bool:
-        samples = samples.astype(np.uint8) * np.uint8(255)
-    are_images = isinstance(kind, kgan.kinds.Images)
-    if are_images and np.issubdtype(samples.dtype, np.integer):
-        low, high = samples.min(initial=0), samples.max(initial=0)
-        if low < 0 or high > 255:
-            raise ValueError(
-                f"whole-number images of {path} must be in [0, 255], got {low} to {high}."
-            )
-        samples = samples.astype(np.uint8)
-    else:
-        if samples.dtype.kind not in "fiu":
-            raise ValueError(f"samples of {path} must be numbers, got {samples.dtype}.")
-        samples = samples.astype(np.float32)
-    if image_size is not None and are_images:
-        if samples.dtype != np.uint8:
-            raise ValueError(
-                f"image_size resizes uint8 images; those of {path} are floats. "
-                "Convert them to uint8 or resize them first."
-            )
-        samples = resize_batch(samples, image_size)
+    if samples.dtype.kind not in "bfiu":
+        raise ValueError(f"samples of {path} must be numbers, got {samples.dtype}.")
+    if not isinstance(kind, kgan.kinds.Images):
+        wanted.refuse(str(path), f"which holds {kind.plural}")
+        return _labelled(path, labels, names, samples=samples.astype(np.float32))
+    # Its layout is checked before its values.
+    kind.check(str(path), np.broadcast_to(np.uint8(0), samples.shape))
+    images = images_of(str(path), samples, wanted)
+    return _labelled(path, labels, names, **images._asdict())
+
+
+def _labelled(
+    path: Path, labels: np.ndarray | None, names: tuple[str, ...] | None, **fields: Any
+) -> Dataset:
     if labels is None:
-        return Dataset(str(path), samples)
+        return Dataset(str(path), **fields)
     labels = class_numbers(labels, len(labels), what=f"labels of {path}")
-    names = tuple(str(label) for label in range(int(labels.max(initial=0)) + 1))
-    return Dataset(str(path), samples, labels, names)
+    names = names or tuple(str(label) for label in range(int(labels.max(initial=0)) + 1))
+    return Dataset(str(path), labels=labels, class_names=names, **fields)
 
 
 def has_split(path: Path, split: str) -> bool:
@@ -72,12 +67,13 @@ def has_split(path: Path, split: str) -> bool:
     return "{split}" in first
 
 
-def _read(path: Path, split: str) -> tuple[np.ndarray, np.ndarray | None]:
+def _read(path: Path, split: str) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...] | None]:
+    """Samples, labels, and the names of the classes."""
     try:
         with open(path, "rb") as file:
             content = np.load(file, allow_pickle=False)
             if isinstance(content, np.ndarray):
-                return content, None
+                return content, None, None
             sample_keys = [key.format(split=split) for key in _SAMPLE_KEYS]
             label_keys = [key.format(split=split) for key in _LABEL_KEYS]
             found = next((key for key in sample_keys if key in content), None)
@@ -87,6 +83,10 @@ def _read(path: Path, split: str) -> tuple[np.ndarray, np.ndarray | None]:
                     f"it holds {', '.join(content.files)}."
                 )
             label_key = next((key for key in label_keys if key in content), None)
-            return content[found], None if label_key is None else content[label_key]
+            labels = None if label_key is None else content[label_key]
+            names = None
+            if labels is not None and "class_names" in content:
+                names = tuple(map(str, content["class_names"].ravel()))
+            return content[found], labels, names
     except (zipfile.BadZipFile, EOFError, OSError) as error:
         raise ValueError(f"{path} is not a readable .npy or .npz file: {error}.") from error

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,11 @@ import numpy as np
 import kgan.kinds
 from kgan.kinds import Images, Kind
 
+# As many classes or files are named in a line.
+_NAMED = 10
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Samples in memory.
 
@@ -23,6 +26,10 @@ class Dataset:
         labels: int32 (n,), or `None`.
         class_names: One for each class, or `None` without labels.
         kind: What a sample is; by default `kgan.kinds.of_array` of the samples.
+        exact: Images of a source with more than 8 bits, with all their levels: float32 in [0, 1].
+            `samples` are these rounded to 8 bits; networks are fed with `values`.
+        unreadable: Files that were left out, each with the reason.
+        notes: What was done to the samples that a user should know, a line each.
     """
 
     name: str
@@ -30,12 +37,17 @@ class Dataset:
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
     kind: Kind = None  # type: ignore[assignment]
+    exact: np.ndarray | None = None
+    unreadable: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self):
         if self.kind is None:
             kind = kgan.kinds.of_array(self.name, self.samples.shape)
             object.__setattr__(self, "kind", kind)
         self.kind.check(self.name, self.samples)
+        if self.exact is not None:
+            self.kind.check(self.name, self.exact)
         if len(self.samples) < 2:
             raise ValueError(
                 f"{self.name} holds {len(self.samples)} sample(s); training needs at least 2."
@@ -58,24 +70,58 @@ class Dataset:
     def num_classes(self) -> int | None:
         return None if self.class_names is None else len(self.class_names)
 
+    @property
+    def values(self) -> Any:
+        """The samples with all their levels."""
+        return self.samples if self.exact is None else self.exact
+
+    def summary(self) -> str:
+        """How many samples there are of what shape, and of each class: a line."""
+        shape = "x".join(map(str, self.sample_shape))
+        what = self.kind.plural if self.is_images else "samples"
+        parts = [f"{len(self):,} {what} of {shape}"]
+        if self.unreadable:
+            files = ", ".join(one.split(" (")[0] for one in self.unreadable[:_NAMED])
+            more = len(self.unreadable) - _NAMED
+            parts.append(
+                f"{len(self.unreadable)} unreadable ({files}{f' and {more} more' * (more > 0)})"
+            )
+        if self.labels is not None and self.class_names is not None:
+            counts = np.bincount(self.labels, minlength=len(self.class_names))
+            some = [f"{name} {n:,}" for name, n in zip(self.class_names, counts, strict=True)]
+            rest = f" and {len(some) - _NAMED} more" if len(some) > _NAMED else ""
+            word = "class" if len(some) == 1 else "classes"
+            parts.append(f"{len(some):,} {word}: {', '.join(some[:_NAMED])}{rest}")
+        return ", ".join(parts)
+
+    def __repr__(self) -> str:
+        return f"Dataset({self.name!r}: {self.summary()})"
+
     def fingerprint(self) -> dict[str, Any]:
         """Values that identify the data: number of samples, a hash of all data, the classes."""
         digest = hashlib.sha256()
-        for array in (*_arrays(self.samples), self.labels):
+        for array in (*_arrays(self.samples), self.exact, self.labels):
             if array is not None:
                 digest.update(f"{array.dtype} {array.shape}".encode())
                 digest.update(np.ascontiguousarray(array).data)
         names = None if self.class_names is None else list(self.class_names)
-        return {"count": len(self), "sha256": digest.hexdigest(), "class_names": names}
+        found = {"count": len(self), "sha256": digest.hexdigest(), "class_names": names}
+        if self.is_images and self.kind.value_range is not None:  # type: ignore[attr-defined]
+            found["value_range"] = list(self.kind.value_range)  # type: ignore[attr-defined]
+        return found
 
     def take(self, rows: Sequence[int] | np.ndarray) -> "Dataset":
         """A data set of the samples with the given row numbers, in that order."""
-        labels = None if self.labels is None else self.labels[rows]
-        return Dataset(self.name, self.samples[rows], labels, self.class_names, self.kind)
+        return replace(
+            self,
+            samples=self.samples[rows],
+            labels=None if self.labels is None else self.labels[rows],
+            exact=None if self.exact is None else self.exact[rows],
+        )
 
     def as_float(self) -> np.ndarray:
         """All samples as float32, images in [0, 1]; four times the memory of uint8."""
-        return self.kind.as_float(self.samples)
+        return self.kind.as_float(self.values)
 
 
 def _arrays(samples: Any) -> Sequence[np.ndarray]:

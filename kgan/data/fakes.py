@@ -1,5 +1,6 @@
 """Adds generated samples to real ones, to train a classifier on a small or imbalanced set."""
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -55,12 +56,13 @@ def fill(
     fakes = Dataset(
         f"generated for {dataset.name}", fakes.astype(np.float32), kind=dataset.kind
     ).samples
+    exact = None if dataset.exact is None else np.concatenate([dataset.exact, fakes])
     if dataset.samples.dtype == np.uint8:
         fakes = to_uint8(fakes)
-    return Dataset(
-        f"{dataset.name} with fakes",
-        np.concatenate([np.asarray(dataset.samples), fakes]),
-        np.concatenate([dataset.labels, labels]),
-        dataset.class_names,
-        dataset.kind,
+    return dataclasses.replace(
+        dataset,
+        name=f"{dataset.name} with fakes",
+        samples=np.concatenate([np.asarray(dataset.samples), fakes]),
+        labels=np.concatenate([dataset.labels, labels]),
+        exact=exact,
     )

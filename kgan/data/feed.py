@@ -82,7 +82,7 @@ def reader(
     """
     if flip and not dataset.is_images:
         raise ValueError(f"flip must be off for {dataset.kind.plural}, as those of {dataset.name}.")
-    take = _taker(dataset.samples)
+    take = _taker(dataset.values)
 
     def read(step: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
         samples = to_float(take(rows))

@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from kgan.data.arrays import has_split
 from kgan.data.dataset import Dataset
-from kgan.data.load import load
+from kgan.data.folder import folder_splits
+from kgan.data.load import COMPOSED, DATASETS, load
 
 
 def load_labelled(name: str, split: str = "train", **options: Any) -> Dataset:
@@ -31,7 +33,8 @@ def train_and_test(
 ) -> tuple[Dataset, Dataset]:
     """What to train on, and what to test on.
 
-    If a file or folder has only one split, a tenth of it is held out as test images.
+    A folder with the subfolders train and test (or val) and a file with arrays of both are tested
+    on those; of any other file or folder a tenth is held out as test images.
 
     Args:
         name: As for `kgan.data.load`.
@@ -41,8 +44,30 @@ def train_and_test(
     """
     read = load_labelled if labelled else load
     data = read(name, "train", **options)
-    if not Path(name).expanduser().exists():
-        return data, read(name, "test", **options)
+    if options.get("value_range") == "auto":
+        # The test images are scaled as the training images are, by the range of these.
+        options["value_range"] = getattr(data.kind, "value_range", None)
+    test = held_out_split(name)
+    if test is not None:
+        return data, read(name, test, **options)
     rows = np.random.default_rng(seed).permutation(len(data))
     tenth = max(2, len(data) // 10)
     return data.take(np.sort(rows[tenth:])), data.take(np.sort(rows[:tenth]))
+
+
+def held_out_split(name: str) -> str | None:
+    """The split of a set to test on: "test", or "val" of a folder that has no other.
+
+    Args:
+        name: As for `kgan.data.load`.
+
+    Returns:
+        The split's name; `None` for a folder or file that has one split alone.
+    """
+    path = Path(name).expanduser()
+    if name in DATASETS or name in COMPOSED or not path.exists():
+        return "test"
+    if path.is_dir():
+        there = folder_splits(path)
+        return next((one for one in ("test", "val") if one in there), None)
+    return "test" if has_split(path, "test") else None

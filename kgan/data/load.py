@@ -1,6 +1,8 @@
 """Loading data by name, from a folder, from a file, or from tensorflow-datasets."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import kgan.names
 from kgan.data.arrays import load_arrays
@@ -8,7 +10,7 @@ from kgan.data.breast_cancer import TARGET, load_breast_cancer
 from kgan.data.dataset import Dataset
 from kgan.data.digits import load_digits
 from kgan.data.folder import load_folder
-from kgan.data.resize import ImageSize
+from kgan.data.reading import Reading
 from kgan.data.stacked import load_stacked_mnist
 from kgan.data.synthetic import load_grid, load_ring
 from kgan.data.table import SUFFIXES, load_table
@@ -29,13 +31,17 @@ COMPOSED = {"stacked-mnist": load_stacked_mnist}
 """The sets that are made of one of tensorflow-datasets'."""
 
 
+# What a set of tensorflow-datasets may be called here; all else is meant as a path.
+_CATALOGUE_NAME = re.compile(r"[\w-]+(:[\d.*]+)?")
+
+
 def load(
     name: str,
     split: str = "train",
     *,
     data_dir: str | Path | None = None,
-    image_size: ImageSize | None = None,
     download: bool = False,
+    **reading: Any,
 ) -> Dataset:
     """Loads data by name, from a folder of images, from a file, or from tensorflow-datasets.
 
@@ -43,10 +49,12 @@ def load(
         name: A key of `DATASETS` or `COMPOSED`; a folder; a .npy or .npz file; a table in a .csv or
             .parquet file; or an image-classification set of tensorflow-datasets ("mnist",
             "fashion_mnist", "cifar10", ...).
-        split: "train", "test", ...; a folder has one split, "train".
+        split: "train", "test", ...; a folder has "train" alone, unless its subfolders are called
+            train, test or val.
         data_dir: Folder of the prepared sets of tensorflow-datasets; by default TFDS_DATA_DIR.
-        image_size: Size to which images are resized with antialiasing, a side or (height, width).
         download: Whether tensorflow-datasets may download a set that is not prepared.
+        **reading: Fields of `kgan.data.Reading`: `image_size`, `resize`, `channels`, `background`,
+            `value_range`, `shown_channels`.
 
     Returns:
         A `Dataset`: uint8 images (or floats in [0, 1]) or points, and labels where there are any;
@@ -55,36 +63,49 @@ def load(
     Raises:
         FileNotFoundError, ValueError: If the data cannot be loaded; the message says what to do.
     """
+    wanted = Reading(**reading)
     if name in DATASETS or name in COMPOSED:
-        if image_size is not None:
+        if wanted.image_size is not None:
             raise ValueError(
-                f"image_size must be left out for {name}, which has one size, got {image_size}."
+                f"image_size must be left out for {name}, which has one size, "
+                f"got {wanted.image_size}."
             )
+        wanted.refuse(name, "which has one form", but=("resize", "background"))
         if name in COMPOSED:
             return COMPOSED[name](split, data_dir=data_dir, download=download)
         return DATASETS[name](split)
     path = Path(name).expanduser()
     if path.suffix in (".npy", ".npz"):
-        return load_arrays(path, split, image_size=image_size)
+        return load_arrays(path, split, **reading)
     if path.suffix in SUFFIXES:
+        wanted.refuse(name, "which is a table")
         return load_table(path, split)
     if path.is_dir():
-        if split != "train":
-            raise ValueError(f"split of a folder must be train, got {split!r}.")
-        return load_folder(path, image_size=image_size)
-    if path.exists() or "/" in name:
-        raise FileNotFoundError(
-            f"data {name!r} must be a folder of images, or a .npy, .npz, .csv or .parquet file."
-        )
+        return load_folder(path, split, **reading)
+    if path.exists() or not _CATALOGUE_NAME.fullmatch(name):
+        raise FileNotFoundError(_no_such_data(name, path))
     try:
         return load_tfds(
-            name.replace("-", "_"),
-            split,
-            data_dir=data_dir,
-            image_size=image_size,
-            download=download,
+            name.replace("-", "_"), split, data_dir=data_dir, download=download, **reading
         )
     except ValueError as error:
-        known = [*DATASETS, *COMPOSED, "mnist", "fashion_mnist", "cifar10"]
-        hint = kgan.names.suggestion(name, known)
-        raise ValueError(f"{error}{hint}") from error
+        if "is neither" not in str(error):
+            raise
+        raise ValueError(f"{error}{_nearest(name, path)}") from error
+
+
+def _no_such_data(name: str, path: Path) -> str:
+    allowed = "a folder of images, or a .npy, .npz, .csv or .parquet file"
+    if path.exists():
+        return f"data {name!r} must be {allowed}."
+    if "\\" in name and (slashed := Path(name.replace("\\", "/")).expanduser()).exists():
+        return f"no such folder: {name!r}. Did you mean {str(slashed)!r}?"
+    return f"no such folder or file: {name!r}; data must be {allowed}.{_nearest(name, path)}"
+
+
+def _nearest(name: str, path: Path) -> str:
+    """What the user may have meant: a known set, or a neighbour of the path."""
+    known = [*DATASETS, *COMPOSED, "mnist", "fashion_mnist", "cifar10"]
+    if path.parent.is_dir():
+        known += [str(one) for one in path.parent.iterdir() if not one.name.startswith(".")]
+    return kgan.names.suggestion(name, known)

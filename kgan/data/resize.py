@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image
 
 ImageSize = int | tuple[int, int]
+RESIZES = ("crop", "pad", "stretch")
 
 
 def as_pair(image_size: ImageSize) -> tuple[int, int]:
@@ -23,19 +24,106 @@ def resize_and_crop(image: Image.Image, image_size: ImageSize) -> Image.Image:
     # The part of the source that becomes the result; PIL resizes from a fractional box.
     box_height, box_width = height / scale, width / scale
     left, top = (image.width - box_width) / 2, (image.height - box_height) / 2
-    box = (left, top, left + box_width, top + box_height)
+    # Rounding may put an edge a trifle outside, which PIL refuses.
+    box = (
+        max(left, 0.0),
+        max(top, 0.0),
+        min(left + box_width, image.width),
+        min(top + box_height, image.height),
+    )
     # PIL's filters are scaled with the reduction: this is antialiased.
     return image.resize((width, height), Image.Resampling.BICUBIC, box=box)
 
 
-def resize_batch(images: np.ndarray, image_size: ImageSize | None) -> np.ndarray:
-    """Resizes uint8 images (n, height, width, channels); `None` leaves them unchanged."""
+def resize_and_pad(
+    image: Image.Image, image_size: ImageSize, fill: int | float | tuple[int, ...]
+) -> Image.Image:
+    """Scales the image to fit into the size, in the middle of a background of that colour."""
+    height, width = as_pair(image_size)
+    scale = min(height / image.height, width / image.width)
+    inner = (
+        min(width, max(1, round(image.width * scale))),
+        min(height, max(1, round(image.height * scale))),
+    )
+    result = Image.new(image.mode, (width, height), fill)
+    corner = ((width - inner[0]) // 2, (height - inner[1]) // 2)
+    result.paste(image.resize(inner, Image.Resampling.BICUBIC), corner)
+    return result
+
+
+def resized(
+    image: Image.Image,
+    image_size: ImageSize | None,
+    how: str = "crop",
+    fill: int | float | tuple[int, ...] = 0,
+) -> Image.Image:
+    """The image at that size.
+
+    Args:
+        image: Of any mode of 8 bits a channel, or "F".
+        image_size: A side or (height, width); `None` leaves the image as it is.
+        how: One of `RESIZES`.
+        fill: Colour of padding, as the image's mode has it.
+    """
+    if image_size is None:
+        return image
+    if how == "crop":
+        return resize_and_crop(image, image_size)
+    if how == "pad":
+        return resize_and_pad(image, image_size, fill)
+    height, width = as_pair(image_size)
+    return image.resize((width, height), Image.Resampling.BICUBIC)
+
+
+def resized_planes(
+    values: np.ndarray, image_size: ImageSize | None, how: str = "crop"
+) -> np.ndarray:
+    """An image (height, width, channels) of any values at that size, float32; padding is NaN."""
+    planes = [
+        np.asarray(
+            resized(Image.fromarray(plane.astype(np.float32)), image_size, how, float("nan"))
+        )
+        for plane in np.moveaxis(values, -1, 0)
+    ]
+    return np.stack(planes, axis=-1)
+
+
+def share_cut(size: tuple[int, int], image_size: ImageSize) -> float:
+    """Share of the area of an image (height, width) that `resize_and_crop` cuts away."""
+    height, width = as_pair(image_size)
+    scale = max(height / size[0], width / size[1])
+    return 1.0 - (height / scale) * (width / scale) / (size[0] * size[1])
+
+
+def resize_batch(
+    images: np.ndarray,
+    image_size: ImageSize | None,
+    how: str = "crop",
+    colour: tuple[int, int, int] = (0, 0, 0),
+) -> np.ndarray:
+    """Resizes uint8 images (n, height, width, 1 or 3); `None` leaves them unchanged.
+
+    Args:
+        images: The images.
+        image_size: A side or (height, width).
+        how: One of `RESIZES`.
+        colour: Of padding.
+    """
     if image_size is None or images.shape[1:3] == as_pair(image_size):
         return images
     grey = images.shape[-1] == 1
-    resized = [
-        np.asarray(resize_and_crop(Image.fromarray(image[..., 0] if grey else image), image_size))
+    fill = grey_of(colour) if grey else colour
+    done = [
+        np.asarray(
+            resized(Image.fromarray(image[..., 0] if grey else image), image_size, how, fill)
+        )
         for image in images
     ]
-    stacked = np.stack(resized)
+    stacked = np.stack(done)
     return stacked[..., None] if grey else stacked
+
+
+def grey_of(colour: tuple[int, int, int]) -> int:
+    """The grey of a colour in [0, 255], by Rec. 601."""
+    red, green, blue = colour
+    return round(0.299 * red + 0.587 * green + 0.114 * blue)

@@ -1,11 +1,15 @@
 """Image-classification sets of tensorflow-datasets, from a prepared folder or downloaded."""
 
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from kgan.data.array_images import images_of
 from kgan.data.dataset import Dataset
-from kgan.data.resize import ImageSize, resize_batch
+from kgan.data.reading import Reading
+from kgan.data.resize import resize_batch
 
 
 def load_tfds(
@@ -13,18 +17,18 @@ def load_tfds(
     split: str = "train",
     *,
     data_dir: str | Path | None = None,
-    image_size: ImageSize | None = None,
     download: bool = False,
+    **reading: Any,
 ) -> Dataset:
-    """Loads a whole split into memory, as uint8.
+    """Loads a whole split into memory.
 
     Args:
         name: Name in the tensorflow-datasets catalogue, such as "mnist" or "cifar10".
         split: A split of the set, such as "train", "train[:10%]" or "train+test".
         data_dir: Folder of prepared sets; `None` takes TFDS_DATA_DIR, else
             ~/tensorflow_datasets.
-        image_size: Size to which images are resized with antialiasing, a side or (height, width).
         download: Whether to download and prepare the set if it is not there yet.
+        **reading: Fields of `kgan.data.Reading`.
 
     Raises:
         FileNotFoundError: If the set is not prepared and `download` is False.
@@ -32,12 +36,13 @@ def load_tfds(
     """
     import tensorflow_datasets as tfds
 
+    wanted = Reading(**reading)
     try:
         builder = tfds.builder(name, data_dir=data_dir)
     except (tfds.core.DatasetNotFoundError, tfds.core.registered.DatasetNotFoundError):
         raise ValueError(
-            f"data {name!r} is neither built in, nor a folder or file, nor a set of "
-            "tensorflow-datasets."
+            f"data {name!r} is neither built in, nor a set of tensorflow-datasets; and there is no "
+            "such folder or file."
         ) from None
     if not Path(builder.data_path).is_dir():
         if not download:
@@ -62,16 +67,29 @@ def load_tfds(
             {"image": features["image"], "label": features["label"]}
         ),
     )
-    if image_size is None and None in features["image"].shape:
+    differ = None in features["image"].shape
+    if differ and wanted.image_size is None:
         raise ValueError(f"images of {name} differ in size: choose one with --image-size.")
+    if differ and (features["image"].dtype != np.uint8 or features["image"].shape[-1] == 4):
+        raise ValueError(
+            f"images of {name} differ in size and are not of 8 bits in 1 or 3 channels."
+        )
     images, labels = [], []
-    batches = examples.batch(1 if None in features["image"].shape else 1024)
-    for batch in batches.as_numpy_iterator():
-        images.append(resize_batch(batch["image"], image_size))
+    for batch in examples.batch(1 if differ else 1024).as_numpy_iterator():
+        images.append(batch["image"])
+        if differ:
+            images[-1] = resize_batch(
+                batch["image"], wanted.image_size, wanted.resize, wanted.colour
+            )
         labels.append(batch["label"])
-    return Dataset(
+    made = images_of(
         name,
         np.concatenate(images),
-        np.concatenate(labels).astype(np.int32),
-        tuple(features["label"].names),
+        dataclasses.replace(wanted, image_size=None) if differ else wanted,
+    )
+    return Dataset(
+        name,
+        labels=np.concatenate(labels).astype(np.int32),
+        class_names=tuple(features["label"].names),
+        **made._asdict(),
     )

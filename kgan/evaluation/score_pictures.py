@@ -13,6 +13,7 @@ from kgan.metrics import neighbours
 from kgan.metrics.sample_set import SampleSet
 from kgan.pictures.curves import draw_panels
 from kgan.pictures.figure import new_figure, save_figure
+from kgan.pixels import visible
 
 _ROWS = 10
 _NEIGHBOURS = 6
@@ -86,7 +87,10 @@ def _draw_neighbours(fake: SampleSet, real: SampleSet, path: Path) -> None:
         np.concatenate([sample[None], gap, real.take(near).samples])
         for sample, near in zip(shown.samples, rows, strict=True)
     ]
-    picture = np.asarray(kgan.pictures.grid(np.concatenate(cells), rows.shape[1] + 2))
+    shown_channels = getattr(real.kind, "shown", None)
+    picture = np.asarray(
+        kgan.pictures.grid(visible(np.concatenate(cells), shown_channels), rows.shape[1] + 2)
+    )
     by = "pixels" if fake.extractor is None else f"features of {fake.extractor.label}"
     figure = new_figure(7, 7 * picture.shape[0] / picture.shape[1] + 0.5)
     axes = figure.add_subplot()

@@ -9,10 +9,13 @@ A signature has one type for each input: labels, targets and seeds are int64. `k
 itself refuses int32 over gRPC. A label that is no class is an error, INVALID_ARGUMENT, never an
 answer.
 
+A model whose classes have names tells them too: `class_names` takes `labels` and gives `names`.
+
 Beside the model lie `assets/class_names.txt`, a line a class; the manifest (`manifest.py`), which
 tells what the model is and where it comes from; and TensorFlow Serving's warm-up file.
 """
 
+import dataclasses
 import keyword
 import re
 import tempfile
@@ -24,8 +27,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan.endpoints import Endpoint, Endpoints
+from kgan.endpoints import Endpoint, Endpoints, takes
 from kgan.export import manifest, versions, warmup
+
+CLASS_NAMES = "class_names"
+"""The endpoint of a model whose classes have names: from `labels` to `names`, which are empty where
+there is no such class."""
 
 ALIASES = ("serve", "serving_default")
 """Further names of the first endpoint: Keras's and TensorFlow Serving's."""
@@ -88,22 +95,24 @@ def write(
     names = None if class_names is None else tuple(class_names)
     _check_names(endpoints)
     _check_class_names(names, endpoints.details.get("num_classes"))
+    written = endpoints
     archive = keras.export.ExportArchive()
     for one in endpoints.tracked:
         archive.track(one)
-    _add_endpoints(archive, endpoints)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory() as assets,
-        tempfile.TemporaryDirectory(prefix=".tmp-", dir=folder) as scratch,
-    ):
+    with tempfile.TemporaryDirectory() as assets:
         if names is not None:
-            archive.track(_asset(Path(assets) / "class_names.txt", names))
-        version = Path(scratch) / "version"
-        archive.write_out(version, verbose=False)
-        warmup.write(version, folder.name, _first_requests(endpoints))
-        manifest.write(version, endpoints, class_names=names, origin=origin)
-        return versions.add(folder, version)
+            named = _asset(Path(assets) / "class_names.txt", names)
+            archive.track(named)
+            written = _with_class_names(endpoints, named)
+        _add_endpoints(archive, written)
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".tmp-", dir=folder) as scratch:
+            version = Path(scratch) / "version"
+            archive.write_out(version, verbose=False)
+            warmup.write(version, folder.name, _first_requests(written))
+            # It has the names themselves.
+            manifest.write(version, endpoints, class_names=names, origin=origin)
+            return versions.add(folder, version)
 
 
 def _add_endpoints(archive: keras.export.ExportArchive, endpoints: Endpoints) -> None:
@@ -172,6 +181,16 @@ def _asset(path: Path, lines: tuple[str, ...]) -> tf.Module:
         default_value="",
     )
     return module
+
+
+def _with_class_names(endpoints: Endpoints, named: tf.Module) -> Endpoints:
+    """The endpoints, and one that tells a client what the classes are called."""
+
+    def tell(request):
+        return {"names": named.table.lookup(request["labels"])}
+
+    asked = Endpoint(tell, takes(labels=((), tf.int64)), CLASS_NAMES)
+    return dataclasses.replace(endpoints, endpoints={**endpoints.endpoints, CLASS_NAMES: asked})
 
 
 def _first_requests(endpoints: Endpoints) -> Iterator[tuple[str, dict[str, np.ndarray]]]:

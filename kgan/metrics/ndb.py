@@ -10,6 +10,9 @@ from kgan.metrics.checks import check_pair, check_whole
 from kgan.metrics.neighbours import nearest
 from kgan.random import check_seed
 
+BINS = 100
+"""Bins of the published measure."""
+
 
 class NDB(NamedTuple):
     """Share of bins that differ (about 0.05 for equal laws), and the Jensen-Shannon divergence."""
@@ -18,7 +21,7 @@ class NDB(NamedTuple):
     jensen_shannon: float
 
 
-def ndb(real: Any, fake: Any, *, bins: int = 100, seed: int = 0) -> NDB:
+def ndb(real: Any, fake: Any, *, bins: int = BINS, seed: int = 0) -> NDB:
     """The share of k-means bins of the real data that fakes fill differently at the 5% level.
 
     Each bin's two shares meet in a two-proportion z test with pooled variance. The bins were fitted

@@ -24,7 +24,7 @@ def dcgan_encoder(
     """A convolutional encoder: images (and labels) to a diagonal Gaussian of latents.
 
     Args:
-        image_shape: (height, width, channels), sides from 8 to 256.
+        image_shape: (height, width, channels), sides from 8 to 1,024.
         latent_dim: Length of a latent vector.
         num_classes: Number of classes, or `None`. A learned embedding of the class is appended to
             the features.
@@ -60,7 +60,7 @@ def dcgan_decoder(
     """A decoder of transposed convolutions: latents (and labels) to a distribution of each value.
 
     Args:
-        image_shape: (height, width, channels), sides from 8 to 256.
+        image_shape: (height, width, channels), sides from 8 to 1,024.
         latent_dim: Length of a latent vector.
         num_classes: Number of classes, or `None`. A learned embedding of the class is appended to
             the latents.

@@ -26,7 +26,7 @@ def dcgan_generator(
     """A DCGAN generator: latents (and labels) to images in [0, 1].
 
     Args:
-        image_shape: (height, width, channels), sides from 8 to 256.
+        image_shape: (height, width, channels), sides from 8 to 1,024.
         latent_dim: Length of a latent vector.
         num_classes: Number of classes, or `None` for an unconditional generator. A learned
             embedding of the class is appended to the latents.
@@ -71,7 +71,7 @@ def dcgan_discriminator(
     """A DCGAN discriminator without batch normalisation: images (and labels) to logits.
 
     Args:
-        image_shape: (height, width, channels), sides from 8 to 256.
+        image_shape: (height, width, channels), sides from 8 to 1,024.
         num_classes: Number of classes, or `None`. The class enters by projection.
         width: Channels after the first stage; deeper stages have up to 8 times as many.
         spectral: Whether every kernel is spectrally normalised.

@@ -30,7 +30,7 @@ def resnet_generator(
     """A residual generator: latents (and labels) to images in [0, 1].
 
     Args:
-        image_shape: (height, width, channels), sides from 8 to 256.
+        image_shape: (height, width, channels), sides from 8 to 1,024.
         latent_dim: Length of a latent vector.
         num_classes: Number of classes, or `None`. The class enters by conditional batch
             normalisation.
@@ -84,7 +84,7 @@ def resnet_discriminator(
     over space.
 
     Args:
-        image_shape: (height, width, channels), sides from 8 to 256.
+        image_shape: (height, width, channels), sides from 8 to 1,024.
         num_classes: Number of classes, or `None`. The class enters by projection.
         width: Channels of maps up to 32 pixels; larger maps have proportionally fewer.
         spectral: Whether every kernel is spectrally normalised.

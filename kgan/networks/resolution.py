@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from keras import layers
 
-SMALLEST, LARGEST = 8, 256
+SMALLEST, LARGEST = 8, 1024
 _BASE = 4
 _MIN_STAGES = 2
 
@@ -53,14 +53,14 @@ def resolution(image_shape: tuple[int, int, int]) -> Resolution:
     """Plans the stages for images of shape (height, width, channels).
 
     Raises:
-        ValueError: Where the shape is not that of images from 8x8 to 256x256.
+        ValueError: Where the shape is not that of images from 8x8 to 1024x1024.
     """
     if len(image_shape) != 3:
         raise ValueError(f"image_shape must be (height, width, channels), got {image_shape}.")
     height, width, channels = image_shape
     if not all(SMALLEST <= side <= LARGEST for side in (height, width)) or channels < 1:
         raise ValueError(
-            f"image_shape must lie between 8x8 and 256x256 with at least 1 channel, "
+            f"image_shape must lie between 8x8 and 1024x1024 with at least 1 channel, "
             f"got {image_shape}. Resize the images (--image-size)."
         )
     sizes = [(height, width)]

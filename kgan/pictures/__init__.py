@@ -13,10 +13,11 @@ import numpy as np
 from PIL import Image
 
 from kgan.kinds import Images, Kind, Points, Table
-from kgan.pictures.grid import alike, as_picture, grid, pairs
+from kgan.pictures.grid import alike, as_picture, by_class, grid, pairs
 from kgan.pictures.image_files import save_animation, save_image
 from kgan.pictures.marginals import marginals
 from kgan.pictures.scatter import scatter
+from kgan.pixels import visible
 from kgan.rows import Rows
 
 Draw = Callable[[Any, Any, int | None], Image.Image]
@@ -53,6 +54,8 @@ def samples(
     Raises:
         ValueError: Where samples of this kind cannot be drawn.
     """
+    if isinstance(kind, Images):
+        samples = visible(samples, kind.shown)
     if type(kind) not in DRAW:
         known = ", ".join(one.plural for one in DRAW)
         raise ValueError(f"{kind.plural} cannot be drawn, only {known}.")
@@ -63,6 +66,7 @@ __all__ = [
     "DRAW",
     "alike",
     "as_picture",
+    "by_class",
     "grid",
     "marginals",
     "pairs",

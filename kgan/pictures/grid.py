@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from kgan.pixels import to_uint8
+from kgan.pixels import to_uint8, visible
 
 _SMALLEST_CELL = 32
 
@@ -15,9 +15,11 @@ def grid(images: np.ndarray, columns: int | None = None) -> Image.Image:
     """Images in rows, a pixel of white between; small images are enlarged by a whole factor.
 
     Args:
-        images: Images, float (n, height, width, channels) in [0, 1].
+        images: Images, float (n, height, width, channels) in [0, 1]; of other numbers of channels
+            than 1 and 3 some are shown, as `kgan.pixels.visible` says.
         columns: Number of images in a row; `None` makes the grid about square.
     """
+    images = visible(images)
     n, height, width, channels = images.shape
     columns = columns or math.ceil(math.sqrt(n))
     rows = math.ceil(n / columns)
@@ -32,6 +34,41 @@ def grid(images: np.ndarray, columns: int | None = None) -> Image.Image:
         )
         canvas[top : top + height, left : left + width] = cell
     return as_picture(canvas)
+
+
+def by_class(labels: np.ndarray, *, aspect: float = 1.0) -> tuple[np.ndarray, int]:
+    """An arrangement of images in which classes are seen apart, about square.
+
+    Either each class has a column, or each class has rows of its own, whichever looks squarer.
+
+    Args:
+        labels: Class numbers (n,).
+        aspect: Width of an image, divided by its height.
+
+    Returns:
+        Row numbers of the images, -1 for a cell that stays empty, and the number of columns.
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+
+    def ugliness(columns: int, rows: int) -> float:
+        empty = 1 - len(labels) / (columns * rows)
+        return abs(math.log(columns * aspect / rows)) + 2 * empty
+
+    most = int(counts.max())
+    in_columns = ugliness(len(classes), most)
+    blocks = {
+        columns: ugliness(columns, int(np.ceil(counts / columns).sum()))
+        for columns in range(1, most + 1)
+    }
+    best = min(blocks, key=blocks.__getitem__)
+    rows_of = [np.flatnonzero(labels == one) for one in classes]
+    if in_columns <= blocks[best]:
+        cells = np.full((most, len(classes)), -1)
+        for column, rows in enumerate(rows_of):
+            cells[: len(rows), column] = rows
+        return cells.ravel(), len(classes)
+    padded = [np.pad(rows, (0, -len(rows) % best), constant_values=-1) for rows in rows_of]
+    return np.concatenate(padded), best
 
 
 def pairs(before: np.ndarray, after: np.ndarray) -> Image.Image:
@@ -49,10 +86,11 @@ def pairs(before: np.ndarray, after: np.ndarray) -> Image.Image:
 
 def alike(images: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Images (n, height, width, channels) with one number of channels: grey as colour at need."""
+    images = [visible(one) for one in images]
     channels = max(one.shape[-1] for one in images)
     return [one if one.shape[-1] == channels else np.repeat(one, channels, -1) for one in images]
 
 
 def as_picture(pixels: np.ndarray) -> Image.Image:
-    """uint8 (height, width, 1 or 3) as a grey or colour picture."""
+    """uint8 (height, width, 1, 3 or 4) as a grey, colour or RGBA picture."""
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)

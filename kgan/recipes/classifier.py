@@ -17,7 +17,7 @@ from kgan.data import Dataset
 from kgan.data.rotation import rotate
 from kgan.data.shift import shift
 from kgan.networks.classifiers import CLASSIFIERS
-from kgan.recipes.recipe import Chosen, Recipe, jit_compile
+from kgan.recipes.recipe import Chosen, Recipe, about, jit_compile
 from kgan.settings.classifier import ClassifierSettings
 
 Generate = Callable[[int, np.ndarray, int], np.ndarray]
@@ -55,8 +55,8 @@ class ClassifierRecipe(Recipe[Chosen]):
             settings.data,
             seed=settings.seed,
             data_dir=settings.data_dir,
-            image_size=settings.image_shape,
             download=settings.download,
+            **settings.reading,
         )
 
     def with_fakes(self, data: Dataset) -> Dataset:
@@ -72,9 +72,6 @@ class ClassifierRecipe(Recipe[Chosen]):
         added = len(filled) - len(data)
         print(f"{len(data):,} images and {added:,} fakes from {self.settings.fakes}")
         return filled
-
-    def samples_per_step(self) -> int:
-        return self.settings.batch_size
 
     def network(self, data: Dataset) -> keras.Model:
         """An untrained classifier; equal seeds give equal weights."""
@@ -114,7 +111,7 @@ class ClassifierRecipe(Recipe[Chosen]):
     def feed(self, data: Dataset, *, start: int = 0) -> tf.data.Dataset:
         settings = self.settings
         batches = kgan.data.feed(
-            data, settings.batch_size, seed=settings.seed, start=start, flip=settings.flip
+            data, self.batch_size, seed=settings.seed, start=start, flip=settings.flip
         )
         if not settings.shift and not settings.rotate:
             return batches
@@ -134,7 +131,10 @@ class ClassifierRecipe(Recipe[Chosen]):
 
     def describe(self, data: Dataset, model: keras.Model) -> Sequence[str]:
         size = model.count_params()
-        return [f"training {self.settings.network} ({size:,} weights) on {self.settings.data}"]
+        return [
+            *about(self.settings.data, data),
+            f"training {self.settings.network} ({size:,} weights) on {self.settings.data}",
+        ]
 
     def next_steps(self, folder: Path, version: Path | None) -> Sequence[str]:
         return [f"kgan attack --model {version} --data {self.settings.data}"]

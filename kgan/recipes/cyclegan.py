@@ -16,10 +16,10 @@ import kgan.names
 import kgan.networks
 import kgan.pictures
 import kgan.precision
-from kgan.data import Domains, Pairs
+from kgan.data import Domains, Pairs, Reading
 from kgan.data.slanted import SLOPE
 from kgan.models.learning_rate import ConstantThenLinear
-from kgan.recipes.recipe import Recipe, Watched, jit_compile
+from kgan.recipes.recipe import Recipe, Watched, about, jit_compile
 from kgan.settings.cyclegan import CycleGANSettings
 
 _COLUMNS = 10
@@ -43,11 +43,9 @@ class CycleGANRecipe(Recipe[CycleGANSettings]):
         """What to train on, and what is held out: pairs where the truth is known."""
         settings = self.settings
         if settings.a is None or settings.b is None:
-            if settings.image_size is not None:
-                raise ValueError(
-                    "image_size must be left out for the slanted digits, which have one size, got "
-                    f"{settings.image_size}: it is for --a and --b."
-                )
+            Reading(**settings.reading).refuse(
+                "the slanted digits", "which have one form: it is for --a and --b"
+            )
             if settings.flip:
                 raise ValueError(
                     "flip must be off for the slanted digits, which then slant both ways: it is "
@@ -60,26 +58,24 @@ class CycleGANRecipe(Recipe[CycleGANSettings]):
                 labelled=False,
                 seed=settings.seed,
                 data_dir=settings.data_dir,
-                image_size=settings.image_shape,
                 download=settings.download,
+                **settings.reading,
             )
             for name in (settings.a, settings.b)
         )
         return Domains(train_a, train_b), Domains(test_a, test_b)
 
-    def samples_per_step(self) -> int:
-        return self.settings.batch_size
-
     def feed(self, data: Domains, *, start: int = 0) -> tf.data.Dataset:
         settings = self.settings
         return kgan.data.feed_apart(
-            data, settings.batch_size, seed=settings.seed, start=start, flip=settings.flip
+            data, self.batch_size, seed=settings.seed, start=start, flip=settings.flip
         )
 
     def describe(self, data: Domains, model: keras.Model) -> Sequence[str]:
         sizes = [
-            f"{letter}: {one.name}, {len(one):,} images of {'x'.join(map(str, one.sample_shape))}"
+            line
             for letter, one in (("A", data.a), ("B", data.b))
+            for line in about(f"{letter}: {one.name}", one)
         ]
         weights = sum(
             network.count_params()

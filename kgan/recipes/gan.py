@@ -32,7 +32,7 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
     }
 
     def samples_per_step(self) -> int:
-        return self.settings.batch_size * self.settings.n_critic
+        return self.batch_size * self.settings.n_critic
 
     def describe(self, data: Dataset, model: keras.Model) -> Sequence[str]:
         size = sum(network.count_params() for network in (model.generator, model.discriminator))
@@ -81,6 +81,7 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
             packing=settings.packing,
             ema_decay=settings.ema_decay,
             seed=settings.seed,
+            kind=data.kind,
         )
         model.compile(
             g_optimizer=self._adam(settings.g_learning_rate, updates=1),

@@ -112,7 +112,7 @@ class HardeningRecipe(ClassifierRecipe[HardeningSettings]):
             attack=attack,
             beta=settings.beta,
             replays=settings.replays,
-            batch_size=settings.batch_size if settings.method == "free" else None,
+            batch_size=self.batch_size if settings.method == "free" else None,
             **common,
         )
 

@@ -12,9 +12,11 @@ import kgan.data
 import kgan.evaluation
 import kgan.metrics.extractor
 from kgan.data import Dataset
-from kgan.recipes.recipe import Chosen, Recipe, Watched
+from kgan.recipes.recipe import Chosen, Recipe, Watched, about
 
 _REFERENCE = 1000
+# Below as many images a GAN mostly learns them by heart.
+_FEW = 1000
 
 
 class LatentModelRecipe(Recipe[Chosen]):
@@ -29,12 +31,9 @@ class LatentModelRecipe(Recipe[Chosen]):
             settings.data,
             settings.split,
             data_dir=settings.data_dir,
-            image_size=settings.image_shape,
             download=settings.download,
+            **settings.reading,
         )
-
-    def samples_per_step(self) -> int:
-        return self.settings.batch_size
 
     def feed(self, data: Dataset, *, start: int = 0) -> tf.data.Dataset:
         return kgan.data.feed(
@@ -47,9 +46,14 @@ class LatentModelRecipe(Recipe[Chosen]):
         )
 
     def describe(self, data: Dataset, model: keras.Model) -> Sequence[str]:
-        shape = "x".join(map(str, data.sample_shape))
-        classes = f", {model.num_classes} classes" if model.num_classes else ""
-        return [f"{self.settings.data}: {len(data):,} samples of {shape}{classes}"]
+        lines = about(self.settings.data, data)
+        if data.is_images and len(data) < _FEW:
+            flip = "" if self.settings.flip else ", and --flip doubles them where left may be right"
+            lines.append(
+                f"  {len(data)} images are few: expect samples close to them, and let the doctor "
+                f"look for copies; more images help most{flip}"
+            )
+        return lines
 
     def watch(self, data: Dataset, steps: int, *, table: Path) -> Watched:
         seed = self.settings.seed

@@ -1,6 +1,7 @@
 """Base of all recipes: the one object of a family that every command uses."""
 
 import abc
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
@@ -11,6 +12,7 @@ import tensorflow as tf
 import kgan.callbacks
 import kgan.data
 import kgan.evaluation
+from kgan.settings.groups import USUAL_BATCH
 
 Chosen = TypeVar("Chosen", bound=Any)
 
@@ -63,9 +65,36 @@ class Recipe(abc.ABC, Generic[Chosen]):
     def feed(self, data: Any, *, start: int = 0) -> tf.data.Dataset:
         """The endless stream of training batches from step `start` on."""
 
-    @abc.abstractmethod
+    @property
+    def batch_size(self) -> int:
+        """Samples in an update: as chosen, or the usual number."""
+        return self.settings.batch_size or USUAL_BATCH
+
     def samples_per_step(self) -> int:
-        """Number of real samples in a step, to compute the speed."""
+        """Number of real samples in a step."""
+        return self.batch_size
+
+    def settle(self, data: Any, *, replicas: int = 1) -> Sequence[str]:
+        """Settles what the user left to the data: a smaller batch where there are few samples.
+
+        Args:
+            data: The training data, from the method `data`.
+            replicas: How many share a batch.
+
+        Returns:
+            Lines that say what was settled.
+        """
+        if self.settings.batch_size is not None:
+            return []
+        batches = self.samples_per_step() // self.batch_size
+        unit = getattr(self.settings, "packing", 1) * replicas
+        fits = USUAL_BATCH
+        if len(data) // batches < USUAL_BATCH:
+            fits = max(len(data) // batches // unit, 1) * unit
+        self.settings = dataclasses.replace(self.settings, batch_size=fits)
+        if self.batch_size == USUAL_BATCH:
+            return []
+        return [f"batches of {self.batch_size}, as there are {len(data):,} samples"]
 
     @property
     def epochs(self) -> int:
@@ -184,6 +213,16 @@ class Recipe(abc.ABC, Generic[Chosen]):
         if self.settings.tensorboard:
             found.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
         return found
+
+
+def about(name: str, data: kgan.data.Dataset) -> list[str]:
+    """Lines that describe a data set: how much of what there is, and what was done to it.
+
+    Args:
+        name: As the user calls it.
+        data: The data.
+    """
+    return [f"{name}: {data.summary()}", *(f"  {note}" for note in data.notes)]
 
 
 def halving(value: float, half_life: int | None) -> Any:

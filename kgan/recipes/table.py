@@ -51,13 +51,8 @@ class TableRecipe(Recipe[TableSettings]):
             held_out=settings.held_out,
         )
 
-    def samples_per_step(self) -> int:
-        return self.settings.batch_size
-
     def feed(self, data: Dataset, *, start: int = 0) -> tf.data.Dataset:
-        return kgan.data.feed_rows(
-            data, self.settings.batch_size, seed=self.settings.seed, start=start
-        )
+        return kgan.data.feed_rows(data, self.batch_size, seed=self.settings.seed, start=start)
 
     def describe(self, data: Dataset, model: keras.Model) -> Sequence[str]:
         columns = _table(data).columns

@@ -97,7 +97,7 @@ def compare(
         print(f"attacking {len(some):,} images, {when}", flush=True)
         reports[when] = evaluate(
             model,
-            some.samples,
+            some.values,
             some.labels,
             attacks=[FGSM(epsilon, **common), PGD(epsilon, steps=40, **common)],
             epsilons=sorted(set(radii)),
@@ -109,7 +109,7 @@ def compare(
             few = data.take(np.sort(rows[: min(autoattack_n, n)]))
             autoattacks[when] = evaluate(
                 model,
-                few.samples,
+                few.values,
                 few.labels,
                 attacks=[AutoAttack(epsilon, **common)],
                 epsilons=[epsilon],

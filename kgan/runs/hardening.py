@@ -104,8 +104,8 @@ def _before(recipe: HardeningRecipe, run: Run) -> keras.Model | Victim:
     plain: ClassifierRecipe[Any] = ClassifierRecipe(settings, fakes=recipe.fakes)
     data = plain.data()
     model = plain.model(data)
-    for line in plain.describe(data, model):
-        print(f"{line}, to compare with", flush=True)
+    # The data have been described.
+    print(f"{plain.describe(data, model)[-1]}, to compare with", flush=True)
     model.fit(
         plain.feed(data),
         epochs=plain.epochs,

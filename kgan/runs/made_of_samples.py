@@ -13,7 +13,7 @@ import kgan.pixels
 from kgan.data import Dataset
 from kgan.endpoints import Request
 from kgan.export.manifest import Manifest
-from kgan.kinds import Kind
+from kgan.kinds import Images, Kind
 
 ROLES = ("translate", "reconstruct")
 """Of the endpoints that take samples and give samples."""
@@ -102,10 +102,24 @@ def of_exported(model: Any, manifest: Manifest) -> dict[str, Making]:
     return found
 
 
-def load_inputs(path: Path, name: str, making: Making) -> Inputs:
-    """The images of a folder or file, at the size that the endpoint of that name takes."""
+def load_inputs(path: Path, name: str, making: Making, **reading: Any) -> Inputs:
+    """The images of a folder or file, at the size that the endpoint of that name takes.
+
+    Args:
+        path: The folder or file.
+        name: Name of the endpoint.
+        making: The endpoint.
+        **reading: How the model's own images were read, as for `kgan.data.load`; by default as its
+            kind says.
+    """
     height, width, channels = making.shape
-    data = kgan.data.load(str(path), image_size=(height, width))
+    kind = making.kind
+    if not reading and isinstance(kind, Images):
+        reading = {
+            "value_range": kind.value_range,
+            "channels": "rgba" if kind.has_opacity else None,
+        }
+    data = kgan.data.load(str(path), **{**reading, "image_size": (height, width)})
     if data.sample_shape != making.shape:
         raise ValueError(
             f"inputs of {name} must be images of {channels} channel(s) and {height}x{width} "

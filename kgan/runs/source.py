@@ -17,6 +17,7 @@ from kgan.recipes import RECIPES, Recipe
 from kgan.runs.made_of_samples import Inputs, Making, load_inputs, of_exported, of_model
 from kgan.runs.run import Run, is_run
 from kgan.settings import FAMILIES
+from kgan.settings.groups import ImageReading
 
 _BATCH = 256
 _GENERATE = "generate"
@@ -106,7 +107,25 @@ def _of_run(path: Path, checkpoint: str | None) -> _Opened:
     recipe = RECIPES[run.family](run.settings(FAMILIES[run.family]))
     model = kgan.models.load(run.checkpoint(checkpoint))
     opened = _of_model(model, recipe.draw(model))
-    return opened._replace(source=opened.source._replace(run=run, recipe=recipe))
+    names = class_names_of(run)
+    return opened._replace(source=opened.source._replace(run=run, recipe=recipe, class_names=names))
+
+
+def class_names_of(run: Run) -> tuple[str, ...] | None:
+    """Names of the classes in a run's data, as far as the run has kept them."""
+    names = None if run.data is None else run.data.get("class_names")
+    return None if names is None else tuple(names)
+
+
+def reading_of(run: Run) -> dict[str, Any]:
+    """How a run reads its images; a range that the whole set told is the one it told then."""
+    settings = run.settings(FAMILIES[run.family])
+    reading = getattr(settings, "reading", None)
+    reading = dict(ImageReading().reading if reading is None else reading)
+    if reading["value_range"] == "auto" and run.data is not None:
+        found = run.data.get("value_range")
+        reading["value_range"] = "auto" if found is None else tuple(found)
+    return reading
 
 
 def _of_file_or_version(path: Path) -> _Opened:
@@ -164,7 +183,12 @@ def _making(source: Source, path: Path, name: str, making: Making, images: Path 
     """The source, whose samples are made of inputs."""
     inputs = None
     if images is not None:
-        inputs = load_inputs(images.expanduser(), name, making)
+        reading = {} if source.run is None else reading_of(source.run)
+        if reading.get("value_range") == "auto":
+            # Of two domains, each has the range of its own images.
+            taken = source.model.kinds[0 if name == "a_to_b" else 1]
+            reading["value_range"] = taken.value_range
+        inputs = load_inputs(images.expanduser(), name, making, **reading)
     elif source.recipe is not None and (data := source.recipe.inputs(name)) is not None:
         inputs = Inputs(data)
     if inputs is None:

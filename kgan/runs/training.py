@@ -70,6 +70,7 @@ def train(
     """
     strategy = kgan.distribution.get(recipe.settings.strategy)
     data = recipe.data()
+    settled = recipe.settle(data, replicas=strategy.num_replicas_in_sync)
     steps = recipe.steps_per_epoch(data)
     with strategy.scope():
         model = recipe.model(data)
@@ -81,6 +82,8 @@ def train(
     identity = {"model": model_name, "preset": preset, "data": fingerprint}
     if kgan.distribution.is_chief(strategy):
         own = _begun(recipe, name, identity, run)
+        for line in settled:
+            print(line)
         return _fit_and_finish(own, recipe, data, steps, model, finish, anew=run is None)
     # Some variables can be read only by all workers together, so each worker does the same as the
     # chief, but only the chief's files are kept.

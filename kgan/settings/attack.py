@@ -9,7 +9,7 @@ import tyro
 
 from kgan.settings.groups import (
     DeclaredVictim,
-    ImageSize,
+    ImageReading,
     Messages,
     PreparedData,
     Radius,
@@ -19,7 +19,7 @@ from kgan.settings.groups import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttackSettings(Messages, RunFolder, DeclaredVictim, ImageSize, PreparedData):
+class AttackSettings(Messages, RunFolder, DeclaredVictim, ImageReading, PreparedData):
     """Attack a classifier and report how robust it is."""
 
     family: ClassVar[str] = "attack"
@@ -30,7 +30,7 @@ class AttackSettings(Messages, RunFolder, DeclaredVictim, ImageSize, PreparedDat
     data: str | None = None
     """digits, a tensorflow-datasets name, .npz with labels, or a folder; default the model's."""
     split: str | None = None
-    """Which split; default test (an image folder: train)."""
+    """Which split; default test (an image folder without splits: train)."""
     n: int | None = None
     """Attack so many images, drawn by the seed; default all."""
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from kgan.settings.groups import (
-    ImageSize,
+    ImageReading,
     Machine,
     Messages,
     PreparedData,
@@ -16,7 +16,7 @@ from kgan.settings.groups import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassifierSettings(Messages, RunFolder, Machine, ImageSize, PreparedData):
+class ClassifierSettings(Messages, RunFolder, Machine, ImageReading, PreparedData):
     """Train a classifier to attack or to harden."""
 
     family: ClassVar[str] = "classifier"

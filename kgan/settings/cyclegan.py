@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from kgan.settings.groups import (
-    ImageSize,
+    ImageReading,
     Machine,
     Messages,
     Output,
@@ -16,7 +16,7 @@ from kgan.settings.groups import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class CycleGANSettings(Messages, Output, Machine, ImageSize, PreparedData):
+class CycleGANSettings(Messages, Output, Machine, ImageReading, PreparedData):
     """Train a CycleGAN, which translates between two sets of images without pairs; export it."""
 
     family: ClassVar[str] = "cyclegan"

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from kgan.settings.groups import (
     Doctor,
-    ImageSize,
+    ImageReading,
     Machine,
     Messages,
     Output,
@@ -26,7 +26,7 @@ class GANSettings(
     ScoresWhileTraining,
     Doctor,
     Machine,
-    ImageSize,
+    ImageReading,
     SampleData,
     PreparedData,
 ):

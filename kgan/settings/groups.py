@@ -111,11 +111,25 @@ class PreparedData(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageSize(Settings):
-    """The size of images."""
+class ImageReading(Settings):
+    """How images are read: what is declared where files do not say it."""
 
     image_size: tuple[int, ...] | None = None
     """Resize images to this side, or height and width, with antialiasing (folders: 64)."""
+    resize: Literal["crop", "pad", "stretch"] = "crop"
+    """crop cuts what is too long, pad keeps all and adds background, stretch changes
+    proportions."""
+    channels: Literal["grey", "rgb", "rgba"] | None = None
+    """Channels of images; default what the data have, with transparency laid on the background
+    (rgba keeps it)."""
+    background: str = "white"
+    """Colour behind transparency and at padded edges: a name or #rrggbb."""
+    value_range: tuple[float, float] | Literal["auto"] | None = None
+    """Values that are black and white where the data do not say it, such as 0 4095 or -1000 1000;
+    auto: the smallest and the largest of the whole set."""
+    shown_channels: tuple[int, ...] = ()
+    """Of images of many channels, the one or three that pictures show, from 0; default the first
+    three."""
 
     @property
     def image_shape(self) -> tuple[int, int] | None:
@@ -123,11 +137,28 @@ class ImageSize(Settings):
         size = self.image_size
         return None if size is None else (size[0], size[-1])
 
+    @property
+    def reading(self) -> dict[str, Any]:
+        """These fields as the functions of `kgan.data` take them."""
+        return {
+            "image_size": self.image_shape,
+            "resize": self.resize,
+            "channels": self.channels,
+            "background": self.background,
+            "value_range": self.value_range,
+            "shown_channels": self.shown_channels,
+        }
+
     def check(self) -> None:
         super().check()
         if self.image_size is not None and len(self.image_size) not in (1, 2):
             raise ValueError(
                 f"image_size must be a side or a height and a width, got {self.image_size}."
+            )
+        if isinstance(self.value_range, tuple) and not self.value_range[0] < self.value_range[1]:
+            raise ValueError(
+                "value_range must be two values, the lower one first, or auto, "
+                f"got {self.value_range}."
             )
 
 
@@ -180,14 +211,18 @@ class SampleData(Settings):
     """Condition on the class where the data has labels."""
 
 
+USUAL_BATCH = 64
+"""Samples in an update where the user chooses no number."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fit(Settings):
     """How long to train, from which seed, and what to record."""
 
     changeable: ClassVar[tuple[str, ...]] = ("tensorboard",)
 
-    batch_size: int = 64
-    """Samples in an update, over all replicas."""
+    batch_size: int | None = None
+    """Samples in an update, over all replicas; default 64, or fewer of a smaller set."""
     epochs: int = 20
     """Number of epochs."""
     steps_per_epoch: int | None = None

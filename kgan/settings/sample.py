@@ -17,8 +17,8 @@ class SampleSettings(Messages):
     """A run folder, a .keras file, or an exported model (its folder or one of its versions)."""
     n: int | None = None
     """How many samples; default 100, or all of --inputs."""
-    labels: tuple[int, ...] = ()
-    """Classes to generate, in turn; default all of them."""
+    labels: tuple[str, ...] = ()
+    """Classes to generate, in turn, by their names or numbers; default all of them."""
     seed: int = 0
     """Seed of the request."""
     inputs: Path | None = None

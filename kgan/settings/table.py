@@ -76,7 +76,7 @@ class TableSettings(Messages, Output, Scores, Machine):
         check_at_least(self, 1, "latent_dim", "generator_width", "discriminator_width", "packing")
         check_at_least(self, 0, "g_learning_rate", "d_learning_rate", "penalty_weight")
         check_at_least(self, 0, "weight_decay")
-        if self.batch_size % self.packing:
+        if self.batch_size is not None and self.batch_size % self.packing:
             raise ValueError(
                 f"packing must divide batch_size ({self.batch_size}), got {self.packing}."
             )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from kgan.settings.groups import (
-    ImageSize,
+    ImageReading,
     Machine,
     Messages,
     Output,
@@ -20,7 +20,7 @@ from kgan.settings.groups import (
 
 @dataclass(frozen=True, kw_only=True)
 class VAESettings(
-    Messages, Output, ScoresWhileTraining, Machine, ImageSize, SampleData, PreparedData
+    Messages, Output, ScoresWhileTraining, Machine, ImageReading, SampleData, PreparedData
 ):
     """Train a variational autoencoder of images and export it."""
 

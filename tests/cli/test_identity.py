@@ -115,7 +115,7 @@ def test_the_present_folder_has_a_name_and_its_runs_are_no_data(here, capsys, mo
     arguments = ["train", "--data", ".", "--image-size", "8", "--epochs", "1", *TINY]
     for number in (1, 2):
         assert main(arguments) == 0
-        assert "12 samples of 8x8x1, 2 classes" in capsys.readouterr().out
+        assert "12 images of 8x8x1, 2 classes: cats 6, dogs 6" in capsys.readouterr().out
         assert (photos / "saved_models" / "photos" / str(number)).is_dir()
     assert {path.name for path in (photos / "runs").iterdir()} == {"photos", "photos-2"}
     assert kgan.data.load(".", image_size=8).class_names == ("cats", "dogs")

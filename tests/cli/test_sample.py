@@ -69,7 +69,7 @@ def test_grid_and_folder(sources, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--labels", "3"), r"labels must be in [0, 2], got (3,)"),
+        (("--labels", "3"), r"labels must be in [0, 2], got 3"),
         (("--n", "0"), "n must be at least 1, got 0"),
     ],
 )

@@ -228,7 +228,7 @@ def test_a_folder_of_images_trains(train, tmp_path):
     arguments = ["--data", ".", "--name", "mine", "--image-size", 16, "24", "--epochs", 1]
     with pytest.warns(UserWarning, match="skipped 1 unreadable of 21 files"):
         said = train(*arguments, *TINY)
-    assert "20 samples of 16x24x3" in said.stdout
+    assert "20 images of 16x24x3, 1 unreadable (broken.jpg)" in said.stdout
     assert (tmp_path / "saved_models" / "mine" / "1").is_dir()
 
 

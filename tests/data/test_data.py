@@ -129,7 +129,9 @@ BAD_ARRAYS = {
     },
     r"must be in \[0, 255\], got 0 to 256": {"images": np.full((2, 8, 8), 256)},
     "must be images .* or points .* got shape": {"images": np.zeros((2, 8, 8, 3, 1))},
-    r"must have 1 \(grey\) or 3 \(colour\) channels": {"images": np.zeros((2, 8, 8, 4))},
+    r"must have their channels last, .* got shape \(2, 3, 8, 8\)": {
+        "images": np.zeros((2, 3, 8, 8), np.uint8)
+    },
     "holds 1 sample": {"images": np.zeros((1, 8, 8))},
     "labels of .* must be whole numbers": {"images": np.zeros((2, 8, 8)), "labels": [0.5, 1]},
     r"labels of .* must be 2 whole numbers, one a sample": {
@@ -172,7 +174,9 @@ def test_bad_folders(tmp_path, colours):
     write(tmp_path / "class" / "b.png", colours[0])
     with pytest.raises(ValueError, match=r"1 images in class folders and 1 beside them .*only.png"):
         kgan.data.load(str(tmp_path))
-    with pytest.raises(FileNotFoundError, match=r"must be a folder of images, or a \.npy"):
+    with pytest.raises(
+        FileNotFoundError, match=r"no such folder.*must be a folder of images, or a \.npy"
+    ):
         kgan.data.load(str(tmp_path / "nowhere"))
 
 

@@ -109,10 +109,18 @@ def test_maps_mirror_each_other_without_a_margin(name, shape):
     assert all(height <= shape[0] + 1 and width <= shape[1] + 1 for height, width in maps)
 
 
-@pytest.mark.parametrize("shape", [(7, 8, 1), (8, 257, 3), (8, 8), (8, 8, 0)])
+@pytest.mark.parametrize("shape", [(7, 8, 1), (8, 1025, 3), (8, 8), (8, 8, 0)])
 def test_shapes_out_of_range(shape):
     with pytest.raises(ValueError, match="image_shape must"):
         NETWORKS["dcgan"].generator(shape, 5)
+
+
+@pytest.mark.parametrize("name", ["dcgan", "resnet"])
+def test_sides_up_to_1024(name):
+    shape = (1024, 512, 5)
+    pair = NETWORKS[name]
+    assert pair.generator(shape, 5, width=1).output_shape[1:] == shape
+    assert pair.discriminator(shape, width=1).input_shape[1:] == shape
 
 
 def test_points_need_mlp():

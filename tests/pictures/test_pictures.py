@@ -82,3 +82,39 @@ def test_curves_leave_out_what_no_row_has(tmp_path):
     assert sizes == {"curves": (700, 400), "panels": (700, 440)}
     draw_panels(rows, (), tmp_path / "nothing.png")
     assert not (tmp_path / "nothing.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("classes", "n", "aspect", "columns", "rows"),
+    [
+        (10, 100, 1, 10, 10),  # A column for each class.
+        (3, 6, 1, 3, 2),
+        (2, 64, 1, 8, 8),  # Four rows for each class.
+        (3, 64, 1, 8, 9),
+        (2, 10, 1, 3, 4),
+        (1, 9, 1, 3, 3),
+        (2, 64, 4, 4, 16),  # Wide images.
+    ],
+)
+def test_the_grid_that_a_person_would_choose(classes, n, aspect, columns, rows):
+    labels = np.resize(np.arange(classes), n)
+    cells, found = kgan.pictures.by_class(labels, aspect=aspect)
+    assert (found, -(-len(cells) // found)) == (columns, rows)
+    assert sorted(cells[cells >= 0]) == list(range(n))
+    # A row holds one class, or a column does.
+    grid = np.pad(cells, (0, -len(cells) % found), constant_values=-1).reshape(-1, found)
+    for lines in (grid, grid.T):
+        if all(len(set(labels[line[line >= 0]])) == 1 for line in lines):
+            return
+    raise AssertionError(grid)
+
+
+def test_pictures_show_declared_channels():
+    images = np.zeros((1, 2, 2, 5), np.float32)
+    images[..., 4] = 1.0
+    assert kgan.pictures.samples(Images(2, 2, 5), images).getpixel((5, 5)) == (0, 0, 0)
+    kind = Images(2, 2, 5, shown=(4, 0, 4))
+    assert kgan.pictures.samples(kind, images).getpixel((5, 5)) == (255, 0, 255)
+    # Transparent is white.
+    rgba = Images(2, 2, 4, shown=(0, 1, 2, 3))
+    assert kgan.pictures.samples(rgba, images[..., :4]).getpixel((5, 5)) == (255, 255, 255)

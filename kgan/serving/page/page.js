@@ -3,6 +3,7 @@
 import * as fool from "./fool.js";
 import * as gallery from "./gallery.js";
 import * as image from "./image.js";
+import { showChannelsOf } from "./pictures.js";
 import { ask, element, showError } from "./server.js";
 import * as table from "./table.js";
 
@@ -33,6 +34,7 @@ for (const tab of tabs) {
 const fitting = (model) => Object.entries(PANELS).filter(([, panel]) => panel.fits(model));
 
 async function takeModel(model) {
+  showChannelsOf(model.kind);
   element("about").textContent =
     `${model.name} version ${model.version}` +
     (model.sample_shape ? `, ${model.sample_shape.join(" × ")}` : "") +

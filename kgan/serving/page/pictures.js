@@ -1,5 +1,15 @@
 // Samples on a canvas, and pictures of the user's as samples.
 
+// The channels that pictures of the chosen model show: one, three, or four of which the last is opacity.
+let shown = null;
+
+export function showChannelsOf(kind) {
+  const first = kind?.channels >= 3 ? [0, 1, 2] : [0];
+  shown = kind?.kind === "images" ? (kind.shown ?? first) : null;
+}
+
+const channelsOf = (pixel) => (shown && Math.max(...shown) < pixel.length ? shown : pixel.length > 2 ? [0, 1, 2] : [0]);
+
 // A sample of a kind: an image, height x width x channels in [0, 1], or a point among others.
 export function draw(canvas, sample, kind = "images") {
   if (kind === "points") return drawPoints(canvas, [sample]);
@@ -7,10 +17,11 @@ export function draw(canvas, sample, kind = "images") {
   canvas.width = width;
   canvas.height = height;
   const pixels = new ImageData(width, height);
+  const channels = channelsOf(sample[0][0]);
   sample.flat().forEach((pixel, index) => {
     for (let channel = 0; channel < 3; channel++)
-      pixels.data[4 * index + channel] = 255 * pixel[pixel.length > 2 ? channel : 0];
-    pixels.data[4 * index + 3] = 255;
+      pixels.data[4 * index + channel] = 255 * pixel[channels[channels.length > 1 ? channel : 0]];
+    pixels.data[4 * index + 3] = channels.length > 3 ? 255 * pixel[channels[3]] : 255;
   });
   canvas.getContext("2d").putImageData(pixels, 0, 0);
 }
@@ -46,7 +57,12 @@ export function shrink(source, [height, width, channels]) {
   return Array.from({ length: height }, (_, row) =>
     Array.from({ length: width }, (_, column) => {
       const colour = [0, 1, 2].map((channel) => mean(row, column, channel));
-      return channels === 3 ? colour : [Math.min(1, 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2])];
+      const grey = Math.min(1, 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]);
+      if (channels === 3) return colour;
+      if (channels === 1) return [grey];
+      if (shown?.length === 4) return [...colour, mean(row, column, 3)];
+      // A picture has no more than three of many channels: these where they are shown, grey elsewhere.
+      return Array.from({ length: channels }, (_, channel) => colour[channelsOf(Array(channels)).indexOf(channel)] ?? grey);
     }));
 }
 
