@@ -171,7 +171,14 @@ def require(value: tf.Tensor, fits: tf.Tensor, *told: Any) -> tf.Tensor:
         value: What is checked.
         fits: A scalar of bool.
         *told: The words of the error, and tensors whose values belong in it.
+
+    Raises:
+        ValueError: Where it does not hold; in a graph, when it runs, an assertion of these words.
     """
+    if tf.executing_eagerly():
+        if not fits:
+            raise ValueError(" ".join(str(np.asarray(word)) for word in told) + ".")
+        return value
     with tf.control_dependencies([tf.debugging.Assert(fits, list(told))]):
         return tf.identity(value)
 

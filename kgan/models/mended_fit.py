@@ -65,7 +65,7 @@ class MendedFit(keras.Model):
         if trained is not None:
             config["optimizer"].build([self.weights[number] for number in trained])
         self.compile(**config)
-        if self.optimizer is not None:
+        if self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
 
     def _make_function(self, step_function: Callable[[Any], Logs]) -> Callable:

@@ -132,7 +132,8 @@ class Players(MendedFit):
             if own is not None:
                 if auto_scale_loss and _is_float16(self._networks(name)):
                     own = _scaled(own)
-                own.build(self._variables(name))
+                if not own.built:
+                    own.build(self._variables(name))
             setattr(self, name, own)
         warn_of_equal_draws(*(network for name in playing for network in self._networks(name)))
 
