@@ -13,6 +13,8 @@ import pkgutil
 import sys
 from types import ModuleType
 
+from kgan import registry
+
 __version__ = "0.1.0"
 
 
@@ -30,6 +32,7 @@ def _require_tensorflow_backend() -> None:
 
 
 _require_tensorflow_backend()
+registry.register()
 # TensorFlow leaves oneDNN off on processors without AVX-512, where convolutions then take twice as
 # long. It reads this once, when it is imported.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

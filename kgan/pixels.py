@@ -18,10 +18,51 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
     return np.round(np.clip(np.nan_to_num(images), 0.0, 1.0) * 255).astype(np.uint8)
 
 
-def rounded_to_8_bits(images: Any) -> np.ndarray:
-    """Images, floats or uint8, as float32 that are whole multiples of 1/255."""
+def check_images(what: str, images: Any) -> None:
+    """Raises `ValueError` for images that are neither uint8 nor floats in [0, 1].
+
+    Args:
+        what: Whose images these are; the error names it.
+        images: Images in memory (n, ...).
+    """
+    if images.dtype == np.uint8:
+        return
+    if np.dtype(images.dtype).kind != "f":
+        raise ValueError(
+            f"{what} takes images that are uint8 or floats in [0, 1], got {images.dtype}: convert "
+            "them with images.astype(np.uint8)."
+        )
+    if not len(images):
+        return
+    low, high = float(np.min(images)), float(np.max(images))
+    if not (low >= 0.0 and high <= 1.0):
+        remedy = (
+            "they hold NaN"
+            if low != low
+            else "divide by 255"
+            if low >= 0 and high > 2
+            else "rescale with (x + 1) / 2"
+            if low >= -1 and high <= 1
+            else "rescale or clip them"
+        )
+        raise ValueError(
+            f"{what} takes float images in [0, 1], got {low:g} to {high:g}: {remedy}."
+        )
+
+
+def rounded_to_8_bits(images: Any, what: str = "rounding to 8 bits") -> np.ndarray:
+    """Images, floats in [0, 1] or uint8, as float32 that are whole multiples of 1/255.
+
+    Args:
+        images: The images (n, ...).
+        what: Who takes them, for an error.
+
+    Raises:
+        ValueError: For images of another type or range; none is clipped.
+    """
+    check_images(what, images)
     if images.dtype != np.uint8:
-        images = np.round(np.clip(images, 0.0, 1.0) * 255)
+        images = np.round(images * 255)
     return np.asarray(images).astype(np.float32) / np.float32(255)
 
 

@@ -1,4 +1,4 @@
-"""Shows progress: a live bar on a terminal, otherwise a line for each epoch."""
+"""Shows progress: a live bar on a terminal or in a notebook, otherwise lines."""
 
 import time
 from collections.abc import Sequence
@@ -9,10 +9,15 @@ from kgan.history import Logs
 from kgan.progress import Progress
 
 _REFRESH = 0.25
+# Between two lines where there is no terminal.
+_SECONDS = 30.0
 
 
 class ProgressBar(keras.callbacks.Callback):
     """Shows the epoch, the remaining time and the latest logs.
+
+    Where there is nothing to show a bar on, such as in a file, a line is printed for each epoch,
+    and one whenever 30 seconds have passed without a line.
 
     Args:
         epochs: Number of epochs of the whole run.
@@ -42,7 +47,7 @@ class ProgressBar(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Logs = None) -> None:
         total = self.epochs * self.steps
-        self._display = Progress(total, done=self._done, counts=True, stays=True, lines=False)
+        self._display = Progress(total, done=self._done, counts=True, stays=True, seconds=_SECONDS)
         self._display.update(what="training")
         self._display.start()
 

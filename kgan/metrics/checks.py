@@ -30,7 +30,8 @@ def check_rows(values: Any, name: str, *, minimum: int = 2) -> np.ndarray:
 
 
 def check_pair(real: Any, fake: Any, *, minimum: int = 2) -> tuple[np.ndarray, np.ndarray]:
-    """`check_rows` of both, which must also agree in d."""
+    """`check_rows` of both, which must also agree in d and in units."""
+    check_units(real, fake)
     real, fake = (
         check_rows(real, "real", minimum=minimum),
         check_rows(fake, "fake", minimum=minimum),
@@ -41,6 +42,16 @@ def check_pair(real: Any, fake: Any, *, minimum: int = 2) -> tuple[np.ndarray, n
             f"{fake.shape[1]}. Were they made by one extractor?"
         )
     return real, fake
+
+
+def check_units(first: Any, second: Any, names: str = "real and fake") -> None:
+    """Raises `ValueError` where one holds bytes, which are in [0, 255], and the other does not."""
+    types = [np.asarray(values).dtype for values in (first, second)]
+    if (types[0] == np.uint8) != (types[1] == np.uint8):
+        raise ValueError(
+            f"{names} must be in the same units, got {types[0]} and {types[1]}: uint8 is in "
+            "[0, 255]. Divide it by 255."
+        )
 
 
 def check_whole(value: int, name: str, *, minimum: int = 1) -> int:

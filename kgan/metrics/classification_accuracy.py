@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from kgan.metrics.checks import check_rows, check_whole
+from kgan.metrics.checks import check_rows, check_units, check_whole
 from kgan.random import check_seed
 
 
@@ -56,6 +56,7 @@ def classification_accuracy_score(
             f"train and test must hold samples of one shape, got {np.shape(train)[1:]} and "
             f"{np.shape(test)[1:]}."
         )
+    check_units(train, test, "train and test")
     keras.utils.set_random_seed(check_seed(seed))
     model = classifier if isinstance(classifier, keras.Model) else classifier()
     if not model.compiled:

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 import kgan.names
-from kgan.pixels import rounded_to_8_bits
+from kgan.pixels import check_images, rounded_to_8_bits, to_float
 
 _BATCH = 256
 
@@ -69,6 +69,9 @@ class Extractor:
         Args:
             images: The images.
             rounded: Whether floats are rounded to 8 bits; not to be for differences of features.
+
+        Raises:
+            ValueError: For images of another shape, type or range.
         """
         values = self._run(self._features, images, rounded=rounded)
         if values.ndim > 2:
@@ -106,9 +109,12 @@ class Extractor:
         parts = []
         for start in range(0, len(images), _BATCH):
             batch = images[start : start + _BATCH]
-            parts.append(
-                np.asarray(model(rounded_to_8_bits(batch) if rounded else batch, training=False))
-            )
+            if rounded:
+                batch = rounded_to_8_bits(batch, self.name)
+            else:
+                check_images(self.name, np.asarray(batch))
+                batch = to_float(batch)
+            parts.append(np.asarray(model(batch, training=False)))
         return np.concatenate(parts).astype(np.float32)
 
 

@@ -102,7 +102,7 @@ def inception_inputs(images: np.ndarray) -> np.ndarray:
     Returns:
         float32 array (n, 299, 299, 3) in [-1, 1 - 1/128].
     """
-    values = rounded_to_8_bits(images) * np.float32(255)
+    values = rounded_to_8_bits(images, "inception") * np.float32(255)
     if values.shape[1:3] != (_SIDE, _SIDE):
         # Each channel as floats: the result is not rounded again.
         values = np.stack(

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from kgan.metrics.checks import check_rows
+from kgan.pixels import check_images, to_float
 
 
 def spectral_distance(real: Any, fake: Any) -> float:
@@ -28,11 +29,13 @@ def spectral_distance(real: Any, fake: Any) -> float:
             raise ValueError(
                 f"{name} must have shape (n, height, width, channels), got {np.shape(images)}."
             )
+        check_images(f"spectral_distance({name})", np.asarray(images))
     if np.shape(real)[1:] != np.shape(fake)[1:]:
         raise ValueError(
             f"real and fake must be images of one shape, got {np.shape(real)[1:]} and "
             f"{np.shape(fake)[1:]}."
         )
+    real, fake = (to_float(np.asarray(images)) for images in (real, fake))
     gaps = 10 * (np.log10(_radial_power(real)) - np.log10(_radial_power(fake)))
     return float(np.sqrt(np.mean(gaps**2)))
 

@@ -1,6 +1,6 @@
 """Translation between two domains from samples that are not paired."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import keras
@@ -12,7 +12,8 @@ import kgan.losses
 import kgan.names
 import kgan.random
 from kgan.endpoints import Endpoint, Endpoints, Request, takes
-from kgan.kinds import Kind
+from kgan.kinds import Images, Kind
+from kgan.models.batches import no_weights, samples_of
 from kgan.models.image_pool import ImagePool
 from kgan.models.learning_rate import ConstantThenLinear  # noqa: F401 (optimizers in files have it)
 from kgan.models.players import Players
@@ -85,6 +86,7 @@ class CycleGAN(Players):
         "d_optimizer": ("discriminator_a", "discriminator_b"),
     }
     logs: tuple[str, ...] = ("d_loss", "g_loss", "cycle", "identity")
+    judges: ClassVar = ("discriminator_a", "discriminator_b")
 
     def __init__(
         self,
@@ -212,22 +214,30 @@ class CycleGAN(Players):
         self._discriminator_losses(a, b, *fakes, training=False)
         return self._result(*self.logs)
 
-    def _unpack(self, data) -> tuple[tf.Tensor, tf.Tensor]:
+    def _image_makers(self) -> Sequence[str]:
+        makers = zip(("b_to_a", "a_to_b"), self.kinds, strict=True)
+        return [name for name, kind in makers if isinstance(kind, Images)]
+
+    def _unpack(self, data: Any) -> tuple[tf.Tensor, tf.Tensor]:
         a, b, weights = keras.utils.unpack_x_y_sample_weight(data)
-        if b is None or weights is not None:
+        if weights is not None:
+            raise ValueError(no_weights("CycleGAN"))
+        if b is None or isinstance(a, Mapping):
             raise ValueError(
                 "a CycleGAN trains on batches (a, b) of samples of its two domains: pass "
                 "kgan.data.feed_apart(domains, batch_size)."
             )
-        found = tf.convert_to_tensor(a), tf.convert_to_tensor(b)
-        for name, samples, kind in zip("ab", found, self.kinds, strict=True):
-            if samples.shape[1:] != kind.shape or samples.dtype != tf.float32:
-                raise ValueError(
-                    f"samples of domain {name} must be float32 of the shape {kind.shape} (images "
-                    f"in [0, 1]), got {samples.dtype.name} of {tuple(samples.shape[1:])}. "
-                    "kgan.data.feed_apart converts them."
-                )
-        return found
+        found_a, found_b = (
+            samples_of(
+                samples,
+                kind.shape,
+                kind,
+                what=f"samples of domain {name}",
+                whose="their kind's",
+            )
+            for name, samples, kind in zip("ab", (a, b), self.kinds, strict=True)
+        )
+        return found_a, found_b
 
     # Use
 

@@ -12,9 +12,10 @@ import kgan.penalties
 import kgan.random
 from kgan.counter import add_counter
 from kgan.endpoints import Endpoint, Endpoints, Request, takes
-from kgan.kinds import Kind
+from kgan.kinds import Images, Kind
 from kgan.losses import AdversarialLoss, LossFunction
 from kgan.models.average import average_of, update_average
+from kgan.models.batches import labels_of, parts_of, samples_of, warn_of_labels
 from kgan.models.generation import Generation
 from kgan.models.players import Players
 from kgan.models.splitting import check_divides, pack, part_of
@@ -49,8 +50,9 @@ class GAN(Generation, Players):
         kind: What a sample is; where `None`, what `kgan.kinds.of_array` says of the generator's
             output shape.
 
-    `fit` takes batches of samples, or `(samples, labels)` where conditional; generated samples get
-    the labels of the real ones. Logs: `d_loss` and `g_loss` (unscaled means), `penalty`, and the
+    `fit` takes batches of samples, or `(samples, labels)` where conditional, or dicts as
+    tensorflow-datasets gives them; generated samples get the labels of the real ones. Samples are
+    float32 (images in [0, 1]), or uint8 images; labels class numbers from 0 on, or one-hot. Logs: `d_loss` and `g_loss` (unscaled means), `penalty`, and the
     mean probabilities `d_real` and `d_fake` that real and generated samples are real; at
     equilibrium both are 0.5.
 
@@ -69,6 +71,7 @@ class GAN(Generation, Players):
 
     optimizers: ClassVar = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",)}
     logs: tuple[str, ...] = ("d_loss", "g_loss", "penalty", "d_real", "d_fake")
+    judges: ClassVar = ("discriminator",)
 
     def __init__(
         self,
@@ -120,12 +123,14 @@ class GAN(Generation, Players):
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         samples, labels = self._unpack(data)
+        samples = check_divides("n_critic", self.n_critic, samples)
         for part in range(self.n_critic):
             real = part_of(samples, part, self.n_critic)
             real_labels = None if labels is None else part_of(labels, part, self.n_critic)
             latents = self._latents(tf.shape(real)[0], f"latents {part}")
             with tf.GradientTape() as generator_tape:
                 fakes = self._network(self.generator, latents, real_labels, training=True)
+                fakes = tf.cast(fakes, tf.float32)
             self._discriminator_half_step(real, fakes, real_labels, part)
         self._generator_half_step(real, fakes, real_labels, generator_tape)
         update_average(self.ema_generator, self.generator, decay=self.ema_decay, step=self._step())
@@ -216,28 +221,28 @@ class GAN(Generation, Players):
         logits = self._network(self.discriminator, packs, labels, training=training)
         return tf.cast(logits, tf.float32)
 
-    def _unpack(self, data):
-        samples, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+    def _image_makers(self) -> Sequence[str]:
+        return ("generator",) if isinstance(self._known_kind(), Images) else ()
+
+    def _unpack(self, data: Any) -> tuple[tf.Tensor, tf.Tensor | None]:
+        samples, labels = parts_of(data, "GAN")
+        samples = samples_of(
+            samples,
+            self.sample_shape,
+            self._known_kind(),
+            what="samples",
+            whose="the generator's",
+        )
         if self.num_classes is None:
-            labels = None
-        elif labels is None:
+            if labels is not None and isinstance(data, (tuple, list)):
+                warn_of_labels("GAN")
+            return samples, None
+        if labels is None:
             raise ValueError(
                 f"a conditional GAN with {self.num_classes} classes trains on batches of "
                 "(samples, labels), got batches without labels."
             )
-        samples = tf.convert_to_tensor(samples)
-        if samples.shape[1:] != self.sample_shape:
-            raise ValueError(
-                f"samples must have the generator's shape {self.sample_shape}, "
-                f"got {tuple(samples.shape[1:])}."
-            )
-        if samples.dtype != tf.float32:
-            raise ValueError(
-                f"samples must be float32 (images in [0, 1]), got {samples.dtype.name}. "
-                "Convert them, or feed them with kgan.data.feed."
-            )
-        samples = check_divides("n_critic", self.n_critic, samples)
-        return samples, None if labels is None else tf.reshape(tf.cast(labels, tf.int32), [-1])
+        return samples, labels_of(labels, self.num_classes)
 
     # Use
 

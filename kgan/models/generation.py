@@ -7,6 +7,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 import kgan.kinds
+import kgan.labels
 import kgan.latents
 import kgan.names
 from kgan.endpoints import Endpoint, Request, check_labels, takes
@@ -50,6 +51,13 @@ class Generation:
                 f"{self.sample_shape}, such as kind=kgan.kinds.Images(height, width, channels)."
             )
         return found
+
+    def _known_kind(self) -> Kind | None:
+        """What a sample is; `None` where it was not declared and the shape does not tell."""
+        try:
+            return self.kind
+        except ValueError:
+            return None
 
     def _declare(self, kind: Kind | None) -> None:
         """Sets the kind, checked to have the shape of the samples."""
@@ -135,13 +143,9 @@ class Generation:
             return None
         if labels is None:
             return np.arange(n, dtype=np.int32) % self.num_classes
-        found = np.broadcast_to(np.asarray(labels, np.int32), (n,))
-        if n and not (found.min() >= 0 and found.max() < self.num_classes):
-            raise ValueError(
-                f"labels must be in [0, {self.num_classes - 1}], "
-                f"got {found.min()} to {found.max()}."
-            )
-        return found
+        given = np.asarray(labels)
+        given = np.full(n, given) if given.ndim == 0 else given
+        return kgan.labels.class_numbers(given, n, self.num_classes)
 
     @tf.function(reduce_retracing=True)
     def _decode(self, latents, labels):

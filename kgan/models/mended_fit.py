@@ -1,11 +1,13 @@
 """Mends Keras's `fit` for data of unknown length and for many workers (keras-team/keras#20585)."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+from kgan.models.batches import told
 
 Logs = dict[str, tf.Tensor]
 
@@ -18,9 +20,53 @@ class MendedFit(keras.Model):
     depend on the batch: counters, optimizers' momenta, statistics. Here every part of `train_step`
     and `test_step` depends on it.
 
+    A check of the data that fails in a step's graph is a `ValueError` in words.
+
     On many workers Keras 3.15 fails in two places: it averages a distributed batch in order to
     build the model, and it takes the mean of scalar logs along an axis.
     """
+
+    def fit(self, *args: Any, **options: Any) -> keras.callbacks.History:
+        """As Keras's `fit`."""
+        with told():
+            return super().fit(*args, **options)
+
+    def evaluate(self, *args: Any, **options: Any) -> Any:
+        """As Keras's `evaluate`."""
+        with told():
+            return super().evaluate(*args, **options)
+
+    def train_on_batch(self, *args: Any, **options: Any) -> Any:
+        """As Keras's `train_on_batch`."""
+        with told():
+            return super().train_on_batch(*args, **options)
+
+    def test_on_batch(self, *args: Any, **options: Any) -> Any:
+        """As Keras's `test_on_batch`."""
+        with told():
+            return super().test_on_batch(*args, **options)
+
+    # Saving: an optimizer has a state for each variable that it was built on, whatever is frozen
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        if not self.compiled:
+            return None
+        optimizer = self.optimizer
+        if optimizer is not None and not optimizer.built:
+            # Keras builds it at the first step; a file would lack the state that loading wants.
+            optimizer.build(self.trainable_variables)
+        trained = None if optimizer is None else built_on(optimizer, self.weights)
+        return {**super().get_compile_config(), "trained": trained}
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        trained = config.get("trained")
+        config = {name: value for name, value in config.items() if name != "trained"}
+        config = keras.saving.deserialize_keras_object(config)
+        if trained is not None:
+            config["optimizer"].build([self.weights[number] for number in trained])
+        self.compile(**config)
+        if self.optimizer is not None and not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
 
     def _make_function(self, step_function: Callable[[Any], Logs]) -> Callable:
         def step(data: Any) -> Logs:
@@ -41,6 +87,15 @@ class MendedFit(keras.Model):
 
     def _spans_workers(self) -> bool:
         return isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+
+def built_on(
+    optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]
+) -> list[int]:
+    """Which of the variables an optimizer was built on, by their numbers in the order there."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    numbers = {id(variable): number for number, variable in enumerate(variables)}
+    return [numbers[id(variable)] for variable in inner._trainable_variables]
 
 
 def after(data: Any) -> contextlib.AbstractContextManager:

@@ -12,7 +12,7 @@ from kgan.endpoints import Endpoint, Endpoints, Request, check_labels, takes
 from kgan.kinds import Images
 from kgan.losses.fooling import FOOLING, euclidean, feature_loss, hinge_on_norm
 from kgan.models.ball import bounded, within_ball
-from kgan.models.image_range import check_range
+from kgan.models.batches import labels_of, parts_of, require, samples_of
 from kgan.models.players import Players
 
 WEIGHTS = {
@@ -84,6 +84,7 @@ class PerturbationGAN(Players):
         "s_optimizer": ("surrogate",),
     }
     logs: tuple[str, ...] = ("d_loss", "g_loss", "success", "length")
+    judges: ClassVar = ("discriminator", "surrogate")
 
     def __init__(
         self,
@@ -171,7 +172,12 @@ class PerturbationGAN(Players):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         if self._victim is None:
             raise ValueError("there is no victim to fool yet: call set_victim before fit.")
+        if tf.executing_eagerly():
+            raise ValueError("run_eagerly must be False: the victim's logits need a graph.")
         images, labels = self._unpack(data)
+        if labels is None:
+            logits = tf.stop_gradient(self._victim(images))
+            labels = tf.argmax(logits, axis=1, output_type=tf.int32)
         goals, epsilon = self._draw(labels)
         with tf.GradientTape() as generator_tape:
             adversarial = self.perturb(images, goals, epsilon, training=True)
@@ -188,7 +194,7 @@ class PerturbationGAN(Players):
         answers = tf.stop_gradient(self._victim(both))
 
         def losses():
-            logits = self.surrogate(both, training=True)
+            logits = tf.cast(self.surrogate(both, training=True), tf.float32)
             loss = tf.nn.softmax_cross_entropy_with_logits(tf.nn.softmax(answers), logits)
             self._log(s_loss=loss)
             return loss
@@ -210,9 +216,11 @@ class PerturbationGAN(Players):
     ) -> None:
         def losses():
             guide = self._victim if self.surrogate is None else self.surrogate
-            logits = guide(adversarial)
-            loss = tf.zeros(tf.shape(labels))
-            for name, value in self._terms(images, adversarial, logits, labels, goals):
+            logits = tf.cast(guide(adversarial), tf.float32)
+            fits = tf.reduce_all(labels < tf.shape(logits)[1])
+            known = require(labels, fits, "labels must be the victim's classes, got", labels)
+            loss = tf.zeros(tf.shape(known))
+            for name, value in self._terms(images, adversarial, logits, known, goals):
                 loss += self.weights_of_terms[name] * value
             said = tf.argmax(logits if answers is None else answers, axis=1, output_type=tf.int32)
             self._log(
@@ -279,24 +287,16 @@ class PerturbationGAN(Players):
             epsilon = self.least_epsilon + share * (self.epsilon - self.least_epsilon)
         return goals, epsilon
 
-    def _unpack(self, data) -> tuple[tf.Tensor, tf.Tensor]:
-        if tf.executing_eagerly():
-            raise ValueError("run_eagerly must be False: the victim's logits need a graph.")
-        images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
-        images = tf.convert_to_tensor(images)
-        if images.dtype != tf.float32 or tuple(images.shape[1:]) != self.image_shape:
-            raise ValueError(
-                f"images must be float32 in [0, 1] of the shape {self.image_shape}, "
-                f"got {images.dtype.name} of {tuple(images.shape[1:])}."
-            )
-        images = check_range(images)
-        if labels is None:
-            logits = tf.stop_gradient(self._victim(images))
-            return images, tf.argmax(logits, axis=1, output_type=tf.int32)
-        labels = tf.convert_to_tensor(labels)
-        if labels.shape.rank == 2 and labels.shape[1] != 1:
-            return images, tf.argmax(labels, axis=1, output_type=tf.int32)
-        return images, tf.reshape(tf.cast(labels, tf.int32), [-1])
+    def _unpack(self, data: Any) -> tuple[tf.Tensor, tf.Tensor | None]:
+        images, labels = parts_of(data, "PerturbationGAN")
+        images = samples_of(
+            images,
+            self.image_shape,
+            Images(*self.image_shape),
+            what="images",
+            whose="the generator's",
+        )
+        return images, None if labels is None else labels_of(labels, self.num_classes)
 
     # Use
 
@@ -324,6 +324,7 @@ class PerturbationGAN(Players):
             share = tf.convert_to_tensor(epsilon, tf.float32) / (self.epsilon or 1.0)
             inputs.append(share + tf.zeros([tf.shape(images)[0]]))
         raw = self.generator(inputs if len(inputs) > 1 else images, training=training)
+        raw = tf.cast(raw, tf.float32)
         return tf.clip_by_value(images + bounded(raw, epsilon, self.norm), 0.0, 1.0)
 
     def call(

@@ -1,6 +1,7 @@
 """Base of all models whose networks have their own optimizers."""
 
 import functools
+import inspect
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Self
@@ -10,8 +11,11 @@ import tensorflow as tf
 
 import kgan.losses
 from kgan.counter import add_counter
+from kgan.models.batches import in_slices, no_weights, told
+from kgan.models.closing import check_logits, check_unsigned
 from kgan.models.gradient_update import apply_gradients
-from kgan.models.mended_fit import MendedFit
+from kgan.models.mended_fit import MendedFit, built_on
+from kgan.models.optimizer_callbacks import with_optimizers
 from kgan.models.replica_noise import warn_of_equal_draws
 
 Losses = Callable[[], tf.Tensor | Sequence[tf.Tensor]]
@@ -45,18 +49,28 @@ class Players(MendedFit):
             return loss
     ```
 
+    `fit` is Keras's, with two differences. Weights of samples or classes are refused, as is all
+    data that the model's `_unpack` refuses: arrays before the training begins, other data in its
+    step. And Keras's callbacks that act on `model.optimizer` (`LearningRateScheduler`,
+    `ReduceLROnPlateau`, `SwapEMAWeights`) act on each player's optimizer, or on one where
+    `kgan.callbacks.OfOptimizer` names it. The learning rates are logged: `g_learning_rate` is that
+    of `g_optimizer`.
+
     Attributes:
         optimizers: The players: name of an optimizer's attribute, to the names of the attributes
             of the networks that it trains. A network may be `None`; a player without any network
             does not play, and its optimizer is `None`.
         logs: Names of what `_log` takes and `fit` reports.
+        judges: Names of the networks that must give logits.
         step: Number of steps trained so far, an integer variable that is saved with the weights.
     """
 
     optimizers: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     logs: tuple[str, ...] = ()
+    judges: ClassVar[tuple[str, ...]] = ()
 
     def _start(self) -> None:
+        self._trained: tuple[int, ...] = ()
         self.step = add_counter(self, "step")
         self._trackers = {name: keras.metrics.Mean(name=name) for name in self.logs}
         self.built = True
@@ -71,37 +85,40 @@ class Players(MendedFit):
 
     def compile(
         self,
+        optimizer: keras.optimizers.Optimizer | str | None = None,
         *,
         jit_compile: bool = False,
         steps_per_execution: int = 1,
         run_eagerly: bool = False,
+        auto_scale_loss: bool = True,
         **optimizers: keras.optimizers.Optimizer | str | None,
     ) -> None:
         """Sets the optimizers and builds them, so that their state saves and restores.
 
         Args:
+            optimizer: A Keras optimizer, or the name of one, of which each player gets a copy; in
+                place of one for each.
             jit_compile: Whether XLA compiles the step. It is slower on a CPU.
             steps_per_execution: Steps that `fit` runs in one call into TensorFlow.
             run_eagerly: Whether to run the step in Python, for debugging.
+            auto_scale_loss: Whether the optimizer of a network that computes in float16 becomes a
+                `LossScaleOptimizer`, without which small gradients are lost.
             **optimizers: A Keras optimizer, or the name of one, for each player (`optimizers` of
-                the class names them): all of them different objects. For float16 a
-                `LossScaleOptimizer`.
+                the class names them): all of them different objects.
 
         Raises:
-            ValueError: For a player without an optimizer, an optimizer without a player, or one
-                optimizer for two players.
+            ValueError: For a player without an optimizer, an optimizer without a player, one
+                optimizer for two players, or what Keras's `compile` takes and this does not.
         """
-        given = {
-            name: keras.optimizers.get(optimizer)
-            for name, optimizer in optimizers.items()
-            if optimizer is not None
-        }
-        playing = [name for name in self.optimizers if self._networks(name)]
-        if set(given) != set(playing):
-            raise ValueError(
-                f"compile must be given {_listed(playing)} for this {type(self).__name__}, "
-                f"got {_listed(given) or 'none'}."
-            )
+        playing = self.playing
+        if optimizer is not None and not optimizers and "optimizer" not in self.optimizers:
+            optimizers = {name: _copy(optimizer) for name in playing}
+        elif optimizer is not None:
+            optimizers = {"optimizer": optimizer, **optimizers}
+        named = {name: value for name, value in optimizers.items() if value is not None}
+        if set(named) != set(playing):
+            raise ValueError(self._right_call(named))
+        given = {name: keras.optimizers.get(value) for name, value in named.items()}
         if len({id(optimizer) for optimizer in given.values()}) < len(given):
             raise ValueError(f"{_listed(playing)} must be different objects, got the same one.")
         super().compile(
@@ -111,10 +128,41 @@ class Players(MendedFit):
             run_eagerly=run_eagerly,
         )
         for name in self.optimizers:
-            setattr(self, name, given.get(name))
-        for name, optimizer in given.items():
-            optimizer.build(self._variables(name))
+            own = given.get(name)
+            if own is not None:
+                if auto_scale_loss and _is_float16(self._networks(name)):
+                    own = _scaled(own)
+                if not own.built:
+                    own.build(self._variables(name))
+            setattr(self, name, own)
         warn_of_equal_draws(*(network for name in playing for network in self._networks(name)))
+
+    def _right_call(self, given: Mapping[str, Any]) -> str:
+        """What `compile` wants, for one that got something else."""
+        call = ", ".join(f'{name}="adam"' for name in self.playing)
+        hints = [_ELSEWHERE[name] for name in given if name in _ELSEWHERE]
+        both = "" if "optimizer" in self.optimizers else ', or compile("adam") for a copy each'
+        return " ".join(
+            [
+                f"compile must be given {_listed(self.playing)} for this {type(self).__name__}, "
+                f"got {_listed(given) or 'none'}. Call compile({call}){both}.",
+                *hints,
+            ]
+        )
+
+    @property
+    def playing(self) -> list[str]:
+        """Names of the optimizers whose players have a network."""
+        return [name for name in self.optimizers if self._networks(name)]
+
+    def learning_rates(self) -> dict[str, float]:
+        """The present learning rate of each optimizer: `g_learning_rate` is `g_optimizer`'s."""
+        return {
+            name.replace("optimizer", "learning_rate"): float(
+                keras.ops.convert_to_numpy(getattr(self, name).learning_rate)
+            )
+            for name in self.playing
+        }
 
     def _networks(self, optimizer: str) -> list[keras.Model]:
         found = [getattr(self, name) for name in self.optimizers[optimizer]]
@@ -123,6 +171,73 @@ class Players(MendedFit):
     def _variables(self, optimizer: str) -> list[keras.Variable]:
         networks = self._networks(optimizer)
         return [variable for network in networks for variable in network.trainable_variables]
+
+    def _weights_of(self, optimizer: str) -> list[keras.Variable]:
+        return [weight for network in self._networks(optimizer) for weight in network.weights]
+
+    # Training
+
+    def fit(self, *args: Any, **options: Any) -> keras.callbacks.History:
+        """As Keras's `fit`; see the class for what differs."""
+        given = inspect.signature(keras.Model.fit).bind(self, *args, **options).arguments
+        given.pop("self")
+        if any(given.get(name) is not None for name in ("class_weight", "sample_weight")):
+            raise ValueError(no_weights(type(self).__name__))
+        data, labels = given.get("x"), given.get("y")
+        with told():
+            for each in (data if labels is None else (data, labels), given.get("validation_data")):
+                for rows in in_slices(each):
+                    self._unpack(rows)
+        if getattr(self, "jit_compile", False) and isinstance(data, tf.data.Dataset):
+            # XLA leaves assertions out, so this data is checked before it comes there.
+            given["x"] = data.map(self._unpack).prefetch(1)
+        given["callbacks"] = with_optimizers(given.get("callbacks"), self.playing)
+        return super().fit(**given)
+
+    def make_train_function(self, force: bool = False) -> Any:
+        self._check_players()
+        # What was frozen since the step was traced is frozen in the step from now on.
+        trained = tuple(id(one) for name in self.playing for one in self._variables(name))
+        changed, self._trained = trained != self._trained, trained
+        return super().make_train_function(force or changed)
+
+    def _check_players(self) -> None:
+        """Raises where a player would not learn, or learn something else than it is meant to."""
+        for name in self.playing:
+            networks, variables = self.optimizers[name], self._variables(name)
+            if not variables:
+                raise ValueError(
+                    f"{_listed(networks)} must have something to train, got only what is frozen: "
+                    f"{name} would never change it. Set trainable = True, and compile again."
+                )
+            known = set(map(id, _inner(getattr(self, name))._trainable_variables))
+            if new := [one.path for one in variables if id(one) not in known]:
+                raise ValueError(
+                    f"{name} must be built on all that it trains, and {new[0]} was frozen when "
+                    "compile was called: compile again."
+                )
+        for judge in self.judges:
+            if getattr(self, judge) is not None:
+                check_logits(judge, getattr(self, judge))
+        for maker in self._image_makers():
+            check_unsigned(maker, getattr(self, maker))
+
+    def _warn_if_trainable_state_changed(self) -> None:
+        """Keras would ask for `compile` where something was frozen, which is not needed here."""
+
+    def _image_makers(self) -> Sequence[str]:
+        """Names of the networks that give images in [0, 1]."""
+        return ()
+
+    def _unpack(self, data: Any) -> Any:
+        """A batch as the steps take it; raises for what they do not. Idempotent, without state."""
+        return data
+
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        raise ValueError(
+            f"validation_data must be left out, and evaluate: a {type(self).__name__} has no "
+            "losses of held-out data. Measure what it makes, such as with kgan.evaluation."
+        )
 
     # Parts of a step
 
@@ -222,6 +337,12 @@ class Players(MendedFit):
                 name: None if optimizer is None else keras.saving.serialize_keras_object(optimizer)
                 for name, optimizer in optimizers.items()
             },
+            # An optimizer has a state for all that it was built on, frozen since or not.
+            "trained": {
+                name: built_on(optimizer, self._weights_of(name))
+                for name, optimizer in optimizers.items()
+                if optimizer is not None
+            },
             "jit_compile": self.jit_compile,
             "steps_per_execution": self.steps_per_execution,
         }
@@ -232,12 +353,48 @@ class Players(MendedFit):
             for name in self.optimizers
             if config[name] is not None
         }
-        self.compile(**{**config, **optimizers})
+        # Files of earlier versions do not tell: there all is as it was when it was compiled.
+        for name, numbers in config.get("trained", {}).items():
+            weights = self._weights_of(name)
+            optimizers[name].build([weights[number] for number in numbers])
+        options = {name: value for name, value in config.items() if name != "trained"}
+        self.compile(**{**options, **optimizers}, auto_scale_loss=False)
 
     @classmethod
     def _network_names(cls) -> list[str]:
         return [name for names in cls.optimizers.values() for name in names]
 
 
+_ELSEWHERE = {
+    "loss": 'The loss is given when the model is made, such as GAN(..., loss="hinge").',
+    "metrics": "Its logs are fixed; kgan.callbacks.MetricMonitor adds scores of samples.",
+    "loss_weights": "Weights of terms are given when the model is made.",
+}
+"""Where that is given which Keras's `compile` takes and this one does not."""
+
+
 def _listed(names) -> str:
     return ", ".join(names)
+
+
+def _inner(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def _copy(optimizer: keras.optimizers.Optimizer | str) -> keras.optimizers.Optimizer:
+    """A new optimizer like this one, without its state."""
+    found = keras.optimizers.get(optimizer)
+    return type(found).from_config(found.get_config())
+
+
+def _is_float16(networks: Sequence[keras.Model]) -> bool:
+    return any(
+        layer.compute_dtype == "float16" for one in networks for layer in one._flatten_layers()
+    )
+
+
+def _scaled(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """The optimizer, with the scaling of losses that float16 needs."""
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return optimizer
+    return keras.optimizers.LossScaleOptimizer(optimizer)

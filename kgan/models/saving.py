@@ -2,27 +2,47 @@
 
 import contextlib
 import importlib
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 
+_UNKNOWN = re.compile(r"Could not locate (class|function) '([^']+)'")
+_CAUSE = "Exception encountered: "
 
-def load(path: str | Path) -> keras.Model:
+
+def load(
+    path: str | Path,
+    custom_objects: Mapping[str, Any] | None = None,
+    *,
+    safe_mode: bool = True,
+) -> keras.Model:
     """Loads a kgan model from a `.keras` file, with the state of all optimizers.
+
+    Args:
+        path: The file.
+        custom_objects: Layers, losses and whatever else of the user's own the file needs, by name,
+            where they were not registered with `keras.saving.register_keras_serializable`.
+        safe_mode: Whether a Lambda layer, which may run any code, is refused.
 
     Raises:
         FileNotFoundError: Where there is no such file.
-        ValueError: Where any state in the file cannot be restored.
+        ValueError: Where the file needs what is not known, or any state in it cannot be restored.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no saved model at {path}.")
     # A file names its layers, and importing them is what makes the names known.
     importlib.import_module("kgan.networks")
-    with _strict(path):
-        return keras.models.load_model(path)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_strict(path))
+        if custom_objects:
+            # Optimizers are made after the model, and Keras hands nothing on to them.
+            stack.enter_context(keras.saving.custom_object_scope(dict(custom_objects)))
+        return keras.saving.load_model(path, safe_mode=safe_mode)
 
 
 def restore(gan: keras.Model, path: str | Path) -> None:
@@ -47,8 +67,22 @@ def _strict(path: str | Path) -> Iterator[None]:
         try:
             yield
         except (UserWarning, ValueError, TypeError) as error:
-            said = str(error).splitlines()[0][:200]
-            raise ValueError(
-                f"{path} does not fit this model: {said} It was written by "
-                "another configuration, another version, or is damaged."
-            ) from error
+            raise ValueError(_said(path, str(error).strip())) from error
+
+
+def _said(path: str | Path, message: str) -> str:
+    """What is wrong with a file, in Keras's words where there are no better ones."""
+    unknown = _UNKNOWN.search(message)
+    if unknown is not None:
+        what, name = unknown.groups()
+        short = name.rpartition(">")[2]
+        return (
+            f"{path} needs the {what} {short!r}, which is not known here: pass "
+            f"custom_objects={{{short!r}: {short}}}, or import the module that registers it."
+        )
+    # Around the cause Keras puts the whole configuration of each model that holds it.
+    cause = message.rpartition(_CAUSE)[2]
+    return (
+        f"{path} does not fit this model: {cause} It was written by another configuration, "
+        "another version, or is damaged."
+    )

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from kgan.models.batches import require
+
 
 def check_divides(name: str, value: int, samples: tf.Tensor) -> tf.Tensor:
     """The samples, checked to be a multiple of `value`: now, or in the graph where it is unknown.
@@ -17,10 +19,9 @@ def check_divides(name: str, value: int, samples: tf.Tensor) -> tf.Tensor:
         raise ValueError(f"{name} must divide the batch of {batch} samples, got {value}. {remedy}")
     if batch is not None or value == 1:
         return samples
-    message = f"{name} must divide every batch, got {value}. {remedy}"
-    check = tf.debugging.assert_equal(tf.shape(samples)[0] % value, 0, message=message)
-    with tf.control_dependencies([check]):
-        return tf.identity(samples)
+    message = f"{name} must divide every batch, got {value}. {remedy} The batch has"
+    size = tf.shape(samples)[0]
+    return require(samples, tf.equal(size % value, 0), message, size)
 
 
 def part_of(batch: tf.Tensor, part: int, parts: int) -> tf.Tensor:

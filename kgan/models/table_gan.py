@@ -15,6 +15,7 @@ import kgan.random
 from kgan.endpoints import Endpoints
 from kgan.kinds import Kind
 from kgan.models.average import average_of, update_average
+from kgan.models.batches import labels_of, no_weights
 from kgan.models.generation import Generation
 from kgan.models.players import Players
 from kgan.models.splitting import pack
@@ -57,6 +58,7 @@ class TableGAN(Generation, Players):
 
     optimizers: ClassVar = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",)}
     logs: tuple[str, ...] = ("d_loss", "g_loss", "penalty", "condition_loss")
+    judges: ClassVar = ("discriminator",)
 
     def __init__(
         self,
@@ -105,12 +107,13 @@ class TableGAN(Generation, Players):
     # Training
 
     def train_step(self, data) -> dict[str, tf.Tensor]:
-        rows, asked = self._unpack(data)
+        rows, asked = self._encoded(*self._unpack(data))
         batch = tf.shape(rows)[0]
         noise = kgan.random.normal(self._draw("latents"), [batch, self.noise_dim])
         uniform = kgan.random.uniform(self._draw("gumbel"), [batch, self.layout.size])
         with tf.GradientTape() as tape:
             raw = self.generator(tf.concat([noise, asked], axis=1), training=True)
+            raw = tf.cast(raw, tf.float32)
         fakes = self.encoder.activate(raw, uniform, temperature=self.temperature)
         self._minimise("d_optimizer", lambda: self._discriminator_losses(rows, fakes, asked))
         self._minimise(
@@ -156,13 +159,24 @@ class TableGAN(Generation, Players):
     def _draw(self, purpose: str) -> tf.Tensor:
         return kgan.random.step_seed(self.seed, self._step(), purpose)
 
-    def _unpack(self, data) -> tuple[tf.Tensor, tf.Tensor]:
+    def _unpack(self, data: Any) -> tuple[Any, Any]:
+        """The columns by name, and the categories that the rows stand for or `None`."""
+        columns, categories, weights = keras.utils.unpack_x_y_sample_weight(data)
+        if weights is not None:
+            raise ValueError(no_weights("TableGAN"))
+        if not isinstance(columns, Mapping):
+            raise ValueError(
+                "a TableGAN trains on batches of columns by name: pass "
+                f"kgan.data.feed_rows(dataset, batch_size), got {type(columns).__name__}."
+            )
+        return columns, categories
+
+    def _encoded(self, columns, categories) -> tuple[tf.Tensor, tf.Tensor]:
         """Encoded rows (batch, row size) and what they stand for (batch, condition size)."""
-        columns, categories, _ = keras.utils.unpack_x_y_sample_weight(data)
         rows = tf.cast(self.encoder.encode(columns, seed=self._draw("modes")), tf.float32)
         size = self.layout.condition_size
         if categories is not None:
-            return rows, tf.one_hot(tf.reshape(categories, [-1]), size)
+            return rows, tf.one_hot(labels_of(categories, size, what="categories"), size)
         of = np.repeat(
             np.arange(len(self.layout.conditions)),
             [stop - start for start, stop in self.layout.conditions.values()],

@@ -20,6 +20,7 @@ from kgan.losses.likelihood import (
     log_likelihood,
 )
 from kgan.models.average import average_of, update_average
+from kgan.models.batches import labels_of, parts_of, samples_of, told, warn_of_labels
 from kgan.models.generation import Generation
 from kgan.models.players import Players
 
@@ -178,29 +179,21 @@ class VAE(Generation, Players):
     def _seed(self, step, purpose: str) -> tf.Tensor:
         return kgan.random.step_seed(self.seed, step, purpose)
 
-    def _unpack(self, data):
-        images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
-        if weights is not None:
-            raise ValueError("sample weights must be None: a VAE has no use for them.")
+    def _unpack(self, data: Any) -> tuple[tf.Tensor, tf.Tensor | None]:
+        images, labels = parts_of(data, "VAE")
+        images = samples_of(
+            images, self.sample_shape, self.kind, what="images", whose="the decoder's"
+        )
         if self.num_classes is None:
-            labels = None
-        elif labels is None:
+            if labels is not None and isinstance(data, (tuple, list)):
+                warn_of_labels("VAE")
+            return images, None
+        if labels is None:
             raise ValueError(
                 f"a conditional VAE with {self.num_classes} classes trains on batches of "
                 "(images, labels), got batches without labels."
             )
-        images = tf.convert_to_tensor(images)
-        if images.shape[1:] != self.sample_shape:
-            raise ValueError(
-                f"images must have the decoder's shape {self.sample_shape}, "
-                f"got {tuple(images.shape[1:])}."
-            )
-        if images.dtype != tf.float32:
-            raise ValueError(
-                f"images must be float32 in [0, 1], got {images.dtype.name}. "
-                "Convert them, or feed them with kgan.data.feed."
-            )
-        return images, None if labels is None else tf.reshape(tf.cast(labels, tf.int32), [-1])
+        return images, labels_of(labels, self.num_classes)
 
     # Use
 
@@ -335,10 +328,8 @@ class VAE(Generation, Players):
         """Images and labels as tensors; no label is made up for an image that is given."""
         if len(images) == 0:
             raise ValueError("images must not be empty.")
-        images, labels = self._unpack((images, labels))
-        if labels is not None:
-            labels = tf.constant(self.check_labels(labels.numpy(), len(images)))
-        return images, labels
+        with told():
+            return self._unpack((images, labels))
 
     def endpoints(self) -> Endpoints:
         """What it can be asked: new images, latents of images, and images of latents."""
@@ -425,7 +416,8 @@ class _ActiveUnits(keras.metrics.Metric):
 
 
 def _network(network, inputs, labels, *, training: bool):
-    return network(inputs if labels is None else [inputs, labels], training=training)
+    mean, log_scale = network(inputs if labels is None else [inputs, labels], training=training)
+    return tf.cast(mean, tf.float32), tf.cast(log_scale, tf.float32)
 
 
 def _uniform(normal: tf.Tensor, shape) -> tf.Tensor:

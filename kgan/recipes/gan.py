@@ -16,6 +16,7 @@ import kgan.networks
 import kgan.penalties
 import kgan.precision
 from kgan.data import Dataset
+from kgan.models.transfer import freeze_first
 from kgan.recipes.latent import LatentModelRecipe
 from kgan.recipes.recipe import halving, jit_compile
 from kgan.settings.gan import GANSettings
@@ -61,6 +62,7 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
                 spectral=settings.spectral,
                 minibatch_stddev=settings.minibatch_stddev,
             )
+        freeze_first("discriminator", discriminator, settings.freeze_discriminator)
         penalties = [
             kgan.penalties.get(
                 name,

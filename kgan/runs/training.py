@@ -17,8 +17,9 @@ import kgan.models
 from kgan.counter import steps_done
 from kgan.history import read_history
 from kgan.recipes import Recipe
-from kgan.runs import faults
+from kgan.runs import faults, outputs
 from kgan.runs.run import Run, check_same_data
+from kgan.runs.start import start_from
 
 # Settings that say where files are written.
 _OUTPUTS = ("runs_dir", "export_dir", "classifiers_dir")
@@ -69,6 +70,8 @@ def train(
         The exit code of `finish`, or 130 if a signal ended the training; its state is saved then.
     """
     strategy = kgan.distribution.get(recipe.settings.strategy)
+    if kgan.distribution.is_chief(strategy):
+        _check_places(recipe.settings, model_name or (run.model if run else name))
     data = recipe.data()
     settled = recipe.settle(data, replicas=strategy.num_replicas_in_sync)
     steps = recipe.steps_per_epoch(data)
@@ -77,8 +80,12 @@ def train(
     fingerprint = data.fingerprint()
     if run is not None:
         check_same_data(run, fingerprint)
-        if (run.checkpoints / "last.keras").is_file():
-            kgan.models.restore(model, run.checkpoints / "last.keras")
+    if run is not None and (run.checkpoints / "last.keras").is_file():
+        kgan.models.restore(model, run.checkpoints / "last.keras")
+    elif (source := getattr(recipe.settings, "init_from", None)) is not None:
+        told = start_from(model, source)
+        if kgan.distribution.is_chief(strategy):
+            print(told)
     identity = {"model": model_name, "preset": preset, "data": fingerprint}
     if kgan.distribution.is_chief(strategy):
         own = _begun(recipe, name, identity, run)
@@ -100,6 +107,15 @@ def train(
         return _fit_and_finish(own, recipe, data, steps, model, finish, anew=True)
 
 
+def _check_places(settings: Any, model_name: str) -> None:
+    """Raises where the end of the training could not write what it is to leave."""
+    outputs.check_folder("runs_dir", settings.runs_dir)
+    if getattr(settings, "export", False):
+        outputs.check_export(settings.export_dir / model_name, settings.family)
+    if hasattr(settings, "classifiers_dir"):
+        outputs.check_file("classifiers_dir", settings.classifiers_dir / f"{model_name}.keras")
+
+
 def _begun(recipe: Recipe, name: str, identity: Mapping[str, Any], run: Run | None) -> Run:
     """The new or resumed run, with its settings written into its folder."""
     if run is None:
@@ -115,6 +131,7 @@ def _fit_and_finish(
     try:
         try:
             callbacks = recipe.callbacks(data, run.folder, steps, first_epoch=done // steps)
+            space = outputs.check_space(model, run.folder)
         except BaseException:
             if anew:
                 # A training that was refused leaves no folder.
@@ -122,7 +139,7 @@ def _fit_and_finish(
             raise
         for line in recipe.describe(data, model):
             print(line)
-        print(f"run folder {run.folder}")
+        print(f"run folder {run.folder}: {space}")
         if done:
             print(f"resuming at step {done:,}")
         if fit(model, recipe, data, steps, callbacks):

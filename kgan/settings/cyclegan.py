@@ -10,13 +10,14 @@ from kgan.settings.groups import (
     Output,
     PreparedData,
     RunFolder,
+    Start,
     check_at_least,
     name_of_data,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class CycleGANSettings(Messages, Output, Machine, ImageReading, PreparedData):
+class CycleGANSettings(Messages, Output, Start, Machine, ImageReading, PreparedData):
     """Train a CycleGAN, which translates between two sets of images without pairs; export it."""
 
     family: ClassVar[str] = "cyclegan"

@@ -14,6 +14,7 @@ from kgan.settings.groups import (
     RunFolder,
     SampleData,
     ScoresWhileTraining,
+    Start,
     check_at_least,
     name_of_data,
 )
@@ -25,6 +26,7 @@ class GANSettings(
     Output,
     ScoresWhileTraining,
     Doctor,
+    Start,
     Machine,
     ImageReading,
     SampleData,
@@ -46,6 +48,8 @@ class GANSettings(
     """Width of the discriminator's layers."""
     spectral: bool = False
     """Spectral normalisation in the discriminator."""
+    freeze_discriminator: int = 0
+    """Freeze so many of the discriminator's first layers with weights (FreezeD); for --init-from."""
     minibatch_stddev: bool = False
     """Show the discriminator the standard deviation across neighbouring samples."""
 
@@ -86,6 +90,7 @@ class GANSettings(
         check_at_least(self, 1, "latent_dim", "n_critic", "packing", "penalty_interval")
         check_at_least(self, 1, "generator_width", "discriminator_width")
         check_at_least(self, 1, "penalty_half_life", "learning_rate_half_life")
+        check_at_least(self, 0, "freeze_discriminator")
         check_at_least(self, 0, "g_learning_rate", "d_learning_rate", "penalty_weight")
 
     def default_name(self, preset: str | None, defaults: RunFolder) -> str:

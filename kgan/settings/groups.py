@@ -216,6 +216,15 @@ USUAL_BATCH = 64
 
 
 @dataclass(frozen=True, kw_only=True)
+class Start(Settings):
+    """What a training starts from."""
+
+    init_from: Path | None = None
+    """Start from the weights of a run, a .keras file or an exported model, on these or other data
+    and classes; what has another shape starts anew, and so do the optimizers."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fit(Settings):
     """How long to train, from which seed, and what to record."""
 

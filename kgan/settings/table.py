@@ -9,13 +9,14 @@ from kgan.settings.groups import (
     Output,
     RunFolder,
     Scores,
+    Start,
     check_at_least,
     name_of_data,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class TableSettings(Messages, Output, Scores, Machine):
+class TableSettings(Messages, Output, Scores, Start, Machine):
     """Train a GAN of the rows of a table and export its generator."""
 
     family: ClassVar[str] = "table"

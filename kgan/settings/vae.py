@@ -13,6 +13,7 @@ from kgan.settings.groups import (
     RunFolder,
     SampleData,
     ScoresWhileTraining,
+    Start,
     check_at_least,
     name_of_data,
 )
@@ -20,7 +21,7 @@ from kgan.settings.groups import (
 
 @dataclass(frozen=True, kw_only=True)
 class VAESettings(
-    Messages, Output, ScoresWhileTraining, Machine, ImageReading, SampleData, PreparedData
+    Messages, Output, ScoresWhileTraining, Start, Machine, ImageReading, SampleData, PreparedData
 ):
     """Train a variational autoencoder of images and export it."""
 

@@ -380,7 +380,7 @@ def test_mistakes_with_classifiers_and_data(make_classifier, digits):
     images, labels = digits[0][:64], digits[1][:64]
     with pytest.raises(ValueError, match="got uint8"):
         fit(make(make_classifier()), ((images * 255).astype("uint8"), labels))
-    with pytest.raises(tf.errors.InvalidArgumentError, match="must lie in"):
+    with pytest.raises(ValueError, match="must lie in"):
         fit(make(make_classifier()), (images * 255, labels))
     with pytest.raises(ValueError, match="batch_size=32, got a larger"):
         fit(make(make_classifier(), "free", batch_size=32), (images, labels))

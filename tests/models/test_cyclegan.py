@@ -226,9 +226,9 @@ def test_bad_values_are_refused():
     a, b = next(batches(2, 1))
     with pytest.raises(ValueError, match=r"batches .a, b. of samples of its two domains"):
         gan.train_step(a)
-    with pytest.raises(ValueError, match=r"batches .a, b. of samples of its two domains"):
+    with pytest.raises(ValueError, match="sample_weight and class_weight must be left out"):
         gan.train_step((a, b, np.ones(2)))
-    with pytest.raises(ValueError, match="samples of domain b must be float32 of the shape"):
+    with pytest.raises(ValueError, match="samples of domain b must have their kind's shape"):
         gan.train_step((a, b[:, :3]))
     with pytest.raises(ValueError, match="direction must be one of a_to_b, b_to_a, got 'b_to_b'"):
         gan.translate(a, "b_to_b")

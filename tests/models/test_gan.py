@@ -87,7 +87,8 @@ def test_steps_are_the_formulas():
 def test_logs_are_unscaled_means_and_probabilities(make_gan, images):
     gan = make_gan(penalties=[kgan.penalties.R1(1.0)])
     logs = fit(gan, images)
-    assert set(logs) == {"d_loss", "g_loss", "penalty", "d_real", "d_fake"}
+    rates = {"g_learning_rate", "d_learning_rate"}
+    assert set(logs) == {"d_loss", "g_loss", "penalty", "d_real", "d_fake"} | rates
     # An untrained discriminator with small weights is at the equilibrium.
     assert logs["d_loss"][0] == pytest.approx(2 * np.log(2), abs=0.05)
     assert logs["d_real"][0] == pytest.approx(0.5, abs=0.02)
@@ -111,7 +112,7 @@ def test_a_batch_that_cannot_be_split_is_an_error(make_gan, images, option):
 @pytest.mark.parametrize("option", slow_but(["n_critic", "packing"], "packing"))
 def test_in_a_graph_it_is_an_error_of_the_step(make_gan, images, option):
     gan = make_gan(**{option: 3})
-    with pytest.raises(tf.errors.InvalidArgumentError, match=f"{option} must divide every batch"):
+    with pytest.raises(ValueError, match=f"{option} must divide every batch, got 3.* has 16"):
         fit(gan, images, graph=True)
 
 
@@ -212,7 +213,7 @@ def test_conditional_uses_labels(make_gan, images):
     fit(gan, (images, labels), batch=8)
     zero, one = gan.generate(2, labels=0), gan.generate(2, labels=1)
     assert not np.allclose(zero, one)
-    with pytest.raises(ValueError, match=r"labels must be in \[0, 2\], got 3 to 3"):
+    with pytest.raises(ValueError, match=r"labels must be in \[0, 2\], got 3"):
         gan.generate(1, labels=3)
     with pytest.raises(ValueError, match="got batches without labels"):
         fit(gan, images)
@@ -391,12 +392,8 @@ def test_bad_arguments(make_gan, options, message):
 def test_wrong_samples_are_named(make_gan, images):
     with pytest.raises(ValueError, match=r"samples must have the generator's shape \(8, 8, 1\)"):
         fit(make_gan(), images[:, :4])
-    with pytest.raises(ValueError, match=r"samples must be float32 .* got uint8"):
-        fit(make_gan(), (images * 255).astype(np.uint8))
-    # Labels that an unconditional GAN does not need change nothing of that.
-    labelled = ((images * 255).astype(np.uint8), np.zeros(16, int))
-    with pytest.raises(ValueError, match=r"samples must be float32 .* got uint8"):
-        fit(make_gan(), labelled, batch=16)
+    with pytest.raises(ValueError, match=r"samples must be float32 .* got int64"):
+        fit(make_gan(), (images * 255).astype(np.int64))
 
 
 def test_one_optimizer_for_both_is_an_error(make_gan):

@@ -75,7 +75,7 @@ def test_float16_keeps_gradients_that_are_too_small_for_it():
     moved = {}
     for optimizer in (sgd, lambda: keras.optimizers.LossScaleOptimizer(sgd(), 2.0**15)):
         model = Small(number(0.0, "mixed_float16"), number(0.0))
-        model.compile(judge_optimizer=optimizer(), mover_optimizer=sgd())
+        model.compile(judge_optimizer=optimizer(), mover_optimizer=sgd(), auto_scale_loss=False)
         model.train_step(tf.ones([8, 1]))
         moved[type(model.judge_optimizer).__name__] = numbers(model)[0]
     assert moved["SGD"] == 0.0

@@ -117,7 +117,7 @@ def test_without_told_categories_a_row_stands_for_one_of_its_own():
     data = people()
     gan = build(data)
     columns = next(iter(kgan.data.feed_rows(data, BATCH)))[0]
-    rows, asked = gan._unpack(columns)
+    rows, asked = gan._encoded(*gan._unpack(columns))
     np.testing.assert_array_equal(tf.reduce_sum(asked, axis=1), 1.0)
     own = gan.encoder.condition(rows).numpy()
     assert (own[asked.numpy() == 1] == 1).all()

@@ -1,0 +1,118 @@
+"""Checks, before the work starts, of what could fail at its end: folders, names, disk space."""
+
+import contextlib
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import kgan.export
+
+# The last and the best state, and one that is being written.
+_COPIES = 3
+
+
+def check_folder(what: str, folder: Path) -> None:
+    """Raises unless a folder can be written to, or be made.
+
+    Args:
+        what: The setting that names the folder, for an error.
+        folder: The folder; it is not made.
+
+    Raises:
+        NotADirectoryError: If a file is in the way.
+        PermissionError: If it cannot be written to.
+    """
+    there = _nearest(folder)
+    if not there.is_dir():
+        raise NotADirectoryError(f"{what} must be a folder, and {there} is a file: choose another.")
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise PermissionError(
+            f"{what} must be a folder to write to, and {there} is not ({error.strerror}): choose "
+            "another."
+        ) from error
+
+
+def check_export(folder: Path, family: str) -> None:
+    """Raises unless a model of a family can become the next version in a servable's folder.
+
+    Args:
+        folder: The servable's folder, `export_dir/NAME`.
+        family: The model's family, as manifests have it.
+    """
+    check_folder("export_dir", folder)
+    newest = kgan.export.versions.newest(folder)
+    found = None
+    if newest is not None:
+        with contextlib.suppress(ValueError, OSError):
+            found = kgan.export.manifest.read(newest).family
+    if found not in (None, family):
+        raise FileExistsError(
+            f"{folder} holds versions of another model, of the family {found}: a server would "
+            f"answer with the new one, a {family}. Choose a --name or an --export-dir."
+        )
+
+
+def check_file(what: str, path: Path) -> None:
+    """Raises unless a file of that path can be written.
+
+    Args:
+        what: What names the file, for an error.
+        path: The file.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(f"{what} must be a file, and {path} is a folder: choose another.")
+    check_folder(what, path.parent)
+
+
+def check_space(model: Any, folder: Path) -> str:
+    """Says how much the checkpoints take and how much is free.
+
+    Args:
+        model: The model, whose optimizers keep two values for each that is trained.
+        folder: The run's folder.
+
+    Raises:
+        OSError: If they do not fit.
+    """
+    size = _bytes(model.weights) + 2 * _bytes(model.trainable_weights)
+    free = shutil.disk_usage(_nearest(folder)).free
+    if free < _COPIES * size:
+        raise OSError(
+            f"{folder} has {_shown(free)} free, and its checkpoints need {_shown(_COPIES * size)}: "
+            "make room, or choose another --runs-dir."
+        )
+    return f"checkpoints of {_shown(size)} each; {_shown(free)} free"
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
+    path = folder.expanduser().absolute()
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def _bytes(weights: Any) -> int:
+    # Where only the optimizers know the type of what they keep, it is float32.
+    return sum(4 * int(_size(weight.shape)) for weight in weights)
+
+
+def _size(shape: Any) -> int:
+    size = 1
+    for side in shape:
+        size *= int(side)
+    return size
+
+
+def _shown(count: float) -> str:
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000:
+            break
+        count /= 1000
+    else:
+        unit = "TB"
+    return f"{count:.3g} {unit}"
