@@ -7,16 +7,22 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 
 from kgan.serving import grpc_service, playground
+from kgan.serving.access import Access
 from kgan.serving.batching import Batcher
+from kgan.serving.connections import ConnectionLimits, protocol
+from kgan.serving.errors import ServingError
 from kgan.serving.measures import Measures
 from kgan.serving.repository import Repository
-from kgan.serving.rest import Rest
+from kgan.serving.rest import Rest, refused
 from kgan.serving.service import Service
 
 log = logging.getLogger("kgan.serving")
@@ -36,6 +42,7 @@ class Limits:
     poll: float = 2.0
     grace: float = 30.0
     max_connections: int = 1000
+    max_per_address: int = 512
 
 
 @dataclass
@@ -43,7 +50,7 @@ class Application:
     """The web application and what lies behind it; made inside an event loop."""
 
     service: Service
-    web: Starlette
+    web: "Guarded"
     _tasks: list[asyncio.Task] = field(default_factory=list)
 
     async def close(self) -> None:
@@ -54,8 +61,71 @@ class Application:
         await self.service.batcher.close()
 
 
+class Guarded:
+    """An application that only those reach who may ask, with the headers for other sites' pages.
+
+    Args:
+        application: The application.
+        access: Who may ask.
+    """
+
+    def __init__(self, application: Any, access: Access):
+        self.application = application
+        self.access = access
+
+    async def __call__(self, scope, receive, send) -> None:
+        """Answers a request."""
+        request = Request(scope, receive)
+        origin = request.headers.get("origin")
+        try:
+            self._check(request, origin)
+        except ServingError as error:
+            await refused(error)(scope, receive, send)
+            return
+        if origin is None or not self.access.allows(origin):
+            await self.application(scope, receive, send)
+            return
+        headers = [
+            (b"access-control-allow-origin", origin.encode("latin-1")),
+            (b"access-control-allow-methods", b"POST, GET"),
+            (b"access-control-allow-headers", b"Content-Type, Authorization"),
+            (b"vary", b"Origin"),
+        ]
+
+        async def send_with_headers(message):
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *headers]
+            await send(message)
+
+        if request.method == "OPTIONS":
+            await Response()(scope, receive, send_with_headers)
+        else:
+            await self.application(scope, receive, send_with_headers)
+
+    def _check(self, request: Request, origin: str | None) -> None:
+        headers = request.headers
+        self.access.check_host(headers.get("host", ""))
+        self.access.check_origin(origin, headers.get("host", ""))
+        if request.method == "OPTIONS":
+            if origin is None:
+                raise ServingError(
+                    "FAILED_PRECONDITION", "Origin header is missing in CORS preflight"
+                )
+            return
+        if request.method == "POST":
+            site = headers.get("sec-fetch-site")
+            self.access.check_content(headers.get("content-type", ""), site)
+        # The page itself is no secret; what it asks is.
+        if request.url.path.lower().startswith(("/v1/", "/kgan/", "/monitoring/")):
+            self.access.check_token(headers.get("authorization"))
+
+
 def application(
-    repository: Repository, limits: Limits, *, fool: playground.Fool | None = None
+    repository: Repository,
+    limits: Limits,
+    *,
+    fool: playground.Fool | None = None,
+    access: Access | None = None,
 ) -> Application:
     """An application that polls its models every `limits.poll` seconds (not for 0)."""
     measures = Measures()
@@ -73,7 +143,7 @@ def application(
         *playground.Playground(service, fool=fool, max_body=limits.max_body).routes(),
         *Rest(service, max_body=limits.max_body).routes(),
     ]
-    made = Application(service, Starlette(routes=routes))
+    made = Application(service, Guarded(Starlette(routes=routes), access or Access()))
     if limits.poll:
         made._tasks.append(asyncio.create_task(_poll(repository, limits.poll)))
     return made
@@ -88,15 +158,38 @@ async def running(
     port: int = 0,
     grpc_port: int | None = 0,
     fool: playground.Fool | None = None,
+    access: Access | None = None,
+    certificate: tuple[Path, Path] | None = None,
+    reload: Callable[[Any], None] | None = None,
 ) -> AsyncIterator[tuple[int, int | None]]:
-    """Serves while the block runs; yields the ports. Leaving it answers what is in flight."""
+    """Serves while the block runs; yields the ports. Leaving it answers what is in flight.
+
+    Args:
+        repository: The models.
+        limits: What is accepted.
+        host: The address to listen on.
+        port: Of REST and the page; 0 for any that is free.
+        grpc_port: Of gRPC; `None` for no gRPC.
+        fool: A classifier for the page.
+        access: Who may ask; by default those who ask for the address, without a token.
+        certificate: The files of a certificate and of its key, for TLS.
+        reload: What takes a ModelServerConfig while the server runs.
+    """
     listening = _listen(host, port)
-    app = application(repository, limits, fool=fool)
+    access = access or Access.of(host)
+    app = application(repository, limits, fool=fool, access=access)
     rpc, rpc_port = None, None
     try:
         if grpc_port is not None:
             rpc, rpc_port = await grpc_service.start(
-                app.service, host, grpc_port, max_body=limits.max_body
+                app.service,
+                host,
+                grpc_port,
+                max_body=limits.max_body,
+                access=access,
+                certificate=certificate,
+                max_requests=limits.max_connections,
+                reload=reload,
             )
         web = _Server(
             uvicorn.Config(
@@ -104,7 +197,16 @@ async def running(
                 log_level="warning",
                 access_log=False,
                 lifespan="off",
-                limit_concurrency=limits.max_connections,
+                http=protocol(
+                    ConnectionLimits(
+                        limits.max_connections,
+                        limits.max_per_address,
+                        min(limits.timeout, 10.0),
+                    )
+                ),
+                ws="none",
+                ssl_certfile=certificate and certificate[0],
+                ssl_keyfile=certificate and certificate[1],
                 timeout_graceful_shutdown=int(limits.grace),
             )
         )
