@@ -14,6 +14,7 @@ from typing import Any
 
 import kgan
 from kgan.cli.command_line import Command, Request, read
+from kgan.names import printable
 from kgan.runs import faults
 from kgan.settings import (
     CLASSIFIER_PRESETS,
@@ -114,7 +115,7 @@ def _run(name: str, request: Request, *, debug: bool) -> int:
 
 def _tell(error: Exception) -> int:
     """Prints an error in one line, and writes the traceback of a fault to a file."""
-    message = " ".join(str(error).split()) or "no message"
+    message = printable(" ".join(str(error).split())) or "no message"
     if faults.is_mistake(error):
         print(f"{type(error).__name__}: {message}", file=sys.stderr)
         print("(--debug shows where)", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Bodies of requests: read up to a limit, inflated up to the same, and never waited for without end."""
+"""Bodies of requests: read up to a limit, inflated up to the same, and waited for in bounds."""
 
 import asyncio
 import zlib

@@ -185,7 +185,7 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
                 return await self._several(request, context)
 
     async def _several(self, request, context):
-        asked = []
+        asked: list[tuple[Any, Signature, str]] = []
         for task in request.tasks:
             if not task.model_spec.name:
                 raise invalid("Found ModelSpec with an empty model name.")

@@ -107,7 +107,7 @@ def _filled(values: np.ndarray, count: int, held: np.dtype) -> np.ndarray:
     if len(values) >= count:
         return values[:count]
     if not len(values):
-        return np.full(count, b"", object) if held == object else np.zeros(count, held)
+        return np.full(count, b"" if held.hasobject else 0, held)
     filled = np.full(count, values[-1], held)
     filled[: len(values)] = values
     return filled
