@@ -24,6 +24,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kgan import files
 from kgan.endpoints import Endpoint, Endpoints
 from kgan.export import manifest, versions, warmup
 
@@ -93,16 +94,17 @@ def write(
         archive.track(one)
     _add_endpoints(archive, endpoints)
     folder.mkdir(parents=True, exist_ok=True)
+    files.remove_left_behind(folder)
     with (
         tempfile.TemporaryDirectory() as assets,
-        tempfile.TemporaryDirectory(prefix=".tmp-", dir=folder) as scratch,
+        files.temporary_path(folder, "version") as version,
     ):
         if names is not None:
             archive.track(_asset(Path(assets) / "class_names.txt", names))
-        version = Path(scratch) / "version"
         archive.write_out(version, verbose=False)
         warmup.write(version, folder.name, _first_requests(endpoints))
         manifest.write(version, endpoints, class_names=names, origin=origin)
+        files.sync(version)
         return versions.add(folder, version)
 
 
