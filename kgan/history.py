@@ -1,6 +1,7 @@
 """A run's table, `metrics.csv`: one row an epoch."""
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,43 @@ FIRST_COLUMNS = ("epoch", "step", "seconds", "samples_per_second")
 
 
 def read_history(path: str | Path) -> list[dict[str, float]]:
-    """The rows of a table; empty where there is none."""
+    """The rows of a table; empty where there is none.
+
+    A last line that is not whole, as a crash of the machine leaves it, is passed over: who writes
+    the table next mends it.
+
+    Raises:
+        ValueError: For another line that is none of a table.
+    """
     path = Path(path)
     if not path.is_file():
         return []
-    with open(path, newline="") as file:
-        return [
-            {name: float(value) for name, value in row.items() if value}
-            for row in csv.DictReader(file)
-        ]
+    with open(path, newline="", encoding="utf-8", errors="replace") as file:
+        text = file.read()
+    lines = list(csv.reader(io.StringIO(text)))
+    names, found = lines[0] if lines else [], []
+    for number, line in enumerate(lines[1:], 2):
+        try:
+            found.append(_row(names, line))
+        except ValueError as error:
+            if number == len(lines):
+                break
+            raise ValueError(
+                f"{path}, line {number}: {error}. Correct the line or remove it."
+            ) from None
+    # A number may have lost its last digits.
+    if found and len(found) == len(lines) - 1 and not text.endswith("\n"):
+        found.pop()
+    return found
+
+
+def _row(names: Sequence[str], line: Sequence[str]) -> dict[str, float]:
+    if len(line) != len(names):
+        raise ValueError(f"it has {len(line)} values for {len(names)} columns")
+    row = {name: float(value) for name, value in zip(names, line, strict=True) if value}
+    if not {"epoch", "step"} <= set(row):
+        raise ValueError("it has no epoch and step")
+    return row
 
 
 def write_history(path: str | Path, rows: Sequence[Mapping[str, float]]) -> None:

@@ -1,10 +1,23 @@
 """Names: looking one up, with an error that names the nearest one, and showing one safely."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 _Value = TypeVar("_Value")
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    r"""A text for a terminal: control characters but newline and tab become `\x1b` and so on.
+
+    What a file or a client chose, such as a class's name, must not move the cursor, change colours
+    or turn the direction of writing.
+    """
+    return _CONTROL.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 def look_up(what: str, name: str, rows: Mapping[str, _Value], *, remedy: str = "") -> _Value:

@@ -1,19 +1,22 @@
 """Saves the last and the best state of a training."""
 
 import math
+import os
+import shutil
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from kgan.counter import steps_done
-from kgan.files import atomic_path
+from kgan.files import atomic_path, temporary_path
 from kgan.history import Logs, read_history
 
 
 class Checkpoint(keras.callbacks.Callback):
     """Saves the whole model after each epoch as `last.keras`, and the best one as `best.keras`.
 
+    The one before the last stays as `previous.keras`, for the day when the last is damaged.
     A state with non-finite weights is never saved, so the last good one stays. Place it after the
     callbacks that add to the logs.
 
@@ -64,11 +67,24 @@ class Checkpoint(keras.callbacks.Callback):
         if score < self.best and whole:
             self.best = score
             self._save("best.keras")
-        self._save("last.keras")
+        self._save("last.keras", before="previous.keras")
 
-    def _save(self, name: str) -> None:
+    def _save(self, name: str, *, before: str | None = None) -> None:
         with atomic_path(self.folder / name) as temporary:
             self.model.save(temporary)
+            if before is not None and (self.folder / name).is_file():
+                _keep(self.folder / name, self.folder / before)
+
+
+def _keep(path: Path, under: Path) -> None:
+    """Gives a file a second name, without a moment in which it has none."""
+    with temporary_path(under.parent, under.name) as second:
+        try:
+            os.link(path, second)
+        except OSError:
+            # Not every file system has hard links.
+            shutil.copyfile(path, second)
+        os.replace(second, under)
 
 
 def _is_finite(model: keras.Model) -> bool:

@@ -120,8 +120,7 @@ def _tell(error: Exception) -> int:
     """Prints an error in one line, and writes the traceback of a fault to a file."""
     message = printable(" ".join(str(error).split())) or "no message"
     if faults.is_mistake(error):
-        print(f"{type(error).__name__}: {message}", file=sys.stderr)
-        print("(--debug shows where)", file=sys.stderr)
+        print(f"{type(error).__name__}: {message} (--debug shows where)", file=sys.stderr)
         return 2
     path = faults.keep(error)
     print(f"fault of the program: {type(error).__name__}: {message[:300]}", file=sys.stderr)

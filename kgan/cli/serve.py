@@ -2,10 +2,11 @@
 
 import functools
 import logging
+import ssl
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -14,7 +15,11 @@ import kgan.export
 from kgan.attacks import FGSM
 from kgan.attacks.victim import victim_of
 from kgan.cli.command_line import Request
+from kgan.names import printable
 from kgan.runs.classifier_file import load_classifier
+from kgan.serving import models_config
+from kgan.serving.access import Access
+from kgan.serving.errors import ServingError
 from kgan.serving.playground import Fool
 from kgan.serving.repository import Model, Repository, load_servable
 from kgan.serving.server import Limits
@@ -27,27 +32,38 @@ def main(request: Request) -> int:
     """The body of `kgan serve`: loads the models and serves them until SIGTERM or Ctrl-C."""
     settings = cast(ServeSettings, request.settings)
     _log_lines()
-    labels = {
-        name: int(version) for name, _, version in (x.partition("=") for x in settings.labels)
-    }
-    folders = _folders(settings.models)
-    load = functools.partial(load_servable, sizes=batch_sizes(settings.max_batch))
-    repository = Repository(
-        [
-            Model(name, folder, versions=settings.versions, labels=labels, load=load)
-            for name, folder in folders.items()
-        ]
+    token = None if settings.token_file is None else _token(settings.token_file)
+    access = Access.of(
+        settings.host,
+        hosts=settings.allowed_hosts,
+        origins=settings.allowed_origins,
+        token=token,
     )
+    certificate = None
+    if settings.certificate is not None and settings.key is not None:
+        certificate = _certificate(settings.certificate, settings.key)
+    load = functools.partial(
+        load_servable, sizes=batch_sizes(settings.max_batch), batch=settings.batch
+    )
+    repository = Repository(_models(settings, load))
     repository.poll()
-    for name in [name for name, model in repository.models.items() if not model.ready]:
-        if len(folders) == 1:
-            raise ValueError(f"no version of {name} in {folders[name]} can be served; see above.")
+    for model in [model for model in repository.models.values() if not model.ready]:
+        if len(repository.models) == 1:
+            raise ValueError(
+                f"no version of {model.name} in {model.folder} can be served; see above."
+            )
+        # A later version of it may be of use, so its folder is watched.
         print(
-            f"not served: {folders[name]} (none of its versions can be loaded; see above)",
+            f"not served: {model.folder} (none of its versions can be loaded; see above)",
             file=sys.stderr,
         )
-        # A later version of it may be of use, so its folder is watched.
-        del folders[name]
+    reload = None
+    if settings.config is not None:
+        within = models_config.places(list(repository.models.values()))
+
+        def reload(config: Any) -> None:
+            repository.replace(models_config.models_of(config, load, within=within))
+
     limits = Limits(
         max_batch=settings.max_batch,
         batch_timeout=settings.batch_timeout_ms / 1000,
@@ -59,14 +75,21 @@ def main(request: Request) -> int:
         poll=settings.poll,
         grace=settings.grace,
         max_connections=settings.max_connections,
+        max_per_address=settings.max_per_address,
     )
 
     def announce(port: int, grpc_port: int | None) -> None:
-        first = next(iter(folders))
-        print(f"page  http://{settings.host}:{port}/")
-        print(f"REST  http://{settings.host}:{port}/v1/models/{first}:predict")
+        first = next(iter(repository.models))
+        scheme = "http" if certificate is None else "https"
+        print(f"page  {scheme}://{settings.host}:{port}/")
+        print(f"REST  {scheme}://{settings.host}:{port}/v1/models/{first}:predict")
         if grpc_port is not None:
             print(f"gRPC  {settings.host}:{grpc_port}")
+        print(
+            f"limits {settings.max_body_mb:g} MB a body and a tensor, {settings.max_samples} "
+            f"samples and {settings.timeout:g} s a request, {settings.max_connections} "
+            f"connections, {settings.queue_size} requests that wait"
+        )
         print("Ctrl-C stops it when what is in flight is answered", flush=True)
 
     run_server(
@@ -76,12 +99,52 @@ def main(request: Request) -> int:
         host=settings.host,
         port=settings.port,
         grpc_port=settings.grpc_port,
+        access=access,
+        certificate=certificate,
+        reload=reload,
         fool=None
         if settings.classifier is None
         else _fool(settings.classifier, settings.class_names),
     )
     print("stopped")
     return 0
+
+
+def _models(settings: ServeSettings, load: models_config.Load) -> list[Model]:
+    """The models of the command line, or those of the file that it names."""
+    if settings.config is not None:
+        try:
+            return models_config.models_of(models_config.read(settings.config), load)
+        except ServingError as error:
+            raise ValueError(f"{settings.config}: {error.message}") from None
+    labels = {
+        name: int(version) for name, _, version in (x.partition("=") for x in settings.labels)
+    }
+    return [
+        Model(name, folder, versions=settings.versions, labels=labels, load=load)
+        for name, folder in _folders(settings.models).items()
+    ]
+
+
+def _token(path: Path) -> str:
+    """The token in a file, a line of printable ASCII."""
+    token = path.expanduser().read_text(encoding="utf-8", errors="replace").strip()
+    if not token.isascii() or not token.isprintable() or not token or " " in token:
+        raise ValueError(f"{path} must hold a token: one line of ASCII without spaces.")
+    return token
+
+
+def _certificate(chain: Path, key: Path) -> tuple[Path, Path]:
+    """The files of a certificate and of its key, after a check."""
+    chain, key = chain.expanduser(), key.expanduser()
+    for path in (chain, key):
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is no file.")
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(chain, key)
+    except ssl.SSLError as error:
+        raise ValueError(f"{chain} and {key} are no certificate and its key: {error}") from None
+    return chain, key
 
 
 def _folders(paths: Sequence[Path]) -> dict[str, Path]:
@@ -148,9 +211,17 @@ def _fool(path: Path, class_names: tuple[str, ...]) -> Fool:
     return Fool(path.stem, shape, tuple(names), attack)
 
 
+class _Lines(logging.Formatter):
+    """Lines without escape codes: files and clients choose a part of what is logged."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """A record's lines."""
+        return printable(super().format(record))
+
+
 def _log_lines() -> None:
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_Lines("%(asctime)s %(levelname)s %(message)s"))
     log = logging.getLogger("kgan.serving")
     log.handlers[:] = [handler]
     log.setLevel(logging.INFO)

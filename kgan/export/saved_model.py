@@ -27,6 +27,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kgan import files
 from kgan.endpoints import Endpoint, Endpoints, takes
 from kgan.export import manifest, versions, warmup
 
@@ -99,20 +100,23 @@ def write(
     archive = keras.export.ExportArchive()
     for one in endpoints.tracked:
         archive.track(one)
-    with tempfile.TemporaryDirectory() as assets:
+    folder.mkdir(parents=True, exist_ok=True)
+    files.remove_left_behind(folder)
+    with (
+        tempfile.TemporaryDirectory() as assets,
+        files.temporary_path(folder, "version") as version,
+    ):
         if names is not None:
             named = _asset(Path(assets) / "class_names.txt", names)
             archive.track(named)
             written = _with_class_names(endpoints, named)
         _add_endpoints(archive, written)
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".tmp-", dir=folder) as scratch:
-            version = Path(scratch) / "version"
-            archive.write_out(version, verbose=False)
-            warmup.write(version, folder.name, _first_requests(written))
-            # It has the names themselves.
-            manifest.write(version, endpoints, class_names=names, origin=origin)
-            return versions.add(folder, version)
+        archive.write_out(version, verbose=False)
+        warmup.write(version, folder.name, _first_requests(written))
+        # It has the names themselves.
+        manifest.write(version, endpoints, class_names=names, origin=origin)
+        files.sync(version)
+        return versions.add(folder, version)
 
 
 def _add_endpoints(archive: keras.export.ExportArchive, endpoints: Endpoints) -> None:

@@ -137,7 +137,7 @@ def labels_of(labels: Any, num_classes: int | None, *, what: str = "labels") -> 
             values, one_hot, f"{what} of {columns} columns must be one-hot rows, got", values[:1]
         )
         return tf.argmax(values, axis=1, output_type=tf.int32)
-    if rank not in (None, 1) and columns not in (None, 1) or rank == 0:
+    if (rank not in (None, 1) and columns not in (None, 1)) or rank == 0:
         raise ValueError(f"{what} must be {shown}, got the shape {tuple(found.shape)}.")
     if rank is not None and rank > 2:
         raise ValueError(f"{what} must be {shown}, got the shape {tuple(found.shape)}.")

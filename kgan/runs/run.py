@@ -9,6 +9,7 @@
 - `config`: every field of the settings.
 - `data`: fingerprint of the training data (`Dataset.fingerprint`), or `null`.
 - `versions`: versions of the packages that compute.
+- `id`: a random word that no other run has, or `null` for runs begun before there was one.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ import re
 import shutil
 import types
 import typing
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -46,6 +48,7 @@ class Run:
         preset: Name of the preset that the run started from; `None` if unknown.
         values: Every field of the settings, as JSON values.
         data: Fingerprint of the training data; `None` if unknown.
+        id: A random word that no other run has; `None` if unknown.
     """
 
     folder: Path
@@ -54,6 +57,7 @@ class Run:
     preset: str | None = None
     values: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     data: Mapping[str, Any] | None = None
+    id: str | None = None
 
     @classmethod
     def new(
@@ -91,7 +95,7 @@ class Run:
                 break
             except FileExistsError:
                 number += 1
-        run = cls(folder, type(settings).family, model or name, preset)
+        run = cls(folder, type(settings).family, model or name, preset, id=uuid.uuid4().hex)
         return run.saved(settings, data=data)
 
     @classmethod
@@ -150,6 +154,7 @@ class Run:
                 name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "numpy")
             }
             | {"kgan": kgan.__version__},
+            "id": self.id,
         }
         text = json.dumps(content, indent=2, default=str)
         with atomic_path(self.folder / _FILE) as temporary:
@@ -176,7 +181,19 @@ class Run:
                 f"{self.folder / _FILE} was written by another version of kgan, which has other "
                 f"fields: {', '.join(sorted(unknown))}."
             )
-        return kind(**{name: _restored(value, hints[name]) for name, value in self.values.items()})
+        for name, value in self.values.items():
+            if not _fits(value, hints[name]):
+                raise ValueError(
+                    f"{self.folder / _FILE} is damaged: {name} has the value {value!r}, which is "
+                    "of another type. Restore the file, or start a new run."
+                )
+        restored = {name: _restored(value, hints[name]) for name, value in self.values.items()}
+        try:
+            return kind(**restored)
+        except ValueError as error:
+            raise ValueError(
+                f"{self.folder / _FILE} is damaged: {error} Restore the file, or start a new run."
+            ) from error
 
     @property
     def checkpoints(self) -> Path:
@@ -251,11 +268,18 @@ def check_same_data(run: Run, now: Mapping[str, Any]) -> None:
 def _identity(path: Path) -> dict[str, Any]:
     """The fields of `Run` except `folder`, from a `config.json` of any version."""
     try:
-        content = json.loads(path.read_text())
-        values = content.get("config", {})
-        if not isinstance(values, dict):
-            raise TypeError("config is no object")
-    except (ValueError, AttributeError, TypeError) as error:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        values = content.get("config")
+        if not isinstance(values, dict) or not values:
+            raise TypeError("config must hold the run's settings")
+        for name in ("family", "model", "preset", "id"):
+            if not isinstance(content.get(name), str | None):
+                raise TypeError(f"{name} must be a text")
+        if not isinstance(content.get("data"), dict | None):
+            raise TypeError("data must be an object")
+        if content.get("format") == FORMAT and not content.get("family"):
+            raise TypeError("family is missing")
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise ValueError(
             f"{path} cannot be read ({error}): it is damaged, or no run's. Restore it, or start a "
             "new run."
@@ -267,12 +291,39 @@ def _identity(path: Path) -> dict[str, Any]:
             f"reads up to {FORMAT}. Upgrade kgan."
         )
     if number == FORMAT:
-        names = ("family", "preset", "model", "data")
+        names = ("family", "preset", "model", "data", "id")
         return {name: content.get(name) for name in names} | {"values": values}
     families = [family for field, family in _FAMILY_BY_FIELD.items() if field in values]
     family = families[0] if families else "gan"
     model = values.get("name") or path.parent.name
     return {"family": family, "model": model, "values": values}
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a JSON value can be of a field's type."""
+    origin = typing.get_origin(hint)
+    if origin is typing.Annotated:
+        return _fits(value, typing.get_args(hint)[0])
+    if origin in (types.UnionType, typing.Union):
+        return any(_fits(value, one) for one in typing.get_args(hint))
+    if origin is typing.Literal:
+        return value in typing.get_args(hint)
+    if origin is tuple:
+        arguments = typing.get_args(hint)
+        if not isinstance(value, list):
+            return False
+        if arguments[-1:] == (...,):
+            return all(_fits(one, arguments[0]) for one in value)
+        return len(value) == len(arguments) and all(map(_fits, value, arguments))
+    if hint in (None, type(None)):
+        return value is None
+    if hint is Path:
+        return isinstance(value, str)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return not isinstance(hint, type) or isinstance(value, hint)
 
 
 def _restored(value: Any, hint: Any) -> Any:

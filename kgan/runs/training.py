@@ -3,8 +3,9 @@
 import contextlib
 import dataclasses
 import shutil
+import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ import kgan.distribution
 import kgan.export
 import kgan.models
 from kgan.counter import steps_done
+from kgan.files import locked
 from kgan.history import read_history
 from kgan.recipes import Recipe
-from kgan.runs import faults, outputs
+from kgan.runs import faults, outputs, resuming
 from kgan.runs.run import Run, check_same_data
 from kgan.runs.start import start_from
 
@@ -78,20 +80,35 @@ def train(
     with strategy.scope():
         model = recipe.model(data)
     fingerprint = data.fingerprint()
+    note = None
     if run is not None:
         check_same_data(run, fingerprint)
-    if run is not None and (run.checkpoints / "last.keras").is_file():
-        kgan.models.restore(model, run.checkpoints / "last.keras")
-    elif (source := getattr(recipe.settings, "init_from", None)) is not None:
+    source = getattr(recipe.settings, "init_from", None)
+    if source is not None and (run is None or not resuming.has_checkpoint(run)):
         told = start_from(model, source)
         if kgan.distribution.is_chief(strategy):
             print(told)
     identity = {"model": model_name, "preset": preset, "data": fingerprint}
     if kgan.distribution.is_chief(strategy):
-        own = _begun(recipe, name, identity, run)
-        for line in settled:
-            print(line)
-        return _fit_and_finish(own, recipe, data, steps, model, finish, anew=run is None)
+        with contextlib.ExitStack() as stack:
+            if run is not None:
+                stack.enter_context(_locked(run))
+                resuming.clean(run)
+                note = resuming.restore(model, run)
+            own = _begun(recipe, name, identity, run)
+            if run is None:
+                stack.enter_context(_locked(own))
+            for line in settled:
+                print(line)
+            if note:
+                print(f"note: {note}", file=sys.stderr, flush=True)
+            code = _fit_and_finish(own, recipe, data, steps, model, finish, anew=run is None)
+            if note:
+                # Said again where it is seen: the first time has scrolled away.
+                print(f"note: {note}", file=sys.stderr, flush=True)
+            return code
+    if run is not None:
+        resuming.restore(model, run)
     # Some variables can be read only by all workers together, so each worker does the same as the
     # chief, but only the chief's files are kept.
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(None):
@@ -114,6 +131,19 @@ def _check_places(settings: Any, model_name: str) -> None:
         outputs.check_export(settings.export_dir / model_name, settings.family)
     if hasattr(settings, "classifiers_dir"):
         outputs.check_file("classifiers_dir", settings.classifiers_dir / f"{model_name}.keras")
+
+
+@contextlib.contextmanager
+def _locked(run: Run) -> Iterator[None]:
+    """Keeps other processes from training the same run meanwhile."""
+    try:
+        with locked(run.folder):
+            yield
+    except BlockingIOError:
+        raise ValueError(
+            f"{run.folder} is being trained by another process: wait for its end, or start a new "
+            "run without --resume."
+        ) from None
 
 
 def _begun(recipe: Recipe, name: str, identity: Mapping[str, Any], run: Run | None) -> Run:
@@ -221,22 +251,43 @@ def fit(
 
 
 def export(run: Run, model: Any, data: Any, folder: Path) -> Path:
-    """Exports the run's best or last state as the next version of the run's model."""
+    """Exports the run's best or last state as the next version of the run's model.
+
+    A state that the run has exported already is not exported again.
+
+    Returns:
+        The folder of the version.
+    """
     if run.exported_checkpoint() == "best":
         kgan.models.restore(model, run.checkpoints / "best.keras")
         print(f"exporting the best checkpoint, of step {steps_done(model):,}")
+    step = steps_done(model)
+    for version in kgan.export.versions.folders(folder / run.model).values():
+        if run.id is not None and _exported(version) == (run.id, step):
+            print(f"exported already: step {step:,} is {version}")
+            return version
     return kgan.export.export(
         model,
         folder / run.model,
         class_names=data.class_names,
-        origin=origin(run, steps_done(model)),
+        origin=origin(run, step),
     )
+
+
+def _exported(version: Path) -> tuple[Any, Any]:
+    """Which run a version is of, and of which step."""
+    try:
+        manifest = kgan.export.manifest.read(version)
+    except ValueError:
+        return None, None
+    return manifest["run"], manifest["step"]
 
 
 def origin(run: Run, step: int) -> dict[str, Any]:
     """The origin of an exported model, for its manifest."""
     scores = [row for row in read_history(run.table) if row.get("step") == step]
     return {
+        "run": run.id,
         "preset": run.preset,
         "data": run.values.get("data"),
         "step": step,

@@ -14,9 +14,11 @@ from kgan.serving.signature import Arrays, Signature, batch_sizes
 
 
 class _Request:
-    def __init__(self, inputs: Arrays, rows: int):
+    def __init__(self, inputs: Arrays, rows: int | None):
         self.inputs = inputs
-        self.rows = rows
+        # Without rows it is answered alone and as it came.
+        self.alone = not rows
+        self.rows = rows or 0
         self.since = time.monotonic()
         self.reply: asyncio.Future[Arrays] = asyncio.get_running_loop().create_future()
 
@@ -96,7 +98,7 @@ class Batcher:
     def _join(self, signature: Signature, request: _Request) -> _Line:
         # By shape too: a free dimension other than the first may differ between requests.
         shapes = tuple((name, array.shape[1:]) for name, array in sorted(request.inputs.items()))
-        alone = not signature.batchable or request.rows == 0 or self.max_batch == 1
+        alone = request.alone or self.max_batch == 1
         key = (signature, shapes, request if alone else None)
         line = self._lines.get(key)
         if line is None:
@@ -156,7 +158,7 @@ class Batcher:
     def _run(self, signature: Signature, batch: list[_Request]) -> list[Arrays | Exception]:
         try:
             if len(batch) == 1:
-                return [signature.run(batch[0].inputs, self._sizes)]
+                return [signature.run(batch[0].inputs, () if batch[0].alone else self._sizes)]
             joined = {
                 name: np.concatenate([request.inputs[name] for request in batch])
                 for name in signature.inputs

@@ -12,8 +12,9 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from kgan.kinds import KINDS
+from kgan.serving import bodies
 from kgan.serving.errors import ServingError, invalid
-from kgan.serving.rest import answer, read_body
+from kgan.serving.rest import answer
 from kgan.serving.servable import Servable
 from kgan.serving.service import Service
 from kgan.serving.signature import Spec
@@ -78,7 +79,7 @@ class Playground:
     async def _fool(self, request: Request) -> Response:
         if self.fool is None:
             raise ServingError("NOT_FOUND", "no classifier is served: start with --classifier.")
-        body = await read_body(request, limit=self.max_body, timeout=self.service.timeout)
+        body = await bodies.read(request, limit=self.max_body, timeout=self.service.timeout)
         image, epsilon = _question(body, self.fool.shape)
         async with self._one_attack:
             changed, before, after = await asyncio.to_thread(self.fool.attack, image, epsilon)

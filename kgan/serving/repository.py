@@ -31,7 +31,7 @@ class VersionState:
 class Model:
     """The versions of one model.
 
-    Without `versions` the newest one that can be loaded is served. A new version replaces it when
+    Without `versions` the newest that can be loaded are served. A new version replaces it when
     it is loaded and warm, so no request ever finds none; one that cannot be loaded is logged, and
     tried again when its files change. Where the newest folder is taken away, the one before it
     comes back. Where all are gone, what is in memory stays.
@@ -39,7 +39,8 @@ class Model:
     Args:
         name: The model's name, as it stands in the URL.
         folder: The folder that holds a numbered folder for each version.
-        versions: Numbers of the versions to serve; the newest one where empty.
+        versions: Numbers of the versions to serve; the newest where empty.
+        latest: How many of the newest to serve; `None` for all.
         labels: Versions' numbers by label.
         load: Function that reads a version, from name, number and folder.
     """
@@ -50,6 +51,7 @@ class Model:
         folder: Path,
         *,
         versions: tuple[int, ...] = (),
+        latest: int | None = 1,
         labels: Mapping[str, int] | None = None,
         load: Callable[[str, int, Path], Servable] | None = None,
     ):
@@ -57,7 +59,8 @@ class Model:
         self.folder = folder
         self.labels = dict(labels or {})
         self.states: dict[int, VersionState] = {}
-        self._versions = versions
+        self.versions = versions
+        self.latest = latest
         self._load_version = load or load_servable
         # Replaced, never changed: requests read it while another thread polls.
         self._loaded: dict[int, Servable] = {}
@@ -77,7 +80,10 @@ class Model:
         loaded = self._loaded
         if label is not None:
             if label not in self.labels:
-                raise invalid(f"the model {self.name!r} has no version label {label!r}.")
+                raise invalid(
+                    f"Unrecognized servable version label: the model {self.name!r} has no version "
+                    f"label {label!r}."
+                )
             version = self.labels[label]
         if version is None and loaded:
             return loaded[max(loaded)]
@@ -88,9 +94,15 @@ class Model:
             )
         return loaded[version]
 
+    def take_over(self, other: "Model") -> None:
+        """Begins with what another model of the same folder has in memory."""
+        self._loaded = dict(other._loaded)
+        self._failed = dict(other._failed)
+        self.states = dict(other.states)
+
     def poll(self) -> None:
         """Looks at the folder, loads and unloads; takes as long as loading does."""
-        wanted = self._load_specific() if self._versions else self._load_newest()
+        wanted = self._load_specific() if self.versions else self._load_newest()
         if not wanted:
             return
         loaded = self._loaded
@@ -108,16 +120,19 @@ class Model:
         on_disk = self._on_disk()
         return {
             version
-            for version in self._versions
+            for version in self.versions
             if version in self._loaded
             or (version in on_disk and self._load(version, on_disk[version]))
         }
 
     def _load_newest(self) -> set[int]:
+        wanted: set[int] = set()
         for version, folder in reversed(self._on_disk().items()):
             if version in self._loaded or self._load(version, folder):
-                return {version}
-        return set()
+                wanted.add(version)
+            if len(wanted) == self.latest:
+                break
+        return wanted
 
     def _on_disk(self) -> dict[int, Path]:
         """Ascending."""
@@ -166,6 +181,33 @@ class Repository:
             for model in self.models.values():
                 model.poll()
 
+    def replace(self, models: list[Model]) -> None:
+        """Serves other models, or the same ones with other versions and labels.
+
+        What is in memory of a model in the same folder stays there. Nothing changes where a new
+        model has no version that can be loaded, or a label is of none.
+
+        Raises:
+            ServingError: INVALID_ARGUMENT; FAILED_PRECONDITION for such a label.
+        """
+        with self._lock:
+            for model in models:
+                old = self.models.get(model.name)
+                if old is not None and old.folder == model.folder:
+                    model.take_over(old)
+                model.poll()
+                if not model.ready:
+                    raise invalid(f"no version of {model.name!r} in {model.folder} can be served.")
+                for label, version in model.labels.items():
+                    if model.states.get(version) != VersionState("AVAILABLE"):
+                        raise ServingError(
+                            "FAILED_PRECONDITION",
+                            f"Request to assign label to version {version} of model {model.name}, "
+                            f"which is not currently available for inference (label {label!r}).",
+                        )
+            self.models = {model.name: model for model in models}
+        collect()
+
     def model(self, name: str) -> Model:
         """The model of that name.
 
@@ -177,9 +219,11 @@ class Repository:
         return self.models[name]
 
 
-def load_servable(name: str, version: int, folder: Path, *, sizes: Sequence[int] = ()) -> Servable:
-    """Loads a version and plays its warm-up file; `sizes` as in `Servable.warm_up`."""
-    servable = Servable(name, version, folder)
+def load_servable(
+    name: str, version: int, folder: Path, *, sizes: Sequence[int] = (), batch: bool = False
+) -> Servable:
+    """Loads a version and plays its warm-up file; arguments as for `Servable`."""
+    servable = Servable(name, version, folder, batch=batch)
     servable.warm_up(sizes)
     return servable
 

@@ -1,28 +1,35 @@
 """TensorFlow Serving's REST contract."""
 
 import asyncio
+import gzip
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from google.protobuf.json_format import MessageToDict, MessageToJson
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from tensorflow_serving.apis import classification_pb2, regression_pb2
 
-from kgan.serving import json_tensors
+from kgan.serving import bodies, examples, json_examples, json_tensors
 from kgan.serving.errors import ServingError, invalid
 from kgan.serving.service import Service, definitions
+from kgan.serving.signature import Signature
 
 log = logging.getLogger("kgan.serving")
+_Made = TypeVar("_Made")
 
 _MODEL = r"(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 _PREDICT = re.compile(rf"/v1/models/{_MODEL}:(?P<method>predict|classify|regress)", re.I)
 _STATUS = re.compile(rf"/v1/models(?:/{_MODEL})?(?:/(?P<metadata>metadata))?", re.I)
 # Bodies up to this size are read and written in the event loop: a thread would take longer.
 _SMALL = 32 * 1024
+# Replies from this size on are compressed for clients that take it.
+_WORTH_GZIP = 1024
 _METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]
 
 
@@ -55,35 +62,58 @@ class Rest:
     async def _dispatch(self, request: Request) -> Response:
         path = request.scope["raw_path"].decode("ascii", "replace").partition("?")[0]
         if request.method == "POST" and (match := _PREDICT.fullmatch(path)):
-            return await self._predict(request, match)
+            return await self._ask(request, match)
         if request.method == "GET" and (match := _STATUS.fullmatch(path)):
             return self._tell(match)
         if not path.lower().startswith("/v1/"):
             raise ServingError("NOT_FOUND", f"there is nothing at {path}.")
         raise invalid(f"Malformed request: {request.method} {path}")
 
-    async def _predict(self, request: Request, match: re.Match) -> Response:
-        name, version, label = _asked(match)
-        with self.service.counted(name, "rest"):
-            if match["method"].lower() != "predict":
-                raise invalid(f"{name!r} answers :predict only, got :{match['method']}.")
-            body = await read_body(request, limit=self.max_body, timeout=self.service.timeout)
+    async def _ask(self, request: Request, match: re.Match) -> Response:
+        asked, method = _asked(match), match["method"].lower()
+        with self.service.counted(asked[0], "rest", method):
+            body = await bodies.read(request, limit=self.max_body, timeout=self.service.timeout)
+            answering = self._predict if method == "predict" else self._infer
+            reply = await while_connected(request, answering(body, method, *asked))
+            packed = len(reply) >= _WORTH_GZIP and "gzip" in request.headers.get(
+                "accept-encoding", ""
+            )
+            if packed:
+                reply = await asyncio.to_thread(gzip.compress, reply, 1)
+        headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"} if packed else None
+        return Response(reply, headers=headers, media_type="application/json")
+
+    async def _predict(
+        self, body: bytes, method: str, name: str, version: int | None, label: str | None
+    ) -> bytes:
+        def find(signature: str) -> Signature:
             servable = self.service.servable(name, version, label)
+            try:
+                return servable.signature(signature)
+            except KeyError:
+                raise invalid(
+                    f'Serving signature name: "{signature or "serving_default"}" not found in '
+                    f"signature def; choose from {', '.join(sorted(servable.signatures))}."
+                ) from None
 
-            def find(signature: str):
-                try:
-                    return servable.signature(signature)
-                except KeyError:
-                    raise invalid(
-                        f"Serving signature name: {signature or 'serving_default'!r} not found; "
-                        f"choose from {', '.join(sorted(servable.signatures))}."
-                    ) from None
+        parsed = await _maybe_in_thread(len(body), json_tensors.parse, body, find)
+        outputs = await self.service.predict(parsed.signature, parsed.inputs)
+        size = sum(array.nbytes for array in outputs.values())
+        return await _maybe_in_thread(size, _dump, outputs, parsed.by_row)
 
-            parsed = await _maybe_in_thread(len(body), json_tensors.parse, body, find)
-            outputs = await self.service.predict(parsed.signature, parsed.inputs)
-            size = sum(array.nbytes for array in outputs.values())
-            reply = await _maybe_in_thread(size, _dump, outputs, parsed.by_row)
-        return Response(reply, media_type="application/json")
+    async def _infer(
+        self, body: bytes, method: str, name: str, version: int | None, label: str | None
+    ) -> bytes:
+        wanted, asked = await _maybe_in_thread(len(body), json_examples.parse, body)
+        servable = self.service.servable(name, version, label)
+        result: Any = (
+            classification_pb2.ClassificationResult()
+            if method == "classify"
+            else regression_pb2.RegressionResult()
+        )
+        signature = signature_to_infer(servable, wanted)
+        await self.service.infer(signature, asked, examples.METHODS[method], result)
+        return await asyncio.to_thread(json_examples.dump, result)
 
     def _tell(self, match: re.Match) -> Response:
         if match["name"] is None:
@@ -116,51 +146,61 @@ async def answer(request: Request, handler: Callable[[Request], Awaitable[Respon
     try:
         return await handler(request)
     except ServingError as error:
-        content, status = error.message, error.http_status
+        return refused(error)
     except ClientDisconnect:
-        content, status = "the client went away.", 499
+        return _json(json.dumps({"error": "the client went away."}), 499)
     except Exception as error:
         log.exception("%s %s", request.method, request.url.path)
-        content, status = f"{type(error).__name__}: {error}", 500
+        return _json(json.dumps({"error": f"{type(error).__name__}: {error}"}), 500)
+
+
+def refused(error: ServingError) -> Response:
+    """An error as a reply."""
+    content = json.dumps({"error": error.message})
     # What is left of a body that was not read must not be taken for the next request.
-    headers = {"Connection": "close"} if status == 408 else None
-    return _json(json.dumps({"error": content}), status, headers)
+    if error.http_status in (401, 403, 408, 413, 415):
+        return bodies.Refusal(content, error.http_status)
+    return _json(content, error.http_status)
 
 
-async def read_body(request: Request, *, limit: int, timeout: float) -> bytes:
-    """The whole body.
+async def while_connected(request: Request, answering: Coroutine[Any, Any, _Made]) -> _Made:
+    """What a coroutine returns; it is cancelled where the client goes away meanwhile.
 
     Raises:
-        ServingError: With status 413 for more than `limit` bytes, 408 for a client that takes
-            longer than `timeout` seconds to send it.
+        ServingError: CANCELLED.
     """
-    parts = bytearray()
-    received = 0
+    task = asyncio.ensure_future(answering)
+    gone = asyncio.ensure_future(_disconnected(request))
     try:
-        async with asyncio.timeout(timeout):
-            # What is too long is read to its end and dropped: a client that is still sending
-            # would not see the answer.
-            async for part in request.stream():
-                received += len(part)
-                if received <= limit:
-                    parts += part
-    except TimeoutError:
-        raise ServingError(
-            "DEADLINE_EXCEEDED", f"the body took longer than {timeout:g} s.", http_status=408
+        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ServingError("CANCELLED", "the client went away.")
+        return task.result()
+    finally:
+        task.cancel()
+        gone.cancel()
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def signature_to_infer(servable: Any, name: str) -> Signature:
+    """The signature for Classify or Regress."""
+    try:
+        return servable.signature(name)
+    except KeyError:
+        raise invalid(
+            f"No signature was found with the name: {name or 'serving_default'}"
         ) from None
-    if received > limit:
-        raise ServingError(
-            "RESOURCE_EXHAUSTED",
-            f"a body may have {limit:,} bytes, got {received:,}.",
-            http_status=413,
-        )
-    return bytes(parts)
 
 
 def _asked(match: re.Match) -> tuple[str, int | None, str | None]:
-    version = None if match["version"] is None else int(match["version"])
-    if version is not None and version >= 2**63:
-        raise invalid(f"Failed to convert version: {version} to numeric.")
+    digits = match["version"]
+    if digits is not None and (len(digits.lstrip("0")) > 19 or int(digits[-20:]) >= 2**63):
+        raise invalid(f"Failed to convert version: {digits[:80]} to numeric.")
+    version = None if digits is None else int(digits.lstrip("0") or "0")
     label = None if match["label"] is None else unquote(match["label"])
     return unquote(match["name"]), version, label
 
@@ -169,8 +209,8 @@ def _dump(outputs, by_row: bool) -> bytes:
     return json_tensors.dump(outputs, by_row=by_row)
 
 
-def _json(content: str, status: int = 200, headers: dict | None = None) -> Response:
-    return Response(content, status, headers, media_type="application/json")
+def _json(content: str, status: int = 200) -> Response:
+    return Response(content, status, media_type="application/json")
 
 
 async def _maybe_in_thread(size: int, function, *arguments):

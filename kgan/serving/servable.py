@@ -23,20 +23,35 @@ class Servable:
         manifest: What the version says of itself; empty where kgan did not write it.
         definitions: SignatureDefs by name, as in the file.
         signatures: Signatures by name.
+
+    Args:
+        name: The model's name.
+        version: The version's number.
+        folder: The version's folder.
+        batch: Whether requests may be joined although the version does not say that each row is
+            answered apart from the others, as kgan's exports say.
     """
 
-    def __init__(self, name: str, version: int, folder: Path):
+    def __init__(self, name: str, version: int, folder: Path, *, batch: bool = False):
         self.name = name
         self.version = version
         self.folder = folder
         self.manifest = manifest.read(folder)
-        self._model: Any = tf.saved_model.load(str(folder))
-        saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
-        graph = next(graph for graph in saved.meta_graphs if "serve" in graph.meta_info_def.tags)
-        self.definitions = dict(graph.signature_def)
+        self.definitions = _definitions(folder)
+        # As TensorFlow Serving: the graph with exactly this tag, of several.
+        self._model: Any = tf.saved_model.load(str(folder), tags=["serve"])
+        declared = self.manifest.row_wise
         self.signatures = {
-            key: Signature(name, key, self.definitions[key], function)
+            key: Signature(
+                name,
+                key,
+                self.definitions[key],
+                function,
+                row_wise=declared or batch,
+                strict=declared,
+            )
             for key, function in self._model.signatures.items()
+            if key in self.definitions
         }
         if not self.signatures:
             raise ValueError(f"{folder} has no signatures to serve.")
@@ -80,6 +95,14 @@ class Servable:
                     signature.run(rows)
             seen.append(signature.name)
         return len(seen)
+
+
+def _definitions(folder: Path) -> dict[str, Any]:
+    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    tags = [sorted(graph.meta_info_def.tags) for graph in saved.meta_graphs]
+    if ["serve"] not in tags:
+        raise ValueError(f"{folder} must have a graph with the tag serve alone, it has {tags}.")
+    return dict(saved.meta_graphs[tags.index(["serve"])].signature_def)
 
 
 def collect() -> None:

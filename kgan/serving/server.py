@@ -7,13 +7,17 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 
 from kgan.serving import grpc_service, playground
+from kgan.serving.access import Access
 from kgan.serving.batching import Batcher
+from kgan.serving.connections import ConnectionLimits, protocol
+from kgan.serving.guard import Guarded
 from kgan.serving.measures import Measures
 from kgan.serving.repository import Repository
 from kgan.serving.rest import Rest
@@ -36,6 +40,7 @@ class Limits:
     poll: float = 2.0
     grace: float = 30.0
     max_connections: int = 1000
+    max_per_address: int = 512
 
 
 @dataclass
@@ -43,7 +48,7 @@ class Application:
     """The web application and what lies behind it; made inside an event loop."""
 
     service: Service
-    web: Starlette
+    web: Guarded
     _tasks: list[asyncio.Task] = field(default_factory=list)
 
     async def close(self) -> None:
@@ -55,7 +60,11 @@ class Application:
 
 
 def application(
-    repository: Repository, limits: Limits, *, fool: playground.Fool | None = None
+    repository: Repository,
+    limits: Limits,
+    *,
+    fool: playground.Fool | None = None,
+    access: Access | None = None,
 ) -> Application:
     """An application that polls its models every `limits.poll` seconds (not for 0)."""
     measures = Measures()
@@ -73,7 +82,7 @@ def application(
         *playground.Playground(service, fool=fool, max_body=limits.max_body).routes(),
         *Rest(service, max_body=limits.max_body).routes(),
     ]
-    made = Application(service, Starlette(routes=routes))
+    made = Application(service, Guarded(Starlette(routes=routes), access or Access()))
     if limits.poll:
         made._tasks.append(asyncio.create_task(_poll(repository, limits.poll)))
     return made
@@ -88,15 +97,38 @@ async def running(
     port: int = 0,
     grpc_port: int | None = 0,
     fool: playground.Fool | None = None,
+    access: Access | None = None,
+    certificate: tuple[Path, Path] | None = None,
+    reload: Callable[[Any], None] | None = None,
 ) -> AsyncIterator[tuple[int, int | None]]:
-    """Serves while the block runs; yields the ports. Leaving it answers what is in flight."""
+    """Serves while the block runs; yields the ports. Leaving it answers what is in flight.
+
+    Args:
+        repository: The models.
+        limits: What is accepted.
+        host: The address to listen on.
+        port: Of REST and the page; 0 for any that is free.
+        grpc_port: Of gRPC; `None` for no gRPC.
+        fool: A classifier for the page.
+        access: Who may ask; by default those who ask for the address, without a token.
+        certificate: The files of a certificate and of its key, for TLS.
+        reload: What takes a ModelServerConfig while the server runs.
+    """
     listening = _listen(host, port)
-    app = application(repository, limits, fool=fool)
+    access = access or Access.of(host)
+    app = application(repository, limits, fool=fool, access=access)
     rpc, rpc_port = None, None
     try:
         if grpc_port is not None:
             rpc, rpc_port = await grpc_service.start(
-                app.service, host, grpc_port, max_body=limits.max_body
+                app.service,
+                host,
+                grpc_port,
+                max_body=limits.max_body,
+                access=access,
+                certificate=certificate,
+                max_requests=limits.max_connections,
+                reload=reload,
             )
         web = _Server(
             uvicorn.Config(
@@ -104,7 +136,16 @@ async def running(
                 log_level="warning",
                 access_log=False,
                 lifespan="off",
-                limit_concurrency=limits.max_connections,
+                http=protocol(
+                    ConnectionLimits(
+                        limits.max_connections,
+                        limits.max_per_address,
+                        min(limits.timeout, 10.0),
+                    )
+                ),
+                ws="none",
+                ssl_certfile=certificate and certificate[0],
+                ssl_keyfile=certificate and certificate[1],
                 timeout_graceful_shutdown=int(limits.grace),
             )
         )

@@ -1,17 +1,23 @@
 """What both contracts share: find the model, queue the request, count it, tell of the models."""
 
+import asyncio
+import logging
 import time
 from contextlib import contextmanager
+from typing import Any
 
 from google.protobuf import wrappers_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
+from kgan.serving import examples
 from kgan.serving.batching import Batcher
 from kgan.serving.errors import ServingError, invalid
 from kgan.serving.measures import Measures
 from kgan.serving.repository import Model, Repository
 from kgan.serving.servable import Servable
 from kgan.serving.signature import Arrays, Signature
+
+log = logging.getLogger("kgan.serving")
 
 
 class Service:
@@ -49,17 +55,42 @@ class Service:
         self, signature: Signature, inputs: Arrays, *, within: float | None = None
     ) -> Arrays:
         """The outputs; raises `ServingError`."""
-        if "predict" not in signature.method:
-            raise invalid(f"the signature {signature.name!r} does not answer predict requests.")
         inputs = signature.fit(inputs)
-        if (rows := signature.check(inputs)) > self.max_rows:
+        rows = signature.check(inputs)
+        if rows is not None and rows > self.max_rows:
             raise invalid(f"a request may have {self.max_rows} rows, got {rows}.")
         within = self.timeout if within is None else min(within, self.timeout)
         return await self.batcher.submit(signature, inputs, within=within)
 
+    async def infer(
+        self,
+        signature: Signature,
+        asked: Any,
+        method: str,
+        result: Any,
+        *,
+        within: float | None = None,
+    ) -> None:
+        """Classify or Regress.
+
+        Args:
+            signature: The signature.
+            asked: The `Input` message with the examples.
+            method: `examples.CLASSIFY` or `examples.REGRESS`.
+            result: The ClassificationResult or RegressionResult to write.
+            within: Time in seconds after which the client no longer waits.
+
+        Raises:
+            ServingError: Where the signature cannot answer, or does not answer what it should.
+        """
+        examples.check(signature, method)
+        serialized = await asyncio.to_thread(examples.serialized, asked)
+        outputs = await self.predict(signature, {"inputs": serialized}, within=within)
+        await asyncio.to_thread(examples.fill, result, outputs, len(serialized), method)
+
     @contextmanager
-    def counted(self, model: str, api: str):
-        """Counts a request by how it ends, and times it."""
+    def counted(self, model: str, api: str, method: str = "predict"):
+        """Counts a request by how it ends, and times it; any other error becomes INTERNAL."""
         begin = time.perf_counter()
         code = "OK"
         # A name of the client's making must not become a label.
@@ -69,12 +100,15 @@ class Service:
         except ServingError as error:
             code = error.code
             raise
-        except BaseException:
+        except asyncio.CancelledError:
             code = "CANCELLED"
             raise
+        except Exception as error:
+            code = "INTERNAL"
+            log.exception("a request for %s failed", known)
+            raise ServingError("INTERNAL", f"{type(error).__name__}: {error}") from error
         finally:
-            self.measures.requests.labels(known, api, code).inc()
-            self.measures.seconds.labels(known, api).observe(time.perf_counter() - begin)
+            self.measures.observe_request(known, api, method, code, time.perf_counter() - begin)
 
     def status(
         self, name: str, version: int | None, label: str | None

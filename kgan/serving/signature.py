@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,11 +48,16 @@ class Signature:
         name: The signature's name.
         definition: Its SignatureDef.
         function: Takes tensors by name and gives them by name.
+        row_wise: Whether each row of an output depends on the same row of the inputs alone. Where
+            nobody says so, requests are answered one by one, as they came.
+        strict: Whether inputs of another shape than the signature's are refused here. Otherwise
+            the graph decides, as in TensorFlow Serving, which feeds what it gets.
 
     Attributes:
         inputs, outputs: `Spec` by name.
-        method: The signature's method name, such as "tensorflow/serving/predict".
-        batchable: Whether all inputs and outputs have free rows.
+        defaults: TensorProtos of the inputs that a request may leave out, by name.
+        batchable: Whether requests may be joined and padded: it is declared, and all inputs and
+            outputs have free rows.
     """
 
     def __init__(
@@ -61,14 +66,18 @@ class Signature:
         name: str,
         definition: SignatureDef,
         function: Callable[..., dict[str, tf.Tensor]],
+        *,
+        row_wise: bool = False,
+        strict: bool = False,
     ):
         self.model = model
         self.name = name
-        self.method = definition.method_name
-        self.inputs = {key: _spec(info) for key, info in definition.inputs.items()}
-        self.outputs = {key: _spec(info) for key, info in definition.outputs.items()}
+        self.inputs = {key: _spec(info) for key, info in sorted(definition.inputs.items())}
+        self.outputs = {key: _spec(info) for key, info in sorted(definition.outputs.items())}
+        self.defaults = dict(definition.defaults)
         specs = [*self.inputs.values(), *self.outputs.values()]
-        self.batchable = bool(self.inputs) and all(spec.has_rows for spec in specs)
+        self.batchable = row_wise and bool(self.inputs) and all(spec.has_rows for spec in specs)
+        self._strict = strict
         self._function = function
 
     def fit(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
@@ -82,17 +91,29 @@ class Signature:
             for name, array in inputs.items()
         }
 
-    def check(self, inputs: Mapping[str, np.ndarray]) -> int:
-        """The number of rows of a request; 1 where the signature has none.
+    def check_names(self, names: Collection[str]) -> None:
+        """Refuses inputs that are missing or unknown, before anything is read from them.
+
+        Raises:
+            ServingError: INVALID_ARGUMENT.
+        """
+        extra = sorted(set(names) - set(self.inputs))
+        missing = sorted(set(self.inputs) - set(names) - set(self.defaults))
+        if extra or missing:
+            raise invalid(
+                f"input size does not match signature: {self.name!r} takes the inputs "
+                f"{_names(self.inputs)}, got {_names(names)}. Sent extra: {_names(extra)}. "
+                f"Missing but required: {_names(missing)}."
+            )
+
+    def check(self, inputs: Mapping[str, np.ndarray]) -> int | None:
+        """The number of rows of a request; `None` where it must be answered alone.
 
         Raises:
             ServingError: INVALID_ARGUMENT for missing or unknown inputs, wrong types or shapes.
         """
-        if set(inputs) != set(self.inputs):
-            raise invalid(
-                f"the signature {self.name!r} takes the inputs {_names(self.inputs)}, "
-                f"got {_names(inputs)}."
-            )
+        self.check_names(inputs)
+        fits = True
         for name, array in inputs.items():
             spec = self.inputs[name]
             if array.dtype != spec.dtype.as_numpy_dtype:
@@ -100,16 +121,20 @@ class Signature:
                     f"the input {name!r} must be {spec.dtype.name}, got {array.dtype.name}."
                 )
             if not spec.fits(array.shape):
-                want = ["any" if size is None else size for size in spec.shape or ()]
-                raise invalid(
-                    f"the input {name!r} must have the shape [{', '.join(map(str, want))}], "
-                    f"got {list(array.shape)}."
-                )
-        if not self.batchable:
-            return 1
+                fits = False
+                if self._strict:
+                    want = ["any" if size is None else size for size in spec.shape or ()]
+                    raise invalid(
+                        f"the input {name!r} must have the shape [{', '.join(map(str, want))}], "
+                        f"got {list(array.shape)}."
+                    )
+        if not (self.batchable and fits):
+            return None
         rows = {name: len(array) for name, array in inputs.items()}
         if len(set(rows.values())) > 1:
-            raise invalid(f"all inputs must have as many rows, got {rows}.")
+            if self._strict:
+                raise invalid(f"all inputs must have as many rows, got {rows}.")
+            return None
         return next(iter(rows.values()))
 
     def run(self, inputs: Mapping[str, np.ndarray], sizes: Sequence[int] = ()) -> Arrays:
@@ -117,23 +142,27 @@ class Signature:
 
         Args:
             inputs: What `check` accepted.
-            sizes: The row counts that TensorFlow may see, ascending: rows are padded (their
-                outputs are dropped), and more rows than the last size come in several calls. Any
-                count if empty.
+            sizes: The row counts that TensorFlow may see, ascending, for a request with rows: they
+                are padded (what is answered to the padding is dropped), and more rows than the
+                last size come in several calls. Any count if empty.
 
         Returns:
             The outputs by name.
+
+        Raises:
+            ServingError: What TensorFlow found; FAILED_PRECONDITION where an output has other
+                rows than the inputs, so that nobody knows whose they are.
         """
-        if not (self.batchable and sizes):
-            return self._call(inputs)
-        rows = len(next(iter(inputs.values())))
+        rows = len(next(iter(inputs.values()))) if sizes else 0
         if rows == 0:
             return self._call(inputs)
         parts = []
         for start in range(0, rows, sizes[-1]):
             part = {name: array[start : start + sizes[-1]] for name, array in inputs.items()}
             count = min(rows - start, sizes[-1])
-            outputs = self._call(_pad(part, next(size for size in sizes if size >= count)))
+            padded = next(size for size in sizes if size >= count)
+            outputs = self._call(_pad(part, padded))
+            _check_rows(outputs, padded)
             parts.append({name: array[:count] for name, array in outputs.items()})
         if len(parts) == 1:
             return parts[0]
@@ -150,6 +179,17 @@ class Signature:
             raise ServingError(code, _reason(error.message)) from error
         except (TypeError, ValueError) as error:
             raise invalid(_reason(str(error))) from error
+
+
+def _check_rows(outputs: Arrays, rows: int) -> None:
+    for name, array in outputs.items():
+        if array.ndim == 0 or len(array) != rows:
+            raise ServingError(
+                "FAILED_PRECONDITION",
+                "Batched output tensor's 0th dimension does not equal the sum of the 0th dimension "
+                f"sizes of the input tensors: the output {name!r} has the shape "
+                f"{list(array.shape)} for {rows} rows. Serve it without --batch.",
+            )
 
 
 def batch_sizes(largest: int) -> tuple[int, ...]:
@@ -180,7 +220,12 @@ def _fitted(array: np.ndarray, spec: Spec) -> np.ndarray:
 
 def _numpy(value: tf.Tensor) -> np.ndarray:
     # A scalar of TensorFlow's is no array, and a string of bytes would lose zeros at its end.
-    return np.asarray(value.numpy(), value.dtype.as_numpy_dtype)
+    array = value.numpy()
+    if isinstance(array, np.ndarray):
+        return array
+    made = np.empty((), value.dtype.as_numpy_dtype)
+    made[()] = array
+    return made
 
 
 def _spec(info) -> Spec:
@@ -191,8 +236,8 @@ def _spec(info) -> Spec:
     return Spec(tf.dtypes.as_dtype(info.dtype), sizes)
 
 
-def _names(mapping: Mapping) -> str:
-    return ", ".join(sorted(mapping)) or "none"
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
 
 
 _ASSERTION = re.compile(r"assertion failed: \[(.*)\] (\[.*)")

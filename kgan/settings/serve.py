@@ -13,8 +13,12 @@ class ServeSettings(Messages):
     """Serve exported models with TensorFlow Serving's contract, and a page to play with."""
 
     # What
-    models: tyro.conf.Positional[tuple[Path, ...]]
+    models: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Folders of exported models, such as saved_models/digits; each is served under its name."""
+    config: Path | None = None
+    """In place of folders, a models.config file as TensorFlow Serving takes it: names, folders,
+    version policies and labels. A client may then send another one while the server runs, with
+    folders beside those of the file."""
     classifier: Path | None = None
     """A classifier's .keras file that the page lets you fool."""
     class_names: tuple[str, ...] = ()
@@ -32,7 +36,22 @@ class ServeSettings(Messages):
     grpc_port: int | None = 8500
     """Of gRPC; 0 for any that is free, None for no gRPC."""
 
+    # Who may ask
+    allowed_hosts: tuple[str, ...] = ()
+    """Further names by which the server may be asked, such as serving.example.org; * for any."""
+    allowed_origins: tuple[str, ...] = ()
+    """Other sites whose pages may ask, such as https://example.org; * for all; default none."""
+    token_file: Path | None = None
+    """File with a token that clients must send as `Authorization: Bearer TOKEN`."""
+    certificate: Path | None = None
+    """PEM file of a certificate with its chain: REST, gRPC and the page use TLS."""
+    key: Path | None = None
+    """PEM file of the certificate's private key."""
+
     # Batching
+    batch: bool = False
+    """Join and pad requests for models too that do not say, as kgan's exports do, that each row is
+    answered apart from the others."""
     max_batch: int = 64
     """Most samples in one call into TensorFlow; 1 for no batching."""
     batch_timeout_ms: float = 0.0
@@ -48,7 +67,9 @@ class ServeSettings(Messages):
     max_body_mb: float = 16.0
     """Most megabytes in a request's body."""
     max_connections: int = 1000
-    """Most connections at a time; further ones are answered with 503."""
+    """Most connections at a time, and gRPC requests; for a further one the idlest is dropped."""
+    max_per_address: int = 512
+    """Most connections of one address at a time."""
     timeout: float = 30.0
     """Seconds that a request may take."""
     poll: float = 2.0
@@ -59,7 +80,16 @@ class ServeSettings(Messages):
     def check(self) -> None:
         super().check()
         check_at_least(self, 1, "max_batch", "threads", "queue_size", "max_samples")
-        check_at_least(self, 1, "max_connections")
+        check_at_least(self, 1, "max_connections", "max_per_address")
+        if bool(self.models) == (self.config is not None):
+            raise ValueError(
+                "give the folders of exported models, such as saved_models/digits, or --config "
+                "with a models.config file."
+            )
+        if self.config is not None and (self.versions or self.labels):
+            raise ValueError("versions and labels stand in the file that --config names.")
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key must be given together.")
         check_at_least(self, 0, "batch_timeout_ms", "grace")
         for name in ("timeout", "poll", "max_body_mb"):
             if not getattr(self, name) > 0:

@@ -7,10 +7,24 @@ export function showError(error) {
   element("error").textContent = error ? error.message : "";
 }
 
+// The type of content that a browser sends to its own server alone, and the token where one is known.
+function options(body) {
+  const token = sessionStorage.getItem("token");
+  const headers = token ? { Authorization: `Bearer ${token}` } : {};
+  if (!body) return { headers };
+  headers["Content-Type"] = "application/json";
+  return { method: "POST", headers, body: JSON.stringify(body) };
+}
+
 export async function ask(path, body, parse = JSON.parse) {
   let reply;
   try {
-    reply = await fetch(path, body && { method: "POST", body: JSON.stringify(body) });
+    reply = await fetch(path, options(body));
+    if (reply.status === 401) {
+      const token = window.prompt("This server asks for its token.");
+      if (token) sessionStorage.setItem("token", token);
+      reply = await fetch(path, options(body));
+    }
   } catch {
     throw new Error("The server does not answer. Is it still running?");
   }

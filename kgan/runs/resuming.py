@@ -1,0 +1,67 @@
+"""From which checkpoint a run goes on, where the last one is damaged or gone."""
+
+from typing import Any
+
+import kgan.models
+from kgan.counter import steps_done
+from kgan.files import remove_left_behind
+from kgan.history import read_history
+from kgan.runs.run import Run
+
+CHECKPOINTS = ("last.keras", "previous.keras", "best.keras")
+"""In the order in which they are tried."""
+
+
+def has_checkpoint(run: Run) -> bool:
+    return any((run.checkpoints / name).is_file() for name in CHECKPOINTS)
+
+
+def restore(model: Any, run: Run) -> str | None:
+    """Restores the state that a run goes on from.
+
+    Since every step is a function of the state before it, a run that goes on from an earlier
+    checkpoint ends with the weights of one that was never stopped.
+
+    Args:
+        model: The run's model, compiled.
+        run: The run.
+
+    Returns:
+        What the user should know, where it is not the last state; `None` where it is.
+
+    Raises:
+        ValueError: Where no checkpoint can be read, although the run had one: nothing is begun
+            anew without a word.
+    """
+    troubles = []
+    for name in CHECKPOINTS:
+        path = run.checkpoints / name
+        if not path.is_file():
+            troubles.append(f"no {name}")
+            continue
+        try:
+            kgan.models.restore(model, path)
+        except Exception as error:
+            # A damaged file fails in whatever reads it: zip, HDF5 or Keras.
+            said = " ".join(str(error).split())[:200]
+            troubles.append(f"{name} is damaged ({said})")
+            continue
+        if not troubles:
+            return None
+        return (
+            f"{run.checkpoints}: {'; '.join(troubles)}; the run went on from {name}, of step "
+            f"{steps_done(model):,}"
+        )
+    rows = read_history(run.table)
+    if len(rows) > 1 or any("damaged" in trouble for trouble in troubles):
+        raise ValueError(
+            f"{run.checkpoints} has nothing to resume from: {'; '.join(troubles)}. Put back "
+            f"last.keras, previous.keras or best.keras, or start a new run without --resume."
+        )
+    return f"{run.checkpoints} holds no checkpoint yet; the run began at step 0"
+
+
+def clean(run: Run) -> None:
+    """Removes what a process that was killed left in the folder of a run, which is locked."""
+    for folder in (run.folder, *(path for path in run.folder.iterdir() if path.is_dir())):
+        remove_left_behind(folder, all_of_them=True)
