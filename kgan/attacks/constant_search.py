@@ -33,10 +33,12 @@ class ConstantSearch(Attack):
         initial_constant: The first constant to try.
         abort_early: Whether an example moves on to the next constant if its loss has not fallen
             by 0.01% within a tenth of the steps.
+        quantize: Whether the results have 8 bits a value; see `Attack`.
         seed: Not used, since nothing is random; every attack has it.
     """
 
     minimal = True
+    takes_arrays = True
     tensors: tuple[str, ...] = (
         "confidence",
         "steps",
@@ -55,6 +57,7 @@ class ConstantSearch(Attack):
         learning_rate: float = 0.01,
         initial_constant: float = 1e-3,
         abort_early: bool = True,
+        quantize: bool = False,
         seed: int = 0,
     ):
         for name, value, least in (
@@ -70,6 +73,7 @@ class ConstantSearch(Attack):
         self.learning_rate = float(learning_rate)
         self.initial_constant = float(initial_constant)
         self.abort_early = abort_early
+        self.quantize = quantize
         self.seed = check_seed(seed)
 
     def _restart(self, original: tf.Tensor) -> State:

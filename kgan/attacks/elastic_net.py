@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from kgan.attacks.attack_batch import AttackBatch, State
+from kgan.attacks.attack_batch import AttackBatch, State, allowed
 from kgan.attacks.constant_search import ConstantSearch
 from kgan.attacks.norms import flatten, length, per_example
 
@@ -39,6 +39,7 @@ class ElasticNet(ConstantSearch):
         learning_rate: float = 0.01,
         initial_constant: float = 1e-3,
         abort_early: bool = True,
+        quantize: bool = False,
         seed: int = 0,
     ):
         super().__init__(
@@ -48,6 +49,7 @@ class ElasticNet(ConstantSearch):
             learning_rate=learning_rate,
             initial_constant=initial_constant,
             abort_early=abort_early,
+            quantize=quantize,
             seed=seed,
         )
         if not beta >= 0:
@@ -76,7 +78,7 @@ class ElasticNet(ConstantSearch):
             shortfall = self._shortfall(batch, batch.logits(ahead), labels)
             distance = tf.reduce_sum(tf.square(flatten(ahead - original)), axis=1)
             loss = distance + constant * shortfall
-        gradient = tape.gradient(loss, ahead)
+        gradient = allowed(tape.gradient(loss, ahead), state)
         iteration = tf.cast(state["iteration"], tf.float32)
         # Square-root decay, as in the authors' code.
         rate = tf.sqrt(1.0 - iteration / tf.cast(self.steps, tf.float32)) * self.learning_rate

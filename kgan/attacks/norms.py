@@ -1,7 +1,8 @@
 """Balls, their projections, steepest directions and random points, for linf, l2 and l1.
 
 All functions take batches of images (the first axis is the example) and treat each example
-independently. Radii are scalars or tensors of shape (batch,).
+independently. Radii are scalars or tensors of shape (batch,); in linf they may also differ between
+the values of an image, as tensors that broadcast against (batch, ...).
 """
 
 import math
@@ -17,16 +18,30 @@ _TINY = 1e-12
 
 
 def per_example(values: tf.Tensor | float, like: tf.Tensor) -> tf.Tensor:
-    """Reshapes (batch,) to (batch, 1, ..., 1) so that it broadcasts against `like`."""
+    """Reshapes (batch,) to (batch, 1, ..., 1) so that it broadcasts against `like`.
+
+    Scalars, and tensors with all of the axes of `like`, come back as they are.
+    """
     values = tf.convert_to_tensor(values, like.dtype if like.dtype.is_floating else None)
-    if values.shape.rank == 0:
+    if values.shape.rank in (0, like.shape.rank):
         return values
     return tf.reshape(values, [-1] + [1] * (like.shape.rank - 1))
+
+
+def rows_of(values: tf.Tensor | float, like: tf.Tensor) -> tf.Tensor:
+    """A scalar as (batch,), one for each example of `like`; other tensors as they are."""
+    values = tf.convert_to_tensor(values, tf.float32)
+    return tf.fill(tf.shape(like)[:1], values) if values.shape.rank == 0 else values
 
 
 def flatten(images: tf.Tensor) -> tf.Tensor:
     """(batch, ...) to (batch, values)."""
     return tf.reshape(images, [-1, math.prod(images.shape[1:])])
+
+
+def masked(values: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
+    """The values, with zero where the bool `mask` is False; all of them if there is no mask."""
+    return values if mask is None else tf.where(mask, values, 0.0)
 
 
 def choose(condition: tf.Tensor, chosen: tf.Tensor, otherwise: tf.Tensor) -> tf.Tensor:
@@ -132,22 +147,22 @@ def project_l1(change: tf.Tensor, original: tf.Tensor, epsilon: tf.Tensor | floa
 def steepest(
     gradient: tf.Tensor, images: tf.Tensor, step_size: tf.Tensor | float, norm: str
 ) -> tf.Tensor:
-    """The change of length `step_size` that ascends a linear loss fastest.
+    """The change of length `step_size`, a radius, that ascends a linear loss fastest.
 
     linf: the sign; l2: the normalised gradient; l1: the values with the largest gradients move to
     the edge of the box, one after the other, until `step_size` is used up. This is the exact
     maximiser over ball and box; without the box, a single value would move.
     """
     if norm == "linf":
-        return step_size * tf.sign(gradient)
+        return per_example(step_size, gradient) * tf.sign(gradient)
     if norm == "l2":
-        return step_size * normalize(gradient, norm)
+        return per_example(step_size, gradient) * normalize(gradient, norm)
     slope, values = flatten(gradient), flatten(images)
     room = tf.where(slope > 0, 1.0 - values, values) * tf.abs(tf.sign(slope))
     order = tf.argsort(tf.abs(slope), axis=1, direction="DESCENDING", stable=True)
     room_sorted = tf.gather(room, order, batch_dims=1)
     spent_before = tf.cumsum(room_sorted, axis=1, exclusive=True)
-    moves = tf.clip_by_value(step_size - spent_before, 0.0, room_sorted)
+    moves = tf.clip_by_value(per_example(step_size, slope) - spent_before, 0.0, room_sorted)
     moves = tf.gather(moves, tf.argsort(order, axis=1), batch_dims=1)
     return tf.reshape(tf.sign(slope) * moves, tf.shape(gradient))
 
@@ -158,12 +173,21 @@ def random_point(
     epsilon: tf.Tensor | float,
     norm: str,
     step: tf.Tensor | int = 0,
+    mask: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """A point drawn uniformly from the ball of radius `epsilon`, then clipped to [0, 1]."""
+    """A point drawn uniformly from the ball of radius `epsilon`, then clipped to [0, 1].
+
+    With a `mask`, bool (batch, ...), only the values where it is True are changed, and the ball is
+    that of these values.
+    """
     shape = original.shape[1:]
-    size = shape.num_elements()
+    epsilon = per_example(epsilon, original)
+    size: tf.Tensor | int = shape.num_elements()
+    if mask is not None:
+        size = tf.maximum(tf.reduce_sum(tf.cast(flatten(mask), tf.float32), axis=1), 1.0)
     if norm == "linf":
         change = epsilon * (2.0 * example_random.uniform(keys, shape, "start", step) - 1.0)
+        change = masked(change, mask)
     else:
         # Uniform in a ball of dimension n: a uniform direction times U^(1/n).
         if norm == "l2":
@@ -171,6 +195,7 @@ def random_point(
         else:
             exponential = -tf.math.log(example_random.uniform(keys, shape, "start", step))
             direction = exponential * example_random.signs(keys, shape, "start sign", step)
+        direction = masked(direction, mask)
         radius = example_random.uniform(keys, (), "start radius", step) ** (1.0 / size)
         change = epsilon * per_example(radius, original) * normalize(direction, norm)
     return tf.clip_by_value(original + change, 0.0, 1.0)
