@@ -410,10 +410,12 @@ class Attack:
 
     def _ball(self, images: tf.Tensor) -> dict[str, Any]:
         """The arguments of `AttackBatch` that say where the results must lie."""
+        # A smallest change is found first, and rounded then: that keeps it smallest.
+        quantize = self.quantize and not self.minimal
         if not self.has_budget:
-            return {"quantize": self.quantize}
+            return {"quantize": quantize}
         epsilon = rows_of(self.epsilon, images)
-        return {"quantize": self.quantize, "epsilon": epsilon, "norm": self.norm}
+        return {"quantize": quantize, "epsilon": epsilon, "norm": self.norm}
 
     def _rounded(self, batch: AttackBatch, state: State) -> tuple[tf.Tensor, tf.Tensor]:
         """The adversarial images and which of them succeed; of 8 bits where that is asked for."""

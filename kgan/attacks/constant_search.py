@@ -37,6 +37,8 @@ class ConstantSearch(Attack):
         seed: Not used, since nothing is random; every attack has it.
     """
 
+    # Whether an example whose image fools already moves on, too, if its loss stalls.
+    aborts_when_found = True
     minimal = True
     takes_arrays = True
     tensors: tuple[str, ...] = (
@@ -126,6 +128,8 @@ class ConstantSearch(Attack):
             stalled = checking & ~(loss <= 0.9999 * state["checked_loss"])
             if not self.abort_early:
                 stalled = tf.zeros_like(stalled)
+            elif not self.aborts_when_found:
+                stalled &= ~state["found"]
             fools = self._fools(batch, logits, state["labels"]) & ~stalled
             size = self._size(images - state["original"])
             closer = fools & (size < state["best_size"])

@@ -117,7 +117,23 @@ def project_l1(change: tf.Tensor, original: tf.Tensor, epsilon: tf.Tensor | floa
     size = tf.abs(wanted)
     room = tf.where(wanted > 0, 1.0 - start, start)
     clipped = tf.minimum(size, room)
-    radius = tf.convert_to_tensor(epsilon, tf.float32) + tf.zeros_like(clipped[:, 0])
+    radius = rows_of(epsilon, clipped)
+    inside = tf.reduce_sum(clipped, axis=1) <= radius
+    # The sort is most of the work, and none is needed if only the box is in the way.
+    threshold = tf.cond(
+        tf.reduce_all(inside),
+        lambda: tf.zeros_like(radius),
+        lambda: tf.where(inside, 0.0, _threshold(size, room, radius)),
+    )
+    projected = tf.minimum(tf.maximum(size - threshold[:, None], 0.0), room)
+    # Rounding may leave the sum a few units in the last place outside the ball.
+    excess = tf.reduce_sum(projected, axis=1) / tf.maximum(radius, _TINY)
+    projected /= tf.maximum(excess, 1.0)[:, None]
+    return tf.reshape(tf.sign(wanted) * projected, tf.shape(change))
+
+
+def _threshold(size: tf.Tensor, room: tf.Tensor, radius: tf.Tensor) -> tf.Tensor:
+    """The t at which `sum(min(max(size - t, 0), room))` is the radius, (batch,), at least 0."""
     # As t falls from the largest kink, the slope grows by one at |d| and drops at |d| - room.
     kinks = tf.concat([size, tf.maximum(size - room, 0.0)], axis=1)
     slopes = tf.concat([tf.ones_like(size), -tf.ones_like(size)], axis=1)
@@ -134,14 +150,7 @@ def project_l1(change: tf.Tensor, original: tf.Tensor, epsilon: tf.Tensor | floa
         return tf.gather(values, segment, batch_dims=1)
 
     missing = radius - pick(norm)
-    threshold = pick(kinks) - missing / tf.maximum(pick(slope), 1.0)
-    inside = tf.reduce_sum(clipped, axis=1) <= radius
-    threshold = tf.where(inside, 0.0, tf.maximum(threshold, 0.0))
-    projected = tf.minimum(tf.maximum(size - threshold[:, None], 0.0), room)
-    # Rounding may leave the sum a few units in the last place outside the ball.
-    excess = tf.reduce_sum(projected, axis=1) / tf.maximum(radius, _TINY)
-    projected /= tf.maximum(excess, 1.0)[:, None]
-    return tf.reshape(tf.sign(wanted) * projected, tf.shape(change))
+    return tf.maximum(pick(kinks) - missing / tf.maximum(pick(slope), 1.0), 0.0)
 
 
 def steepest(

@@ -203,6 +203,9 @@ class Square(Attack):
         new += change * into / (1e-12 + size(change * into))
         new = masked(new, state.get("mask"))
         unused = state["epsilon"] ** power - length(change, self.norm) ** power
+        if self.norm == "l1":
+            # A little less, so that rounding leaves most images where no projection is needed.
+            unused -= 1e-5 * state["epsilon"]
         budget = per_example(tf.maximum(unused, 0.0) / shape[3], images)
         budget += size(change * tf.maximum(into, out_of)) ** power
         if self.norm == "l2":
