@@ -75,6 +75,7 @@ class AdvGAN(Attack):
         batch_size: Images in each update.
         learning_rate: Adam's learning rate for generator, discriminator and surrogate; it falls to
             zero over the second half of each `fit`.
+        quantize: Whether the results have 8 bits a value; see `Attack`.
         network: A trained `PerturbationGAN`; `fit` and `load` set it.
         seed: Seed of the weights and of all draws of the training.
 
@@ -96,6 +97,7 @@ class AdvGAN(Attack):
     tensors: tuple[str, ...] = ("epsilon", "seed")
     has_last_iterate = True
     adapts = False
+    needs = "nothing"
     needs_pixels = True
 
     def __init__(
@@ -118,6 +120,7 @@ class AdvGAN(Attack):
         batch_size: int = 64,
         learning_rate: float = 1e-3,
         network: PerturbationGAN | None = None,
+        quantize: bool = False,
         seed: int = 0,
     ):
         self.norm = check_norm(norm, self.norms)
@@ -125,6 +128,8 @@ class AdvGAN(Attack):
         self.least_epsilon = least_epsilon
         self.targets = targets
         self.black_box = bool(black_box)
+        if self.black_box:
+            self.category = "black-box"
         self.features = features
         self.weights = None if weights is None else dict(weights)
         check_weights(weights)
@@ -138,6 +143,7 @@ class AdvGAN(Attack):
         self.batch_size = check_count("batch_size", batch_size)
         self.learning_rate = float(learning_rate)
         self.network = network
+        self.quantize = bool(quantize)
         self.seed = check_seed(seed)
         if network is not None:
             self._check_settings(network)

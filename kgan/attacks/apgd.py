@@ -9,10 +9,18 @@ import tensorflow as tf
 import kgan.names
 from kgan.attacks import example_random, loop
 from kgan.attacks.attack import Attack
-from kgan.attacks.attack_batch import AttackBatch, State
-from kgan.attacks.checks import check_count, check_norm, check_radius
+from kgan.attacks.attack_batch import AttackBatch, State, allowed
+from kgan.attacks.checks import check_count, check_norm, check_radii
 from kgan.attacks.losses import LOSSES
-from kgan.attacks.norms import choose, flatten, length, normalize, per_example, project
+from kgan.attacks.norms import (
+    choose,
+    flatten,
+    length,
+    masked,
+    normalize,
+    per_example,
+    project,
+)
 from kgan.attacks.victim import Victim
 from kgan.random import check_seed
 
@@ -55,7 +63,7 @@ class APGD(Attack):
     three stages.
 
     Args:
-        epsilon: Radius of the ball, in units of images in [0, 1].
+        epsilon: Radius of the ball, in units of images in [0, 1], or an array of radii (see `PGD`).
         norm: "linf", "l2" or "l1".
         steps: Number of steps.
         loss: "cross_entropy", "margin", "dlr" (needs three classes), or "targeted_dlr" (needs
@@ -65,6 +73,7 @@ class APGD(Attack):
         restarts: Number of random starts (for each target).
         samples: Number of gradients averaged at each step, for models that are random.
         early_stop: Whether to stop work on an example once it is fooled.
+        quantize: Whether the results have 8 bits a value; see `Attack`.
         seed: Seed of the random starts, an int.
 
     Reference:
@@ -73,11 +82,12 @@ class APGD(Attack):
         Croce and Hein, "Mind the box: l1-APGD for sparse adversarial attacks", 2021, algorithm 1.
     """
 
+    takes_arrays = True
     tensors: tuple[str, ...] = ("epsilon", "restarts", "targets", "seed")
 
     def __init__(
         self,
-        epsilon: float = 0.3,
+        epsilon: float | np.ndarray = 0.3,
         *,
         norm: str = "linf",
         steps: int = 100,
@@ -86,10 +96,11 @@ class APGD(Attack):
         restarts: int = 1,
         samples: int = 1,
         early_stop: bool = True,
+        quantize: bool = False,
         seed: int = 0,
     ):
         self.norm = check_norm(norm, self.norms)
-        self.epsilon = check_radius("epsilon", epsilon, norm)
+        self.epsilon = check_radii("epsilon", epsilon, norm)
         self.steps = check_count("steps", steps)
         kgan.names.check("loss", loss, (*LOSSES, "targeted_dlr"))
         self.loss = loss
@@ -97,6 +108,7 @@ class APGD(Attack):
         self.restarts = check_count("restarts", restarts)
         self.samples = check_count("samples", samples)
         self.early_stop = early_stop
+        self.quantize = quantize
         self.seed = check_seed(seed)
 
     def attempts(self, victim: Victim) -> int:
@@ -120,15 +132,15 @@ class APGD(Attack):
             target = ranked_class(batch.logits(batch.images), batch.attempt // self.restarts)
         state.update(images=first, target=target)
         if self.norm != "l1":
-            return self._ascend(batch, state, self.epsilon, self.steps)
+            return self._ascend(batch, state, self.steps)
         early = -(-3 * self.steps // 10)
         for factor, steps in ((3.0, early), (2.0, early)):
-            radius = factor * self.epsilon
+            radius = factor * state["epsilon"]
             start = project(state["images"], batch.images, radius, "l1")
-            wide = self._ascend(batch, {**state, "images": start}, radius, steps, judge=False)
-            state["images"] = wide["best"]
-        state["images"] = project(state["images"], batch.images, self.epsilon, "l1")
-        return self._ascend(batch, state, self.epsilon, max(self.steps - 2 * early, 1))
+            wide = {**state, "images": start, "epsilon": radius}
+            state["images"] = self._ascend(batch, wide, steps, judge=False)["best"]
+        state["images"] = project(state["images"], batch.images, state["epsilon"], "l1")
+        return self._ascend(batch, state, max(self.steps - 2 * early, 1))
 
     def _first(self, batch: AttackBatch) -> tf.Tensor:
         shape = batch.images.shape[1:]
@@ -136,9 +148,11 @@ class APGD(Attack):
             noise = 2.0 * example_random.uniform(batch.keys, shape, "start", batch.attempt) - 1.0
         else:
             noise = example_random.normal(batch.keys, shape, "start", batch.attempt)
+        noise = masked(noise, batch.mask)
         if self.norm == "l1":
             return project(batch.images + noise, batch.images, 3.0 * self.epsilon, "l1")
-        start = batch.images + self.epsilon * normalize(noise, self.norm)
+        radius = per_example(self.epsilon, noise)
+        start = batch.images + radius * normalize(noise, self.norm)
         return tf.clip_by_value(start, 0.0, 1.0)
 
     def _value(self, batch: AttackBatch, state: State) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -154,16 +168,18 @@ class APGD(Attack):
 
     def _gradient(self, batch: AttackBatch, state: State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Logits, losses and the gradient, each averaged over `samples` calls of the model."""
-        return batch.gradient(state["images"], self._value(batch, state), self.samples)
+        images, value = state["images"], self._value(batch, state)
+        logits, losses, gradient = batch.gradient(images, value, self.samples)
+        return logits, losses, allowed(gradient, state)
 
     def _ascend(
-        self, batch: AttackBatch, state: State, epsilon: tf.Tensor, steps: int, judge: bool = True
+        self, batch: AttackBatch, state: State, steps: int, judge: bool = True
     ) -> State:
-        """Runs `steps` steps within `epsilon`; `judge` says whether to record fooled examples."""
+        """Runs `steps` steps in the ball; `judge` says whether to record fooled examples."""
         logits, losses, gradient = self._gradient(batch, state)
         if judge:
             state = batch.record(state, state["images"], logits)
-        step_size = (1.0 if self.norm == "l1" else 2.0) * epsilon * tf.ones_like(losses)
+        step_size = (1.0 if self.norm == "l1" else 2.0) * state["epsilon"]
         state = {
             **state,
             "previous": state["images"],
@@ -184,7 +200,7 @@ class APGD(Attack):
 
         def step(i: tf.Tensor, state: State) -> State:
             momentum = tf.where(i > 0, 0.75, 1.0)
-            images = self._move(state, epsilon, momentum)
+            images = self._move(state, momentum)
             state = {**state, "previous": state["images"], "images": images}
             logits, losses, gradient = self._gradient(batch, state)
             if judge:
@@ -203,12 +219,13 @@ class APGD(Attack):
                 at_end, check = (i + 1) % sparse_window == 0, self._check_sparsity
             else:
                 at_end, check = windows[i] > 0, self._check_progress
-            return tf.cond(at_end, lambda: check(state, windows[i], epsilon), lambda: state)
+            return tf.cond(at_end, lambda: check(state, windows[i]), lambda: state)
 
         return loop.run(step, state, steps, results=("adversarial", "success", "best"))
 
-    def _move(self, state: State, epsilon: tf.Tensor, momentum: tf.Tensor) -> tf.Tensor:
+    def _move(self, state: State, momentum: tf.Tensor) -> tf.Tensor:
         images, original, gradient = state["images"], state["original"], state["gradient"]
+        epsilon = state["epsilon"]
         step_size = per_example(state["step_size"], images)
         if self.norm == "l1":
             size = flatten(gradient).shape[1]
@@ -224,14 +241,14 @@ class APGD(Attack):
         there = images + momentum * (there - images) + (1 - momentum) * (images - state["previous"])
         return project(there, original, epsilon, self.norm)
 
-    def _check_progress(self, state: State, window: tf.Tensor, epsilon: tf.Tensor) -> State:
+    def _check_progress(self, state: State, window: tf.Tensor) -> State:
         """Halves the step and returns to the best point if progress stalled; eq. (1) and (2)."""
         few = state["improved"] <= 0.75 * tf.cast(window, tf.float32)
         stuck = ~state["halved"] & (state["checked_loss"] >= state["best_loss"])
         halve = few | stuck
         return {
             **state,
-            "step_size": tf.where(halve, state["step_size"] / 2.0, state["step_size"]),
+            "step_size": choose(halve, state["step_size"] / 2.0, state["step_size"]),
             "images": choose(halve, state["best"], state["images"]),
             "gradient": choose(halve, state["best_gradient"], state["gradient"]),
             "halved": halve,
@@ -239,10 +256,11 @@ class APGD(Attack):
             "improved": tf.zeros_like(state["improved"]),
         }
 
-    def _check_sparsity(self, state: State, window: tf.Tensor, epsilon: tf.Tensor) -> State:
+    def _check_sparsity(self, state: State, window: tf.Tensor) -> State:
         """Changes fewer values if the best change has become sparser, else shortens the step."""
         changed = length(state["best"] - state["original"], "l0")
         sparser = changed / state["changed"] < 0.95
+        epsilon = state["epsilon"]
         step_size = tf.where(sparser, epsilon, state["step_size"] / 1.5)
         return {
             **state,

@@ -10,11 +10,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan.attacks import example_random
-from kgan.attacks.attack_batch import AttackBatch
-from kgan.attacks.checks import check_images, check_pixels
+from kgan.attacks import eight_bit, example_random
+from kgan.attacks.attack_batch import AttackBatch, State
+from kgan.attacks.checks import as_rows, check_images, check_mask, check_pixels
 from kgan.attacks.input_range import warn_of_range
-from kgan.attacks.norms import NORMS, length
+from kgan.attacks.norms import NORMS, length, rows_of
 from kgan.attacks.victim import Victim, victim_of
 from kgan.labels import class_numbers
 
@@ -57,7 +57,13 @@ class Attack:
             `None` if it mixes these. Comparing categories reveals gradient masking.
         adapts: Whether the adversarial images depend on the model under attack; those of noise
             and of a generator that was fitted before do not.
+        needs: What the attack asks of the model: "gradients", "scores" (logits or probabilities),
+            "labels", or "nothing".
         needs_pixels: Whether images must have the axes (height, width, channels).
+        takes_arrays: Whether radii may be arrays, and a mask may be given. The attack then reads
+            the radius from its state (see `AttackBatch.start`) and never moves a masked value.
+        quantize: Whether the adversarial images have 8 bits a value, as a PNG holds them: they are
+            k / 255, inside of the ball, and judged as such. The clean images must be so too.
     """
 
     norms: tuple[str, ...] = NORMS
@@ -67,7 +73,10 @@ class Attack:
     has_last_iterate = False
     category: str | None = "white-box"
     adapts = True
+    needs: str = "gradients"
     needs_pixels: bool = False
+    takes_arrays: bool = False
+    quantize: bool = False
     norm: str
     seed: int
 
@@ -101,6 +110,7 @@ class Attack:
         targets: Any = None,
         batch_size: int = 256,
         indices: Any = None,
+        mask: Any = None,
     ) -> Any:
         """Makes adversarial images.
 
@@ -114,12 +124,15 @@ class Attack:
             indices: Index (n,) of each image in its data set, which decides its random numbers;
                 0, 1, ... if None. Pass it when a data set is attacked in pieces, so that the
                 result of an image does not depend on the pieces.
+            mask: Where the attack may change the images: True (or 1) there, of the shape of the
+                images, or of one image or any other that broadcasts against them; everywhere if
+                None.
 
         Returns:
             The adversarial images, of the same kind as `images`; clean where the attack failed.
         """
         result = self.run(
-            model, images, labels, targets=targets, batch_size=batch_size, indices=indices
+            model, images, labels, targets=targets, batch_size=batch_size, indices=indices, mask=mask
         )
         if isinstance(images, tf.Tensor):
             return tf.constant(result.adversarial)
@@ -134,10 +147,12 @@ class Attack:
         targets: Any = None,
         batch_size: int = 256,
         indices: Any = None,
+        mask: Any = None,
     ) -> Result:
         """Makes adversarial images and says which of them fool; arguments as for calling it."""
         victim, result, indices = self._prepare(model, images, labels, targets, batch_size, indices)
         images = result.adversarial.copy()
+        mask = self._check_rows(images, mask)
         targeted = targets is not None
         if victim.random:
             # One answer may be luck, also that to a clean image.
@@ -146,9 +161,31 @@ class Attack:
         for attempt in range(self.attempts(victim)):
             pending = np.flatnonzero(~result.success | (self.minimal & (attempt > 0)))
             self._run_batches(
-                victim, images, result, indices, pending, attempt, batch_size, targeted
+                victim, images, result, indices, pending, attempt, batch_size, targeted, mask=mask
             )
         return result
+
+    def _check_rows(self, images: np.ndarray, mask: Any) -> np.ndarray | None:
+        """Checks what is given by example or by value; the mask as `check_mask` returns it."""
+        arrays = {name: value for name, value in self._settings().items() if np.ndim(value)}
+        for name, value in arrays.items():
+            if not self.takes_arrays:
+                raise ValueError(
+                    f"{name} of {type(self).__name__} must be one number, "
+                    f"got an array of {np.shape(value)}."
+                )
+            if as_rows(name, np.asarray(value), images.shape).ndim > 1 and self.norm != "linf":
+                raise ValueError(
+                    f"{name} must be one for each image in {self.norm}, where a radius belongs to "
+                    f"the image as a whole, got the shape {np.shape(value)}."
+                )
+        if self.quantize:
+            eight_bit.check_on_grid(images)
+        if mask is None:
+            return None
+        if not self.takes_arrays:
+            raise ValueError(f"{type(self).__name__} takes no mask.")
+        return check_mask(mask, images.shape)
 
     def _prepare(
         self,
@@ -190,6 +227,7 @@ class Attack:
         targets: Any = None,
         batch_size: int = 256,
         indices: Any = None,
+        mask: Any = None,
     ) -> np.ndarray:
         """The images at which the published algorithm ends, after one attempt, fooling or not.
 
@@ -200,9 +238,11 @@ class Attack:
             raise ValueError(f"{type(self).__name__} has no last iterate; use run.")
         victim, result, indices = self._prepare(model, images, labels, targets, batch_size, indices)
         rows = np.arange(len(result.labels))
+        images = result.adversarial.copy()
+        mask = self._check_rows(images, mask)
         self._run_batches(
-            victim, result.adversarial.copy(), result, indices, rows, 0, batch_size,
-            targets is not None, plain=True,
+            victim, images, result, indices, rows, 0, batch_size, targets is not None,
+            plain=True, mask=mask,
         )  # fmt: skip
         return result.adversarial
 
@@ -217,13 +257,22 @@ class Attack:
         batch_size: int,
         targeted: bool,
         plain: bool = False,
+        mask: np.ndarray | None = None,
     ) -> None:
         """Attacks the images at `pending` and writes what succeeds into `result`."""
-        function = self._compiled(victim, images.shape[1:], targeted, plain)
-        settings = {
-            name: tf.constant(value, tf.float32 if isinstance(value, float) else tf.int32)
-            for name, value in self._settings().items()
+        settings, arrays = {}, {} if mask is None else {"mask": mask}
+        for name, value in self._settings().items():
+            if np.ndim(value):
+                arrays[name] = as_rows(name, np.asarray(value, np.float32), images.shape)
+            else:
+                dtype = tf.float32 if isinstance(value, float) else tf.int32
+                settings[name] = tf.constant(value, dtype)
+        specs = {
+            name: tf.TensorSpec([None, *array.shape[1:]], array.dtype)
+            for name, array in arrays.items()
         }
+        specs |= {name: tf.TensorSpec([], value.dtype) for name, value in settings.items()}
+        function = self._compiled(victim, images.shape[1:], targeted, plain, specs)
         for start in range(0, len(pending), batch_size):
             rows = pending[start : start + batch_size]
             padded = pad(rows, batch_size)
@@ -233,7 +282,7 @@ class Attack:
                 tf.constant(indices[padded], tf.int32),
                 tf.range(len(padded)) >= len(rows),
                 tf.constant(attempt),
-                settings,
+                settings | {name: tf.constant(array[padded]) for name, array in arrays.items()},
             )
             found = adversarial.numpy()[: len(rows)]
             if plain:
@@ -250,8 +299,23 @@ class Attack:
             result.success[rows] |= won
             result.adversarial[rows[won]] = found[won]
 
-    def _compiled(self, victim: Victim, shape: tuple[int, ...], targeted: bool, plain: bool) -> Any:
-        """The attack, compiled once for each model, image shape and set of untensored settings."""
+    def _compiled(
+        self,
+        victim: Victim,
+        shape: tuple[int, ...],
+        targeted: bool,
+        plain: bool,
+        specs: dict[str, tf.TensorSpec],
+    ) -> Any:
+        """The attack, compiled once for each model, image shape and set of untensored settings.
+
+        Args:
+            victim: The model.
+            shape: Shape of one image.
+            targeted: Whether the labels are to be reached.
+            plain: Whether to return the last iterate.
+            specs: What is fed, by name: the settings in `tensors`, and a mask if there is one.
+        """
         static = {
             name: value for name, value in self.get_config().items() if name not in self.tensors
         }
@@ -262,6 +326,7 @@ class Attack:
             shape,
             targeted,
             plain,
+            tuple((name, spec.shape) for name, spec in specs.items() if spec.shape.rank),
         )
         if key in victim.functions:
             return victim.functions[key]
@@ -272,15 +337,13 @@ class Attack:
             tf.TensorSpec([None], tf.int32),
             tf.TensorSpec([None], tf.bool),
             tf.TensorSpec([], tf.int32),
-            {
-                name: tf.TensorSpec([], tf.float32 if isinstance(value, float) else tf.int32)
-                for name, value in self._settings().items()
-            },
+            specs,
         ]
 
         @tf.function(autograph=False, input_signature=signature)
         def attack(images, labels, indices, done, attempt, settings):
-            attack = template._with(settings)
+            mask = settings.get("mask")
+            attack = template._with({name: settings[name] for name in specs if name != "mask"})
             victim.rewind(attack.seed + 1)
             batch = AttackBatch(
                 logits=victim.logits,
@@ -293,9 +356,10 @@ class Attack:
                 early_stop=getattr(attack, "early_stop", True) and not victim.random,
                 random=victim.random,
                 plain=plain,
+                mask=mask,
+                **attack._ball(images),
             )
-            state = attack._attack(batch)
-            return state["adversarial"], state["success"]
+            return attack._rounded(batch, attack._attack(batch))
 
         victim.functions[key] = attack
         return attack
@@ -329,7 +393,14 @@ class Attack:
         Returns:
             float32 tensor like `images`; no gradient flows through it.
         """
-        attack = self._with(self._settings())
+        settings = self._settings()
+        for name, value in settings.items():
+            if np.ndim(value):
+                raise ValueError(
+                    f"{name} must be one number in a training step, got an array of "
+                    f"{np.shape(value)}."
+                )
+        attack = self._with(settings)
         if indices is None:
             indices = tf.range(tf.shape(images)[0])
         words = tf.reshape(tf.cast(attack.seed if seed is None else seed, tf.int32), [-1])
@@ -343,8 +414,38 @@ class Attack:
             keys=keys,
             targeted=targeted,
             plain=self.has_last_iterate,
+            **attack._ball(images),
         )
-        return tf.stop_gradient(attack._attack(batch)["adversarial"])
+        return tf.stop_gradient(attack._rounded(batch, attack._attack(batch))[0])
+
+    def _ball(self, images: tf.Tensor) -> dict[str, Any]:
+        """The arguments of `AttackBatch` that say where the results must lie."""
+        # A smallest change is found first, and rounded then: that keeps it smallest.
+        quantize = self.quantize and not self.minimal
+        if not self.has_budget:
+            return {"quantize": quantize}
+        epsilon = rows_of(self.epsilon, images)
+        return {"quantize": quantize, "epsilon": epsilon, "norm": self.norm}
+
+    def _rounded(self, batch: AttackBatch, state: State) -> tuple[tf.Tensor, tf.Tensor]:
+        """The adversarial images and which of them succeed; of 8 bits where that is asked for."""
+        adversarial, success = state["adversarial"], state["success"]
+        if not self.quantize:
+            return adversarial, success
+        if batch.plain:
+            return eight_bit.rounded(adversarial, batch.images, batch.epsilon, batch.norm), success
+        gradient = None
+        if self.needs == "gradients":
+            gradient = batch.gradient(adversarial, lambda logits: batch.gain(logits, batch.labels))[2]
+        return eight_bit.fooling(
+            adversarial,
+            batch.images,
+            success,
+            lambda images: batch.fooled(batch.logits(images), batch.labels),
+            gradient=gradient,
+            epsilon=batch.epsilon,
+            norm=batch.norm,
+        )
 
     def _attack(self, batch: AttackBatch) -> dict[str, tf.Tensor]:
         """Attacks one batch, in graph mode, with every name in `tensors` bound to a tensor.

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from kgan.attacks import loop
+from kgan.attacks import eight_bit, loop
 from kgan.attacks.loop import State
 from kgan.attacks.losses import LOSSES
-from kgan.attacks.norms import choose
+from kgan.attacks.norms import choose, masked
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +27,10 @@ class AttackBatch:
         random: Whether the model is, so that one answer to a clean image ends nothing.
         plain: Run the published algorithm to its last iterate and return that, with no record of
             what was fooled on the way.
+        mask: Where the images may change, bool (batch, ...); everywhere if `None`.
+        epsilon: Radius of each example's ball (see `norms.rows_of`); `None` without a ball.
+        norm: The norm of the ball; `None` without a ball.
+        quantize: Whether images are judged and recorded with 8 bits a value.
     """
 
     logits: Callable[[tf.Tensor], tf.Tensor]
@@ -39,6 +43,10 @@ class AttackBatch:
     early_stop: bool = True
     random: bool = False
     plain: bool = False
+    mask: tf.Tensor | None = None
+    epsilon: tf.Tensor | None = None
+    norm: str | None = None
+    quantize: bool = False
 
     def fooled(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         """Whether each example is misclassified (as the target, if targeted), bool (batch,)."""
@@ -121,13 +129,19 @@ class AttackBatch:
         return logits, tf.stack(gradients, axis=1)
 
     def start(self, **extra: tf.Tensor) -> State:
-        """The first state of the loop: clean images; examples that are fooled already are done."""
+        """The first state of the loop: clean images; examples that are fooled already are done.
+
+        What differs between examples is in the state, because examples leave the batch: the radius
+        of the ball is its "epsilon", and the mask, if there is one, its "mask" (see `allowed`).
+        """
         batch = tf.shape(self.labels)[0]
         done = tf.zeros([batch], tf.bool) if self.done is None else self.done
         success = tf.zeros([batch], tf.bool)
         if not self.plain and not self.random:
             success = self.fooled(self.logits(self.images), self.labels)
             done |= success
+        rows = {"mask": self.mask, "epsilon": self.epsilon}
+        extra = {name: value for name, value in rows.items() if value is not None} | extra
         return {
             "original": self.images,
             "labels": self.labels,
@@ -142,6 +156,8 @@ class AttackBatch:
         """Records the images that fool; with `early_stop` their examples are done."""
         if self.plain:
             return {**state, "adversarial": images}
+        if self.quantize:
+            images, logits = self.rounded(images, state), None
         fooled = self.fooled(self.logits(images) if logits is None else logits, state["labels"])
         fooled &= ~state["done"]
         return {
@@ -150,6 +166,12 @@ class AttackBatch:
             "success": state["success"] | fooled,
             "done": state["done"] | fooled if self.early_stop else state["done"],
         }
+
+    def rounded(self, images: tf.Tensor, state: State) -> tf.Tensor:
+        """The images as 8 bits hold them, in the ball; as they are without `quantize`."""
+        if not self.quantize:
+            return images
+        return eight_bit.rounded(images, state["original"], state.get("epsilon"), self.norm)
 
     def iterate(
         self, step: Callable[[tf.Tensor, State], State], state: State, steps: tf.Tensor | int
@@ -164,3 +186,15 @@ class AttackBatch:
             return self.record(state, state["images"])
 
         return loop.run(step, state, steps, finish=finish)
+
+
+def allowed(gradients: tf.Tensor, state: State, axis: int | None = None) -> tf.Tensor:
+    """The gradients with zero where the state's mask, if there is one, forbids a change.
+
+    Args:
+        gradients: (batch, ...), or with one more axis, that of the classes.
+        state: The state of the loop.
+        axis: Which axis that is.
+    """
+    mask = state.get("mask")
+    return masked(gradients, mask if mask is None or axis is None else tf.expand_dims(mask, axis))

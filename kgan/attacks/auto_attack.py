@@ -9,7 +9,7 @@ import numpy as np
 
 from kgan.attacks.apgd import APGD
 from kgan.attacks.attack import Attack, Result
-from kgan.attacks.checks import check_images, check_norm, check_radius, has_pixels
+from kgan.attacks.checks import as_rows, check_images, check_norm, check_radii, has_pixels
 from kgan.attacks.fab import FAB
 from kgan.attacks.square import Square
 from kgan.attacks.victim import Victim, victim_of
@@ -36,46 +36,56 @@ class AutoAttack(Attack):
     """The standard ensemble; each member attacks the images that the earlier ones did not fool.
 
     `version="standard"`: APGD on the cross-entropy, APGD on the targeted DLR loss and FAB, both
-    against the 9 likeliest other classes, and Square with 5000 queries. In l1: APGD with 5 starts
-    and 5 targets; Square is not defined there, so it is left out. `version="rand"`, for models that
-    are random: APGD on the cross-entropy and on the DLR loss, 20 gradients averaged at each step.
+    against the 9 likeliest other classes, and Square with 5000 queries. In l1 APGD has 5 starts and
+    5 targets. `version="rand"`, for models that are random: APGD on the cross-entropy and on the DLR
+    loss, 20 gradients averaged at each step.
 
     A model with fewer than four classes has no targeted DLR loss, and one with two no DLR loss;
     APGD on the margin takes their place. Square needs images of (height, width, channels); on
     tables, series and volumes it is left out, with a warning.
 
     Args:
-        epsilon: Radius of the ball, in units of images in [0, 1].
+        epsilon: Radius of the ball, in units of images in [0, 1], or an array of radii (see `PGD`).
         norm: "linf", "l2" or "l1".
         version: "standard" or "rand".
+        quantize: Whether the results have 8 bits a value; see `Attack`.
         seed: Seed of all members, an int.
 
     Reference:
         Croce and Hein, "Reliable evaluation of adversarial robustness with an ensemble of diverse
         parameter-free attacks", 2020, section 5.
+        Croce and Hein, "Mind the box: l1-APGD for sparse adversarial attacks", 2021, section 4.
     """
 
     targetable = False
     category = None
+    tensors: tuple[str, ...] = ("epsilon", "seed")
+    takes_arrays = True
 
     def __init__(
         self,
-        epsilon: float = 0.3,
+        epsilon: float | np.ndarray = 0.3,
         *,
         norm: str = "linf",
         version: str = "standard",
+        quantize: bool = False,
         seed: int = 0,
     ):
         self.norm = check_norm(norm, self.norms)
-        self.epsilon = check_radius("epsilon", epsilon, norm)
+        self.epsilon = check_radii("epsilon", epsilon, norm)
         if version not in ("standard", "rand"):
             raise ValueError(f"version must be standard or rand, got {version!r}.")
         self.version = version
+        self.quantize = quantize
         self.seed = check_seed(seed)
 
     def members(self, classes: int) -> dict[str, Attack]:
         """The attacks to run on a model with this number of classes, by name."""
-        common: dict[str, Any] = {"norm": self.norm, "seed": self.seed}
+        common: dict[str, Any] = {
+            "norm": self.norm,
+            "quantize": self.quantize,
+            "seed": self.seed,
+        }
 
         def apgd(loss: str, **settings: Any) -> APGD:
             return APGD(self.epsilon, loss=loss, **settings, **common)
@@ -94,8 +104,7 @@ class AutoAttack(Attack):
         else:
             members["apgd-margin"] = apgd("margin")
         members["fab-t"] = FAB(self.epsilon, targets=9, **common)
-        if not sparse:
-            members["square"] = Square(self.epsilon, steps=5000, rescale=False, **common)
+        members["square"] = Square(self.epsilon, steps=5000, rescale=False, **common)
         return members
 
     def check(self, victim: Victim, shape: tuple[int, ...]) -> None:
@@ -122,6 +131,7 @@ class AutoAttack(Attack):
         targets: Any = None,
         batch_size: int = 256,
         indices: Any = None,
+        mask: Any = None,
     ) -> AutoAttackResult:
         """Same as `Attack.run`; the result also has the robust accuracy after each member."""
         if targets is not None:
@@ -132,6 +142,7 @@ class AutoAttack(Attack):
         left_out = self.left_out(victim, images.shape[1:])
         for name, reason in left_out.items():
             warnings.warn(f"AutoAttack leaves out {name}: {reason}", stacklevel=2)
+        mask = self._check_rows(images, mask)
         indices = np.arange(len(images)) if indices is None else np.asarray(indices)
         logits = victim.predict(images, batch_size=batch_size)
         if labels is None:
@@ -144,12 +155,16 @@ class AutoAttack(Attack):
             if name in left_out:
                 continue
             left = np.flatnonzero(~success)
+            if np.ndim(self.epsilon):
+                radii = as_rows("epsilon", np.asarray(self.epsilon), images.shape)
+                member = member.replace(epsilon=radii[left])
             result = member.run(
                 victim,
                 images[left],
                 labels[left],
                 batch_size=batch_size,
                 indices=indices[left],
+                mask=None if mask is None else mask[left],
             )
             adversarial[left] = result.adversarial
             success[left] = result.success

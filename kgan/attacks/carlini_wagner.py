@@ -48,6 +48,8 @@ class CarliniWagner(ConstantSearch):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(state["offset"])
             images = _bounded(start + state["offset"])
+            if "mask" in state:
+                images = tf.where(state["mask"], images, state["original"])
             logits = batch.logits(images)
             distance = tf.reduce_sum(tf.square(flatten(images - reference)), axis=1)
             loss = distance + constant * self._shortfall(batch, logits, labels)

@@ -1,5 +1,6 @@
 """Checks of arguments, with the same error messages for all attacks."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -44,15 +45,77 @@ def check_norm(norm: str, norms: tuple[str, ...]) -> str:
 
 def check_radius(name: str, value: float, norm: str) -> float:
     """Checks a radius or step for images in [0, 1]; catches 8 in place of 8/255."""
-    value = float(value)
-    if not value >= 0.0 or np.isinf(value):
-        raise ValueError(f"{name} must be a number of at least 0, got {value:g}.")
-    if norm == "linf" and value > 1.0:
+    if np.ndim(value) > 0:
+        raise ValueError(f"{name} must be one number here, got an array of {np.shape(value)}.")
+    return float(check_radii(name, value, norm))
+
+
+def check_radii(name: str, value: Any, norm: str) -> float | np.ndarray:
+    """Checks a radius or step as `check_radius` does; it may also be an array of them.
+
+    Returns:
+        A float, or a float64 array of the shape that was given; `as_rows` says which shapes fit.
+    """
+    try:
+        array = np.array(value, np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a number, or an array of numbers, got {value!r}.") from None
+    wrong = array[~((array >= 0.0) & (array < np.inf))]
+    if wrong.size:
+        raise ValueError(f"{name} must be a number of at least 0, got {wrong[0]:g}.")
+    if norm == "linf" and array.size and array.max() > 1.0:
         raise ValueError(
-            f"{name} must be in [0, 1] for images scaled to [0, 1], got {value:g}. "
-            f"Did you mean {value:g}/255?"
+            f"{name} must be in [0, 1] for images scaled to [0, 1], got {array.max():g}. "
+            f"Did you mean {array.max():g}/255?"
         )
-    return value
+    return array if array.ndim else float(array)
+
+
+def as_rows(name: str, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """An array of numbers, or a mask, arranged by example.
+
+    An array with one axis has a value for each of the n images. One with the axes of an image
+    (two or more) is broadcast against each image; one with those and a batch axis against all.
+
+    Args:
+        name: What the array is called; errors begin with it.
+        array: The array.
+        shape: Shape of the images, (n, ...).
+
+    Returns:
+        Shape (n,) if all values of an image share one, else (n, ...) with the axes of the images,
+        each as long as the images' or of length 1.
+    """
+    n, axes = shape[0], len(shape)
+    arranged = array
+    if array.ndim == 1:
+        arranged = array.reshape(-1, *[1] * (axes - 1))
+    elif array.ndim == axes - 1:
+        arranged = array[None]
+    # A single row serves all images only if it was not given as one row for each.
+    rows = (n,) if array.ndim == 1 else (1, n)
+    fits = arranged.ndim == axes and arranged.shape[0] in rows
+    if not fits or any(
+        have not in (1, want) for have, want in zip(arranged.shape[1:], shape[1:], strict=True)
+    ):
+        raise ValueError(
+            f"{name} must be one for each of the {n} images, of the shape ({n},), or broadcast "
+            f"against the images' shape {shape}, got the shape {array.shape}."
+        )
+    if math.prod(arranged.shape[1:]) == 1:
+        arranged = arranged.reshape(-1)
+    return np.broadcast_to(arranged, (n, *arranged.shape[1:]))
+
+
+def check_mask(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """A mask as a bool array of the images' full shape (n, ...); True where they may change."""
+    array = np.asarray(mask)
+    if array.dtype != bool and not np.isin(array, (0, 1)).all():
+        raise ValueError("mask must be True (or 1) where images may change, and False (or 0) else.")
+    rows = as_rows("mask", array.astype(bool), shape)
+    if rows.ndim == 1:
+        rows = rows.reshape(-1, *[1] * (len(shape) - 1))
+    return np.broadcast_to(rows, shape)
 
 
 def check_count(name: str, value: int, least: int = 1) -> int:

@@ -33,10 +33,14 @@ class ConstantSearch(Attack):
         initial_constant: The first constant to try.
         abort_early: Whether an example moves on to the next constant if its loss has not fallen
             by 0.01% within a tenth of the steps.
+        quantize: Whether the results have 8 bits a value; see `Attack`.
         seed: Not used, since nothing is random; every attack has it.
     """
 
+    # Whether an example whose image fools already moves on, too, if its loss stalls.
+    aborts_when_found = True
     minimal = True
+    takes_arrays = True
     tensors: tuple[str, ...] = (
         "confidence",
         "steps",
@@ -55,6 +59,7 @@ class ConstantSearch(Attack):
         learning_rate: float = 0.01,
         initial_constant: float = 1e-3,
         abort_early: bool = True,
+        quantize: bool = False,
         seed: int = 0,
     ):
         for name, value, least in (
@@ -70,6 +75,7 @@ class ConstantSearch(Attack):
         self.learning_rate = float(learning_rate)
         self.initial_constant = float(initial_constant)
         self.abort_early = abort_early
+        self.quantize = quantize
         self.seed = check_seed(seed)
 
     def _restart(self, original: tf.Tensor) -> State:
@@ -122,6 +128,8 @@ class ConstantSearch(Attack):
             stalled = checking & ~(loss <= 0.9999 * state["checked_loss"])
             if not self.abort_early:
                 stalled = tf.zeros_like(stalled)
+            elif not self.aborts_when_found:
+                stalled &= ~state["found"]
             fools = self._fools(batch, logits, state["labels"]) & ~stalled
             size = self._size(images - state["original"])
             closer = fools & (size < state["best_size"])

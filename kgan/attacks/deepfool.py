@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from kgan.attacks.attack import Attack
-from kgan.attacks.attack_batch import AttackBatch, State
+from kgan.attacks.attack_batch import AttackBatch, State, allowed
 from kgan.attacks.checks import check_count, check_norm
 from kgan.attacks.norms import DUAL, length, per_example
 from kgan.random import check_seed
@@ -19,6 +19,7 @@ class DeepFool(Attack):
         steps: Number of steps at most; an example is done when it is fooled.
         candidates: How many of the likeliest classes are considered.
         overshoot: By which share the sum of the changes is lengthened.
+        quantize: Whether the results have 8 bits a value; see `Attack`.
         seed: Not used, since nothing is random; every attack has it.
 
     Reference:
@@ -28,6 +29,7 @@ class DeepFool(Attack):
 
     norms = ("l2", "linf")
     minimal = True
+    takes_arrays = True
     tensors: tuple[str, ...] = ("steps", "overshoot", "seed")
 
     def __init__(
@@ -37,12 +39,14 @@ class DeepFool(Attack):
         steps: int = 50,
         candidates: int = 10,
         overshoot: float = 0.02,
+        quantize: bool = False,
         seed: int = 0,
     ):
         self.norm = check_norm(norm, self.norms)
         self.steps = check_count("steps", steps)
         self.candidates = check_count("candidates", candidates, least=2)
         self.overshoot = float(overshoot)
+        self.quantize = quantize
         self.seed = check_seed(seed)
 
     def _attack(self, batch: AttackBatch) -> State:
@@ -56,6 +60,7 @@ class DeepFool(Attack):
         def step(_: tf.Tensor, state: State) -> State:
             logits, gradients = batch.class_gradients(state["images"], state["classes"])
             state = batch.record(state, state["images"], logits)
+            gradients = allowed(gradients, state, axis=1)
             total = state["sum"] + self._nearest(logits, gradients, state["classes"])
             images = state["original"] + (1.0 + self.overshoot) * total
             return {**state, "sum": total, "images": tf.clip_by_value(images, 0.0, 1.0)}

@@ -1,20 +1,24 @@
 """The fast adaptive boundary attack: finds a smallest change by projections onto the border."""
 
+from typing import Any
+
 import keras
+import numpy as np
 import tensorflow as tf
 
 from kgan.attacks import example_random, loop
 from kgan.attacks.apgd import ranked_class
 from kgan.attacks.attack import Attack
-from kgan.attacks.attack_batch import AttackBatch, State
-from kgan.attacks.checks import check_count, check_norm, check_radius
+from kgan.attacks.attack_batch import AttackBatch, State, allowed
+from kgan.attacks.checks import check_count, check_norm, check_radii
 from kgan.attacks.hyperplane import reach
-from kgan.attacks.norms import DUAL, choose, flatten, length, normalize
+from kgan.attacks.norms import DUAL, choose, flatten, length, masked, normalize, per_example
 from kgan.attacks.victim import Victim
 from kgan.losses.fooling import margin
 from kgan.random import check_seed
 
 _MOST_CLASSES = 50
+_LARGEST = float(np.finfo(np.float32).max)
 _START_RADIUS = {"linf": 0.3, "l2": 1.0, "l1": 5.0}
 
 
@@ -26,8 +30,9 @@ class FAB(Attack):
     the clean image. Whenever the border was crossed, the image moves back by `backward`.
 
     Args:
-        epsilon: Radius of the ball, or None to look for the smallest change. With a radius, an
-            example is done once its change is within the radius, and fails otherwise.
+        epsilon: Radius of the ball (or an array of radii, see `PGD`), or None to look for the
+            smallest change. With a radius, an example is done once its change is within the radius,
+            and fails otherwise.
         norm: "linf", "l2" or "l1".
         steps: Number of steps.
         targets: 0 considers at each step the borders to all classes (one gradient for each). A
@@ -37,6 +42,7 @@ class FAB(Attack):
         draw: Largest weight of the clean image in a step (alpha_max), in [0, 1].
         overshoot: Factor of the step towards the border, above 1 to cross it (eta).
         backward: Factor of the change that is kept when moving back (beta), in (0, 1).
+        quantize: Whether the results have 8 bits a value; see `Attack`.
         seed: Seed of the random starts, an int.
 
     Reference:
@@ -44,6 +50,7 @@ class FAB(Attack):
         attack", 2020, algorithm 1.
     """
 
+    takes_arrays = True
     tensors: tuple[str, ...] = (
         "epsilon",
         "steps",
@@ -56,7 +63,7 @@ class FAB(Attack):
 
     def __init__(
         self,
-        epsilon: float | None = None,
+        epsilon: float | np.ndarray | None = None,
         *,
         norm: str = "linf",
         steps: int = 100,
@@ -65,10 +72,11 @@ class FAB(Attack):
         draw: float = 0.1,
         overshoot: float = 1.05,
         backward: float = 0.9,
+        quantize: bool = False,
         seed: int = 0,
     ):
         self.norm = check_norm(norm, self.norms)
-        self.epsilon = None if epsilon is None else check_radius("epsilon", epsilon, norm)
+        self.epsilon = None if epsilon is None else check_radii("epsilon", epsilon, norm)
         self.minimal = epsilon is None
         self.steps = check_count("steps", steps)
         self.targets = check_count("targets", targets, least=0)
@@ -76,12 +84,13 @@ class FAB(Attack):
         self.draw = float(draw)
         self.overshoot = float(overshoot)
         self.backward = float(backward)
+        self.quantize = quantize
         self.seed = check_seed(seed)
 
     def attempts(self, victim: Victim) -> int:
         return self.restarts * max(min(self.targets, victim.classes - 1), 1)
 
-    def _settings(self) -> dict[str, float | int]:
+    def _settings(self) -> dict[str, Any]:
         radius = float("inf") if self.epsilon is None else self.epsilon
         return {**super()._settings(), "epsilon": radius}
 
@@ -104,16 +113,17 @@ class FAB(Attack):
         def step(i: tf.Tensor, state: State) -> State:
             difference, gradient = self._border(batch, state)
             images = self._approach(state, difference, gradient)
-            fooled = batch.fooled(batch.logits(images), state["labels"])
-            distance = length(images - state["original"], self.norm)
+            judged = batch.rounded(images, state)
+            fooled = batch.fooled(batch.logits(judged), state["labels"])
+            distance = self._size(judged - state["original"], state)
             closer = fooled & (distance < state["distance"])
             distance = tf.where(closer, distance, state["distance"])
             back = state["original"] + (images - state["original"]) * self.backward
-            success = distance <= self.epsilon if not self.minimal else distance < float("inf")
+            success = distance <= self._limit(state)
             return {
                 **state,
                 "images": choose(fooled, back, images),
-                "adversarial": choose(closer & success, images, state["adversarial"]),
+                "adversarial": choose(closer & success, judged, state["adversarial"]),
                 "distance": distance,
                 "success": success,
                 "done": state["done"] if self.minimal else success,
@@ -124,19 +134,43 @@ class FAB(Attack):
     def _first(self, batch: AttackBatch) -> tf.Tensor:
         images = batch.images
         shape = images.shape[1:]
-        radius = tf.where(self.minimal, _START_RADIUS[self.norm], self.epsilon)
+        radius = _START_RADIUS[self.norm] if self.minimal else per_example(self.epsilon, images)
         if self.norm == "linf":
             noise = 2.0 * example_random.uniform(batch.keys, shape, "start", batch.attempt) - 1.0
         else:
             noise = example_random.normal(batch.keys, shape, "start", batch.attempt)
+        noise = masked(noise, batch.mask)
         point = tf.clip_by_value(images + 0.5 * radius * normalize(noise, self.norm), 0.0, 1.0)
         return tf.where(batch.attempt % self.restarts > 0, point, images)
+
+    def _unit(self, state: State) -> tf.Tensor | None:
+        """The radius of each value, (batch, values), if radii differ within an image."""
+        epsilon = state.get("epsilon")
+        if epsilon is None or epsilon.shape.rank == 1:
+            return None
+        return flatten(epsilon + tf.zeros_like(state["original"]))
+
+    def _size(self, change: tf.Tensor, state: State) -> tf.Tensor:
+        """The size of each change, (batch,): its length, or in units of each value's radius."""
+        unit = self._unit(state)
+        if unit is None:
+            return length(change, self.norm)
+        # A value whose radius is 0 never changes.
+        return length(tf.math.divide_no_nan(flatten(change), unit), self.norm)
+
+    def _limit(self, state: State) -> tf.Tensor | float:
+        """The largest size that counts as success."""
+        if self.minimal:
+            return _LARGEST
+        limit = state["epsilon"] if self._unit(state) is None else 1.0
+        # A whole number of levels may round to a little more than a radius of as many.
+        return limit * (1.0 + 1e-6) if self.quantize else limit
 
     def _border(self, batch: AttackBatch, state: State) -> tuple[tf.Tensor, tf.Tensor]:
         """The lead of the nearest border's class over the label, and the gradient of the lead."""
         images, labels = state["images"], state["labels"]
         if self.targets == 0 and not batch.targeted:
-            return self._nearest(batch, images, labels)
+            return self._nearest(batch, state)
 
         def lead(logits: tf.Tensor) -> tf.Tensor:
             if batch.targeted:
@@ -145,19 +179,20 @@ class FAB(Attack):
             return target - tf.gather(logits, labels, batch_dims=1)
 
         _, difference, gradient = batch.gradient(images, lead)
-        return difference, gradient
+        return difference, allowed(gradient, state)
 
-    def _nearest(
-        self, batch: AttackBatch, images: tf.Tensor, labels: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _nearest(self, batch: AttackBatch, state: State) -> tuple[tf.Tensor, tf.Tensor]:
+        images, labels = state["images"], state["labels"]
         classes = batch.logits(images).shape[1]
         # The label comes first, then the other classes.
         order = (labels[:, None] + tf.range(classes)[None]) % classes
         logits, gradients = batch.class_gradients(images, order)
         logits = tf.gather(logits, order, batch_dims=1)
         differences = logits[:, 1:] - logits[:, :1]
-        gradients = gradients[:, 1:] - gradients[:, :1]
-        flat = tf.reshape(gradients, [-1, images.shape[1:].num_elements()])
+        gradients = allowed(gradients[:, 1:] - gradients[:, :1], state, axis=1)
+        unit = self._unit(state)
+        flat = tf.reshape(gradients, [-1, classes - 1, images.shape[1:].num_elements()])
+        flat = tf.reshape(flat if unit is None else flat * unit[:, None], [-1, flat.shape[2]])
         slope = tf.reshape(length(flat, DUAL[self.norm]), tf.shape(differences))
         nearest = tf.argmin(tf.abs(differences) / (slope + 1e-12), axis=1)
         pick = {"indices": nearest, "batch_dims": 1, "axis": 1}
@@ -167,10 +202,11 @@ class FAB(Attack):
         """The steps to the border from the present and from the clean image, averaged; eq. 9."""
         here, clean, normal = (flatten(x) for x in (state["images"], state["original"], gradient))
         gap = difference + tf.reduce_sum(normal * (clean - here), axis=1)
-        from_here = reach(here, normal, difference, self.norm)
-        from_clean = reach(clean, normal, gap, self.norm)
-        near = tf.maximum(length(from_here, self.norm), 1e-8)
-        far = tf.maximum(length(from_clean, self.norm), 1e-8)
+        unit = self._unit(state)
+        from_here = reach(here, normal, difference, self.norm, unit)
+        from_clean = reach(clean, normal, gap, self.norm, unit)
+        near = tf.maximum(self._size(from_here, state), 1e-8)
+        far = tf.maximum(self._size(from_clean, state), 1e-8)
         weight = tf.minimum(near / (near + far), self.draw)[:, None]
         point = (here + self.overshoot * from_here) * (1.0 - weight)
         point += (clean + self.overshoot * from_clean) * weight

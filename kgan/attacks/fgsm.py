@@ -1,6 +1,9 @@
 """The fast gradient sign method and its l2 and l1 forms."""
 
+from typing import Any
+
 import keras
+import numpy as np
 
 from kgan.attacks.pgd import PGD
 
@@ -13,7 +16,7 @@ class FGSM(PGD):
     move to the edge of the box, one after the other, until `epsilon` is used up.
 
     Args:
-        epsilon: Radius of the ball, in units of images in [0, 1].
+        epsilon: Radius of the ball, in units of images in [0, 1], or an array of radii (see `PGD`).
         norm: "linf", "l2" or "l1".
         step_size: Length of the step; `epsilon` if None.
         random_start: Whether to start at a random point of the ball. With
@@ -22,6 +25,7 @@ class FGSM(PGD):
             `random_start`.
         loss: "cross_entropy", "margin" or "dlr".
         samples: Number of gradients averaged, for models that are random.
+        quantize: Whether the results have 8 bits a value; see `Attack`.
         seed: Seed of the random start.
 
     Reference:
@@ -34,14 +38,15 @@ class FGSM(PGD):
 
     def __init__(
         self,
-        epsilon: float = 0.3,
+        epsilon: float | np.ndarray = 0.3,
         *,
         norm: str = "linf",
-        step_size: float | None = None,
+        step_size: float | np.ndarray | None = None,
         random_start: bool = False,
         restarts: int = 1,
         loss: str = "cross_entropy",
         samples: int = 1,
+        quantize: bool = False,
         seed: int = 0,
     ):
         super().__init__(
@@ -53,9 +58,10 @@ class FGSM(PGD):
             restarts=restarts,
             loss=loss,
             samples=samples,
+            quantize=quantize,
             seed=seed,
         )
 
-    def _settings(self) -> dict[str, float | int]:
+    def _settings(self) -> dict[str, Any]:
         step_size = self.epsilon if self.step_size is None else self.step_size
         return {**super()._settings(), "step_size": step_size}

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from kgan.attacks.attack import Attack, Result
-from kgan.attacks.checks import check_count, check_images, check_norm, check_radius, has_pixels
+from kgan.attacks.checks import check_count, check_images, check_norm, check_radii, has_pixels
 from kgan.attacks.momentum_pgd import MomentumPGD
 from kgan.attacks.pgd import PGD
 from kgan.attacks.substitute import distill
@@ -62,7 +62,7 @@ class Guided(Attack):
     called `guided` or `at`; it has nothing to do with adversarial training.
 
     Args:
-        epsilon: Radius of the ball, in units of images in [0, 1].
+        epsilon: Radius of the ball, in units of images in [0, 1], or an array of radii (see `PGD`).
         surrogates: A classifier or several, trained for the same classes; None distills one.
         query_budget: Largest number of labels that distilling may ask for.
         norm: "linf", "l2" or "l1".
@@ -70,6 +70,7 @@ class Guided(Attack):
         decay: Momentum of that attack.
         diversity: Probability of a randomly shrunk copy at each step; helps transfer.
         translation: Side of the kernel that smooths the gradient, odd; 0 for none.
+        quantize: Whether the results have 8 bits a value; see `Attack`.
         white_box: Whether to run PGD on the victim too, to report the bound.
         seed: Seed of the copies and of distilling.
 
@@ -79,11 +80,13 @@ class Guided(Attack):
     """
 
     category = "black-box"
+    needs = "labels"
+    takes_arrays = True
     tensors: tuple[str, ...] = ("epsilon", "seed")
 
     def __init__(
         self,
-        epsilon: float = 0.3,
+        epsilon: float | np.ndarray = 0.3,
         *,
         surrogates: keras.Model | Sequence[keras.Model] | None = None,
         query_budget: int = 2000,
@@ -92,17 +95,19 @@ class Guided(Attack):
         decay: float = 1.0,
         diversity: float = 0.5,
         translation: int = 0,
+        quantize: bool = False,
         white_box: bool = True,
         seed: int = 0,
     ):
         self.norm = check_norm(norm, self.norms)
-        self.epsilon = check_radius("epsilon", epsilon, norm)
+        self.epsilon = check_radii("epsilon", epsilon, norm)
         self.surrogates = surrogates
         self.query_budget = check_count("query_budget", query_budget)
         self.steps = check_count("steps", steps)
         self.decay = float(decay)
         self.diversity = float(diversity)
         self.translation = translation
+        self.quantize = quantize
         self.white_box = white_box
         self.seed = check_seed(seed)
 
@@ -146,6 +151,7 @@ class Guided(Attack):
         targets: Any = None,
         batch_size: int = 256,
         indices: Any = None,
+        mask: Any = None,
     ) -> GuidedResult:
         """Same as `Attack.run`; the result also tells how the surrogates and PGD did."""
         images = check_images(images)
@@ -153,12 +159,13 @@ class Guided(Attack):
             raise ValueError("pass labels (classes to leave) or targets (to reach), not both.")
         victim = victim_of(model, images)
         self.check(victim, images.shape[1:])
+        mask = self._check_rows(images, mask)
         guide, queries = self._guide(victim, images)
         before = victim.predict(images, batch_size=batch_size).argmax(axis=1)
         given = targets if targets is not None else labels
         wanted = before if given is None else given
         wanted = class_numbers(wanted, len(images), victim.classes)
-        how = {"batch_size": batch_size, "indices": indices}
+        how = {"batch_size": batch_size, "indices": indices, "mask": mask}
         how["labels" if targets is None else "targets"] = wanted
 
         def fooled(predicted: np.ndarray) -> np.ndarray:
@@ -171,6 +178,7 @@ class Guided(Attack):
             decay=self.decay,
             diversity=self.diversity if has_pixels(images.shape[1:]) else 0.0,
             translation=self.translation,
+            quantize=self.quantize,
             seed=self.seed,
         )
         moved = base.last_iterates(guide, images, **how)
@@ -180,7 +188,8 @@ class Guided(Attack):
         kept = (success & ~already).reshape([-1] + [1] * (images.ndim - 1))
         white_box = None
         if self.white_box:
-            white_box = PGD(self.epsilon, norm=self.norm, seed=self.seed).run(victim, images, **how)
+            bound = PGD(self.epsilon, norm=self.norm, quantize=self.quantize, seed=self.seed)
+            white_box = bound.run(victim, images, **how)
         return GuidedResult(
             adversarial=np.where(kept, moved, images),
             success=success | already,

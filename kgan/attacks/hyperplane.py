@@ -5,11 +5,17 @@ import tensorflow as tf
 _TINY = 1e-12
 
 
-def reach(points: tf.Tensor, normal: tf.Tensor, gap: tf.Tensor, norm: str) -> tf.Tensor:
+def reach(
+    points: tf.Tensor,
+    normal: tf.Tensor,
+    gap: tf.Tensor,
+    norm: str,
+    scale: tf.Tensor | None = None,
+) -> tf.Tensor:
     """Solves `min ||d||` subject to `normal . (points + d) = normal . points - gap`, box [0, 1].
 
     After flipping signs so that the gap is positive, value i moves against its weight by
-    `min(t * r_i, room_i)`, with r = 1 for linf, r = |w| for l2, and the smallest t that closes the
+    `min(t * r_i, room_i)`, with r = 1 for linf (or r = `scale`), r = |w| for l2, and the smallest t that closes the
     gap; in l1 the values with the largest weights move to the edge of the box one after the other.
     The closed part of the gap is a concave, piecewise linear function of t, so Newton's method from
     t = 0 never overshoots and reaches the exact t in a few steps, without a sort.
@@ -19,6 +25,8 @@ def reach(points: tf.Tensor, normal: tf.Tensor, gap: tf.Tensor, norm: str) -> tf
         normal: The hyperplane's weights, of the same shape.
         gap: Amount by which `normal . points` must fall (or rise, if negative), shape (batch,).
         norm: "linf", "l2" or "l1".
+        scale: In linf, the unit in which each value's change is measured, of the shape of `points`;
+            a value whose unit is 0 does not move.
 
     Returns:
         The change d, of the shape of `points`. If the plane does not meet the box, every value
@@ -37,7 +45,8 @@ def reach(points: tf.Tensor, normal: tf.Tensor, gap: tf.Tensor, norm: str) -> tf
         # A value without weight would otherwise move with the others, to no effect.
         room = tf.where(weight > 0, room, 0.0)
     if norm == "linf":
-        moves = tf.minimum(_time(weight, None, room, gap)[:, None], room)
+        time = _time(weight, scale, room, gap)[:, None]
+        moves = tf.minimum(time if scale is None else time * scale, room)
     elif norm == "l2":
         moves = tf.minimum(_time(weight, weight, room, gap)[:, None] * weight, room)
     else:

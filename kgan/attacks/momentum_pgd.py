@@ -1,11 +1,13 @@
 """Momentum iterative FGSM, with input diversity and translation invariance for transfer."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from kgan.attacks import example_random
-from kgan.attacks.attack_batch import AttackBatch, State
+from kgan.attacks.attack_batch import AttackBatch, State, allowed
 from kgan.attacks.checks import check_count
 from kgan.attacks.norms import choose, length, per_example
 from kgan.attacks.pgd import PGD
@@ -16,7 +18,7 @@ class MomentumPGD(PGD):
     """PGD along a running sum of gradients (MI-FGSM).
 
     Args:
-        epsilon: Radius of the ball, in units of images in [0, 1].
+        epsilon: Radius of the ball, in units of images in [0, 1], or an array of radii (see `PGD`).
         steps: Number of steps.
         step_size: Length of a step; `epsilon / steps` if None, as published.
         norm: "linf", "l2" or "l1".
@@ -32,6 +34,7 @@ class MomentumPGD(PGD):
         loss: "cross_entropy", "margin" or "dlr".
         samples: Number of gradients averaged at each step, for models that are random.
         early_stop: Whether to stop work on an example once it is fooled; use False for transfer.
+        quantize: Whether the results have 8 bits a value; see `Attack`.
         seed: Seed of the random starts and copies.
 
     Reference:
@@ -45,10 +48,10 @@ class MomentumPGD(PGD):
 
     def __init__(
         self,
-        epsilon: float = 0.3,
+        epsilon: float | np.ndarray = 0.3,
         *,
         steps: int = 10,
-        step_size: float | None = None,
+        step_size: float | np.ndarray | None = None,
         norm: str = "linf",
         decay: float = 1.0,
         diversity: float = 0.0,
@@ -59,6 +62,7 @@ class MomentumPGD(PGD):
         loss: str = "cross_entropy",
         samples: int = 1,
         early_stop: bool = True,
+        quantize: bool = False,
         seed: int = 0,
     ):
         super().__init__(
@@ -71,6 +75,7 @@ class MomentumPGD(PGD):
             loss=loss,
             samples=samples,
             early_stop=early_stop,
+            quantize=quantize,
             seed=seed,
         )
         self.decay = float(decay)
@@ -84,7 +89,7 @@ class MomentumPGD(PGD):
             raise ValueError(f"translation must be odd or 0, got {translation}.")
         self.needs_pixels = bool(diversity or translation)
 
-    def _settings(self) -> dict[str, float | int]:
+    def _settings(self) -> dict[str, Any]:
         step_size = self.epsilon / self.steps if self.step_size is None else self.step_size
         return {**super()._settings(), "step_size": step_size}
 
@@ -110,6 +115,7 @@ class MomentumPGD(PGD):
         return logits, gradient
 
     def _update(self, state: State, gradient: tf.Tensor) -> State:
+        gradient = allowed(gradient, state)
         unit = gradient / per_example(tf.maximum(length(gradient, "l1"), 1e-12), gradient)
         momentum = self.decay * state["momentum"] + unit
         return super()._update({**state, "momentum": momentum}, momentum)

@@ -1,7 +1,8 @@
 """Balls, their projections, steepest directions and random points, for linf, l2 and l1.
 
 All functions take batches of images (the first axis is the example) and treat each example
-independently. Radii are scalars or tensors of shape (batch,).
+independently. Radii are scalars or tensors of shape (batch,); in linf they may also differ between
+the values of an image, as tensors that broadcast against (batch, ...).
 """
 
 import math
@@ -17,16 +18,30 @@ _TINY = 1e-12
 
 
 def per_example(values: tf.Tensor | float, like: tf.Tensor) -> tf.Tensor:
-    """Reshapes (batch,) to (batch, 1, ..., 1) so that it broadcasts against `like`."""
+    """Reshapes (batch,) to (batch, 1, ..., 1) so that it broadcasts against `like`.
+
+    Scalars, and tensors with all of the axes of `like`, come back as they are.
+    """
     values = tf.convert_to_tensor(values, like.dtype if like.dtype.is_floating else None)
-    if values.shape.rank == 0:
+    if values.shape.rank in (0, like.shape.rank):
         return values
     return tf.reshape(values, [-1] + [1] * (like.shape.rank - 1))
+
+
+def rows_of(values: tf.Tensor | float, like: tf.Tensor) -> tf.Tensor:
+    """A scalar as (batch,), one for each example of `like`; other tensors as they are."""
+    values = tf.convert_to_tensor(values, tf.float32)
+    return tf.fill(tf.shape(like)[:1], values) if values.shape.rank == 0 else values
 
 
 def flatten(images: tf.Tensor) -> tf.Tensor:
     """(batch, ...) to (batch, values)."""
     return tf.reshape(images, [-1, math.prod(images.shape[1:])])
+
+
+def masked(values: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
+    """The values, with zero where the bool `mask` is False; all of them if there is no mask."""
+    return values if mask is None else tf.where(mask, values, 0.0)
 
 
 def choose(condition: tf.Tensor, chosen: tf.Tensor, otherwise: tf.Tensor) -> tf.Tensor:
@@ -102,7 +117,23 @@ def project_l1(change: tf.Tensor, original: tf.Tensor, epsilon: tf.Tensor | floa
     size = tf.abs(wanted)
     room = tf.where(wanted > 0, 1.0 - start, start)
     clipped = tf.minimum(size, room)
-    radius = tf.convert_to_tensor(epsilon, tf.float32) + tf.zeros_like(clipped[:, 0])
+    radius = rows_of(epsilon, clipped)
+    inside = tf.reduce_sum(clipped, axis=1) <= radius
+    # The sort is most of the work, and none is needed if only the box is in the way.
+    threshold = tf.cond(
+        tf.reduce_all(inside),
+        lambda: tf.zeros_like(radius),
+        lambda: tf.where(inside, 0.0, _threshold(size, room, radius)),
+    )
+    projected = tf.minimum(tf.maximum(size - threshold[:, None], 0.0), room)
+    # Rounding may leave the sum a few units in the last place outside the ball.
+    excess = tf.reduce_sum(projected, axis=1) / tf.maximum(radius, _TINY)
+    projected /= tf.maximum(excess, 1.0)[:, None]
+    return tf.reshape(tf.sign(wanted) * projected, tf.shape(change))
+
+
+def _threshold(size: tf.Tensor, room: tf.Tensor, radius: tf.Tensor) -> tf.Tensor:
+    """The t at which `sum(min(max(size - t, 0), room))` is the radius, (batch,), at least 0."""
     # As t falls from the largest kink, the slope grows by one at |d| and drops at |d| - room.
     kinks = tf.concat([size, tf.maximum(size - room, 0.0)], axis=1)
     slopes = tf.concat([tf.ones_like(size), -tf.ones_like(size)], axis=1)
@@ -119,35 +150,28 @@ def project_l1(change: tf.Tensor, original: tf.Tensor, epsilon: tf.Tensor | floa
         return tf.gather(values, segment, batch_dims=1)
 
     missing = radius - pick(norm)
-    threshold = pick(kinks) - missing / tf.maximum(pick(slope), 1.0)
-    inside = tf.reduce_sum(clipped, axis=1) <= radius
-    threshold = tf.where(inside, 0.0, tf.maximum(threshold, 0.0))
-    projected = tf.minimum(tf.maximum(size - threshold[:, None], 0.0), room)
-    # Rounding may leave the sum a few units in the last place outside the ball.
-    excess = tf.reduce_sum(projected, axis=1) / tf.maximum(radius, _TINY)
-    projected /= tf.maximum(excess, 1.0)[:, None]
-    return tf.reshape(tf.sign(wanted) * projected, tf.shape(change))
+    return tf.maximum(pick(kinks) - missing / tf.maximum(pick(slope), 1.0), 0.0)
 
 
 def steepest(
     gradient: tf.Tensor, images: tf.Tensor, step_size: tf.Tensor | float, norm: str
 ) -> tf.Tensor:
-    """The change of length `step_size` that ascends a linear loss fastest.
+    """The change of length `step_size`, a radius, that ascends a linear loss fastest.
 
     linf: the sign; l2: the normalised gradient; l1: the values with the largest gradients move to
     the edge of the box, one after the other, until `step_size` is used up. This is the exact
     maximiser over ball and box; without the box, a single value would move.
     """
     if norm == "linf":
-        return step_size * tf.sign(gradient)
+        return per_example(step_size, gradient) * tf.sign(gradient)
     if norm == "l2":
-        return step_size * normalize(gradient, norm)
+        return per_example(step_size, gradient) * normalize(gradient, norm)
     slope, values = flatten(gradient), flatten(images)
     room = tf.where(slope > 0, 1.0 - values, values) * tf.abs(tf.sign(slope))
     order = tf.argsort(tf.abs(slope), axis=1, direction="DESCENDING", stable=True)
     room_sorted = tf.gather(room, order, batch_dims=1)
     spent_before = tf.cumsum(room_sorted, axis=1, exclusive=True)
-    moves = tf.clip_by_value(step_size - spent_before, 0.0, room_sorted)
+    moves = tf.clip_by_value(per_example(step_size, slope) - spent_before, 0.0, room_sorted)
     moves = tf.gather(moves, tf.argsort(order, axis=1), batch_dims=1)
     return tf.reshape(tf.sign(slope) * moves, tf.shape(gradient))
 
@@ -158,12 +182,21 @@ def random_point(
     epsilon: tf.Tensor | float,
     norm: str,
     step: tf.Tensor | int = 0,
+    mask: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """A point drawn uniformly from the ball of radius `epsilon`, then clipped to [0, 1]."""
+    """A point drawn uniformly from the ball of radius `epsilon`, then clipped to [0, 1].
+
+    With a `mask`, bool (batch, ...), only the values where it is True are changed, and the ball is
+    that of these values.
+    """
     shape = original.shape[1:]
-    size = shape.num_elements()
+    epsilon = per_example(epsilon, original)
+    size: tf.Tensor | int = shape.num_elements()
+    if mask is not None:
+        size = tf.maximum(tf.reduce_sum(tf.cast(flatten(mask), tf.float32), axis=1), 1.0)
     if norm == "linf":
         change = epsilon * (2.0 * example_random.uniform(keys, shape, "start", step) - 1.0)
+        change = masked(change, mask)
     else:
         # Uniform in a ball of dimension n: a uniform direction times U^(1/n).
         if norm == "l2":
@@ -171,6 +204,7 @@ def random_point(
         else:
             exponential = -tf.math.log(example_random.uniform(keys, shape, "start", step))
             direction = exponential * example_random.signs(keys, shape, "start sign", step)
+        direction = masked(direction, mask)
         radius = example_random.uniform(keys, (), "start radius", step) ** (1.0 / size)
         change = epsilon * per_example(radius, original) * normalize(direction, norm)
     return tf.clip_by_value(original + change, 0.0, 1.0)

@@ -27,6 +27,7 @@ class Spatial(Attack):
         crop: Largest share of the image's side that is cropped, in [0, 1).
         occlusion: Side of the black square, as a share of the image's side.
         points: Number of grid points on each axis, odd so that "no change" is one of them.
+        quantize: Whether the results have 8 bits a value; see `Attack`.
         seed: Not used, since nothing is random; every attack has it.
 
     Reference:
@@ -35,6 +36,7 @@ class Spatial(Attack):
 
     norms = ()
     category = "black-box"
+    needs = "labels"
     needs_pixels = True
 
     def __init__(
@@ -45,6 +47,7 @@ class Spatial(Attack):
         crop: float = 0.2,
         occlusion: float = 0.3,
         points: int = 5,
+        quantize: bool = False,
         seed: int = 0,
     ):
         for name, value, limit in (
@@ -62,6 +65,7 @@ class Spatial(Attack):
         self.points = check_count("points", points)
         if points % 2 == 0:
             raise ValueError(f"points must be odd, got {points}.")
+        self.quantize = quantize
         self.seed = check_seed(seed)
 
     def grid(self, height: int, width: int) -> np.ndarray:

@@ -7,8 +7,8 @@ import tensorflow as tf
 from kgan.attacks import example_random, loop
 from kgan.attacks.attack import Attack
 from kgan.attacks.attack_batch import AttackBatch, State
-from kgan.attacks.checks import check_count, check_norm, check_radius
-from kgan.attacks.norms import choose, length, normalize, per_example
+from kgan.attacks.checks import check_count, check_norm, check_radii
+from kgan.attacks.norms import choose, length, masked, normalize, per_example, project_l1
 from kgan.attacks.victim import Victim
 from kgan.random import check_seed
 
@@ -21,55 +21,62 @@ class Square(Attack):
     """Changes random squares and keeps changes that lower the margin; needs no gradient.
 
     Args:
-        epsilon: Radius of the ball, in units of images in [0, 1].
-        norm: "linf" or "l2".
+        epsilon: Radius of the ball, in units of images in [0, 1], or an array of radii (see `PGD`).
+        norm: "linf", "l2" or "l1".
         steps: Number of queries for each image.
         share: Share of an image that the first squares change (p), in (0, 1].
         rescale: Whether the schedule that shrinks the squares is stretched to `steps`; False keeps
             the schedule for 10,000 queries, as AutoAttack does.
         restarts: Number of starts for images that are not fooled.
+        quantize: Whether the results have 8 bits a value; see `Attack`.
         seed: Seed of the search, an int.
 
     Reference:
         Andriushchenko et al., "Square attack: a query-efficient black-box adversarial attack via
         random search", 2020, algorithms 1 to 3.
+        Croce and Hein, "Mind the box: l1-APGD for sparse adversarial attacks", 2021, appendix A.2
+        (l1).
     """
 
-    norms = ("linf", "l2")
     category = "black-box"
+    needs = "scores"
     needs_pixels = True
+    takes_arrays = True
     tensors: tuple[str, ...] = ("epsilon", "steps", "restarts", "share", "seed")
 
     def __init__(
         self,
-        epsilon: float = 0.3,
+        epsilon: float | np.ndarray = 0.3,
         *,
         norm: str = "linf",
         steps: int = 5000,
         share: float = 0.8,
         rescale: bool = True,
         restarts: int = 1,
+        quantize: bool = False,
         seed: int = 0,
     ):
         self.norm = check_norm(norm, self.norms)
-        self.epsilon = check_radius("epsilon", epsilon, norm)
+        self.epsilon = check_radii("epsilon", epsilon, norm)
         self.steps = check_count("steps", steps)
         if not 0 < share <= 1:
             raise ValueError(f"share must be in (0, 1], got {share}.")
         self.share = float(share)
         self.rescale = rescale
         self.restarts = check_count("restarts", restarts)
+        self.quantize = quantize
         self.seed = check_seed(seed)
 
     def _check_against(self, victim: Victim, shape: tuple[int, ...]) -> None:
-        if self.norm == "l2" and min(shape[:2]) < 5:
-            raise ValueError(f"Square in l2 needs images of at least 5 x 5, got {shape}.")
+        if self.norm != "linf" and min(shape[:2]) < 5:
+            raise ValueError(f"Square in {self.norm} needs images of at least 5 x 5, got {shape}.")
 
     def _attack(self, batch: AttackBatch) -> State:
         if self.norm == "linf":
             sides = self._stripes(batch)
-            low = tf.maximum(batch.images - self.epsilon, 0.0)
-            high = tf.minimum(batch.images + self.epsilon, 1.0)
+            reach = masked(per_example(self.epsilon, batch.images), batch.mask)
+            low = tf.maximum(batch.images - reach, 0.0)
+            high = tf.minimum(batch.images + reach, 1.0)
             memory = {"sides": sides, "low": low, "high": high}
             start = tf.raw_ops.Select(condition=sides, x=high, y=low)
         else:
@@ -104,7 +111,7 @@ class Square(Attack):
         halvings = tf.reduce_sum(tf.cast(query > tf.constant(_HALVINGS, tf.float32), tf.float32))
         share = self.share / 2.0**halvings
         side = tf.cast(tf.round(tf.sqrt(share * float(height * width))), tf.int32)
-        if self.norm == "l2":
+        if self.norm != "linf":
             side = tf.maximum(side, 3)
             side += 1 - side % 2
         return tf.clip_by_value(side, 1, min(height, width))
@@ -143,7 +150,7 @@ class Square(Attack):
         return images, {"sides": sides}
 
     def _tiles(self, batch: AttackBatch) -> tf.Tensor:
-        """The l2 start: the image tiled with patterns of random sign and orientation."""
+        """The start in l2 and l1: a tiling with patterns of random sign and orientation."""
         shape = batch.images.shape
         side = shape[1] // 5
         first = (shape[1] - 5 * side) // 2
@@ -155,10 +162,18 @@ class Square(Attack):
         change = tf.zeros_like(batch.images)
         for tile, (top, left) in enumerate((top, left) for top in tops for left in lefts):
             corner = tf.fill([1], top), tf.fill([1], left)
-            tiles = pattern(*corner, tf.constant(side), turns[:, tile], shape)
+            tiles = pattern(*corner, tf.constant(side), turns[:, tile], shape, self.norm)
             change += tiles * signs[:, tile, None, None, :]
-        start = batch.images + self.epsilon * normalize(change, "l2")
-        return tf.clip_by_value(start, 0.0, 1.0)
+        return self._in_ball(masked(change, batch.mask), batch.images, self.epsilon)
+
+    def _in_ball(
+        self, change: tf.Tensor, original: tf.Tensor, epsilon: tf.Tensor
+    ) -> tf.Tensor:
+        """The image with this change: scaled to the radius in l2, projected to the ball in l1."""
+        if self.norm == "l1":
+            return original + project_l1(change, original, epsilon)
+        moved = original + per_example(epsilon, change) * normalize(change, "l2")
+        return tf.clip_by_value(moved, 0.0, 1.0)
 
     def _two_windows(
         self, state: State, i: tf.Tensor, side: tf.Tensor, attempt: tf.Tensor
@@ -172,22 +187,35 @@ class Square(Attack):
         other_top, other_left = self._corner(state, i, side, attempt, "second corner")
         out_of = tf.cast(window(other_top, other_left, side, shape), tf.float32)
 
+        # What adds up over the values of an image is the length to this power.
+        power = 2.0 if self.norm == "l2" else 1.0
+
         def size(values: tf.Tensor) -> tf.Tensor:
+            """The length in each channel."""
+            if self.norm == "l1":
+                return tf.reduce_sum(tf.abs(values), axis=(1, 2), keepdims=True)
             return tf.sqrt(tf.reduce_sum(tf.square(values), axis=(1, 2), keepdims=True))
 
         step = i + attempt * self.steps
         signs = example_random.signs(state["keys"], (1, 1, shape[3]), "signs", step)
         turns = example_random.uniform(state["keys"], (), "turns", step) < 0.5
-        new = pattern(top, left, side, turns, shape) * signs
+        new = pattern(top, left, side, turns, shape, self.norm) * signs
         new += change * into / (1e-12 + size(change * into))
-        left_over = tf.maximum(self.epsilon**2 - length(change, "l2") ** 2, 0.0) / shape[3]
-        budget = tf.sqrt(
-            per_example(left_over, images) + size(change * tf.maximum(into, out_of)) ** 2
-        )
+        new = masked(new, state.get("mask"))
+        unused = state["epsilon"] ** power - length(change, self.norm) ** power
+        if self.norm == "l1":
+            # A little less, so that rounding leaves most images where no projection is needed.
+            unused -= 1e-5 * state["epsilon"]
+        budget = per_example(tf.maximum(unused, 0.0) / shape[3], images)
+        budget += size(change * tf.maximum(into, out_of)) ** power
+        if self.norm == "l2":
+            budget = tf.sqrt(budget)
+        else:
+            # More than there is, as in the authors' code: the projection keeps the largest values.
+            budget *= shape[3]
         new *= budget / (1e-12 + size(new))
         change = change * (1.0 - out_of) * (1.0 - into) + new * into
-        moved = original + self.epsilon * normalize(change, "l2")
-        moved = tf.clip_by_value(moved, 0.0, 1.0)
+        moved = self._in_ball(change, original, state["epsilon"])
         return moved, {"images": moved}
 
 
@@ -204,20 +232,29 @@ def window(top: tf.Tensor, left: tf.Tensor, side: tf.Tensor, shape: tf.TensorSha
 
 
 def pattern(
-    top: tf.Tensor, left: tf.Tensor, side: tf.Tensor, turned: tf.Tensor, shape: tf.TensorShape
+    top: tf.Tensor,
+    left: tf.Tensor,
+    side: tf.Tensor,
+    turned: tf.Tensor,
+    shape: tf.TensorShape,
+    norm: str = "l2",
 ) -> tf.Tensor:
-    """The l2 attack's window: a bump above a dip, or beside it if `turned`; of length one.
+    """The window of the l2 and l1 attacks: a bump above a dip, or beside it if `turned`.
+
+    A bump is a sum of nested squares; the k-th from inside adds 1 / k^2 in l2, 1 / k^4 in l1.
 
     Returns:
-        float32 tensor of shape (batch, height, width, 1), zero outside each example's window.
+        float32 tensor of shape (batch, height, width, 1), of length one in `norm`, and zero outside
+        of each example's window.
 
     Reference:
-        Andriushchenko et al. 2020, eq. 3 and section 3.3.
+        Andriushchenko et al. 2020, eq. 3 and section 3.3; Croce and Hein 2021, appendix A.2.
     """
     rows, columns = _offsets(top, left, shape)
     turned = tf.reshape(turned, [-1, 1, 1, 1])
     along, across = tf.where(turned, columns, rows), tf.where(turned, rows, columns)
-    sums = np.cumsum(1.0 / np.arange(1, max(shape[1], shape[2]) + 2) ** 2)
+    falls = 2 if norm == "l2" else 4
+    sums = np.cumsum(1.0 / np.arange(1.0, max(shape[1], shape[2]) + 2) ** falls)
     partial = tf.constant(np.concatenate([[0.0], sums]), tf.float32)
 
     def bump(along: tf.Tensor, long: tf.Tensor) -> tf.Tensor:
@@ -225,7 +262,7 @@ def pattern(
         ring = tf.maximum(tf.abs(along - long // 2), tf.abs(across - side // 2))
         rings = tf.maximum(long // 2, side // 2) + 1
         height = tf.gather(partial, rings) - tf.gather(partial, tf.where(inside, ring, 0))
-        return normalize(tf.where(inside, height, 0.0), "l2")
+        return normalize(tf.where(inside, height, 0.0), norm)
 
     half = side // 2
-    return normalize(bump(along, half) - bump(along - half, side - half), "l2")
+    return normalize(bump(along, half) - bump(along - half, side - half), norm)

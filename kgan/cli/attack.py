@@ -47,7 +47,12 @@ def main(request: Request) -> int:
     surrogates = [load_classifier(path.expanduser()) for path in settings.surrogate]
     attacks = [
         kgan.robustness.attack_from_text(
-            text, epsilons=epsilons, norm=settings.norm, seed=settings.seed, surrogates=surrogates
+            text,
+            epsilons=epsilons,
+            norm=settings.norm,
+            seed=settings.seed,
+            quantize=settings.eight_bit,
+            surrogates=surrogates,
         )
         for text in settings.attack
     ]

@@ -12,7 +12,17 @@ from kgan.attacks import ATTACKS, Attack
 
 # Settings that a text cannot contain: those that all attacks of a report share, which are given
 # separately, and those that cannot be written as text.
-_NOT_IN_WORDS = ("self", "epsilon", "norm", "seed", "surrogates", "network", "targets", "weights")
+_NOT_IN_WORDS = (
+    "self",
+    "epsilon",
+    "norm",
+    "seed",
+    "quantize",
+    "surrogates",
+    "network",
+    "targets",
+    "weights",
+)
 
 
 def attack_from_text(
@@ -21,6 +31,7 @@ def attack_from_text(
     epsilons: Sequence[float],
     norm: str = "linf",
     seed: int = 0,
+    quantize: bool = False,
     surrogates: Sequence[keras.Model] = (),
 ) -> Attack:
     """Makes the attack that a text names; of the shared settings it gets those that it takes.
@@ -30,6 +41,7 @@ def attack_from_text(
         epsilons: Radii at which the attack will run; it is made for the largest.
         norm: The norm of the ball, "linf", "l2" or "l1".
         seed: Seed of all random draws of the attack, an int.
+        quantize: Whether the adversarial images are to have 8 bits a value.
         surrogates: Classifiers whose gradients a transfer attack follows.
 
     Raises:
@@ -50,6 +62,10 @@ def attack_from_text(
         raise ValueError(f"{name} knows the norms {', '.join(make.norms)}, not {norm}.")
     if surrogates and "surrogates" in takes:
         settings["surrogates"] = list(surrogates)
+    if quantize:
+        if "quantize" not in takes:
+            raise ValueError(f"{name} makes no images of 8 bits; leave --eight-bit out.")
+        settings["quantize"] = True
     settings = {key: value for key, value in settings.items() if key in takes}
     settings |= _own_settings(name, own, takes)
     try:

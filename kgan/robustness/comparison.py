@@ -19,6 +19,7 @@ from kgan.robustness.evaluation import evaluate
 from kgan.robustness.report import Report, Row
 
 # Radii of the curve, as shares of the radius trained for; one of them is 1.
+_NAMES = {"PGD": "PGD-40"}
 _RADII = tuple(k / 6 for k in range(1, 9))
 
 
@@ -49,7 +50,7 @@ class Comparison:
         found = {"clean": (report.clean, report.n)}
         for row in report.rows:
             if row.epsilon == self.epsilon:
-                found["FGSM" if row.attack == "FGSM" else "PGD-40"] = (row, report.n)
+                found[_NAMES.get(row.attack, row.attack)] = (row, report.n)
         if when in self.autoattacks:
             report = self.autoattacks[when]
             found["AutoAttack"] = (report.rows[0], report.n)

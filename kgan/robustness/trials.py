@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from kgan.attacks.attack import Attack
 from kgan.attacks.checks import check_norm, check_radius
 from kgan.attacks.norms import NORMS
@@ -52,6 +54,11 @@ def plan(attacks: Sequence[Attack], epsilons: Sequence[float]) -> list[Trial]:
         if used[name] > 1:
             name = f"{name} {used[name]}"
         if attack.has_budget:
+            if np.ndim(attack.get_config()["epsilon"]):
+                raise ValueError(
+                    f"epsilon of {name} must be one number in a report, got an array; "
+                    "attack.run takes arrays."
+                )
             trials += [
                 Trial(name, attack.replace(epsilon=epsilon), epsilon) for epsilon in epsilons
             ]

@@ -42,6 +42,8 @@ class AttackSettings(Messages, RunFolder, DeclaredVictim, ImageReading, Prepared
     """Radii for images in [0, 1], such as 0.1 or 8/255; default depends on norm and channels."""
     norm: Literal["linf", "l2", "l1"] = "linf"
     """The norm that epsilon is measured in."""
+    eight_bit: bool = False
+    """Adversarial images of 8 bits a value, as PNGs hold them, judged as such."""
     surrogate: tuple[Path, ...] = ()
     """For guided: .keras files whose gradients it follows; default a distilled substitute."""
     batch_size: int = 256
