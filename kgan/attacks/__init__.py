@@ -36,14 +36,17 @@ from kgan.attacks.apgd import APGD
 from kgan.attacks.attack import Attack, Result
 from kgan.attacks.auto_attack import AutoAttack, AutoAttackResult
 from kgan.attacks.carlini_wagner import CarliniWagner
+from kgan.attacks.ddn import DDN
 from kgan.attacks.deepfool import DeepFool
 from kgan.attacks.elastic_net import ElasticNet
 from kgan.attacks.fab import FAB
 from kgan.attacks.fgsm import FGSM
+from kgan.attacks.fmn import FMN
 from kgan.attacks.guided import Guided, GuidedResult
 from kgan.attacks.momentum_pgd import MomentumPGD
 from kgan.attacks.pgd import PGD
 from kgan.attacks.random_noise import RandomNoise
+from kgan.attacks.sigma_zero import SigmaZero
 from kgan.attacks.spatial import Spatial
 from kgan.attacks.square import Square
 from kgan.attacks.substitute import distill
@@ -65,13 +68,18 @@ ATTACKS: dict[str, type[Attack]] = {
     "guided": Guided,
     "at": Guided,
     "advgan": AdvGAN,
+    "ddn": DDN,
+    "fmn": FMN,
+    "sigma-zero": SigmaZero,
 }
 
 __all__ = [
     "APGD",
     "ATTACKS",
+    "DDN",
     "FAB",
     "FGSM",
+    "FMN",
     "PGD",
     "AdvGAN",
     "Attack",
@@ -85,6 +93,7 @@ __all__ = [
     "MomentumPGD",
     "RandomNoise",
     "Result",
+    "SigmaZero",
     "Spatial",
     "Square",
     "Victim",

@@ -8,7 +8,7 @@ import tensorflow as tf
 from kgan.attacks import loop
 from kgan.attacks.loop import State
 from kgan.attacks.losses import LOSSES
-from kgan.attacks.norms import choose
+from kgan.attacks.norms import choose, length
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,6 +129,26 @@ class AttackBatch:
             "adversarial": choose(fooled, images, state["adversarial"]),
             "success": state["success"] | fooled,
             "done": state["done"] | fooled if self.early_stop else state["done"],
+        }
+
+    def record_smallest(
+        self, state: State, images: tf.Tensor, fooled: tf.Tensor, norm: str
+    ) -> State:
+        """Records the images that fool with a smaller change than any before; none are done.
+
+        Args:
+            state: The state; "size" (batch,) holds the size of the recorded change, first infinite.
+            images: The images to judge.
+            fooled: Whether each of them fools, bool (batch,).
+            norm: The norm in which changes are compared.
+        """
+        size = length(images - state["original"], norm)
+        closer = fooled & (size < state["size"])
+        return {
+            **state,
+            "adversarial": choose(closer, images, state["adversarial"]),
+            "size": tf.where(closer, size, state["size"]),
+            "success": state["success"] | closer,
         }
 
     def iterate(
