@@ -35,6 +35,7 @@ from kgan.attacks.advgan import AdvGAN
 from kgan.attacks.apgd import APGD
 from kgan.attacks.attack import Attack, Result
 from kgan.attacks.auto_attack import AutoAttack, AutoAttackResult
+from kgan.attacks.boundary import Boundary
 from kgan.attacks.carlini_wagner import CarliniWagner
 from kgan.attacks.ddn import DDN
 from kgan.attacks.deepfool import DeepFool
@@ -43,6 +44,7 @@ from kgan.attacks.fab import FAB
 from kgan.attacks.fgsm import FGSM
 from kgan.attacks.fmn import FMN
 from kgan.attacks.guided import Guided, GuidedResult
+from kgan.attacks.hop_skip_jump import HopSkipJump
 from kgan.attacks.momentum_pgd import MomentumPGD
 from kgan.attacks.pgd import PGD
 from kgan.attacks.random_noise import RandomNoise
@@ -68,8 +70,10 @@ ATTACKS: dict[str, type[Attack]] = {
     "guided": Guided,
     "at": Guided,
     "advgan": AdvGAN,
+    "boundary": Boundary,
     "ddn": DDN,
     "fmn": FMN,
+    "hopskipjump": HopSkipJump,
     "sigma-zero": SigmaZero,
 }
 
@@ -85,11 +89,13 @@ __all__ = [
     "Attack",
     "AutoAttack",
     "AutoAttackResult",
+    "Boundary",
     "CarliniWagner",
     "DeepFool",
     "ElasticNet",
     "Guided",
     "GuidedResult",
+    "HopSkipJump",
     "MomentumPGD",
     "RandomNoise",
     "Result",
