@@ -45,10 +45,13 @@ from kgan.attacks.fgsm import FGSM
 from kgan.attacks.fmn import FMN
 from kgan.attacks.guided import Guided, GuidedResult
 from kgan.attacks.hop_skip_jump import HopSkipJump
+from kgan.attacks.jsma import JSMA
 from kgan.attacks.momentum_pgd import MomentumPGD
+from kgan.attacks.one_pixel import OnePixel
 from kgan.attacks.pgd import PGD
 from kgan.attacks.random_noise import RandomNoise
 from kgan.attacks.sigma_zero import SigmaZero
+from kgan.attacks.sparse_rs import SparseRS
 from kgan.attacks.spatial import Spatial
 from kgan.attacks.square import Square
 from kgan.attacks.substitute import distill
@@ -74,7 +77,10 @@ ATTACKS: dict[str, type[Attack]] = {
     "ddn": DDN,
     "fmn": FMN,
     "hopskipjump": HopSkipJump,
+    "jsma": JSMA,
+    "one-pixel": OnePixel,
     "sigma-zero": SigmaZero,
+    "sparse-rs": SparseRS,
 }
 
 __all__ = [
@@ -84,6 +90,7 @@ __all__ = [
     "FAB",
     "FGSM",
     "FMN",
+    "JSMA",
     "PGD",
     "AdvGAN",
     "Attack",
@@ -98,8 +105,10 @@ __all__ = [
     "HopSkipJump",
     "MomentumPGD",
     "RandomNoise",
+    "OnePixel",
     "Result",
     "SigmaZero",
+    "SparseRS",
     "Spatial",
     "Square",
     "Victim",
