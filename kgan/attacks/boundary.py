@@ -84,14 +84,12 @@ class Boundary(DecisionAttack):
 
         def step(i: tf.Tensor, state: State) -> State:
             judged = i % _JUDGE_EVERY == 0
-            cost = tf.where(judged, 2, 1)
-            state["done"] |= state["used"] + cost > self.queries
             sphere, nearer = self._candidates(state, i)
             hit = batch.fooled(batch.logits(nearer), state["labels"]) & ~state["done"]
             state = {
                 **state,
                 "images": choose(hit, nearer, state["images"]),
-                "used": state["used"] + cost,
+                "used": state["used"] + tf.where(judged, 2, 1),
                 "towards_trials": state["towards_trials"] + 1.0,
                 "towards_hits": state["towards_hits"] + tf.cast(hit, tf.float32),
             }
@@ -105,9 +103,13 @@ class Boundary(DecisionAttack):
                     "sphere_hits": state["sphere_hits"] + tf.cast(fooled, tf.float32),
                 }
 
-            return self._adapt(tf.cond(judged, judge, lambda: dict(state)))
+            return stop(self._adapt(tf.cond(judged, judge, lambda: dict(state))))
 
-        return loop.run(step, state, self.queries)
+        def stop(state: State) -> State:
+            """Ends the examples that cannot afford another step."""
+            return {**state, "done": state["done"] | (state["used"] + 2 > self.queries)}
+
+        return loop.run(step, stop(state), self.queries)
 
     def _candidates(self, state: State, i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The image moved along the sphere, and from there towards the clean image."""

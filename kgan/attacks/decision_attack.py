@@ -11,6 +11,7 @@ from kgan.attacks.attack import Attack
 from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import check_count, check_images
 from kgan.attacks.norms import choose, flatten, length, per_example
+from kgan.attacks.victim import Victim
 from kgan.random import check_seed
 
 # Random images that are tried as a start.
@@ -46,6 +47,14 @@ class DecisionAttack(Attack):
     def targetable(self) -> bool:  # type: ignore[override]
         """Whether there are `starts`, among which an image of the target can be found."""
         return self.starts is not None
+
+    def _check_against(self, victim: Victim, shape: tuple[int, ...]) -> None:
+        least = self._bisections(tf.TensorShape([None, *shape])) + 1
+        if self.queries < least:
+            raise ValueError(
+                f"queries must be at least {least} for images of {shape}, to find a start, got "
+                f"{self.queries}."
+            )
 
     def _first(self, batch: AttackBatch, **extra: tf.Tensor) -> State:
         """The first state: "images" on the border, and the number of queries "used" so far."""

@@ -58,25 +58,32 @@ class HopSkipJump(DecisionAttack):
     def _attack(self, batch: AttackBatch) -> State:
         state = self._first(batch)
         dimensions = batch.images.shape[1:].num_elements()
-        bisections = self._bisections(batch.images.shape)
+        overhead = _HALVINGS + self._bisections(batch.images.shape)
+
+        def samples_of(i: tf.Tensor) -> tf.Tensor:
+            samples = float(self.first_samples) * tf.sqrt(tf.cast(i + 1, tf.float32))
+            return tf.minimum(tf.cast(samples, tf.int32), self.most_samples)
+
+        def stop(i: tf.Tensor, state: State) -> State:
+            """Ends the examples that cannot afford round i, before it asks anything."""
+            broke = state["used"] + samples_of(i) + overhead > self.queries
+            return {**state, "done": state["done"] | broke}
 
         def step(i: tf.Tensor, state: State) -> State:
-            round_root = tf.sqrt(tf.cast(i + 1, tf.float32))
-            samples = tf.cast(float(self.first_samples) * round_root, tf.int32)
-            samples = tf.minimum(samples, self.most_samples)
-            most = state["used"] + samples + _HALVINGS + bisections
-            state["done"] |= most > self.queries
+            samples = samples_of(i)
             size = length(state["images"] - state["original"], self.norm)
-            # A twentieth of the range at first, then the size over the number of dimensions.
+            # A tenth of the range at first, then the size over the number of dimensions.
             radius = tf.where(i == 0, 0.1, size / float(dimensions))
             direction = self._direction(batch, state, i, samples, radius)
             state = {**state, "used": state["used"] + samples}
-            outside, used, found = self._step_out(batch, state, direction, size / round_root)
+            step_size = size / tf.sqrt(tf.cast(i + 1, tf.float32))
+            outside, used, found = self._step_out(batch, state, direction, step_size)
             state = {**state, "used": used}
-            return self._to_border(batch, state, outside, found & ~state["done"])
+            active = found & ~state["done"]
+            return stop(i + 1, self._to_border(batch, state, outside, active))
 
         rounds = self.queries // self.first_samples + 1
-        return loop.run(step, state, rounds)
+        return loop.run(step, stop(tf.constant(0), state), rounds)
 
     def _direction(
         self,
