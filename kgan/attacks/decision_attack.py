@@ -85,9 +85,7 @@ class DecisionAttack(Attack):
         nearest = tf.argmin(tf.where(usable, distances, float("inf")), axis=1)
         return tf.gather(starts, nearest), tf.reduce_any(usable, axis=1)
 
-    def _noise(
-        self, batch: AttackBatch, state: State, found: tf.Tensor
-    ) -> tuple[State, tf.Tensor]:
+    def _noise(self, batch: AttackBatch, state: State, found: tf.Tensor) -> tuple[State, tf.Tensor]:
         """Draws random images for the examples without a start, until they fool."""
         shape = batch.images.shape[1:]
 

@@ -75,10 +75,11 @@ class FMN(Attack):
             radius = self._radius(state, fooled, gains, gradient, self._rate(i))
             step_size = annealed(i, self.steps, self.step_size, self.step_size / 100.0)
             images = images + step_size * normalize(gradient, "l2")
-            if self.norm == "l0":
-                # A value beyond the box must not take the place of one that can move.
+            if self.norm == "l2":
+                # The box first: what lies beyond it would use up the radius to no effect.
                 images = tf.clip_by_value(images, 0.0, 1.0)
             images = project(images, original, radius, self.norm)
+            images = tf.clip_by_value(images, 0.0, 1.0)
             return {**state, "images": images, "radius": radius}
 
         def finish(state: State) -> State:

@@ -3,7 +3,6 @@
 import keras
 import tensorflow as tf
 
-from kgan.attacks import loop
 from kgan.attacks.apgd import ranked_class
 from kgan.attacks.attack import Attack
 from kgan.attacks.attack_batch import AttackBatch, State
@@ -39,9 +38,7 @@ class JSMA(Attack):
     minimal = True
     tensors: tuple[str, ...] = ("change", "share", "seed")
 
-    def __init__(
-        self, *, change: float = 1.0, share: float = 1.0, targets: int = 1, seed: int = 0
-    ):
+    def __init__(self, *, change: float = 1.0, share: float = 1.0, targets: int = 1, seed: int = 0):
         if not 0 < abs(change) <= 1:
             raise ValueError(f"change must be in [-1, 1] and not 0, got {change}.")
         self.change = float(change)

@@ -7,7 +7,6 @@ from kgan.attacks import example_random, loop
 from kgan.attacks.attack import Attack
 from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import check_count, check_pixels
-from kgan.attacks.norms import choose
 from kgan.attacks.victim import Victim
 from kgan.random import check_seed
 

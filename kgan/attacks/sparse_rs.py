@@ -87,9 +87,7 @@ class SparseRS(Attack):
         colours = corners(batch.keys, first)
         images = paint(batch.images, changed, colours)
         logits = batch.logits(images)
-        state = batch.start(
-            changed=changed, colours=colours, gain=batch.gain(logits, batch.labels)
-        )
+        state = batch.start(changed=changed, colours=colours, gain=batch.gain(logits, batch.labels))
         state = batch.record(state, images, logits)
 
         def step(i: tf.Tensor, state: State) -> State:
@@ -119,9 +117,7 @@ class SparseRS(Attack):
 
     def _moved(self, query: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
         """How many pixels move at a query; the published schedule, stretched to `steps`."""
-        of_all = tf.floor(
-            tf.cast(query, tf.float32) / tf.cast(self.steps, tf.float32) * 10000.0
-        )
+        of_all = tf.floor(tf.cast(query, tf.float32) / tf.cast(self.steps, tf.float32) * 10000.0)
         stage = tf.reduce_sum(tf.cast(of_all > tf.constant(_QUERIES, tf.float32), tf.int32))
         share = self.share / tf.gather(tf.constant(_DIVISORS), stage)
         return tf.maximum(tf.cast(share * tf.cast(count, tf.float32), tf.int32), 1)

@@ -6,8 +6,9 @@
 
 For logits `W x + b` the distance from x to the border between classes y and k is
 `(z_y - z_k) / ||w_y - w_k||` in the dual norm; in l0 it is the number of values, largest weight
-times room first, that close the gap when they move to the edge of the box. So "fools above the distance, never below" can be
-checked for each example, in every norm, with no reference implementation.
+times room first, that close the gap when they move to the edge of the box. So "fools above the
+distance, never below" can be checked for each example, in every norm, with no reference
+implementation.
 """
 
 import dataclasses

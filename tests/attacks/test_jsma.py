@@ -57,7 +57,7 @@ def test_jsma_is_the_published_loop(change):
         fooled = (moved @ weights).argmax() == target
         assert fooled == success
         np.testing.assert_allclose(found, moved if fooled else image, atol=1e-6)
-    assert 2 < got.success.sum()
+    assert got.success.sum() > 2
 
 
 def test_keep_largest_is_exact_with_ties():

@@ -111,7 +111,7 @@ def sparse_case():
 
 
 def test_the_fewest_values_are_right(sparse_case):
-    """Moving so many of the values that gain most to the edge of the box fools, one fewer does not."""
+    """Moving so many values to the edge of the box fools, and one fewer does not."""
     case = sparse_case
     weights = case.model.layers[-1].get_weights()[0].astype(np.float64)
     for image, label, fewest in zip(
