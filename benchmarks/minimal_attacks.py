@@ -198,12 +198,12 @@ def sparse(bench: Bench, folder: Path | None) -> None:
     ours = bench.kgan(attacks.JSMA(), targeted=True)
     theirs = torch_call(bench, jsma, bench.targets)
     bench.compare("jsma, torchattacks", "l0", ours, theirs, targeted=True)
-    for pixels in (1, 5):
+    for pixels in (1, 10):
 
         def one_pixel(twin, x, y, pixels=pixels):
-            return torchattacks.OnePixel(twin, pixels=pixels, steps=10, popsize=50)(x, y)
+            return torchattacks.OnePixel(twin, pixels=pixels, steps=20, popsize=100)(x, y)
 
-        ours = bench.kgan(attacks.OnePixel(pixels=pixels, steps=10, population=50))
+        ours = bench.kgan(attacks.OnePixel(pixels=pixels, steps=20, population=100))
         theirs = torch_call(bench, one_pixel, bench.labels)
         bench.compare(f"one-pixel {pixels}, torchattacks", "l0", ours, theirs)
     if folder is None:
@@ -214,7 +214,7 @@ def sparse(bench: Bench, folder: Path | None) -> None:
     def sparse_rs(twin, x, y):
         # The authors' code tells a success by a margin below zero, and returns all its images.
         attack = rs_attacks.RSAttack(
-            twin, norm="L0", eps=12, n_queries=1000, alpha_init=0.3, device="cpu", seed=0
+            twin, norm="L0", eps=12, n_queries=1000, p_init=0.3, device="cpu", seed=0, verbose=False
         )
         return attack.perturb(x, y)[1]
 

@@ -36,6 +36,7 @@ from kgan.attacks.apgd import APGD
 from kgan.attacks.attack import Attack, Result
 from kgan.attacks.auto_attack import AutoAttack, AutoAttackResult
 from kgan.attacks.boundary import Boundary
+from kgan.attacks.bpda import BPDA
 from kgan.attacks.carlini_wagner import CarliniWagner
 from kgan.attacks.ddn import DDN
 from kgan.attacks.deepfool import DeepFool
@@ -86,6 +87,7 @@ ATTACKS: dict[str, type[Attack]] = {
 __all__ = [
     "APGD",
     "ATTACKS",
+    "BPDA",
     "DDN",
     "FAB",
     "FGSM",

@@ -16,6 +16,8 @@ from kgan.random import check_seed
 
 # Random images that are tried as a start.
 _TRIES = 100
+# How often the segment to the start is halved before a search in another norm than l2.
+_START_BISECTIONS = 10
 
 
 class DecisionAttack(Attack):
@@ -49,7 +51,7 @@ class DecisionAttack(Attack):
         return self.starts is not None
 
     def _check_against(self, victim: Victim, shape: tuple[int, ...]) -> None:
-        least = self._bisections(tf.TensorShape([None, *shape])) + 1
+        least = self._overhead(tf.TensorShape(shape)) + 1
         if self.queries < least:
             raise ValueError(
                 f"queries must be at least {least} for images of {shape}, to find a start, got "
@@ -69,7 +71,13 @@ class DecisionAttack(Attack):
         state, found = self._noise(batch, state, found)
         # Without a start there is nothing to walk from.
         state["done"] |= ~found
-        return self._to_border(batch, state, state["images"], ~state["done"])
+        active = ~state["done"]
+        if self.norm != "l2":
+            # The straight way first: clipping a far start moves every value as far as any.
+            nearer = self._bisect(batch, state, state["images"], _START_BISECTIONS, "l2")
+            state["images"] = choose(active, nearer, state["images"])
+            state["used"] += tf.where(active, _START_BISECTIONS, 0)
+        return self._to_border(batch, state, state["images"], active)
 
     def _nearest_start(self, batch: AttackBatch) -> tuple[tf.Tensor, tf.Tensor]:
         """The nearest of the `starts` that the model classifies as wanted, and whether one is."""
@@ -99,7 +107,8 @@ class DecisionAttack(Attack):
             lambda i, images, used, found: ~tf.reduce_all(found),
             draw,
             (tf.constant(0), state["images"], state["used"], found),
-            maximum_iterations=tf.minimum(_TRIES, self.queries),
+            # What the bisections that follow will ask is kept back.
+            maximum_iterations=tf.minimum(_TRIES, self.queries - self._overhead(shape)),
         )
         return {**state, "images": images, "used": used}, found
 
@@ -114,11 +123,22 @@ class DecisionAttack(Attack):
             outside: Images that fool.
             active: Which examples take part, bool (batch,).
         """
+        count = self._bisections(outside.shape)
+        images = self._bisect(batch, state, outside, count, self.norm)
+        images = choose(active, images, state["images"])
+        used = state["used"] + tf.where(active, count, 0)
+        state = {**state, "images": images, "used": used}
+        return batch.record_smallest(state, images, active, self.norm)
+
+    def _bisect(
+        self, batch: AttackBatch, state: State, outside: tf.Tensor, count: int, norm: str
+    ) -> tf.Tensor:
+        """The images that fool nearest to the border, after `count` halvings of the way there."""
         original, labels = state["original"], state["labels"]
         reach = per_example(length(outside - original, "linf"), outside)
 
         def at(share: tf.Tensor) -> tf.Tensor:
-            if self.norm == "linf":
+            if norm == "linf":
                 radius = per_example(share, outside) * reach
                 return tf.clip_by_value(outside, original - radius, original + radius)
             return original + per_example(share, outside) * (outside - original)
@@ -128,21 +148,17 @@ class DecisionAttack(Attack):
             fooled = batch.fooled(batch.logits(at(middle)), labels)
             return i + 1, tf.where(fooled, low, middle), tf.where(fooled, middle, high)
 
-        zeros = tf.zeros_like(reach, tf.float32)
-        zeros = tf.reshape(zeros, [-1])
-        count = self._bisections(outside.shape)
+        zeros = tf.zeros_like(labels, tf.float32)
         _, _, high = tf.while_loop(
             lambda i, low, high: i < count, halve, (tf.constant(0), zeros, zeros + 1.0)
         )
         # At a share of one the image itself, without the rounding of the sum.
-        images = choose(high < 1.0, at(high), outside)
-        images = choose(active, images, state["images"])
-        state = {
-            **state,
-            "images": images,
-            "used": state["used"] + tf.where(active, count, 0),
-        }
-        return batch.record_smallest(state, images, active, self.norm)
+        return choose(high < 1.0, at(high), outside)
+
+    def _overhead(self, shape: tf.TensorShape) -> int:
+        """The queries of the bisections at the start, for one image of this shape."""
+        straight = 0 if self.norm == "l2" else _START_BISECTIONS
+        return straight + self._bisections(tf.TensorShape([None, *shape]))
 
     def _bisections(self, shape: tf.TensorShape) -> int:
         """How often to halve a segment: to 1 / d^1.5 of it in l2, to 1 / d^2 in linf."""

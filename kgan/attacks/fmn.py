@@ -8,7 +8,7 @@ from kgan.attacks.annealing import annealed
 from kgan.attacks.attack import Attack
 from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import check_count, check_norm
-from kgan.attacks.norms import DUAL, NORMS, length, normalize, project
+from kgan.attacks.norms import ALL_NORMS, DUAL, length, normalize, project
 from kgan.random import check_seed
 
 # The share by which a radius changes in the last step.
@@ -37,7 +37,7 @@ class FMN(Attack):
         2021, algorithm 1.
     """
 
-    norms = (*NORMS, "l0")
+    norms = ALL_NORMS
     minimal = True
     tensors: tuple[str, ...] = ("steps", "step_size", "rate", "seed")
 

@@ -11,6 +11,8 @@ from kgan.attacks.norms import flatten
 from kgan.attacks.victim import Victim
 from kgan.random import check_seed
 
+# A value with less room than this counts as saturated.
+_LEAST_ROOM = 0.01
 # Pairs of values whose saliency is computed at a time, about.
 _PAIRS = 2**22
 
@@ -88,7 +90,7 @@ class JSMA(Attack):
         others = flatten(tape.gradient(everything, images, unconnected_gradients=zero)) - up
         # A darkening step turns both slopes round.
         side = tf.sign(self.change)
-        room = flatten(tf.where(side > 0, images < 1.0, images > 0.0))
+        room = flatten(tf.where(side > 0, 1.0 - images, images)) > _LEAST_ROOM
         return logits, best_pair(side * up, side * others, room)
 
 

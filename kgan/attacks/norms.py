@@ -11,6 +11,8 @@ import tensorflow as tf
 from kgan.attacks import example_random
 
 NORMS = ("linf", "l2", "l1")
+# Those and the number of values that changed, which only the sparse attacks know.
+ALL_NORMS = (*NORMS, "l0")
 # The dual of each norm: the norm of a gradient that bounds the change of the loss over a ball.
 DUAL = {"linf": "l1", "l2": "l2", "l1": "linf"}
 _TINY = 1e-12

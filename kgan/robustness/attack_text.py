@@ -12,7 +12,17 @@ from kgan.attacks import ATTACKS, Attack
 
 # Settings that a text cannot contain: those that all attacks of a report share, which are given
 # separately, and those that cannot be written as text.
-_NOT_IN_WORDS = ("self", "epsilon", "norm", "seed", "surrogates", "network", "targets", "weights")
+_NOT_IN_WORDS = (
+    "self",
+    "epsilon",
+    "norm",
+    "seed",
+    "surrogates",
+    "network",
+    "targets",
+    "weights",
+    "starts",
+)
 
 
 def attack_from_text(
@@ -28,7 +38,7 @@ def attack_from_text(
     Args:
         text: A key of `kgan.attacks.ATTACKS`; settings may follow: "pgd:steps=100,loss=margin".
         epsilons: Radii at which the attack will run; it is made for the largest.
-        norm: The norm of the ball, "linf", "l2" or "l1".
+        norm: The norm of the ball, "linf", "l2", "l1" or "l0".
         seed: Seed of all random draws of the attack, an int.
         surrogates: Classifiers whose gradients a transfer attack follows.
 

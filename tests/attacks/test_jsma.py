@@ -49,7 +49,7 @@ def test_jsma_is_the_published_loop(change):
     ):
         moved = image.astype(np.float64)
         while (moved @ weights).argmax() != target:
-            room = moved < 1 if change > 0 else moved > 0
+            room = moved < 0.99 if change > 0 else moved > 0.01
             pair = saliency(slopes[:, target], slopes.sum(axis=1) - slopes[:, target], room)
             if pair == (-1, -1):
                 break
