@@ -53,14 +53,3 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     by_lower = {one.lower(): one for one in known}
     near = difflib.get_close_matches(name.lower(), by_lower, 1)
     return f" Did you mean {by_lower[near[0]]!r}?" if near and by_lower[near[0]] != name else ""
-
-
-def printable(text: str) -> str:
-    """The text with every control character written as its escape.
-
-    Names of classes, files and layers come from others: a terminal must not obey what they hold,
-    and XML does not allow it.
-    """
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
-    )

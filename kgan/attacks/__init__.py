@@ -35,15 +35,24 @@ from kgan.attacks.advgan import AdvGAN
 from kgan.attacks.apgd import APGD
 from kgan.attacks.attack import Attack, Result
 from kgan.attacks.auto_attack import AutoAttack, AutoAttackResult
+from kgan.attacks.boundary import Boundary
+from kgan.attacks.bpda import BPDA
 from kgan.attacks.carlini_wagner import CarliniWagner
+from kgan.attacks.ddn import DDN
 from kgan.attacks.deepfool import DeepFool
 from kgan.attacks.elastic_net import ElasticNet
 from kgan.attacks.fab import FAB
 from kgan.attacks.fgsm import FGSM
+from kgan.attacks.fmn import FMN
 from kgan.attacks.guided import Guided, GuidedResult
+from kgan.attacks.hop_skip_jump import HopSkipJump
+from kgan.attacks.jsma import JSMA
 from kgan.attacks.momentum_pgd import MomentumPGD
+from kgan.attacks.one_pixel import OnePixel
 from kgan.attacks.pgd import PGD
 from kgan.attacks.random_noise import RandomNoise
+from kgan.attacks.sigma_zero import SigmaZero
+from kgan.attacks.sparse_rs import SparseRS
 from kgan.attacks.spatial import Spatial
 from kgan.attacks.square import Square
 from kgan.attacks.substitute import distill
@@ -65,26 +74,43 @@ ATTACKS: dict[str, type[Attack]] = {
     "guided": Guided,
     "at": Guided,
     "advgan": AdvGAN,
+    "boundary": Boundary,
+    "ddn": DDN,
+    "fmn": FMN,
+    "hopskipjump": HopSkipJump,
+    "jsma": JSMA,
+    "one-pixel": OnePixel,
+    "sigma-zero": SigmaZero,
+    "sparse-rs": SparseRS,
 }
 
 __all__ = [
     "APGD",
     "ATTACKS",
+    "BPDA",
+    "DDN",
     "FAB",
     "FGSM",
+    "FMN",
+    "JSMA",
     "PGD",
     "AdvGAN",
     "Attack",
     "AutoAttack",
     "AutoAttackResult",
+    "Boundary",
     "CarliniWagner",
     "DeepFool",
     "ElasticNet",
     "Guided",
     "GuidedResult",
+    "HopSkipJump",
     "MomentumPGD",
+    "OnePixel",
     "RandomNoise",
     "Result",
+    "SigmaZero",
+    "SparseRS",
     "Spatial",
     "Square",
     "Victim",

@@ -172,9 +172,7 @@ class APGD(Attack):
         logits, losses, gradient = batch.gradient(images, value, self.samples)
         return logits, losses, allowed(gradient, state)
 
-    def _ascend(
-        self, batch: AttackBatch, state: State, steps: int, judge: bool = True
-    ) -> State:
+    def _ascend(self, batch: AttackBatch, state: State, steps: int, judge: bool = True) -> State:
         """Runs `steps` steps in the ball; `judge` says whether to record fooled examples."""
         logits, losses, gradient = self._gradient(batch, state)
         if judge:

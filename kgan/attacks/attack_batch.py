@@ -8,7 +8,7 @@ import tensorflow as tf
 from kgan.attacks import eight_bit, loop
 from kgan.attacks.loop import State
 from kgan.attacks.losses import LOSSES
-from kgan.attacks.norms import choose, masked
+from kgan.attacks.norms import choose, length, masked
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,6 +172,26 @@ class AttackBatch:
         if not self.quantize:
             return images
         return eight_bit.rounded(images, state["original"], state.get("epsilon"), self.norm)
+
+    def record_smallest(
+        self, state: State, images: tf.Tensor, fooled: tf.Tensor, norm: str
+    ) -> State:
+        """Records the images that fool with a smaller change than any before; none are done.
+
+        Args:
+            state: The state; "size" (batch,) holds the size of the recorded change, first infinite.
+            images: The images to judge.
+            fooled: Whether each of them fools, bool (batch,).
+            norm: The norm in which changes are compared.
+        """
+        size = length(images - state["original"], norm)
+        closer = fooled & (size < state["size"])
+        return {
+            **state,
+            "adversarial": choose(closer, images, state["adversarial"]),
+            "size": tf.where(closer, size, state["size"]),
+            "success": state["success"] | closer,
+        }
 
     def iterate(
         self, step: Callable[[tf.Tensor, State], State], state: State, steps: tf.Tensor | int

@@ -1,4 +1,4 @@
-"""Momentum iterative FGSM, with input diversity and translation invariance for transfer."""
+"""Momentum iterative FGSM, with the variants that make its images transfer."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from kgan.attacks import example_random
 from kgan.attacks.attack_batch import AttackBatch, State, allowed
-from kgan.attacks.checks import check_count
+from kgan.attacks.checks import check_count, check_radius
 from kgan.attacks.norms import choose, length, per_example
 from kgan.attacks.pgd import PGD
 
@@ -28,6 +28,12 @@ class MomentumPGD(PGD):
         shrink: Smallest size of that copy, as a share of the image's size, in (0, 1].
         translation: Side of the Gaussian kernel that smooths the gradient (TI-FGSM), an odd
             number; 0 for none.
+        nesterov: Whether the gradient is taken where the momentum alone would lead (NI-FGSM).
+        scales: Number of copies, divided by 1, 2, 4, ..., whose gradients are averaged (SI-FGSM);
+            5 is published.
+        neighbours: Number of random neighbours whose mean gradient corrects the next step
+            (VMI-FGSM); 20 is published, 0 for none.
+        spread: How far the neighbours lie, as a multiple of `epsilon` (beta).
         random_start: Whether to start at a random point of the ball.
         restarts: Number of starts for images that are not fooled; more than 1 needs
             `random_start`.
@@ -42,9 +48,13 @@ class MomentumPGD(PGD):
         Xie et al., "Improving transferability of adversarial examples with input diversity", 2019.
         Dong et al., "Evading defenses to transferable adversarial examples by
         translation-invariant attacks", 2019, eq. 6.
+        Lin et al., "Nesterov accelerated gradient and scale invariance for adversarial attacks",
+        2020, eq. 6 to 8 and algorithm 1.
+        Wang and He, "Enhancing the transferability of adversarial attacks through variance
+        tuning", 2021, algorithm 1.
     """
 
-    tensors = (*PGD.tensors, "decay", "shrink")
+    tensors = (*PGD.tensors, "decay", "shrink", "spread")
 
     def __init__(
         self,
@@ -57,6 +67,10 @@ class MomentumPGD(PGD):
         diversity: float = 0.0,
         shrink: float = 0.9,
         translation: int = 0,
+        nesterov: bool = False,
+        scales: int = 1,
+        neighbours: int = 0,
+        spread: float = 1.5,
         random_start: bool = False,
         restarts: int = 1,
         loss: str = "cross_entropy",
@@ -87,6 +101,10 @@ class MomentumPGD(PGD):
         self.translation = check_count("translation", translation, least=0)
         if translation and translation % 2 == 0:
             raise ValueError(f"translation must be odd or 0, got {translation}.")
+        self.nesterov = nesterov
+        self.scales = check_count("scales", scales)
+        self.neighbours = check_count("neighbours", neighbours, least=0)
+        self.spread = check_radius("spread", spread, "l2")
         self.needs_pixels = bool(diversity or translation)
 
     def _settings(self) -> dict[str, Any]:
@@ -94,25 +112,63 @@ class MomentumPGD(PGD):
         return {**super()._settings(), "step_size": step_size}
 
     def _memory(self, batch: AttackBatch) -> State:
-        return {"momentum": tf.zeros_like(batch.images)}
+        zeros = tf.zeros_like(batch.images)
+        return {"momentum": zeros, "variance": zeros} if self.neighbours else {"momentum": zeros}
 
     def _gradient(
         self, batch: AttackBatch, i: tf.Tensor, state: State
     ) -> tuple[tf.Tensor | None, tf.Tensor]:
-        if not self.diversity:
-            logits, gradient = super()._gradient(batch, i, state)
-        else:
-            step = i + batch.attempt * self.steps
-            _, _, gradient = batch.gradient_through(
-                lambda images: self._copy(images, state["keys"], step),
-                state["images"],
-                lambda logits: batch.gain(logits, state["labels"], self.loss),
-                self.samples,
-            )
-            logits = None
+        step = i + batch.attempt * self.steps
+        points = state["images"]
+        if self.nesterov:
+            points += per_example(state["step_size"], points) * self.decay * state["momentum"]
+        logits, gradient = self._mean_gradient(batch, state, points, step)
+        if self.neighbours:
+            around = self._neighbours(batch, state, points, step)
+            # This step uses the variance of the last one; the next step uses this one's.
+            state["variance"], gradient = around - gradient, gradient + state["variance"]
         if self.translation:
             gradient = _smooth(gradient, self.translation)
-        return logits, gradient
+        return None if self.nesterov else logits, gradient
+
+    def _mean_gradient(
+        self, batch: AttackBatch, state: State, points: tf.Tensor, step: tf.Tensor
+    ) -> tuple[tf.Tensor | None, tf.Tensor]:
+        """The gradient at the points, or its mean over copies; logits if they are of the points."""
+
+        def value(logits: tf.Tensor) -> tf.Tensor:
+            return batch.gain(logits, state["labels"], self.loss)
+
+        if not self.diversity and self.scales == 1:
+            logits, _, gradient = batch.gradient(points, value, self.samples)
+            return logits, gradient
+        total = tf.zeros_like(points)
+        for number in range(self.scales):
+
+            def change(images: tf.Tensor, number: int = number) -> tf.Tensor:
+                if self.diversity:
+                    images = self._copy(images, state["keys"], step)
+                return images / 2.0**number
+
+            total += batch.gradient_through(change, points, value, self.samples)[2]
+        return None, total / float(self.scales)
+
+    def _neighbours(
+        self, batch: AttackBatch, state: State, points: tf.Tensor, step: tf.Tensor
+    ) -> tf.Tensor:
+        """The mean gradient at random neighbours of the points."""
+        shape = points.shape[1:]
+
+        def add(k, total):
+            draw = step * self.neighbours + k
+            noise = 2.0 * example_random.uniform(state["keys"], shape, "neighbour", draw) - 1.0
+            near = points + self.spread * per_example(state["epsilon"], points) * noise
+            return k + 1, total + self._mean_gradient(batch, state, near, step)[1]
+
+        _, total = tf.while_loop(
+            lambda k, _: k < self.neighbours, add, (tf.constant(0), tf.zeros_like(points))
+        )
+        return total / float(self.neighbours)
 
     def _update(self, state: State, gradient: tf.Tensor) -> State:
         gradient = allowed(gradient, state)

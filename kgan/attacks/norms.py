@@ -12,6 +12,8 @@ import tensorflow as tf
 from kgan.attacks import example_random
 
 NORMS = ("linf", "l2", "l1")
+# Those and the number of values that changed, which only the sparse attacks know.
+ALL_NORMS = (*NORMS, "l0")
 # The dual of each norm: the norm of a gradient that bounds the change of the loss over a ball.
 DUAL = {"linf": "l1", "l2": "l2", "l1": "linf"}
 _TINY = 1e-12
@@ -77,13 +79,31 @@ def normalize(change: tf.Tensor, norm: str) -> tf.Tensor:
     return change / per_example(length(change, norm) + _TINY, change)
 
 
+def keep_largest(change: tf.Tensor, count: tf.Tensor | float) -> tf.Tensor:
+    """Sets all but the `count` values of largest size to zero: the projection onto an l0 ball.
+
+    Args:
+        change: float32 tensor of shape (batch, ...).
+        count: Number of values to keep, rounded down; a scalar or (batch,).
+
+    Returns:
+        float32 tensor like `change`; of equal values those that come first are kept.
+    """
+    size = tf.abs(flatten(change))
+    order = tf.argsort(size, axis=1, direction="DESCENDING", stable=True)
+    rank = tf.cast(tf.argsort(order, axis=1), tf.float32)
+    count = tf.reshape(tf.floor(tf.convert_to_tensor(count, tf.float32)), [-1, 1])
+    return change * tf.reshape(tf.cast(rank < count, change.dtype), tf.shape(change))
+
+
 def project(
     images: tf.Tensor, original: tf.Tensor, epsilon: tf.Tensor | float, norm: str
 ) -> tf.Tensor:
     """Maps images into the ball of radius `epsilon` around `original` and into [0, 1].
 
     For linf and l1 this is the exact Euclidean projection onto the intersection; for l2 the
-    radial projection followed by the box, which cannot leave the ball again.
+    radial projection followed by the box, which cannot leave the ball again. In l0 the `epsilon`
+    largest changes stay; images must lie in the box already.
     """
     change = images - original
     if norm == "linf":
@@ -94,6 +114,8 @@ def project(
     if norm == "l2":
         scale = tf.minimum(1.0, epsilon / tf.maximum(length(change, norm), _TINY))
         return tf.clip_by_value(original + change * per_example(scale, images), 0.0, 1.0)
+    if norm == "l0":
+        return original + keep_largest(change, epsilon)
     return original + project_l1(change, original, epsilon)
 
 

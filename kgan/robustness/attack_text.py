@@ -22,6 +22,7 @@ _NOT_IN_WORDS = (
     "network",
     "targets",
     "weights",
+    "starts",
 )
 
 
@@ -39,7 +40,7 @@ def attack_from_text(
     Args:
         text: A key of `kgan.attacks.ATTACKS`; settings may follow: "pgd:steps=100,loss=margin".
         epsilons: Radii at which the attack will run; it is made for the largest.
-        norm: The norm of the ball, "linf", "l2" or "l1".
+        norm: The norm of the ball, "linf", "l2", "l1" or "l0".
         seed: Seed of all random draws of the attack, an int.
         quantize: Whether the adversarial images are to have 8 bits a value.
         surrogates: Classifiers whose gradients a transfer attack follows.

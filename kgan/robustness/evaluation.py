@@ -12,6 +12,7 @@ import tensorflow as tf
 import kgan
 from kgan.attacks.attack import Attack
 from kgan.attacks.input_range import check_range
+from kgan.attacks.norms import NORMS
 from kgan.attacks.victim import Victim, victim_of
 from kgan.names import printable
 from kgan.robustness import masking
@@ -158,7 +159,7 @@ def _masking_flags(
 ) -> tuple[list[masking.Flag], list[str]]:
     """The signs of gradient masking, and the checks that could not be made."""
     flags, unchecked = masking.compare(summary.outcomes(), summary.norm)
-    if summary.norm is not None and summary.epsilons:
+    if summary.norm in NORMS and summary.epsilons:
         rows = np.flatnonzero(chunk.correct)[:_PROBED]
         flags += masking.probe(
             victim,
@@ -168,7 +169,8 @@ def _masking_flags(
             epsilon=summary.epsilons[-1],
         )
     else:
-        unchecked.append("zero gradients, unlimited epsilon, more steps: need an epsilon")
+        needs = "need linf, l2 or l1" if summary.norm == "l0" else "need an epsilon"
+        unchecked.append(f"zero gradients, unlimited epsilon, more steps: {needs}")
     return flags, unchecked
 
 

@@ -5,8 +5,10 @@
     kgan.robustness.testing.check_minimal_attack(MyAttack(norm="l2"), case, factor=1.05)
 
 For logits `W x + b` the distance from x to the border between classes y and k is
-`(z_y - z_k) / ||w_y - w_k||` in the dual norm, so "fools above the distance, never below" can be
-checked for each example, in every norm, with no reference implementation.
+`(z_y - z_k) / ||w_y - w_k||` in the dual norm; in l0 it is the number of values, largest weight
+times room first, that close the gap when they move to the edge of the box. So "fools above the
+distance, never below" can be checked for each example, in every norm, with no reference
+implementation.
 """
 
 import dataclasses
@@ -19,7 +21,7 @@ import numpy as np
 from kgan.attacks.attack import Attack
 from kgan.attacks.norms import DUAL, NORMS
 
-_ORDER = {"linf": np.inf, "l2": 2, "l1": 1}
+_ORDER = {"linf": np.inf, "l2": 2, "l1": 1, "l0": 0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +47,7 @@ def linear_case(
     shape: tuple[int, ...] = (6, 6, 1),
     classes: int = 4,
     softmax: bool = False,
+    tilt: float = 0.0,
     seed: int = 0,
 ) -> LinearCase:
     """Makes a `LinearCase`.
@@ -56,6 +59,9 @@ def linear_case(
         shape: Shape of an image.
         classes: Number of classes, at least 2.
         softmax: Whether the model ends in a softmax.
+        tilt: How far each value lies on its class's side, in [0, 0.4]. At 0 one changed value can
+            cross the border, which is no test in l0; at 0.3 it takes several, and the distances in
+            l1 do not hold, because the box is in the way.
         seed: Seed of the weights and the images.
     """
     random = np.random.default_rng(seed)
@@ -73,7 +79,10 @@ def linear_case(
     )
     model.set_weights([weights, bias])
     # Draws more images than needed, to drop those near the border, which would test rounding.
-    images = random.uniform(0.4, 0.6, size=(4 * n, *shape)).astype(np.float32)
+    images = random.uniform(0.4, 0.6, size=(4 * n, *shape))
+    side = np.where(random.uniform(size=4 * n) < 0.5, -1.0, 1.0).reshape(-1, *[1] * len(shape))
+    images += tilt * side * np.sign(weights[:, 0] - weights[:, 1]).reshape(shape)
+    images = images.astype(np.float32)
     logits = images.reshape(4 * n, -1).astype(np.float64) @ weights.astype(np.float64) + bias
     gap = logits[:, 0] - logits[:, 1]
     clear = np.flatnonzero(np.abs(gap) > 0.1 * np.abs(gap).mean())[:n]
@@ -81,8 +90,17 @@ def linear_case(
     distances = {
         norm: np.abs(gap[clear]) / np.linalg.norm(apart, _ORDER[DUAL[norm]]) for norm in NORMS
     }
+    distances["l0"] = _fewest(images[clear].reshape(len(clear), -1), apart, gap[clear])
     labels = (gap[clear] < 0).astype(np.int32)
     return LinearCase(model, images[clear], labels, distances)
+
+
+def _fewest(images: np.ndarray, apart: np.ndarray, gap: np.ndarray) -> np.ndarray:
+    """How many values must move, at least, to close each image's gap, float64 (n,)."""
+    down = np.sign(gap)[:, None] * apart > 0
+    closed = np.abs(apart) * np.where(down, images, 1.0 - images)
+    closed = np.cumsum(-np.sort(-closed, axis=1), axis=1)
+    return 1.0 + np.sum(closed < np.abs(gap)[:, None], axis=1)
 
 
 def lengths(change: np.ndarray, norm: str) -> np.ndarray:

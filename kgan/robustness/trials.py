@@ -8,7 +8,7 @@ import numpy as np
 
 from kgan.attacks.attack import Attack
 from kgan.attacks.checks import check_norm, check_radius
-from kgan.attacks.norms import NORMS
+from kgan.attacks.norms import ALL_NORMS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +80,7 @@ def common_norm(attacks: Sequence[Attack], norm: str | None) -> str | None:
     any_norm = [attack.norm for attack in attacks if attack.norms]
     norm = norm or next(iter([*budget, *any_norm]), None)
     if norm is not None:
-        check_norm(norm, NORMS)
+        check_norm(norm, ALL_NORMS)
     if set(budget) - {norm}:
         raise ValueError(
             f"attacks with an epsilon must share the report's norm {norm!r}, got {list(budget)}. "

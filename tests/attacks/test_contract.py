@@ -26,9 +26,17 @@ SHORT = {
     "square": {"steps": 60},
     "guided": {"query_budget": 300, "steps": 5},
     "at": {"query_budget": 300, "steps": 5},
+    "fmn": {"steps": 30},
+    "ddn": {"steps": 30},
+    "sigma-zero": {"steps": 60},
+    "hopskipjump": {"queries": 400, "first_samples": 40},
+    "boundary": {"queries": 200},
+    "jsma": {"targets": 2},
+    "sparse-rs": {"steps": 60},
+    "one-pixel": {"pixels": 3, "population": 20, "steps": 8},
     "advgan": {"steps": 150, "batch_size": 64, "width": 4, "blocks": 1, "learning_rate": 3e-3},
 }
-RADII = {"linf": 0.15, "l2": 1.0, "l1": 4.0}
+RADII = {"linf": 0.15, "l2": 1.0, "l1": 4.0, "l0": 12.0}
 
 
 class ShortAutoAttack(kgan.attacks.AutoAttack):
@@ -209,7 +217,7 @@ def test_targets_are_reached_or_refused(name, model, some, request):
     predicted = model(result.adversarial, training=False).numpy().argmax(axis=1)
     np.testing.assert_array_equal(result.success, predicted == targets)
     np.testing.assert_array_equal(result.adversarial[~result.success], images[~result.success])
-    if name not in ("noise", "spatial", "square", "guided", "at", "fgsm"):
+    if name not in ("noise", "spatial", "square", "guided", "at", "fgsm", "one-pixel"):
         assert result.success.mean() > 0.2
 
 

@@ -42,3 +42,53 @@ def test_wrong_settings():
         MomentumPGD(translation=4)
     with pytest.raises(ValueError, match=r"diversity must be in \[0, 1\], got 2"):
         MomentumPGD(diversity=2)
+
+
+def gradient_of(model, images, labels):
+    images = tf.constant(images)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, model(images))
+    return tape.gradient(loss, images).numpy()
+
+
+def one(gradient):
+    return gradient / np.abs(gradient).sum(axis=(1, 2, 3), keepdims=True)
+
+
+def test_nesterov_and_scales_are_plain_loops(model, some):
+    images, labels = some
+    want, momentum = images, np.zeros_like(images)
+    for _ in range(4):
+        ahead = want + 0.025 * 0.9 * momentum
+        # The gradient with respect to the image, through its division.
+        gradient = np.mean([gradient_of(model, ahead / k, labels) / k for k in (1, 2, 4)], axis=0)
+        momentum = 0.9 * momentum + one(gradient)
+        want = np.clip(want + 0.025 * np.sign(momentum), 0, 1)
+    attack = MomentumPGD(0.1, steps=4, decay=0.9, nesterov=True, scales=3)
+    got = attack.last_iterates(model, images, labels)
+    assert np.mean(np.abs(got - want) < 1e-5) > 0.999
+
+
+def test_variance_tuning_is_a_plain_loop(model, some):
+    images, labels = some
+    keys = example_random.example_keys(0, tf.range(len(images)))
+    want, momentum, variance = images, 0.0, 0.0
+    for step in range(4):
+        gradient = gradient_of(model, want, labels)
+        around = []
+        for k in range(3):
+            noise = example_random.uniform(keys, (8, 8, 1), "neighbour", step * 3 + k).numpy()
+            around.append(gradient_of(model, want + 1.5 * 0.1 * (2 * noise - 1), labels))
+        momentum = momentum + one(gradient + variance)
+        variance = np.mean(around, axis=0) - gradient
+        want = np.clip(want + 0.025 * np.sign(momentum), 0, 1)
+    got = MomentumPGD(0.1, steps=4, neighbours=3).last_iterates(model, images, labels)
+    assert np.mean(np.abs(got - want) < 1e-5) > 0.999
+
+
+def test_the_variants_go_together_and_are_judged_where_they_are(model, some):
+    attack = MomentumPGD(0.2, steps=4, nesterov=True, scales=2, neighbours=2, diversity=0.5)
+    result = attack.run(model, *some)
+    predicted = model(result.adversarial).numpy().argmax(axis=1)
+    np.testing.assert_array_equal(result.success, predicted != some[1])

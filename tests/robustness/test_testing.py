@@ -88,11 +88,70 @@ def test_autoattack_fools_what_can_be_fooled():
         (attacks.FAB(norm="linf", steps=30), 1.06),
         (attacks.FAB(norm="l2", steps=30), 1.06),
         (attacks.FAB(norm="l1", steps=30), 1.06),
+        (attacks.FMN(norm="linf"), 1.001),
+        (attacks.FMN(norm="l2"), 1.001),
+        (attacks.FMN(norm="l1"), 1.01),
+        (attacks.DDN(radius=0.2), 1.06),
+        (attacks.HopSkipJump(norm="l2", queries=2000), 1.06),
+        (attacks.HopSkipJump(norm="linf", queries=2000), 1.15),
+        (attacks.Boundary(queries=3000), 1.02),
     ],
     ids=lambda value: f"{type(value).__name__}-{value.norm}" if hasattr(value, "norm") else "",
 )
 def test_minimal_attacks_come_near_the_smallest_change(attack, factor, case):
     testing.check_minimal_attack(attack, case, factor=factor)
+
+
+@pytest.fixture(scope="module")
+def sparse_case():
+    """Several values must change, so that which ones matters."""
+    case = testing.linear_case(24, tilt=0.3)
+    assert set(case.distances["l0"]) == {5.0, 6.0}
+    return case
+
+
+def test_the_fewest_values_are_right(sparse_case):
+    """Moving so many values to the edge of the box fools, and one fewer does not."""
+    case = sparse_case
+    weights = case.model.layers[-1].get_weights()[0].astype(np.float64)
+    for image, label, fewest in zip(
+        case.images[:6].reshape(6, -1), case.labels, case.distances["l0"], strict=False
+    ):
+        toward = weights[:, 1 - label] - weights[:, label]
+        gains = toward * (np.where(toward > 0, 1.0, 0.0) - image)
+        order = np.argsort(-gains)
+        for count, fooled in ((int(fewest) - 1, False), (int(fewest), True)):
+            moved = image.copy()
+            moved[order[:count]] = toward[order[:count]] > 0
+            predicted = case.model(moved.reshape(1, 6, 6, 1)).numpy().argmax()
+            assert (predicted != label) == fooled
+
+
+@pytest.mark.parametrize(
+    "attack", [attacks.FMN(norm="l0"), attacks.SigmaZero(steps=200)], ids=["FMN", "SigmaZero"]
+)
+def test_sparse_attacks_change_hardly_more_than_the_fewest_values(attack, sparse_case):
+    testing.check_minimal_attack(attack, sparse_case, factor=1.0, slack=1.0)
+    result = attack.run(sparse_case.model, sparse_case.images, sparse_case.labels)
+    change = testing.lengths(result.adversarial - sparse_case.images, "l0")
+    assert np.mean(change == sparse_case.distances["l0"]) > 0.7
+
+
+@pytest.mark.parametrize("count", [5, 6])
+def test_sparse_rs_fools_what_can_be_fooled(count, sparse_case):
+    case = sparse_case
+    result = attacks.SparseRS(count, steps=2000).run(case.model, case.images, case.labels)
+    np.testing.assert_array_equal(result.success, case.distances["l0"] <= count)
+    assert testing.lengths(result.adversarial - case.images, "l0").max() <= count
+
+
+def test_one_pixel_fools_what_one_pixel_can_fool():
+    case = testing.linear_case(24, tilt=0.05)
+    able = case.distances["l0"] <= 1
+    assert 3 < able.sum() < 21
+    attack = attacks.OnePixel(population=50, steps=20)
+    result = attack.run(case.model, case.images, case.labels)
+    np.testing.assert_array_equal(result.success, able)
 
 
 def test_the_checks_can_fail():
