@@ -18,8 +18,8 @@ def misfit(victim: Victim, images: np.ndarray, labels: np.ndarray) -> str | None
     """A sentence where the labels show that the model takes another range; otherwise `None`.
 
     The same images are asked about in [0, 1], [0, 255] and [-1, 1]. Another range is named only
-    where it at least halves the errors, by more than chance explains (McNemar's test). A range that
-    was declared is believed.
+    where it at least halves the errors, by more than chance explains (McNemar's test), and those of
+    the best constant answer. A range that was declared is believed.
 
     Args:
         victim: The classifier, `ready` for these images.
@@ -32,6 +32,7 @@ def misfit(victim: Victim, images: np.ndarray, labels: np.ndarray) -> str | None
     if len(images) < _FEWEST:
         return None
     images, labels = images[:_MOST], labels[:_MOST]
+    constant = len(labels) - np.bincount(labels).max()
     right = victim.answers(images, intake.bounds) == labels
     # Noise inside a model is weaker beside images of a wider range, which may help by itself.
     if victim.random and right.mean() >= 2 / victim.classes:
@@ -40,7 +41,7 @@ def misfit(victim: Victim, images: np.ndarray, labels: np.ndarray) -> str | None
         other = victim.answers(images, bounds) == labels
         gained, lost = int(np.sum(other & ~right)), int(np.sum(right & ~other))
         significant = gained - lost > _SIGNIFICANT * math.sqrt(gained + lost)
-        if significant and 2 * np.sum(~other) <= np.sum(~right):
+        if significant and 2 * np.sum(~other) <= min(np.sum(~right), constant):
             low, high = (f"{bound:g}" for bound in bounds)
             return (
                 f"the clean accuracy of {victim.name} is {right.mean():.1%} on images in [0, 1], "

@@ -21,6 +21,8 @@ DRAWS = 11
 _TINY = float(np.finfo(np.float32).tiny)
 # Images asked about when a model is looked at anew, and at each run to see whether it changed.
 _LOOKED_AT, _COMPARED = 4, 2
+# Rows asked about several times, to see whether the answers differ.
+_ASKED_AGAIN = 16
 # Noise added to them where the graph does not show the head.
 _NOISE = 32
 # Differences of two answers, relative to the largest output, that rounding explains.
@@ -76,6 +78,7 @@ class Victim:
         std: Divided by after that, likewise.
         data_format: "channels_first" for a model that takes (batch, channels, height, width); the
             attacks' images have their channels last all the same. "channels_last" if `None`.
+        output: Which of several outputs the class scores are, by name or number; the rest is left.
         loss: The loss that the model is trained with elsewhere, where it is not compiled itself.
 
     Attributes:
@@ -100,6 +103,7 @@ class Victim:
         mean: Any = None,
         std: Any = None,
         data_format: str | None = None,
+        output: str | int | None = None,
         loss: Any = None,
     ):
         if not isinstance(model, keras.Model):
@@ -119,6 +123,7 @@ class Victim:
             "mean": None if self.intake.mean is None else list(self.intake.mean),
             "std": None if self.intake.std is None else list(self.intake.std),
             "data_format": data_format,
+            "output": output,
         }
         self.functions: dict[Any, Any] = {}
         self.assumptions: list[str] = []
@@ -205,27 +210,24 @@ class Victim:
         self.functions.clear()
         self.judged_range = False
         images = images[:_LOOKED_AT]
+        intakes.check_inner(model)
         if not model.built:
             self._call(tf.constant(images[:1]), training=False)
-        self._seeds = self._find_seeds(images)
+        self._state = ModelState(model)
+        self._seeds = self._find_seeds(images.shape[1:])
         self._half = is_half(model)
         outputs = self._ask(images)
         end = self.functions["end", images.shape[1:]][0]
-        again = self._ask(images)
-        self.random = _gap(outputs, again) > _ROUNDING[self._half]
+        self.random = self._answers_differ(images)
         if end in ("unknown", "linear"):
             noise = np.random.default_rng(0).uniform(size=(_NOISE, *images.shape[1:]))
             outputs = np.concatenate([outputs, self._ask(noise.astype(np.float32))])
-        loss = getattr(model, "loss", None)
-        evidence = heads.Evidence(
-            self.name, end, outputs, heads.told_by_loss(self._loss if loss is None else loss)
-        )
+        evidence = heads.Evidence(self.name, end, outputs, self._told_by_loss())
         given = self.declared["head"]
         self.head = heads.find(evidence) if given is None else heads.agree(given, evidence)
         self._cut = end in ("softmax", "sigmoid")
         self.binary = evidence.binary
         self.classes = 2 if self.binary else outputs.shape[1]
-        self._state = ModelState(model)
         self._rounding = 1e-5
         if not self.random and (self.intake.whole or not self._state.known):
             gap = self._compare(images[:_COMPARED])[1]
@@ -267,11 +269,32 @@ class Victim:
             sentences.append("the model computes in float16: its gradients are scaled")
         return sentences
 
-    def _find_seeds(self, images: np.ndarray) -> list[keras.Variable]:
+    def _answers_differ(self, images: np.ndarray) -> bool:
+        """Whether the model answers differently when it is asked again."""
+        # Several rows, since an answer that may change need not.
+        rows = np.resize(images, (_ASKED_AGAIN, *images.shape[1:]))
+        first = self._ask(rows)
+        return any(_gap(first, self._ask(rows)) > _ROUNDING[self._half] for _ in range(2))
+
+    def _find_seeds(self, shape: tuple[int, ...]) -> list[keras.Variable]:
         """The seeds that the model advances when asked, tracked by it or not."""
-        with _Recording() as scope:
-            self._call(tf.constant(images[:1]), training=False)
-        known = {id(one): one for one in (*self.model.variables, *scope.assigned)}
+        signature = tf.TensorSpec([None, *shape], tf.float32)
+
+        def call(images: tf.Tensor) -> None:
+            self._call(images, training=False)
+
+        def record(images: tf.Tensor) -> None:
+            with _Recording() as scope:
+                self._call(images, training=False)
+            found.extend(scope.assigned)
+
+        found: list[keras.Variable] = []
+        if self._state is not None and not self._state.known:
+            # A compiled function inside the model must be traced outside of a scope first, or its
+            # trace would hold what the scope put in the variables' places.
+            tf.function(call, autograph=False).get_concrete_function(signature)
+        tf.function(record, autograph=False).get_concrete_function(signature)
+        known = {id(one): one for one in (*self.model.variables, *found)}
         return [one for one in known.values() if one.path.endswith("seed_generator_state")]
 
     def check_layout(self, what: str, shape: tuple[int, ...]) -> None:
@@ -302,17 +325,44 @@ class Victim:
                     f"{self.name} takes whole numbers: make it anew with a float32 input to train "
                     "it against attacks."
                 )
-            return keras.Function(model.inputs, model.outputs)([taken])[0]
+            outputs = keras.Function(model.inputs, model.outputs)([taken])
+            return outputs[0] if len(outputs) == 1 else outputs
         return model(taken, training=training)
 
     def _select(self, outputs: Any) -> Any:
         """The class scores in what the model returns."""
-        if not isinstance(outputs, tf.Tensor):
+        chosen = self.declared["output"]
+        if isinstance(outputs, tf.Tensor):
+            if chosen is not None:
+                raise ValueError(f"output must be left out: {self.name} has one, got {chosen!r}.")
+            return outputs
+        known = self._named(outputs)
+        if chosen not in known:
             raise ValueError(
-                f"{self.name} must return one tensor, got {type(outputs).__name__}. "
-                "Wrap it in a keras.Model that returns the class scores alone."
+                f"{self.name} must return one tensor, got {type(outputs).__name__}. Choose the "
+                f"class scores, output={' or '.join(map(repr, known)) or 'name'}, in "
+                "kgan.attacks.Victim(model, output=...), or wrap it in a keras.Model that returns "
+                "them alone."
             )
-        return outputs
+        return known[chosen]
+
+    def _named(self, values: Any) -> dict[Any, Any]:
+        """One value for each output, by the output's name and number as far as it has them."""
+        if isinstance(values, dict):
+            return dict(values)
+        if not isinstance(values, list | tuple):
+            return {}
+        names = getattr(self.model, "output_names", None) or ()
+        return dict(enumerate(values)) | dict(zip(names, values, strict=False))
+
+    def _told_by_loss(self) -> str | None:
+        """What the compiled loss of the class scores takes, see `kgan.attacks.head`."""
+        loss = getattr(self.model, "loss", None)
+        loss = self._loss if loss is None else loss
+        several = isinstance(loss, dict | list | tuple)
+        return heads.told_by_loss(
+            self._named(loss).get(self.declared["output"]) if several else loss
+        )
 
     def answers(self, images: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:
         """The classes that the model gives to images, were they brought into these bounds."""
