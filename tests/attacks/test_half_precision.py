@@ -52,11 +52,10 @@ def test_the_gradient_is_that_of_float64(policy, scale):
     wanted = shares @ weights.T
     found = found.numpy().reshape(8, 25)
     size = np.abs(wanted).max(axis=1, keepdims=True)
-    assert size.min() > 0
     # float32 has nothing below 1e-45.
     seen = size[:, 0] > 1e-35
-    assert seen.any()
-    np.testing.assert_allclose((found / size)[seen], (wanted / size)[seen], atol=5e-3)
+    assert seen.sum() >= 4
+    np.testing.assert_allclose(found[seen] / size[seen], wanted[seen] / size[seen], atol=5e-3)
 
 
 def test_pgd_is_as_strong_as_in_float32():
