@@ -21,6 +21,8 @@ DRAWS = 11
 _TINY = float(np.finfo(np.float32).tiny)
 # Images asked about when a model is looked at anew, and at each run to see whether it changed.
 _LOOKED_AT, _COMPARED = 4, 2
+# Images that the model itself is asked about at a time, outside of a graph.
+_AT_A_TIME = 32
 # Rows asked about several times, to see whether the answers differ.
 _ASKED_AGAIN = 16
 # Noise added to them where the graph does not show the head.
@@ -267,16 +269,21 @@ class Victim:
         """What the compiled loss of the class scores takes, see `kgan.attacks.head`."""
         loss = getattr(self.model, "loss", None)
         loss = self._loss if loss is None else loss
-        several = isinstance(loss, dict | list | tuple)
-        return heads.told_by_loss(
-            self._call.named(loss).get(self.declared["output"]) if several else loss
-        )
+        if isinstance(loss, dict | list | tuple):
+            losses = self._call.named(loss)
+            loss = losses.get(self.declared["output"])
+            if len(losses) == 1:
+                (loss,) = losses.values()
+        return heads.told_by_loss(loss)
 
     # Asking the model
 
     def answers(self, images: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:
         """The classes that the model gives to images, were they brought into these bounds."""
-        outputs = self._call.own_outputs(images, bounds)
+        starts = range(0, len(images), _AT_A_TIME)
+        outputs = np.concatenate(
+            [self._call.own_outputs(images[i : i + _AT_A_TIME], bounds) for i in starts]
+        )
         if self.binary:
             return (outputs.reshape(-1) > (0.5 if self.head == "sigmoid" else 0.0)).astype(int)
         return outputs.argmax(axis=1)

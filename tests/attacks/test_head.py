@@ -30,6 +30,7 @@ ONE_LARGE = LARGE[:, :1]
         ("mse", "values"),
         (keras.losses.Huber(), "values"),
         (lambda y, z: z, None),
+        ("no_such_loss", None),
         (None, None),
     ],
 )

@@ -49,6 +49,14 @@ def test_an_evaluation_stops_and_an_attack_warns_once(bounds):
     assert any(f"[{low:g}, {high:g}]" in text for text in report.assumptions)
 
 
+def test_without_labels_a_single_class_is_suspicious():
+    settings = {"attacks": [FGSM(0.01)], "find_masking": False}
+    report = evaluate(bright(0, 255), IMAGES, **settings)
+    assert any("100% of the images get one class" in text for text in report.assumptions)
+    report = evaluate(bright(0, 1), IMAGES, **settings)
+    assert not any("get one class" in text for text in report.assumptions)
+
+
 def test_nothing_is_said_where_nothing_is_known():
     right = bright(0, 1)
     assert misfit(victim_of(right, IMAGES), IMAGES, LABELS) is None
