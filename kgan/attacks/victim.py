@@ -1,7 +1,7 @@
 """Adapts any Keras classifier for the attacks: images in [0, 1] to logits, a column per class."""
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -11,6 +11,7 @@ import tensorflow as tf
 import kgan.names
 from kgan.attacks import head as heads
 from kgan.attacks import intake as intakes
+from kgan.attacks.function_model import FunctionModel
 from kgan.attacks.half_precision import is_half, with_scaled_gradient
 from kgan.attacks.model_call import ModelCall
 from kgan.attacks.model_state import ModelState
@@ -59,7 +60,9 @@ class Victim:
     frequent of `DRAWS` answers, before and after an attack.
 
     Args:
-        model: A Keras classifier.
+        model: A Keras classifier; or a function from a float32 array to scores, behind which
+            anything may answer: an imported model, a server. It has no gradients, so only attacks
+            that ask can be run on it.
         head: "logits", "softmax" or "sigmoid"; found in the graph, by the outputs' values or by the
             compiled loss if `None`.
         bounds: What black and white are for the model, such as (0, 255); (0, 1) if `None`, and
@@ -69,12 +72,14 @@ class Victim:
         data_format: "channels_first" for a model that takes (batch, channels, height, width); the
             attacks' images have their channels last all the same. "channels_last" if `None`.
         output: Which of several outputs the class scores are, by name or number; the rest is left.
+        classes: Number of classes, for a function that returns class numbers (n,).
         loss: The loss that the model is trained with elsewhere, where it is not compiled itself.
 
     Attributes:
         classes: Number of classes; 2 for a model with a single output.
         binary: Whether the model has a single output.
         head: Kind of the model's output, "logits", "softmax", or "sigmoid".
+        black_box: Whether the model only answers.
         random: Whether two answers to the same images differ.
         declared: What was declared, by the names of the arguments; `None` for the rest.
         assumptions: Sentences for a report that say how the model was understood.
@@ -86,7 +91,7 @@ class Victim:
 
     def __init__(
         self,
-        model: keras.Model,
+        model: keras.Model | Callable[[np.ndarray], Any],
         *,
         head: str | None = None,
         bounds: Sequence[float] | None = None,
@@ -94,10 +99,18 @@ class Victim:
         std: Any = None,
         data_format: str | None = None,
         output: str | int | None = None,
+        classes: int | None = None,
         loss: Any = None,
     ):
+        self.black_box = not isinstance(model, keras.Model)
         if not isinstance(model, keras.Model):
-            raise TypeError(f"model must be a keras.Model, got {type(model).__name__}.")
+            if not callable(model) or isinstance(model, keras.layers.Layer):
+                raise TypeError(
+                    f"model must be a keras.Model or a function, got {type(model).__name__}."
+                )
+            model = FunctionModel(model, classes=classes)
+        elif classes is not None:
+            raise ValueError(f"classes must be left out for a model, got {classes}.")
         if head is not None:
             kgan.names.check("head", head, heads.HEADS)
         if data_format is not None:
@@ -228,6 +241,8 @@ class Victim:
         if self.declared["head"] is not None:
             found += " (declared)"
         sentences = [str(self.intake), found, f"{self.classes} classes"]
+        if self.black_box:
+            sentences.append("the model is a function, whose gradients nobody sees")
         if self.random:
             self.rewind()
             first = self._ask(images)
@@ -419,7 +434,8 @@ def victim_of(model: keras.Model | Victim, images: np.ndarray) -> Victim:
         return model.ready(images)
     if not isinstance(model, keras.Model):
         raise TypeError(
-            f"model must be a keras.Model or a kgan.attacks.Victim, got {type(model).__name__}."
+            "model must be a keras.Model or a kgan.attacks.Victim, such as Victim(function), "
+            f"got {type(model).__name__}."
         )
     if model not in _VICTIMS:
         victim = Victim(model)
