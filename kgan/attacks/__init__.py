@@ -12,8 +12,12 @@ The interface, the same for all:
 
 - Images are float32 in [0, 1], numpy or TensorFlow, any shape the model takes. Labels are integers,
   a column, or one-hot. The result is of the images' kind and shape.
-- The model is a `keras.Model` whose output is logits, softmax probabilities, or one sigmoid unit
-  (see `victim`); `victim_of(model, images).assumptions` says what was found.
+- The model is a `keras.Model` whose output is logits, softmax probabilities, or one sigmoid unit.
+  What its graph, its compiled loss and its outputs do not show is declared, and so is another range
+  than [0, 1]: `Victim(model, head="logits", bounds=(0, 255))`, wherever a model is taken;
+  `victim_of(model, images).assumptions` says what was understood.
+- Changes of a model in place are noticed. A model that is random at inference is asked several
+  times, and its most frequent answer counts; `samples=` averages the gradient.
 - An image that cannot be fooled comes back clean; one that is misclassified already comes back
   unchanged and counts as a success.
 - An image's result depends on the seed and on its index in the data set (`indices=`), not on its

@@ -278,8 +278,7 @@ class AdvGAN(Attack):
     def _features_of(self, victim: Victim):
         if self.features is None:
             return None
-        model = victim._model()
-        assert model is not None
+        model = victim.model
         try:
             layer = model.get_layer(self.features)
             inner = keras.Model(model.inputs[0], layer.output)
@@ -292,7 +291,7 @@ class AdvGAN(Attack):
 
         def features(images: tf.Tensor) -> tf.Tensor:
             with keras.StatelessScope():
-                return tf.cast(inner(images, training=False), tf.float32)
+                return tf.cast(inner(victim.intake(images), training=False), tf.float32)
 
         return features
 

@@ -473,8 +473,18 @@ class Attack:
         vars(attack).update(settings)
         return attack
 
+    @property
+    def needs_gradient(self) -> bool:
+        """Whether the attack follows the gradients of the model that it is run on."""
+        return self.category in ("white-box", "single-step")
+
     def check(self, victim: Victim, shape: tuple[int, ...]) -> None:
         """Raises `ValueError` if this attack cannot be run on this model or image shape."""
+        if victim.black_box and self.needs_gradient:
+            raise ValueError(
+                f"{type(self).__name__} follows gradients, and {victim.name} is a function that "
+                "shows none: use an attack that only asks, such as Square or Guided."
+            )
         if self.needs_pixels:
             check_pixels(type(self).__name__, shape)
             victim.check_layout(type(self).__name__, shape)

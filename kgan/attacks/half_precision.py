@@ -54,6 +54,7 @@ def with_scaled_gradient(
                 found = gradient(_SCALES[0])
                 finite = tf.reduce_all(tf.math.is_finite(found))
                 found = tf.cond(finite, lambda: found, lambda: gradient(_SCALES[1]))
+                found = tf.ensure_shape(found, images.shape)
                 return (found, [None] * len(variables)) if variables else found
 
             return outputs, backward

@@ -1,5 +1,6 @@
 """What a classifier's outputs are: declared, or evident from its graph, its loss or its values."""
 
+import contextlib
 import dataclasses
 from typing import Any
 
@@ -81,12 +82,16 @@ def _is_linear(tensor: tf.Tensor) -> bool:
 def told_by_loss(loss: Any) -> str | None:
     """What a compiled loss takes: "logits", "probabilities", "values", or `None` if unknown."""
     if isinstance(loss, str):
-        loss = keras.losses.get(loss)
+        try:
+            loss = keras.losses.get(loss)
+        except ValueError:
+            return None
     name = str(getattr(loss, "name", None) or getattr(loss, "__name__", "")).lower()
     if isinstance(loss, keras.losses.Loss):
-        from_logits = loss.get_config().get("from_logits")
+        from_logits = getattr(loss, "from_logits", None)
         if from_logits is None:
-            from_logits = getattr(loss, "from_logits", None)
+            with contextlib.suppress(NotImplementedError):  # A loss of the user's own.
+                from_logits = loss.get_config().get("from_logits")
         if from_logits is not None:
             return "logits" if from_logits else "probabilities"
     elif callable(loss) and name.endswith("crossentropy"):

@@ -10,6 +10,8 @@ from kgan.attacks.victim import Victim
 _OTHERS = ((0.0, 255.0), (-1.0, 1.0))
 # Number of images below which nothing is said, and above which no more are asked about.
 _FEWEST, _MOST = 8, 256
+# Shares of the images in one class that are suspicious, and that are not.
+_ALIKE, _APART = 0.95, 0.6
 # One-sided normal quantile of 0.5%.
 _SIGNIFICANT = 2.58
 
@@ -18,21 +20,19 @@ def misfit(victim: Victim, images: np.ndarray, labels: np.ndarray) -> str | None
     """A sentence where the labels show that the model takes another range; otherwise `None`.
 
     The same images are asked about in [0, 1], [0, 255] and [-1, 1]. Another range is named only
-    where it at least halves the errors, by more than chance explains (McNemar's test). A range that
-    was declared is believed.
+    where it at least halves the errors, by more than chance explains (McNemar's test), and those of
+    the best constant answer. A range that was declared is believed.
 
     Args:
         victim: The classifier, `ready` for these images.
         images: float32 (n, ...) in [0, 1].
         labels: The true classes, int32 (n,).
     """
-    intake, told = victim.intake, victim.declared
-    if intake.whole or any(told[name] is not None for name in ("bounds", "mean", "std")):
-        return None
-    if len(images) < _FEWEST:
+    if _is_declared(victim) or len(images) < _FEWEST:
         return None
     images, labels = images[:_MOST], labels[:_MOST]
-    right = victim.answers(images, intake.bounds) == labels
+    constant = len(labels) - np.bincount(labels).max()
+    right = victim.answers(images, victim.intake.bounds) == labels
     # Noise inside a model is weaker beside images of a wider range, which may help by itself.
     if victim.random and right.mean() >= 2 / victim.classes:
         return None
@@ -40,7 +40,7 @@ def misfit(victim: Victim, images: np.ndarray, labels: np.ndarray) -> str | None
         other = victim.answers(images, bounds) == labels
         gained, lost = int(np.sum(other & ~right)), int(np.sum(right & ~other))
         significant = gained - lost > _SIGNIFICANT * math.sqrt(gained + lost)
-        if significant and 2 * np.sum(~other) <= np.sum(~right):
+        if significant and 2 * np.sum(~other) <= min(np.sum(~right), constant):
             low, high = (f"{bound:g}" for bound in bounds)
             return (
                 f"the clean accuracy of {victim.name} is {right.mean():.1%} on images in [0, 1], "
@@ -49,6 +49,34 @@ def misfit(victim: Victim, images: np.ndarray, labels: np.ndarray) -> str | None
                 f"kgan.attacks.Victim(model, bounds=({low}, {high})); (0, 1) if this is wrong."
             )
     return None
+
+
+def suspicion(victim: Victim, images: np.ndarray) -> str | None:
+    """A sentence where the model gives nearly all images one class, but not in another range.
+
+    For images without labels, of which `misfit` can say nothing; it proves nothing either.
+    """
+    if _is_declared(victim) or len(images) < 2 * _FEWEST:
+        return None
+
+    def commonest(bounds: tuple[float, float]) -> float:
+        answers = victim.answers(images[:_MOST], bounds)
+        return float(np.bincount(answers).max() / len(answers))
+
+    own = commonest(victim.intake.bounds)
+    for bounds in _OTHERS:
+        if own >= _ALIKE and commonest(bounds) <= _APART:
+            low, high = (f"{bound:g}" for bound in bounds)
+            return (
+                f"WARNING: {own:.0%} of the images get one class in [0, 1], but not in "
+                f"[{low}, {high}]; if that is what your model takes: --input-range {low} {high}"
+            )
+    return None
+
+
+def _is_declared(victim: Victim) -> bool:
+    told = victim.declared
+    return victim.intake.whole or any(told[name] is not None for name in ("bounds", "mean", "std"))
 
 
 def check_range(victim: Victim, images: np.ndarray, labels: np.ndarray) -> None:

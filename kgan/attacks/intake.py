@@ -131,6 +131,16 @@ def input_dtype(model: keras.Model) -> str:
         return "float32"
 
 
+def check_inner(model: keras.Model) -> None:
+    """Raises `ValueError` where a model inside this one takes whole numbers."""
+    for layer in model._flatten_layers(include_self=False):
+        if isinstance(layer, keras.Model) and "int" in (dtype := input_dtype(layer)):
+            raise ValueError(
+                f"{model.name} contains {layer.name}, which takes {dtype}, and no gradient passes "
+                "the cast. Pass that model itself, or make it anew with a float32 input."
+            )
+
+
 def layout_is_open(model: Any, shape: tuple[int, ...]) -> bool:
     """Whether images of this shape may have their channels first, and nothing says otherwise."""
     if len(shape) != len(PIXEL_AXES):

@@ -1,6 +1,5 @@
 """Adapts any Keras classifier for the attacks: images in [0, 1] to logits, a column per class."""
 
-import dataclasses
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,7 +11,9 @@ import tensorflow as tf
 import kgan.names
 from kgan.attacks import head as heads
 from kgan.attacks import intake as intakes
+from kgan.attacks.function_model import FunctionModel
 from kgan.attacks.half_precision import is_half, with_scaled_gradient
+from kgan.attacks.model_call import ModelCall
 from kgan.attacks.model_state import ModelState
 
 DRAWS = 11
@@ -21,22 +22,14 @@ DRAWS = 11
 _TINY = float(np.finfo(np.float32).tiny)
 # Images asked about when a model is looked at anew, and at each run to see whether it changed.
 _LOOKED_AT, _COMPARED = 4, 2
+# Images that the model itself is asked about at a time, outside of a graph.
+_AT_A_TIME = 32
+# Rows asked about several times, to see whether the answers differ.
+_ASKED_AGAIN = 16
 # Noise added to them where the graph does not show the head.
 _NOISE = 32
 # Differences of two answers, relative to the largest output, that rounding explains.
 _ROUNDING = {False: 1e-5, True: 2e-3}
-
-
-class _Recording(keras.StatelessScope):
-    """A scope that also tells which variables were assigned in it."""
-
-    def __init__(self):
-        super().__init__()
-        self.assigned: list[keras.Variable] = []
-
-    def add_update(self, update: tuple[keras.Variable, tf.Tensor]) -> None:
-        self.assigned.append(update[0])
-        super().add_update(update)
 
 
 class Victim:
@@ -67,7 +60,9 @@ class Victim:
     frequent of `DRAWS` answers, before and after an attack.
 
     Args:
-        model: A Keras classifier.
+        model: A Keras classifier; or a function from a float32 array to scores, behind which
+            anything may answer: an imported model, a server. It has no gradients, so only attacks
+            that ask can be run on it.
         head: "logits", "softmax" or "sigmoid"; found in the graph, by the outputs' values or by the
             compiled loss if `None`.
         bounds: What black and white are for the model, such as (0, 255); (0, 1) if `None`, and
@@ -76,12 +71,15 @@ class Victim:
         std: Divided by after that, likewise.
         data_format: "channels_first" for a model that takes (batch, channels, height, width); the
             attacks' images have their channels last all the same. "channels_last" if `None`.
+        output: Which of several outputs the class scores are, by name or number; the rest is left.
+        classes: Number of classes, for a function that returns class numbers (n,).
         loss: The loss that the model is trained with elsewhere, where it is not compiled itself.
 
     Attributes:
         classes: Number of classes; 2 for a model with a single output.
         binary: Whether the model has a single output.
         head: Kind of the model's output, "logits", "softmax", or "sigmoid".
+        black_box: Whether the model only answers.
         random: Whether two answers to the same images differ.
         declared: What was declared, by the names of the arguments; `None` for the rest.
         assumptions: Sentences for a report that say how the model was understood.
@@ -93,22 +91,30 @@ class Victim:
 
     def __init__(
         self,
-        model: keras.Model,
+        model: keras.Model | Callable[[np.ndarray], Any],
         *,
         head: str | None = None,
         bounds: Sequence[float] | None = None,
         mean: Any = None,
         std: Any = None,
         data_format: str | None = None,
+        output: str | int | None = None,
+        classes: int | None = None,
         loss: Any = None,
     ):
+        self.black_box = not isinstance(model, keras.Model)
         if not isinstance(model, keras.Model):
-            raise TypeError(f"model must be a keras.Model, got {type(model).__name__}.")
+            if not callable(model) or isinstance(model, keras.layers.Layer):
+                raise TypeError(
+                    f"model must be a keras.Model or a function, got {type(model).__name__}."
+                )
+            model = FunctionModel(model, classes=classes)
+        elif classes is not None:
+            raise ValueError(f"classes must be left out for a model, got {classes}.")
         if head is not None:
             kgan.names.check("head", head, heads.HEADS)
         if data_format is not None:
             kgan.names.check("data_format", data_format, intakes.LAYOUTS)
-        self._model: Callable[[], keras.Model | None] = lambda: model
         self.name = model.name
         self.intake = intakes.declared(
             bounds, mean, std, data_format, dtype=intakes.input_dtype(model)
@@ -119,7 +125,9 @@ class Victim:
             "mean": None if self.intake.mean is None else list(self.intake.mean),
             "std": None if self.intake.std is None else list(self.intake.std),
             "data_format": data_format,
+            "output": output,
         }
+        self._call = ModelCall(model, self.intake, output)
         self.functions: dict[Any, Any] = {}
         self.assumptions: list[str] = []
         self.random = False
@@ -130,31 +138,17 @@ class Victim:
         self._cut = False
         self._half = False
         self._rounding = 0.0
-        self._draws = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self._seeds: list[keras.Variable] = []
         self._state: ModelState | None = None
 
     @property
     def model(self) -> keras.Model:
-        """The model itself.
-
-        Raises:
-            ReferenceError: When it was deleted; only a `Victim` that `victim_of` made can outlive
-                its model.
-        """
-        model = self._model()
-        if model is None:
-            raise ReferenceError(f"the model {self.name} is gone.")
-        return model
+        """The model itself; raises `ReferenceError` where it was deleted."""
+        return self._call.model
 
     @property
     def image_shape(self) -> tuple[int | None, ...] | None:
         """The shape of one image, channels last; `None` where the model does not know it."""
-        try:
-            shape = tuple(self.model.input_shape[1:])
-        except (AttributeError, ValueError):
-            return None
-        return shape[1:] + shape[:1] if self.intake.layout == "channels_first" else shape
+        return self._call.image_shape
 
     # Looking at the model
 
@@ -167,7 +161,7 @@ class Victim:
         Raises:
             ValueError: When the model does not take these images, or its head cannot be known.
         """
-        _check_shape(self.model, (len(images), *self.intake.shape(images.shape[1:])))
+        self._call.check_shape(images.shape)
         if len(images) == 0:
             images = np.zeros((1, *images.shape[1:]), np.float32)
         if self._has_changed(images):
@@ -186,12 +180,7 @@ class Victim:
     def _compare(self, images: np.ndarray) -> tuple[np.ndarray, float]:
         """The compiled model's outputs, and how much its answers differ from the model's own."""
         compiled = self._ask(images)
-        with keras.StatelessScope():
-            taken = self.intake(tf.constant(images))
-            if self.intake.whole:
-                taken = tf.cast(taken, intakes.input_dtype(self.model))
-            own = self._select(self.model(taken, training=False))
-        own = np.asarray(tf.cast(own, tf.float32)).reshape(compiled.shape)
+        own = self._call.own_outputs(images).reshape(compiled.shape)
         return compiled, _gap(compiled, own)
 
     def _is_out_of_range(self, outputs: np.ndarray) -> bool:
@@ -203,31 +192,29 @@ class Victim:
         """Finds out what the model is, by its graph and its answers."""
         model = self.model
         self.functions.clear()
+        self._state = None
         self.judged_range = False
         images = images[:_LOOKED_AT]
+        intakes.check_inner(model)
         if not model.built:
-            self._call(tf.constant(images[:1]), training=False)
-        self._seeds = self._find_seeds(images)
+            self._call.outputs(tf.constant(images[:1]))
+        state = ModelState(model)
+        self._call.find_seeds(images.shape[1:], has_own_code=not state.known)
         self._half = is_half(model)
         outputs = self._ask(images)
         end = self.functions["end", images.shape[1:]][0]
-        again = self._ask(images)
-        self.random = _gap(outputs, again) > _ROUNDING[self._half]
+        self.random = self._answers_differ(images)
         if end in ("unknown", "linear"):
             noise = np.random.default_rng(0).uniform(size=(_NOISE, *images.shape[1:]))
             outputs = np.concatenate([outputs, self._ask(noise.astype(np.float32))])
-        loss = getattr(model, "loss", None)
-        evidence = heads.Evidence(
-            self.name, end, outputs, heads.told_by_loss(self._loss if loss is None else loss)
-        )
+        evidence = heads.Evidence(self.name, end, outputs, self._told_by_loss())
         given = self.declared["head"]
         self.head = heads.find(evidence) if given is None else heads.agree(given, evidence)
         self._cut = end in ("softmax", "sigmoid")
         self.binary = evidence.binary
         self.classes = 2 if self.binary else outputs.shape[1]
-        self._state = ModelState(model)
         self._rounding = 1e-5
-        if not self.random and (self.intake.whole or not self._state.known):
+        if not self.random and (self.intake.whole or not state.known):
             gap = self._compare(images[:_COMPARED])[1]
             if self.intake.whole and gap > _ROUNDING[self._half]:
                 raise ValueError(
@@ -236,6 +223,8 @@ class Victim:
                 )
             self._rounding = max(self._rounding, 10 * gap)
         self.assumptions = self._sentences(images)
+        # The last of all: what is not understood is looked at again.
+        self._state = state
 
     def _sentences(self, images: np.ndarray) -> list[str]:
         found = {
@@ -252,6 +241,8 @@ class Victim:
         if self.declared["head"] is not None:
             found += " (declared)"
         sentences = [str(self.intake), found, f"{self.classes} classes"]
+        if self.black_box:
+            sentences.append("the model is a function, whose gradients nobody sees")
         if self.random:
             self.rewind()
             first = self._ask(images)
@@ -267,12 +258,12 @@ class Victim:
             sentences.append("the model computes in float16: its gradients are scaled")
         return sentences
 
-    def _find_seeds(self, images: np.ndarray) -> list[keras.Variable]:
-        """The seeds that the model advances when asked, tracked by it or not."""
-        with _Recording() as scope:
-            self._call(tf.constant(images[:1]), training=False)
-        known = {id(one): one for one in (*self.model.variables, *scope.assigned)}
-        return [one for one in known.values() if one.path.endswith("seed_generator_state")]
+    def _answers_differ(self, images: np.ndarray) -> bool:
+        """Whether the model answers differently when it is asked again."""
+        # Several rows, since an answer that may change need not.
+        rows = np.resize(images, (_ASKED_AGAIN, *images.shape[1:]))
+        first = self._ask(rows)
+        return any(_gap(first, self._ask(rows)) > _ROUNDING[self._half] for _ in range(2))
 
     def check_layout(self, what: str, shape: tuple[int, ...]) -> None:
         """Raises `ValueError` where the model may take channels first and nothing is declared.
@@ -289,50 +280,32 @@ class Victim:
                 '"channels_last" if that is what they are.'
             )
 
+    def _told_by_loss(self) -> str | None:
+        """What the compiled loss of the class scores takes, see `kgan.attacks.head`."""
+        loss = getattr(self.model, "loss", None)
+        loss = self._loss if loss is None else loss
+        if isinstance(loss, dict | list | tuple):
+            losses = self._call.named(loss)
+            loss = losses.get(self.declared["output"])
+            if len(losses) == 1:
+                (loss,) = losses.values()
+        return heads.told_by_loss(loss)
+
     # Asking the model
-
-    def _call(self, images: tf.Tensor, *, training: bool) -> Any:
-        """The model's answer to images in [0, 1], as it gives it."""
-        model = self.model
-        taken = self.intake(images)
-        if self.intake.whole:
-            # Called as a whole, the model would cast its input, which no gradient passes.
-            if training:
-                raise ValueError(
-                    f"{self.name} takes whole numbers: make it anew with a float32 input to train "
-                    "it against attacks."
-                )
-            return keras.Function(model.inputs, model.outputs)([taken])[0]
-        return model(taken, training=training)
-
-    def _select(self, outputs: Any) -> Any:
-        """The class scores in what the model returns."""
-        if not isinstance(outputs, tf.Tensor):
-            raise ValueError(
-                f"{self.name} must return one tensor, got {type(outputs).__name__}. "
-                "Wrap it in a keras.Model that returns the class scores alone."
-            )
-        return outputs
 
     def answers(self, images: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:
         """The classes that the model gives to images, were they brought into these bounds."""
-        with keras.StatelessScope():
-            taken = dataclasses.replace(self.intake, bounds=bounds)(tf.constant(images))
-            outputs = np.asarray(
-                tf.cast(self._select(self.model(taken, training=False)), "float32")
-            )
+        starts = range(0, len(images), _AT_A_TIME)
+        outputs = np.concatenate(
+            [self._call.own_outputs(images[i : i + _AT_A_TIME], bounds) for i in starts]
+        )
         if self.binary:
             return (outputs.reshape(-1) > (0.5 if self.head == "sigmoid" else 0.0)).astype(int)
         return outputs.argmax(axis=1)
 
     def outputs(self, images: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """The model's own outputs for images in [0, 1], for a training step."""
-        return self._select(self._call(images, training=training))
-
-    def _outputs(self, images: tf.Tensor) -> tf.Tensor:
-        """The model's outputs, in graph mode, without a trace in the model."""
-        with keras.StatelessScope(state_mapping=self._fresh_seeds()):
-            return self._select(self._call(images, training=False))
+        return self._call.outputs(images, training=training)
 
     def _ask(self, images: np.ndarray) -> np.ndarray:
         """The model's outputs for a few images, as a float32 array (n, units)."""
@@ -344,7 +317,7 @@ class Victim:
                 autograph=False, input_signature=[tf.TensorSpec([None, *shape], tf.float32)]
             )
             def ask(images):
-                outputs = self._outputs(images)
+                outputs = self._call.outputs_without_trace(images)
                 found[:] = [heads.ending(outputs).kind]
                 return tf.cast(outputs, tf.float32)
 
@@ -358,19 +331,9 @@ class Victim:
             )
         return outputs.reshape(len(images), -1)
 
-    def _fresh_seeds(self) -> list[tuple[keras.Variable, tf.Tensor]]:
-        if not self._seeds:
-            return []
-        count = tf.cast(self._draws.assign_add(1), tf.uint32)
-        return [
-            (seed, tf.cast(tf.stack([count, tf.constant(number, tf.uint32)]), seed.dtype))
-            for number, seed in enumerate(self._seeds)
-        ]
-
     def rewind(self, start: tf.Tensor | int = 0) -> None:
         """Resets the seeds of a random model, so that its next draws are those after `start`."""
-        if self._seeds:
-            self._draws.assign(tf.cast(start, tf.int64) * 2**20)
+        self._call.rewind(start)
 
     def logits(self, images: tf.Tensor) -> tf.Tensor:
         """Class scores before the softmax.
@@ -383,13 +346,13 @@ class Victim:
         """
 
         def scores(images: tf.Tensor) -> tf.Tensor:
-            return self._scores(self._outputs(images))
+            return self._scores(self._call.outputs_without_trace(images))
 
         return self._as_logits((with_scaled_gradient(scores) if self._half else scores)(images))
 
     def logits_of(self, outputs: tf.Tensor) -> tf.Tensor:
         """Same as `logits`, from outputs of the model in graph mode, for example in training."""
-        return self._as_logits(self._scores(self._select(outputs)))
+        return self._as_logits(self._scores(self._call.select(outputs)))
 
     def _scores(self, outputs: tf.Tensor) -> tf.Tensor:
         """The units' scores before the activation, float32 (batch, units)."""
@@ -471,12 +434,13 @@ def victim_of(model: keras.Model | Victim, images: np.ndarray) -> Victim:
         return model.ready(images)
     if not isinstance(model, keras.Model):
         raise TypeError(
-            f"model must be a keras.Model or a kgan.attacks.Victim, got {type(model).__name__}."
+            "model must be a keras.Model or a kgan.attacks.Victim, such as Victim(function), "
+            f"got {type(model).__name__}."
         )
     if model not in _VICTIMS:
         victim = Victim(model)
         # Kept while its model lives, and must not keep it alive.
-        victim._model = weakref.ref(model)
+        victim._call.hold_weakly()
         _VICTIMS[model] = victim
     return _VICTIMS[model].ready(images)
 
@@ -485,19 +449,3 @@ def _gap(one: np.ndarray, other: np.ndarray) -> float:
     """The largest difference, relative to the largest value."""
     largest = max(float(np.abs(other).max(initial=0.0)), _TINY)
     return float(np.abs(one - other).max(initial=0.0)) / largest
-
-
-def _check_shape(model: keras.Model, shape: tuple[int, ...]) -> None:
-    try:
-        expected = model.input_shape
-    except (AttributeError, ValueError):
-        return  # A subclassed model may not know its input shape.
-    if not isinstance(expected, tuple) or len(expected) == 0 or isinstance(expected[0], tuple):
-        raise ValueError(f"{model.name} must take one tensor of images, takes {expected}.")
-    fits = len(expected) == len(shape) and all(
-        want in (None, have) for want, have in zip(expected[1:], shape[1:], strict=True)
-    )
-    if not fits:
-        raise ValueError(
-            f"images must have the shape {expected} that {model.name} takes, got {shape}."
-        )

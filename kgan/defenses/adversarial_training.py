@@ -408,6 +408,10 @@ def restored_classifier(config: dict[str, Any], custom_objects=None) -> keras.Mo
 def check_classifier(classifier: keras.Model | Victim) -> keras.Model:
     """The model to train; raises where there is none: no Keras model, or one without weights."""
     if isinstance(classifier, Victim):
+        if classifier.black_box:
+            raise TypeError(
+                f"classifier must be a keras.Model, got the function {classifier.name}."
+            )
         if classifier.intake.whole:
             raise ValueError(
                 f"classifier {classifier.name} takes whole numbers, which no gradient passes: make "

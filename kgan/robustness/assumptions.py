@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kgan.attacks.attack import Attack
+from kgan.attacks.input_range import suspicion
 from kgan.attacks.victim import Victim
 from kgan.robustness.summary import Summary
 
@@ -35,6 +36,8 @@ def assumptions(
         found.append("uint8 images are divided by 255")
     if labels is None and not streamed:
         found.append("no labels were given: the model's own predictions are taken as the truth")
+        if text := suspicion(victim, some):
+            found.append(text)
     else:
         found.append(f"labels are {_label_format(labels)}")
     if summary.norm is not None:

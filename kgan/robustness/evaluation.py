@@ -159,7 +159,9 @@ def _masking_flags(
 ) -> tuple[list[masking.Flag], list[str]]:
     """The signs of gradient masking, and the checks that could not be made."""
     flags, unchecked = masking.compare(summary.outcomes(), summary.norm)
-    if summary.norm in NORMS and summary.epsilons:
+    if victim.black_box:
+        unchecked.append("zero gradients, unlimited epsilon, more steps: need a model's gradients")
+    elif summary.norm in NORMS and summary.epsilons:
         rows = np.flatnonzero(chunk.correct)[:_PROBED]
         flags += masking.probe(
             victim,

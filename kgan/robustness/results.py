@@ -156,6 +156,7 @@ def model_hash(model: keras.Model | Victim) -> bytes:
         given = {name: value for name, value in model.declared.items() if value is not None}
         declared = json.dumps(given, sort_keys=True, default=repr)
         model = model.model
+        declared += getattr(model, "identity", "")
     digest = hashlib.sha256((type(model).__name__ + declared).encode())
     with contextlib.suppress(NotImplementedError):  # Subclassed models: only weights are hashed.
         digest.update(json.dumps(model.get_config(), sort_keys=True, default=str).encode())

@@ -113,6 +113,31 @@ def test_exit_code_0_without_or_above_the_threshold(files, here, capsys):
     assert (here / "runs" / "attack-mine-2" / "report.json").is_file()
 
 
+def test_a_model_of_another_range_is_stopped_until_it_is_declared(files, here, capsys):
+    inner = keras.models.load_model(files / "mine.keras")
+    scale = keras.layers.Rescaling(1 / 255)
+    keras.Sequential([keras.Input((8, 8, 1)), scale, inner]).save(here / "wide.keras")
+    arguments = ["--model", "wide.keras", "--data", f"{files}/mine.npz", "--attack", "fgsm"]
+    arguments += ["--epsilon", "0.05", "--n", "60"]
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert "your model seems to take 0..255" in said
+    assert "--input-range 0 255" in said
+    # Before a run folder is made.
+    assert not (here / "runs").exists()
+    assert main([*arguments, "--input-range", "0", "255", "--head", "softmax"]) == 0
+    assert main([*arguments, "--mean", "0", "--std", str(1 / 255)]) == 0
+    plain = mine(files, "--attack", "fgsm", "--epsilon", "0.05", "--n", "60")
+    assert main(plain) == 0
+    one, other, last = (
+        Report.load(here / "runs" / name / "report.json")
+        for name in ("attack-wide", "attack-wide-2", "attack-mine")
+    )
+    for report in (one, other):
+        assert [row[:3] for row in figures(report)] == [row[:3] for row in figures(last)]
+    assert any("[0, 255]" in text for text in one.assumptions)
+
+
 def figures(report):
     rows = [report.clean, *report.rows, *report.worst_case]
     return [(row.attack, row.epsilon, row.robust_accuracy, row.changes) for row in rows]

@@ -186,7 +186,9 @@ def test_a_sweep_does_not_trace_again(some):
 
     class Watching(keras.layers.Layer):
         def call(self, inputs):
-            traces.append(inputs.shape)
+            # Of a model with layers of the user's own, answers are compared at each run.
+            if not tf.executing_eagerly():
+                traces.append(inputs.shape)
             return inputs
 
     model = keras.Sequential(

@@ -1,0 +1,54 @@
+"""A classifier that is only a function: it answers, and shows no gradient."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class FunctionModel(keras.Model):
+    """A function from arrays to scores or to classes, as a model for attacks that only ask.
+
+    It is called anew each time, so whatever answers behind it may change.
+
+    Args:
+        function: Takes a float32 array (n, ...) and returns scores (n, classes), or with `classes`
+            class numbers (n,).
+        classes: Number of classes, where the function returns class numbers.
+    """
+
+    def __init__(self, function: Callable[[np.ndarray], Any], *, classes: int | None = None):
+        super().__init__(name=getattr(function, "__name__", "function").strip("<>"))
+        self.function = function
+        self.classes = classes
+        self.units = classes
+        # What a stored result belongs to: nothing of a function can be compared.
+        self.identity = str(uuid.uuid4())
+
+    def call(self, images: Any, training: bool = False) -> tf.Tensor:
+        if tf.executing_eagerly():
+            return tf.constant(self.ask(np.asarray(images)))
+        outputs = tf.numpy_function(self.ask, [images], tf.float32, stateful=True)
+        return tf.ensure_shape(outputs, [None, self.units])
+
+    def ask(self, images: np.ndarray) -> np.ndarray:
+        """The scores (n, units), where classes are returned one-hot."""
+        answers = np.asarray(self.function(images))
+        if self.classes is not None:
+            if answers.shape != (len(images),) or answers.dtype.kind not in "iu":
+                raise ValueError(
+                    f"{self.name} must return class numbers of shape ({len(images)},), as classes= "
+                    f"says, returned {answers.dtype} of shape {answers.shape}."
+                )
+            return np.eye(self.classes, dtype=np.float32)[answers]
+        if answers.ndim != 2 or len(answers) != len(images) or answers.dtype.kind not in "fiu":
+            raise ValueError(
+                f"{self.name} must return scores of shape ({len(images)}, classes), returned "
+                f"{answers.dtype} of shape {answers.shape}. A function that returns class numbers "
+                "goes in as kgan.attacks.Victim(function, classes=10)."
+            )
+        self.units = answers.shape[1]
+        return answers.astype(np.float32)
