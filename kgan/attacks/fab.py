@@ -210,4 +210,8 @@ class FAB(Attack):
         weight = tf.minimum(near / (near + far), self.draw)[:, None]
         point = (here + self.overshoot * from_here) * (1.0 - weight)
         point += (clean + self.overshoot * from_clean) * weight
-        return tf.reshape(tf.clip_by_value(point, 0.0, 1.0), tf.shape(gradient))
+        images = tf.reshape(tf.clip_by_value(point, 0.0, 1.0), tf.shape(gradient))
+        if "mask" in state:
+            # The average of two equal values may round to another one.
+            images = tf.where(state["mask"], images, state["original"])
+        return images

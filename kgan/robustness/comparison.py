@@ -18,8 +18,9 @@ from kgan.robustness.comparison_picture import draw_comparison
 from kgan.robustness.evaluation import evaluate
 from kgan.robustness.report import Report, Row
 
-# Radii of the curve, as shares of the radius trained for; one of them is 1.
+# What the table calls a report's attack.
 _NAMES = {"PGD": "PGD-40"}
+# Radii of the curve, as shares of the radius trained for; one of them is 1.
 _RADII = tuple(k / 6 for k in range(1, 9))
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from kgan.attacks.victim import Victim
+from kgan.pixels import rounded_to_8_bits
 from kgan.robustness.chunks import Chunk
 from kgan.robustness.report import ExampleImages
 from kgan.robustness.summary import Summary
@@ -12,23 +13,32 @@ from kgan.robustness.trials import Trial
 def example_images(
     victim: Victim, chunk: Chunk, shown: np.ndarray, summary: Summary
 ) -> ExampleImages:
-    """The `shown` rows of a chunk, after each attack at the smallest epsilon that fools half."""
+    """The `shown` rows of a chunk, after each attack at the smallest epsilon that fools half.
+
+    The model judges them as their files show them, rounded to 8 bits.
+    """
     chosen: dict[str, Trial] = {}
     for trial in summary.results:
         before = chosen.get(trial.name)
         if before is None or 2 * summary.results[before].success[shown].sum() < len(shown):
             chosen[trial.name] = trial
-    adversarial = {name: summary.results[trial].shown for name, trial in chosen.items()}
+    adversarial = {
+        name: rounded_to_8_bits(summary.results[trial].shown) for name, trial in chosen.items()
+    }
     after = {name: _softmax(victim.predict(images)) for name, images in adversarial.items()}
     clean = _softmax(chunk.logits[shown])
+    labels = chunk.labels[shown]
+    predicted = {name: values.argmax(axis=1) for name, values in after.items()}
+    success = {name: summary.results[trial].success[shown] for name, trial in chosen.items()}
     return ExampleImages(
         images=chunk.images[shown],
-        labels=chunk.labels[shown],
+        labels=labels,
         confidence=clean.max(axis=1),
         adversarial=adversarial,
         epsilon={name: trial.epsilon for name, trial in chosen.items()},
-        predicted={name: values.argmax(axis=1) for name, values in after.items()},
+        predicted=predicted,
         predicted_confidence={name: values.max(axis=1) for name, values in after.items()},
+        lost={name: int(np.sum(success[name] & (predicted[name] == labels))) for name in chosen},
     )
 
 

@@ -78,10 +78,12 @@ class ExampleImages:
         images: The clean ones, all classified correctly, (n, ...) in [0, 1].
         labels: Classes of these images.
         confidence: The probability that the model gives to that class.
-        adversarial: Each attack's images at one epsilon, by name.
+        adversarial: Each attack's images at one epsilon, by name, rounded to 8 bits as files hold
+            them.
         epsilon: That epsilon, by name; the smallest that fools half of them.
-        predicted: The class after each attack, by name.
+        predicted: The class of the rounded image after each attack, by name.
         predicted_confidence: The probability of that class, by name.
+        lost: How many of the images fool as floats, but not rounded, by name.
     """
 
     images: np.ndarray
@@ -91,6 +93,7 @@ class ExampleImages:
     epsilon: dict[str, float | None]
     predicted: dict[str, np.ndarray]
     predicted_confidence: dict[str, np.ndarray]
+    lost: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -35,7 +35,7 @@ class AttackSettings(Messages, RunFolder, DeclaredVictim, ImageReading, Prepared
     """Attack so many images, drawn by the seed; default all."""
 
     # How
-    attack: tuple[str, ...] = ("noise", "fgsm", "pgd", "square:steps=1000")
+    attack: tuple[str, ...] = ("noise", "fgsm", "apgd:steps=40", "square:steps=1000")
     """Any of noise, fgsm, pgd, mifgsm, deepfool, cw, ead, apgd, fab, square, autoattack, spatial,
     guided (or at), advgan, fmn, ddn, hopskipjump, boundary, sigma-zero, jsma, one-pixel, sparse-rs;
     with settings if you like: pgd:steps=100,restarts=5."""

@@ -49,6 +49,7 @@ BUDGET = [
     (attacks.FAB, {"steps": 30, "targets": 0}, ("linf", "l2", "l1"), 1.06),
     (attacks.Square, {"steps": 600}, ("linf",), 1.3),
     (attacks.Square, {"steps": 1500}, ("l2",), 1.6),
+    (attacks.Square, {"steps": 1000}, ("l1",), 3.0),
 ]
 
 
