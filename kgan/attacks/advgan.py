@@ -97,6 +97,7 @@ class AdvGAN(Attack):
     has_last_iterate = True
     adapts = False
     needs_pixels = True
+    suffix = ".keras"
 
     def __init__(
         self,
