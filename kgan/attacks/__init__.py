@@ -53,6 +53,7 @@ from kgan.attacks.hop_skip_jump import HopSkipJump
 from kgan.attacks.jsma import JSMA
 from kgan.attacks.momentum_pgd import MomentumPGD
 from kgan.attacks.one_pixel import OnePixel
+from kgan.attacks.patch import Patch
 from kgan.attacks.pgd import PGD
 from kgan.attacks.random_noise import RandomNoise
 from kgan.attacks.sigma_zero import SigmaZero
@@ -60,6 +61,7 @@ from kgan.attacks.sparse_rs import SparseRS
 from kgan.attacks.spatial import Spatial
 from kgan.attacks.square import Square
 from kgan.attacks.substitute import distill
+from kgan.attacks.universal import Universal
 from kgan.attacks.victim import Victim, victim_of
 
 ATTACKS: dict[str, type[Attack]] = {
@@ -85,7 +87,9 @@ ATTACKS: dict[str, type[Attack]] = {
     "jsma": JSMA,
     "one-pixel": OnePixel,
     "sigma-zero": SigmaZero,
+    "patch": Patch,
     "sparse-rs": SparseRS,
+    "universal": Universal,
 }
 
 __all__ = [
@@ -111,12 +115,14 @@ __all__ = [
     "HopSkipJump",
     "MomentumPGD",
     "OnePixel",
+    "Patch",
     "RandomNoise",
     "Result",
     "SigmaZero",
     "SparseRS",
     "Spatial",
     "Square",
+    "Universal",
     "Victim",
     "distill",
     "victim_of",

@@ -99,6 +99,7 @@ class AdvGAN(Attack):
     adapts = False
     needs = "nothing"
     needs_pixels = True
+    suffix = ".keras"
 
     def __init__(
         self,

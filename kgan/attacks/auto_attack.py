@@ -2,6 +2,7 @@
 
 import dataclasses
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -9,8 +10,9 @@ import numpy as np
 
 from kgan.attacks.apgd import APGD
 from kgan.attacks.attack import Attack, Result
+from kgan.attacks.auto_attack_checks import find_warnings, square_warning
 from kgan.attacks.checks import as_rows, check_images, check_norm, check_radii, has_pixels
-from kgan.attacks.fab import FAB
+from kgan.attacks.fab import FAB, MOST_CLASSES
 from kgan.attacks.square import Square
 from kgan.attacks.victim import Victim, victim_of
 from kgan.labels import class_numbers
@@ -19,16 +21,18 @@ from kgan.random import check_seed
 
 @dataclasses.dataclass(frozen=True)
 class AutoAttackResult(Result):
-    """A `Result` that also tells the robust accuracy after each member.
+    """A `Result` that also tells the robust accuracy after each member, and warns.
 
     Attributes:
         robust: The share of images that are not fooled so far: "clean", and after each member, by
             its name.
         left_out: The members that cannot be run on these images: the reason of each, by its name.
+        warnings: What makes the figures unreliable, in sentences; see `auto_attack_checks`.
     """
 
     robust: dict[str, float]
     left_out: dict[str, str] = dataclasses.field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -37,8 +41,10 @@ class AutoAttack(Attack):
 
     `version="standard"`: APGD on the cross-entropy, APGD on the targeted DLR loss and FAB, both
     against the 9 likeliest other classes, and Square with 5000 queries. In l1 APGD has 5 starts and
-    5 targets. `version="rand"`, for models that are random: APGD on the cross-entropy and on the DLR
-    loss, 20 gradients averaged at each step.
+    5 targets. `version="rand"`, for models that are random: APGD on the cross-entropy and on the
+    DLR loss, 20 gradients averaged at each step. `version="plus"`: APGD on the cross-entropy and on
+    the DLR loss and FAB on all borders, each with 5 starts, Square, and the two targeted attacks;
+    slower and hardly stronger.
 
     A model with fewer than four classes has no targeted DLR loss, and one with two no DLR loss;
     APGD on the margin takes their place. Square needs images of (height, width, channels); on
@@ -47,7 +53,7 @@ class AutoAttack(Attack):
     Args:
         epsilon: Radius of the ball, in units of images in [0, 1], or an array of radii (see `PGD`).
         norm: "linf", "l2" or "l1".
-        version: "standard" or "rand".
+        version: "standard", "plus" or "rand".
         quantize: Whether the results have 8 bits a value; see `Attack`.
         seed: Seed of all members, an int.
 
@@ -73,8 +79,8 @@ class AutoAttack(Attack):
     ):
         self.norm = check_norm(norm, self.norms)
         self.epsilon = check_radii("epsilon", epsilon, norm)
-        if version not in ("standard", "rand"):
-            raise ValueError(f"version must be standard or rand, got {version!r}.")
+        if version not in ("standard", "plus", "rand"):
+            raise ValueError(f"version must be standard, plus or rand, got {version!r}.")
         self.version = version
         self.quantize = quantize
         self.seed = check_seed(seed)
@@ -96,6 +102,8 @@ class AutoAttack(Attack):
                 "apgd-ce": apgd("cross_entropy", samples=20),
                 "apgd-dlr": apgd(dlr, samples=20),
             }
+        if self.version == "plus":
+            return self._plus(apgd, dlr, classes, common)
         sparse = self.norm == "l1"
         targets = 5 if sparse else 9
         members: dict[str, Attack] = {"apgd-ce": apgd("cross_entropy", restarts=5 if sparse else 1)}
@@ -121,6 +129,23 @@ class AutoAttack(Attack):
             except ValueError as error:
                 reasons[name] = str(error)
         return reasons
+
+    def _plus(
+        self, apgd: Callable[..., APGD], dlr: str, classes: int, common: dict[str, Any]
+    ) -> dict[str, Attack]:
+        # FAB on all borders needs a gradient for each class; for many it aims at the likeliest.
+        borders = 0 if classes <= MOST_CLASSES else 9
+        members: dict[str, Attack] = {
+            "apgd-ce": apgd("cross_entropy", restarts=5),
+            "apgd-dlr": apgd(dlr, restarts=5),
+            "fab": FAB(self.epsilon, targets=borders, restarts=5, **common),
+        }
+        if self.norm in Square.norms:
+            members["square"] = Square(self.epsilon, steps=5000, rescale=False, **common)
+        if classes > 3:
+            members["apgd-t"] = apgd("targeted_dlr", targets=9)
+        members["fab-t"] = FAB(self.epsilon, targets=9, **common)
+        return members
 
     def run(
         self,
@@ -151,6 +176,7 @@ class AutoAttack(Attack):
         adversarial = images.copy()
         success = logits.argmax(axis=1) != labels
         robust = {"clean": float(np.mean(~success))}
+        found = find_warnings(victim, images, labels, version=self.version, batch_size=batch_size)
         for name, member in self.members(victim.classes).items():
             if name in left_out:
                 continue
@@ -168,8 +194,11 @@ class AutoAttack(Attack):
             )
             adversarial[left] = result.adversarial
             success[left] = result.success
+            before = list(robust.values())[-1]
             robust[name] = float(np.mean(~success))
-        return AutoAttackResult(adversarial, success, labels, robust, left_out)
+            if name == "square":
+                found += square_warning(before, robust[name])
+        return AutoAttackResult(adversarial, success, labels, robust, left_out, tuple(found))
 
     def perturb(self, *_: Any, **__: Any) -> Any:
         raise NotImplementedError("AutoAttack is an evaluation; train against PGD.")

@@ -17,7 +17,8 @@ from kgan.attacks.victim import Victim
 from kgan.losses.fooling import margin
 from kgan.random import check_seed
 
-_MOST_CLASSES = 50
+# Classes up to which `targets=0` takes a gradient for each.
+MOST_CLASSES = 50
 _LARGEST = float(np.finfo(np.float32).max)
 _START_RADIUS = {"linf": 0.3, "l2": 1.0, "l1": 5.0}
 
@@ -95,7 +96,7 @@ class FAB(Attack):
         return {**super()._settings(), "epsilon": radius}
 
     def _check_against(self, victim: Victim, shape: tuple[int, ...]) -> None:
-        if self.targets == 0 and victim.classes > _MOST_CLASSES:
+        if self.targets == 0 and victim.classes > MOST_CLASSES:
             raise ValueError(
                 f"targets=0 takes a gradient for each of {victim.classes} classes; set targets to "
                 "how many of the likeliest classes to try."

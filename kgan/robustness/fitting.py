@@ -32,7 +32,7 @@ def fitted(
     name = type(attack).__name__
     # The hash covers settings and classifier, so a run resumed with others trains a new attack.
     digest = hashlib.sha256(model_hash(model) + repr(attack).encode()).hexdigest()[:8]
-    path = folder / f"{name.lower()}-{digest}.keras"
+    path = folder / f"{name.lower()}-{digest}{attack.suffix}"
     if path.is_file():
         return type(attack).load(path)
     images, where = others()

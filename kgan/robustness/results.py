@@ -144,6 +144,8 @@ class ResultsFolder:
             for surrogate in value if isinstance(value, list | tuple) else [value]:
                 if isinstance(surrogate, keras.Model | Victim):
                     digest.update(model_hash(surrogate))
+            if isinstance(value, np.ndarray):
+                digest.update(np.ascontiguousarray(value).data)
         for array in (chunk.images, chunk.labels, shown):
             digest.update(np.ascontiguousarray(array).data)
         return self.folder / f"{trial.name}-{chunk.start}-{digest.hexdigest()[:16]}.npz"

@@ -37,8 +37,8 @@ class AttackSettings(Messages, RunFolder, DeclaredVictim, ImageReading, Prepared
     # How
     attack: tuple[str, ...] = ("noise", "fgsm", "apgd:steps=40", "square:steps=1000")
     """Any of noise, fgsm, pgd, mifgsm, deepfool, cw, ead, apgd, fab, square, autoattack, spatial,
-    guided (or at), advgan, fmn, ddn, hopskipjump, boundary, sigma-zero, jsma, one-pixel, sparse-rs;
-    with settings if you like: pgd:steps=100,restarts=5."""
+    guided (or at), advgan, universal, patch, fmn, ddn, hopskipjump, boundary, jsma, sigma-zero,
+    one-pixel, sparse-rs; with settings if you like: pgd:steps=100,restarts=5."""
     epsilons: Annotated[tuple[Radius, ...], tyro.conf.arg(aliases=["--epsilon"])] = ()
     """Radii for images in [0, 1], such as 0.1 or 8/255; default depends on norm and channels."""
     norm: Literal["linf", "l2", "l1", "l0"] = "linf"

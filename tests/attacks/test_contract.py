@@ -34,6 +34,8 @@ SHORT = {
     "jsma": {"targets": 2},
     "sparse-rs": {"steps": 60},
     "one-pixel": {"pixels": 3, "population": 20, "steps": 8},
+    "universal": {"steps": 60},
+    "patch": {"steps": 60, "share": 0.6},
     "advgan": {"steps": 150, "batch_size": 64, "width": 4, "blocks": 1, "learning_rate": 3e-3},
 }
 RADII = {"linf": 0.15, "l2": 1.0, "l1": 4.0, "l0": 12.0}
@@ -71,8 +73,44 @@ class FittedAdvGAN(kgan.attacks.AdvGAN):
         return super()._prepare(model, images, labels, targets, batch_size, indices)
 
 
+class FitsItself(kgan.attacks.learnt_attack.LearntAttack):
+    """A learnt attack that is fitted on what it is first run on, once for each model and norm."""
+
+    kept: ClassVar[dict] = {}
+
+    def run(self, model, images, labels=None, **how):
+        if self.learnt is None:
+            norm = getattr(self, "norm", None)
+            key = id(model), type(self), norm
+            if key not in self.kept:
+                # For a radius that serves all smaller ones.
+                wide = self.replace(epsilon=max(RADII[norm], 0.3)) if norm else self.replace()
+                wide.fit(model, check_images(images), labels)
+                # With the model, so that no other one gets its number.
+                self.kept[key] = wide.learnt, model
+            self.learnt = self.kept[key][0]
+        return super().run(model, images, labels, **how)
+
+
+class FittedUniversal(FitsItself, kgan.attacks.Universal):
+    pass
+
+
+class FittedPatch(FitsItself, kgan.attacks.Patch):
+    pass
+
+
+OWN = {
+    "autoattack": ShortAutoAttack,
+    "advgan": FittedAdvGAN,
+    "universal": FittedUniversal,
+    "patch": FittedPatch,
+}
+LEARN = ("advgan", "universal", "patch")
+
+
 def make(name: str, **settings) -> Attack:
-    attack = {"autoattack": ShortAutoAttack, "advgan": FittedAdvGAN}.get(name, ATTACKS[name])
+    attack = OWN.get(name, ATTACKS[name])
     return attack(**{**SHORT.get(name, {}), **settings})
 
 
@@ -196,7 +234,7 @@ def test_the_model_is_left_untouched(name, model, some):
 def test_settings_survive_serialisation(name):
     attack = make(name)
     data = keras.saving.serialize_keras_object(attack)
-    if name in ("autoattack", "advgan"):
+    if name in OWN:
         data = keras.saving.serialize_keras_object(ATTACKS[name]())
         attack = ATTACKS[name]()
     again = keras.saving.deserialize_keras_object(data)
@@ -303,7 +341,7 @@ def test_perturb_is_an_attack_inside_a_graph(name, model, some):
         with pytest.raises(NotImplementedError):
             attack.perturb(model, images, labels)
         return
-    if name == "advgan":
+    if name in LEARN:
         attack.run(model, images, labels)
     logits = victim_of(model, images).logits
     perturb = tf.function(lambda x, y: attack.perturb(logits, x, y), autograph=False)
