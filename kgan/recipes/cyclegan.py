@@ -19,7 +19,7 @@ import kgan.precision
 from kgan.data import Domains, Pairs, Reading
 from kgan.data.slanted import SLOPE
 from kgan.models.learning_rate import ConstantThenLinear
-from kgan.recipes.recipe import Recipe, Watched, about, jit_compile
+from kgan.recipes.recipe import Recipe, Watched, jit_compile
 from kgan.settings.cyclegan import CycleGANSettings
 
 _COLUMNS = 10
@@ -72,11 +72,10 @@ class CycleGANRecipe(Recipe[CycleGANSettings]):
         )
 
     def describe(self, data: Domains, model: keras.Model) -> Sequence[str]:
-        sizes = [
-            line
-            for letter, one in (("A", data.a), ("B", data.b))
-            for line in about(f"{letter}: {one.name}", one)
-        ]
+        sizes = []
+        for letter, one in (("A", data.a), ("B", data.b)):
+            sizes.append(f"{letter}: {one.name}, {one.summary()}")
+            sizes += [f"  {note}" for note in one.notes]
         weights = sum(
             network.count_params()
             for names in model.optimizers.values()

@@ -20,7 +20,7 @@ from kgan.defenses import (
     OverfittingGuard,
 )
 from kgan.recipes.classifier import ClassifierRecipe
-from kgan.recipes.recipe import Watched
+from kgan.recipes.recipe import Watched, about
 from kgan.settings.hardening import HardeningSettings
 
 # Number of images that the overfitting guard keeps from training.
@@ -119,9 +119,10 @@ class HardeningRecipe(ClassifierRecipe[HardeningSettings]):
     def describe(self, data: Dataset, model: keras.Model) -> Sequence[str]:
         settings = self.settings
         return [
+            *about(settings.data, data),
             f"hardening {model.classifier.name} by {settings.method}, "
             f"{settings.norm} {settings.epsilon:.4g}: {self.epochs} epochs of "
-            f"{self.steps_per_epoch(data)} steps"
+            f"{self.steps_per_epoch(data)} steps",
         ]
 
     def watch(self, data: Dataset, steps: int, *, table: Path) -> Watched:

@@ -67,15 +67,30 @@ def pictures_endpoints():
     return Endpoints("pictures", Images(8, 8, 1), named, tracked=())
 
 
+def layers_endpoints():
+    """Images of five channels, of which the last one is shown as red."""
+
+    def generate(request):
+        layers = tf.constant([0.0, 0.2, 0.4, 0.6, 0.8])
+        return {"images": tf.zeros([tf.size(request["seeds"]), 8, 8, 1]) + layers}
+
+    seeds = {"seeds": tf.TensorSpec([None], tf.int64)}
+    kind = Images(8, 8, 5, shown=(4, 0, 1))
+    named = {"generate": Endpoint(generate, seeds, "generate")}
+    return Endpoints("layers", kind, named, tracked=())
+
+
 @pytest.fixture(scope="module")
 def served(exported, exported_rows, tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
     kgan.export.write(pictures_endpoints(), folder / "pictures", class_names=["dark", "bright"])
+    kgan.export.write(layers_endpoints(), folder / "layers")
     repository = Repository(
         [
             Model("toy", exported[0]),
             Model("rows", exported_rows),
             Model("pictures", folder / "pictures"),
+            Model("layers", folder / "layers"),
         ]
     )
     repository.poll()
@@ -192,6 +207,11 @@ def test_it_shows_the_sample_of_the_seed(page, exported):
     page.until(lambda: np.abs(np.array(page.pixels("sample")) - expected).max() <= 1)
     assert "version 1" in page.get("about").text
     assert [button.text for button in page.all("#class-buttons button")] == ["a", "b", "c"]
+
+
+def test_the_declared_channels_are_shown(page):
+    page.choose("layers")
+    page.until(lambda: page.pixels("sample") == [204] * 64)
 
 
 def test_a_latent_slider_changes_the_picture(page):
