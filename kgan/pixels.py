@@ -44,9 +44,7 @@ def check_images(what: str, images: Any) -> None:
             if low >= -1 and high <= 1
             else "rescale or clip them"
         )
-        raise ValueError(
-            f"{what} takes float images in [0, 1], got {low:g} to {high:g}: {remedy}."
-        )
+        raise ValueError(f"{what} takes float images in [0, 1], got {low:g} to {high:g}: {remedy}.")
 
 
 def rounded_to_8_bits(images: Any, what: str = "rounding to 8 bits") -> np.ndarray:

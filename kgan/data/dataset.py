@@ -11,7 +11,7 @@ import kgan.kinds
 from kgan.kinds import Images, Kind
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Samples in memory.
 
@@ -45,6 +45,11 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    def __repr__(self) -> str:
+        size = "x".join(map(str, self.sample_shape))
+        classes = f", {self.num_classes} classes" if self.num_classes else ""
+        return f"Dataset({self.name}: {len(self):,} {self.kind.plural} of {size}{classes})"
 
     @property
     def is_images(self) -> bool:
