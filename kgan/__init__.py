@@ -36,6 +36,9 @@ registry.register()
 # TensorFlow leaves oneDNN off on processors without AVX-512, where convolutions then take twice as
 # long. It reads this once, when it is imported.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+if "ipykernel" in sys.modules:
+    # In a notebook its messages about the hardware would stand above each first result.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 _SUBMODULES = frozenset(module.name for module in pkgutil.iter_modules(__path__))
 

@@ -19,6 +19,7 @@ from kgan.callbacks.stopping import NonFiniteGuard, StopOnSignal
 from kgan.callbacks.translation import TranslationError, TranslationGrid, translations
 from kgan.callbacks.vital_signs import FEWEST_SAMPLES, VitalSigns, reference_size
 from kgan.history import read_history
+from kgan.models.optimizer_callbacks import OfOptimizer
 
 __all__ = [
     "FEWEST_SAMPLES",
@@ -31,6 +32,7 @@ __all__ = [
     "LayerSeeds",
     "MetricMonitor",
     "NonFiniteGuard",
+    "OfOptimizer",
     "PosteriorDoctor",
     "ProgressBar",
     "ReconstructionGrid",

@@ -29,7 +29,7 @@ from kgan.evaluation.likelihood import likelihood_scores
 from kgan.evaluation.real_data import RealData, real_data
 from kgan.evaluation.score import Comparison, Protocol, Score, compare, load_scores, save_scores
 from kgan.evaluation.scoring import evaluate
-from kgan.evaluation.tables import print_comparison, print_scores
+from kgan.evaluation.tables import print_comparison, print_scores, score_table
 from kgan.evaluation.task import Scored, Task
 from kgan.evaluation.translation import translation_scores
 from kgan.metrics.sample_set import SampleSet
@@ -59,6 +59,7 @@ __all__ = [
     "print_scores",
     "real_data",
     "save_scores",
+    "score_table",
     "training_metrics",
     "translation_scores",
 ]

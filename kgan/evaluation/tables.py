@@ -1,6 +1,7 @@
 """Scores on the terminal: tables of one source, and of two side by side."""
 
 import dataclasses
+import html
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,6 +47,27 @@ def print_scores(
     if classes:
         console.print(_class_table(classes))
     console.print(Text(f"scores and pictures in {folder}"), soft_wrap=True)
+
+
+def score_table(scores: Sequence[Score]) -> str:
+    """The scores as an HTML table, as a notebook shows it."""
+    titles = ("score", "value", "95% interval", "real data", "better", "measured on")
+    rows = [
+        (
+            score.name,
+            _number(score.value),
+            "" if score.low is None else f"{_number(score.low)} to {_number(score.high)}",
+            _number(score.floor),
+            "lower" if score.lower_is_better else "higher",
+            f"{score.protocol.n_fake:,} samples, {score.protocol.data} {score.protocol.split}",
+        )
+        for score in scores
+    ]
+    head = "".join(f"<th>{title}</th>" for title in titles)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def protocol_lines(scores: Sequence[Score]) -> list[str]:

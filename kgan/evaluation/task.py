@@ -17,6 +17,7 @@ from kgan.evaluation.real_data import RealData
 from kgan.evaluation.score import Score
 from kgan.evaluation.score_pictures import draw
 from kgan.evaluation.scoring import evaluate
+from kgan.evaluation.tables import score_table
 from kgan.metrics import METRICS
 from kgan.metrics.extractor import Extractor
 from kgan.metrics.sample_set import SampleSet
@@ -43,6 +44,13 @@ class Scored:
     classes: list[ClassRow]
     shown: SampleSet
     train: SampleSet
+
+    def __repr__(self) -> str:
+        return f"Scored({', '.join(f'{one.name} {one.value:.4g}' for one in self.scores)})"
+
+    def _repr_html_(self) -> str:
+        """A table of the scores, for a notebook."""
+        return score_table(self.scores)
 
     def draw(self, folder: Path, *, table: Path | None = None) -> None:
         """Writes the pictures that suit the samples into the folder.

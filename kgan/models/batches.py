@@ -7,7 +7,7 @@ assertion there, which `told` makes a `ValueError` of.
 import contextlib
 import warnings
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -18,6 +18,18 @@ from kgan.kinds import Images, Kind
 _SAMPLES = ("image", "images", "sample", "samples", "points", "x")
 _LABELS = ("label", "labels", "y")
 _FAILED = "assertion failed: ["
+
+
+class Batch(NamedTuple):
+    """A batch that was checked.
+
+    Attributes:
+        first: Its samples.
+        second: Its labels, or whatever stands there; `None` where there is nothing.
+    """
+
+    first: Any
+    second: Any = None
 
 
 def parts_of(data: Any, owner: str) -> tuple[Any, Any]:
@@ -137,9 +149,7 @@ def labels_of(labels: Any, num_classes: int | None, *, what: str = "labels") -> 
             values, one_hot, f"{what} of {columns} columns must be one-hot rows, got", values[:1]
         )
         return tf.argmax(values, axis=1, output_type=tf.int32)
-    if (rank not in (None, 1) and columns not in (None, 1)) or rank == 0:
-        raise ValueError(f"{what} must be {shown}, got the shape {tuple(found.shape)}.")
-    if rank is not None and rank > 2:
+    if rank not in (None, 1) and (rank != 2 or columns not in (None, 1)):
         raise ValueError(f"{what} must be {shown}, got the shape {tuple(found.shape)}.")
     found = tf.reshape(found, [-1])
     if found.dtype.is_floating:
@@ -192,7 +202,7 @@ def told() -> Iterator[None]:
         _, failed, rest = str(error.message).partition(_FAILED)
         if not failed:
             raise
-        words = rest.splitlines()[0].rpartition("]")[0].replace("] [", " ")
+        words = rest.splitlines()[0].rpartition("]")[0].replace("] [", " ").replace("\\'", "'")
         raise ValueError(f"{words.rstrip('.')}.") from error
 
 

@@ -13,7 +13,7 @@ import kgan.names
 import kgan.random
 from kgan.endpoints import Endpoint, Endpoints, Request, takes
 from kgan.kinds import Images, Kind
-from kgan.models.batches import no_weights, samples_of
+from kgan.models.batches import Batch, no_weights, samples_of
 from kgan.models.image_pool import ImagePool
 from kgan.models.learning_rate import ConstantThenLinear  # noqa: F401 (optimizers in files have it)
 from kgan.models.players import Players
@@ -136,7 +136,7 @@ class CycleGAN(Players):
     # Training
 
     def train_step(self, data) -> dict[str, tf.Tensor]:
-        a, b = self._unpack(data)
+        a, b = self._taken(data)
         fake_a, fake_b = self._generators_half_step(a, b)
         seeds = [kgan.random.step_seed(self.seed, self._step(), f"pool {name}") for name in "ab"]
         fake_a = self.pool_a.exchange(tf.cast(fake_a, tf.float32), seeds[0])
@@ -208,7 +208,7 @@ class CycleGAN(Players):
 
     def test_step(self, data) -> dict[str, tf.Tensor]:
         """The losses in inference mode, without the pools; no weight is updated."""
-        a, b = self._unpack(data)
+        a, b = self._taken(data)
         fakes = self.b_to_a(b, training=False), self.a_to_b(a, training=False)
         self._generator_losses(a, b, *fakes, training=False)
         self._discriminator_losses(a, b, *fakes, training=False)
@@ -218,7 +218,7 @@ class CycleGAN(Players):
         makers = zip(("b_to_a", "a_to_b"), self.kinds, strict=True)
         return [name for name, kind in makers if isinstance(kind, Images)]
 
-    def _unpack(self, data: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    def _unpack(self, data: Any) -> Batch:
         a, b, weights = keras.utils.unpack_x_y_sample_weight(data)
         if weights is not None:
             raise ValueError(no_weights("CycleGAN"))
@@ -237,7 +237,7 @@ class CycleGAN(Players):
             )
             for name, samples, kind in zip("ab", (a, b), self.kinds, strict=True)
         )
-        return found_a, found_b
+        return Batch(found_a, found_b)
 
     # Use
 

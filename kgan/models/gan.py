@@ -15,7 +15,7 @@ from kgan.endpoints import Endpoint, Endpoints, Request, takes
 from kgan.kinds import Images, Kind
 from kgan.losses import AdversarialLoss, LossFunction
 from kgan.models.average import average_of, update_average
-from kgan.models.batches import labels_of, parts_of, samples_of, warn_of_labels
+from kgan.models.batches import Batch, labels_of, parts_of, samples_of, warn_of_labels
 from kgan.models.generation import Generation
 from kgan.models.players import Players
 from kgan.models.splitting import check_divides, pack, part_of
@@ -52,9 +52,9 @@ class GAN(Generation, Players):
 
     `fit` takes batches of samples, or `(samples, labels)` where conditional, or dicts as
     tensorflow-datasets gives them; generated samples get the labels of the real ones. Samples are
-    float32 (images in [0, 1]), or uint8 images; labels class numbers from 0 on, or one-hot. Logs: `d_loss` and `g_loss` (unscaled means), `penalty`, and the
-    mean probabilities `d_real` and `d_fake` that real and generated samples are real; at
-    equilibrium both are 0.5.
+    float32 (images in [0, 1]), or uint8 images; labels class numbers from 0 on, or one-hot. Logs:
+    `d_loss` and `g_loss` (unscaled means), `penalty`, and the mean probabilities `d_real` and
+    `d_fake` that real and generated samples are real; at equilibrium both are 0.5.
 
     Example:
 
@@ -122,7 +122,7 @@ class GAN(Generation, Players):
     # Training
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        samples, labels = self._unpack(data)
+        samples, labels = self._taken(data)
         samples = check_divides("n_critic", self.n_critic, samples)
         for part in range(self.n_critic):
             real = part_of(samples, part, self.n_critic)
@@ -187,7 +187,7 @@ class GAN(Generation, Players):
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Losses and probabilities in inference mode; repeatable, no weight is updated."""
-        real, labels = self._unpack(data)
+        real, labels = self._taken(data)
         batch = tf.convert_to_tensor(self._test_batch)
         seed = kgan.random.step_seed(self.seed, batch, "test latents")
         latents = kgan.random.normal(seed, [tf.shape(real)[0], self.latent_dim])
@@ -224,7 +224,7 @@ class GAN(Generation, Players):
     def _image_makers(self) -> Sequence[str]:
         return ("generator",) if isinstance(self._known_kind(), Images) else ()
 
-    def _unpack(self, data: Any) -> tuple[tf.Tensor, tf.Tensor | None]:
+    def _unpack(self, data: Any) -> Batch:
         samples, labels = parts_of(data, "GAN")
         samples = samples_of(
             samples,
@@ -236,18 +236,19 @@ class GAN(Generation, Players):
         if self.num_classes is None:
             if labels is not None and isinstance(data, (tuple, list)):
                 warn_of_labels("GAN")
-            return samples, None
+            return Batch(samples)
         if labels is None:
             raise ValueError(
                 f"a conditional GAN with {self.num_classes} classes trains on batches of "
                 "(samples, labels), got batches without labels."
             )
-        return samples, labels_of(labels, self.num_classes)
+        return Batch(samples, labels_of(labels, self.num_classes))
 
     # Use
 
     def _samples(self, latents, labels) -> tf.Tensor:
-        return self._network(self.ema_generator, latents, labels, training=False)
+        made = self._network(self.ema_generator, latents, labels, training=False)
+        return tf.cast(made, tf.float32)
 
     def call(
         self, latents: Any, labels: tf.Tensor | None = None, training: bool = False

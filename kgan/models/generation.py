@@ -1,5 +1,6 @@
 """Samples from latents: the methods that all models share that generate samples from noise."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import kgan.labels
 import kgan.latents
 import kgan.names
 from kgan.endpoints import Endpoint, Request, check_labels, takes
-from kgan.kinds import Kind
+from kgan.kinds import Images, Kind
 
 _DECODE_BATCH = 64
 
@@ -85,7 +86,8 @@ class Generation:
 
     def decode(self, latents: ArrayLike, labels: ArrayLike | None = None) -> Any:
         """Samples of latents (n, latent_dim) and, where conditional, labels (n,)."""
-        return self._decoded(latents, labels)
+        given = None if labels is None else self.check_labels(labels, len(np.asarray(latents)))
+        return self._decoded(latents, given)
 
     def _decoded(self, latents: ArrayLike, labels: ArrayLike | None) -> Any:
         """An array (n, ...), or a dict of arrays where `_samples` gives a dict."""
@@ -101,7 +103,10 @@ class Generation:
             samples.append(tf.nest.map_structure(lambda one: one.numpy()[rest], batch))  # noqa: B023
         if not samples:
             return np.zeros((0, *self.sample_shape), np.float32)
-        return tf.nest.map_structure(lambda *parts: np.concatenate(parts), *samples)
+        found = tf.nest.map_structure(lambda *parts: np.concatenate(parts), *samples)
+        if isinstance(self._known_kind(), Images):
+            _warn_of_range(type(self).__name__, found)
+        return found
 
     def interpolate(
         self,
@@ -191,3 +196,15 @@ class Generation:
         if self.num_classes is None:
             return None
         return check_labels(request["labels"], self.num_classes)
+
+
+def _warn_of_range(owner: str, images: np.ndarray) -> None:
+    """Says where a generator of a user's own does not keep to the range of images."""
+    low, high = float(images.min()), float(images.max())
+    if low < 0.0 or high > 1.0:
+        warnings.warn(
+            f"images of this {owner} must be in [0, 1], and its network gives {low:.3g} to "
+            f'{high:.3g}: end it in a "sigmoid", or in a "tanh" and keras.layers.Rescaling(0.5, '
+            "0.5).",
+            stacklevel=4,
+        )

@@ -71,9 +71,16 @@ class MendedFit(keras.Model):
     def _make_function(self, step_function: Callable[[Any], Logs]) -> Callable:
         def step(data: Any) -> Logs:
             with after(data):
-                return self._reducible(step_function(data))
+                taken = self._taken(data)
+            # A batch that is refused moves no counter either.
+            with after(taken):
+                return self._reducible(step_function(taken))
 
         return super()._make_function(step)
+
+    def _taken(self, data: Any) -> Any:
+        """A batch as the steps take it; raises, now or when the graph runs, for what is refused."""
+        return data
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None) -> None:
         if not self._spans_workers():

@@ -12,7 +12,7 @@ from kgan.endpoints import Endpoint, Endpoints, Request, check_labels, takes
 from kgan.kinds import Images
 from kgan.losses.fooling import FOOLING, euclidean, feature_loss, hinge_on_norm
 from kgan.models.ball import bounded, within_ball
-from kgan.models.batches import labels_of, parts_of, require, samples_of
+from kgan.models.batches import Batch, labels_of, parts_of, require, samples_of
 from kgan.models.players import Players
 
 WEIGHTS = {
@@ -174,7 +174,7 @@ class PerturbationGAN(Players):
             raise ValueError("there is no victim to fool yet: call set_victim before fit.")
         if tf.executing_eagerly():
             raise ValueError("run_eagerly must be False: the victim's logits need a graph.")
-        images, labels = self._unpack(data)
+        images, labels = self._taken(data)
         if labels is None:
             logits = tf.stop_gradient(self._victim(images))
             labels = tf.argmax(logits, axis=1, output_type=tf.int32)
@@ -287,7 +287,7 @@ class PerturbationGAN(Players):
             epsilon = self.least_epsilon + share * (self.epsilon - self.least_epsilon)
         return goals, epsilon
 
-    def _unpack(self, data: Any) -> tuple[tf.Tensor, tf.Tensor | None]:
+    def _unpack(self, data: Any) -> Batch:
         images, labels = parts_of(data, "PerturbationGAN")
         images = samples_of(
             images,
@@ -296,7 +296,8 @@ class PerturbationGAN(Players):
             what="images",
             whose="the generator's",
         )
-        return images, None if labels is None else labels_of(labels, self.num_classes)
+        found = None if labels is None else labels_of(labels, self.num_classes)
+        return Batch(images, found)
 
     # Use
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import kgan.losses
 from kgan.counter import add_counter
-from kgan.models.batches import in_slices, no_weights, told
+from kgan.models.batches import Batch, in_slices, no_weights, told
 from kgan.models.closing import check_logits, check_unsigned
 from kgan.models.gradient_update import apply_gradients
 from kgan.models.mended_fit import MendedFit, built_on
@@ -229,8 +229,11 @@ class Players(MendedFit):
         """Names of the networks that give images in [0, 1]."""
         return ()
 
+    def _taken(self, data: Any) -> Any:
+        return data if isinstance(data, Batch) else self._unpack(data)
+
     def _unpack(self, data: Any) -> Any:
-        """A batch as the steps take it; raises for what they do not. Idempotent, without state."""
+        """A batch of `fit` as a `Batch`, checked; raises for what the steps do not take."""
         return data
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:

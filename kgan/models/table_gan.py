@@ -15,7 +15,7 @@ import kgan.random
 from kgan.endpoints import Endpoints
 from kgan.kinds import Kind
 from kgan.models.average import average_of, update_average
-from kgan.models.batches import labels_of, no_weights
+from kgan.models.batches import Batch, labels_of, no_weights
 from kgan.models.generation import Generation
 from kgan.models.players import Players
 from kgan.models.splitting import pack
@@ -107,7 +107,7 @@ class TableGAN(Generation, Players):
     # Training
 
     def train_step(self, data) -> dict[str, tf.Tensor]:
-        rows, asked = self._encoded(*self._unpack(data))
+        rows, asked = self._encoded(*self._taken(data))
         batch = tf.shape(rows)[0]
         noise = kgan.random.normal(self._draw("latents"), [batch, self.noise_dim])
         uniform = kgan.random.uniform(self._draw("gumbel"), [batch, self.layout.size])
@@ -159,7 +159,7 @@ class TableGAN(Generation, Players):
     def _draw(self, purpose: str) -> tf.Tensor:
         return kgan.random.step_seed(self.seed, self._step(), purpose)
 
-    def _unpack(self, data: Any) -> tuple[Any, Any]:
+    def _unpack(self, data: Any) -> Batch:
         """The columns by name, and the categories that the rows stand for or `None`."""
         columns, categories, weights = keras.utils.unpack_x_y_sample_weight(data)
         if weights is not None:
@@ -169,7 +169,7 @@ class TableGAN(Generation, Players):
                 "a TableGAN trains on batches of columns by name: pass "
                 f"kgan.data.feed_rows(dataset, batch_size), got {type(columns).__name__}."
             )
-        return columns, categories
+        return Batch(columns, categories)
 
     def _encoded(self, columns, categories) -> tuple[tf.Tensor, tf.Tensor]:
         """Encoded rows (batch, row size) and what they stand for (batch, condition size)."""

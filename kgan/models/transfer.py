@@ -97,8 +97,8 @@ def _copied(model: Players) -> list[str]:
 
 
 def _copy(name: str, theirs: Sequence[Any], ours: Sequence[Any]) -> Taken:
-    keys = [[_key(variable) for variable in variables] for variables in (theirs, ours)]
-    matcher = difflib.SequenceMatcher(None, *keys, autojunk=False)
+    first_keys, second_keys = (list(map(_key, variables)) for variables in (theirs, ours))
+    matcher = difflib.SequenceMatcher(a=first_keys, b=second_keys, autojunk=False)
     matched = set()
     for first, second, length in matcher.get_matching_blocks():
         for number in range(length):

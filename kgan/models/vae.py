@@ -20,7 +20,7 @@ from kgan.losses.likelihood import (
     log_likelihood,
 )
 from kgan.models.average import average_of, update_average
-from kgan.models.batches import labels_of, parts_of, samples_of, told, warn_of_labels
+from kgan.models.batches import Batch, labels_of, parts_of, samples_of, told, warn_of_labels
 from kgan.models.generation import Generation
 from kgan.models.players import Players
 
@@ -127,14 +127,14 @@ class VAE(Generation, Players):
     # Training
 
     def train_step(self, data) -> dict[str, tf.Tensor]:
-        images, labels = self._unpack(data)
+        images, labels = self._taken(data)
         self._minimise("optimizer", lambda: self._objective(images, labels))
         update_average(self.ema_decoder, self.decoder, decay=self.ema_decay, step=self._step())
         return self._end_step()
 
     def test_step(self, data) -> dict[str, tf.Tensor]:
         """The logs in inference mode, of the averaged decoder; repeatable, no weight is updated."""
-        images, labels = self._unpack(data)
+        images, labels = self._taken(data)
         batch = tf.convert_to_tensor(self._test_batch)
         self._test_batch.assign_add(1)
         self._bound(images, labels, batch, "test ", decoder=self.ema_decoder, training=False)
@@ -179,7 +179,7 @@ class VAE(Generation, Players):
     def _seed(self, step, purpose: str) -> tf.Tensor:
         return kgan.random.step_seed(self.seed, step, purpose)
 
-    def _unpack(self, data: Any) -> tuple[tf.Tensor, tf.Tensor | None]:
+    def _unpack(self, data: Any) -> Batch:
         images, labels = parts_of(data, "VAE")
         images = samples_of(
             images, self.sample_shape, self.kind, what="images", whose="the decoder's"
@@ -187,13 +187,13 @@ class VAE(Generation, Players):
         if self.num_classes is None:
             if labels is not None and isinstance(data, (tuple, list)):
                 warn_of_labels("VAE")
-            return images, None
+            return Batch(images)
         if labels is None:
             raise ValueError(
                 f"a conditional VAE with {self.num_classes} classes trains on batches of "
                 "(images, labels), got batches without labels."
             )
-        return images, labels_of(labels, self.num_classes)
+        return Batch(images, labels_of(labels, self.num_classes))
 
     # Use
 

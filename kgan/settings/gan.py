@@ -49,7 +49,7 @@ class GANSettings(
     spectral: bool = False
     """Spectral normalisation in the discriminator."""
     freeze_discriminator: int = 0
-    """Freeze so many of the discriminator's first layers with weights (FreezeD); for --init-from."""
+    """Freeze so many of the discriminator's first layers with weights (FreezeD)."""
     minibatch_stddev: bool = False
     """Show the discriminator the standard deviation across neighbouring samples."""
 

@@ -297,7 +297,7 @@ def test_mistakes(classifier, images, batches):
         gan.set_victim(logits_of(classifier), logits_of(classifier))
     gan.set_victim(logits_of(classifier))
     wrong = tf.data.Dataset.from_tensors((images * 255).astype("int32"))
-    with pytest.raises(ValueError, match="images must be float32 .* got int32"):
+    with pytest.raises(ValueError, match=r"images must be float32 .* got int32"):
         fit(gan, wrong, steps=1, graph=True)
     with pytest.raises(ValueError, match="compile must be given g_optimizer, d_optimizer for this"):
         gan.compile(g_optimizer=keras.optimizers.Adam(), d_optimizer=keras.optimizers.Adam(),
