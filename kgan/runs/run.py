@@ -270,7 +270,7 @@ def _identity(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         values = content.get("config")
-        if not isinstance(values, dict) or not values:
+        if not isinstance(values, dict):
             raise TypeError("config must hold the run's settings")
         for name in ("family", "model", "preset", "id"):
             if not isinstance(content.get(name), str | None):

@@ -96,7 +96,8 @@ def test_checkpoint_keeps_the_best_and_the_last(train, tmp_path):
     train([scores, callbacks.Checkpoint(tmp_path, monitor="distance")], epochs=3)
     assert int(kgan.models.load(tmp_path / "best.keras").step.numpy()) == 4
     assert int(kgan.models.load(tmp_path / "last.keras").step.numpy()) == 6
-    assert len(list(tmp_path.iterdir())) == 2
+    assert int(kgan.models.load(tmp_path / "previous.keras").step.numpy()) == 4
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_checkpoint_of_a_score_that_is_to_be_high(train, tmp_path):

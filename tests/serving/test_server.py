@@ -254,7 +254,7 @@ def test_a_slow_client_holds_up_nobody_and_is_cut_off(serve):
     async def body(url, address):
         port = int(url.rpartition(":")[2])
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"POST /v1/models/toy:predict HTTP/1.1\r\nHost: x\r\n")
+        writer.write(b"POST /v1/models/toy:predict HTTP/1.1\r\nHost: localhost\r\n")
         writer.write(b"Content-Length: 99\r\n\r\n{")
         await writer.drain()
         async with httpx.AsyncClient(timeout=30) as client:
@@ -276,7 +276,7 @@ def test_a_body_of_100_mb_is_refused_without_being_kept(serve):
         async with httpx.AsyncClient(timeout=60) as client:
             reply = await client.post(url + PREDICT, content=pieces())
             assert reply.status_code == 413
-            assert "16,777,216 bytes, got 104,857,600" in reply.json()["error"]
+            assert "16,777,216 bytes, got more" in reply.json()["error"]
             assert (await client.post(url + PREDICT, json=BODY)).status_code == 200
 
     serve(body)
