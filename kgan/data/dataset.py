@@ -58,11 +58,6 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __repr__(self) -> str:
-        size = "x".join(map(str, self.sample_shape))
-        classes = f", {self.num_classes} classes" if self.num_classes else ""
-        return f"Dataset({self.name}: {len(self):,} {self.kind.plural} of {size}{classes})"
-
     @property
     def is_images(self) -> bool:
         return isinstance(self.kind, Images)
