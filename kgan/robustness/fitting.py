@@ -30,8 +30,12 @@ def fitted(
     if attack.is_fitted:
         return attack
     name = type(attack).__name__
-    # The hash covers settings and classifier, so a run resumed with others trains a new attack.
-    digest = hashlib.sha256(model_hash(model) + repr(attack).encode()).hexdigest()[:8]
+    # The hash covers the classifier and the settings that it learns with, so a run resumed with
+    # others trains a new attack.
+    settings = ", ".join(
+        f"{key}={value!r}" for key, value in attack.get_config().items() if key != "quantize"
+    )
+    digest = hashlib.sha256(model_hash(model) + f"{name}({settings})".encode()).hexdigest()[:8]
     path = folder / f"{name.lower()}-{digest}{attack.suffix}"
     if path.is_file():
         return type(attack).load(path)

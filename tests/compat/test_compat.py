@@ -57,8 +57,10 @@ def check_weights(path, name, arrays):
 
 
 def table_of(path):
+    # Columns that came with a later version are empty in earlier rows.
     with open(path, newline="") as file:
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+        rows = list(csv.DictReader(file))
+    return [{key: float(value) for key, value in row.items() if value} for row in rows]
 
 
 def scores(path):
