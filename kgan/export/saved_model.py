@@ -100,23 +100,21 @@ def write(
     archive = keras.export.ExportArchive()
     for one in endpoints.tracked:
         archive.track(one)
-    folder.mkdir(parents=True, exist_ok=True)
-    files.remove_left_behind(folder)
-    with (
-        tempfile.TemporaryDirectory() as assets,
-        files.temporary_path(folder, "version") as version,
-    ):
+    with tempfile.TemporaryDirectory() as assets:
         if names is not None:
             named = _asset(Path(assets) / "class_names.txt", names)
             archive.track(named)
             written = _with_class_names(endpoints, named)
         _add_endpoints(archive, written)
-        archive.write_out(version, verbose=False)
-        warmup.write(version, folder.name, _first_requests(written))
-        # It has the names themselves.
-        manifest.write(version, endpoints, class_names=names, origin=origin)
-        files.sync(version)
-        return versions.add(folder, version)
+        folder.mkdir(parents=True, exist_ok=True)
+        files.remove_left_behind(folder)
+        with files.temporary_path(folder, "version") as version:
+            archive.write_out(version, verbose=False)
+            warmup.write(version, folder.name, _first_requests(written))
+            # It has the names themselves.
+            manifest.write(version, endpoints, class_names=names, origin=origin)
+            files.sync(version)
+            return versions.add(folder, version)
 
 
 def _add_endpoints(archive: keras.export.ExportArchive, endpoints: Endpoints) -> None:

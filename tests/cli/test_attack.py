@@ -296,7 +296,7 @@ def test_help_does_not_wait_for_tensorflow():
         check=True,
     )
     assert "--min-robust" in done.stdout
-    names = set(re.findall(r"\w+", done.stdout))
+    names = set(re.findall(r"[\w-]+", done.stdout))
     assert set(ATTACKS) <= names
     assert done.stdout.strip().endswith("False False")
 

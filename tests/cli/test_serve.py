@@ -153,7 +153,7 @@ def test_sigterm_under_load(running):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "give the folder of an exported model"),
+        ((), "give the folders of exported models"),
         (("nowhere",), "has no numbered versions"),
         (("FOLDER/1",), "is one version; give the folder of all versions"),
         (("FOLDER", "FOLDER"), "two models are called toy"),
