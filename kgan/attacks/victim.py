@@ -244,10 +244,7 @@ class Victim:
         if self.black_box:
             sentences.append("the model is a function, whose gradients nobody sees")
         if self.random:
-            self.rewind()
-            first = self._ask(images)
-            self.rewind()
-            same = _gap(first, self._ask(images)) <= _ROUNDING[self._half]
+            same = not self._answers_differ(images, rewind=True)
             sentences.append(
                 "WARNING: the model is random at inference: its answer is the most frequent of "
                 f"{DRAWS}, and an image counts as fooled where that is wrong; average the gradient "
@@ -258,12 +255,16 @@ class Victim:
             sentences.append("the model computes in float16: its gradients are scaled")
         return sentences
 
-    def _answers_differ(self, images: np.ndarray) -> bool:
-        """Whether the model answers differently when it is asked again."""
+    def _answers_differ(self, images: np.ndarray, *, rewind: bool = False) -> bool:
+        """Whether the model answers differently when it is asked again, or again from the start."""
         # Several rows, since an answer that may change need not.
         rows = np.resize(images, (_ASKED_AGAIN, *images.shape[1:]))
-        first = self._ask(rows)
-        return any(_gap(first, self._ask(rows)) > _ROUNDING[self._half] for _ in range(2))
+        answers = []
+        for _ in range(3):
+            if rewind:
+                self.rewind()
+            answers.append(self._ask(rows))
+        return any(_gap(answers[0], one) > _ROUNDING[self._half] for one in answers[1:])
 
     def check_layout(self, what: str, shape: tuple[int, ...]) -> None:
         """Raises `ValueError` where the model may take channels first and nothing is declared.
