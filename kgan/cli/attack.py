@@ -11,6 +11,7 @@ import numpy as np
 
 import kgan.data
 import kgan.robustness
+from kgan.attacks.eight_bit import check_on_grid
 from kgan.cli.command_line import Request
 from kgan.data import Dataset
 from kgan.data.arrays import has_split
@@ -47,6 +48,8 @@ def main(request: Request) -> int:
     ]
     model = _model(settings)
     check_fit(settings.model, model, data)
+    if settings.eight_bit:
+        check_on_grid(data.samples)
     if request.run is None:
         run = Run.new(settings.runs_dir, request.name, settings)
     else:
