@@ -178,9 +178,7 @@ class APGD(Attack):
             )
         return logits, losses, allowed(gradient, state) / self.samples
 
-    def _ascend(
-        self, batch: AttackBatch, state: State, steps: int, judge: bool = True
-    ) -> State:
+    def _ascend(self, batch: AttackBatch, state: State, steps: int, judge: bool = True) -> State:
         """Runs `steps` steps in the ball; `judge` says whether to record fooled examples."""
         logits, losses, gradient = self._gradient(batch, state)
         if judge:

@@ -76,6 +76,7 @@ class Attack:
     takes_arrays: bool = False
     quantize: bool = False
     norm: str
+    epsilon: Any
     seed: int
 
     @property
@@ -130,7 +131,13 @@ class Attack:
             The adversarial images, of the same kind as `images`; clean where the attack failed.
         """
         result = self.run(
-            model, images, labels, targets=targets, batch_size=batch_size, indices=indices, mask=mask
+            model,
+            images,
+            labels,
+            targets=targets,
+            batch_size=batch_size,
+            indices=indices,
+            mask=mask,
         )
         if isinstance(images, tf.Tensor):
             return tf.constant(result.adversarial)
@@ -426,7 +433,9 @@ class Attack:
             return eight_bit.rounded(adversarial, batch.images, batch.epsilon, batch.norm), success
         gradient = None
         if self.needs == "gradients":
-            gradient = batch.gradient(adversarial, lambda logits: batch.gain(logits, batch.labels))[2]
+            gradient = batch.gradient(adversarial, lambda logits: batch.gain(logits, batch.labels))[
+                2
+            ]
         return eight_bit.fooling(
             adversarial,
             batch.images,

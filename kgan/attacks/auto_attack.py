@@ -34,8 +34,8 @@ class AutoAttack(Attack):
 
     `version="standard"`: APGD on the cross-entropy, APGD on the targeted DLR loss and FAB, both
     against the 9 likeliest other classes, and Square with 5000 queries. In l1 APGD has 5 starts and
-    5 targets. `version="rand"`, for models that are random: APGD on the cross-entropy and on the DLR
-    loss, 20 gradients averaged at each step.
+    5 targets. `version="rand"`, for models that are random: APGD on the cross-entropy and on the
+    DLR loss, 20 gradients averaged at each step.
 
     A model with fewer than four classes has no targeted DLR loss, and one with two no DLR loss;
     APGD on the margin takes their place.

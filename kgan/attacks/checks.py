@@ -50,7 +50,9 @@ def check_radii(name: str, value: Any, norm: str) -> float | np.ndarray:
     try:
         array = np.array(value, np.float64)
     except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a number, or an array of numbers, got {value!r}.") from None
+        raise ValueError(
+            f"{name} must be a number, or an array of numbers, got {value!r}."
+        ) from None
     wrong = array[~((array >= 0.0) & (array < np.inf))]
     if wrong.size:
         raise ValueError(f"{name} must be a number of at least 0, got {wrong[0]:g}.")

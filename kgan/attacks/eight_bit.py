@@ -115,7 +115,9 @@ def fooling(
 
     def ways(longer: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         """Levels towards and away, each value's place in the order, and how many may be away."""
-        target = tf.clip_by_value(original + per_example(longer, images) * (images - original), 0, 1)
+        target = tf.clip_by_value(
+            original + per_example(longer, images) * (images - original), 0, 1
+        )
         towards, away = _between(target, clean)
         if gradient is None:
             worth = tf.abs(target * LEVELS - towards)

@@ -65,5 +65,7 @@ class RandomNoise(Attack):
         if self.distribution == "uniform":
             return random_point(original, keys, state["epsilon"], self.norm, step=i, mask=mask)
         noise = masked(example_random.normal(keys, original.shape[1:], "noise", i), mask)
-        noise = noise * (epsilon / 2) if self.norm == "linf" else epsilon * normalize(noise, self.norm)
+        noise = (
+            noise * (epsilon / 2) if self.norm == "linf" else epsilon * normalize(noise, self.norm)
+        )
         return project(original + noise, original, state["epsilon"], self.norm)

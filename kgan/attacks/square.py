@@ -166,9 +166,7 @@ class Square(Attack):
             change += tiles * signs[:, tile, None, None, :]
         return self._in_ball(masked(change, batch.mask), batch.images, self.epsilon)
 
-    def _in_ball(
-        self, change: tf.Tensor, original: tf.Tensor, epsilon: tf.Tensor
-    ) -> tf.Tensor:
+    def _in_ball(self, change: tf.Tensor, original: tf.Tensor, epsilon: tf.Tensor) -> tf.Tensor:
         """The image with this change: scaled to the radius in l2, projected to the ball in l1."""
         if self.norm == "l1":
             return original + project_l1(change, original, epsilon)

@@ -14,9 +14,9 @@ from kgan.robustness.report_pictures import draw_curves, draw_examples
 def write_report(report: Report, folder: Path) -> None:
     """Writes a report into the folder.
 
-    The files are `report.json`, `curves.png`, `report.html`, and for each attack `examples-NAME.png`
-    and its single images, `examples-NAME/NUMBER-label-L-said-P.png`, where P is the class that the
-    model gives to what the file holds.
+    The files are `report.json`, `curves.png`, `report.html`, and for each attack a picture
+    `examples-NAME.png` and its single images, `examples-NAME/NUMBER-label-L-said-P.png`, where P is
+    the class that the model gives to what the file holds.
     """
     report.save(folder / "report.json")
     curves = folder / "curves.png" if report.curves else None

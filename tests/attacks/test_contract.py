@@ -176,7 +176,7 @@ def test_needs_and_categories_are_attributes(name):
     assert "quantize" in attack.get_config()
 
 
-# The rounding belongs to the template; these are one that records, one that searches and a black box.
+# The rounding is the template's; these are one that searches and one that records.
 @pytest.mark.parametrize("name", slow_but(ATTACKS, "cw", "square"))
 def test_images_of_8_bits_fool_as_they_are(name, model, some):
     images, labels = some

@@ -64,8 +64,6 @@ def masked(case):
     return mask, distances
 
 
-
-
 def each(*few):
     """All pairs of attack and norm, of which a few are in the default run."""
     pairs = [(name, norm) for name in BUDGET for norm in DUAL]
@@ -102,9 +100,7 @@ def test_radii_may_come_as_lists_tuples_columns_or_numbers_of_numpy(case):
         return attacks.FGSM(epsilon).last_iterates(case.model, images, labels)
 
     want = last(radii)
-    np.testing.assert_allclose(
-        np.abs(want - images).reshape(24, -1).max(axis=1), radii, rtol=1e-4
-    )
+    np.testing.assert_allclose(np.abs(want - images).reshape(24, -1).max(axis=1), radii, rtol=1e-4)
     for same in (list(radii), tuple(radii), radii.reshape(24, 1, 1, 1), radii.astype("float32")):
         np.testing.assert_allclose(last(same), want, atol=1e-7)
     for one in (np.float64(0.1), np.float32(0.1), np.array(0.1), [[[0.1]]]):

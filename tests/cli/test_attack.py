@@ -219,7 +219,9 @@ def test_examples_that_fool_only_as_floats_are_counted(files, here, capsys):
 
 def test_images_off_the_grid_are_refused_before_a_run_begins(files, here, capsys):
     images = np.load(files / "mine.npz")
-    np.savez("off.npz", x_test=images["x_test"][:20] / np.float32(256), y_test=images["y_test"][:20])
+    np.savez(
+        "off.npz", x_test=images["x_test"][:20] / np.float32(256), y_test=images["y_test"][:20]
+    )
     arguments = ["--model", f"{files}/mine.keras", "--data", "off.npz", "--eight-bit"]
     assert main([*arguments, "--epsilon", "0.1"]) == 2
     assert "need clean images of 8 bits" in capsys.readouterr().err
