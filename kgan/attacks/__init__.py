@@ -22,6 +22,12 @@ The interface, the same for all:
   unchanged and counts as a success.
 - An image's result depends on the seed and on its index in the data set (`indices=`), not on its
   neighbours or on `batch_size`, up to the rounding of the model's own kernels.
+- `epsilon` (and `step_size`) may be an array: (n,) for one radius an image; in linf also with the
+  axes of an image, such as (1, 1, 3) for its channels, or of all images. `mask=` says where images
+  may change. An attack whose `takes_arrays` is False refuses both. Each image's result is as if it
+  were attacked alone with its radius and mask.
+- With `quantize=True` images come back with 8 bits a value, as a PNG holds them: k / 255, inside
+  the ball, and judged as such. The clean images must be so too.
 - Budget attacks stay within `epsilon` (attribute `norm`); those with `minimal = True` look for the
   smallest change in `norm`.
 - Attacks are compiled once for a model, an image shape, and the settings that are not in
@@ -29,7 +35,8 @@ The interface, the same for all:
 - `attack.perturb(logits, images, labels, seed=...)` is the attack as graph operations, for a
   training step; with `has_last_iterate` it runs as published, to its last iterate.
 
-A new attack is a subclass of `Attack` with `_attack` filled, and a row in `ATTACKS`.
+A new attack is a subclass of `Attack` with `_attack` filled, and a row in `ATTACKS`; its attributes
+say what it `needs` of the model, its `category`, its `norms`, and what else it takes.
 """
 
 import importlib

@@ -15,8 +15,10 @@ def reach(
     """Solves `min ||d||` subject to `normal . (points + d) = normal . points - gap`, box [0, 1].
 
     After flipping signs so that the gap is positive, value i moves against its weight by
-    `min(t * r_i, room_i)`, with r = 1 for linf (or r = `scale`), r = |w| for l2, and the smallest t that closes the
-    gap; in l1 the values with the largest weights move to the edge of the box one after the other.
+    `min(t * r_i, room_i)`, with r = 1 (or `scale`) for linf, r = |w| for l2, and the smallest t
+    that closes the gap; in l1 the values with the largest weights move to the edge of the box one
+    after the other.
+
     The closed part of the gap is a concave, piecewise linear function of t, so Newton's method from
     t = 0 never overshoots and reaches the exact t in a few steps, without a sort.
 

@@ -13,6 +13,7 @@ import numpy as np
 
 import kgan.data
 import kgan.robustness
+from kgan.attacks.eight_bit import check_on_grid
 from kgan.attacks.input_range import check_range
 from kgan.attacks.victim import Victim, victim_of
 from kgan.cli.command_line import Request
@@ -60,6 +61,8 @@ def main(request: Request) -> int:
     model = declared(load_classifier(file, presets=CLASSIFIER_PRESETS), settings)
     check_fit(settings.model, model, data)
     _check_range(model, data)
+    if settings.eight_bit:
+        check_on_grid(data.samples)
     if request.run is None:
         run = Run.new(settings.runs_dir, request.name, settings)
     else:

@@ -11,6 +11,7 @@ import tensorflow as tf
 import kgan.attacks
 from kgan.attacks import ATTACKS, Attack, victim_of
 from kgan.attacks.checks import check_images
+from kgan.pixels import to_float, to_uint8
 from kgan.robustness.testing import lengths
 from tests.attacks.conftest import build
 from tests.conftest import slow_but
@@ -205,6 +206,37 @@ def test_neighbours_and_batches_do_not_matter(name, model, some):
     close = np.abs(whole.adversarial[5:16] - part.adversarial).reshape(11, -1).max(axis=1)
     assert np.mean(close < 1e-4) > 0.9
     assert np.mean(whole.success == pieces.success) > 0.97
+
+
+@names
+def test_needs_and_categories_are_attributes(name):
+    attack = ATTACKS[name]()
+    assert attack.needs in ("gradients", "scores", "labels", "nothing")
+    assert attack.category in ("white-box", "single-step", "black-box", "noise", None)
+    if attack.category in ("white-box", "single-step") and attack.adapts:
+        assert attack.needs == "gradients"
+    if attack.category == "black-box":
+        assert attack.needs != "gradients"
+    assert isinstance(attack.takes_arrays, bool)
+    assert ATTACKS[name](quantize=True).quantize
+    assert "quantize" in attack.get_config()
+
+
+# The rounding is the template's; these are one that searches and one that records.
+@pytest.mark.parametrize("name", slow_but(ATTACKS, "cw", "square"))
+def test_images_of_8_bits_fool_as_they_are(name, model, some):
+    images, labels = some
+    images = to_float(to_uint8(images))
+    settings = {"epsilon": 0.15} if is_budget(name) else {}
+    plain = make(name, **settings).run(model, images, labels)
+    result = make(name, quantize=True, **settings).run(model, images, labels)
+    files = to_float(to_uint8(result.adversarial))
+    np.testing.assert_array_equal(files, result.adversarial)
+    fooled = model(files, training=False).numpy().argmax(axis=1) != labels
+    np.testing.assert_array_equal(fooled, result.success)
+    assert result.success.mean() > plain.success.mean() - 0.1
+    if settings:
+        assert np.abs(files - images).max() <= 0.15 + 1e-6
 
 
 @own_names

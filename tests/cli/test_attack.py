@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import kgan.cli
 import kgan.data
@@ -227,6 +228,45 @@ def test_norms_minimal_and_spatial_attacks(files, here, capsys):
         ("ElasticNet", None),
     ]
     assert report.attacks["DeepFool"]["norm"] == "l2"
+
+
+def test_l1_and_8_bits_need_no_other_option(files, here, capsys):
+    assert main(mine(files, "--norm", "l1", "--eight-bit", "--epsilon", 2, "--n", 20)) == 0
+    folder = here / "runs" / "attack-mine"
+    report = Report.load(folder / "report.json")
+    assert list(report.attacks) == ["RandomNoise", "FGSM", "APGD", "Square"]
+    assert all(settings["quantize"] for settings in report.attacks.values())
+    # What the files hold is what the model said of them.
+    model = keras.saving.load_model(files / "mine.keras")
+    paths = sorted((folder / "examples-apgd").glob("*.png"))
+    assert len(paths) == 8
+    images = np.stack([np.asarray(Image.open(path)) for path in paths])[..., None] / 255
+    predicted = model.predict(images.astype("float32"), verbose=0).argmax(axis=1)
+    names = [re.fullmatch(r"\d-label-(\d)-said-(\d)", path.stem) for path in paths]
+    assert [int(name[2]) for name in names if name] == predicted.tolist()
+    fooled = [name[1] != name[2] for name in names if name]
+    assert sum(fooled) >= 4
+
+
+def test_examples_that_fool_only_as_floats_are_counted(files, here, capsys):
+    assert main(mine(files, "--attack", "deepfool", "--epsilon", 1, "--norm", "l2", "--n", 40)) == 0
+    folder = here / "runs" / "attack-mine"
+    kept = [name.split("-") for name in os.listdir(folder / "examples-deepfool")]
+    lost = sum(said.removesuffix(".png") == label for _, _, label, _, said in kept)
+    assert 0 < lost < 8
+    page = (folder / "report.html").read_text()
+    assert f"({lost} fool only before rounding to 8 bits: --eight-bit)" in page
+
+
+def test_images_off_the_grid_are_refused_before_a_run_begins(files, here, capsys):
+    images = np.load(files / "mine.npz")
+    np.savez(
+        "off.npz", x_test=images["x_test"][:20] / np.float32(256), y_test=images["y_test"][:20]
+    )
+    arguments = ["--model", f"{files}/mine.keras", "--data", "off.npz", "--eight-bit"]
+    assert main([*arguments, "--epsilon", "0.1"]) == 2
+    assert "need clean images of 8 bits" in capsys.readouterr().err
+    assert not (here / "runs").exists()
 
 
 def bad(files, name, tmp_path):
