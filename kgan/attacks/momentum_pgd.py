@@ -1,5 +1,7 @@
 """Momentum iterative FGSM, with the variants that make its images transfer."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -113,7 +115,8 @@ class MomentumPGD(PGD):
         step = i + batch.attempt * self.steps
         points = state["images"]
         if self.nesterov:
-            points += self.step_size * self.decay * state["momentum"]
+            step_size: Any = self.step_size
+            points += step_size * self.decay * state["momentum"]
         logits, gradient = self._mean_gradient(batch, state, points, step)
         if self.neighbours:
             around = self._neighbours(batch, state, points, step)
