@@ -174,4 +174,5 @@ class LearntAttack(Attack):
     def load(cls, path: str | Path) -> Self:
         """A fitted attack from a file that `save` wrote."""
         with np.load(path) as content:
-            return cls(**json.loads(str(content["settings"])), learnt=content["learnt"])
+            settings = json.loads(str(content["settings"]))
+            return cls(**{**settings, "learnt": content["learnt"]})

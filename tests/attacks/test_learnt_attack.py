@@ -24,7 +24,8 @@ def test_the_universal_change_is_the_steepest_direction(norm, case):
     attack = Universal(0.15, norm=norm, steps=60, target=1)
     attack.fit(model, images, labels)
     best = np.sign(apart) if norm == "linf" else apart / np.linalg.norm(apart)
-    np.testing.assert_allclose(attack.learnt.ravel(), 0.15 * best, atol=1e-3)
+    np.testing.assert_allclose(attack.learnt.ravel(), 0.15 * best, atol=4e-3)
+    assert lengths(attack.learnt[None], norm)[0] == pytest.approx(0.15, rel=1e-5)
     # A smaller radius shortens it, a larger one is refused.
     half = attack.replace(epsilon=0.075).last_iterates(model, images, labels)
     np.testing.assert_allclose(half - images, np.broadcast_to(attack.learnt / 2, images.shape),
@@ -33,11 +34,13 @@ def test_the_universal_change_is_the_steepest_direction(norm, case):
         attack.replace(epsilon=0.2).run(model, images, labels)
 
 
-def test_a_patch_over_the_whole_image_is_the_best_image(case):
+def test_a_patch_over_the_whole_image_goes_the_best_way(case):
     model, images, labels, apart = case
     attack = Patch(share=1.0, turn=0.0, smallest=1.0, steps=60, target=1)
     attack.fit(model, images, labels)
-    np.testing.assert_array_equal(attack.learnt.ravel(), apart > 0)
+    # A value stops where the target is certain, and its gradient zero.
+    np.testing.assert_array_equal(attack.learnt.ravel() > 0.5, apart > 0)
+    assert np.mean((attack.learnt == 0) | (attack.learnt == 1)) > 0.4
     result = attack.run(model, images, targets=np.ones(len(images), int))
     assert result.success.all()
     np.testing.assert_allclose(result.adversarial[3], attack.learnt, atol=1e-6)
