@@ -169,9 +169,11 @@ def prepare(settings: EvaluateSettings, scored: Dataset | Source) -> Task:
 def _tell_missing(settings: EvaluateSettings, source: Source | None, data: Dataset) -> None:
     """Says which scores are left out for want of an extractor, and which ones there are."""
     size = "x".join(map(str, data.sample_shape))
-    ways = ["--extractor inception (Inception's weights; see --help)", "a classifier's .keras file"]
+    ways = ["a classifier's .keras file"]
     if source is not None and hasattr(source.model, "discriminator"):
-        ways.insert(1, "--extractor discriminator (the run's own)")
+        ways.insert(0, "--extractor discriminator (the run's own)")
+    if data.sample_shape[-1] in (1, 3):
+        ways.insert(0, "--extractor inception (--download fetches its weights)")
     print(
         f"note: no extractor is known for images of {size}, so scores of features (FID, KID, "
         f"precision, recall) are left out: give {', or '.join(ways)}",

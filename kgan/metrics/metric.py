@@ -18,7 +18,7 @@ Of = Literal[
 ]
 
 NEEDS = {
-    "features": "an extractor (--extractor FILE.keras)",
+    "features": "an extractor (--extractor inception, discriminator or FILE.keras)",
     "probabilities": "an extractor that is a classifier",
     "known modes": "data with known modes (ring, grid)",
     "stacked classes": "stacked-mnist",

@@ -168,8 +168,15 @@ def test_scores_without_an_extractor_say_what_is_missing(trained, tmp_path, caps
     assert main(["evaluate", source, *out, "--channels", "rgba", "--n", "8"]) == 0
     said = capsys.readouterr().err
     assert "no extractor is known for images of 8x8x4" in said
-    assert "--extractor inception" in said
     assert "--extractor discriminator" in said
+    # It takes grey and colour alone.
+    assert "inception" not in said
+    folder = str(trained / "pets")
+    out = ["--out", str(tmp_path / "others"), "--seeds", "1", "--image-size", "8"]
+    assert main(["evaluate", folder, "--data", folder, *out]) == 0
+    assert "images of 8x8x3, so scores of features" in (said := capsys.readouterr().err)
+    assert "--extractor inception" in said
+    assert "note: ndb is left out: it needs 100 real samples" in said
 
 
 def test_what_is_served_of_many_folders(trained, tmp_path, monkeypatch, capsys):
