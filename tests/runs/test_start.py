@@ -42,7 +42,7 @@ def test_what_is_new_is_told(source):
 
 
 def test_what_is_no_model_of_the_family_is_refused(source, tmp_path):
-    with pytest.raises(FileNotFoundError, match="init_from must be a run folder, a .keras file or"):
+    with pytest.raises(FileNotFoundError, match=r"init_from must be a run folder"):
         start_from(own_gan(), tmp_path)
     with pytest.raises(ValueError, match="a VAE must start from a VAE, got a GAN"):
         start_from(own_vae(), source[1] / "gan.keras")
