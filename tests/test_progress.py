@@ -1,3 +1,5 @@
+import time
+
 import kgan.progress
 from kgan.progress import Progress
 
@@ -33,3 +35,24 @@ def test_on_a_terminal_it_is_a_bar(capsys, monkeypatch):
     assert "training" in said
     assert "6/8" in said
     assert "9 samples/s" in said
+
+
+def test_a_line_comes_while_the_work_says_nothing(capsys, monkeypatch):
+    """The first update is long ago, and the work has not reported since."""
+    monkeypatch.setattr(kgan.progress, "_TICK", 0.01)
+    with Progress(400, done=100, counts=True, seconds=0.05) as progress:
+        progress.update(what="training")
+        time.sleep(0.5)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) >= 2
+    assert set(lines) == {" 25%  training  100 of 400"}
+
+
+def test_in_a_notebook_it_is_a_bar_where_that_can_be_drawn(monkeypatch):
+    progress = Progress(8)
+    progress.console.is_jupyter = True
+    for there in (True, False):
+        monkeypatch.setattr(
+            kgan.progress.importlib.util, "find_spec", lambda name, there=there: there or None
+        )
+        assert progress.is_live == there

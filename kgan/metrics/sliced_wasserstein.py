@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kgan.metrics.checks import check_rows, check_whole
+from kgan.metrics.checks import check_rows, check_units, check_whole
 
 DIRECTIONS = 100  # at once, to bound memory
 
@@ -57,6 +57,7 @@ def _mean_of_squares(real: np.ndarray, fake: np.ndarray, projections: int, seed:
         )
     if len(real) == 0:
         raise ValueError("real and fake must hold at least one sample, got none.")
+    check_units(real, fake)
     check_whole(projections, "projections")
     real, fake = check_rows(real, "real", minimum=1), check_rows(fake, "fake", minimum=1)
     directions = np.random.default_rng(seed).standard_normal((real.shape[1], projections))

@@ -6,10 +6,18 @@ import tensorflow as tf
 
 def average_of(network: keras.Model) -> keras.Model:
     """A copy of the network with equal weights, not trainable, for `update_average`."""
-    average = keras.models.clone_model(network)
+    # Keras makes a layer anew from its configuration, but refuses to do so with a function in it.
+    functions = any(isinstance(layer, keras.layers.Lambda) for layer in network.layers)
+    average = keras.models.clone_model(network, clone_function=_copy if functions else None)
     average.set_weights(network.get_weights())
     average.trainable = False
     return average
+
+
+def _copy(layer: keras.layers.Layer) -> keras.layers.Layer:
+    if isinstance(layer, keras.layers.Lambda):
+        return layer  # It has no weights, so both networks may use it.
+    return type(layer).from_config(layer.get_config())
 
 
 def update_average(

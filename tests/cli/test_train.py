@@ -278,3 +278,37 @@ def test_help_names_every_field_without_tensorflow(run_python):
 
     for field in dataclasses.fields(GANSettings):
         assert f"--{field.name.replace('_', '-')}" in said.stdout
+
+
+@pytest.mark.slow
+def test_a_training_starts_from_a_run_a_file_or_an_export(train, tmp_path):
+    train("digits", "--epochs", 1, *TINY, "--no-doctor", "--name", "first")
+    more = ("digits", "--epochs", 1, *TINY, "--no-doctor", "--no-export", "--name", "next")
+    sources = ("runs/first", "runs/first/checkpoints/last.keras", "saved_models/first")
+    for number, source in enumerate(sources, 1):
+        said = train(*more, "--init-from", source, "--freeze-discriminator", 1)
+        assert f"starting from {source}: " in said.stdout
+        name = "next" if number == 1 else f"next-{number}"
+        found = kgan.models.load(tmp_path / "runs" / name / "checkpoints" / "last.keras")
+        first = kgan.models.load(tmp_path / "runs/first/checkpoints/last.keras")
+        frozen, trained = (
+            [np.array_equal(*pair) for pair in zip(*weights, strict=True)]
+            for weights in (
+                [one.discriminator.layers[1].get_weights() for one in (found, first)],
+                [one.discriminator.layers[-2].get_weights() for one in (found, first)],
+            )
+        )
+        assert all(frozen)
+        assert not all(trained)
+        assert int(found.step.numpy()) == 8
+    said = train(*more, "--init-from", "nowhere", check=False)
+    assert said.returncode == 2
+    assert "init_from must be a run folder, a .keras file or an exported model" in said.stderr
+
+
+def test_what_could_fail_at_the_end_is_told_before_the_work(train, tmp_path):
+    (tmp_path / "saved_models").write_text("in the way")
+    said = train("digits", *TINY, check=False)
+    assert said.returncode == 2
+    assert "export_dir must be a folder" in said.stderr
+    assert not (tmp_path / "runs").exists()
