@@ -1,7 +1,6 @@
 """A run's table, `metrics.csv`: one row an epoch."""
 
 import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,12 +28,12 @@ def read_history(path: str | Path) -> list[dict[str, float]]:
         return []
     with open(path, newline="", encoding="utf-8", errors="replace") as file:
         text = file.read()
-    lines = list(csv.reader(io.StringIO(text)))
-    names, found = lines[0] if lines else [], []
+    lines = text.splitlines()
+    found: list[dict[str, float]] = []
     for number, line in enumerate(lines[1:], 2):
         try:
-            found.append(_row(names, line))
-        except ValueError as error:
+            found.append(_row(_cells(lines[0]), _cells(line)))
+        except (ValueError, csv.Error) as error:
             if number == len(lines):
                 break
             raise ValueError(
@@ -44,6 +43,10 @@ def read_history(path: str | Path) -> list[dict[str, float]]:
     if found and len(found) == len(lines) - 1 and not text.endswith("\n"):
         found.pop()
     return found
+
+
+def _cells(line: str) -> list[str]:
+    return next(csv.reader([line]), [])
 
 
 def _row(names: Sequence[str], line: Sequence[str]) -> dict[str, float]:

@@ -22,6 +22,7 @@ from kgan.serving.access import Access
 from kgan.serving.errors import ServingError
 from kgan.serving.playground import Fool
 from kgan.serving.repository import Model, Repository, load_servable
+from kgan.serving.servable import settle
 from kgan.serving.server import Limits
 from kgan.serving.server import serve as run_server
 from kgan.serving.signature import batch_sizes
@@ -45,7 +46,7 @@ def main(request: Request) -> int:
     load = functools.partial(
         load_servable, sizes=batch_sizes(settings.max_batch), batch=settings.batch
     )
-    repository = Repository(_models(settings, load))
+    repository = Repository(_models(settings, load), settle=settle)
     repository.poll()
     for model in [model for model in repository.models.values() if not model.ready]:
         if len(repository.models) == 1:

@@ -6,8 +6,14 @@
 | `signature.py` | one function of it: its inputs checked, and the call into TensorFlow |
 | `repository.py` | the versions of each model on disk and in memory; roll-out and roll-back |
 | `batching.py` | requests that wait for each other: one call into TensorFlow for several |
-| `json_tensors.py` | tensors in JSON, by row and by column |
-| `rest.py`, `grpc_service.py` | the two contracts |
+| `models_config.py` | TensorFlow Serving's models.config |
+| `json_document.py` | JSON as its parser reads it, and its texts of single values |
+| `json_tensors.py`, `json_examples.py` | tensors and tf.Examples in JSON |
+| `tensors.py` | TensorProtos |
+| `examples.py` | Classify and Regress |
+| `bodies.py`, `connections.py` | what a request and a connection may take |
+| `access.py`, `guard.py` | who may ask |
+| `rest.py`, `grpc_service.py`, `grpc_health.py` | the contracts |
 | `playground.py`, `page/` | the page to play with, and what it needs beyond the contract |
 | `server.py` | ports, signals, start and end |
 

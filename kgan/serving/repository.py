@@ -1,5 +1,6 @@
 """The models that are served: which versions lie on disk, which of them are in memory."""
 
+import gc
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +10,7 @@ from typing import Literal
 
 from kgan.export import versions
 from kgan.serving.errors import ServingError, invalid
-from kgan.serving.servable import Servable, collect
+from kgan.serving.servable import Servable
 
 log = logging.getLogger("kgan.serving")
 State = Literal["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]
@@ -100,11 +101,16 @@ class Model:
         self._failed = dict(other._failed)
         self.states = dict(other.states)
 
-    def poll(self) -> None:
-        """Looks at the folder, loads and unloads; takes as long as loading does."""
+    def poll(self) -> bool:
+        """Looks at the folder, loads and unloads; takes as long as loading does.
+
+        Returns:
+            Whether other versions are in memory now.
+        """
+        before = set(self._loaded)
         wanted = self._load_specific() if self.versions else self._load_newest()
         if not wanted:
-            return
+            return False
         loaded = self._loaded
         dropped = sorted(set(loaded) - wanted)
         self._loaded = {version: loaded[version] for version in loaded if version in wanted}
@@ -112,9 +118,7 @@ class Model:
             # Requests that have it still finish on it.
             self.states[version] = VersionState("END")
             log.info("%s: version %d unloaded", self.name, version)
-        del loaded
-        if dropped:
-            collect()
+        return set(self._loaded) != before
 
     def _load_specific(self) -> set[int]:
         on_disk = self._on_disk()
@@ -169,17 +173,28 @@ class Model:
 
 
 class Repository:
-    """All models of a server, by name."""
+    """All models of a server, by name.
 
-    def __init__(self, models: list[Model]):
+    Args:
+        models: The models.
+        settle: Function that is called when versions came or went, to free what is left of them;
+            `kgan serve` gives `kgan.serving.servable.settle`.
+    """
+
+    def __init__(self, models: list[Model], *, settle: Callable[[], object] = gc.collect):
+        self._settle = settle
         self.models = {model.name: model for model in models}
         self._lock = threading.Lock()
+        self._changed = False
 
     def poll(self) -> None:
         """Polls every model; one thread at a time."""
         with self._lock:
-            for model in self.models.values():
-                model.poll()
+            changed = [model.poll() for model in self.models.values()]
+            # Once more at the next look: requests in flight held what went.
+            if any(changed) or self._changed:
+                self._settle()
+            self._changed = any(changed)
 
     def replace(self, models: list[Model]) -> None:
         """Serves other models, or the same ones with other versions and labels.
@@ -206,7 +221,7 @@ class Repository:
                             f"which is not currently available for inference (label {label!r}).",
                         )
             self.models = {model.name: model for model in models}
-        collect()
+            self._changed = True
 
     def model(self, name: str) -> Model:
         """The model of that name.

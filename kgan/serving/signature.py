@@ -173,7 +173,9 @@ class Signature:
             tensors = {
                 name: tf.constant(array, self.inputs[name].dtype) for name, array in inputs.items()
             }
-            return {name: _numpy(value) for name, value in self._function(**tensors).items()}
+            # In order: TensorFlow's own changes from one loading to the next.
+            found = sorted(self._function(**tensors).items())
+            return {name: _numpy(value) for name, value in found}
         except tf.errors.OpError as error:
             code = _CODES.get(type(error), "INTERNAL")
             raise ServingError(code, _reason(error.message)) from error

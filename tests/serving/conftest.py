@@ -42,7 +42,9 @@ def call(repository):
             options = server.Limits(poll=0, **limits)
             app = server.application(served or repository, options, fool=fool)
             transport = httpx.ASGITransport(app.web)
-            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://127.0.0.1"
+            ) as client:
                 try:
                     return await body(client, app)
                 finally:

@@ -109,7 +109,10 @@ def test_outputs_without_common_rows_cannot_come_by_row():
         ({"inputs": [], "instances": []}, "expecting only one of"),
         ({"instances": []}, "No values in 'instances' array"),
         ({"instances": {"x": 1}}, "to be an list/array"),
-        ({"instances": [1], "signature_name": 3}, "'signature_name' key must be a string value, got 3"),
+        (
+            {"instances": [1], "signature_name": 3},
+            "'signature_name' key must be a string value, got 3",
+        ),
         ({"instances": [{"y": [1]}]}, "Failed to process element: 0"),
         ({"instances": [{"x": [1]}, [1]]}, "Expecting object but got list at item 1"),
         ({"inputs": {"y": 1}}, "Missing named input: x"),

@@ -120,7 +120,12 @@ def test_errors_of_get(call, path, status, message):
         (PREDICT, {"inputs": {"seeds": [1], "labels": [99]}}, 400, f"{LABELS} [99]"),
         (PREDICT, {"inputs": {"seeds": [1], "labels": [-1]}}, 400, f"{LABELS} [-1]"),
         (PREDICT, {"inputs": {"seeds": [1], "labels": [2**32 + 2]}}, 400, f"{LABELS} [4294967298]"),
-        (PREDICT, {"signature_name": "x", "inputs": 1}, 400, '"x" not found in signature def; choose from'),
+        (
+            PREDICT,
+            {"signature_name": "x", "inputs": 1},
+            400,
+            '"x" not found in signature def; choose from',
+        ),
         ("/v1/models/other:predict", {"inputs": 1}, 404, "Servable not found"),
         ("/v1/models/toy/versions/2:predict", {"inputs": 1}, 404, "version 2 of 'toy'"),
         ("/v1/models/toy:classify", {}, 400, "key 'examples' is expected"),
