@@ -163,10 +163,10 @@ def find(evidence: Evidence) -> str:
             )
         # A sum of probabilities, such as an ensemble's or a coarser class's, is one too.
         return "softmax" if evidence.sums_to_one else "logits"
-    if loss == "logits":
-        return "logits"
     if evidence.sums_to_one:
         return "softmax"
+    if loss == "logits":
+        return "logits"
     if loss == "probabilities":
         return "sigmoid"
     return _refuse(

@@ -55,6 +55,7 @@ def test_a_loss_tells_what_it_takes(loss, takes):
         ("unknown", ONE_LARGE, None, "logits"),
         ("unknown", LARGE, "probabilities", "logits"),
         ("unknown", PROBABILITIES, None, "softmax"),
+        ("unknown", PROBABILITIES, "logits", "softmax"),
         ("unknown", SMALL, "probabilities", "sigmoid"),
     ],
 )

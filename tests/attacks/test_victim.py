@@ -160,7 +160,7 @@ def test_the_cache_does_not_keep_a_model_alive():
 def test_errors_name_the_remedy(model):
     with pytest.raises(ValueError, match=r"shape \(None, 8, 8, 1\)"):
         victim_of(build(), IMAGES[:, :4])
-    with pytest.raises(TypeError, match=r"keras\.Model or a kgan\.attacks\.Victim, got str"):
+    with pytest.raises(TypeError, match=r"keras\.Model or a kgan\.attacks\.Victim, .*got str"):
         victim_of("model.keras", IMAGES)
     two = keras.Model(model.inputs, [model.outputs[0], model.outputs[0]])
     with pytest.raises(ValueError, match="must return one tensor"):
