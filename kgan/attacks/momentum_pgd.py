@@ -115,8 +115,11 @@ class MomentumPGD(PGD):
         step = i + batch.attempt * self.steps
         points = state["images"]
         if self.nesterov:
+            # The authors' code divides gradients by the mean of their sizes, not by the sum as the
+            # formula says, by which this would look hardly ahead.
             step_size: Any = self.step_size
-            points += step_size * self.decay * state["momentum"]
+            values = float(points.shape[1:].num_elements())
+            points += step_size * self.decay * values * state["momentum"]
         logits, gradient = self._mean_gradient(batch, state, points, step)
         if self.neighbours:
             around = self._neighbours(batch, state, points, step)
