@@ -121,7 +121,11 @@ class MomentumPGD(PGD):
         step = i + batch.attempt * self.steps
         points = state["images"]
         if self.nesterov:
-            points += per_example(state["step_size"], points) * self.decay * state["momentum"]
+            # The authors' code divides gradients by the mean of their sizes, not by the sum as the
+            # formula says, by which this would look hardly ahead.
+            values = float(points.shape[1:].num_elements())
+            step_size = per_example(state["step_size"], points)
+            points += step_size * self.decay * values * state["momentum"]
         logits, gradient = self._mean_gradient(batch, state, points, step)
         if self.neighbours:
             around = self._neighbours(batch, state, points, step)

@@ -40,7 +40,9 @@ def assumptions(
             found.append(text)
     else:
         found.append(f"labels are {_label_format(labels)}")
-    if summary.norm is not None:
+    if summary.norm == "l0":
+        found.append("epsilon is the number of values that may change")
+    elif summary.norm is not None:
         found.append(f"epsilon is a {summary.norm} radius in units of [0, 1] (8/255 = 0.0314)")
     for attack in attacks:
         for name, reason in attack.left_out(victim, some.shape[1:]).items():

@@ -60,7 +60,8 @@ def test_nesterov_and_scales_are_plain_loops(model, some):
     images, labels = some
     want, momentum = images, np.zeros_like(images)
     for _ in range(4):
-        ahead = want + 0.025 * 0.9 * momentum
+        # The momentum is in units of the mean size of a gradient, over 64 values.
+        ahead = want + 0.025 * 0.9 * 64 * momentum
         # The gradient with respect to the image, through its division.
         gradient = np.mean([gradient_of(model, ahead / k, labels) / k for k in (1, 2, 4)], axis=0)
         momentum = 0.9 * momentum + one(gradient)
