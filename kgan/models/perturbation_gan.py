@@ -172,8 +172,6 @@ class PerturbationGAN(Players):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         if self._victim is None:
             raise ValueError("there is no victim to fool yet: call set_victim before fit.")
-        if tf.executing_eagerly():
-            raise ValueError("run_eagerly must be False: the victim's logits need a graph.")
         images, labels = self._taken(data)
         if labels is None:
             logits = tf.stop_gradient(self._victim(images))
@@ -288,6 +286,8 @@ class PerturbationGAN(Players):
         return goals, epsilon
 
     def _unpack(self, data: Any) -> Batch:
+        if getattr(self, "run_eagerly", False):
+            raise ValueError("run_eagerly must be False: the victim's logits need a graph.")
         images, labels = parts_of(data, "PerturbationGAN")
         images = samples_of(
             images,

@@ -11,6 +11,7 @@ import kgan.penalties
 from kgan.kinds import Images, Points
 from kgan.models.batches import labels_of, samples_of
 from kgan.models.closing import last_activation
+from tests.conftest import slow_but
 from tests.models.people import build as build_table
 from tests.models.people import people
 
@@ -117,7 +118,7 @@ def trained(model, *data, **options):
     ],
     ids=["0..255", "-1..1", "nan", "inf", "int64", "shape"],
 )
-@pytest.mark.parametrize("form", ["array", "dataset"])
+@pytest.mark.parametrize("form", slow_but(["array", "dataset"], "array"))
 def test_images_of_another_range_type_or_shape_are_refused(change, said, form):
     data = np.asarray(change(pictures()))
     data = data.astype(np.float32) if data.dtype.kind == "f" else data
@@ -189,7 +190,7 @@ def test_uint8_images_are_the_floats_that_they_stand_for():
         samples_of(data.reshape(8, -1), (16,), Points(16), what="points", whose="their")
 
 
-@pytest.mark.parametrize("form", ["array", "dataset"])
+@pytest.mark.parametrize("form", slow_but(["array", "dataset"], "dataset"))
 def test_float64_trains_as_float32(form):
     data = pictures().astype(np.float64)
     wanted = trained(own_gan(), pictures())
@@ -202,6 +203,7 @@ def test_float64_trains_as_float32(form):
     np.testing.assert_array_equal(found, wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("floatx", ["float16", "float64"])
 def test_another_floatx_trains(floatx):
     before = keras.config.floatx()
@@ -263,6 +265,7 @@ def test_own_networks_train_in_mixed_precision_under_every_penalty(policy, name)
     assert scaled == (policy == "mixed_float16")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [own_cyclegan, own_perturbation_gan])
 def test_other_models_of_own_networks_train_in_float16(make):
     before = keras.config.dtype_policy()
@@ -319,8 +322,8 @@ def test_labels_of_no_class_are_refused(labels, said):
         labels_of(np.asarray(labels), 3)
 
 
-@pytest.mark.parametrize("form", ["array", "dataset"])
-@pytest.mark.parametrize("make", [own_gan, own_vae])
+@pytest.mark.parametrize("form", slow_but(["array", "dataset"], "dataset"))
+@pytest.mark.parametrize("make", slow_but([own_gan, own_vae], own_gan))
 def test_conditional_models_refuse_them_in_fit(make, form):
     data = pictures(4, size=8 if make is own_vae else SIZE), np.array([1, 2, 3, 1])
     given = data if form == "array" else (tf.data.Dataset.from_tensors(data),)
@@ -328,6 +331,7 @@ def test_conditional_models_refuse_them_in_fit(make, form):
         make(3).fit(*given, verbose=0, shuffle=False)
 
 
+@pytest.mark.slow
 def test_one_hot_labels_train_as_numbers():
     wanted = trained(own_gan(3), pictures(4), LABELS)
     np.testing.assert_array_equal(trained(own_gan(3), pictures(4), np.eye(3)[LABELS]), wanted)

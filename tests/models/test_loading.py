@@ -12,6 +12,7 @@ import kgan.models
 import kgan.networks
 from kgan.models.transfer import freeze_first, take_exported, take_weights
 from kgan.registry import REGISTERED
+from tests.conftest import slow_but
 from tests.models.people import build as build_table
 from tests.models.test_given import (
     own_cyclegan,
@@ -36,13 +37,14 @@ print(type(keras.saving.load_model(path)).__name__)
 """
 
 
-@pytest.mark.parametrize("order", ["keras first", "kgan first"])
+@pytest.mark.parametrize("order", slow_but(["keras first", "kgan first"], "keras first"))
 def test_a_file_loads_in_one_line_in_a_new_process(order, run_python, tmp_path):
     gan = own_gan(penalties=[kgan.penalties.R1(1.0)])
     gan.save(tmp_path / "gan.keras")
     assert run_python("-c", LOAD, order, tmp_path / "gan.keras").stdout.split() == ["GAN"]
 
 
+@pytest.mark.slow
 def test_a_network_alone_loads_too(run_python, tmp_path):
     network = kgan.networks.dcgan_discriminator((8, 8, 1), width=2, spectral=True)
     network.save(tmp_path / "network.keras")
