@@ -2,8 +2,8 @@
 
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
+import tensorflow as tf
 
 import kgan.models
 from kgan.runs import resuming
@@ -16,7 +16,7 @@ def run(tmp_path, monkeypatch):
     def restore(model, path):
         if path.read_text() == "bad":
             raise OSError("not a zip file")
-        model.step = np.array(int(path.read_text()))
+        model.step = tf.constant(int(path.read_text()))
 
     monkeypatch.setattr(kgan.models, "restore", restore)
     made = Run.new(tmp_path, "digits", GANSettings())
@@ -38,9 +38,9 @@ def run(tmp_path, monkeypatch):
 def test_what_is_left_is_used_and_told(run, files, step, told):
     for name, content in files.items():
         (run.checkpoints / f"{name}.keras").write_text(content)
-    model = SimpleNamespace(step=np.array(0))
+    model = SimpleNamespace(step=tf.constant(0))
     said = resuming.restore(model, run)
-    assert model.step == step
+    assert int(model.step) == step
     assert told in said if told else said is None
 
 
@@ -50,4 +50,4 @@ def test_nothing_is_begun_anew_where_there_was_something(run, files, rows):
         (run.checkpoints / f"{name}.keras").write_text(content)
     run.table.write_text("epoch,step\n" + "".join(f"{n},{2 * n}\n" for n in range(1, rows + 1)))
     with pytest.raises(ValueError, match=r"nothing to resume from.*last\.keras"):
-        resuming.restore(SimpleNamespace(step=np.array(0)), run)
+        resuming.restore(SimpleNamespace(step=tf.constant(0)), run)
