@@ -88,15 +88,18 @@ def locked(folder: Path) -> Iterator[None]:
     if os.name != "posix":
         yield
         return
-    with open(folder / ".lock", "a") as file:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise
         except OSError:
             # Some network file systems lock nothing.
             pass
         yield
+    finally:
+        os.close(handle)
 
 
 def _sync(path: Path) -> None:

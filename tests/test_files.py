@@ -1,7 +1,12 @@
 """A reader sees the old file or the new one."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
+from kgan import files
 from kgan.files import atomic_path
 
 
@@ -45,3 +50,33 @@ def test_a_folder_appears_whole_and_goes_whole(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         fail()
     assert [path.name for path in tmp_path.iterdir()] == ["1"]
+
+
+def test_only_what_nobody_writes_any_more_is_removed(tmp_path):
+    process = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True
+    )
+    dead, alive = process.stdout.strip(), os.getppid()
+    with files.temporary_path(tmp_path, "ours") as ours:
+        ours.touch()
+        host = ours.name.split("-")[1]
+        for name in (f"{host}-{dead}-x", f"{host}-{alive}-x", "00000000-1-x", "other"):
+            (tmp_path / f".tmp-{name}").mkdir()
+        (tmp_path / "kept").touch()
+        files.remove_left_behind(tmp_path)
+        left = {path.name for path in tmp_path.iterdir()}
+        assert left == {
+            ours.name,
+            *(f".tmp-{name}" for name in (f"{host}-{alive}-x", "00000000-1-x", "other")),
+            "kept",
+        }
+        files.remove_left_behind(tmp_path, all_of_them=True)
+        assert {path.name for path in tmp_path.iterdir()} == {ours.name, "kept"}
+    assert not ours.exists()
+
+
+def test_a_folder_is_locked_once(tmp_path):
+    with files.locked(tmp_path), pytest.raises(BlockingIOError), files.locked(tmp_path):
+        raise AssertionError("locked twice")
+    with files.locked(tmp_path):
+        pass

@@ -108,7 +108,9 @@ def _filled(values: np.ndarray, count: int, held: np.dtype) -> np.ndarray:
         return values[:count]
     if not len(values):
         return np.full(count, b"" if held.hasobject else 0, held)
-    filled = np.full(count, values[-1], held)
+    filled = np.empty(count, held)
+    # Not np.full, which drops zeros at the end of a string.
+    filled.fill(values[-1])
     filled[: len(values)] = values
     return filled
 

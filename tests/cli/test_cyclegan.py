@@ -79,6 +79,7 @@ def test_a_run_leaves_pictures_and_the_error(trained):
         "samples/epoch-0002.png",
         "samples/animation.gif",
         "checkpoints/last.keras",
+        "checkpoints/previous.keras",
         "checkpoints/best.keras",
     }
     with Image.open(run / "samples" / "epoch-0001.png") as grid:

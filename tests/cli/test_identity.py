@@ -34,7 +34,11 @@ def test_the_printed_advice_goes_on_with_the_run_and_its_model(here, capsys):
     assert "python train.py --resume --name wgan-gp-2 --epochs N" in said
     assert main(["train", "--resume", "--name", "wgan-gp-2", "--epochs", "2"]) == 0
     assert "resuming at step 2" in capsys.readouterr().out
-    assert sorted(path.name for path in (here / "saved_models").iterdir()) == ["wgan-gp"]
+    # A finished run has nothing new to export.
+    assert main(["train", "--resume", "--name", "wgan-gp-2"]) == 0
+    assert "exported already: step 4" in capsys.readouterr().out
+    exported = sorted((here / "saved_models").rglob("saved_model.pb"))
+    assert [path.parts[-3:-1] for path in exported] == [("wgan-gp", "1"), ("wgan-gp", "2")]
     for version, step in (("1", 2), ("2", 4)):
         path = here / "saved_models" / "wgan-gp" / version / "assets.extra" / "manifest.json"
         manifest = json.loads(path.read_text())

@@ -80,6 +80,7 @@ def test_a_run_leaves_pictures_and_scores(trained):
         "samples/epoch-0002.png",
         "samples/animation.gif",
         "checkpoints/last.keras",
+        "checkpoints/previous.keras",
         "checkpoints/best.keras",
     }
     rows = read_history(run / "metrics.csv")

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -62,6 +63,7 @@ def test_a_run_leaves_what_the_readme_says(train, run_python, tmp_path):
         "samples/epoch-0002.png",
         "samples/animation.gif",
         "checkpoints/last.keras",
+        "checkpoints/previous.keras",
         "checkpoints/best.keras",
     }
     config = json.loads((run / "config.json").read_text())
@@ -100,6 +102,23 @@ def assert_same_run(one, other):
 # The best state by a score that is taken in every other epoch, and counted across the break.
 BROKEN_OFF = ["--epochs", "4", "--no-export", *TINY, "--steps-per-execution", "2"]
 BROKEN_OFF += ["--evaluate-every", "16", "--evaluate-samples", "100", "--patience", "9"]
+
+
+def test_a_damaged_checkpoint_is_told_and_passed_over(train, whole, tmp_path):
+    """The one before it leads to the same end."""
+    shutil.copytree(whole.parent, tmp_path / "runs")
+    run = tmp_path / "runs" / "whole"
+    last = run / "checkpoints" / "last.keras"
+    last.write_bytes(last.read_bytes()[:-1000])
+    (run / "checkpoints" / ".tmp-left-last.keras").write_bytes(b"left")
+    with open(run / "metrics.csv", "a") as table:
+        table.write("4,3")
+    said = train("--resume", "--name", "whole")
+    told = "last.keras is damaged"
+    assert told in said.stderr
+    assert "the run went on from previous.keras, of step 24" in said.stderr.splitlines()[-1]
+    assert_same_run(whole, run)
+    assert not list(run.rglob(".tmp-*"))
 
 
 @pytest.fixture(scope="module")
