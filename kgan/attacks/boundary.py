@@ -33,6 +33,7 @@ class Boundary(DecisionAttack):
         towards_step: First step towards the clean image, as a share of the distance.
         adaptation: Factor by which the steps are lengthened or shortened, above 1.
         starts: Images to start from, see `DecisionAttack`; needed for targets.
+        quantize: Whether the results have 8 bits a value; see `Attack`.
         seed: Seed of all draws, an int.
 
     Reference:
@@ -57,10 +58,11 @@ class Boundary(DecisionAttack):
         towards_step: float = 0.01,
         adaptation: float = 1.5,
         starts: Any = None,
+        quantize: bool = False,
         seed: int = 0,
     ):
         norm = check_norm(norm, self.norms)
-        super().__init__(norm=norm, queries=queries, starts=starts, seed=seed)
+        super().__init__(norm=norm, queries=queries, starts=starts, quantize=quantize, seed=seed)
         for name, value in (("sphere_step", sphere_step), ("towards_step", towards_step)):
             if not 0 < value < 1:
                 raise ValueError(f"{name} must be in (0, 1), got {value}.")

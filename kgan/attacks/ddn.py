@@ -24,6 +24,7 @@ class DDN(Attack):
         radius: Radius of the first sphere, in l2 units of images in [0, 1].
         rate: Share by which the radius changes (gamma), in (0, 1).
         step_size: Length of the first step (alpha); it falls to 0.01.
+        quantize: Whether the results have 8 bits a value; see `Attack`.
         seed: Not used, since nothing is random; every attack has it.
 
     Reference:
@@ -43,6 +44,7 @@ class DDN(Attack):
         radius: float = 1.0,
         rate: float = 0.05,
         step_size: float = 1.0,
+        quantize: bool = False,
         seed: int = 0,
     ):
         self.steps = check_count("steps", steps)
@@ -54,6 +56,7 @@ class DDN(Attack):
         self.radius = float(radius)
         self.rate = float(rate)
         self.step_size = float(step_size)
+        self.quantize = quantize
         self.seed = check_seed(seed)
 
     def _attack(self, batch: AttackBatch) -> State:

@@ -32,17 +32,29 @@ class DecisionAttack(Attack):
         starts: Images (k, ...) to start from, for example a few of each class; an example starts
             at the nearest one that the model classifies as wanted, or else at noise. Their own
             labels, which all examples share, do not count as queries. Needed for targets.
+        quantize: Whether the results have 8 bits a value; see `Attack`. The rounding asks some more
+            labels than `queries`.
         seed: Seed of all draws, an int.
     """
 
     minimal = True
     category = "black-box"
+    needs = "labels"
     tensors: tuple[str, ...] = ("queries", "seed")
 
-    def __init__(self, *, norm: str, queries: int, starts: Any = None, seed: int = 0):
+    def __init__(
+        self,
+        *,
+        norm: str,
+        queries: int,
+        starts: Any = None,
+        quantize: bool = False,
+        seed: int = 0,
+    ):
         self.norm = norm
         self.queries = check_count("queries", queries)
         self.starts = None if starts is None else check_images(starts)
+        self.quantize = quantize
         self.seed = check_seed(seed)
 
     @property

@@ -30,6 +30,7 @@ class FMN(Attack):
         step_size: Length (l2) of the first step; the last one is a hundredth of it.
         rate: Share by which the radius changes in the first step (gamma), in (0, 1); it falls to
             0.001.
+        quantize: Whether the results have 8 bits a value; see `Attack`.
         seed: Not used, since nothing is random; every attack has it.
 
     Reference:
@@ -48,6 +49,7 @@ class FMN(Attack):
         steps: int = 100,
         step_size: float = 1.0,
         rate: float = 0.05,
+        quantize: bool = False,
         seed: int = 0,
     ):
         self.norm = check_norm(norm, self.norms)
@@ -58,6 +60,7 @@ class FMN(Attack):
         if not 0 < rate < 1:
             raise ValueError(f"rate must be in (0, 1), got {rate}.")
         self.rate = float(rate)
+        self.quantize = quantize
         self.seed = check_seed(seed)
 
     def _attack(self, batch: AttackBatch) -> State:

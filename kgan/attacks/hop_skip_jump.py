@@ -31,6 +31,7 @@ class HopSkipJump(DecisionAttack):
         first_samples: Number of directions in the first round; it grows with the square root.
         most_samples: Number of directions in a round at most.
         starts: Images to start from, see `DecisionAttack`; needed for targets.
+        quantize: Whether the results have 8 bits a value; see `Attack`.
         seed: Seed of all draws, an int.
 
     Reference:
@@ -48,10 +49,11 @@ class HopSkipJump(DecisionAttack):
         first_samples: int = 100,
         most_samples: int = 10000,
         starts: Any = None,
+        quantize: bool = False,
         seed: int = 0,
     ):
         norm = check_norm(norm, self.norms)
-        super().__init__(norm=norm, queries=queries, starts=starts, seed=seed)
+        super().__init__(norm=norm, queries=queries, starts=starts, quantize=quantize, seed=seed)
         self.first_samples = check_count("first_samples", first_samples)
         self.most_samples = check_count("most_samples", most_samples, least=first_samples)
 

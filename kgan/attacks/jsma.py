@@ -28,6 +28,7 @@ class JSMA(Attack):
         change: How far a chosen value moves (theta), in [-1, 1] without 0; 1 sets it to white.
         share: Largest share of the values that may change (gamma), in (0, 1].
         targets: Number of classes that are tried if none is given.
+        quantize: Whether the results have 8 bits a value; see `Attack`.
         seed: Not used, since nothing is random; every attack has it.
 
     Reference:
@@ -40,7 +41,15 @@ class JSMA(Attack):
     minimal = True
     tensors: tuple[str, ...] = ("change", "share", "seed")
 
-    def __init__(self, *, change: float = 1.0, share: float = 1.0, targets: int = 1, seed: int = 0):
+    def __init__(
+        self,
+        *,
+        change: float = 1.0,
+        share: float = 1.0,
+        targets: int = 1,
+        quantize: bool = False,
+        seed: int = 0,
+    ):
         if not 0 < abs(change) <= 1:
             raise ValueError(f"change must be in [-1, 1] and not 0, got {change}.")
         self.change = float(change)
@@ -48,6 +57,7 @@ class JSMA(Attack):
             raise ValueError(f"share must be in (0, 1], got {share}.")
         self.share = float(share)
         self.targets = check_count("targets", targets)
+        self.quantize = quantize
         self.seed = check_seed(seed)
 
     def attempts(self, victim: Victim) -> int:

@@ -23,6 +23,7 @@ class OnePixel(Attack):
         population: Number of candidates, at least 4.
         steps: Number of generations; the attack asks `population * (steps + 1)` times at most.
         scale: Weight of the difference of two candidates that is added to a third one (F).
+        quantize: Whether the results have 8 bits a value; see `Attack`.
         seed: Seed of the evolution, an int.
 
     Reference:
@@ -33,6 +34,7 @@ class OnePixel(Attack):
     norm = "l0"
     minimal = True
     category = "black-box"
+    needs = "scores"
     needs_pixels = True
     tensors: tuple[str, ...] = ("steps", "scale", "seed")
 
@@ -43,6 +45,7 @@ class OnePixel(Attack):
         population: int = 400,
         steps: int = 100,
         scale: float = 0.5,
+        quantize: bool = False,
         seed: int = 0,
     ):
         self.pixels = check_count("pixels", pixels)
@@ -51,6 +54,7 @@ class OnePixel(Attack):
         if not scale > 0:
             raise ValueError(f"scale must be above 0, got {scale}.")
         self.scale = float(scale)
+        self.quantize = quantize
         self.seed = check_seed(seed)
 
     def _check_against(self, victim: Victim, shape: tuple[int, ...]) -> None:

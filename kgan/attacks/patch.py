@@ -32,6 +32,7 @@ class Patch(LearntAttack):
         batch_size: Number of images in each batch.
         tries: Number of places that an image which is not fooled is given.
         learnt: The patch, float32 (side, side, channels); `fit` and `load` set it.
+        quantize: Whether the results have 8 bits a value; see `Attack`.
         seed: Seed of the batches and transformations, an int.
 
     Reference:
@@ -55,6 +56,7 @@ class Patch(LearntAttack):
         batch_size: int = 128,
         tries: int = 1,
         learnt: Any = None,
+        quantize: bool = False,
         seed: int = 0,
     ):
         for name, value in (("share", share), ("smallest", smallest)):
@@ -74,6 +76,7 @@ class Patch(LearntAttack):
         self.batch_size = check_count("batch_size", batch_size)
         self.tries = check_count("tries", tries)
         self.learnt = None if learnt is None else np.asarray(learnt, np.float32)
+        self.quantize = quantize
         self.seed = check_seed(seed)
 
     def attempts(self, victim: Victim) -> int:

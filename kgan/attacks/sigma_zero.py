@@ -27,6 +27,7 @@ class SigmaZero(Attack):
         sigma: Smoothness of the count, above 0; smaller is sharper.
         threshold: The first threshold (tau), in [0, 1].
         threshold_rate: Change of the threshold in a step, as a share of the learning rate.
+        quantize: Whether the results have 8 bits a value; see `Attack`.
         seed: Not used, since nothing is random; every attack has it.
 
     Reference:
@@ -54,6 +55,7 @@ class SigmaZero(Attack):
         sigma: float = 1e-3,
         threshold: float = 0.3,
         threshold_rate: float = 0.01,
+        quantize: bool = False,
         seed: int = 0,
     ):
         self.steps = check_count("steps", steps)
@@ -67,6 +69,7 @@ class SigmaZero(Attack):
         self.sigma = float(sigma)
         self.threshold = float(threshold)
         self.threshold_rate = float(threshold_rate)
+        self.quantize = quantize
         self.seed = check_seed(seed)
 
     def _attack(self, batch: AttackBatch) -> State:

@@ -29,6 +29,7 @@ class SparseRS(Attack):
         steps: Number of queries for each image.
         share: Share of the changed pixels that the first steps move (alpha_init), in (0, 1].
         restarts: Number of starts for images that are not fooled.
+        quantize: Whether the results have 8 bits a value; see `Attack`.
         seed: Seed of the search, an int.
 
     Reference:
@@ -38,6 +39,7 @@ class SparseRS(Attack):
 
     norms = ("l0",)
     category = "black-box"
+    needs = "scores"
     tensors: tuple[str, ...] = ("epsilon", "steps", "restarts", "share", "seed")
 
     def __init__(
@@ -48,6 +50,7 @@ class SparseRS(Attack):
         steps: int = 5000,
         share: float = 0.3,
         restarts: int = 1,
+        quantize: bool = False,
         seed: int = 0,
     ):
         self.norm = check_norm(norm, self.norms)
@@ -57,6 +60,7 @@ class SparseRS(Attack):
             raise ValueError(f"share must be in (0, 1], got {share}.")
         self.share = float(share)
         self.restarts = check_count("restarts", restarts)
+        self.quantize = quantize
         self.seed = check_seed(seed)
 
     def _check_against(self, victim: Victim, shape: tuple[int, ...]) -> None:

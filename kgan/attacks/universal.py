@@ -26,6 +26,7 @@ class Universal(LearntAttack):
         step_size: Length of a step; `epsilon / 20` if None.
         batch_size: Number of images in each batch.
         learnt: The change, of an image's shape; `fit` and `load` set it.
+        quantize: Whether the results have 8 bits a value; see `Attack`.
         seed: Seed of the batches, an int.
 
     Reference:
@@ -47,6 +48,7 @@ class Universal(LearntAttack):
         step_size: float | None = None,
         batch_size: int = 128,
         learnt: Any = None,
+        quantize: bool = False,
         seed: int = 0,
     ):
         self.norm = check_norm(norm, self.norms)
@@ -57,6 +59,7 @@ class Universal(LearntAttack):
         self.step_size = None if step_size is None else check_radius("step_size", step_size, norm)
         self.batch_size = check_count("batch_size", batch_size)
         self.learnt = None if learnt is None else np.asarray(learnt, np.float32)
+        self.quantize = quantize
         self.seed = check_seed(seed)
 
     def _check_against(self, victim: Victim, shape: tuple[int, ...]) -> None:

@@ -182,7 +182,7 @@ class Run:
                 f"fields: {', '.join(sorted(unknown))}."
             )
         for name, value in self.values.items():
-            if not _fits(value, hints[name]):
+            if not _fits(value, hints[name]) or (value is None and name in kind.settled):
                 raise ValueError(
                     f"{self.folder / _FILE} is damaged: {name} has the value {value!r}, which is "
                     "of another type. Restore the file, or start a new run."

@@ -64,6 +64,9 @@ class Access:
             ServingError: PERMISSION_DENIED.
         """
         name = _without_port(host.strip().lower())
+        # Every browser names a host; what names none is an HTTP/1.0 client, such as a health check.
+        if not name:
+            return
         if "*" in self.hosts or name in self.hosts or (self.any_address and _is_address(name)):
             return
         raise ServingError(

@@ -66,10 +66,13 @@ class Settings:
         family: Name of the family, as in a run's `config.json`.
         changeable: Names of this group's fields that may change when a run is resumed, because no
             finished step depends on them.
+        settled: Names of this group's fields that may be left to the data, and so are never `None`
+            in the record of a run.
     """
 
     family: ClassVar[str] = ""
     changeable: ClassVar[tuple[str, ...]] = ()
+    settled: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def may_change(cls) -> frozenset[str]:
@@ -229,6 +232,7 @@ class Fit(Settings):
     """How long to train, from which seed, and what to record."""
 
     changeable: ClassVar[tuple[str, ...]] = ("tensorboard",)
+    settled: ClassVar[tuple[str, ...]] = ("batch_size",)
 
     batch_size: int | None = None
     """Samples in an update, over all replicas; default 64, or fewer of a smaller set."""

@@ -397,7 +397,9 @@ def test_it_sees_a_generator_that_copies_the_training_set(known, monkeypatch):
     data = kgan.data.load("digits")
     images = data.as_float()[np.random.default_rng(0).permutation(len(data))]
     monkeypatch.setattr(
-        keras.models, "clone_model", lambda model: copier() if model.name == "copier" else model
+        keras.models,
+        "clone_model",
+        lambda model, **_: copier() if model.name == "copier" else model,
     )
 
     def copier():

@@ -19,7 +19,7 @@ def sources(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sources")
     run = folder / "run"
     (run / "checkpoints").mkdir(parents=True)
-    (run / "config.json").write_text(json.dumps({}))
+    (run / "config.json").write_text(json.dumps({"config": {}}))
     gan.save(run / "checkpoints" / "last.keras")
     shutil.copy(run / "checkpoints" / "last.keras", folder / "gan.keras")
     kgan.export.export(gan, folder / "models")

@@ -11,9 +11,9 @@ def test_a_data_set_is_told_in_a_line():
     images = np.zeros((1200, 8, 6, 1), np.uint8)
     names = ("cats", "dogs")
     data = kgan.data.Dataset("pets", images, np.zeros(1200, np.int32), names)
-    assert repr(data) == "Dataset(pets: 1,200 images of 8x6x1, 2 classes)"
+    assert repr(data) == ("Dataset('pets': 1,200 images of 8x6x1, 2 classes: cats 1,200, dogs 0)")
     assert repr(kgan.data.Dataset("dots", np.zeros((5, 2), np.float32))) == (
-        "Dataset(dots: 5 points of 2)"
+        "Dataset('dots': 5 samples of 2)"
     )
 
 

@@ -56,7 +56,9 @@ SETTINGS = {
     "stacked_modes": {"classify": lambda grey: grey.reshape(len(grey), -1)[:, :10]},
     "modes": {"centres": np.array([[0.0, 0.0], [9.0, 9.0]]), "deviation": 1.0},
     "ppl": {
-        "generate": lambda latents: np.tile(np.tanh(latents)[:, :1, None, None], (1, 8, 8, 1)),
+        "generate": lambda latents: np.tile(
+            0.5 + 0.5 * np.tanh(latents)[:, :1, None, None], (1, 8, 8, 1)
+        ),
         "latent_dim": 3,
         "samples": 20,
     },

@@ -8,7 +8,7 @@ import pytest
 from kgan.runs.run import Run, check_same_data, check_unchanged
 from kgan.settings import AttackSettings, GANSettings, HardeningSettings
 
-SETTINGS = GANSettings(generator_width=4, image_size=(8, 16), name="mine")
+SETTINGS = GANSettings(batch_size=64, generator_width=4, image_size=(8, 16), name="mine")
 
 
 def test_what_is_written_comes_back(tmp_path):
@@ -125,3 +125,10 @@ def test_other_data_are_told(tmp_path):
         check_same_data(run, {"count": 96, "sha256": "b"})
     with pytest.raises(ValueError, match=r"the data changed .* their content differs"):
         check_same_data(run, {"count": 32, "sha256": "b"})
+
+
+@pytest.mark.parametrize("values", [{"batch_size": "16"}, {"batch_size": None}, {"seed": [1]}])
+def test_a_value_that_no_run_records_is_damage(values, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"config": values}))
+    with pytest.raises(ValueError, match=r"config\.json is damaged: "):
+        Run.open(tmp_path).settings(GANSettings)

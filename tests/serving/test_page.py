@@ -431,7 +431,7 @@ def test_errors_are_shown_and_go_away(browser, served, monkeypatch):
     del servable.signatures["decode"]
     page.slide("psi", 0.5)
     page.until(lambda: page.get("error").is_displayed())
-    assert "'decode' not found" in page.get("error").text
+    assert '"decode" not found' in page.get("error").text
     monkeypatch.undo()
     page.slide("psi", 1)
     page.until(lambda: not page.get("error").is_displayed())
