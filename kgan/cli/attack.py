@@ -120,6 +120,7 @@ def _evaluate(
             norm=settings.norm,
             batch_size=settings.batch_size,
             class_names=data.class_names,
+            certify=settings.certify,
             keep=folder / "parts",
             progress=progress.update,
         )

@@ -14,6 +14,7 @@ from kgan.attacks.attack import Attack
 from kgan.attacks.input_range import check_range
 from kgan.attacks.norms import NORMS
 from kgan.attacks.victim import Victim, victim_of
+from kgan.certificates.interval_bounds import certified
 from kgan.names import printable
 from kgan.robustness import masking
 from kgan.robustness.assumptions import assumptions
@@ -21,7 +22,7 @@ from kgan.robustness.chunks import Chunk, chunks
 from kgan.robustness.example_images import example_images
 from kgan.robustness.report import Report
 from kgan.robustness.results import ResultsFolder, TrialResult, attack_chunk
-from kgan.robustness.summary import Summary
+from kgan.robustness.summary import CERTIFIED, Summary
 from kgan.robustness.trials import Trial, common_norm, plan, radii
 
 _EXAMPLES = 8
@@ -40,6 +41,7 @@ def evaluate(
     batch_size: int = 256,
     class_names: Sequence[str] | None = None,
     find_masking: bool = True,
+    certify: bool = False,
     keep: str | Path | None = None,
     progress: Callable[[int, int | None, str], None] | None = None,
 ) -> Report:
@@ -66,6 +68,9 @@ def evaluate(
         batch_size: Number of images attacked at a time. Four times as many are held in memory.
         class_names: A name for each class.
         find_masking: Whether to look for signs of gradient masking.
+        certify: Whether to bound robustness from below too, by interval bounds: in linf, of a Keras
+            model made of the layers in `kgan.certificates.interval_bounds.LAYERS`. What attacks
+            leave and what is certified bracket the truth.
         keep: A folder for finished results, one small file for each attack, epsilon and chunk of
             the data. Results there of the same model, data and settings are used again.
         progress: Function called with (images done, all images or None, text of what comes next);
@@ -92,6 +97,9 @@ def evaluate(
     first: Chunk | None = None
     prepared: dict[str, Attack] = {}
     seen_labels, seen_correct = [], []
+    certain: dict[float, list[np.ndarray]] = {epsilon: [] for epsilon in epsilons if certify}
+    if certify:
+        _check_certifiable(model, norm)
     for chunk in chunks(model, images, labels, batch_size):
         shown = np.flatnonzero(chunk.correct)[: _EXAMPLES if first is None else 0]
         if first is None:
@@ -99,6 +107,10 @@ def evaluate(
             _check(victim_of(model, chunk.images), chunk, attacks)
         seen_labels.append(chunk.labels)
         seen_correct.append(chunk.correct)
+        for epsilon, found in certain.items():
+            found.append(
+                certified(model, chunk.images, chunk.labels, epsilon=epsilon, batch_size=batch_size)
+            )
         for trial in trials:
             if progress:
                 progress(done, total, str(trial))
@@ -127,6 +139,8 @@ def evaluate(
     )
     victim = victim_of(model, first.images)
     flags, unchecked = _masking_flags(victim, first, summary) if find_masking else ([], [])
+    safe = {epsilon: np.concatenate(found) for epsilon, found in certain.items()}
+    flags += masking.contradictions(summary.outcomes(), safe, summary.correct)
     return Report(
         model=printable(victim.name),
         n=len(summary.labels),
@@ -136,6 +150,7 @@ def evaluate(
         clean=summary.row("clean", 0.0, np.zeros(len(summary.labels), bool)),
         rows=summary.rows(),
         worst_case=summary.worst_case(),
+        certified=[summary.row(CERTIFIED, epsilon, ~certain) for epsilon, certain in safe.items()],
         curves=summary.curves(),
         flags=flags,
         unchecked=unchecked,
@@ -145,6 +160,16 @@ def evaluate(
         class_counts=np.bincount(summary.labels, minlength=victim.classes).tolist(),
         examples=example_images(victim, first, first_shown, summary),
     )
+
+
+def _check_certifiable(model: keras.Model | Victim, norm: str | None) -> None:
+    if norm != "linf":
+        raise ValueError(f"certify needs the norm linf, in which interval bounds are, got {norm}.")
+    if isinstance(model, Victim):
+        raise ValueError(
+            "certify needs the Keras model itself, of images in [0, 1], got a Victim: put what it "
+            "declares inside of the model, such as keras.layers.Rescaling."
+        )
 
 
 def _check(victim: Victim, chunk: Chunk, attacks: Sequence[Attack]) -> None:

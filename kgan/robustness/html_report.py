@@ -62,8 +62,10 @@ $flags
 <div class="scroll">$attacks</div>
 <p><small>Robust accuracy: share of all images that stay correctly classified, with the 95% Wilson
 interval. Success: of the images that were correct. Changes: mean / median over the images that the
-attack fooled. Worst case: fooled by any attack at that epsilon or a smaller one. Seconds include
-compilation; an attack that looks for the smallest change runs once for all its rows.</small></p>
+attack fooled. Worst case: fooled by any attack at that epsilon or a smaller one; what is left is an
+upper bound of the true robust accuracy. Certified: no change within epsilon can fool, by interval
+bounds; a lower bound of it. Seconds include compilation; an attack that looks for the smallest
+change runs once for all its rows.</small></p>
 $details
 $curves
 <h2>Examples</h2>
@@ -137,8 +139,8 @@ def _verdict(report: Report) -> str:
 
 
 def _tiles(report: Report) -> Iterable[str]:
-    for row in (report.clean, *report.worst_case):
-        what = "clean" if row is report.clean else f"worst case at {row.epsilon:.4g}"
+    for row in (report.clean, *report.worst_case, *report.certified):
+        what = "clean" if row is report.clean else str(row)
         yield f'<div class="tile">{what}<b>{row.robust_accuracy:.1%}</b>'
         yield f"<small>{_interval(row, report.n)}</small></div>"
 
@@ -167,7 +169,7 @@ def _attacks(report: Report) -> str:
     head = ["attack", "epsilon", "robust accuracy", "95% interval", "success"]
     head += [f"{norm} of change" for norm in CHANGE_NORMS] + ["seconds"]
     rows: list[tuple[str, list[str | Row]]] = []
-    for row in (report.clean, *report.rows, *report.worst_case):
+    for row in (report.clean, *report.rows, *report.worst_case, *report.certified):
         of_attack = row in report.rows
         cells: list[str | Row] = [
             html.escape(row.attack),

@@ -19,7 +19,7 @@ def markdown(report: Report) -> str:
         "| attack | epsilon | robust accuracy | 95% interval |",
         "| --- | ---: | ---: | ---: |",
     ]
-    lines += [_line(row) for row in (report.clean, *report.rows, *report.worst_case)]
+    lines += [_line(row) for row in _rows(report)]
     if report.flags:
         lines += ["", "Signs of gradient masking, so that these figures are not to be trusted:", ""]
         lines += [f"- {_plain(f'{flag.name}: {flag.evidence}')}" for flag in report.flags]
@@ -27,6 +27,10 @@ def markdown(report: Report) -> str:
     facts = (report.provenance | report.versions).items()
     lines += ["", _plain("; ".join(f"{name} {value}" for name, value in facts)), ""]
     return "\n".join(lines)
+
+
+def _rows(report: Report) -> list[Row]:
+    return [report.clean, *report.rows, *report.worst_case, *report.certified]
 
 
 def write_markdown(report: Report, path: str | Path) -> None:

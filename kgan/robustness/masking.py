@@ -8,7 +8,7 @@ without any sign may still be masked.
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -68,6 +68,11 @@ MEANINGS = {
         "The attack may turn an image into any other and still fails, so it is the attack that "
         "fails: success must reach 100% as epsilon grows. The figures at every smaller epsilon "
         "overstate robustness too."
+    ),
+    "attack contradicts certificate": (
+        "An attack fools images that are certified to be safe. Both cannot be right: the model may "
+        "be random or changed meanwhile, or float32 rounds more than the certificate allows for. "
+        "Trust neither figure."
     ),
     "no gain from more steps": (
         "Four times the steps, and as much more way to go, raise the loss no further while images "
@@ -140,6 +145,30 @@ def compare(outcomes: Sequence[Outcome], norm: str | None) -> tuple[list[Flag], 
         _as_good,
     )
     return flags, unchecked
+
+
+def contradictions(
+    outcomes: Sequence[Outcome], safe: Mapping[float, np.ndarray], correct: np.ndarray
+) -> list[Flag]:
+    """A flag for each radius at which an attack fools images that are certified.
+
+    Args:
+        outcomes: Each attack at each epsilon, over the images that are correct when clean.
+        safe: Which of all images are certified, bool (n,), by epsilon.
+        correct: Which of all images are correct when clean, bool (n,).
+    """
+    name = "attack contradicts certificate"
+    flags = []
+    for outcome in outcomes:
+        if outcome.epsilon not in safe:
+            continue
+        if count := int(np.sum(outcome.fooled & safe[outcome.epsilon][correct])):
+            evidence = (
+                f"{type(outcome.attack).__name__} fools {count} certified images at epsilon "
+                f"{outcome.epsilon:g}"
+            )
+            flags.append(Flag(name, evidence, MEANINGS[name]))
+    return flags
 
 
 def _beats(weaker: str, stronger: str):

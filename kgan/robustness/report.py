@@ -143,6 +143,8 @@ class Report:
         assumptions: The assumptions of the evaluation, in sentences.
         attacks: Class and settings of each attack, by name.
         versions: Versions of the packages that computed it.
+        certified: A row for each epsilon, in which an image counts as robust if no change within
+            epsilon can fool the classifier; empty if nothing was certified.
         class_counts: Number of images of each class.
         provenance: Where the figures come from, by the name of the fact: the model's file and its
             hash, the data and their split, the seed, the command, the date.
@@ -164,6 +166,7 @@ class Report:
     assumptions: list[str]
     attacks: dict[str, dict[str, Any]]
     versions: dict[str, str]
+    certified: list[Row] = dataclasses.field(default_factory=list)
     class_counts: list[int] = dataclasses.field(default_factory=list)
     provenance: dict[str, str] = dataclasses.field(default_factory=dict)
     verdict: Verdict | None = None
@@ -193,8 +196,8 @@ class Report:
     def from_dict(cls, content: dict[str, Any]) -> "Report":
         values = dict(content)
         values["clean"] = _row(values["clean"])
-        for name in ("rows", "worst_case"):
-            values[name] = [_row(row) for row in values[name]]
+        for name in ("rows", "worst_case", "certified"):
+            values[name] = [_row(row) for row in values.get(name, ())]
         values["curves"] = {name: Curve(**curve) for name, curve in values["curves"].items()}
         values["flags"] = [Flag(**flag) for flag in values["flags"]]
         if values.get("verdict") is not None:

@@ -11,6 +11,7 @@ from kgan.robustness.results import TrialResult
 from kgan.robustness.trials import Trial
 
 WORST_CASE = "worst case"
+CERTIFIED = "certified"
 _CURVE_POINTS = 200
 # Relative tolerance of the radius: rounding may move a change out of its ball by this much.
 _ROUNDING = 1e-6

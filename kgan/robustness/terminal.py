@@ -61,7 +61,7 @@ def _table(report: Report, *, accuracy: bool = False, changes: bool = False) -> 
             cells += ["" if c is None else f"{c.mean:.3g} / {c.median:.3g}" for c in sizes]
         radius = "any" if row.epsilon is None else f"{row.epsilon:.4g}"
         table.add_row(row.attack, radius, *cells, end_section=last)
-    for row in report.worst_case if accuracy else ():
+    for row in (*report.worst_case, *report.certified) if accuracy else ():
         table.add_row(row.attack, f"{row.epsilon:.4g}", *_shares(row, report.n), style="bold")
     return table
 

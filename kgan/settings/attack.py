@@ -51,6 +51,8 @@ class AttackSettings(Messages, RunFolder, DeclaredVictim, ImageReading, Prepared
     """Images attacked at a time."""
     seed: int = 0
     """Seed of everything random."""
+    certify: bool = False
+    """Also bound robustness from below, by interval bounds (linf; small networks)."""
     min_robust: float | None = None
     """Exit with code 1 where any robust accuracy is below this share."""
 

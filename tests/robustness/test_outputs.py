@@ -3,14 +3,18 @@
 import dataclasses
 from xml.etree import ElementTree
 
+import keras
+import numpy as np
 import pytest
 
+from kgan.attacks import PGD, Victim
 from kgan.names import printable
 from kgan.robustness.advice import advice
+from kgan.robustness.evaluation import evaluate
 from kgan.robustness.html_report import write_html
 from kgan.robustness.junit import write_junit
 from kgan.robustness.markdown import markdown
-from kgan.robustness.masking import Flag
+from kgan.robustness.masking import Flag, Outcome, contradictions
 from kgan.robustness.report import Report, Row
 
 ESCAPE = "\x1b[31mred\x1b[0m\u202ecba\x07"
@@ -105,3 +109,45 @@ def test_control_characters_are_shown_and_never_obeyed(report, tmp_path):
     assert printable("Größe 7, 猫") == "Größe 7, 猫"
     write_junit(dataclasses.replace(report, model=shown), tmp_path / "out.xml")
     assert "\\x1b[31m" in ElementTree.parse(tmp_path / "out.xml").getroot().get("name")
+
+
+def test_certified_and_attacked_bracket_the_truth(tmp_path):
+    # A linear classifier: the bounds are exact, and an image is certified just where none fools.
+    weights = np.array([[1.0, -1.0], [0.5, 0.25]], np.float32)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    model.set_weights([weights, np.array([-0.4, 0.0], np.float32)])
+    images = np.random.default_rng(0).uniform(size=(300, 2)).astype("float32")
+    epsilons = [0.05, 0.15]
+    found = evaluate(
+        model, images, attacks=[PGD(steps=20)], epsilons=epsilons, find_masking=False, certify=True
+    )
+    gap = weights[:, 1] - weights[:, 0]
+    for row, epsilon in zip(found.certified, epsilons, strict=True):
+        # The corner of the box that is worst for the predicted class, cut to [0, 1].
+        sign = np.where(images @ gap + 0.4 > 0, -1, 1)[:, None] * np.sign(gap)
+        worst = np.clip(images + epsilon * sign, 0, 1) @ gap + 0.4
+        robust = np.mean((worst > 0) == (images @ gap + 0.4 > 0))
+        assert row.robust_accuracy == pytest.approx(robust, abs=1 / 300)
+        assert row.epsilon == epsilon
+    assert [row.robust_accuracy for row in found.worst_case] == pytest.approx(
+        [row.robust_accuracy for row in found.certified], abs=2 / 300
+    )
+    assert found.flags == []
+    assert "| certified | 0.15 |" in markdown(found)
+    found.save(tmp_path / "report.json")
+    assert Report.load(tmp_path / "report.json").certified == found.certified
+    # Certified rows are no upper bound and never decide the verdict.
+    assert found.lowest == found.worst_case[-1].robust_accuracy
+    with pytest.raises(ValueError, match="certify needs the norm linf"):
+        evaluate(model, images, attacks=[PGD(norm="l2")], certify=True)
+    with pytest.raises(ValueError, match="certify needs the Keras model itself"):
+        evaluate(Victim(model, head="logits"), images, attacks=[PGD()], certify=True)
+
+
+def test_an_attack_that_beats_a_certificate_is_flagged():
+    fooled = np.array([True, False, True])
+    correct = np.array([True, True, False, True])
+    safe = {0.1: np.array([False, True, True, True])}
+    flags = contradictions([Outcome(PGD(), 0.1, fooled)], safe, correct)
+    # Of the correct images the first and the last are fooled; the last is certified.
+    assert [flag.evidence for flag in flags] == ["PGD fools 1 certified images at epsilon 0.1"]
