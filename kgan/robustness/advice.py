@@ -26,6 +26,11 @@ def advice(report: Report) -> list[str]:
             f"{report.n:,} images leave an interval of {high - low:.0%}; attack more to compare "
             "models."
         )
+    if report.certified and not any(row.robust_accuracy for row in report.certified):
+        found.append(
+            "Interval bounds certify nothing here: they are loose for networks that were not "
+            "trained for them, by kgan.defenses.IntervalTraining."
+        )
     if report.worst_case and report.worst_case[-1].robust_accuracy < report.clean.robust_accuracy:
         found.append("To make the classifier robust: kgan harden --model FILE --data DATA.")
     return found or ["Nothing is left to do but to attack it in ways that this report does not."]

@@ -1,5 +1,6 @@
 """Runs several attacks on a classifier over a range of epsilons; streamed and resumable."""
 
+import dataclasses
 import importlib.metadata
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -150,7 +151,11 @@ def evaluate(
         clean=summary.row("clean", 0.0, np.zeros(len(summary.labels), bool)),
         rows=summary.rows(),
         worst_case=summary.worst_case(),
-        certified=[summary.row(CERTIFIED, epsilon, ~certain) for epsilon, certain in safe.items()],
+        certified=[
+            # What is not certified may be safe all the same: no attack succeeded there.
+            dataclasses.replace(summary.row(CERTIFIED, epsilon, ~certain), success_rate=None)
+            for epsilon, certain in safe.items()
+        ],
         curves=summary.curves(),
         flags=flags,
         unchecked=unchecked,
