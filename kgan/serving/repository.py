@@ -186,15 +186,17 @@ class Repository:
         self.models = {model.name: model for model in models}
         self._lock = threading.Lock()
         self._changed = False
+        self._first = True
 
     def poll(self) -> None:
         """Polls every model; one thread at a time."""
         with self._lock:
             changed = [model.poll() for model in self.models.values()]
-            # Once more at the next look: requests in flight held what went.
+            # Once more at the next look: requests in flight held what went. At first none were.
             if any(changed) or self._changed:
                 self._settle()
-            self._changed = any(changed)
+            self._changed = any(changed) and not self._first
+            self._first = False
 
     def replace(self, models: list[Model]) -> None:
         """Serves other models, or the same ones with other versions and labels.

@@ -146,3 +146,22 @@ def test_a_server_without_a_version_says_so(tmp_path):
         repository.model("m").get()
     with pytest.raises(ServingError, match="'other'"):
         repository.model("other")
+
+
+def test_memory_is_looked_at_only_where_something_came_or_went(folder):
+    looks = []
+    repository = Repository(
+        [Model("m", folder, load=load)], settle=lambda: looks.append(len(looks))
+    )
+    repository.poll()
+    assert len(looks) == 1
+    # Nobody held anything before the first one: no pause for those who ask now.
+    repository.poll()
+    assert len(looks) == 1
+    put(folder, 2)
+    repository.poll()
+    repository.poll()
+    # The second look is for what requests in flight held.
+    assert len(looks) == 3
+    repository.poll()
+    assert len(looks) == 3
