@@ -21,9 +21,10 @@ def advice(report: Report) -> list[str]:
             "Before quoting a robust accuracy, run the standard attack: --attack autoattack."
         )
     if report.n < _FEW:
-        low, high = (report.worst_case or report.rows or [report.clean])[-1].interval
+        rows = report.worst_case or report.rows or [report.clean]
+        widest = max(row.interval[1] - row.interval[0] for row in rows)
         found.append(
-            f"{report.n:,} images leave an interval of {high - low:.0%}; attack more to compare "
+            f"{report.n:,} images leave intervals of up to {widest:.0%}; attack more to compare "
             "models."
         )
     if report.certified and not any(row.robust_accuracy for row in report.certified):
