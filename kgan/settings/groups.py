@@ -6,6 +6,7 @@ are the flags of a command, their docstrings are its help, and it is written bes
 
 import contextlib
 import contextvars
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -158,9 +159,9 @@ class ImageReading(Settings):
             raise ValueError(
                 f"image_size must be a side or a height and a width, got {self.image_size}."
             )
-        if isinstance(self.value_range, tuple) and not self.value_range[0] < self.value_range[1]:
+        if isinstance(self.value_range, tuple) and not _is_span(self.value_range):
             raise ValueError(
-                "value_range must be two values, the lower one first, or auto, "
+                "value_range must be two finite values, the lower one first, or auto, "
                 f"got {self.value_range}."
             )
 
@@ -180,9 +181,9 @@ class DeclaredVictim(Settings):
 
     def check(self) -> None:
         super().check()
-        if self.input_range is not None and not self.input_range[0] < self.input_range[1]:
+        if self.input_range is not None and not _is_span(self.input_range):
             raise ValueError(
-                f"input_range must be two numbers, the lower first, got {self.input_range}."
+                f"input_range must be two finite numbers, the lower first, got {self.input_range}."
             )
         if self.std and min(self.std) <= 0:
             raise ValueError(f"std must be above 0, got {self.std}.")
@@ -348,6 +349,10 @@ class RunFolder(Settings):
             defaults: The settings of that preset.
         """
         raise NotImplementedError
+
+
+def _is_span(values: tuple[float, float]) -> bool:
+    return -math.inf < values[0] < values[1] < math.inf
 
 
 def name_of_data(text: str) -> str:
