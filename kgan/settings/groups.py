@@ -249,6 +249,8 @@ class Fit(Settings):
     def check(self) -> None:
         super().check()
         check_at_least(self, 1, "epochs", "batch_size", "steps_per_epoch")
+        if not 0 <= self.seed < 2**31:
+            raise ValueError(f"seed must be in [0, {2**31 - 1}], got {self.seed}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -337,7 +339,8 @@ class RunFolder(Settings):
         super().check()
         if self.name is not None and not is_name(self.name):
             raise ValueError(
-                f"name must be a plain file name without a path, got {self.name!r}. "
+                "name must be a plain file name without a path, of at most 200 bytes, "
+                f"got {self.name!r}. "
                 "Choose the folder with --runs-dir."
             )
 
@@ -362,8 +365,11 @@ def name_of_data(text: str) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Whether a text is a valid folder name: not a path, not hidden, not empty."""
-    return bool(text.strip()) and not text.startswith(".") and not set(text) & set("/\\\0\n")
+    """Whether a text is a valid folder name: not a path, not hidden, not empty, not too long."""
+    if not text.strip() or text.startswith(".") or set(text) & set("/\\\0\n"):
+        return False
+    # File systems take 255 bytes, some of which a number or a temporary file needs.
+    return len(text.encode(errors="surrogateescape")) <= 200
 
 
 @dataclass(frozen=True, kw_only=True)
