@@ -30,6 +30,8 @@ def read_history(path: str | Path) -> list[dict[str, float]]:
         text = file.read()
     lines = text.splitlines()
     found: list[dict[str, float]] = []
+    if len(lines) > 1 and not {"epoch", "step"} <= set(_cells(lines[0])):
+        raise ValueError(f"{path}, line 1: it must name the columns epoch and step. Correct it.")
     for number, line in enumerate(lines[1:], 2):
         try:
             found.append(_row(_cells(lines[0]), _cells(line)))
