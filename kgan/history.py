@@ -26,10 +26,12 @@ def read_history(path: str | Path) -> list[dict[str, float]]:
     path = Path(path)
     if not path.is_file():
         return []
-    with open(path, newline="", encoding="utf-8", errors="replace") as file:
+    with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
         text = file.read()
     lines = text.splitlines()
     found: list[dict[str, float]] = []
+    if len(lines) > 1 and not {"epoch", "step"} <= set(_cells(lines[0])):
+        raise ValueError(f"{path}, line 1: it must name the columns epoch and step. Correct it.")
     for number, line in enumerate(lines[1:], 2):
         try:
             found.append(_row(_cells(lines[0]), _cells(line)))

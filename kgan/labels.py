@@ -7,6 +7,8 @@ import numpy as np
 
 import kgan.names
 
+_LIMIT = 2**31
+
 
 def class_numbers(
     labels: Any, n: int, classes: int | None = None, *, what: str = "labels"
@@ -45,9 +47,14 @@ def class_numbers(
             f"{what} must have the shape ({n},), ({n}, 1) or ({n}, {classes or 'classes'}), "
             f"got {array.shape}."
         )
-    numbers = array.astype(np.int64)
+    with np.errstate(invalid="ignore"):
+        numbers = array.astype(np.int64)
     if not np.array_equal(numbers, array):
-        raise ValueError(f"{what} must be whole numbers, got {array[numbers != array][0]!r}.")
+        raise ValueError(f"{what} must be whole numbers, got {array[numbers != array][0]}.")
+    if n and not -_LIMIT <= numbers.min() <= numbers.max() < _LIMIT:
+        # As 32 bits they would be other classes.
+        wrong = numbers[(numbers < -_LIMIT) | (numbers >= _LIMIT)][0]
+        raise ValueError(f"{what} must be class numbers below 2^31, got {wrong}.")
     if classes is not None and n and not (numbers.min() >= 0 and numbers.max() < classes):
         wrong = numbers[(numbers < 0) | (numbers >= classes)][0]
         raise ValueError(f"{what} must be in [0, {classes - 1}], got {wrong}.")

@@ -15,7 +15,12 @@ def example_seeds(seed: int, n: int, start: int = 0) -> tf.Tensor:
 
     Returns:
         int64 tensor of shape (n,), for `from_seeds` or an exported `generate` signature.
+
+    Raises:
+        ValueError: Where `n` is negative or no whole number, or `seed` is out of its range.
     """
+    if n < 0 or n != int(n):
+        raise ValueError(f"n must be a whole number of at least 0, got {n}.")
     return tf.range(start, start + n, dtype=tf.int64) + (check_seed(seed) << 32)
 
 

@@ -42,6 +42,14 @@ def test_anything_else_is_an_error(labels, message):
         class_numbers(labels, 3, 3)
 
 
+@pytest.mark.parametrize("label", [2**32, 2**40 + 1, -(2**33)])
+def test_no_number_wraps_round_to_another_class(label):
+    with pytest.raises(ValueError, match=rf"labels must be class numbers below 2\^31, got {label}"):
+        class_numbers([0, label, 1], 3)
+    with pytest.raises(ValueError, match=r"whole numbers, got nan"):
+        class_numbers([0, float("nan"), 1], 3)
+
+
 def test_a_class_by_name_or_number():
     names = ("cats", "dogs", "0")
     assert [class_number(one, names, 3) for one in ("dogs", "1", 1, "0", 0)] == [1, 1, 1, 2, 0]

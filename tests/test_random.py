@@ -58,6 +58,12 @@ def test_requests_with_different_seeds_share_no_example():
     assert not first & set(kgan.latents.example_seeds(1, 1000).numpy())
 
 
+@pytest.mark.parametrize("n", [-1, 2.5])
+def test_no_number_of_samples(n):
+    with pytest.raises(ValueError, match=f"n must be a whole number of at least 0, got {n}"):
+        kgan.latents.example_seeds(0, n)
+
+
 @pytest.mark.parametrize("seed", [-1, 2**31, 0.5, True])
 def test_bad_seeds(seed):
     with pytest.raises(ValueError, match=r"seed must be a whole number in \[0, 2147483647\]"):

@@ -1,6 +1,7 @@
 """Arrays in .npy and .npz files."""
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def _labelled(
 
 def has_split(path: Path, split: str) -> bool:
     """Whether a file has keys for this split, rather than one set for all splits."""
-    if path.suffix != ".npz":
+    if path.suffix.lower() != ".npz":
         return False
     with np.load(path, allow_pickle=False) as content:
         first = next((key for key in _SAMPLE_KEYS if key.format(split=split) in content), "")
@@ -69,24 +70,29 @@ def has_split(path: Path, split: str) -> bool:
 
 def _read(path: Path, split: str) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...] | None]:
     """Samples, labels, and the names of the classes."""
+    sample_keys = [key.format(split=split) for key in _SAMPLE_KEYS]
+    label_keys = [key.format(split=split) for key in _LABEL_KEYS]
     try:
         with open(path, "rb") as file:
             content = np.load(file, allow_pickle=False)
             if isinstance(content, np.ndarray):
                 return content, None, None
-            sample_keys = [key.format(split=split) for key in _SAMPLE_KEYS]
-            label_keys = [key.format(split=split) for key in _LABEL_KEYS]
-            found = next((key for key in sample_keys if key in content), None)
-            if found is None:
-                raise ValueError(
-                    f"{path} must hold one of {', '.join(sample_keys)}; "
-                    f"it holds {', '.join(content.files)}."
-                )
-            label_key = next((key for key in label_keys if key in content), None)
-            labels = None if label_key is None else content[label_key]
-            names = None
-            if labels is not None and "class_names" in content:
-                names = tuple(map(str, content["class_names"].ravel()))
-            return content[found], labels, names
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise ValueError(f"{path} is not a readable .npy or .npz file: {error}.") from error
+            keys = content.files
+            wanted = [
+                next((key for key in several if key in keys), "")
+                for several in (sample_keys, label_keys, ["class_names"])
+            ]
+            samples, labels, names = (content[key] if key else None for key in wanted)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
+        # NumPy names no file, and advises to trust whatever a file holds.
+        said = str(error).split(". ")[0].rstrip(".")
+        raise ValueError(
+            f"{path} is not a readable .npy or .npz file of numbers: {said}."
+        ) from error
+    if samples is None:
+        raise ValueError(
+            f"{path} must hold one of {', '.join(sample_keys)}; it holds {', '.join(keys)}."
+        )
+    if labels is None or names is None:
+        return samples, labels, None
+    return samples, labels, tuple(map(str, names.ravel()))

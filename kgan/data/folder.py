@@ -69,6 +69,14 @@ def load_folder(folder: str | Path, split: str = "train", **reading: Any) -> Dat
     if not len(images):
         raise FileNotFoundError(f"none of the {len(files)} images in {folder} can be read.")
     labels, class_names = _classes(root, kept, names)
+    if labels is not None and names is None:
+        # The classes are numbered by those of the training split, so none may be lost there.
+        own = _class_names(root, files) or ()
+        if lost := sorted(set(own) - set(class_names or ())):
+            raise ValueError(
+                f"no image of the class {lost[0]!r} in {root} can be read, such as "
+                f"{unreadable[0]}: mend its files, or move its folder away."
+            )
     made = images.finish()
     return Dataset(
         str(folder),

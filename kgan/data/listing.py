@@ -112,7 +112,7 @@ class _Walk:
             path = folder / entry.name
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir():
+            if _is_folder(entry):
                 self._tops.add(path.relative_to(self.folder).parts[0])
                 if entry.is_symlink():
                     self._links.append(path)
@@ -142,6 +142,14 @@ class _Walk:
     def _named(self, paths: list[Path]) -> str:
         names = [str(path.relative_to(self.folder)) for path in paths]
         return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # A link that leads to itself: no folder, and as a file one that cannot be read.
+        return False
 
 
 def is_output(folder: Path) -> bool:

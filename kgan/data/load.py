@@ -75,9 +75,10 @@ def load(
             return COMPOSED[name](split, data_dir=data_dir, download=download)
         return DATASETS[name](split)
     path = Path(name).expanduser()
-    if path.suffix in (".npy", ".npz"):
+    suffix = path.suffix.lower()
+    if suffix in (".npy", ".npz") and not path.is_dir():
         return load_arrays(path, split, **reading)
-    if path.suffix in SUFFIXES:
+    if suffix in SUFFIXES and not path.is_dir():
         wanted.refuse(name, "which is a table")
         return load_table(path, split)
     if path.is_dir():

@@ -1,6 +1,7 @@
 """How images are read: what the user declares where files do not say it."""
 
 import dataclasses
+import math
 from typing import Literal
 
 import numpy as np
@@ -94,8 +95,12 @@ def check_value_range(value_range: ValueRange) -> None:
     """Raises `ValueError` unless it is (low, high), "auto" or `None`."""
     if value_range is None or value_range == "auto":
         return
-    good = not isinstance(value_range, str) and len(value_range) == 2
-    if not good or not float(value_range[0]) < float(value_range[1]):
+    try:
+        low, high = map(float, value_range)
+    except (TypeError, ValueError):
+        low = high = math.nan
+    if not -math.inf < low < high < math.inf:
         raise ValueError(
-            f"value_range must be two values, the lower one first, or auto, got {value_range!r}."
+            "value_range must be two finite values, the lower one first, or auto, "
+            f"got {value_range!r}."
         )

@@ -52,7 +52,7 @@ def load_table(
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}.")
-    columns = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+    columns = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
     declared = _declared(columns, category=categorical, integer=integer, number=number)
     for name in drop:
         kgan.names.check("column to drop", name, columns)

@@ -257,7 +257,10 @@ def check_same_data(run: Run, now: Mapping[str, Any]) -> None:
     if run.data is None or run.data == now:
         return
     before, after = run.data.get("count"), now.get("count")
-    told = f"{before:,} samples became {after:,}" if before != after else "their content differs"
+    known = isinstance(before, int) and isinstance(after, int)
+    told = "their content differs"
+    if known and before != after:
+        told = f"{before:,} samples became {after:,}"
     raise ValueError(
         f"the data changed since {run.folder} was begun: {told}. A resumed run ends with the "
         "weights of an uninterrupted one, so it needs the same data: put them back, or start a new "
@@ -269,6 +272,8 @@ def _identity(path: Path) -> dict[str, Any]:
     """The fields of `Run` except `folder`, from a `config.json` of any version."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise TypeError("it must hold an object")
         values = content.get("config")
         if not isinstance(values, dict):
             raise TypeError("config must hold the run's settings")
@@ -277,22 +282,28 @@ def _identity(path: Path) -> dict[str, Any]:
                 raise TypeError(f"{name} must be a text")
         if not isinstance(content.get("data"), dict | None):
             raise TypeError("data must be an object")
-        if content.get("format") == FORMAT and not content.get("family"):
+        number = content.get("format", 1)
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            raise TypeError(f"format must be a number, got {number!r}")
+        if number == FORMAT and not content.get("family"):
             raise TypeError("family is missing")
-    except (ValueError, AttributeError, TypeError, RecursionError) as error:
+        model = content.get("model") or path.resolve().parent.name
+        if number == FORMAT and not is_name(model):
+            # Exports would be written elsewhere.
+            raise TypeError(f"model must be a plain file name, got {model!r}")
+    except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(
             f"{path} cannot be read ({error}): it is damaged, or no run's. Restore it, or start a "
             "new run."
         ) from error
-    number = content.get("format", 1)
-    if number not in (1, FORMAT):
+    if number > FORMAT:
         raise ValueError(
             f"{path} has the format {number!r}, which a newer version of kgan wrote; this one "
             f"reads up to {FORMAT}. Upgrade kgan."
         )
     if number == FORMAT:
-        names = ("family", "preset", "model", "data", "id")
-        return {name: content.get(name) for name in names} | {"values": values}
+        names = ("family", "preset", "data", "id")
+        return {name: content.get(name) for name in names} | {"model": model, "values": values}
     families = [family for field, family in _FAMILY_BY_FIELD.items() if field in values]
     family = families[0] if families else "gan"
     model = values.get("name") or path.parent.name

@@ -6,6 +6,7 @@ are the flags of a command, their docstrings are its help, and it is written bes
 
 import contextlib
 import contextvars
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -158,9 +159,9 @@ class ImageReading(Settings):
             raise ValueError(
                 f"image_size must be a side or a height and a width, got {self.image_size}."
             )
-        if isinstance(self.value_range, tuple) and not self.value_range[0] < self.value_range[1]:
+        if isinstance(self.value_range, tuple) and not _is_span(self.value_range):
             raise ValueError(
-                "value_range must be two values, the lower one first, or auto, "
+                "value_range must be two finite values, the lower one first, or auto, "
                 f"got {self.value_range}."
             )
 
@@ -180,9 +181,9 @@ class DeclaredVictim(Settings):
 
     def check(self) -> None:
         super().check()
-        if self.input_range is not None and not self.input_range[0] < self.input_range[1]:
+        if self.input_range is not None and not _is_span(self.input_range):
             raise ValueError(
-                f"input_range must be two numbers, the lower first, got {self.input_range}."
+                f"input_range must be two finite numbers, the lower first, got {self.input_range}."
             )
         if self.std and min(self.std) <= 0:
             raise ValueError(f"std must be above 0, got {self.std}.")
@@ -248,6 +249,8 @@ class Fit(Settings):
     def check(self) -> None:
         super().check()
         check_at_least(self, 1, "epochs", "batch_size", "steps_per_epoch")
+        if not 0 <= self.seed < 2**31:
+            raise ValueError(f"seed must be in [0, {2**31 - 1}], got {self.seed}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -336,7 +339,8 @@ class RunFolder(Settings):
         super().check()
         if self.name is not None and not is_name(self.name):
             raise ValueError(
-                f"name must be a plain file name without a path, got {self.name!r}. "
+                "name must be a plain file name without a path, of at most 200 bytes, "
+                f"got {self.name!r}. "
                 "Choose the folder with --runs-dir."
             )
 
@@ -350,6 +354,10 @@ class RunFolder(Settings):
         raise NotImplementedError
 
 
+def _is_span(values: tuple[float, float]) -> bool:
+    return -math.inf < values[0] < values[1] < math.inf
+
+
 def name_of_data(text: str) -> str:
     """Name for a run on these data: the stem of a file or folder, or the name of the data set."""
     path = Path(text).expanduser()
@@ -357,8 +365,11 @@ def name_of_data(text: str) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Whether a text is a valid folder name: not a path, not hidden, not empty."""
-    return bool(text.strip()) and not text.startswith(".") and not set(text) & set("/\\\0\n")
+    """Whether a text is a valid folder name: not a path, not hidden, not empty, not too long."""
+    if not text.strip() or text.startswith(".") or set(text) & set("/\\\0\n"):
+        return False
+    # File systems take 255 bytes, some of which a number or a temporary file needs.
+    return len(text.encode(errors="surrogateescape")) <= 200
 
 
 @dataclass(frozen=True, kw_only=True)

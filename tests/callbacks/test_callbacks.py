@@ -181,3 +181,15 @@ def test_progress_prints_a_line_an_epoch(train, capsys):
     lines = capsys.readouterr().out.strip().splitlines()
     assert [line.split()[:2] for line in lines] == [["epoch", "1/2"], ["epoch", "2/2"]]
     assert "d_loss" in lines[0]
+
+
+def test_a_table_that_lost_its_first_line_is_told(tmp_path):
+    table = tmp_path / "metrics.csv"
+    table.write_text("2,8\n")
+    assert callbacks.read_history(table) == []
+    table.write_text("1,4\n2,8\n")
+    with pytest.raises(ValueError, match=r"metrics.csv, line 1: it must name the columns epoch"):
+        callbacks.read_history(table)
+    # As a spreadsheet writes it.
+    table.write_text("epoch,step\r\n1,4\r\n", encoding="utf-8-sig")
+    assert callbacks.read_history(table) == [{"epoch": 1, "step": 4}]

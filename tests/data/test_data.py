@@ -163,6 +163,27 @@ def test_damaged_array_file(tmp_path):
     (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 cut off")
     with pytest.raises(ValueError, match=r"is not a readable \.npy or \.npz file"):
         kgan.data.load(str(tmp_path / "a.npz"))
+    np.save(tmp_path / "cut.npy", np.zeros((3, 8, 8), np.uint8))
+    (tmp_path / "cut.npy").write_bytes((tmp_path / "cut.npy").read_bytes()[:90])
+    (tmp_path / "text.npy").write_text("hello")
+    np.savez(tmp_path / "ragged.npz", images=np.array([np.zeros(2), np.zeros(3)], dtype=object))
+    for name in ("cut.npy", "text.npy", "ragged.npz"):
+        with pytest.raises(ValueError, match=rf"{name} is not a readable") as error:
+            kgan.data.load(str(tmp_path / name))
+        assert "If you trust" not in str(error.value)
+
+
+@pytest.mark.parametrize("declared", [(1, 0), (1, 1), (0, float("inf")), (0,), (0, 1, 2), 5, "a"])
+def test_no_range_of_values(tmp_path, declared):
+    np.save(tmp_path / "a.npy", np.zeros((3, 8, 8), np.uint8))
+    with pytest.raises(ValueError, match="value_range must be two finite values, the lower"):
+        kgan.data.load(str(tmp_path / "a.npy"), value_range=declared)
+
+
+def test_suffixes_of_arrays_in_capitals(tmp_path):
+    with open(tmp_path / "A.NPY", "wb") as file:
+        np.save(file, np.arange(12, dtype=np.uint8).reshape(3, 2, 2))
+    assert kgan.data.load(str(tmp_path / "A.NPY")).samples.ravel().tolist() == list(range(12))
 
 
 def test_bad_folders(tmp_path, colours):

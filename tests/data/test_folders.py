@@ -57,6 +57,24 @@ def test_a_linked_folder_is_followed_once(pets, tmp_path):
         assert name in note
 
 
+def test_a_link_to_itself_is_no_folder(pets):
+    (pets / "cats" / "self").symlink_to("self")
+    (pets / "cats" / "self.png").symlink_to("self.png")
+    with pytest.warns(UserWarning, match=r"skipped 1 unreadable.*self.png"):
+        data = load(pets)
+    assert values(data) == [0, 1, 2, 100, 101]
+
+
+def test_no_class_is_lost_with_its_files(pets):
+    for path in (pets / "cats").iterdir():
+        path.write_bytes(b"no image")
+    with (
+        pytest.warns(UserWarning, match="skipped 3"),
+        pytest.raises(ValueError, match=r"no image of the class 'cats' in .*pets can be read"),
+    ):
+        load(pets)
+
+
 def test_a_linked_folder_as_the_data(pets, tmp_path):
     (tmp_path / "link").symlink_to(pets)
     assert load(tmp_path / "link").class_names == ("cats", "dogs")

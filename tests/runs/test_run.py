@@ -50,7 +50,9 @@ def test_the_latest_run_has_the_highest_number_and_no_other_name(tmp_path):
         Run.latest(tmp_path, "never")
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/tmp/x", "../x", ".hidden", "a\\b"])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "a/b", "/tmp/x", "../x", ".hidden", "a\\b", "x" * 201]
+)
 def test_a_name_is_no_path(tmp_path, name):
     with pytest.raises(ValueError, match="name must be a plain file name"):
         Run.new(tmp_path / "runs", name, SETTINGS)
@@ -58,6 +60,20 @@ def test_a_name_is_no_path(tmp_path, name):
     if name:
         with pytest.raises(ValueError, match="name must be a plain file name"):
             GANSettings(name=name)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"seed": -1}, r"seed must be in \[0, 2147483647\], got -1"),
+        ({"seed": 2**70}, r"seed must be in \[0, 2147483647\], got 11805"),
+        ({"value_range": (1.0, 1.0)}, "value_range must be two finite values"),
+        ({"value_range": (0.0, float("inf"))}, "value_range must be two finite values"),
+    ],
+)
+def test_values_that_no_training_takes(values, message):
+    with pytest.raises(ValueError, match=message):
+        GANSettings(**values)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +103,12 @@ def test_another_family_is_told(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '"x"', '{"config": 3}', '{"config": {}, "format": 99}']
+    "text",
+    [
+        *("", "{", "[]", '"x"', "null", '{"config": 3}', '{"config": {}, "format": 99}'),
+        *(f'{{"config": {{}}, "format": {number}}}' for number in ('"2"', "null", "true", "[2]")),
+        '{"config": {}, "format": 2, "family": "gan", "model": "../x"}',
+    ],
 )
 def test_a_damaged_file_is_named_with_a_remedy(tmp_path, text):
     (tmp_path / "config.json").write_text(text)
@@ -96,6 +117,20 @@ def test_a_damaged_file_is_named_with_a_remedy(tmp_path, text):
     ) as told:
         Run.open(tmp_path)
     assert "\n" not in str(told.value)
+
+
+def test_a_run_without_a_models_name_exports_under_its_own(tmp_path):
+    run = Run.new(tmp_path, "mine", SETTINGS)
+    path = run.folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "model": None}))
+    assert Run.open(run.folder).model == "mine"
+
+
+@pytest.mark.parametrize("recorded", [{}, {"count": "12"}, {"count": None}])
+def test_a_damaged_fingerprint_is_another(tmp_path, recorded):
+    run = Run.new(tmp_path, "mine", SETTINGS, data=recorded)
+    with pytest.raises(ValueError, match=r"data changed since .*mine was begun: their content"):
+        check_same_data(run, {"count": 12})
 
 
 def test_fields_of_another_version_are_named(tmp_path):
