@@ -273,7 +273,7 @@ def test_auto_is_of_the_whole_set_whatever_the_format(tmp_path):
 
 @pytest.mark.parametrize("bad", [(1, 1), (5, 2), "all", (1, 2, 3)])
 def test_bad_ranges(bad):
-    with pytest.raises(ValueError, match="value_range must be two values"):
+    with pytest.raises(ValueError, match="value_range must be two finite values"):
         kgan.data.Reading(value_range=bad)
 
 
