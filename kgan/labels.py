@@ -26,7 +26,10 @@ def class_numbers(
     Raises:
         ValueError: When the shape, the values or the rows are none of these.
     """
-    array = np.asarray(labels)
+    try:
+        array = np.asarray(labels)
+    except ValueError:  # Rows of different lengths.
+        raise ValueError(f"{what} must be a number or a one-hot row for each sample.") from None
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{what} must be whole numbers or one-hot rows, got {array.dtype}.")
     columns = array.shape[1] if array.ndim == 2 else 1
@@ -47,7 +50,7 @@ def class_numbers(
         )
     numbers = array.astype(np.int64)
     if not np.array_equal(numbers, array):
-        raise ValueError(f"{what} must be whole numbers, got {array[numbers != array][0]!r}.")
+        raise ValueError(f"{what} must be whole numbers, got {array[numbers != array][0]:g}.")
     if classes is not None and n and not (numbers.min() >= 0 and numbers.max() < classes):
         wrong = numbers[(numbers < 0) | (numbers >= classes)][0]
         raise ValueError(f"{what} must be in [0, {classes - 1}], got {wrong}.")
