@@ -28,7 +28,10 @@ def class_numbers(
     Raises:
         ValueError: When the shape, the values or the rows are none of these.
     """
-    array = np.asarray(labels)
+    try:
+        array = np.asarray(labels)
+    except ValueError:  # Rows of different lengths.
+        raise ValueError(f"{what} must be a number or a one-hot row for each sample.") from None
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{what} must be whole numbers or one-hot rows, got {array.dtype}.")
     columns = array.shape[1] if array.ndim == 2 else 1
@@ -50,7 +53,7 @@ def class_numbers(
     with np.errstate(invalid="ignore"):
         numbers = array.astype(np.int64)
     if not np.array_equal(numbers, array):
-        raise ValueError(f"{what} must be whole numbers, got {array[numbers != array][0]}.")
+        raise ValueError(f"{what} must be whole numbers, got {array[numbers != array][0]:g}.")
     if n and not -_LIMIT <= numbers.min() <= numbers.max() < _LIMIT:
         # As 32 bits they would be other classes.
         wrong = numbers[(numbers < -_LIMIT) | (numbers >= _LIMIT)][0]

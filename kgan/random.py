@@ -4,6 +4,7 @@ Nothing here keeps a state, so a resumed run, a run on another number of replica
 request draw what the original drew.
 """
 
+import numbers
 import zlib
 from collections.abc import Sequence
 
@@ -14,7 +15,8 @@ MAX_SEED = 2**31 - 1
 
 def check_seed(seed: int) -> int:
     """Returns `seed` as an int, or raises `ValueError` when it is not in [0, 2**31 - 1]."""
-    if isinstance(seed, bool) or int(seed) != seed or not 0 <= seed <= MAX_SEED:
+    is_number = isinstance(seed, numbers.Real) or hasattr(seed, "__index__")
+    if not is_number or isinstance(seed, bool) or seed % 1 != 0 or not 0 <= seed <= MAX_SEED:
         raise ValueError(f"seed must be a whole number in [0, {MAX_SEED}], got {seed!r}.")
     return int(seed)
 

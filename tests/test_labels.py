@@ -30,6 +30,7 @@ def test_where_only_the_labels_tell_how_many_classes_there_are(labels):
     ("labels", "message"),
     [
         ([0, 1], "shape"),
+        ([[0], [1, 2], [0]], "a number or a one-hot row for each"),
         ([0, 1, 3], r"in \[0, 2\], got 3"),
         ([0, 1, -1], r"in \[0, 2\], got -1"),
         ([0, 0.5, 1], "whole numbers, got"),

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from kgan.attacks import eight_bit, example_random
 from kgan.attacks.attack_batch import AttackBatch, State
-from kgan.attacks.checks import as_rows, check_images, check_mask, check_pixels
+from kgan.attacks.checks import as_rows, check_count, check_images, check_mask, check_pixels
 from kgan.attacks.input_range import warn_of_range
 from kgan.attacks.norms import NORMS, length, rows_of
 from kgan.attacks.victim import Victim, victim_of
@@ -205,8 +205,7 @@ class Attack:
     ) -> tuple[Victim, Result, np.ndarray]:
         """Checks the arguments; the result holds the clean images, for the attack to change."""
         images = check_images(images)
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}.")
+        batch_size = check_count("batch_size", batch_size)
         if labels is not None and targets is not None:
             raise ValueError("pass labels (classes to leave) or targets (to reach), not both.")
         if targets is not None and not self.targetable:

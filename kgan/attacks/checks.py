@@ -1,6 +1,7 @@
 """Checks of arguments, with the same error messages for all attacks."""
 
 import math
+import numbers
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ def check_images(images: Any) -> np.ndarray:
     if array.ndim < 2:
         raise ValueError(f"images must have a batch axis, got the shape {array.shape}.")
     array = array.astype(np.float32, copy=False)
+    if unknown := int(np.isnan(array).sum()):
+        raise ValueError(f"images must be numbers, got NaN for {unknown} of {array.size} values.")
     if array.size and not (array.min() >= 0.0 and array.max() <= 1.0):
         raise ValueError(
             f"images must lie in [0, 1], got values from {array.min():g} to {array.max():g}. "
@@ -121,7 +124,8 @@ def check_mask(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def check_count(name: str, value: int, least: int = 1) -> int:
-    if isinstance(value, bool) or int(value) != value or value < least:
+    is_number = isinstance(value, numbers.Real) or hasattr(value, "__index__")
+    if not is_number or isinstance(value, bool) or value % 1 != 0 or value < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}.")
     return int(value)
 

@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import functools
+import inspect
 from typing import Any
 
 import keras
@@ -86,6 +88,11 @@ def told_by_loss(loss: Any) -> str | None:
             loss = keras.losses.get(loss)
         except ValueError:
             return None
+    if isinstance(loss, functools.partial):
+        from_logits = inspect.signature(loss).parameters.get("from_logits")
+        if from_logits is not None:
+            return "logits" if from_logits.default else "probabilities"
+        return told_by_loss(loss.func)
     name = str(getattr(loss, "name", None) or getattr(loss, "__name__", "")).lower()
     if isinstance(loss, keras.losses.Loss):
         from_logits = getattr(loss, "from_logits", None)

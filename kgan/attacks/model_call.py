@@ -56,6 +56,13 @@ class ModelCall:
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """Raises `ValueError` where the model does not take images of this shape (batch, ...)."""
+        for name in ("mean", "std"):
+            values = getattr(self.intake, name)
+            if values is not None and len(values) not in (1, shape[-1]):
+                raise ValueError(
+                    f"{name} must be a number or one for each of the {shape[-1]} channels of "
+                    f"images (channels last), got {len(values)}."
+                )
         shape = (shape[0], *self.intake.shape(shape[1:]))
         try:
             expected = self.model.input_shape

@@ -214,6 +214,8 @@ class Victim:
         self.binary = evidence.binary
         self.classes = 2 if self.binary else outputs.shape[1]
         self._rounding = 1e-5
+        if not self.random and not state.known:
+            self._check_draws(images[:_COMPARED])
         if not self.random and (self.intake.whole or not state.known):
             gap = self._compare(images[:_COMPARED])[1]
             if self.intake.whole and gap > _ROUNDING[self._half]:
@@ -225,6 +227,16 @@ class Victim:
         self.assumptions = self._sentences(images)
         # The last of all: what is not understood is looked at again.
         self._state = state
+
+    def _check_draws(self, images: np.ndarray) -> None:
+        """Raises `ValueError` for a model that draws numbers where no compiled function sees it."""
+        one, other = (self._call.own_outputs(images) for _ in range(2))
+        if not np.allclose(one, other, rtol=1e-3, atol=1e-4):
+            raise ValueError(
+                f"{self.name} answers otherwise each time it is called, by numbers that it draws "
+                "outside of TensorFlow, such as by numpy.random. A compiled attack would freeze "
+                "one draw and flatter the model: draw with tf.random or keras.random in its layers."
+            )
 
     def _sentences(self, images: np.ndarray) -> list[str]:
         found = {

@@ -38,6 +38,18 @@ class Chunk:
         return self.logits.argmax(axis=1) == self.labels
 
 
+def length_of(images: Any) -> int | None:
+    """Number of images; `None` for a stream. Raises `ValueError` for what is neither."""
+    if isinstance(images, tf.data.Dataset):
+        return None
+    if isinstance(images, keras.utils.PyDataset) or not hasattr(images, "__len__"):
+        raise ValueError(
+            "images must be an array or a tf.data.Dataset of (images, labels) batches, got "
+            f"{type(images).__name__}."
+        )
+    return len(images)
+
+
 def chunks(
     model: keras.Model | Victim, images: Any, labels: Any, batch_size: int
 ) -> Iterator[Chunk]:
@@ -66,6 +78,8 @@ def _slices(images: Any, labels: Any, size: int) -> Iterator[tuple[np.ndarray, A
             )
         if not all(len(spec.shape or ()) for spec in images.element_spec):
             raise ValueError("a tf.data.Dataset must give batches: dataset.batch(256).")
+        if images.cardinality() == tf.data.INFINITE_CARDINALITY:
+            raise ValueError("a tf.data.Dataset must end, and this one repeats: dataset.take(40).")
         yield from images.unbatch().batch(size).as_numpy_iterator()
         return
     if labels is not None and len(labels) != len(images):

@@ -8,7 +8,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 import kgan
 from kgan.attacks.attack import Attack
@@ -19,7 +18,7 @@ from kgan.certificates.interval_bounds import certified
 from kgan.names import printable
 from kgan.robustness import masking
 from kgan.robustness.assumptions import assumptions
-from kgan.robustness.chunks import Chunk, chunks
+from kgan.robustness.chunks import Chunk, chunks, length_of
 from kgan.robustness.example_images import example_images
 from kgan.robustness.report import Report
 from kgan.robustness.results import ResultsFolder, TrialResult, attack_chunk
@@ -93,7 +92,8 @@ def evaluate(
     trials = plan(attacks, epsilons)
     folder = ResultsFolder(keep, model)
     results: dict[Trial, list[TrialResult]] = {trial: [] for trial in trials}
-    total = None if isinstance(images, tf.data.Dataset) else len(images) * len(trials)
+    n = length_of(images)
+    total = None if n is None else n * len(trials)
     done = 0
     first: Chunk | None = None
     prepared: dict[str, Attack] = {}

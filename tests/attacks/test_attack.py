@@ -140,6 +140,8 @@ def test_mixed_precision_and_labels_left_out(some):
         ({"epsilon": -0.1}, "at least 0, got -0.1"),
         ({"norm": "l3"}, "norm must be one of 'linf', 'l2', 'l1', got 'l3'"),
         ({"steps": 0}, "steps must be a whole number of at least 1, got 0"),
+        ({"steps": "3"}, "steps must be a whole number of at least 1, got '3'"),
+        ({"seed": None}, r"seed must be a whole number in .*, got None"),
         ({"loss": "mse"}, "loss must be one of"),
         ({"restarts": 3, "random_start": False}, "restarts=3 needs random_start=True"),
         ({"seed": -1}, "seed must be"),
@@ -161,7 +163,7 @@ def test_wrong_inputs(model, some):
         attack(model, images, labels, targets=labels)
     with pytest.raises(ValueError, match=r"indices must have the shape \(37,\)"):
         attack(model, images, labels, indices=[1, 2])
-    with pytest.raises(ValueError, match="batch_size must be at least 1"):
+    with pytest.raises(ValueError, match="batch_size must be a whole number of at least 1"):
         attack(model, images, labels, batch_size=0)
     with pytest.raises(ValueError, match=r"labels must be in \[0, 9\], got 10"):
         attack(model, images, labels + (labels == 9))

@@ -1,5 +1,7 @@
 """What is known of a classifier's outputs, from its graph, its loss and its values."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -25,6 +27,9 @@ ONE_LARGE = LARGE[:, :1]
         (keras.losses.BinaryFocalCrossentropy(from_logits=True), "logits"),
         ("sparse_categorical_crossentropy", "probabilities"),
         (keras.losses.binary_crossentropy, "probabilities"),
+        (functools.partial(keras.losses.binary_crossentropy, from_logits=True), "logits"),
+        (functools.partial(keras.losses.binary_crossentropy, label_smoothing=0.1), "probabilities"),
+        (functools.partial(keras.losses.mean_squared_error), "values"),
         ("hinge", "logits"),
         (keras.losses.CategoricalHinge(), "logits"),
         ("mse", "values"),

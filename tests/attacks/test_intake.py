@@ -122,3 +122,11 @@ def test_a_layout_is_asked_for_only_where_it_matters():
     rows.check_layout("Square", (3, 5, 6))
     assert rows.image_shape == (3, 5, 6)
     assert Victim(first, data_format="channels_first").image_shape == (5, 6, 3)
+
+
+def test_a_mean_has_the_channels_of_the_images():
+    model = keras.Sequential([keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3)])
+    victim = Victim(model, mean=(0.1, 0.2, 0.3), data_format="channels_last")
+    victim.ready(IMAGES)
+    with pytest.raises(ValueError, match=r"mean must be .* the 1 channels of images .* got 3"):
+        victim.ready(IMAGES[..., :1])

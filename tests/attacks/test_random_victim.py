@@ -167,3 +167,20 @@ def test_autoattack_on_tables_leaves_square_out_and_says_so(digits):
     with pytest.raises(ValueError, match="Square needs images"):
         evaluate(model, images, labels, attacks=[Counting(0.02), Square(0.02)])
     assert not asked
+
+
+class DrawsOutside(keras.layers.Layer):
+    """Adds noise that TensorFlow does not know of."""
+
+    def __init__(self):
+        super().__init__()
+        self.generator = np.random.default_rng(0)
+
+    def call(self, scores):
+        return scores + self.generator.normal(size=(1, 2)).astype("float32")
+
+
+def test_draws_that_a_compiled_function_would_freeze_are_refused():
+    layers = [keras.Input((6, 6, 1)), keras.layers.Flatten(), keras.layers.Dense(2), DrawsOutside()]
+    with pytest.raises(ValueError, match=r"outside of TensorFlow, such as by numpy\.random"):
+        FGSM(0.1).run(keras.Sequential(layers), IMAGES[:4], LABELS[:4])

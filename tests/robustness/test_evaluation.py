@@ -180,6 +180,18 @@ def test_the_figures_do_not_depend_on_chunks_streams_or_dtypes(model, some):
                 assert change.mean == pytest.approx(other[4][norm].mean, rel=0.02)
 
 
+def test_data_that_cannot_be_gone_through_is_refused(model, some):
+    images, labels = some
+    stream = tf.data.Dataset.from_tensor_slices((images, labels)).batch(5)
+    for data, message in (
+        (stream.repeat(), r"must end, and this one repeats"),
+        (iter(stream), "must be an array or a tf.data.Dataset .*Iterator"),
+        (np.full_like(images, np.nan), "images must be numbers, got NaN for"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            evaluate(model, data, attacks=[PGD()], epsilons=[0.1], find_masking=False)
+
+
 def test_a_sweep_does_not_trace_again(some):
     images, labels = some
     traces = []
