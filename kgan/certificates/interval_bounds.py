@@ -132,6 +132,11 @@ def _through(model: keras.Model, box: Box, end: keras.layers.Layer | None = None
         if isinstance(layer, keras.layers.InputLayer):
             continue
         inputs = layer.input if isinstance(layer.input, list) else [layer.input]
+        if not all(id(one) in known for one in inputs):
+            raise ValueError(
+                f"interval bounds cannot follow {layer.name}: a nested model, or a layer that is "
+                "used twice. Build one flat Sequential or functional model of its layers."
+            )
         boxes = [known[id(one)] for one in inputs]
         if layer is end:
             return boxes[0]
@@ -142,6 +147,11 @@ def _through(model: keras.Model, box: Box, end: keras.layers.Layer | None = None
 def _layer(layer: keras.layers.Layer, boxes: list[Box]) -> Box:
     if isinstance(layer, keras.Model):
         return _through(layer, boxes[0])
+    if getattr(layer, "quantization_mode", None) or layer.compute_dtype != "float32":
+        raise ValueError(
+            f"interval bounds need layers that compute in float32; {layer.name} is "
+            f"{getattr(layer, 'quantization_mode', None) or layer.compute_dtype}."
+        )
     for kind, rule in LAYERS.items():
         if type(layer) is kind:
             return rule(layer, boxes)
@@ -169,7 +179,9 @@ def _activation(layer: keras.layers.Layer, boxes: list[Box]) -> Box:
 
 
 def _activated(layer: keras.layers.Layer, box: Box) -> Box:
-    if (name := _name(layer.activation)) not in _INCREASING:
+    name = _name(layer.activation)
+    # The function itself: another one may have such a name.
+    if name not in _INCREASING or layer.activation is not keras.activations.get(name):
         raise ValueError(
             f"interval bounds need an increasing activation, one of {', '.join(_INCREASING)}; "
             f"{layer.name} has {name}."

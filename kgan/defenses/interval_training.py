@@ -10,6 +10,7 @@ from kgan.attacks.checks import check_radius
 from kgan.certificates.interval_bounds import margins
 from kgan.counter import add_counter
 from kgan.defenses.adversarial_training import check_classifier
+from kgan.models.batches import labels_of
 from kgan.models.gradient_update import apply_gradients
 from kgan.models.image_range import check_range
 from kgan.models.mended_fit import MendedFit
@@ -65,7 +66,7 @@ class IntervalTraining(MendedFit):
     def train_step(self, data) -> dict[str, tf.Tensor]:
         images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         images = check_range(tf.cast(images, tf.float32))
-        classes = tf.cast(tf.reshape(labels, [-1]), tf.int32)
+        classes = labels_of(labels, int(self.classifier.output_shape[-1]))
         share = (tf.cast(self.step, tf.float32) - self.warmup) / self.ramp
         share = tf.clip_by_value(share, 0.0, 1.0)
         kappa = 1.0 - share * (1.0 - self.kappa)

@@ -122,6 +122,28 @@ def test_what_cannot_be_bounded_is_named():
         certified(model, *labelled(model, 2), epsilon=0.1)
 
 
+def relu(x):
+    """Has the name of an increasing function, and falls."""
+    return -x
+
+
+def test_what_would_make_a_certificate_wrong_is_refused():
+    named = dense(L.Dense(4, activation=relu), L.Dense(2))
+    half = dense(L.Dense(4, dtype="mixed_float16"), L.Dense(2, dtype="float32"))
+    whole = dense(L.Dense(4), L.Dense(2))
+    whole.layers[0].quantize("int8")
+    nested = dense(L.Flatten(), dense(L.Dense(4), L.Dense(2)))
+    for model, message in (
+        (named, "increasing activation"),
+        (half, "compute in float32; .* is float16"),
+        (whole, "compute in float32; .* is int8"),
+        (nested, "cannot follow .* nested model"),
+    ):
+        images = np.full((2, 6), 0.5, "float32")
+        with pytest.raises(ValueError, match=message):
+            certified(model, images, np.zeros(2, int), epsilon=0.1)
+
+
 def test_training_makes_bounds_tight(tmp_path):
     # Two classes, far apart by one coordinate of four.
     generator = np.random.default_rng(0)
@@ -140,6 +162,21 @@ def test_training_makes_bounds_tight(tmp_path):
     np.testing.assert_array_equal(
         loaded.predict(images, verbose=0), model.predict(images, verbose=0)
     )
+
+
+def test_training_takes_one_hot_labels_and_refuses_what_is_no_class():
+    images = np.random.default_rng(0).uniform(size=(8, 4)).astype("float32")
+    labels = np.arange(8, dtype="int32") % 3
+    ends = []
+    for given in (labels, np.eye(3, dtype="float32")[labels]):
+        model = dense(L.Dense(3), shape=(4,))
+        training = IntervalTraining(model, epsilon=0.1, warmup=0, ramp=1)
+        training.compile("sgd")
+        training.fit(images, given, batch_size=8, epochs=2, verbose=0)
+        ends.append(model.get_weights()[0])
+    np.testing.assert_array_equal(*ends)
+    with pytest.raises(ValueError, match=r"labels must be in \[0, 2\]"):
+        training.fit(images, labels + 1, batch_size=8, verbose=0)
 
 
 @pytest.mark.parametrize(
