@@ -134,8 +134,8 @@ def _through(model: keras.Model, box: Box, end: keras.layers.Layer | None = None
         inputs = layer.input if isinstance(layer.input, list) else [layer.input]
         if not all(id(one) in known for one in inputs):
             raise ValueError(
-                f"interval bounds cannot follow {layer.name}: a nested model, or a layer that is "
-                "used twice. Build one flat Sequential or functional model of its layers."
+                f"interval bounds cannot follow {layer.name}, which is used in other places too. "
+                "Build one Sequential or functional model in which each layer has one place."
             )
         boxes = [known[id(one)] for one in inputs]
         if layer is end:

@@ -132,16 +132,24 @@ def test_what_would_make_a_certificate_wrong_is_refused():
     half = dense(L.Dense(4, dtype="mixed_float16"), L.Dense(2, dtype="float32"))
     whole = dense(L.Dense(4), L.Dense(2))
     whole.layers[0].quantize("int8")
-    nested = dense(L.Flatten(), dense(L.Dense(4), L.Dense(2)))
     for model, message in (
         (named, "increasing activation"),
         (half, "compute in float32; .* is float16"),
         (whole, "compute in float32; .* is int8"),
-        (nested, "cannot follow .* nested model"),
     ):
         images = np.full((2, 6), 0.5, "float32")
         with pytest.raises(ValueError, match=message):
             certified(model, images, np.zeros(2, int), epsilon=0.1)
+
+
+def test_a_nested_model_has_the_bounds_of_its_layers_in_a_row():
+    inner = dense(L.Dense(4, activation="relu"), L.Dense(3, activation="relu"))
+    outer = dense(L.Flatten(), inner, L.Dense(2))
+    flat = dense(L.Dense(4, activation="relu"), L.Dense(3, activation="relu"), L.Dense(2))
+    flat.set_weights(outer.get_weights())
+    images, labels = labelled(outer, 5)
+    one, other = (margins(m, tf.constant(images), tf.constant(labels), 0.1) for m in (outer, flat))
+    np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 def test_training_makes_bounds_tight(tmp_path):
@@ -170,6 +178,7 @@ def test_training_takes_one_hot_labels_and_refuses_what_is_no_class():
     ends = []
     for given in (labels, np.eye(3, dtype="float32")[labels]):
         model = dense(L.Dense(3), shape=(4,))
+        model.set_weights([np.linspace(-1, 1, 12).reshape(4, 3), np.zeros(3)])
         training = IntervalTraining(model, epsilon=0.1, warmup=0, ramp=1)
         training.compile("sgd")
         training.fit(images, given, batch_size=8, epochs=2, verbose=0)
