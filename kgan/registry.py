@@ -23,6 +23,7 @@ REGISTERED = {
         "GAN",
         "ImagePool",
         "PerturbationGAN",
+        "PrivateGAN",
         "TableGAN",
         "VAE",
     ),

@@ -109,7 +109,9 @@ def by_category(
     return rows
 
 
-def poisson(n: int, rate: float, capacity: int, *, seed: int = 0) -> Callable:
+def poisson(
+    n: int, rate: float, capacity: int, *, key: tf.Tensor
+) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
     """Takes each row in each step with probability `rate`, independently of all others.
 
     Privacy accountants assume this sampling. A batch is padded to a fixed shape. If more than
@@ -119,20 +121,20 @@ def poisson(n: int, rate: float, capacity: int, *, seed: int = 0) -> Callable:
         n: Number of rows.
         rate: Probability of each row, in (0, 1].
         capacity: Length of the padded batch.
-        seed: Seed of the draws.
+        key: Seed of the draws, int32 (2,). Privacy needs one that nobody can guess.
 
     Returns:
         A function from a step to (rows int64 (capacity,), mask bool (capacity,)). In padded places
         the mask is false and the row is 0.
     """
-    seed = kgan.random.check_seed(seed)
     if not 0.0 < rate <= 1.0:
         raise ValueError(f"rate must be in (0, 1], got {rate}.")
     if not 1 <= capacity <= n:
         raise ValueError(f"capacity must be in [1, {n}], the number of rows, got {capacity}.")
 
     def rows(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        draws = kgan.random.stateless_uniform(kgan.random.step_seed(seed, step, "poisson"), [n])
+        place = tf.random.fold_in(key, tf.cast(step, tf.int32), alg="philox")
+        draws = kgan.random.stateless_uniform(place, [n])
         least, chosen = tf.math.top_k(-draws, capacity)
         taken = -least < rate
         return tf.where(taken, tf.cast(chosen, tf.int64), 0), taken

@@ -4,6 +4,7 @@ from kgan.models.cyclegan import CycleGAN
 from kgan.models.gan import GAN
 from kgan.models.perturbation_gan import PerturbationGAN
 from kgan.models.players import Players
+from kgan.models.private_gan import PrivateGAN
 from kgan.models.saving import load, restore
 from kgan.models.table_gan import TableGAN
 from kgan.models.vae import VAE
@@ -12,6 +13,7 @@ MODELS = {
     "gan": GAN,
     "cyclegan": CycleGAN,
     "perturbation_gan": PerturbationGAN,
+    "private_gan": PrivateGAN,
     "table_gan": TableGAN,
     "vae": VAE,
 }
@@ -23,6 +25,7 @@ __all__ = [
     "CycleGAN",
     "PerturbationGAN",
     "Players",
+    "PrivateGAN",
     "TableGAN",
     "load",
     "restore",

@@ -50,7 +50,7 @@ def test_balanced_gives_each_class_its_turn():
 def test_poisson_draws_each_row_with_its_rate():
     n, rate, steps = 400, 0.05, 400
     counts, sizes = np.zeros(n), []
-    draw = order.poisson(n, rate, 60, seed=2)
+    draw = order.poisson(n, rate, 60, key=tf.constant([1, 2]))
     for step in range(steps):
         rows, mask = (value.numpy() for value in draw(tf.constant(step, tf.int64)))
         assert len(set(rows[mask])) == mask.sum()
@@ -62,9 +62,9 @@ def test_poisson_draws_each_row_with_its_rate():
     assert 0.75 < np.var(sizes) / (n * rate * (1 - rate)) < 1.25
     assert 0.75 < np.var(counts) / (steps * rate * (1 - rate)) < 1.25
     with pytest.raises(ValueError, match=r"rate must be in \(0, 1\], got 0"):
-        order.poisson(10, 0, 5)
+        order.poisson(10, 0, 5, key=tf.constant([1, 2]))
     with pytest.raises(ValueError, match=r"capacity must be in \[1, 10\]"):
-        order.poisson(10, 0.5, 11)
+        order.poisson(10, 0.5, 11, key=tf.constant([1, 2]))
 
 
 def test_rows_of_two_sets_do_not_stay_together():

@@ -1,0 +1,17 @@
+"""Differential privacy: clipped gradients of single records, accounting, and an audit."""
+
+from kgan.privacy.accountant import Guarantee, epsilon_of, noise_for, steps_for
+from kgan.privacy.audit import Audit, audit, epsilon_lower_bound
+from kgan.privacy.clipping import clipped_sum, refuse_mixing
+
+__all__ = [
+    "Audit",
+    "Guarantee",
+    "audit",
+    "clipped_sum",
+    "epsilon_lower_bound",
+    "epsilon_of",
+    "noise_for",
+    "refuse_mixing",
+    "steps_for",
+]
