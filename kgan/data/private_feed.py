@@ -5,6 +5,7 @@ import tensorflow as tf
 from scipy import stats
 
 import kgan.data.order
+import kgan.random
 from kgan.data.dataset import Dataset
 from kgan.data.feed import reader
 
@@ -22,6 +23,8 @@ def private_feed(
     draws: int = 1,
     start: int = 0,
     labels: bool = True,
+    flip: bool = False,
+    seed: int = 0,
 ) -> tf.data.Dataset:
     """An endless stream of Poisson samples: what `kgan.models.PrivateGAN` trains on.
 
@@ -37,6 +40,8 @@ def private_feed(
         draws: Draws in a step, one for each discriminator half-step.
         start: Number of the first step, counted from 0.
         labels: Whether to give labels if the data set has any.
+        flip: Whether each image is mirrored left to right with probability 1/2.
+        seed: Seed of the flips, an int.
 
     Returns:
         A `tf.data.Dataset` of dicts: "samples" (rows, ...), float32 and images in [0, 1];
@@ -50,7 +55,7 @@ def private_feed(
         )
     rate = batch_size / n
     length = capacity(n, rate)
-    read = reader(dataset, seed=0)
+    read = reader(dataset, seed=kgan.random.check_seed(seed), flip=flip)
     classes = tf.constant(dataset.labels) if labels and dataset.labels is not None else None
     draw = kgan.data.order.poisson(n, rate, length, key=tf.constant(key, tf.int32))
 

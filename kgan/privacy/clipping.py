@@ -197,6 +197,8 @@ def _check_all_called(network: keras.Model, called: dict[int, list[_Use]]) -> No
 
 def _is_linear(layer: keras.layers.Layer) -> bool:
     """Whether it is a layer whose gradients have a short form; not what derives from one."""
+    if len(_own_variables(layer)) < len(layer._trainable_variables):
+        return False
     if type(layer) is keras.layers.Dense:
         return not layer.lora_enabled and layer.quantization_mode is None
     if type(layer) is keras.layers.Conv2D:
@@ -209,9 +211,19 @@ def _is_linear(layer: keras.layers.Layer) -> bool:
     return False
 
 
+def _looks_up_one(uses: Sequence[_Use]) -> bool:
+    """Whether it is an embedding of one number a record."""
+    layer, *rest = (use.layer for use in uses)
+    if type(layer) is not keras.layers.Embedding or rest or layer.lora_enabled:
+        return False
+    return len(uses[0].arguments[0].shape) == 1
+
+
 def _square_lengths(uses: Sequence[_Use]) -> tf.Tensor:
     """Squared length of each record's gradient of a layer's own variables, float32 (batch,)."""
     layer = uses[0].layer
+    if _looks_up_one(uses):
+        return _squares(uses[0].arrived)
     if len(uses) > 1 or not _is_linear(layer):
         return _general_square_lengths(uses)
     entered, arrived = tf.convert_to_tensor(uses[0].arguments[0]), uses[0].arrived
@@ -234,6 +246,9 @@ def _weighted_sums(uses: Sequence[_Use], shares: tf.Tensor) -> list[tf.Tensor]:
     arrived = [
         tf.reshape(shares, [-1, *[1] * (use.arrived.shape.rank - 1)]) * use.arrived for use in uses
     ]
+    if _looks_up_one(uses):
+        rows = tf.convert_to_tensor(uses[0].arguments[0])
+        return [tf.math.unsorted_segment_sum(arrived[0], rows, layer.input_dim)]
     if len(uses) > 1 or not _is_linear(layer):
         return _general_sums(uses, arrived)
     entered = tf.convert_to_tensor(uses[0].arguments[0])

@@ -1,13 +1,16 @@
 """The GAN family: the settings choose loss, penalty, networks, packing and conditioning."""
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 import kgan.callbacks
+import kgan.data
 import kgan.evaluation
 import kgan.metrics.extractor
 import kgan.models
@@ -15,10 +18,11 @@ import kgan.names
 import kgan.networks
 import kgan.penalties
 import kgan.precision
+import kgan.privacy
 from kgan.data import Dataset
 from kgan.models.transfer import freeze_first
 from kgan.recipes.latent import LatentModelRecipe
-from kgan.recipes.recipe import halving, jit_compile
+from kgan.recipes.recipe import Watched, halving, jit_compile
 from kgan.settings.gan import GANSettings
 
 
@@ -32,8 +36,66 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         "probabilities": ("d_real", "d_fake"),
     }
 
+    @property
+    def private(self) -> bool:
+        """Whether the training is differentially private."""
+        return self.settings.epsilon is not None
+
     def samples_per_step(self) -> int:
         return self.batch_size * self.settings.n_critic
+
+    def settle(self, data: Dataset, *, replicas: int = 1) -> Sequence[str]:
+        said = super().settle(data, replicas=replicas)
+        if not self.private:
+            return said
+        settings = self.settings
+        rate, delta = self.batch_size / len(data), settings.delta
+        epsilon, noise = settings.epsilon, settings.noise
+        assert epsilon is not None
+        spending: dict[str, Any] = {"sampling_rate": rate, "delta": delta}
+        steps = self.epochs * self.steps_per_epoch(data) * settings.n_critic
+        if noise is None:
+            noise = kgan.privacy.noise_for(epsilon, steps=steps, **spending)
+            self.settings = dataclasses.replace(settings, noise=noise)
+        spent = kgan.privacy.epsilon_of(noise=noise, steps=steps, **spending)
+        if spent > epsilon:
+            most = kgan.privacy.steps_for(epsilon, noise=noise, **spending)
+            each = self.steps_per_epoch(data) * settings.n_critic
+            raise ValueError(
+                f"epochs must be at most {most // each} for epsilon {epsilon:g} with noise "
+                f"{noise:.4g}, got {self.epochs}, which would spend {spent:.4g}."
+            )
+        promise = kgan.privacy.Guarantee(spent, delta, noise, rate, steps, "pld")
+        return [
+            *said,
+            f"private: {promise}",
+            "no doctor and no score by real images, as they are not covered; checkpoints hold the "
+            "key of the noise: keep them to yourself",
+        ]
+
+    def feed(self, data: Dataset, *, start: int = 0) -> tf.data.Dataset:
+        if not self.private:
+            return super().feed(data, start=start)
+        settings = self.settings
+        return kgan.data.private_feed(
+            data,
+            self.batch_size,
+            # Restored with the model's weights where a run is resumed.
+            key=self._private_model.key,
+            draws=settings.n_critic,
+            start=start,
+            labels=settings.conditional,
+            flip=settings.flip,
+            seed=settings.seed,
+        )
+
+    def watch(self, data: Dataset, steps: int, *, table: Path) -> Watched:
+        return Watched() if self.private else super().watch(data, steps, table=table)
+
+    def pictures(self, data: Dataset, folder: Path) -> Sequence[keras.callbacks.Callback]:
+        if not self.private:
+            return super().pictures(data, folder)
+        return [kgan.callbacks.SampleGrid(folder, seed=self.settings.seed)]
 
     def describe(self, data: Dataset, model: keras.Model) -> Sequence[str]:
         size = sum(network.count_params() for network in (model.generator, model.discriminator))
@@ -72,19 +134,32 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
             )
             for name in settings.penalty
         ]
-        model = kgan.models.GAN(
-            generator,
-            discriminator,
-            num_classes=num_classes,
-            loss=settings.loss,
-            label_smoothing=settings.label_smoothing,
-            penalties=penalties,
-            n_critic=settings.n_critic,
-            packing=settings.packing,
-            ema_decay=settings.ema_decay,
-            seed=settings.seed,
-            kind=data.kind,
-        )
+        options: dict[str, Any] = {
+            "num_classes": num_classes,
+            "loss": settings.loss,
+            "label_smoothing": settings.label_smoothing,
+            "penalties": penalties,
+            "n_critic": settings.n_critic,
+            "packing": settings.packing,
+            "ema_decay": settings.ema_decay,
+            "seed": settings.seed,
+            "kind": data.kind,
+        }
+        model: kgan.models.GAN
+        if self.private:
+            self._private_model = kgan.models.PrivateGAN(
+                generator,
+                discriminator,
+                records=len(data),
+                batch_size=self.batch_size,
+                noise=settings.noise or 0.0,
+                clip_norm=settings.clip_norm,
+                delta=settings.delta,
+                **options,
+            )
+            model = self._private_model
+        else:
+            model = kgan.models.GAN(generator, discriminator, **options)
         model.compile(
             g_optimizer=self._adam(settings.g_learning_rate, updates=1),
             d_optimizer=self._adam(settings.d_learning_rate, updates=settings.n_critic),
@@ -93,9 +168,14 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         )
         return model
 
+    def next_steps(self, folder: Path, version: Path | None) -> Sequence[str]:
+        found = super().next_steps(folder, version)
+        # What was promised is spent.
+        return found[:1] if self.private else found
+
     def doctor(self, data: Dataset, folder: Path) -> Sequence[keras.callbacks.Callback]:
         # With fewer samples the doctor cannot tell a problem from chance.
-        if not self.settings.doctor or len(data) < kgan.callbacks.FEWEST_SAMPLES:
+        if self.private or not self.settings.doctor or len(data) < kgan.callbacks.FEWEST_SAMPLES:
             return []
         size = min(len(data), kgan.callbacks.reference_size(data.sample_shape))
         some = data.take(np.random.default_rng(self.settings.seed).permutation(len(data))[:size])

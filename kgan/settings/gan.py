@@ -11,6 +11,7 @@ from kgan.settings.groups import (
     Messages,
     Output,
     PreparedData,
+    Privacy,
     RunFolder,
     SampleData,
     ScoresWhileTraining,
@@ -27,6 +28,7 @@ class GANSettings(
     ScoresWhileTraining,
     Doctor,
     Start,
+    Privacy,
     Machine,
     ImageReading,
     SampleData,
@@ -92,6 +94,26 @@ class GANSettings(
         check_at_least(self, 1, "penalty_half_life", "learning_rate_half_life")
         check_at_least(self, 0, "freeze_discriminator")
         check_at_least(self, 0, "g_learning_rate", "d_learning_rate", "penalty_weight")
+        if self.epsilon is not None:
+            self._check_private()
+
+    def _check_private(self) -> None:
+        """Raises for what would look at records besides the clipped and noisy gradients."""
+        looks = {
+            "penalty": self.penalty != (),
+            "packing": self.packing != 1,
+            "minibatch_stddev": self.minibatch_stddev,
+            "evaluate_every": self.evaluate_every is not None,
+            "roll_back": self.roll_back,
+        }
+        for name in (name for name, used in looks.items() if used):
+            raise ValueError(
+                f"{name} must be left out with epsilon, got {getattr(self, name)}: it looks at "
+                "records outside of what the promise covers. The preset mnist-private shows what "
+                "fits; --penalty without a value switches penalties off."
+            )
+        if self.precision != "float32":
+            raise ValueError(f"precision must be float32 with epsilon, got {self.precision}.")
 
     def default_name(self, preset: str | None, defaults: RunFolder) -> str:
         assert isinstance(defaults, GANSettings)
@@ -117,6 +139,21 @@ _MNIST = GANSettings(
     beta_1=0.0,
     beta_2=0.99,
 )
+# Many discriminator half-steps for each of the generator's, as Bie et al. 2023 (arXiv:2302.02936).
+_MNIST_PRIVATE = GANSettings(
+    data="mnist",
+    generator_width=32,
+    discriminator_width=16,
+    penalty=(),
+    epsilon=10.0,
+    batch_size=512,
+    n_critic=10,
+    epochs=10,
+    steps_per_epoch=50,
+    g_learning_rate=1e-3,
+    d_learning_rate=1e-3,
+    ema_decay=0.99,
+)
 _RING = GANSettings(
     data="ring",
     conditional=False,
@@ -138,6 +175,7 @@ _RING = GANSettings(
 PRESETS: dict[str, GANSettings] = {
     "digits": _DIGITS,
     "mnist": _MNIST,
+    "mnist-private": _MNIST_PRIVATE,
     "fashion-mnist": dataclasses.replace(_MNIST, data="fashion_mnist"),
     "cifar10": GANSettings(
         data="cifar10",

@@ -281,6 +281,36 @@ class Machine(Fit):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Privacy(Settings):
+    """Differential privacy: what a training may tell of any single record."""
+
+    epsilon: float | None = None
+    """Train with differential privacy, and spend at most this on the whole training (extra:
+    privacy)."""
+    delta: float = 1e-5
+    """Probability that the promise fails; below one over the number of records."""
+    clip_norm: float = 1.0
+    """The longest that the gradient of a record may be."""
+    noise: float | None = None
+    """Standard deviation of the noise over clip_norm; default the least that epsilon allows."""
+
+    def check(self) -> None:
+        super().check()
+        if self.epsilon is None:
+            if self.noise is not None:
+                raise ValueError("noise belongs to a private training: set epsilon too.")
+            return
+        if not 0 < self.epsilon < math.inf:
+            raise ValueError(f"epsilon must be above 0 and finite, got {self.epsilon}.")
+        if not 0 < self.delta < 1:
+            raise ValueError(f"delta must be in (0, 1), got {self.delta}.")
+        if not self.clip_norm > 0:
+            raise ValueError(f"clip_norm must be above 0, got {self.clip_norm}.")
+        if self.noise is not None and not self.noise > 0:
+            raise ValueError(f"noise must be above 0, got {self.noise}.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Doctor(Settings):
     """Watching over a training."""
 

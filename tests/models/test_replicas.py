@@ -48,8 +48,8 @@ def test_the_end_of_the_data_moves_nothing(case, one_replica):
     model, arrays = make(), data()
     batches = tf.data.Dataset.from_tensor_slices(arrays if len(arrays) > 1 else arrays[0])
     model.fit(batches.batch(BATCH), epochs=EPOCHS, shuffle=False, verbose=0)
-    # Seen: the table's step differs by one unit in the last place of two biases.
-    tolerance = 2e-7 if case == "table gan" else 0.0
+    # Seen: these steps differ by one unit in the last place of a few values.
+    tolerance = 2e-7 if case in ("table gan", "private gan") else 0.0
     for value, wanted in zip(one_replica(case)[0], state(model), strict=True):
         np.testing.assert_allclose(value, wanted, rtol=tolerance, atol=tolerance)
 
