@@ -24,6 +24,7 @@ from kgan.settings import (
     HARDENING_PRESETS,
     PRESETS,
     AttackSettings,
+    AuditSettings,
     EvaluateSettings,
     ExportSettings,
     SampleSettings,
@@ -57,6 +58,7 @@ COMMANDS: dict[str, Command] = {
     "attack": Command(
         "attack a classifier and report its robustness", AttackSettings, prefix="attack-"
     ),
+    "audit": Command("try to refute the promise of a private run", AuditSettings),
     "export": Command(
         "write a SavedModel, ONNX or LiteRT file of a run, a generator or a classifier",
         ExportSettings,

@@ -1,0 +1,56 @@
+"""`kgan audit` on the record of a run, which is all that it needs of one."""
+
+import dataclasses
+import json
+
+import pytest
+
+import kgan.cli
+from kgan.runs.run import Run
+from kgan.settings import GANSettings
+
+# A promise so weak that no luck of the guesses refutes it.
+PRIVATE = GANSettings(
+    penalty=(),
+    epsilon=1000.0,
+    noise=0.3,
+    delta=1e-6,
+    batch_size=20_000,
+    epochs=1,
+    steps_per_epoch=3,
+    conditional=False,
+    networks="mlp",
+    data="ring",
+    latent_dim=2,
+    generator_width=4,
+    discriminator_width=4,
+)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return Run.new(tmp_path_factory.mktemp("runs"), "private", PRIVATE).folder
+
+
+@pytest.mark.parametrize("control", [False, True])
+def test_it_compares_what_is_promised_with_what_is_found(run, control, capsys):
+    flags = ["--control"] * control
+    assert kgan.cli.main(["audit", str(run), "--canaries", "40", "--steps", "2", *flags]) == 0
+    written = json.loads((run / "audit.json").read_text())
+    assert written["promised"]["steps"] == 2
+    assert written["promised"]["noise"] == 0.3
+    assert (written["found"]["canaries"], written["found"]["guesses"]) == (40, 20)
+    assert written["found"]["epsilon"] <= written["promised"]["epsilon"]
+    assert written["control"] is control
+    told = capsys.readouterr().out
+    assert ("not refuted, so this audit would not notice" in told) is control
+    assert ("the promise was not refuted" in told) is not control
+
+
+def test_mistakes_are_named(run, tmp_path, capsys):
+    assert kgan.cli.main(["audit", str(run), "--canaries", "10000000"]) == 2
+    assert "canaries must be from 20 to half of the" in capsys.readouterr().err
+    open_run = dataclasses.replace(PRIVATE, epsilon=None, noise=None)
+    folder = Run.new(tmp_path, "open", open_run).folder
+    assert kgan.cli.main(["audit", str(folder)]) == 2
+    assert "was trained without --epsilon: it promises nothing" in capsys.readouterr().err
