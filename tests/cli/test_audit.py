@@ -13,9 +13,9 @@ from kgan.settings import GANSettings
 PRIVATE = GANSettings(
     penalty=(),
     epsilon=1000.0,
-    noise=0.3,
+    noise=0.4,
     delta=1e-6,
-    batch_size=20_000,
+    batch_size=5_000,
     epochs=1,
     steps_per_epoch=3,
     conditional=False,
@@ -38,7 +38,7 @@ def test_it_compares_what_is_promised_with_what_is_found(run, control, capsys):
     assert kgan.cli.main(["audit", str(run), "--canaries", "40", "--steps", "2", *flags]) == 0
     written = json.loads((run / "audit.json").read_text())
     assert written["promised"]["steps"] == 2
-    assert written["promised"]["noise"] == 0.3
+    assert written["promised"]["noise"] == 0.4
     assert (written["found"]["canaries"], written["found"]["guesses"]) == (40, 20)
     assert written["found"]["epsilon"] <= written["promised"]["epsilon"]
     assert written["control"] is control
