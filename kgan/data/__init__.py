@@ -10,7 +10,6 @@ from kgan.data.feed import feed, steps_per_epoch, to_float
 from kgan.data.folder import folder_splits, load_folder
 from kgan.data.labelled import held_out_split, load_labelled, train_and_test
 from kgan.data.load import COMPOSED, DATASETS, TARGETS, load
-from kgan.data.reading import Reading
 from kgan.data.slanted import load_slanted_digits, load_slanted_pairs, slant, slanted
 from kgan.data.stacked import StackedImages, load_stacked_mnist
 from kgan.data.subsets import class_counts, labelled_share, long_tailed
@@ -19,6 +18,7 @@ from kgan.data.table import SUFFIXES as TABLE_SUFFIXES
 from kgan.data.table import load_table
 from kgan.data.table_feed import feed_rows
 from kgan.data.tfds import load_tfds
+from kgan.decoding.reading import Reading
 
 __all__ = [
     "COMPOSED",

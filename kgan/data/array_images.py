@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kgan.data.channels import batch_as
-from kgan.data.reading import Reading
-from kgan.data.resize import as_pair, resize_batch, resized_planes
-from kgan.data.value_range import Span, span_of, told
+from kgan.decoding.channels import batch_as
+from kgan.decoding.reading import Reading
+from kgan.decoding.resize import as_pair, resize_batch, resized_planes
+from kgan.decoding.value_range import Span, span_of, told
 from kgan.kinds import Images
 from kgan.pixels import to_float, to_uint8
 

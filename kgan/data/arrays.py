@@ -10,7 +10,7 @@ import numpy as np
 import kgan.kinds
 from kgan.data.array_images import images_of
 from kgan.data.dataset import Dataset
-from kgan.data.reading import Reading
+from kgan.decoding.reading import Reading
 from kgan.labels import class_numbers
 
 _SAMPLE_KEYS = ("images", "samples", "x", "x_{split}", "{split}_images", "points", "arr_0")

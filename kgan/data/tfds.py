@@ -8,8 +8,8 @@ import numpy as np
 
 from kgan.data.array_images import images_of
 from kgan.data.dataset import Dataset
-from kgan.data.reading import Reading
-from kgan.data.resize import resize_batch
+from kgan.decoding.reading import Reading
+from kgan.decoding.resize import resize_batch
 
 
 def load_tfds(
