@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kgan.files import atomic_path
+from kgan.files import atomic_path, size_of
 
 if os.name == "posix":
     import fcntl
@@ -166,6 +166,21 @@ def remove(entry: Entry) -> bool:
         shutil.rmtree(entry.folder)
         return True
     return False
+
+
+def others() -> dict[str, Path]:
+    """What lies in the cache folder beside the sets, by what it is."""
+    names = {"features of reference sets": "features"}
+    return {what: path for what, name in names.items() if (path := cache_dir() / name).is_dir()}
+
+
+def remove_others() -> int:
+    """Removes what lies beside the sets, and returns its bytes."""
+    freed = 0
+    for folder in others().values():
+        freed += size_of(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+    return freed
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ from kgan.settings import (
     HARDENING_PRESETS,
     PRESETS,
     AttackSettings,
+    CacheSettings,
     EvaluateSettings,
     ExportSettings,
     SampleSettings,
@@ -64,6 +65,7 @@ COMMANDS: dict[str, Command] = {
     "serve": Command(
         "serve exported models over REST and gRPC, with a page to play with", ServeSettings
     ),
+    "cache": Command("list or clear what was prepared: decoded images, features", CacheSettings),
 }
 
 

@@ -7,11 +7,13 @@ import numpy as np
 import tensorflow as tf
 
 import kgan.data.order
-import kgan.data.stored
 import kgan.random
 from kgan.data.dataset import Dataset
 from kgan.data.stacked import StackedImages
 from kgan.data.stored import StoredImages
+
+# Samples of so many bytes are held a second time, by TensorFlow.
+_MOST_COPIED = 64 * 2**20
 
 
 def steps_per_epoch(dataset: Dataset, batch_size: int) -> int:
@@ -102,7 +104,7 @@ def reader(
 def _taker(samples: Any) -> Callable[[tf.Tensor], tf.Tensor]:
     """A graph function that maps row numbers to samples."""
     if isinstance(samples, StoredImages) or (
-        isinstance(samples, np.ndarray) and samples.nbytes > kgan.data.stored.IN_MEMORY
+        isinstance(samples, np.ndarray) and samples.nbytes > _MOST_COPIED
     ):
         return lambda rows: _taken(samples, rows)
     if isinstance(samples, StackedImages):

@@ -8,17 +8,16 @@ from typing import Any
 
 import numpy as np
 
-import kgan.data.stored
 from kgan.data.dataset import Dataset
 from kgan.data.image_files import Classes, Labelled, gather, prepare
 from kgan.data.listing import SPLITS, listing, splits, suffixes
-from kgan.data.prepared import Cannot, fits_in_memory, key_of, prepared, warn_of
+from kgan.data.prepared import Made, key_of, prepared
 from kgan.decoding.reading import Reading
 from kgan.decoding.resize import as_pair
 
 DEFAULT_SIZE = 64
-# Files of so many bytes are decoded in a moment.
-_FEW_BYTES = 16 * 2**20
+# Files of so many bytes, and images of so many, are decoded in a moment.
+FEW_FILE_BYTES, FEW_BYTES = 16 * 2**20, 64 * 2**20
 
 
 def load_folder(folder: str | Path, split: str = "train", **reading: Any) -> Dataset:
@@ -32,7 +31,7 @@ def load_folder(folder: str | Path, split: str = "train", **reading: Any) -> Dat
 
     Many or large files are decoded once, by several processes, into the cache folder
     (`kgan.data.prepared`); a process that is killed meanwhile leaves what it has done to the next.
-    Where they are more than 64 MB there, they stay on disk, and batches are read from it.
+    Where they are more than 256 MB there, they stay on disk, and batches are read from it.
 
     Args:
         folder: The folder. If the images are in subfolders, each first-level subfolder is a class;
@@ -69,7 +68,7 @@ def load_folder(folder: str | Path, split: str = "train", **reading: Any) -> Dat
         return _classes(folder, top, kept, class_names)
 
     data = None
-    if found.size > _FEW_BYTES or _size(names, wanted) > kgan.data.stored.IN_MEMORY:
+    if found.size > FEW_FILE_BYTES or _size(names, wanted) > FEW_BYTES:
         stamps = [found.stamps[row] for row in chosen]
         data = _prepared(folder, split, names, stamps, class_names, wanted, classes)
     if data is None:
@@ -107,20 +106,12 @@ def _prepared(
     key = key_of(reading, root, class_names, *names, *stamps)
     shape = "x".join(map(str, as_pair(reading.image_size)))  # type: ignore[arg-type]
     what = f"{root}, {split}, {shape}"
-    try:
-        return prepared(
-            name,
-            key,
-            what,
-            len(names),
-            lambda entry: prepare(entry, name, root, names, reading, classes),
-        )
-    except Cannot as error:
-        # While they are decoded they are held twice.
-        if not fits_in_memory(2 * _size(names, reading)):
-            raise
-        warn_of(error)
-        return None
+
+    def make(entry: Path) -> Made:
+        return prepare(entry, name, root, names, reading, classes)
+
+    # While they are decoded they are held twice.
+    return prepared(name, key, what, len(names), make, memory=2 * _size(names, reading))
 
 
 def _size(names: Sequence[str], reading: Reading) -> int:

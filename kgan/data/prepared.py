@@ -87,8 +87,14 @@ def stamp(path: Path) -> str:
 
 
 def prepared(
-    name: str, key: str, what: str, count: int, prepare: Callable[[Path], Made]
-) -> Dataset:
+    name: str,
+    key: str,
+    what: str,
+    count: int,
+    prepare: Callable[[Path], Made],
+    *,
+    memory: float,
+) -> Dataset | None:
     """A data set that lies in the cache, or is prepared there now.
 
     Where another process prepares the same set, its end is awaited. What a process that was killed
@@ -100,11 +106,26 @@ def prepared(
         what: What `kgan cache` is to tell of it.
         count: About how many samples there will be.
         prepare: Makes the samples, in the folder that it gets, and may find a part of them there.
+        memory: Bytes that it takes to read the set into memory in place of this.
+
+    Returns:
+        The data set; `None`, with a warning, where the cache cannot take it but memory can.
 
     Raises:
-        Cannot: Where the cache folder cannot be written to, or the disk is too small.
+        Cannot: Where neither can.
     """
-    folder = kgan.cache.sets_dir() / key
+    try:
+        return _found_or_made(kgan.cache.sets_dir() / key, name, what, count, prepare)
+    except Cannot as error:
+        if not _fits_in_memory(memory):
+            raise
+        warnings.warn(f"{error} They are read into memory now.", stacklevel=4)
+        return None
+
+
+def _found_or_made(
+    folder: Path, name: str, what: str, count: int, prepare: Callable[[Path], Made]
+) -> Dataset:
     told = False
     while True:
         _make(folder)
@@ -225,15 +246,10 @@ def _array(path: Path) -> np.ndarray | None:
     return np.load(path, allow_pickle=False) if path.is_file() else None
 
 
-def fits_in_memory(size: float) -> bool:
+def _fits_in_memory(size: float) -> bool:
     """Whether so many bytes are at most a quarter of the machine's memory."""
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         memory = 8 * 2**30
     return size <= memory / 4
-
-
-def warn_of(error: Cannot) -> None:
-    """Says that a set is not kept."""
-    warnings.warn(f"{error} The images are decoded into memory now.", stacklevel=3)

@@ -13,7 +13,7 @@ import kgan.cache
 from kgan.decoding.array_file import ArrayFile
 from kgan.pixels import to_uint8
 
-IN_MEMORY = 64 * 2**20
+IN_MEMORY = 256 * 2**20
 """Samples of at most as many bytes are taken into memory."""
 
 

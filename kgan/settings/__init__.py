@@ -6,6 +6,7 @@ here imports TensorFlow.
 
 from kgan.settings import classifier, cyclegan, gan, hardening, table, vae
 from kgan.settings.attack import AttackSettings
+from kgan.settings.cache import CacheSettings
 from kgan.settings.classifier import ClassifierSettings
 from kgan.settings.cyclegan import CycleGANSettings
 from kgan.settings.evaluate import EvaluateSettings
@@ -36,6 +37,7 @@ __all__ = [
     "HARDENING_PRESETS",
     "PRESETS",
     "AttackSettings",
+    "CacheSettings",
     "ClassifierSettings",
     "CycleGANSettings",
     "EvaluateSettings",
