@@ -217,7 +217,9 @@ def _open(folder: Path, name: str) -> Dataset | None:
         if meta is None:
             return None
         kgan.cache.touch(folder)
-        file = ArrayFile(Path(folder, meta["file"]))
+        file, kind = ArrayFile(Path(folder, meta["file"])), kgan.kinds.from_config(meta["kind"])
+        # An array of grey images may lack the axis of its one channel.
+        file.shape = (len(file), *kind.shape)
         rows, labels = (_array(folder / f"{one}.npy") for one in ("rows", "labels"))
         stored = StoredImages(file, folder, rows=rows)
         images = _images(stored, bool(meta["rounded"]))
@@ -226,7 +228,7 @@ def _open(folder: Path, name: str) -> Dataset | None:
             name,
             labels=labels,
             class_names=None if meta["class_names"] is None else tuple(meta["class_names"]),
-            kind=kgan.kinds.from_config(meta["kind"]),
+            kind=kind,
             unreadable=unreadable,
             notes=tuple(meta["notes"]),
             **images,
