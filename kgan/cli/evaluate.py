@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+
 import kgan.data
 from kgan.cli.command_line import Request
 from kgan.data import Dataset
@@ -38,6 +40,7 @@ from kgan.evaluation.generated import (
     with_labels_of,
 )
 from kgan.evaluation.real_data import folder_images
+from kgan.evaluation.task import MOST
 from kgan.kinds import Table
 from kgan.metrics import METRICS
 from kgan.metrics.extractor import Extractor, discriminator_extractor, extractor
@@ -50,6 +53,8 @@ from kgan.settings import EvaluateSettings
 
 SCORES = "scores.json"
 _ARRAYS = (".npz", ".npy")
+# Values of images that k-means holds, twice, as float64.
+_MOST_CLUSTERED = 2**28
 
 
 def main(request: Request) -> int:
@@ -145,6 +150,14 @@ def prepare(settings: EvaluateSettings, scored: Dataset | Source) -> Task:
     metrics = settings.metrics or default_metrics(train.kind, judge, modes)
     if not settings.metrics and "ndb" in metrics and len(train) < BINS:
         print(f"note: ndb is left out: it needs {BINS} real samples", file=sys.stderr)
+        metrics = tuple(name for name in metrics if name != "ndb")
+    values = min(len(train), settings.n_real or MOST) * int(np.prod(train.sample_shape))
+    if not settings.metrics and "ndb" in metrics and values > _MOST_CLUSTERED:
+        print(
+            f"note: ndb is left out: its clustering would hold {values * 8 / 1e9:.0f} GB of real "
+            "images (--n-real N --metrics ndb takes fewer)",
+            file=sys.stderr,
+        )
         metrics = tuple(name for name in metrics if name != "ndb")
     if judge is None and not modes and not settings.metrics and train.is_images:
         _tell_missing(settings, source, train)

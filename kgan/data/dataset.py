@@ -10,7 +10,7 @@ import numpy as np
 import kgan.kinds
 from kgan.data.stored import StoredImages
 from kgan.kinds import Images, Kind
-from kgan.portions import portions
+from kgan.portions import part, portions
 
 # As many classes or files are named in a line.
 _NAMED = 10
@@ -121,8 +121,8 @@ class Dataset:
         for array in (*_arrays(self.samples), self.exact, self.labels):
             if array is not None:
                 digest.update(f"{array.dtype} {array.shape}".encode())
-                for part in portions(array):
-                    digest.update(np.ascontiguousarray(part).data)
+                for some in portions(array):
+                    digest.update(np.ascontiguousarray(some).data)
         return digest.hexdigest()
 
     def take(self, rows: Sequence[int] | np.ndarray) -> "Dataset":
@@ -143,11 +143,6 @@ class Dataset:
         Of many samples take some: `data.take(rows).as_float()`.
         """
         return self.kind.as_float(self.values)
-
-
-def part(samples: Any, rows: Any) -> Any:
-    """The samples with the given row numbers; many of those on disk stay there."""
-    return samples.part(rows) if isinstance(samples, StoredImages) else samples[rows]
 
 
 def _arrays(samples: Any) -> Sequence[np.ndarray]:
