@@ -47,6 +47,7 @@ from kgan.metrics.extractor import Extractor, discriminator_extractor, extractor
 from kgan.metrics.measure import check_metrics, check_possible
 from kgan.metrics.ndb import BINS
 from kgan.progress import Progress
+from kgan.runs import outputs
 from kgan.runs.run import Run, is_run
 from kgan.runs.source import Source, open_source, reading_of
 from kgan.settings import EvaluateSettings
@@ -76,6 +77,7 @@ def evaluate(settings: EvaluateSettings) -> Path:
     check_metrics(settings.metrics)
     path = _path(settings)
     run = Run.open(path) if is_run(path) else None
+    _check_out(settings, run)
     scored_source = opened(settings)
     task = prepare(settings, scored_source)
     with Progress(lines=False, stderr=True) as progress:
@@ -328,6 +330,17 @@ def _folder(settings: EvaluateSettings, run: Run | None) -> Path:
     source = _path(settings).resolve()
     name = source.parent.name if source.name.isdigit() else source.stem
     return Run.new(settings.runs_dir, f"evaluate-{name}", settings).folder
+
+
+def _check_out(settings: EvaluateSettings, run: Run | None) -> None:
+    """Raises where the results could not be written, before anything is computed."""
+    if settings.out is not None:
+        outputs.check_folder("out", settings.out)
+        outputs.check_file("out", settings.out / SCORES)
+    elif run is not None:
+        outputs.check_folder("the run's folder", run.folder)
+    else:
+        outputs.check_folder("runs_dir", settings.runs_dir)
 
 
 def _asked(settings: EvaluateSettings) -> dict[str, Any]:
