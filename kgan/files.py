@@ -78,6 +78,11 @@ def sync(path: Path) -> None:
         _sync(path)
 
 
+def size_of(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
+
+
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Within this context no other process can lock the folder; the lock ends with the process.

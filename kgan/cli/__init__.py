@@ -25,6 +25,7 @@ from kgan.settings import (
     PRESETS,
     AttackSettings,
     AuditSettings,
+    CacheSettings,
     EvaluateSettings,
     ExportSettings,
     SampleSettings,
@@ -66,6 +67,7 @@ COMMANDS: dict[str, Command] = {
     "serve": Command(
         "serve exported models over REST and gRPC, with a page to play with", ServeSettings
     ),
+    "cache": Command("list or clear what was prepared: decoded images, features", CacheSettings),
 }
 
 

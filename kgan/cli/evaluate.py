@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+
 import kgan.data
 from kgan.cli.command_line import Request
 from kgan.data import Dataset
@@ -38,18 +40,22 @@ from kgan.evaluation.generated import (
     with_labels_of,
 )
 from kgan.evaluation.real_data import folder_images
+from kgan.evaluation.task import MOST
 from kgan.kinds import Table
 from kgan.metrics import METRICS
 from kgan.metrics.extractor import Extractor, discriminator_extractor, extractor
 from kgan.metrics.measure import check_metrics, check_possible
 from kgan.metrics.ndb import BINS
 from kgan.progress import Progress
+from kgan.runs import outputs
 from kgan.runs.run import Run, is_run
 from kgan.runs.source import Source, open_source, reading_of
 from kgan.settings import EvaluateSettings
 
 SCORES = "scores.json"
 _ARRAYS = (".npz", ".npy")
+# Values of images that k-means holds, twice, as float64.
+_MOST_CLUSTERED = 2**28
 
 
 def main(request: Request) -> int:
@@ -71,6 +77,7 @@ def evaluate(settings: EvaluateSettings) -> Path:
     check_metrics(settings.metrics)
     path = _path(settings)
     run = Run.open(path) if is_run(path) else None
+    _check_out(settings, run)
     scored_source = opened(settings)
     task = prepare(settings, scored_source)
     with Progress(lines=False, stderr=True) as progress:
@@ -145,6 +152,14 @@ def prepare(settings: EvaluateSettings, scored: Dataset | Source) -> Task:
     metrics = settings.metrics or default_metrics(train.kind, judge, modes)
     if not settings.metrics and "ndb" in metrics and len(train) < BINS:
         print(f"note: ndb is left out: it needs {BINS} real samples", file=sys.stderr)
+        metrics = tuple(name for name in metrics if name != "ndb")
+    values = min(len(train), settings.n_real or MOST) * int(np.prod(train.sample_shape))
+    if not settings.metrics and "ndb" in metrics and values > _MOST_CLUSTERED:
+        print(
+            f"note: ndb is left out: its clustering would hold {values * 8 / 1e9:.0f} GB of real "
+            "images (--n-real N --metrics ndb takes fewer)",
+            file=sys.stderr,
+        )
         metrics = tuple(name for name in metrics if name != "ndb")
     if judge is None and not modes and not settings.metrics and train.is_images:
         _tell_missing(settings, source, train)
@@ -315,6 +330,17 @@ def _folder(settings: EvaluateSettings, run: Run | None) -> Path:
     source = _path(settings).resolve()
     name = source.parent.name if source.name.isdigit() else source.stem
     return Run.new(settings.runs_dir, f"evaluate-{name}", settings).folder
+
+
+def _check_out(settings: EvaluateSettings, run: Run | None) -> None:
+    """Raises where the results could not be written, before anything is computed."""
+    if settings.out is not None:
+        outputs.check_folder("out", settings.out)
+        outputs.check_file("out", settings.out / SCORES)
+    elif run is not None:
+        outputs.check_folder("the run's folder", run.folder)
+    else:
+        outputs.check_folder("runs_dir", settings.runs_dir)
 
 
 def _asked(settings: EvaluateSettings) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from kgan.kinds import Images, Kind, Table
 from kgan.labels import class_number
 from kgan.pixels import to_uint8, visible
 from kgan.recipes import Recipe
+from kgan.runs import outputs
 from kgan.runs.source import Source, open_source
 from kgan.settings import SampleSettings
 
@@ -24,6 +25,8 @@ _COUNT = 100
 def main(request: Request) -> int:
     """The body of `kgan sample`: generates and writes."""
     settings = cast(SampleSettings, request.settings)
+    if settings.out is not None:
+        check_out(settings.out)
     source = open_source(
         settings.source,
         checkpoint=settings.checkpoint,
@@ -31,10 +34,11 @@ def main(request: Request) -> int:
         inputs=settings.inputs,
     )
     n = settings.n or _default_count(source, settings)
+    out = settings.out or Path("samples").with_suffix(default_suffix(source.kind))
+    check_out(out, source.kind)
     labels = chosen_labels(source, settings.labels, n)
     samples = source.generate(n, labels, settings.seed)
     inputs = None if source.inputs is None else source.inputs(n, settings.seed)
-    out = settings.out or Path("samples").with_suffix(default_suffix(source.kind))
     write(
         source.kind,
         samples,
@@ -77,6 +81,36 @@ WRITERS: dict[type[Kind], Mapping[str, Callable[[Any, Path], None]]] = {
     Table: {".csv": write_csv, ".parquet": write_parquet},
 }
 """Files in which samples of a kind are read elsewhere, by suffix; the first is the usual one."""
+
+
+# Of files that samples of some kind may be in, or that other programs would write.
+_NO_FOLDERS = (".csv", ".parquet", ".npy", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff")
+
+
+def check_out(path: Path, kind: Kind | None = None) -> None:
+    """Raises where samples could not be written, before any is made.
+
+    Args:
+        path: Where to write.
+        kind: What a sample is, once that is known.
+
+    Raises:
+        ValueError: For a suffix that says nothing for this kind.
+        OSError: Where the path cannot be written to, or is a folder that is there.
+    """
+    suffix = path.suffix.lower()
+    if kind is not None:
+        forms = tuple(dict.fromkeys((*WRITERS.get(type(kind), {}), ".png", ".npz")))
+        if suffix not in forms and (suffix in _NO_FOLDERS or not isinstance(kind, Images)):
+            folder = ", or be a folder" if isinstance(kind, Images) else ""
+            raise ValueError(
+                f"out must end in {' or '.join(forms)}{folder} for {kind.plural}, got {path}."
+            )
+    if suffix in (".png", ".npz", *_NO_FOLDERS):
+        outputs.check_file("out", path)
+        return
+    _check_new(path)
+    outputs.check_folder("out", path)
 
 
 def default_suffix(kind: Kind) -> str:

@@ -20,6 +20,7 @@ from kgan.data.table import SUFFIXES as TABLE_SUFFIXES
 from kgan.data.table import load_table
 from kgan.data.table_feed import feed_rows
 from kgan.data.tfds import load_tfds
+from kgan.decoding.reading import Reading
 
 __all__ = [
     "COMPOSED",

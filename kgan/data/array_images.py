@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kgan.data.channels import batch_as
-from kgan.data.reading import Reading
-from kgan.data.resize import as_pair, resize_batch, resized_planes
-from kgan.data.value_range import Span, span_of, told
+from kgan.decoding.channels import batch_as
+from kgan.decoding.reading import Reading
+from kgan.decoding.resize import as_pair, resize_batch, resized_planes
+from kgan.decoding.value_range import Span, span_of, told
 from kgan.kinds import Images
 from kgan.pixels import to_float, to_uint8
 
@@ -24,7 +24,13 @@ class ArrayImages(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def images_of(what: str, array: np.ndarray, reading: Reading) -> ArrayImages:
+def images_of(
+    what: str,
+    array: np.ndarray,
+    reading: Reading,
+    *,
+    extremes: tuple[float, float] | None = None,
+) -> ArrayImages:
     """Images of an array (n, height, width, channels) of numbers.
 
     Whole numbers of 8 bits come out as uint8 as they are, floats as float32; whole numbers of more
@@ -34,15 +40,10 @@ def images_of(what: str, array: np.ndarray, reading: Reading) -> ArrayImages:
         what: The data; an error names them.
         array: Of bools, whole numbers or floats.
         reading: How to read them.
+        extremes: The smallest and the largest value of the set that these are a part of, and which
+            is known to be finite.
     """
-    low, high = (array.min(), array.max()) if len(array) else (0, 0)
-    if array.dtype.kind == "f":
-        # As float32, which rounds what computing left a little above 1.
-        low, high = np.float32(low), np.float32(high)
-    low, high = float(low), float(high)
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        bad = int(np.count_nonzero(~np.isfinite(array)))
-        raise ValueError(f"samples of {what} hold {bad} values that are NaN or infinite.")
+    low, high = extremes or extremes_of(what, array)
     whole = array.dtype.kind in "biu"
     span = _span(what, array, low, high, reading) if len(array) else _BYTE
     images: np.ndarray
@@ -65,6 +66,22 @@ def images_of(what: str, array: np.ndarray, reading: Reading) -> ArrayImages:
     declared = None if reading.value_range is None else (span.low, span.high)
     kind = Images(height, width, channels, value_range=declared, shown=reading.shown)
     return ArrayImages(images, kind, floats, tuple(told(span, reading.value_range, low, high)))
+
+
+def extremes_of(what: str, array: np.ndarray) -> tuple[float, float]:
+    """The smallest and the largest value of an array.
+
+    Raises:
+        ValueError: Where values are NaN or infinite.
+    """
+    low, high = (array.min(), array.max()) if len(array) else (0, 0)
+    if array.dtype.kind == "f":
+        # As float32, which rounds what computing left a little above 1.
+        low, high = np.float32(low), np.float32(high)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        bad = int(np.count_nonzero(~np.isfinite(array)))
+        raise ValueError(f"samples of {what} hold {bad} values that are NaN or infinite.")
+    return float(low), float(high)
 
 
 def _span(what: str, array: np.ndarray, low: float, high: float, reading: Reading) -> Span:

@@ -1,5 +1,6 @@
 """Arrays in .npy and .npz files."""
 
+import dataclasses
 import zipfile
 import zlib
 from pathlib import Path
@@ -7,13 +8,17 @@ from typing import Any
 
 import numpy as np
 
+import kgan.data.stored
 import kgan.kinds
 from kgan.data.array_images import images_of
+from kgan.data.array_source import FileSource, lies_ready, prepare_source
 from kgan.data.dataset import Dataset
-from kgan.data.reading import Reading
+from kgan.data.prepared import Made, key_of, prepared, stamp
+from kgan.decoding.reading import Reading
 from kgan.labels import class_numbers
 
 _SAMPLE_KEYS = ("images", "samples", "x", "x_{split}", "{split}_images", "points", "arr_0")
+_MAGIC = b"\x93NUMPY"
 _LABEL_KEYS = ("labels", "y", "y_{split}", "{split}_labels", "arr_1")
 
 
@@ -37,26 +42,50 @@ def load_arrays(path: str | Path, split: str = "train", **reading: Any) -> Datas
         raise FileNotFoundError(f"no file {path}.")
     samples, labels, names = _read(path, split)
     kind = kgan.kinds.of_array(str(path), samples.shape)
-    samples = samples.reshape(-1, *kind.shape)
     if samples.dtype.kind not in "bfiu":
         raise ValueError(f"samples of {path} must be numbers, got {samples.dtype}.")
+    if isinstance(samples, FileSource):
+        samples.shape = (samples.shape[0], *kind.shape)
+        data = None
+        if isinstance(kind, kgan.kinds.Images):
+            kind.check(str(path), np.broadcast_to(np.uint8(0), samples.shape))
+            data = _prepared(path, split, samples, kind, wanted)
+        if data is not None:
+            return _labelled(data, labels, names)
+        samples = np.concatenate([part.images for part in samples.parts(0)])
+    samples = samples.reshape(-1, *kind.shape)
     if not isinstance(kind, kgan.kinds.Images):
         wanted.refuse(str(path), f"which holds {kind.plural}")
-        return _labelled(path, labels, names, samples=samples.astype(np.float32))
+        return _labelled(Dataset(str(path), samples.astype(np.float32)), labels, names)
     # Its layout is checked before its values.
     kind.check(str(path), np.broadcast_to(np.uint8(0), samples.shape))
     images = images_of(str(path), samples, wanted)
-    return _labelled(path, labels, names, **images._asdict())
+    return _labelled(Dataset(str(path), **images._asdict()), labels, names)
 
 
-def _labelled(
-    path: Path, labels: np.ndarray | None, names: tuple[str, ...] | None, **fields: Any
-) -> Dataset:
+def _prepared(
+    path: Path, split: str, source: FileSource, kind: kgan.kinds.Images, reading: Reading
+) -> Dataset | None:
+    """The images on disk; `None` where the cache cannot take them, but memory can."""
+    what = f"{path.resolve()}, {source.key or split}"
+
+    def prepare(folder: Path) -> Made:
+        if lies_ready(source, kind, reading):
+            shown = dataclasses.replace(kind, shown=reading.shown)
+            return Made(str(path.resolve()), shown)
+        return prepare_source(folder, str(path), source, reading)
+
+    key = key_of(reading, path.resolve(), source.key, stamp(path))
+    memory = 8 * source.nbytes
+    return prepared(str(path), key, what, source.shape[0], prepare, memory=memory)
+
+
+def _labelled(data: Dataset, labels: np.ndarray | None, names: tuple[str, ...] | None) -> Dataset:
     if labels is None:
-        return Dataset(str(path), **fields)
-    labels = class_numbers(labels, len(labels), what=f"labels of {path}")
+        return data
+    labels = class_numbers(labels, len(labels), what=f"labels of {data.name}")
     names = names or tuple(str(label) for label in range(int(labels.max(initial=0)) + 1))
-    return Dataset(str(path), labels=labels, class_names=names, **fields)
+    return dataclasses.replace(data, labels=labels, class_names=names)
 
 
 def has_split(path: Path, split: str) -> bool:
@@ -68,12 +97,19 @@ def has_split(path: Path, split: str) -> bool:
     return "{split}" in first
 
 
-def _read(path: Path, split: str) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...] | None]:
-    """Samples, labels, and the names of the classes."""
+def _read(
+    path: Path, split: str
+) -> tuple[np.ndarray | FileSource, np.ndarray | None, tuple[str, ...] | None]:
+    """Samples, labels, and the names of the classes; many samples are not read yet."""
     sample_keys = [key.format(split=split) for key in _SAMPLE_KEYS]
     label_keys = [key.format(split=split) for key in _LABEL_KEYS]
     try:
         with open(path, "rb") as file:
+            is_array = file.read(len(_MAGIC)) == _MAGIC
+            source = FileSource(path) if is_array else None
+            if source is not None and _is_large(source):
+                return source, None, None
+            file.seek(0)
             content = np.load(file, allow_pickle=False)
             if isinstance(content, np.ndarray):
                 return content, None, None
@@ -82,7 +118,12 @@ def _read(path: Path, split: str) -> tuple[np.ndarray, np.ndarray | None, tuple[
                 next((key for key in several if key in keys), "")
                 for several in (sample_keys, label_keys, ["class_names"])
             ]
-            samples, labels, names = (content[key] if key else None for key in wanted)
+            first, *others = wanted
+            source = FileSource(path, first) if first else None
+            samples: Any = source
+            if source is None or not _is_large(source):
+                samples = content[first] if first else None
+            labels, names = (content[key] if key else None for key in others)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
         # NumPy names no file, and advises to trust whatever a file holds.
         said = str(error).split(". ")[0].rstrip(".")
@@ -96,3 +137,7 @@ def _read(path: Path, split: str) -> tuple[np.ndarray, np.ndarray | None, tuple[
     if labels is None or names is None:
         return samples, labels, None
     return samples, labels, tuple(map(str, names.ravel()))
+
+
+def _is_large(source: FileSource) -> bool:
+    return source.nbytes > kgan.data.stored.IN_MEMORY and len(source.shape) in (3, 4)

@@ -1,4 +1,4 @@
-"""A data set in memory: samples of a declared kind, with labels, checked once."""
+"""A data set: samples of a declared kind, with labels, checked once."""
 
 import hashlib
 from collections.abc import Sequence
@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 import kgan.kinds
+from kgan.data.stored import StoredImages
 from kgan.kinds import Images, Kind
+from kgan.portions import part, portions
 
 # As many classes or files are named in a line.
 _NAMED = 10
@@ -16,13 +18,14 @@ _NAMED = 10
 
 @dataclass(frozen=True, repr=False)
 class Dataset:
-    """Samples in memory.
+    """Samples in memory, or on disk.
 
     Attributes:
         name: Where it came from: a name, a folder or a file.
         samples: Images as uint8 (n, height, width, channels), or as float32 in [0, 1] where the
             source had floats; or points as float32 (n, features); or `kgan.rows.Rows` of a table.
-            `StackedImages` stand for a uint8 array.
+            `StackedImages` stand for a uint8 array, and `StoredImages` for one on disk, of which
+            rows come into memory when they are asked for.
         labels: int32 (n,), or `None`.
         class_names: One for each class, or `None` without labels.
         kind: What a sample is; by default `kgan.kinds.of_array` of the samples.
@@ -45,9 +48,11 @@ class Dataset:
         if self.kind is None:
             kind = kgan.kinds.of_array(self.name, self.samples.shape)
             object.__setattr__(self, "kind", kind)
-        self.kind.check(self.name, self.samples)
-        if self.exact is not None:
-            self.kind.check(self.name, self.exact)
+        for samples in (self.samples, self.exact):
+            if samples is not None:
+                # Those on disk were checked when they were written.
+                on_disk = isinstance(samples, StoredImages)
+                self.kind.check(self.name, samples[:2] if on_disk else samples)
         if len(self.samples) < 2:
             raise ValueError(
                 f"{self.name} holds {len(self.samples)} sample(s); training needs at least 2."
@@ -99,28 +104,44 @@ class Dataset:
 
     def fingerprint(self) -> dict[str, Any]:
         """Values that identify the data: number of samples, a hash of all data, the classes."""
-        digest = hashlib.sha256()
-        for array in (*_arrays(self.samples), self.exact, self.labels):
-            if array is not None:
-                digest.update(f"{array.dtype} {array.shape}".encode())
-                digest.update(np.ascontiguousarray(array).data)
+        sha256 = self._sha256()
         names = None if self.class_names is None else list(self.class_names)
-        found = {"count": len(self), "sha256": digest.hexdigest(), "class_names": names}
+        found = {"count": len(self), "sha256": sha256, "class_names": names}
         if self.is_images and self.kind.value_range is not None:  # type: ignore[attr-defined]
             found["value_range"] = list(self.kind.value_range)  # type: ignore[attr-defined]
         return found
 
+    def _sha256(self) -> str:
+        if isinstance(self.samples, StoredImages):
+            return self.samples.remembered("sha256", self.labels, self._computed_sha256)
+        return self._computed_sha256()
+
+    def _computed_sha256(self) -> str:
+        digest = hashlib.sha256()
+        for array in (*_arrays(self.samples), self.exact, self.labels):
+            if array is not None:
+                digest.update(f"{array.dtype} {array.shape}".encode())
+                for some in portions(array):
+                    digest.update(np.ascontiguousarray(some).data)
+        return digest.hexdigest()
+
     def take(self, rows: Sequence[int] | np.ndarray) -> "Dataset":
-        """A data set of the samples with the given row numbers, in that order."""
+        """A data set of the samples with the given row numbers, in that order.
+
+        Many samples that are on disk stay there.
+        """
         return replace(
             self,
-            samples=self.samples[rows],
+            samples=part(self.samples, rows),
             labels=None if self.labels is None else self.labels[rows],
-            exact=None if self.exact is None else self.exact[rows],
+            exact=None if self.exact is None else part(self.exact, rows),
         )
 
     def as_float(self) -> np.ndarray:
-        """All samples as float32, images in [0, 1]; four times the memory of uint8."""
+        """All samples as float32, images in [0, 1]; four times the memory of uint8.
+
+        Of many samples take some: `data.take(rows).as_float()`.
+        """
         return self.kind.as_float(self.values)
 
 

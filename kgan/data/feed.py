@@ -1,6 +1,7 @@
-"""Feeds a data set in memory as batches; each batch is a pure function of (seed, step)."""
+"""Feeds a data set as batches; each batch is a pure function of (seed, step)."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -9,6 +10,10 @@ import kgan.data.order
 import kgan.random
 from kgan.data.dataset import Dataset
 from kgan.data.stacked import StackedImages
+from kgan.data.stored import StoredImages
+
+# Samples of so many bytes are held a second time, by TensorFlow.
+_MOST_COPIED = 64 * 2**20
 
 
 def steps_per_epoch(dataset: Dataset, batch_size: int) -> int:
@@ -96,13 +101,25 @@ def reader(
     return read
 
 
-def _taker(samples: np.ndarray | StackedImages) -> Callable[[tf.Tensor], tf.Tensor]:
+def _taker(samples: Any) -> Callable[[tf.Tensor], tf.Tensor]:
     """A graph function that maps row numbers to samples."""
+    if isinstance(samples, StoredImages) or (
+        isinstance(samples, np.ndarray) and samples.nbytes > _MOST_COPIED
+    ):
+        return lambda rows: _taken(samples, rows)
     if isinstance(samples, StackedImages):
         grey, parts = tf.constant(samples.grey), tf.constant(samples.parts)
         return lambda rows: tf.transpose(tf.gather(grey, tf.gather(parts, rows)), [0, 2, 3, 1])
     values = tf.constant(samples)
     return lambda rows: tf.gather(values, rows)
+
+
+def _taken(samples: Any, rows: tf.Tensor) -> tf.Tensor:
+    """Rows that Python reads: TensorFlow would hold a copy of all of them."""
+    found = tf.numpy_function(
+        lambda numbers: samples[numbers], [rows], tf.as_dtype(samples.dtype), stateful=False
+    )
+    return tf.ensure_shape(found, [*rows.shape, *samples.shape[1:]])
 
 
 def to_float(samples: tf.Tensor) -> tf.Tensor:

@@ -2,30 +2,36 @@
 
 import dataclasses
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from kgan.data.dataset import Dataset
-from kgan.data.image_file import decode
-from kgan.data.image_set import ImageSet
+from kgan.data.image_files import Classes, Labelled, gather, prepare
 from kgan.data.listing import SPLITS, listing, splits, suffixes
-from kgan.data.reading import Reading
+from kgan.data.prepared import Made, key_of, prepared
+from kgan.decoding.reading import Reading
+from kgan.decoding.resize import as_pair
 
 DEFAULT_SIZE = 64
-_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+# Files of so many bytes, and images of so many, are decoded in a moment.
+FEW_FILE_BYTES, FEW_BYTES = 16 * 2**20, 64 * 2**20
 
 
 def load_folder(folder: str | Path, split: str = "train", **reading: Any) -> Dataset:
     """Loads every image below `folder`, resized with antialiasing to one size.
 
-    Files are loaded in the order of their names; `kgan.data.image_file` says what becomes of each
-    mode. If all files are grey the images are grey, otherwise all are colour. EXIF rotation is
+    Files are loaded in the order of their names; `kgan.decoding.image_file` says what becomes of
+    each mode. If all files are grey the images are grey, otherwise all are colour. EXIF rotation is
     applied. Hidden files and folders are left out, and runs and exports inside are no data. Files
     that cannot be read are skipped with a warning that lists them; what else a user should know is
     in the data set's `notes`.
+
+    Many or large files are decoded once, by several processes, into the cache folder
+    (`kgan.data.prepared`); a process that is killed meanwhile leaves what it has done to the next.
+    Where they are more than 256 MB there, they stay on disk, and batches are read from it.
 
     Args:
         folder: The folder. If the images are in subfolders, each first-level subfolder is a class;
@@ -38,6 +44,7 @@ def load_folder(folder: str | Path, split: str = "train", **reading: Any) -> Dat
         FileNotFoundError: If the folder does not exist or holds no image.
         ValueError: If some images are in class folders and others are not, or where the range of
             their values must be declared.
+        OSError: If they fit neither into the cache folder nor into memory.
     """
     folder = Path(folder)
     wanted = Reading(**reading)
@@ -45,54 +52,77 @@ def load_folder(folder: str | Path, split: str = "train", **reading: Any) -> Dat
     if not folder.is_dir():
         raise FileNotFoundError(f"no such folder: {folder}.")
     found = listing(folder)
-    if not found.files:
+    if not found.names:
         rest = f"; {found.notes[0]}" if found.notes else ""
         raise FileNotFoundError(
             f"no image in {folder}: looked for {', '.join(_usual_suffixes())} and others in it and "
             f"its subfolders{rest}."
         )
-    root, files, names = _of_split(folder, found.files, split)
-    images, kept, unreadable = ImageSet(str(folder), wanted), [], []
-    for path in files:
-        told = path.relative_to(folder)
-        try:
-            images.add(str(told), decode(path))
-            kept.append(path)
-        except _UNREADABLE as error:
-            unreadable.append(f"{told} ({error})")
-    if unreadable:
+    top, chosen, class_names = _of_split(folder, found.names, split)
+    names = [found.names[row] for row in chosen]
+    # Refused before anything is decoded.
+    _classes(folder, top, names, class_names)
+
+    def classes(kept: list[str], unreadable: tuple[str, ...]) -> Labelled:
+        _check_none_lost(folder, top, kept, names if class_names is None else [], unreadable)
+        return _classes(folder, top, kept, class_names)
+
+    data = None
+    if found.size > FEW_FILE_BYTES or _size(names, wanted) > FEW_BYTES:
+        stamps = [found.stamps[row] for row in chosen]
+        data = _prepared(folder, split, names, stamps, class_names, wanted, classes)
+    if data is None:
+        got = gather(str(folder), folder, names, wanted)
+        labels, own = classes(got.kept, got.unreadable)
+        data = Dataset(
+            str(folder),
+            labels=labels,
+            class_names=own,
+            unreadable=got.unreadable,
+            notes=got.notes,
+            **got.fields,
+        )
+    if data.unreadable:
         warnings.warn(
-            f"skipped {len(unreadable)} unreadable of {len(files)} files in {folder}: "
-            + "; ".join(unreadable),
+            f"skipped {len(data.unreadable)} unreadable of {len(names)} files in {folder}: "
+            + "; ".join(data.unreadable),
             stacklevel=2,
         )
-    if not len(images):
-        raise FileNotFoundError(f"none of the {len(files)} images in {folder} can be read.")
-    labels, class_names = _classes(root, kept, names)
-    if labels is not None and names is None:
-        # The classes are numbered by those of the training split, so none may be lost there.
-        own = _class_names(root, files) or ()
-        if lost := sorted(set(own) - set(class_names or ())):
-            raise ValueError(
-                f"no image of the class {lost[0]!r} in {root} can be read, such as "
-                f"{unreadable[0]}: mend its files, or move its folder away."
-            )
-    made = images.finish()
-    return Dataset(
-        str(folder),
-        made.samples,
-        labels,
-        class_names,
-        made.kind,
-        exact=made.exact,
-        unreadable=tuple(unreadable),
-        notes=(*made.notes, *found.notes),
-    )
+    return dataclasses.replace(data, notes=(*data.notes, *found.notes))
+
+
+def _prepared(
+    folder: Path,
+    split: str,
+    names: list[str],
+    stamps: list[str],
+    class_names: tuple[str, ...] | None,
+    reading: Reading,
+    classes: Classes,
+) -> Dataset | None:
+    """The images in the cache; `None` where it cannot take them, but memory can."""
+    name = str(folder)
+    root = folder.resolve()
+    key = key_of(reading, root, class_names, *names, *stamps)
+    shape = "x".join(map(str, as_pair(reading.image_size)))  # type: ignore[arg-type]
+    what = f"{root}, {split}, {shape}"
+
+    def make(entry: Path) -> Made:
+        return prepare(entry, name, root, names, reading, classes)
+
+    # While they are decoded they are held twice.
+    return prepared(name, key, what, len(names), make, memory=2 * _size(names, reading))
+
+
+def _size(names: Sequence[str], reading: Reading) -> int:
+    """Bytes of so many colour images."""
+    height, width = as_pair(reading.image_size)  # type: ignore[arg-type]
+    return len(names) * height * width * 3
 
 
 def folder_splits(folder: Path) -> tuple[str, ...]:
     """The splits that a folder's subfolders are, of "train", "val" and "test"; none is usual."""
-    return tuple(splits(folder, listing(folder).files))
+    return tuple(splits(folder, listing(folder).names))
 
 
 def _usual_suffixes() -> list[str]:
@@ -101,55 +131,72 @@ def _usual_suffixes() -> list[str]:
 
 
 def _of_split(
-    folder: Path, files: tuple[Path, ...], split: str
-) -> tuple[Path, tuple[Path, ...], tuple[str, ...] | None]:
-    """The folder of a split, its files, and the classes of the training split, if it has some."""
-    there = splits(folder, files)
+    folder: Path, names: Sequence[str], split: str
+) -> tuple[str, list[int], tuple[str, ...] | None]:
+    """The subfolder of a split, the numbers of its files, and the classes of the training split.
+
+    The subfolder is empty where there are no splits, or ends in a slash; the classes are `None`
+    where the split's own count.
+    """
+    there = splits(folder, names)
     name = next((one for one, words in SPLITS.items() if split.lower() in words), split)
     if name not in there:
         if not there and name == "train":
-            return folder, files, None
+            return "", list(range(len(names))), None
         have = (
             f"its splits are {', '.join(there)}"
             if there
             else ("it has no folders train, test or val, so train is all of it")
         )
         raise ValueError(f"split of {folder} cannot be {split!r}: {have}.")
-
-    def of(one: str) -> tuple[Path, tuple[Path, ...]]:
-        root = folder / there[one]
-        return root, tuple(path for path in files if root in path.parents)
-
-    names = None
+    top = f"{there[name]}/"
+    class_names = None
     if "train" in there and name != "train":
-        names = _class_names(*of("train"))
-    return (*of(name), names)
+        class_names = _class_names(f"{there['train']}/", names)
+    return top, [row for row, one in enumerate(names) if one.startswith(top)], class_names
 
 
-def _class_names(folder: Path, files: tuple[Path, ...]) -> tuple[str, ...] | None:
-    parts = [path.relative_to(folder).parts for path in files]
-    return tuple(sorted({one[0] for one in parts if len(one) > 1})) or None
+def _class_names(top: str, names: Sequence[str]) -> tuple[str, ...] | None:
+    """The folders directly below one, which hold files."""
+    below = (name[len(top) :].partition("/") for name in names if name.startswith(top))
+    return tuple(sorted({first for first, slash, _ in below if slash})) or None
 
 
 def _classes(
-    folder: Path, files: list[Path], names: tuple[str, ...] | None
-) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
+    folder: Path,
+    top: str,
+    kept: Sequence[str],
+    class_names: tuple[str, ...] | None,
+) -> Labelled:
     """Labels and the names of classes, which another split may have given."""
-    parts = [path.relative_to(folder).parts for path in files]
-    loose = [path for path, one in zip(files, parts, strict=True) if len(one) == 1]
-    if len(loose) == len(files):
+    root = folder / top if top else folder
+    parts = [name[len(top) :].partition("/") for name in kept]
+    loose = [first for first, slash, _ in parts if not slash]
+    if len(loose) == len(kept):
         return None, None
     if loose:
         raise ValueError(
-            f"{folder} holds {len(files) - len(loose)} images in class folders and {len(loose)} "
-            f"beside them (such as {loose[0].name}): move those into a class folder, or away."
+            f"{root} holds {len(kept) - len(loose)} images in class folders and {len(loose)} "
+            f"beside them (such as {loose[0]}): move those into a class folder, or away."
         )
-    own = tuple(sorted({one[0] for one in parts}))
-    if names is not None and (unknown := [name for name in own if name not in names]):
+    own = tuple(sorted({first for first, _, _ in parts}))
+    if class_names is not None and (unknown := [one for one in own if one not in class_names]):
         raise ValueError(
-            f"{folder} has the class {unknown[0]!r}, which the training split has not: its classes "
-            f"are {', '.join(names)}."
+            f"{root} has the class {unknown[0]!r}, which the training split has not: its classes "
+            f"are {', '.join(class_names)}."
         )
-    names = names or own
+    names = class_names or own
     numbers = {name: number for number, name in enumerate(names)}
-    return np.array([numbers[one[0]] for one in parts], np.int32), names
+    return np.array([numbers[first] for first, _, _ in parts], np.int32), names
+
+
+def _check_none_lost(
+    folder: Path, top: str, kept: Sequence[str], names: Sequence[str], unreadable: Sequence[str]
+) -> None:
+    """The classes are numbered by those of the training split, so none may be lost there."""
+    lost = sorted(set(_class_names(top, names) or ()) - set(_class_names(top, kept) or ()))
+    if lost:
+        raise ValueError(
+            f"no image of the class {lost[0]!r} in {folder / top} can be read, such as "
+            f"{unreadable[0]}: mend its files, or move its folder away."
+        )

@@ -5,6 +5,7 @@ import functools
 import json
 import os
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -16,6 +17,8 @@ SPLITS = {
 }
 """The splits that folders at the top may be, and what such folders are called."""
 
+# Folders of file servers and of archives, with thumbnails or what was deleted.
+_OF_SERVERS = ("@eaDir", "#recycle", "@Recycle", "$RECYCLE.BIN", "lost+found", "__MACOSX")
 # What Pillow lists beside images: documents, films and data that other programs draw.
 _NO_IMAGES = ("EPS", "MPEG", "WMF", "BUFR", "GRIB", "HDF5", "IPTC")
 
@@ -25,11 +28,15 @@ class Listing:
     """What lies below a folder.
 
     Attributes:
-        files: The image files, in the order of their paths.
+        names: The image files, below the folder and with slashes, in the order of their paths.
+        stamps: Of each file its size and the times of its last change.
+        size: Bytes of all files.
         notes: What is not read, and why, a line each.
     """
 
-    files: tuple[Path, ...]
+    names: tuple[str, ...]
+    stamps: tuple[str, ...] = ()
+    size: int = 0
     notes: tuple[str, ...] = ()
 
 
@@ -45,29 +52,36 @@ def suffixes() -> frozenset[str]:
 def listing(folder: Path) -> Listing:
     """The images below a folder.
 
-    Hidden files and folders are left out, and so are runs and exports inside. A linked folder is
-    read as if it lay there, but no folder is read twice.
+    Hidden files and folders are left out, and so are those of file servers, and runs and exports
+    inside. A linked folder is read as if it lay there, but no folder is read twice.
     """
     walk = _Walk(folder)
     walk.run()
-    files = tuple(sorted(walk.files))
-    return Listing(files, tuple(walk.notes(files)))
+    # Folder by folder, as paths are sorted.
+    names = sorted(walk.files, key=lambda name: name.split("/"))
+    found = [walk.files[name] for name in names]
+    return Listing(
+        tuple(names),
+        tuple(stamp for stamp, _ in found),
+        sum(size for _, size in found),
+        tuple(walk.notes(names)),
+    )
 
 
-def splits(folder: Path, files: tuple[Path, ...]) -> dict[str, str]:
+def splits(folder: Path, names: Sequence[str]) -> dict[str, str]:
     """The splits of a folder's images: from a key of `SPLITS` to the subfolder's name.
 
     Nothing where images lie beside subfolders, or where a subfolder is called otherwise.
     """
-    tops = {path.relative_to(folder).parts[0] for path in files}
-    names = {name: split for split, all_names in SPLITS.items() for name in all_names}
-    if not tops or not all(top.lower() in names for top in tops):
+    tops = {name.partition("/")[0] for name in names}
+    known = {word: split for split, words in SPLITS.items() for word in words}
+    if not tops or not all(top.lower() in known for top in tops):
         return {}
-    if any(path.parent == folder for path in files):
+    if any("/" not in name for name in names):
         return {}
     found: dict[str, str] = {}
     for top in sorted(tops):
-        split = names[top.lower()]
+        split = known[top.lower()]
         if split in found:
             raise ValueError(f"{folder} holds {found[split]} and {top}, which mean the same split.")
         found[split] = top
@@ -79,7 +93,8 @@ class _Walk:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.files: list[Path] = []
+        # The stamp and the size of each, by its name.
+        self.files: dict[str, tuple[str, int]] = {}
         self._links: list[Path] = []
         self._others: Counter[str] = Counter()
         self._outputs: list[Path] = []
@@ -108,23 +123,25 @@ class _Walk:
             return
         with os.scandir(folder) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
+        below = "" if folder == self.folder else f"{folder.relative_to(self.folder).as_posix()}/"
         for entry in found:
-            path = folder / entry.name
-            if entry.name.startswith("."):
+            if entry.name.startswith(".") or entry.name in _OF_SERVERS:
                 continue
+            suffix = os.path.splitext(entry.name)[1].lower()
             if _is_folder(entry):
+                path = folder / entry.name
                 self._tops.add(path.relative_to(self.folder).parts[0])
                 if entry.is_symlink():
                     self._links.append(path)
                 else:
                     self._seen.add(path.resolve())
                     self._read(path)
-            elif path.suffix.lower() in suffixes():
-                self.files.append(path)
+            elif suffix in suffixes():
+                self.files[below + entry.name] = _stamp(entry)
             else:
-                self._others[path.suffix.lower() or "no suffix"] += 1
+                self._others[suffix or "no suffix"] += 1
 
-    def notes(self, files: tuple[Path, ...]) -> list[str]:
+    def notes(self, names: Sequence[str]) -> list[str]:
         notes = []
         if self._others:
             counts = ", ".join(f"{n} {suffix}" for suffix, n in self._others.most_common())
@@ -133,8 +150,8 @@ class _Walk:
             notes.append(f"runs and exports are no data: {self._named(self._outputs)}")
         if self._twice:
             notes.append(f"links to folders that are read already: {self._named(self._twice)}")
-        full = {path.relative_to(self.folder).parts[0] for path in [*files, *self._outputs]}
-        full |= {path.relative_to(self.folder).parts[0] for path in self._twice}
+        full = {name.partition("/")[0] for name in names}
+        full |= {path.relative_to(self.folder).parts[0] for path in [*self._outputs, *self._twice]}
         if empty := sorted(self._tops - full):
             notes.append(f"folders without images are no classes: {', '.join(empty)}")
         return notes
@@ -150,6 +167,16 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
     except OSError:
         # A link that leads to itself: no folder, and as a file one that cannot be read.
         return False
+
+
+def _stamp(entry: os.DirEntry[str]) -> tuple[str, int]:
+    """What tells a file from what it was before a change, and its size."""
+    try:
+        found = entry.stat()
+    except OSError:
+        # Such as a link to nothing; reading tells what is wrong.
+        return "", 0
+    return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}", found.st_size
 
 
 def is_output(folder: Path) -> bool:

@@ -10,11 +10,11 @@ from kgan.data.breast_cancer import TARGET, load_breast_cancer
 from kgan.data.dataset import Dataset
 from kgan.data.digits import load_digits
 from kgan.data.folder import load_folder
-from kgan.data.reading import Reading
 from kgan.data.stacked import load_stacked_mnist
 from kgan.data.synthetic import load_grid, load_ring
 from kgan.data.table import SUFFIXES, load_table
 from kgan.data.tfds import load_tfds
+from kgan.decoding.reading import Reading
 
 DATASETS = {
     "digits": load_digits,

@@ -7,7 +7,7 @@ import numpy as np
 from kgan.data.dataset import Dataset
 from kgan.data.digits import load_digits
 from kgan.data.domains import Domains, Pairs
-from kgan.data.resize import resize_batch
+from kgan.decoding.resize import resize_batch
 
 SLOPE = 0.4
 _SIDE = 16

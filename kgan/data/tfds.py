@@ -1,15 +1,19 @@
 """Image-classification sets of tensorflow-datasets, from a prepared folder or downloaded."""
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import kgan.data.stored
 from kgan.data.array_images import images_of
+from kgan.data.array_source import Part, prepare_source
 from kgan.data.dataset import Dataset
-from kgan.data.reading import Reading
-from kgan.data.resize import resize_batch
+from kgan.data.prepared import Made, key_of, prepared, stamp
+from kgan.decoding.reading import Reading
+from kgan.decoding.resize import as_pair, resize_batch
 
 
 def load_tfds(
@@ -20,7 +24,7 @@ def load_tfds(
     download: bool = False,
     **reading: Any,
 ) -> Dataset:
-    """Loads a whole split into memory.
+    """Loads a whole split: into memory, or of more than 256 MB once into the cache folder.
 
     Args:
         name: Name in the tensorflow-datasets catalogue, such as "mnist" or "cifar10".
@@ -74,22 +78,69 @@ def load_tfds(
         raise ValueError(
             f"images of {name} differ in size and are not of 8 bits in 1 or 3 channels."
         )
-    images, labels = [], []
-    for batch in examples.batch(1 if differ else 1024).as_numpy_iterator():
-        images.append(batch["image"])
-        if differ:
-            images[-1] = resize_batch(
-                batch["image"], wanted.image_size, wanted.resize, wanted.colour
-            )
-        labels.append(batch["label"])
-    made = images_of(
-        name,
-        np.concatenate(images),
-        dataclasses.replace(wanted, image_size=None) if differ else wanted,
-    )
-    return Dataset(
-        name,
-        labels=np.concatenate(labels).astype(np.int32),
-        class_names=tuple(features["label"].names),
-        **made._asdict(),
-    )
+    stream = _Stream(name, examples, features, wanted)
+    resized = dataclasses.replace(wanted, image_size=None) if differ else wanted
+    class_names = tuple(features["label"].names)
+    if stream.nbytes > kgan.data.stored.IN_MEMORY:
+        data = _prepared(name, split, builder, stream, wanted, resized, class_names)
+        if data is not None:
+            return data
+    parts = list(stream.parts(0))
+    made = images_of(name, np.concatenate([part.images for part in parts]), resized)
+    labels = np.concatenate([part.labels for part in parts]).astype(np.int32)
+    return Dataset(name, labels=labels, class_names=class_names, **made._asdict())
+
+
+class _Stream:
+    """The examples of a split, as a `kgan.data.array_source.Source`."""
+
+    def __init__(self, name: str, examples: Any, features: Any, reading: Reading):
+        self._examples, self._reading = examples, reading
+        self._differ = None in features["image"].shape
+        shape = features["image"].shape
+        if self._differ:
+            shape = (*as_pair(reading.image_size), shape[-1] or 3)  # type: ignore[arg-type]
+        self.shape = (int(examples.cardinality()), *shape)
+        self.dtype = np.dtype(features["image"].np_dtype)
+
+    @property
+    def nbytes(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+
+    def parts(self, start: int) -> Iterator[Part]:
+        size = 256
+        if not self._differ:
+            for batch in self._examples.skip(start).batch(size).as_numpy_iterator():
+                yield Part(batch["image"], batch["label"])
+            return
+        wanted, images, labels = self._reading, [], []
+        for example in self._examples.skip(start).as_numpy_iterator():
+            image = example["image"][None]
+            images.append(resize_batch(image, wanted.image_size, wanted.resize, wanted.colour))
+            labels.append(example["label"])
+            if len(images) == size:
+                yield Part(np.concatenate(images), np.array(labels))
+                images, labels = [], []
+        if images:
+            yield Part(np.concatenate(images), np.array(labels))
+
+
+def _prepared(
+    name: str,
+    split: str,
+    builder: Any,
+    stream: _Stream,
+    reading: Reading,
+    resized: Reading,
+    class_names: tuple[str, ...],
+) -> Dataset | None:
+    """The split on disk; `None` where the cache cannot take it, but memory can."""
+    folder = Path(builder.data_path)
+    stamps = [f"{path.name} {stamp(path)}" for path in sorted(folder.iterdir()) if path.is_file()]
+    key = key_of(reading, folder.resolve(), split, *stamps)
+    what = f"{name}, {split}, {'x'.join(map(str, stream.shape[1:]))}"
+
+    def prepare(entry: Path) -> Made:
+        return prepare_source(entry, name, stream, resized)._replace(class_names=class_names)
+
+    return prepared(name, key, what, stream.shape[0], prepare, memory=4 * stream.nbytes)

@@ -113,9 +113,9 @@ def folder_images(folder: Path, split: str = "train", **reading: Any) -> Dataset
     """
     if reading.get("image_size") is None:
         sizes = set()
-        for path in listing(folder).files:
+        for name in listing(folder).names:
             try:
-                with Image.open(path) as image:
+                with Image.open(folder / name) as image:
                     sizes.add((image.height, image.width))
             except (OSError, SyntaxError, ValueError):
                 continue  # Loading warns about this file.

@@ -20,7 +20,7 @@ _NEIGHBOURS = 6
 # Number of points in a picture.
 _POINTS = 2500
 # Number of real samples converted to floats at a time.
-_CHUNK = 4000
+_CHUNK, _VALUES = 4000, 2**25
 # Columns of a run's table that are not scores.
 _NO_SCORES = frozenset(
     (
@@ -70,19 +70,21 @@ def nearest(fake: SampleSet, real: SampleSet, k: int) -> np.ndarray:
     """Row numbers (n, k) of the real samples nearest to each fake one, nearest first."""
     if fake.extractor is not None:
         return neighbours.nearest(fake.features, real.features, k=min(k, len(real))).indices
+    size = max(1, min(_CHUNK, _VALUES // int(np.prod(real.kind.shape))))
     parts = (
-        real.take(np.arange(start, min(start + _CHUNK, len(real)))).samples
-        for start in range(0, len(real), _CHUNK)
+        np.asarray(real.take(np.arange(start, min(start + size, len(real)))).samples)
+        for start in range(0, len(real), size)
     )
     flat = (part.reshape(len(part), -1) for part in parts)
-    return neighbours.nearest_in_parts(fake.samples.reshape(len(fake), -1), flat, k=k).indices
+    queries = np.asarray(fake.samples).reshape(len(fake), -1)
+    return neighbours.nearest_in_parts(queries, flat, k=k).indices
 
 
 def _draw_neighbours(fake: SampleSet, real: SampleSet, path: Path) -> None:
     """Draws a row for each sample: the sample, a gap, and the real samples nearest to it."""
     shown = fake.take(_one_of_each(fake))
     rows = nearest(shown, real, _NEIGHBOURS)
-    gap = np.ones((1, *fake.samples.shape[1:]), np.float32)
+    gap = np.ones((1, *fake.kind.shape), np.float32)
     cells = [
         np.concatenate([sample[None], gap, real.take(near).samples])
         for sample, near in zip(shown.samples, rows, strict=True)

@@ -22,7 +22,8 @@ from kgan.metrics import METRICS
 from kgan.metrics.extractor import Extractor
 from kgan.metrics.sample_set import SampleSet
 
-_MOST = 10_000
+MOST = 10_000
+"""Real and generated samples in a score, where there are more."""
 _MOST_FOR_TRAINING = 60_000
 
 # What is not computed of two sets of samples.
@@ -103,13 +104,13 @@ class Task:
         """
         train, held_out = self._real_set(self.real.train), self._real_set(self.real.held_out)
         floor = None if self.real.floor is None else self._real_set(self.real.floor)
-        n = self.n or self.given or min(_MOST, len(held_out))
+        n = self.n or self.given or min(MOST, len(held_out))
         shown = self._drawn(self.fakes, 0, n)
         seeds = tuple(range(self.seeds))
         learning = [name for name in self.metrics if METRICS[name].learns]
         scores = evaluate(
             lambda seed: shown if seed == 0 else self._drawn(self.fakes, seed, n),
-            train.random(self.n_real or _MOST),
+            train.random(self.n_real or MOST),
             held_out,
             metrics=[name for name in self.metrics if name not in (*_APART, *learning)],
             seeds=seeds,
@@ -144,7 +145,7 @@ class Task:
             )
         if "bits_per_dimension" in self.metrics:
             scores += likelihood_scores(
-                train=train.random(self.n_real or _MOST),
+                train=train.random(self.n_real or MOST),
                 held_out=held_out,
                 seeds=seeds,
                 progress=progress,

@@ -3,20 +3,16 @@
 import contextlib
 import hashlib
 import json
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from kgan.cache import cache_dir
 from kgan.files import atomic_path
 from kgan.metrics.feature_extractor import Extractor
-
-
-def cache_dir() -> Path:
-    """The cache folder: the one that KGAN_CACHE names, else `~/.cache/kgan`."""
-    return Path(os.environ.get("KGAN_CACHE") or "~/.cache/kgan").expanduser()
+from kgan.portions import portions
 
 
 def content_hash(samples: Any) -> str:
@@ -24,7 +20,8 @@ def content_hash(samples: Any) -> str:
     digest = hashlib.sha256()
     for array in getattr(samples, "arrays", [samples]):
         digest.update(f"{array.shape} {array.dtype}".encode())
-        digest.update(np.ascontiguousarray(array).data)
+        for part in portions(array):
+            digest.update(np.ascontiguousarray(part).data)
     return digest.hexdigest()[:16]
 
 

@@ -46,7 +46,8 @@ def check_pair(real: Any, fake: Any, *, minimum: int = 2) -> tuple[np.ndarray, n
 
 def check_units(first: Any, second: Any, names: str = "real and fake") -> None:
     """Raises `ValueError` where one holds bytes, which are in [0, 255], and the other does not."""
-    types = [np.asarray(values).dtype for values in (first, second)]
+    arrays = (one if hasattr(one, "dtype") else np.asarray(one) for one in (first, second))
+    types = [values.dtype for values in arrays]
     if (types[0] == np.uint8) != (types[1] == np.uint8):
         raise ValueError(
             f"{names} must be in the same units, got {types[0]} and {types[1]}: uint8 is in "

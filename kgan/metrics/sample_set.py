@@ -12,6 +12,7 @@ from kgan.kinds import Images, Kind, Points
 from kgan.metrics.cache import cached_features
 from kgan.metrics.extractor import Extractor
 from kgan.pixels import rounded_to_8_bits
+from kgan.portions import part
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,9 +30,43 @@ class Preparation:
     are_features: bool = False
 
 
+# Images of more values are not all held as floats.
+_MOST_VALUES = 2**26
+
+
+class RoundedImages:
+    """Many images in the place of an array, rounded to 8 bits when rows are asked for.
+
+    Args:
+        images: uint8, or floats in [0, 1]: an array, or what stands for one.
+    """
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, images: Any):
+        self._images = images
+        self.shape = tuple(images.shape)
+        self.ndim = len(self.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        return rounded_to_8_bits(self._images[rows])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self[:].astype(dtype or self.dtype, copy=False)
+
+
+def _rounded(images: Any) -> Any:
+    if int(np.prod(images.shape, dtype=np.int64)) > _MOST_VALUES:
+        return RoundedImages(images)
+    return rounded_to_8_bits(images)
+
+
 PREPARATIONS: dict[type[Kind], Preparation] = {
     # Samples in memory and samples in PNG files get the same scores.
-    Images: Preparation(rounded_to_8_bits, "rounded to 8 bits"),
+    Images: Preparation(_rounded, "rounded to 8 bits"),
     Points: Preparation(are_features=True),
 }
 """By kind; what is not here is measured as it is."""
@@ -76,7 +111,10 @@ class SampleSet:
 
     @functools.cached_property
     def samples(self) -> Any:
-        """The samples as they are measured; images float32, rounded to 8 bits."""
+        """The samples as they are measured; images float32, rounded to 8 bits.
+
+        Many images are `RoundedImages`, of which portions come into memory.
+        """
         prepare = preparation(self.kind).prepare
         return self._samples if prepare is None else prepare(self._samples)
 
@@ -100,8 +138,8 @@ class SampleSet:
 
     def take(self, rows: np.ndarray) -> "SampleSet":
         """The samples with the given row numbers, with features that were computed already."""
-        part = SampleSet(
-            self._samples[rows],
+        taken = SampleSet(
+            part(self._samples, rows),
             None if self.labels is None else self.labels[rows],
             kind=self.kind,
             extractor=self.extractor,
@@ -110,8 +148,8 @@ class SampleSet:
         )
         for name in ("features", "probabilities"):
             if name in self.__dict__:
-                part.__dict__[name] = self.__dict__[name][rows]
-        return part
+                taken.__dict__[name] = self.__dict__[name][rows]
+        return taken
 
     def random(self, n: int) -> "SampleSet":
         """`n` random rows, always the same ones; all rows if there are not more."""

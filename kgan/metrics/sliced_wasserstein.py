@@ -1,10 +1,14 @@
 """The Wasserstein distance, averaged over one-dimensional projections."""
 
+from typing import Any
+
 import numpy as np
 
 from kgan.metrics.checks import check_rows, check_units, check_whole
+from kgan.portions import portions
 
-DIRECTIONS = 100  # at once, to bound memory
+# At once, to bound memory: directions, and values of samples.
+DIRECTIONS, VALUES = 100, 2**25
 
 
 def sliced_wasserstein(
@@ -51,20 +55,30 @@ def mind(real: np.ndarray, fake: np.ndarray, *, projections: int = 1000, seed: i
 
 
 def _mean_of_squares(real: np.ndarray, fake: np.ndarray, projections: int, seed: int) -> float:
-    if np.shape(real) != np.shape(fake):
+    real, fake = (one if hasattr(one, "shape") else np.asarray(one) for one in (real, fake))
+    if tuple(real.shape) != tuple(fake.shape):
         raise ValueError(
-            f"real and fake must have one shape, got {np.shape(real)} and {np.shape(fake)}."
+            f"real and fake must have one shape, got {tuple(real.shape)} and {tuple(fake.shape)}."
         )
     if len(real) == 0:
         raise ValueError("real and fake must hold at least one sample, got none.")
     check_units(real, fake)
     check_whole(projections, "projections")
-    real, fake = check_rows(real, "real", minimum=1), check_rows(fake, "fake", minimum=1)
-    directions = np.random.default_rng(seed).standard_normal((real.shape[1], projections))
+    size = int(np.prod(real.shape[1:], dtype=np.int64))
+    directions = np.random.default_rng(seed).standard_normal((size, projections))
     directions /= np.linalg.norm(directions, axis=0)
     total = 0.0
     for start in range(0, projections, DIRECTIONS):
-        part = directions[:, start : start + DIRECTIONS]
-        gaps = np.sort(real @ part, axis=0) - np.sort(fake @ part, axis=0)
+        some = directions[:, start : start + DIRECTIONS]
+        gaps = _sorted(real, "real", some) - _sorted(fake, "fake", some)
         total += float(np.mean(gaps**2, axis=0).sum())
     return total / projections
+
+
+def _sorted(samples: Any, name: str, directions: np.ndarray) -> np.ndarray:
+    """The values of all samples along each direction, sorted: (n, directions)."""
+    most = max(1, VALUES * samples.dtype.itemsize)
+    projected = [
+        check_rows(one, name, minimum=1) @ directions for one in portions(samples, most=most)
+    ]
+    return np.sort(np.concatenate(projected), axis=0)

@@ -6,6 +6,9 @@ import numpy as np
 
 from kgan.metrics.checks import check_rows
 from kgan.pixels import check_images, to_float
+from kgan.portions import portions
+
+_VALUES = 2**24
 
 
 def spectral_distance(real: Any, fake: Any) -> float:
@@ -23,29 +26,32 @@ def spectral_distance(real: Any, fake: Any) -> float:
 
     Reference: Durall et al. 2020 (arXiv:2003.01826), section 3.1, for the radial average.
     """
+    real, fake = (one if hasattr(one, "shape") else np.asarray(one) for one in (real, fake))
     for name, images in (("real", real), ("fake", fake)):
-        check_rows(images, name, minimum=1)
-        if np.ndim(images) != 4:
+        if len(images.shape) != 4:
             raise ValueError(
-                f"{name} must have shape (n, height, width, channels), got {np.shape(images)}."
+                f"{name} must have shape (n, height, width, channels), got {tuple(images.shape)}."
             )
-        check_images(f"spectral_distance({name})", np.asarray(images))
-    if np.shape(real)[1:] != np.shape(fake)[1:]:
+        check_rows(images[:1], name, minimum=1)
+        for some in portions(images):
+            check_rows(some, name, minimum=1)
+            check_images(f"spectral_distance({name})", some)
+    if tuple(real.shape[1:]) != tuple(fake.shape[1:]):
         raise ValueError(
-            f"real and fake must be images of one shape, got {np.shape(real)[1:]} and "
-            f"{np.shape(fake)[1:]}."
+            f"real and fake must be images of one shape, got {tuple(real.shape[1:])} and "
+            f"{tuple(fake.shape[1:])}."
         )
-    real, fake = (to_float(np.asarray(images)) for images in (real, fake))
     gaps = 10 * (np.log10(_radial_power(real)) - np.log10(_radial_power(fake)))
     return float(np.sqrt(np.mean(gaps**2)))
 
 
 def _radial_power(images: Any) -> np.ndarray:
-    images = np.asarray(images, np.float64)
     height, width = images.shape[1:3]
     total = np.zeros((height, width))
-    for start in range(0, len(images), 500):
-        transform = np.fft.fft2(images[start : start + 500], axes=(1, 2))
+    size = max(1, min(500, _VALUES // int(np.prod(images.shape[1:]))))
+    for start in range(0, len(images), size):
+        some = to_float(np.asarray(images[start : start + size])).astype(np.float64)
+        transform = np.fft.fft2(some, axes=(1, 2))
         total += (np.abs(transform) ** 2).mean(axis=3).sum(axis=0)
     power = total / len(images)
     radius = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width))

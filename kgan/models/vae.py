@@ -29,6 +29,7 @@ ACTIVE_NATS = 0.01
 
 # Images in one call of what is no step.
 _BATCH = 64
+_AT_ONCE = 16 * _BATCH
 # The values of sample i are drawn with the seed of sample i + 2^31, which no request reaches.
 _SEEDS_OF_VALUES = 2**31
 
@@ -286,11 +287,17 @@ class VAE(Generation, Players):
         """
         if importance_samples < 1:
             raise ValueError(f"importance_samples must be at least 1, got {importance_samples}.")
-        images, labels = self._checked(images, labels)
         seeds = kgan.latents.example_seeds(seed, len(images) * importance_samples)
         seeds = tf.reshape(seeds, [len(images), importance_samples])
         exact = importance_samples == 1
-        return _in_batches(lambda *batch: self._weigh(*batch, exact), images, seeds, labels)[0]
+        found = []
+        # Of images on disk no more than these come into memory.
+        for start in range(0, max(1, len(images)), _AT_ONCE):
+            rows = slice(start, start + _AT_ONCE)
+            some, own = self._checked(images[rows], None if labels is None else labels[rows])
+            batches = _in_batches(lambda *batch: self._weigh(*batch, exact), some, seeds[rows], own)
+            found.append(batches[0])
+        return np.concatenate(found)
 
     @tf.function(reduce_retracing=True)
     def _draw(self, seeds, labels):

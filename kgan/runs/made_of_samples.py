@@ -67,7 +67,7 @@ class Inputs(NamedTuple):
         rows = np.arange(len(self.data))
         if not self.in_order:
             rows = np.random.default_rng(seed).permutation(rows)
-        return self.data.take(rows).as_float()[:n]
+        return self.data.take(rows[:n]).as_float()
 
 
 def of_model(model: Any) -> dict[str, Making]:

@@ -7,6 +7,7 @@ here imports TensorFlow.
 from kgan.settings import classifier, cyclegan, gan, hardening, table, vae
 from kgan.settings.attack import AttackSettings
 from kgan.settings.audit import AuditSettings
+from kgan.settings.cache import CacheSettings
 from kgan.settings.classifier import ClassifierSettings
 from kgan.settings.cyclegan import CycleGANSettings
 from kgan.settings.evaluate import EvaluateSettings
@@ -38,6 +39,7 @@ __all__ = [
     "PRESETS",
     "AttackSettings",
     "AuditSettings",
+    "CacheSettings",
     "ClassifierSettings",
     "CycleGANSettings",
     "EvaluateSettings",

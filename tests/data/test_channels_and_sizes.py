@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 import kgan.data
-from kgan.data.resize import resize_and_crop
+from kgan.decoding.resize import resize_and_crop
 from kgan.kinds import Images, from_config
 from kgan.pixels import visible
 

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kgan.data.reading import ValueRange
+from kgan.decoding.reading import ValueRange
 
 # Largest values of scanners, cameras and tomographs that store fewer bits in 16.
 _FEWER_BITS = {2**bits - 1: bits for bits in (10, 12, 14)}

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image, ImageOps
 
 BYTE = (0.0, 255.0)
@@ -191,6 +190,9 @@ def _wide(file: Image.Image) -> Levels:
 
 def _png_of_16_bits(path: Path, rawmode: str) -> Levels:
     """Pillow keeps 8 of the 16 bits of colour; TensorFlow keeps all."""
+    # Few files are such, and a process that decodes others starts sooner without it.
+    import tensorflow as tf
+
     try:
         values = tf.io.decode_png(path.read_bytes(), dtype=tf.uint16).numpy()
     except tf.errors.InvalidArgumentError as error:

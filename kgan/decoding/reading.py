@@ -8,7 +8,7 @@ import numpy as np
 from PIL import ImageColor
 
 import kgan.names
-from kgan.data.resize import RESIZES, ImageSize, as_pair, grey_of
+from kgan.decoding.resize import RESIZES, ImageSize, as_pair, grey_of
 
 CHANNELS = ("grey", "rgb", "rgba")
 ValueRange = tuple[float, float] | Literal["auto"] | None

@@ -3,8 +3,8 @@
 import numpy as np
 from PIL import Image
 
-from kgan.data.image_file import Bytes, Levels
-from kgan.data.reading import Reading
+from kgan.decoding.image_file import Bytes, Levels
+from kgan.decoding.reading import Reading
 
 # Rec. 601, as Pillow makes grey of colour.
 _LUMA = np.array([0.299, 0.587, 0.114])
