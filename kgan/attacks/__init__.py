@@ -44,7 +44,7 @@ from typing import Any
 
 from kgan.attacks.advgan import AdvGAN
 from kgan.attacks.apgd import APGD
-from kgan.attacks.attack import Attack, Result
+from kgan.attacks.attack import Attack
 from kgan.attacks.auto_attack import AutoAttack, AutoAttackResult
 from kgan.attacks.boundary import Boundary
 from kgan.attacks.bpda import BPDA
@@ -63,6 +63,7 @@ from kgan.attacks.one_pixel import OnePixel
 from kgan.attacks.patch import Patch
 from kgan.attacks.pgd import PGD
 from kgan.attacks.random_noise import RandomNoise
+from kgan.attacks.result import Result
 from kgan.attacks.sigma_zero import SigmaZero
 from kgan.attacks.sparse_rs import SparseRS
 from kgan.attacks.spatial import Spatial

@@ -15,10 +15,11 @@ import kgan.data
 import kgan.export
 import kgan.models
 import kgan.pixels
-from kgan.attacks.attack import Attack, Result
+from kgan.attacks.attack import Attack
 from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import check_count, check_images, check_norm, check_pixels, check_radius
 from kgan.attacks.norms import project
+from kgan.attacks.result import Result
 from kgan.attacks.substitute import substitute_network
 from kgan.attacks.victim import Victim, victim_of
 from kgan.files import atomic_path

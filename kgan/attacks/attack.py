@@ -1,9 +1,7 @@
-"""Base of all attacks: checks, batches and compiled runs; a subclass adds one method."""
+"""Base of all attacks: what each takes, and how it is called; a subclass adds one method."""
 
 import copy
-import dataclasses
 import inspect
-import json
 from typing import Any
 
 import keras
@@ -11,29 +9,14 @@ import numpy as np
 import tensorflow as tf
 
 from kgan.attacks import eight_bit, example_random
-from kgan.attacks.attack_batch import AttackBatch, State
+from kgan.attacks.attack_batch import AttackBatch
+from kgan.attacks.attack_run import AttackRun, ball, finished
 from kgan.attacks.checks import as_rows, check_count, check_images, check_mask, check_pixels
 from kgan.attacks.input_range import warn_of_range
-from kgan.attacks.norms import NORMS, length, rows_of
+from kgan.attacks.norms import NORMS
+from kgan.attacks.result import Result
 from kgan.attacks.victim import Victim, victim_of
 from kgan.labels import class_numbers
-
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """The outcome of an attack on n images.
-
-    Attributes:
-        adversarial: float32 array of the images' shape; the clean image where the attack failed.
-        success: Whether it is misclassified (as the target, if there are targets), bool (n,).
-            An image that was misclassified to begin with counts, and comes back unchanged. For a
-            model that is random, its most frequent answer counts, see `Victim`.
-        labels: The classes attacked, or the targets to reach, int32 (n,).
-    """
-
-    adversarial: np.ndarray
-    success: np.ndarray
-    labels: np.ndarray
 
 
 class Attack:
@@ -165,11 +148,9 @@ class Attack:
             # One answer may be luck, also that to a clean image.
             answers = victim.predict(images, batch_size=batch_size).argmax(axis=1)
             result.success[:] = (answers == result.labels) == targeted
+        run = AttackRun(self, victim, images, result, indices, targeted, batch_size, mask)
         for attempt in range(self.attempts(victim)):
-            pending = np.flatnonzero(~result.success | (self.minimal & (attempt > 0)))
-            self._run_batches(
-                victim, images, result, indices, pending, attempt, batch_size, targeted, mask=mask
-            )
+            run.attempt(attempt, np.flatnonzero(~result.success | (self.minimal & (attempt > 0))))
         return result
 
     def _check_rows(self, images: np.ndarray, mask: Any) -> np.ndarray | None:
@@ -243,132 +224,14 @@ class Attack:
         if not self.has_last_iterate:
             raise ValueError(f"{type(self).__name__} has no last iterate; use run.")
         victim, result, indices = self._prepare(model, images, labels, targets, batch_size, indices)
-        rows = np.arange(len(result.labels))
         images = result.adversarial.copy()
         mask = self._check_rows(images, mask)
-        self._run_batches(
-            victim, images, result, indices, rows, 0, batch_size, targets is not None,
-            plain=True, mask=mask,
-        )  # fmt: skip
-        return result.adversarial
-
-    def _run_batches(
-        self,
-        victim: Victim,
-        images: np.ndarray,
-        result: Result,
-        indices: np.ndarray,
-        pending: np.ndarray,
-        attempt: int,
-        batch_size: int,
-        targeted: bool,
-        plain: bool = False,
-        mask: np.ndarray | None = None,
-    ) -> None:
-        """Attacks the images at `pending` and writes what succeeds into `result`."""
-        settings, arrays = {}, {} if mask is None else {"mask": mask}
-        for name, value in self._settings().items():
-            if np.ndim(value):
-                arrays[name] = as_rows(name, np.asarray(value, np.float32), images.shape)
-            else:
-                dtype = tf.float32 if isinstance(value, float) else tf.int32
-                settings[name] = tf.constant(value, dtype)
-        specs = {
-            name: tf.TensorSpec([None, *array.shape[1:]], array.dtype)
-            for name, array in arrays.items()
-        }
-        specs |= {name: tf.TensorSpec([], value.dtype) for name, value in settings.items()}
-        function = self._compiled(victim, images.shape[1:], targeted, plain, specs)
-        for start in range(0, len(pending), batch_size):
-            rows = pending[start : start + batch_size]
-            padded = pad(rows, batch_size)
-            adversarial, success = function(
-                tf.constant(images[padded]),
-                tf.constant(result.labels[padded]),
-                tf.constant(indices[padded], tf.int32),
-                tf.range(len(padded)) >= len(rows),
-                tf.constant(attempt),
-                settings | {name: tf.constant(array[padded]) for name, array in arrays.items()},
-            )
-            found = adversarial.numpy()[: len(rows)]
-            if plain:
-                result.adversarial[rows] = found
-                continue
-            won = success.numpy()[: len(rows)]
-            if victim.random:
-                answers = victim.predict(found, batch_size=batch_size).argmax(axis=1)
-                won = won & ((answers == result.labels[rows]) == targeted)
-            if self.minimal:
-                before = length(result.adversarial[rows] - images[rows], self.norm)
-                after = length(found - images[rows], self.norm)
-                won = won & ~(result.success[rows] & (before <= after).numpy())
-            result.success[rows] |= won
-            result.adversarial[rows[won]] = found[won]
-
-    def _compiled(
-        self,
-        victim: Victim,
-        shape: tuple[int, ...],
-        targeted: bool,
-        plain: bool,
-        specs: dict[str, tf.TensorSpec],
-    ) -> Any:
-        """The attack, compiled once for each model, image shape and set of untensored settings.
-
-        Args:
-            victim: The model.
-            shape: Shape of one image.
-            targeted: Whether the labels are to be reached.
-            plain: Whether to return the last iterate.
-            specs: What is fed, by name: the settings in `tensors`, and a mask if there is one.
-        """
-        static = {
-            name: value for name, value in self.get_config().items() if name not in self.tensors
-        }
-        key = (
-            type(self),
-            json.dumps(static, sort_keys=True, default=id),
-            self.minimal,
-            shape,
-            targeted,
-            plain,
-            tuple((name, spec.shape) for name, spec in specs.items() if spec.shape.rank),
+        targeted = targets is not None
+        run = AttackRun(
+            self, victim, images, result, indices, targeted, batch_size, mask, plain=True
         )
-        if key in victim.functions:
-            return victim.functions[key]
-        template = copy.copy(self)
-        signature = [
-            tf.TensorSpec([None, *shape], tf.float32),
-            tf.TensorSpec([None], tf.int32),
-            tf.TensorSpec([None], tf.int32),
-            tf.TensorSpec([None], tf.bool),
-            tf.TensorSpec([], tf.int32),
-            specs,
-        ]
-
-        @tf.function(autograph=False, input_signature=signature)
-        def attack(images, labels, indices, done, attempt, settings):
-            mask = settings.get("mask")
-            attack = template._with({name: settings[name] for name in specs if name != "mask"})
-            victim.rewind(attack.seed + 1)
-            batch = AttackBatch(
-                logits=victim.logits,
-                images=images,
-                labels=labels,
-                keys=example_random.example_keys(attack.seed, indices),
-                targeted=targeted,
-                attempt=attempt,
-                done=done,
-                early_stop=getattr(attack, "early_stop", True) and not victim.random,
-                random=victim.random,
-                plain=plain,
-                mask=mask,
-                **attack._ball(images),
-            )
-            return attack._rounded(batch, attack._attack(batch))
-
-        victim.functions[key] = attack
-        return attack
+        run.attempt(0, np.arange(len(images)))
+        return result.adversarial
 
     def perturb(
         self,
@@ -420,40 +283,9 @@ class Attack:
             keys=keys,
             targeted=targeted,
             plain=self.has_last_iterate,
-            **attack._ball(images),
+            **ball(attack, images),
         )
-        return tf.stop_gradient(attack._rounded(batch, attack._attack(batch))[0])
-
-    def _ball(self, images: tf.Tensor) -> dict[str, Any]:
-        """The arguments of `AttackBatch` that say where the results must lie."""
-        # A smallest change is found first, and rounded then: that keeps it smallest.
-        quantize = self.quantize and not self.minimal
-        if not self.has_budget:
-            return {"quantize": quantize}
-        epsilon = rows_of(self.epsilon, images)
-        return {"quantize": quantize, "epsilon": epsilon, "norm": self.norm}
-
-    def _rounded(self, batch: AttackBatch, state: State) -> tuple[tf.Tensor, tf.Tensor]:
-        """The adversarial images and which of them succeed; of 8 bits where that is asked for."""
-        adversarial, success = state["adversarial"], state["success"]
-        if not self.quantize:
-            return adversarial, success
-        if batch.plain:
-            return eight_bit.rounded(adversarial, batch.images, batch.epsilon, batch.norm), success
-        gradient = None
-        if self.needs == "gradients":
-            gradient = batch.gradient(adversarial, lambda logits: batch.gain(logits, batch.labels))[
-                2
-            ]
-        return eight_bit.fooling(
-            adversarial,
-            batch.images,
-            success,
-            lambda images: batch.fooled(batch.logits(images), batch.labels),
-            gradient=gradient,
-            epsilon=batch.epsilon,
-            norm=batch.norm,
-        )
+        return tf.stop_gradient(finished(attack, batch, attack._attack(batch))[0])
 
     def _attack(self, batch: AttackBatch) -> dict[str, tf.Tensor]:
         """Attacks one batch, in graph mode, with every name in `tensors` bound to a tensor.
@@ -511,11 +343,3 @@ class Attack:
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
         return f"{type(self).__name__}({settings})"
-
-
-def pad(rows: np.ndarray, batch_size: int) -> np.ndarray:
-    """Repeats the last row until the batch has batch_size, batch_size / 2, ... rows."""
-    size = batch_size
-    while size // 2 >= len(rows):
-        size //= 2
-    return np.concatenate([rows, np.full(size - len(rows), rows[-1])])

@@ -9,10 +9,11 @@ import keras
 import numpy as np
 
 from kgan.attacks.apgd import APGD
-from kgan.attacks.attack import Attack, Result
+from kgan.attacks.attack import Attack
 from kgan.attacks.auto_attack_checks import find_warnings, square_warning
 from kgan.attacks.checks import as_rows, check_images, check_norm, check_radii, has_pixels
 from kgan.attacks.fab import FAB, MOST_CLASSES
+from kgan.attacks.result import Result
 from kgan.attacks.square import Square
 from kgan.attacks.victim import Victim, victim_of
 from kgan.labels import class_numbers

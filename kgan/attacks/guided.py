@@ -8,10 +8,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan.attacks.attack import Attack, Result
+from kgan.attacks.attack import Attack
 from kgan.attacks.checks import check_count, check_images, check_norm, check_radii, has_pixels
 from kgan.attacks.momentum_pgd import MomentumPGD
 from kgan.attacks.pgd import PGD
+from kgan.attacks.result import Result
 from kgan.attacks.substitute import distill
 from kgan.attacks.victim import Victim, victim_of
 from kgan.labels import class_numbers

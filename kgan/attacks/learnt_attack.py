@@ -9,10 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 import kgan.pixels
-from kgan.attacks.attack import Attack, Result
+from kgan.attacks.attack import Attack
 from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import check_images
 from kgan.attacks.example_random import example_keys
+from kgan.attacks.result import Result
 from kgan.attacks.victim import Victim, victim_of
 from kgan.files import atomic_path
 from kgan.labels import class_numbers

@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 import kgan
-from kgan.attacks.attack import Result
 from kgan.attacks.norms import length
+from kgan.attacks.result import Result
 from kgan.attacks.victim import Victim
 from kgan.files import atomic_path
 from kgan.robustness.chunks import Chunk
