@@ -13,11 +13,17 @@ The interface, the same for all:
 - Images are float32 in [0, 1], numpy or TensorFlow, any shape the model takes. Labels are integers,
   a column, or one-hot. The result is of the images' kind and shape.
 - The model is a `keras.Model` whose output is logits, softmax probabilities, or one sigmoid unit.
+  A function, a SavedModel, an ONNX file or a server goes in as a `Victim` too, and then only
+  attacks that ask can be run (`Attack.needs`).
   What its graph, its compiled loss and its outputs do not show is declared, and so is another range
   than [0, 1]: `Victim(model, head="logits", bounds=(0, 255))`, wherever a model is taken;
   `victim_of(model, images).assumptions` says what was understood.
 - Changes of a model in place are noticed. A model that is random at inference is asked several
   times, and its most frequent answer counts; `samples=` averages the gradient.
+- What counts as fooled is the victim's criterion: another class than the label, or what is
+  declared, `Victim(model, criterion=TopK(5))`, of `CRITERIA`: for labels that are decided one by
+  one, for regression and embeddings, for a loss and a success of your own. Of several outputs one
+  is chosen, `output=`; of several inputs one is attacked, `input=`, and the others are `held=`.
 - An image that cannot be fooled comes back clean; one that is misclassified already comes back
   unchanged and counts as a success.
 - An image's result depends on the seed and on its index in the data set (`indices=`), not on its
@@ -49,6 +55,9 @@ from kgan.attacks.auto_attack import AutoAttack, AutoAttackResult
 from kgan.attacks.boundary import Boundary
 from kgan.attacks.bpda import BPDA
 from kgan.attacks.carlini_wagner import CarliniWagner
+from kgan.attacks.class_criteria import Confidence, Misclassification, TopK
+from kgan.attacks.criteria import CRITERIA, Custom, Distance, MultiLabel
+from kgan.attacks.criterion import Criterion
 from kgan.attacks.ddn import DDN
 from kgan.attacks.deepfool import DeepFool
 from kgan.attacks.elastic_net import ElasticNet
@@ -104,6 +113,7 @@ __all__ = [
     "APGD",
     "ATTACKS",
     "BPDA",
+    "CRITERIA",
     "DDN",
     "FAB",
     "FGSM",
@@ -116,12 +126,18 @@ __all__ = [
     "AutoAttackResult",
     "Boundary",
     "CarliniWagner",
+    "Confidence",
+    "Criterion",
+    "Custom",
     "DeepFool",
+    "Distance",
     "ElasticNet",
     "Guided",
     "GuidedResult",
     "HopSkipJump",
+    "Misclassification",
     "MomentumPGD",
+    "MultiLabel",
     "OnePixel",
     "Patch",
     "RandomNoise",
@@ -130,6 +146,7 @@ __all__ = [
     "SparseRS",
     "Spatial",
     "Square",
+    "TopK",
     "Universal",
     "Victim",
     "distill",

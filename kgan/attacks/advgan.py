@@ -95,6 +95,7 @@ class AdvGAN(Attack):
     """
 
     norms = ("linf", "l2")
+    needs_borders = True
     tensors: tuple[str, ...] = ("epsilon", "seed")
     has_last_iterate = True
     adapts = False
@@ -199,6 +200,7 @@ class AdvGAN(Attack):
             per_epoch = kgan.data.steps_per_epoch(data, batch_size)
             done = 0 if self.network is None else int(self.network.step.numpy())
             batches = kgan.data.feed(data, batch_size, seed=self.seed, start=done)
+        self._check_criterion(victim)
         network = self.network
         if network is None:
             network = self.new_network(victim, tuple(sample.shape[1:]))

@@ -11,12 +11,22 @@ import tensorflow as tf
 from kgan.attacks import eight_bit, example_random
 from kgan.attacks.attack_batch import AttackBatch
 from kgan.attacks.attack_run import AttackRun, ball, finished
-from kgan.attacks.checks import as_rows, check_count, check_images, check_mask, check_pixels
+from kgan.attacks.checks import (
+    as_rows,
+    check_count,
+    check_images,
+    check_indices,
+    check_mask,
+    check_pixels,
+)
 from kgan.attacks.input_range import warn_of_range
+from kgan.attacks.losses import LOSSES
 from kgan.attacks.norms import NORMS
 from kgan.attacks.result import Result
 from kgan.attacks.victim import Victim, victim_of
-from kgan.labels import class_numbers
+
+SHOWN = ("nothing", "labels", "scores", "gradients")
+"""What a model may show of itself, and an attack may need, ascending."""
 
 
 class Attack:
@@ -43,6 +53,8 @@ class Attack:
         needs: What the attack asks of the model: "gradients", "scores" (logits or probabilities),
             "labels", or "nothing".
         needs_pixels: Whether images must have the axes (height, width, channels).
+        needs_borders: Whether it works with the borders between classes, so that an image is fooled
+            once another class has the largest logit; no other criterion is taken then.
         takes_arrays: Whether radii may be arrays, and a mask may be given. The attack then reads
             the radius from its state (see `AttackBatch.start`) and never moves a masked value.
         quantize: Whether the adversarial images have 8 bits a value, as a PNG holds them: they are
@@ -58,6 +70,7 @@ class Attack:
     adapts = True
     needs: str = "gradients"
     needs_pixels: bool = False
+    needs_borders: bool = False
     takes_arrays: bool = False
     quantize: bool = False
     norm: str
@@ -146,8 +159,8 @@ class Attack:
         targeted = targets is not None
         if victim.random:
             # One answer may be luck, also that to a clean image.
-            answers = victim.predict(images, batch_size=batch_size).argmax(axis=1)
-            result.success[:] = (answers == result.labels) == targeted
+            answers = victim.predict(images, batch_size=batch_size, indices=indices)
+            result.success[:] = victim.fooled(answers, result.labels, targeted=targeted)
         run = AttackRun(self, victim, images, result, indices, targeted, batch_size, mask)
         for attempt in range(self.attempts(victim)):
             run.attempt(attempt, np.flatnonzero(~result.success | (self.minimal & (attempt > 0))))
@@ -193,16 +206,17 @@ class Attack:
             raise ValueError(f"{type(self).__name__} cannot be targeted.")
         victim = victim_of(model, images)
         self.check(victim, images.shape[1:])
+        if targets is not None and not victim.criterion.targetable:
+            raise ValueError(f"targets must be left out for {victim.criterion!r}.")
+        indices = check_indices(indices, len(images))
         if labels is None and targets is None:
-            wanted = victim.predict(images, batch_size=batch_size).argmax(axis=1).astype(np.int32)
+            outputs = victim.predict(images, batch_size=batch_size, indices=indices)
+            wanted = victim.criterion.truth_of(outputs)
+        elif targets is None:
+            wanted = victim.truth(labels, len(images))
+            warn_of_range(victim, images, wanted, indices)
         else:
-            given = labels if targets is None else targets
-            wanted = class_numbers(given, len(images), victim.classes)
-            if targets is None:
-                warn_of_range(victim, images, wanted)
-        indices = np.arange(len(images)) if indices is None else np.asarray(indices)
-        if indices.shape != (len(images),):
-            raise ValueError(f"indices must have the shape ({len(images)},), got {indices.shape}.")
+            wanted = victim.truth(targets, len(images), what="targets")
         return victim, Result(images.copy(), np.zeros(len(images), bool), wanted), indices
 
     def last_iterates(
@@ -311,15 +325,36 @@ class Attack:
 
     def check(self, victim: Victim, shape: tuple[int, ...]) -> None:
         """Raises `ValueError` if this attack cannot be run on this model or image shape."""
-        if victim.black_box and self.needs_gradient:
+        name = type(self).__name__
+        needs = "gradients" if self.needs_gradient else self.needs
+        if SHOWN.index(needs) > SHOWN.index(victim.shows):
+            able = ", ".join(_that_need_at_most(victim.shows))
+            follows = "follows gradients" if needs == "gradients" else f"asks for {needs}"
             raise ValueError(
-                f"{type(self).__name__} follows gradients, and {victim.name} is a function that "
-                "shows none: use an attack that only asks, such as Square or Guided."
+                f"{name} {follows}, and {victim.name} shows {victim.shows} alone. Those that need "
+                f"no more: {able}."
             )
+        self._check_criterion(victim)
         if self.needs_pixels:
-            check_pixels(type(self).__name__, shape)
-            victim.check_layout(type(self).__name__, shape)
+            check_pixels(name, shape)
+            victim.check_layout(name, shape)
         self._check_against(victim, shape)
+
+    def _check_criterion(self, victim: Victim) -> None:
+        """Raises `ValueError` if this attack cannot aim at what counts for this model."""
+        name = type(self).__name__
+        if self.needs_borders and not victim.criterion.borders:
+            raise ValueError(
+                f"{name} works with the borders between classes, and what counts for {victim.name} "
+                f"is {victim.criterion!r}: use an attack without needs_borders, such as PGD, FMN, "
+                "CarliniWagner or HopSkipJump."
+            )
+        loss = getattr(self, "loss", None)
+        if loss in LOSSES and loss not in victim.criterion.losses:
+            raise ValueError(
+                f"loss of {name} must be one of {', '.join(victim.criterion.losses)} for "
+                f"{victim.criterion!r}, got {loss!r}."
+            )
 
     def left_out(self, victim: Victim, shape: tuple[int, ...]) -> dict[str, str]:
         """The parts of this attack that cannot be run here: the reason of each, by its name."""
@@ -343,3 +378,16 @@ class Attack:
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
         return f"{type(self).__name__}({settings})"
+
+
+def _that_need_at_most(shown: str) -> list[str]:
+    """Names of kgan's attacks that need no more of a model, in alphabetical order."""
+    able, todo = set(), [Attack]
+    while todo:
+        kind = todo.pop()
+        todo += kind.__subclasses__()
+        needs = "gradients" if kind.category in ("white-box", "single-step") else kind.needs
+        public = kind.__module__.startswith("kgan.") and kind._attack is not Attack._attack
+        if public and SHOWN.index(needs) <= SHOWN.index(shown):
+            able.add(kind.__name__)
+    return sorted(able)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from kgan.attacks import eight_bit, example_random
+from kgan.attacks import eight_bit, example_random, held_inputs
 from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import as_rows
 from kgan.attacks.norms import length, rows_of
@@ -91,8 +91,10 @@ class AttackRun:
             result.adversarial[rows] = found
             return
         if self.victim.random:
-            answers = self.victim.predict(found, batch_size=self.batch_size).argmax(axis=1)
-            won = won & ((answers == result.labels[rows]) == self.targeted)
+            answers = self.victim.predict(
+                found, batch_size=self.batch_size, indices=self.indices[rows]
+            )
+            won = won & self.victim.fooled(answers, result.labels[rows], targeted=self.targeted)
         if self.attack.minimal:
             before = length(result.adversarial[rows] - images[rows], self.attack.norm)
             after = length(found - images[rows], self.attack.norm)
@@ -117,6 +119,7 @@ class AttackRun:
             shape,
             targeted,
             plain,
+            self.result.labels.shape[1:],
             tuple((name, spec.shape) for name, spec in specs.items() if spec.shape.rank),
         )
         if key in victim.functions:
@@ -124,7 +127,7 @@ class AttackRun:
         template = copy.copy(self.attack)
         signature = [
             tf.TensorSpec([None, *shape], tf.float32),
-            tf.TensorSpec([None], tf.int32),
+            tf.TensorSpec([None, *self.result.labels.shape[1:]], self.result.labels.dtype),
             tf.TensorSpec([None], tf.int32),
             tf.TensorSpec([None], tf.bool),
             tf.TensorSpec([], tf.int32),
@@ -147,9 +150,12 @@ class AttackRun:
                 random=victim.random,
                 plain=plain,
                 mask=settings.get("mask"),
+                criterion=victim.criterion,
+                rows=None if victim.held is None else indices,
                 **ball(attack, images),
             )
-            return finished(attack, batch, attack._attack(batch))
+            with held_inputs.rows(batch.rows):
+                return finished(attack, batch, attack._attack(batch))
 
         victim.functions[key] = function
         return function

@@ -1,4 +1,4 @@
-"""The answer of a random model: the most frequent of several."""
+"""The answer of a random model: the most frequent of several, or their mean."""
 
 from collections.abc import Callable
 
@@ -34,3 +34,18 @@ def most_frequent(
     zeros = tf.zeros([tf.shape(images)[0], classes])
     _, counts, total = tf.while_loop(lambda i, *_: i < DRAWS, ask, (tf.constant(0), zeros, zeros))
     return tf.math.log(tf.maximum((counts + total / DRAWS) / (DRAWS + 1), TINY))
+
+
+def mean_answer(outputs: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor) -> tf.Tensor:
+    """The mean of `DRAWS` answers, for models whose answers are no classes.
+
+    Args:
+        outputs: Graph function from images to outputs (batch, ...), new at each call.
+        images: The images, float32 (batch, ...).
+    """
+
+    def ask(i: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return i + 1, total + outputs(images)
+
+    _, total = tf.while_loop(lambda i, _: i < DRAWS - 1, ask, (tf.constant(0), outputs(images)))
+    return total / DRAWS

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from kgan.attacks import head as heads
 from kgan.attacks import intake as intakes
+from kgan.attacks.criterion import Criterion
 from kgan.attacks.half_precision import is_half
 from kgan.attacks.model_call import ModelCall
 from kgan.attacks.model_state import ModelState
@@ -65,7 +66,13 @@ class Findings:
 
 
 def look(
-    call: ModelCall, questions: Questions, images: np.ndarray, *, head: str | None, loss: Any
+    call: ModelCall,
+    questions: Questions,
+    images: np.ndarray,
+    *,
+    head: str | None,
+    loss: Any,
+    criterion: Criterion,
 ) -> Findings:
     """Finds out what a model is.
 
@@ -75,6 +82,7 @@ def look(
         images: Some images, float32 (n, ...) in [0, 1].
         head: The head that was declared, if any.
         loss: The loss that the model is trained with, where it is not compiled itself.
+        criterion: When its answers count, which says how they are read.
 
     Raises:
         ValueError: When the head cannot be known or is none of what was declared, or when an attack
@@ -91,16 +99,20 @@ def look(
     outputs = questions.ask(images)
     end = questions.ending(images.shape[1:])
     random = questions.differ(images, rounding=_ROUNDING[half])
-    if end in ("unknown", "linear"):
-        noise = np.random.default_rng(0).uniform(size=(_NOISE, *images.shape[1:]))
-        outputs = np.concatenate([outputs, questions.ask(noise.astype(np.float32))])
-    evidence = heads.Evidence(call.name, end, outputs, _told_by_loss(call, loss))
-    reading = Reading(
-        name=call.name,
-        head=heads.find(evidence) if head is None else heads.agree(head, evidence),
-        units=outputs.shape[1],
-        cut=end in ("softmax", "sigmoid"),
-    )
+    if criterion.takes == "values":
+        reading = Reading(call.name, "values", outputs.shape[1:])
+    else:
+        if end in ("unknown", "linear"):
+            noise = np.random.default_rng(0).uniform(size=(_NOISE, *images.shape[1:]))
+            outputs = np.concatenate([outputs, questions.ask(noise.astype(np.float32))])
+        evidence = heads.Evidence(call.name, end, outputs, _told_by_loss(call, loss))
+        reading = Reading(
+            name=call.name,
+            head=heads.find(evidence) if head is None else heads.agree(head, evidence),
+            shape=outputs.shape[1:],
+            cut=end in ("softmax", "sigmoid"),
+        )
+    criterion.check_reading(reading)
     rounding = 1e-5
     if not random and not state.known:
         questions.check_draws(images[:_COMPARED])

@@ -99,7 +99,7 @@ class HopSkipJump(DecisionAttack):
         images, keys, labels = state["images"], state["keys"], state["labels"]
         shape = images.shape[1:]
         chunk = max(min(_CHUNK_VALUES // shape.num_elements(), _CHUNK), 1)
-        labels = tf.repeat(labels, chunk)
+        labels = tf.repeat(labels, chunk, axis=0)
         draw = example_random.uniform if self.norm == "linf" else example_random.normal
         reach = per_example(radius, images)[:, None]
 

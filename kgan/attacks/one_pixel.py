@@ -128,7 +128,7 @@ class OnePixel(Attack):
             some = people[:, c * chunk : (c + 1) * chunk]
             k = tf.shape(some)[1]
             logits = batch.logits(self._paint(original, some))
-            gain = batch.gain(logits, tf.repeat(labels, k), "cross_entropy")
+            gain = batch.gain(logits, tf.repeat(labels, k, axis=0), "cross_entropy")
             return c + 1, gains.write(c, tf.transpose(tf.reshape(gain, [rows, k])))
 
         chunks = (self.population + chunk - 1) // chunk

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from kgan.attacks import head as heads
+from kgan.attacks import held_inputs
 from kgan.attacks.model_call import ModelCall
 from kgan.attacks.reading import TINY
 
@@ -21,14 +22,19 @@ class Questions:
     Args:
         call: The model.
         functions: Where compiled functions are kept; emptied by the owner when the model changes.
+        values: Whether the outputs are values of any shape, and not a row of class scores.
     """
 
-    def __init__(self, call: ModelCall, functions: dict[Any, Any]):
+    def __init__(self, call: ModelCall, functions: dict[Any, Any], *, values: bool = False):
         self._call = call
         self._functions = functions
+        self._values = values
 
     def ask(self, images: np.ndarray) -> np.ndarray:
-        """The compiled model's outputs for a few images, as a float32 array (n, units)."""
+        """The compiled model's outputs for a few images: float32 (n, units), or values (n, ...).
+
+        Images are those of the first rows of held inputs here; what they answer matters little.
+        """
         shape = tuple(images.shape[1:])
         if ("ask", shape) not in self._functions:
             found: list[str] = []
@@ -37,13 +43,16 @@ class Questions:
                 autograph=False, input_signature=[tf.TensorSpec([None, *shape], tf.float32)]
             )
             def ask(images):
-                outputs = self._call.outputs_without_trace(images)
+                with held_inputs.rows(tf.range(tf.shape(images)[0])):
+                    outputs = self._call.outputs_without_trace(images)
                 found[:] = [heads.ending(outputs).kind]
                 return tf.cast(outputs, tf.float32)
 
             self._functions["ask", shape] = ask.get_concrete_function()
             self._functions["end", shape] = found
         outputs = self._functions["ask", shape](tf.constant(images)).numpy()
+        if self._values and outputs.ndim and len(outputs) == len(images):
+            return outputs if outputs.ndim > 1 else outputs[:, None]
         if outputs.ndim > 2 or (outputs.ndim == 2 and outputs.shape[1] == 0):
             raise ValueError(
                 f"{self._call.name} must return one row of class scores for an image, "
@@ -55,17 +64,31 @@ class Questions:
         """How the graph ends that `ask` has compiled for images of this shape."""
         return self._functions["end", tuple(shape)][0]
 
-    def own(self, images: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:
-        """The model's own outputs for any number of images, were they brought into these bounds."""
-        starts = range(0, len(images), _AT_A_TIME)
-        return np.concatenate(
-            [self._call.own_outputs(images[i : i + _AT_A_TIME], bounds) for i in starts]
-        )
+    def own(
+        self,
+        images: np.ndarray,
+        bounds: tuple[float, float] | None = None,
+        indices: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """The model's own outputs for any number of images.
+
+        Args:
+            images: The images.
+            bounds: What black and white become; what they are for the model if `None`.
+            indices: Index of each image in its data set; 0, 1, ... if `None`.
+        """
+        indices = np.arange(len(images)) if indices is None else indices
+        found = []
+        for start in range(0, len(images), _AT_A_TIME):
+            some = slice(start, start + _AT_A_TIME)
+            with held_inputs.rows(tf.constant(indices[some], tf.int32)):
+                found.append(self._call.own_outputs(images[some], bounds))
+        return np.concatenate(found)
 
     def compare(self, images: np.ndarray) -> tuple[np.ndarray, float]:
         """The compiled model's outputs, and how much its answers differ from the model's own."""
         compiled = self.ask(images)
-        own = self._call.own_outputs(images).reshape(compiled.shape)
+        own = self.own(images).reshape(compiled.shape)
         return compiled, _gap(compiled, own)
 
     def differ(self, images: np.ndarray, *, rounding: float, rewind: bool = False) -> bool:
@@ -87,7 +110,7 @@ class Questions:
 
     def check_draws(self, images: np.ndarray) -> None:
         """Raises `ValueError` for a model that draws numbers where no compiled function sees it."""
-        one, other = (self._call.own_outputs(images) for _ in range(2))
+        one, other = (self.own(images) for _ in range(2))
         if not np.allclose(one, other, rtol=1e-3, atol=1e-4):
             raise ValueError(
                 f"{self._call.name} answers otherwise each time it is called, by numbers that it "

@@ -1,6 +1,7 @@
 """How a classifier's outputs are read: as logits, a column for each class."""
 
 import dataclasses
+import math
 
 import numpy as np
 import tensorflow as tf
@@ -17,20 +18,26 @@ class Reading:
 
     Attributes:
         name: The classifier's name, for errors.
-        head: A row of `kgan.attacks.head.HEADS`.
-        units: Number of outputs for an image.
+        head: A row of `kgan.attacks.head.HEADS`, or "values" for outputs that are taken as they
+            are.
+        shape: Shape of the outputs for one image, (units,) for a classifier.
         cut: Whether logits are taken from before the last activation in the graph.
     """
 
     name: str
     head: str
-    units: int
+    shape: tuple[int, ...]
     cut: bool = False
 
     @property
+    def units(self) -> int:
+        """Number of outputs for an image."""
+        return math.prod(self.shape)
+
+    @property
     def binary(self) -> bool:
-        """Whether there is a single output."""
-        return self.units == 1
+        """Whether a classifier has a single output."""
+        return self.units == 1 and self.head != "values"
 
     @property
     def classes(self) -> int:
@@ -40,10 +47,10 @@ class Reading:
     @property
     def is_judged_by_values(self) -> bool:
         """Whether outputs are read as probabilities although the graph shows no activation."""
-        return self.head != "logits" and not self.cut
+        return self.head in ("softmax", "sigmoid") and not self.cut
 
     def scores(self, outputs: tf.Tensor) -> tf.Tensor:
-        """The units' scores before the activation, float32 (batch, units), in graph mode."""
+        """The scores before the activation, or the values, float32 (batch, ...), in graph mode."""
         if self.cut:
             end = heads.ending(outputs)
             if end.kind != self.head:
@@ -52,7 +59,7 @@ class Reading:
                     f"{end.kind}: it was changed in the meantime. Run it again."
                 )
             outputs = end.scores
-        return tf.reshape(tf.cast(outputs, tf.float32), [-1, self.units])
+        return tf.reshape(tf.cast(outputs, tf.float32), [-1, *self.shape])
 
     def logits(self, scores: tf.Tensor) -> tf.Tensor:
         """The logits (batch, classes) of what `scores` returned."""
@@ -66,6 +73,11 @@ class Reading:
             return tf.concat([tf.zeros_like(scores), scores], axis=1)
         return scores
 
+    @property
+    def logits_shape(self) -> tuple[int, ...]:
+        """The shape of what `logits` returns for one image."""
+        return (2,) if self.binary else self.shape
+
     def decisions(self, outputs: np.ndarray) -> np.ndarray:
         """The classes that a model's own outputs name, int (n,)."""
         if self.binary:
@@ -74,6 +86,7 @@ class Reading:
 
     def __str__(self) -> str:
         found = {
+            "values": f"outputs are values of the shape {self.shape}, taken as they are",
             "logits": "outputs are taken as logits",
             "softmax": "outputs are softmax probabilities",
             "sigmoid": "the output is a sigmoid probability",

@@ -1,7 +1,7 @@
 """Adapts any Keras classifier for the attacks: images in [0, 1] to logits, a column per class."""
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -11,10 +11,12 @@ import tensorflow as tf
 import kgan.names
 from kgan.attacks import head as heads
 from kgan.attacks import intake as intakes
-from kgan.attacks.draws import DRAWS, most_frequent
+from kgan.attacks.criterion import Criterion
+from kgan.attacks.declaration import as_model, checked_criterion, checked_held
+from kgan.attacks.draws import DRAWS, mean_answer, most_frequent
 from kgan.attacks.findings import Findings, look
-from kgan.attacks.function_model import FunctionModel
 from kgan.attacks.half_precision import with_scaled_gradient
+from kgan.attacks.held_inputs import rows
 from kgan.attacks.model_call import ModelCall
 from kgan.attacks.model_state import ModelState
 from kgan.attacks.questions import Questions
@@ -61,6 +63,12 @@ class Victim:
         data_format: "channels_first" for a model that takes (batch, channels, height, width); the
             attacks' images have their channels last all the same. "channels_last" if `None`.
         output: Which of several outputs the class scores are, by name or number; the rest is left.
+        criterion: When an answer counts as fooled, of `kgan.attacks.criteria.CRITERIA`: such as
+            `TopK(5)`, `MultiLabel()`, or `Distance(0.5)` for regression and embeddings; another
+            class than the label, or the target, if `None`.
+        input: Name of the input that takes the images, for a model with several.
+        held: The other inputs by name, which no attack changes: arrays with a row for each image of
+            the data set (see `indices=` of `Attack.run`), or with one row for all.
         classes: Number of classes, for a function that returns class numbers (n,).
         loss: The loss that the model is trained with elsewhere, where it is not compiled itself.
 
@@ -69,6 +77,7 @@ class Victim:
         binary: Whether the model has a single output.
         head: Kind of the model's output, "logits", "softmax", or "sigmoid".
         black_box: Whether the model only answers.
+        shows: What an attack may ask of it: "gradients", "scores", or "labels".
         random: Whether two answers to the same images differ.
         declared: What was declared, by the names of the arguments; `None` for the rest.
         assumptions: Sentences for a report that say how the model was understood.
@@ -85,26 +94,32 @@ class Victim:
         std: Any = None,
         data_format: str | None = None,
         output: str | int | None = None,
+        criterion: Criterion | None = None,
+        input: str | None = None,
+        held: Mapping[str, Any] | None = None,
         classes: int | None = None,
         loss: Any = None,
     ):
         self.black_box = not isinstance(model, keras.Model)
-        if not isinstance(model, keras.Model):
-            if not callable(model) or isinstance(model, keras.layers.Layer):
-                raise TypeError(
-                    f"model must be a keras.Model or a function, got {type(model).__name__}."
-                )
-            model = FunctionModel(model, classes=classes)
-        elif classes is not None:
-            raise ValueError(f"classes must be left out for a model, got {classes}.")
+        model = as_model(model, classes)
         if head is not None:
             kgan.names.check("head", head, heads.HEADS)
         if data_format is not None:
             kgan.names.check("data_format", data_format, intakes.LAYOUTS)
         self.name = model.name
+        self.shows = "gradients"
+        if self.black_box:
+            self.shows = "scores" if classes is None else "labels"
+        self.criterion = checked_criterion(criterion, head, classes)
+        self.held = checked_held(model, input, held)
         self.intake = intakes.declared(
-            bounds, mean, std, data_format, dtype=intakes.input_dtype(model)
+            bounds, mean, std, data_format, dtype=intakes.input_dtype(model, input)
         )
+        if self.intake.whole and self.held is not None:
+            raise ValueError(
+                f"{self.name} takes whole numbers beside held inputs: make it anew with a float32 "
+                "input."
+            )
         self.declared: dict[str, Any] = {
             "head": head,
             "bounds": None if bounds is None else list(self.intake.bounds),
@@ -112,12 +127,17 @@ class Victim:
             "std": None if self.intake.std is None else list(self.intake.std),
             "data_format": data_format,
             "output": output,
+            "criterion": criterion,
+            "input": input,
+            "held": held,
         }
-        self._call = ModelCall(model, self.intake, output)
+        self._call = ModelCall(model, self.intake, output, self.held)
         self.functions: dict[Any, Any] = {}
         # Whether `kgan.attacks.input_range` has looked at it.
         self.judged_range = False
-        self._questions = Questions(self._call, self.functions)
+        self._questions = Questions(
+            self._call, self.functions, values=self.criterion.takes == "values"
+        )
         self._loss = loss
         self._found: Findings | None = None
 
@@ -163,7 +183,15 @@ class Victim:
     def assumptions(self) -> list[str]:
         """Sentences for a report that say how the model was understood."""
         declared = " (declared)" if self._findings.declared else ""
-        sentences = [str(self.intake), f"{self._reading}{declared}", f"{self.classes} classes"]
+        sentences = [str(self.intake), f"{self._reading}{declared}"]
+        if self.criterion.by_class:
+            sentences.append(f"{self.classes} classes")
+        if not self.criterion.borders:
+            sentences.append(str(self.criterion))
+        if self.held is not None:
+            sentences.append(
+                f"{self.held.attacked} is attacked, and {', '.join(self.held.values)} held"
+            )
         if self.black_box:
             sentences.append("the model is a function, whose gradients nobody sees")
         if self.random:
@@ -201,7 +229,12 @@ class Victim:
             # What is not understood is looked at again.
             self._found = None
             self._found = look(
-                self._call, self._questions, images, head=self.declared["head"], loss=self._loss
+                self._call,
+                self._questions,
+                images,
+                head=self.declared["head"],
+                loss=self._loss,
+                criterion=self.criterion,
             )
         return self
 
@@ -222,9 +255,32 @@ class Victim:
 
     # Asking the model
 
-    def answers(self, images: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:
+    def answers(
+        self,
+        images: np.ndarray,
+        bounds: tuple[float, float],
+        indices: np.ndarray | None = None,
+    ) -> np.ndarray:
         """The classes that the model gives to images, were they brought into these bounds."""
-        return self._reading.decisions(self._questions.own(images, bounds))
+        return self._reading.decisions(self._questions.own(images, bounds, indices))
+
+    def truth(self, given: Any, n: int, *, what: str = "labels") -> np.ndarray:
+        """What is true of n images, or to be reached, as the victim's criterion takes it."""
+        return self.criterion.check_truth(given, n, self._reading.logits_shape, what=what)
+
+    def fooled(
+        self, logits: np.ndarray, truth: np.ndarray, *, targeted: bool = False
+    ) -> np.ndarray:
+        """Whether answers count by the victim's criterion, bool (n,).
+
+        Args:
+            logits: What `predict` returned.
+            truth: What `truth` returned.
+            targeted: Whether it is to be reached.
+        """
+        if len(logits) == 0:
+            return np.zeros(0, bool)
+        return self.criterion.fooled(tf.constant(logits), tf.constant(truth), targeted).numpy()
 
     def outputs(self, images: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """The model's own outputs for images in [0, 1], for a training step."""
@@ -235,13 +291,14 @@ class Victim:
         self._call.rewind(start)
 
     def logits(self, images: tf.Tensor) -> tf.Tensor:
-        """Class scores before the softmax.
+        """Class scores before the softmax, or the values of a model that is no classifier.
 
         Args:
             images: float32 tensor of shape (batch, ...) in [0, 1]; in graph mode only.
 
         Returns:
-            float32 tensor of shape (batch, classes). A single output z becomes (0, z).
+            float32 tensor of shape (batch, classes). A single output z becomes (0, z). Values
+            (batch, ...) come as they are.
         """
 
         def scores(images: tf.Tensor) -> tf.Tensor:
@@ -254,35 +311,53 @@ class Victim:
         """Same as `logits`, from outputs of the model in graph mode, for example in training."""
         return self._reading.logits(self._reading.scores(self._call.select(outputs)))
 
-    def predict(self, images: np.ndarray, *, batch_size: int = 256) -> np.ndarray:
+    def predict(
+        self, images: np.ndarray, *, batch_size: int = 256, indices: np.ndarray | None = None
+    ) -> np.ndarray:
         """The logits of any number of images, as a float32 array of shape (n, classes).
 
         For a random model they are the logs of the shares of `DRAWS` answers (smoothed by the mean
         probabilities, which also part equal shares), so that the largest is the most frequent.
+        Answers that are no classes are averaged.
+
+        Args:
+            images: float32 array (n, ...) in [0, 1].
+            batch_size: Number of images asked about at a time.
+            indices: Index (n,) of each image in its data set, which says which held inputs it has;
+                0, 1, ... if `None`.
         """
         self.ready(images)
         if len(images) == 0:
-            return np.zeros((0, self.classes), np.float32)
+            return np.zeros((0, *self._reading.logits_shape), np.float32)
+        indices = np.arange(len(images)) if indices is None else indices
+        if self.held is not None:
+            self.held.check_rows(indices)
         shape = tuple(images.shape[1:])
         if ("predict", shape) not in self.functions:
             self.functions["predict", shape] = tf.function(
                 self._answer,
-                input_signature=[tf.TensorSpec([None, *shape], tf.float32)],
+                input_signature=[
+                    tf.TensorSpec([None, *shape], tf.float32),
+                    tf.TensorSpec([None], tf.int32),
+                ],
                 autograph=False,
             )
         function = self.functions["predict", shape]
         self.rewind()
-        return np.concatenate(
-            [
-                function(tf.constant(images[start : start + batch_size])).numpy()
-                for start in range(0, len(images), batch_size)
-            ]
-        )
+        found = []
+        for start in range(0, len(images), batch_size):
+            some = slice(start, start + batch_size)
+            rows_of_some = tf.constant(indices[some], tf.int32)
+            found.append(function(tf.constant(images[some]), rows_of_some).numpy())
+        return np.concatenate(found)
 
-    def _answer(self, images: tf.Tensor) -> tf.Tensor:
-        if self.random:
-            return most_frequent(self.logits, images, self.classes)
-        return self.logits(images)
+    def _answer(self, images: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
+        with rows(indices):
+            if not self.random:
+                return self.logits(images)
+            if self.criterion.by_class:
+                return most_frequent(self.logits, images, self.classes)
+            return mean_answer(self.logits, images)
 
 
 _VICTIMS: "weakref.WeakKeyDictionary[keras.Model, Victim]" = weakref.WeakKeyDictionary()

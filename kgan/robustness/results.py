@@ -156,6 +156,8 @@ def model_hash(model: keras.Model | Victim) -> bytes:
     declared = ""
     if isinstance(model, Victim):
         given = {name: value for name, value in model.declared.items() if value is not None}
+        if model.held is not None:
+            given["held"] = model.held.digest
         declared = json.dumps(given, sort_keys=True, default=repr)
         model = model.model
         declared += getattr(model, "identity", "")
