@@ -13,8 +13,8 @@ The interface, the same for all:
 - Images are float32 in [0, 1], numpy or TensorFlow, any shape the model takes. Labels are integers,
   a column, or one-hot. The result is of the images' kind and shape.
 - The model is a `keras.Model` whose output is logits, softmax probabilities, or one sigmoid unit.
-  A function, a SavedModel, an ONNX file or a server goes in as a `Victim` too, and then only
-  attacks that ask can be run (`Attack.needs`).
+  A function goes in as a `Victim` too, and so does `black_box(source)`, a SavedModel, an ONNX file
+  or a server; then only attacks that ask can be run (`Attack.needs`).
   What its graph, its compiled loss and its outputs do not show is declared, and so is another range
   than [0, 1]: `Victim(model, head="logits", bounds=(0, 255))`, wherever a model is taken;
   `victim_of(model, images).assumptions` says what was understood.
@@ -52,6 +52,7 @@ from kgan.attacks.advgan import AdvGAN
 from kgan.attacks.apgd import APGD
 from kgan.attacks.attack import Attack
 from kgan.attacks.auto_attack import AutoAttack, AutoAttackResult
+from kgan.attacks.black_boxes import black_box
 from kgan.attacks.boundary import Boundary
 from kgan.attacks.bpda import BPDA
 from kgan.attacks.carlini_wagner import CarliniWagner
@@ -149,6 +150,7 @@ __all__ = [
     "TopK",
     "Universal",
     "Victim",
+    "black_box",
     "distill",
     "victim_of",
 ]

@@ -19,7 +19,7 @@ def find_warnings(
     victim: Victim,
     images: np.ndarray,
     labels: np.ndarray,
-    indices: np.ndarray,
+    indices: np.ndarray | None = None,
     *,
     version: str,
     batch_size: int,
@@ -30,7 +30,7 @@ def find_warnings(
         victim: The classifier.
         images: float32 (n, ...) in [0, 1].
         labels: The classes of the images, int32 (n,), or what else is true of them.
-        indices: Index of each image in its data set.
+        indices: Index of each image in its data set; 0, 1, ... if `None`.
         version: The version of AutoAttack, "standard", "plus" or "rand".
         batch_size: Images looked at a time.
 
@@ -38,7 +38,8 @@ def find_warnings(
         The checks of the authors' code, https://github.com/fra31/auto-attack, `flags_doc.md`.
     """
     images, labels = images[:_LOOKED_AT], labels[:_LOOKED_AT]
-    indices = indices[:_LOOKED_AT].astype(np.int32)
+    indices = np.arange(len(images)) if indices is None else indices[:_LOOKED_AT]
+    indices = indices.astype(np.int32)
     look = _look(victim, images.shape[1:], labels)
     victim.rewind()
     looks = []

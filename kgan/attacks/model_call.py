@@ -94,12 +94,12 @@ class ModelCall:
                 f"inputs ({names}) and hold the others: kgan.attacks.Victim(model, input=..., "
                 "held={name: values})."
             )
-        fits = len(expected) == len(shape) and all(
-            want in (None, have) for want, have in zip(expected[1:], shape[1:], strict=True)
-        )
-        if not fits:
+        if not _fits(expected, shape):
+            turned = (shape[0], shape[-1], *shape[1:-1])
+            hint = ' Its channels come first? Declare data_format="channels_first".'
             raise ValueError(
                 f"images must have the shape {expected} that {self.name} takes, got {shape}."
+                + (hint if _fits(expected, turned) else "")
             )
 
     # Calling it
@@ -216,6 +216,13 @@ class ModelCall:
         """Resets the seeds of a random model, so that its next draws are those after `start`."""
         if self._seeds:
             self._draws.assign(tf.cast(start, tf.int64) * 2**20)
+
+
+def _fits(expected: tuple[int | None, ...], shape: tuple[int, ...]) -> bool:
+    """Whether images of this shape (batch, ...) are what is expected; `None` fits any size."""
+    return len(expected) == len(shape) and all(
+        want in (None, have) for want, have in zip(expected[1:], shape[1:], strict=True)
+    )
 
 
 class _Recording(keras.StatelessScope):

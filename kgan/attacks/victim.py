@@ -193,7 +193,10 @@ class Victim:
                 f"{self.held.attacked} is attacked, and {', '.join(self.held.values)} held"
             )
         if self.black_box:
-            sentences.append("the model is a function, whose gradients nobody sees")
+            sentences.append(
+                f"the model is a function that shows {self.shows} alone: attacks that only ask can "
+                "be run, and an attacker who has the model may do more"
+            )
         if self.random:
             sentences.append(
                 "WARNING: the model is random at inference: its answer is the most frequent of "

@@ -55,7 +55,10 @@ COMMANDS: dict[str, Command] = {
         by_data=True,
     ),
     "attack": Command(
-        "attack a classifier and report its robustness", AttackSettings, prefix="attack-"
+        "attack a classifier and report its robustness",
+        AttackSettings,
+        prefix="attack-",
+        first="model",
     ),
     "export": Command(
         "write a SavedModel, ONNX or LiteRT file of a run, a generator or a classifier",
