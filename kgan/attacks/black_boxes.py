@@ -120,7 +120,10 @@ def _hash(files: Iterable[Path]) -> str:
 
 
 def _saved_model(folder: Path, signature: str | None, output: str | int | None) -> Answer:
-    loaded = tf.saved_model.load(str(folder))
+    try:
+        loaded = tf.saved_model.load(str(folder))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{folder} is no SavedModel that can be loaded: {error}") from error
     name = _choose("signature", signature, list(loaded.signatures), _SIGNATURES, str(folder))
     function = loaded.signatures[name]
     inputs = function.structured_input_signature[1]
@@ -143,7 +146,10 @@ def _onnx(path: Path, output: str | int | None) -> Answer:
         raise ImportError("onnxruntime is needed for ONNX: pip install 'kgan[onnx]'.")
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    try:
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    except Exception as error:  # Of classes that have no common base.
+        raise ValueError(f"{path} is no ONNX file that can be loaded: {error}") from error
     inputs = {one.name: one for one in session.get_inputs()}
     taken = _only_input(str(path), {name: one.type for name, one in inputs.items()})
     names = [one.name for one in session.get_outputs()]

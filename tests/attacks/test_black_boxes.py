@@ -38,17 +38,18 @@ def files(model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("exports")
     export_classifier(model, folder / "mine")
     model.export(folder / "plain", verbose=False)
-    _write_onnx(model, folder / "mine.onnx")
+    write_onnx(model, folder / "mine.onnx", (1, 6, 6))
     return folder
 
 
-def _write_onnx(model, path) -> None:
-    """W x + b as ONNX operations; its images have their channels first."""
+def write_onnx(model, path, shape) -> None:
+    """The W x + b of a model as ONNX operations; images have one channel, which comes first."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
     # Flattened with the channels first: of one channel the order is the same.
     kernel, bias = model.get_weights()
+    classes = len(bias)
     nodes = [
         helper.make_node("Flatten", ["pixels"], ["flat"]),
         helper.make_node("Gemm", ["flat", "kernel", "bias"], ["logits"]),
@@ -57,9 +58,9 @@ def _write_onnx(model, path) -> None:
     graph = helper.make_graph(
         nodes,
         "linear",
-        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 1, 6, 6])],
+        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", *shape])],
         [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 4])
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", classes])
             for name in ("shares", "logits")
         ],
         [numpy_helper.from_array(kernel, "kernel"), numpy_helper.from_array(bias, "bias")],
