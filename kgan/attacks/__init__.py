@@ -13,11 +13,17 @@ The interface, the same for all:
 - Images are float32 in [0, 1], numpy or TensorFlow, any shape the model takes. Labels are integers,
   a column, or one-hot. The result is of the images' kind and shape.
 - The model is a `keras.Model` whose output is logits, softmax probabilities, or one sigmoid unit.
+  A function goes in as a `Victim` too, and so does `black_box(source)`, a SavedModel, an ONNX file
+  or a server; then only attacks that ask can be run (`Attack.needs`).
   What its graph, its compiled loss and its outputs do not show is declared, and so is another range
   than [0, 1]: `Victim(model, head="logits", bounds=(0, 255))`, wherever a model is taken;
   `victim_of(model, images).assumptions` says what was understood.
 - Changes of a model in place are noticed. A model that is random at inference is asked several
   times, and its most frequent answer counts; `samples=` averages the gradient.
+- What counts as fooled is the victim's criterion: another class than the label, or what is
+  declared, `Victim(model, criterion=TopK(5))`, of `CRITERIA`: for labels that are decided one by
+  one, for regression and embeddings, for a loss and a success of your own. Of several outputs one
+  is chosen, `output=`; of several inputs one is attacked, `input=`, and the others are `held=`.
 - An image that cannot be fooled comes back clean; one that is misclassified already comes back
   unchanged and counts as a success.
 - An image's result depends on the seed and on its index in the data set (`indices=`), not on its
@@ -44,11 +50,15 @@ from typing import Any
 
 from kgan.attacks.advgan import AdvGAN
 from kgan.attacks.apgd import APGD
-from kgan.attacks.attack import Attack, Result
+from kgan.attacks.attack import Attack
 from kgan.attacks.auto_attack import AutoAttack, AutoAttackResult
+from kgan.attacks.black_boxes import black_box
 from kgan.attacks.boundary import Boundary
 from kgan.attacks.bpda import BPDA
 from kgan.attacks.carlini_wagner import CarliniWagner
+from kgan.attacks.class_criteria import Confidence, Misclassification, TopK
+from kgan.attacks.criteria import CRITERIA, Custom, Distance, MultiLabel
+from kgan.attacks.criterion import Criterion
 from kgan.attacks.ddn import DDN
 from kgan.attacks.deepfool import DeepFool
 from kgan.attacks.elastic_net import ElasticNet
@@ -63,6 +73,7 @@ from kgan.attacks.one_pixel import OnePixel
 from kgan.attacks.patch import Patch
 from kgan.attacks.pgd import PGD
 from kgan.attacks.random_noise import RandomNoise
+from kgan.attacks.result import Result
 from kgan.attacks.sigma_zero import SigmaZero
 from kgan.attacks.sparse_rs import SparseRS
 from kgan.attacks.spatial import Spatial
@@ -103,6 +114,7 @@ __all__ = [
     "APGD",
     "ATTACKS",
     "BPDA",
+    "CRITERIA",
     "DDN",
     "FAB",
     "FGSM",
@@ -115,12 +127,18 @@ __all__ = [
     "AutoAttackResult",
     "Boundary",
     "CarliniWagner",
+    "Confidence",
+    "Criterion",
+    "Custom",
     "DeepFool",
+    "Distance",
     "ElasticNet",
     "Guided",
     "GuidedResult",
     "HopSkipJump",
+    "Misclassification",
     "MomentumPGD",
+    "MultiLabel",
     "OnePixel",
     "Patch",
     "RandomNoise",
@@ -129,8 +147,10 @@ __all__ = [
     "SparseRS",
     "Spatial",
     "Square",
+    "TopK",
     "Universal",
     "Victim",
+    "black_box",
     "distill",
     "victim_of",
 ]

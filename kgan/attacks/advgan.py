@@ -15,10 +15,11 @@ import kgan.data
 import kgan.export
 import kgan.models
 import kgan.pixels
-from kgan.attacks.attack import Attack, Result
+from kgan.attacks.attack import Attack
 from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import check_count, check_images, check_norm, check_pixels, check_radius
 from kgan.attacks.norms import project
+from kgan.attacks.result import Result
 from kgan.attacks.substitute import substitute_network
 from kgan.attacks.victim import Victim, victim_of
 from kgan.files import atomic_path
@@ -94,6 +95,7 @@ class AdvGAN(Attack):
     """
 
     norms = ("linf", "l2")
+    needs_borders = True
     tensors: tuple[str, ...] = ("epsilon", "seed")
     has_last_iterate = True
     adapts = False
@@ -198,6 +200,7 @@ class AdvGAN(Attack):
             per_epoch = kgan.data.steps_per_epoch(data, batch_size)
             done = 0 if self.network is None else int(self.network.step.numpy())
             batches = kgan.data.feed(data, batch_size, seed=self.seed, start=done)
+        self._check_criterion(victim)
         network = self.network
         if network is None:
             network = self.new_network(victim, tuple(sample.shape[1:]))

@@ -117,6 +117,13 @@ class APGD(Attack):
         return self.restarts * min(self.targets, victim.classes - 1)
 
     def _check_against(self, victim: Victim, shape: tuple[int, ...]) -> None:
+        if self.loss == "targeted_dlr" and not victim.criterion.borders:
+            raise ValueError(
+                f"loss 'targeted_dlr' aims at other classes, and what counts for {victim.name} is "
+                f"{victim.criterion!r}. Use loss='cross_entropy' or 'margin'."
+            )
+        if not victim.criterion.by_class:
+            return
         needed = {"dlr": 3, "targeted_dlr": 4}.get(self.loss, 2)
         if victim.classes < needed:
             raise ValueError(

@@ -1,9 +1,7 @@
-"""Base of all attacks: checks, batches and compiled runs; a subclass adds one method."""
+"""Base of all attacks: what each takes, and how it is called; a subclass adds one method."""
 
 import copy
-import dataclasses
 import inspect
-import json
 from typing import Any
 
 import keras
@@ -11,29 +9,24 @@ import numpy as np
 import tensorflow as tf
 
 from kgan.attacks import eight_bit, example_random
-from kgan.attacks.attack_batch import AttackBatch, State
-from kgan.attacks.checks import as_rows, check_count, check_images, check_mask, check_pixels
+from kgan.attacks.attack_batch import AttackBatch
+from kgan.attacks.attack_run import AttackRun, ball, finished
+from kgan.attacks.checks import (
+    as_rows,
+    check_count,
+    check_images,
+    check_indices,
+    check_mask,
+    check_pixels,
+)
 from kgan.attacks.input_range import warn_of_range
-from kgan.attacks.norms import NORMS, length, rows_of
+from kgan.attacks.losses import LOSSES
+from kgan.attacks.norms import NORMS
+from kgan.attacks.result import Result
 from kgan.attacks.victim import Victim, victim_of
-from kgan.labels import class_numbers
 
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """The outcome of an attack on n images.
-
-    Attributes:
-        adversarial: float32 array of the images' shape; the clean image where the attack failed.
-        success: Whether it is misclassified (as the target, if there are targets), bool (n,).
-            An image that was misclassified to begin with counts, and comes back unchanged. For a
-            model that is random, its most frequent answer counts, see `Victim`.
-        labels: The classes attacked, or the targets to reach, int32 (n,).
-    """
-
-    adversarial: np.ndarray
-    success: np.ndarray
-    labels: np.ndarray
+SHOWN = ("nothing", "labels", "scores", "gradients")
+"""What a model may show of itself, and an attack may need, ascending."""
 
 
 class Attack:
@@ -60,6 +53,8 @@ class Attack:
         needs: What the attack asks of the model: "gradients", "scores" (logits or probabilities),
             "labels", or "nothing".
         needs_pixels: Whether images must have the axes (height, width, channels).
+        needs_borders: Whether it works with the borders between classes, so that an image is fooled
+            once another class has the largest logit; no other criterion is taken then.
         takes_arrays: Whether radii may be arrays, and a mask may be given. The attack then reads
             the radius from its state (see `AttackBatch.start`) and never moves a masked value.
         quantize: Whether the adversarial images have 8 bits a value, as a PNG holds them: they are
@@ -75,6 +70,7 @@ class Attack:
     adapts = True
     needs: str = "gradients"
     needs_pixels: bool = False
+    needs_borders: bool = False
     takes_arrays: bool = False
     quantize: bool = False
     norm: str
@@ -163,13 +159,11 @@ class Attack:
         targeted = targets is not None
         if victim.random:
             # One answer may be luck, also that to a clean image.
-            answers = victim.predict(images, batch_size=batch_size).argmax(axis=1)
-            result.success[:] = (answers == result.labels) == targeted
+            answers = victim.predict(images, batch_size=batch_size, indices=indices)
+            result.success[:] = victim.fooled(answers, result.labels, targeted=targeted)
+        run = AttackRun(self, victim, images, result, indices, targeted, batch_size, mask)
         for attempt in range(self.attempts(victim)):
-            pending = np.flatnonzero(~result.success | (self.minimal & (attempt > 0)))
-            self._run_batches(
-                victim, images, result, indices, pending, attempt, batch_size, targeted, mask=mask
-            )
+            run.attempt(attempt, np.flatnonzero(~result.success | (self.minimal & (attempt > 0))))
         return result
 
     def _check_rows(self, images: np.ndarray, mask: Any) -> np.ndarray | None:
@@ -212,16 +206,17 @@ class Attack:
             raise ValueError(f"{type(self).__name__} cannot be targeted.")
         victim = victim_of(model, images)
         self.check(victim, images.shape[1:])
+        if targets is not None and not victim.criterion.targetable:
+            raise ValueError(f"targets must be left out for {victim.criterion!r}.")
+        indices = check_indices(indices, len(images))
         if labels is None and targets is None:
-            wanted = victim.predict(images, batch_size=batch_size).argmax(axis=1).astype(np.int32)
+            outputs = victim.predict(images, batch_size=batch_size, indices=indices)
+            wanted = victim.criterion.truth_of(outputs)
+        elif targets is None:
+            wanted = victim.truth(labels, len(images))
+            warn_of_range(victim, images, wanted, indices)
         else:
-            given = labels if targets is None else targets
-            wanted = class_numbers(given, len(images), victim.classes)
-            if targets is None:
-                warn_of_range(victim, images, wanted)
-        indices = np.arange(len(images)) if indices is None else np.asarray(indices)
-        if indices.shape != (len(images),):
-            raise ValueError(f"indices must have the shape ({len(images)},), got {indices.shape}.")
+            wanted = victim.truth(targets, len(images), what="targets")
         return victim, Result(images.copy(), np.zeros(len(images), bool), wanted), indices
 
     def last_iterates(
@@ -243,132 +238,14 @@ class Attack:
         if not self.has_last_iterate:
             raise ValueError(f"{type(self).__name__} has no last iterate; use run.")
         victim, result, indices = self._prepare(model, images, labels, targets, batch_size, indices)
-        rows = np.arange(len(result.labels))
         images = result.adversarial.copy()
         mask = self._check_rows(images, mask)
-        self._run_batches(
-            victim, images, result, indices, rows, 0, batch_size, targets is not None,
-            plain=True, mask=mask,
-        )  # fmt: skip
-        return result.adversarial
-
-    def _run_batches(
-        self,
-        victim: Victim,
-        images: np.ndarray,
-        result: Result,
-        indices: np.ndarray,
-        pending: np.ndarray,
-        attempt: int,
-        batch_size: int,
-        targeted: bool,
-        plain: bool = False,
-        mask: np.ndarray | None = None,
-    ) -> None:
-        """Attacks the images at `pending` and writes what succeeds into `result`."""
-        settings, arrays = {}, {} if mask is None else {"mask": mask}
-        for name, value in self._settings().items():
-            if np.ndim(value):
-                arrays[name] = as_rows(name, np.asarray(value, np.float32), images.shape)
-            else:
-                dtype = tf.float32 if isinstance(value, float) else tf.int32
-                settings[name] = tf.constant(value, dtype)
-        specs = {
-            name: tf.TensorSpec([None, *array.shape[1:]], array.dtype)
-            for name, array in arrays.items()
-        }
-        specs |= {name: tf.TensorSpec([], value.dtype) for name, value in settings.items()}
-        function = self._compiled(victim, images.shape[1:], targeted, plain, specs)
-        for start in range(0, len(pending), batch_size):
-            rows = pending[start : start + batch_size]
-            padded = pad(rows, batch_size)
-            adversarial, success = function(
-                tf.constant(images[padded]),
-                tf.constant(result.labels[padded]),
-                tf.constant(indices[padded], tf.int32),
-                tf.range(len(padded)) >= len(rows),
-                tf.constant(attempt),
-                settings | {name: tf.constant(array[padded]) for name, array in arrays.items()},
-            )
-            found = adversarial.numpy()[: len(rows)]
-            if plain:
-                result.adversarial[rows] = found
-                continue
-            won = success.numpy()[: len(rows)]
-            if victim.random:
-                answers = victim.predict(found, batch_size=batch_size).argmax(axis=1)
-                won = won & ((answers == result.labels[rows]) == targeted)
-            if self.minimal:
-                before = length(result.adversarial[rows] - images[rows], self.norm)
-                after = length(found - images[rows], self.norm)
-                won = won & ~(result.success[rows] & (before <= after).numpy())
-            result.success[rows] |= won
-            result.adversarial[rows[won]] = found[won]
-
-    def _compiled(
-        self,
-        victim: Victim,
-        shape: tuple[int, ...],
-        targeted: bool,
-        plain: bool,
-        specs: dict[str, tf.TensorSpec],
-    ) -> Any:
-        """The attack, compiled once for each model, image shape and set of untensored settings.
-
-        Args:
-            victim: The model.
-            shape: Shape of one image.
-            targeted: Whether the labels are to be reached.
-            plain: Whether to return the last iterate.
-            specs: What is fed, by name: the settings in `tensors`, and a mask if there is one.
-        """
-        static = {
-            name: value for name, value in self.get_config().items() if name not in self.tensors
-        }
-        key = (
-            type(self),
-            json.dumps(static, sort_keys=True, default=id),
-            self.minimal,
-            shape,
-            targeted,
-            plain,
-            tuple((name, spec.shape) for name, spec in specs.items() if spec.shape.rank),
+        targeted = targets is not None
+        run = AttackRun(
+            self, victim, images, result, indices, targeted, batch_size, mask, plain=True
         )
-        if key in victim.functions:
-            return victim.functions[key]
-        template = copy.copy(self)
-        signature = [
-            tf.TensorSpec([None, *shape], tf.float32),
-            tf.TensorSpec([None], tf.int32),
-            tf.TensorSpec([None], tf.int32),
-            tf.TensorSpec([None], tf.bool),
-            tf.TensorSpec([], tf.int32),
-            specs,
-        ]
-
-        @tf.function(autograph=False, input_signature=signature)
-        def attack(images, labels, indices, done, attempt, settings):
-            mask = settings.get("mask")
-            attack = template._with({name: settings[name] for name in specs if name != "mask"})
-            victim.rewind(attack.seed + 1)
-            batch = AttackBatch(
-                logits=victim.logits,
-                images=images,
-                labels=labels,
-                keys=example_random.example_keys(attack.seed, indices),
-                targeted=targeted,
-                attempt=attempt,
-                done=done,
-                early_stop=getattr(attack, "early_stop", True) and not victim.random,
-                random=victim.random,
-                plain=plain,
-                mask=mask,
-                **attack._ball(images),
-            )
-            return attack._rounded(batch, attack._attack(batch))
-
-        victim.functions[key] = attack
-        return attack
+        run.attempt(0, np.arange(len(images)))
+        return result.adversarial
 
     def perturb(
         self,
@@ -420,40 +297,9 @@ class Attack:
             keys=keys,
             targeted=targeted,
             plain=self.has_last_iterate,
-            **attack._ball(images),
+            **ball(attack, images),
         )
-        return tf.stop_gradient(attack._rounded(batch, attack._attack(batch))[0])
-
-    def _ball(self, images: tf.Tensor) -> dict[str, Any]:
-        """The arguments of `AttackBatch` that say where the results must lie."""
-        # A smallest change is found first, and rounded then: that keeps it smallest.
-        quantize = self.quantize and not self.minimal
-        if not self.has_budget:
-            return {"quantize": quantize}
-        epsilon = rows_of(self.epsilon, images)
-        return {"quantize": quantize, "epsilon": epsilon, "norm": self.norm}
-
-    def _rounded(self, batch: AttackBatch, state: State) -> tuple[tf.Tensor, tf.Tensor]:
-        """The adversarial images and which of them succeed; of 8 bits where that is asked for."""
-        adversarial, success = state["adversarial"], state["success"]
-        if not self.quantize:
-            return adversarial, success
-        if batch.plain:
-            return eight_bit.rounded(adversarial, batch.images, batch.epsilon, batch.norm), success
-        gradient = None
-        if self.needs == "gradients":
-            gradient = batch.gradient(adversarial, lambda logits: batch.gain(logits, batch.labels))[
-                2
-            ]
-        return eight_bit.fooling(
-            adversarial,
-            batch.images,
-            success,
-            lambda images: batch.fooled(batch.logits(images), batch.labels),
-            gradient=gradient,
-            epsilon=batch.epsilon,
-            norm=batch.norm,
-        )
+        return tf.stop_gradient(finished(attack, batch, attack._attack(batch))[0])
 
     def _attack(self, batch: AttackBatch) -> dict[str, tf.Tensor]:
         """Attacks one batch, in graph mode, with every name in `tensors` bound to a tensor.
@@ -479,15 +325,36 @@ class Attack:
 
     def check(self, victim: Victim, shape: tuple[int, ...]) -> None:
         """Raises `ValueError` if this attack cannot be run on this model or image shape."""
-        if victim.black_box and self.needs_gradient:
+        name = type(self).__name__
+        needs = "gradients" if self.needs_gradient else self.needs
+        if SHOWN.index(needs) > SHOWN.index(victim.shows):
+            able = ", ".join(_that_need_at_most(victim.shows))
+            follows = "follows gradients" if needs == "gradients" else f"asks for {needs}"
             raise ValueError(
-                f"{type(self).__name__} follows gradients, and {victim.name} is a function that "
-                "shows none: use an attack that only asks, such as Square or Guided."
+                f"{name} {follows}, and {victim.name} shows {victim.shows} alone. Those that need "
+                f"no more: {able}."
             )
+        self._check_criterion(victim)
         if self.needs_pixels:
-            check_pixels(type(self).__name__, shape)
-            victim.check_layout(type(self).__name__, shape)
+            check_pixels(name, shape)
+            victim.check_layout(name, shape)
         self._check_against(victim, shape)
+
+    def _check_criterion(self, victim: Victim) -> None:
+        """Raises `ValueError` if this attack cannot aim at what counts for this model."""
+        name = type(self).__name__
+        if self.needs_borders and not victim.criterion.borders:
+            raise ValueError(
+                f"{name} works with the borders between classes, and what counts for {victim.name} "
+                f"is {victim.criterion!r}: use an attack without needs_borders, such as PGD, FMN, "
+                "CarliniWagner or HopSkipJump."
+            )
+        loss = getattr(self, "loss", None)
+        if loss in LOSSES and loss not in victim.criterion.losses:
+            raise ValueError(
+                f"loss of {name} must be one of {', '.join(victim.criterion.losses)} for "
+                f"{victim.criterion!r}, got {loss!r}."
+            )
 
     def left_out(self, victim: Victim, shape: tuple[int, ...]) -> dict[str, str]:
         """The parts of this attack that cannot be run here: the reason of each, by its name."""
@@ -513,9 +380,14 @@ class Attack:
         return f"{type(self).__name__}({settings})"
 
 
-def pad(rows: np.ndarray, batch_size: int) -> np.ndarray:
-    """Repeats the last row until the batch has batch_size, batch_size / 2, ... rows."""
-    size = batch_size
-    while size // 2 >= len(rows):
-        size //= 2
-    return np.concatenate([rows, np.full(size - len(rows), rows[-1])])
+def _that_need_at_most(shown: str) -> list[str]:
+    """Names of kgan's attacks that need no more of a model, in alphabetical order."""
+    able, todo = set(), [Attack]
+    while todo:
+        kind = todo.pop()
+        todo += kind.__subclasses__()
+        needs = "gradients" if kind.category in ("white-box", "single-step") else kind.needs
+        public = kind.__module__.startswith("kgan.") and kind._attack is not Attack._attack
+        if public and SHOWN.index(needs) <= SHOWN.index(shown):
+            able.add(kind.__name__)
+    return sorted(able)

@@ -6,8 +6,9 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from kgan.attacks import eight_bit, loop
+from kgan.attacks.criteria import MISCLASSIFICATION
+from kgan.attacks.criterion import Criterion
 from kgan.attacks.loop import State
-from kgan.attacks.losses import LOSSES
 from kgan.attacks.norms import choose, length, masked
 
 
@@ -18,7 +19,8 @@ class AttackBatch:
     Attributes:
         logits: Graph function from images to (batch, classes) logits.
         images: The clean images, float32 (batch, ...) in [0, 1].
-        labels: The classes to leave, or to reach if `targeted`, int32 (batch,).
+        labels: The classes to leave, or to reach if `targeted`, int32 (batch,); or what else the
+            criterion takes for the truth, (batch, ...).
         keys: Each example's random key, int32 (batch,); see `example_random`.
         targeted: Whether `labels` are to be reached.
         attempt: Which of the attack's `attempts` this is.
@@ -31,6 +33,8 @@ class AttackBatch:
         epsilon: Radius of each example's ball (see `norms.rows_of`); `None` without a ball.
         norm: The norm of the ball; `None` without a ball.
         quantize: Whether images are judged and recorded with 8 bits a value.
+        criterion: When an image counts as fooled.
+        rows: Index of each example in its data set, int32 (batch,), for a model with held inputs.
     """
 
     logits: Callable[[tf.Tensor], tf.Tensor]
@@ -47,16 +51,16 @@ class AttackBatch:
     epsilon: tf.Tensor | None = None
     norm: str | None = None
     quantize: bool = False
+    criterion: Criterion = MISCLASSIFICATION
+    rows: tf.Tensor | None = None
 
     def fooled(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         """Whether each example is misclassified (as the target, if targeted), bool (batch,)."""
-        predicted = tf.argmax(logits, axis=1, output_type=tf.int32)
-        return predicted == labels if self.targeted else predicted != labels
+        return self.criterion.fooled(logits, labels, self.targeted)
 
     def gain(self, logits: tf.Tensor, labels: tf.Tensor, loss: str = "margin") -> tf.Tensor:
         """The value to maximise: the loss of the label, or minus the loss of the target."""
-        value = LOSSES[loss](logits, labels)
-        return -value if self.targeted else value
+        return self.criterion.gain(logits, labels, self.targeted, loss)
 
     def gradient(
         self, images: tf.Tensor, value: Callable[[tf.Tensor], tf.Tensor], samples: int = 1
@@ -134,13 +138,13 @@ class AttackBatch:
         What differs between examples is in the state, because examples leave the batch: the radius
         of the ball is its "epsilon", and the mask, if there is one, its "mask" (see `allowed`).
         """
-        batch = tf.shape(self.labels)[0]
+        batch = tf.shape(self.keys)[0]
         done = tf.zeros([batch], tf.bool) if self.done is None else self.done
         success = tf.zeros([batch], tf.bool)
         if not self.plain and not self.random:
             success = self.fooled(self.logits(self.images), self.labels)
             done |= success
-        rows = {"mask": self.mask, "epsilon": self.epsilon}
+        rows = {"mask": self.mask, "epsilon": self.epsilon, "rows": self.rows}
         extra = {name: value for name, value in rows.items() if value is not None} | extra
         return {
             "original": self.images,

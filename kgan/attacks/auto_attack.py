@@ -9,13 +9,20 @@ import keras
 import numpy as np
 
 from kgan.attacks.apgd import APGD
-from kgan.attacks.attack import Attack, Result
+from kgan.attacks.attack import Attack
 from kgan.attacks.auto_attack_checks import find_warnings, square_warning
-from kgan.attacks.checks import as_rows, check_images, check_norm, check_radii, has_pixels
+from kgan.attacks.checks import (
+    as_rows,
+    check_images,
+    check_indices,
+    check_norm,
+    check_radii,
+    has_pixels,
+)
 from kgan.attacks.fab import FAB, MOST_CLASSES
+from kgan.attacks.result import Result
 from kgan.attacks.square import Square
 from kgan.attacks.victim import Victim, victim_of
-from kgan.labels import class_numbers
 from kgan.random import check_seed
 
 
@@ -86,7 +93,7 @@ class AutoAttack(Attack):
         self.seed = check_seed(seed)
 
     def members(self, classes: int) -> dict[str, Attack]:
-        """The attacks to run on a model with this number of classes, by name."""
+        """The attacks to run on a model with this number of classes (0 for none), by name."""
         common: dict[str, Any] = {
             "norm": self.norm,
             "quantize": self.quantize,
@@ -115,15 +122,18 @@ class AutoAttack(Attack):
         members["square"] = Square(self.epsilon, steps=5000, rescale=False, **common)
         return members
 
+    def _members(self, victim: Victim) -> dict[str, Attack]:
+        return self.members(victim.classes if victim.criterion.by_class else 0)
+
     def check(self, victim: Victim, shape: tuple[int, ...]) -> None:
         if has_pixels(shape) and any(
-            member.needs_pixels for member in self.members(victim.classes).values()
+            member.needs_pixels for member in self._members(victim).values()
         ):
             victim.check_layout(type(self).__name__, shape)
 
     def left_out(self, victim: Victim, shape: tuple[int, ...]) -> dict[str, str]:
         reasons = {}
-        for name, member in self.members(victim.classes).items():
+        for name, member in self._members(victim).items():
             try:
                 member.check(victim, shape)
             except ValueError as error:
@@ -168,16 +178,18 @@ class AutoAttack(Attack):
         for name, reason in left_out.items():
             warnings.warn(f"AutoAttack leaves out {name}: {reason}", stacklevel=2)
         mask = self._check_rows(images, mask)
-        indices = np.arange(len(images)) if indices is None else np.asarray(indices)
-        logits = victim.predict(images, batch_size=batch_size)
+        indices = check_indices(indices, len(images))
+        logits = victim.predict(images, batch_size=batch_size, indices=indices)
         if labels is None:
-            labels = logits.argmax(axis=1)
-        labels = class_numbers(labels, len(images), victim.classes)
+            labels = victim.criterion.truth_of(logits)
+        labels = victim.truth(labels, len(images))
         adversarial = images.copy()
-        success = logits.argmax(axis=1) != labels
+        success = victim.fooled(logits, labels)
         robust = {"clean": float(np.mean(~success))}
-        found = find_warnings(victim, images, labels, version=self.version, batch_size=batch_size)
-        for name, member in self.members(victim.classes).items():
+        found = find_warnings(
+            victim, images, labels, indices, version=self.version, batch_size=batch_size
+        )
+        for name, member in self._members(victim).items():
             if name in left_out:
                 continue
             left = np.flatnonzero(~success)

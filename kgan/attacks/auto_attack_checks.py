@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kgan.attacks import held_inputs
 from kgan.attacks.attack_batch import AttackBatch
-from kgan.attacks.losses import cross_entropy
+from kgan.attacks.norms import flatten
 from kgan.attacks.victim import Victim
 
 # Images that are looked at, and how much two answers may differ, as the published code does.
@@ -15,14 +16,21 @@ _DIFFERENCE = 1e-4
 
 
 def find_warnings(
-    victim: Victim, images: np.ndarray, labels: np.ndarray, *, version: str, batch_size: int
+    victim: Victim,
+    images: np.ndarray,
+    labels: np.ndarray,
+    indices: np.ndarray | None = None,
+    *,
+    version: str,
+    batch_size: int,
 ) -> list[str]:
     """The warnings that can be given before the attacks.
 
     Args:
         victim: The classifier.
         images: float32 (n, ...) in [0, 1].
-        labels: The classes of the images, int32 (n,).
+        labels: The classes of the images, int32 (n,), or what else is true of them.
+        indices: Index of each image in its data set; 0, 1, ... if `None`.
         version: The version of AutoAttack, "standard", "plus" or "rand".
         batch_size: Images looked at a time.
 
@@ -30,12 +38,14 @@ def find_warnings(
         The checks of the authors' code, https://github.com/fra31/auto-attack, `flags_doc.md`.
     """
     images, labels = images[:_LOOKED_AT], labels[:_LOOKED_AT]
-    look = _look(victim, images.shape[1:])
+    indices = np.arange(len(images)) if indices is None else indices[:_LOOKED_AT]
+    indices = indices.astype(np.int32)
+    look = _look(victim, images.shape[1:], labels)
     victim.rewind()
-    looks = [
-        look(images[start : start + batch_size], labels[start : start + batch_size])
-        for start in range(0, len(images), batch_size)
-    ]
+    looks = []
+    for start in range(0, len(images), batch_size):
+        some = slice(start, start + batch_size)
+        looks.append(look(images[some], labels[some], indices[some]))
     if not looks:
         return []
     random = float(np.max([difference.numpy().max() for difference, _ in looks]))
@@ -50,17 +60,18 @@ def find_warnings(
         found.append(
             'the model is not random: version="standard" has stronger attacks for such a model.'
         )
-    if victim.classes < 4 and version != "rand":
+    by_class = victim.criterion.by_class
+    if by_class and victim.classes < 4 and version != "rand":
         found.append(
             f"the model has {victim.classes} classes: the targeted DLR loss needs 4, so APGD on "
             "the margin takes its place, and this is not the standard AutoAttack."
         )
-    elif victim.classes <= 9 and version != "rand":
+    elif by_class and victim.classes <= 9 and version != "rand":
         found.append(
             f"the model has {victim.classes} classes: only {victim.classes - 1} targets are tried "
             "where 9 are standard."
         )
-    if zeros:
+    if zeros and victim.shows == "gradients":
         found.append(
             f"{zeros} of {len(images)} images have a gradient of zero, which gradient attacks "
             "cannot follow: robustness may be overestimated. See kgan.attacks.BPDA."
@@ -68,22 +79,33 @@ def find_warnings(
     return found
 
 
-def _look(victim: Victim, shape: tuple[int, ...]) -> Any:
+def _look(victim: Victim, shape: tuple[int, ...], truth: np.ndarray) -> Any:
     """A function that says how much two answers differ, and where the gradient is zero."""
-    key = ("autoattack checks", tuple(shape))
+    key = ("autoattack checks", tuple(shape), truth.shape[1:])
     if key in victim.functions:
         return victim.functions[key]
 
     @tf.function(
         autograph=False,
-        input_signature=[tf.TensorSpec([None, *shape]), tf.TensorSpec([None], tf.int32)],
+        input_signature=[
+            tf.TensorSpec([None, *shape]),
+            tf.TensorSpec([None, *truth.shape[1:]], truth.dtype),
+            tf.TensorSpec([None], tf.int32),
+        ],
     )
-    def look(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        difference = tf.reduce_max(tf.abs(victim.logits(images) - victim.logits(images)), axis=1)
-        batch = AttackBatch(victim.logits, images, labels, keys=labels, targeted=False)
-        gradient = batch.gradient(images, lambda logits: cross_entropy(logits, labels))[2]
-        axes = list(range(1, len(shape) + 1))
-        return difference, tf.reduce_all(tf.equal(gradient, 0.0), axis=axes)
+    def look(images: tf.Tensor, labels: tf.Tensor, indices: tf.Tensor) -> tuple[Any, Any]:
+        batch = AttackBatch(
+            victim.logits, images, labels, indices, False, criterion=victim.criterion
+        )
+
+        def gain(logits: tf.Tensor) -> tf.Tensor:
+            return batch.gain(logits, labels, "cross_entropy")
+
+        with held_inputs.rows(indices):
+            apart = tf.abs(victim.logits(images) - victim.logits(images))
+            gradient = batch.gradient(images, gain)[2]
+        zero = tf.reduce_all(tf.equal(flatten(gradient), 0.0), axis=1)
+        return tf.reduce_max(flatten(apart), axis=1), zero
 
     victim.functions[key] = look
     return look

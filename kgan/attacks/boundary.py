@@ -73,7 +73,7 @@ class Boundary(DecisionAttack):
         self.adaptation = float(adaptation)
 
     def _attack(self, batch: AttackBatch) -> State:
-        zeros = tf.zeros_like(batch.labels, tf.float32)
+        zeros = tf.zeros_like(batch.keys, tf.float32)
         state = self._first(
             batch,
             sphere_step=zeros + self.sphere_step,

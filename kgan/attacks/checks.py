@@ -123,6 +123,14 @@ def check_mask(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
     return np.broadcast_to(rows, shape)
 
 
+def check_indices(indices: Any, n: int) -> np.ndarray:
+    """The index of each of n images in its data set; 0, 1, ... if None."""
+    array = np.arange(n) if indices is None else np.asarray(indices)
+    if array.shape != (n,):
+        raise ValueError(f"indices must have the shape ({n},), got {array.shape}.")
+    return array
+
+
 def check_count(name: str, value: int, least: int = 1) -> int:
     is_number = isinstance(value, numbers.Real) or hasattr(value, "__index__")
     if not is_number or isinstance(value, bool) or value % 1 != 0 or value < least:

@@ -15,7 +15,6 @@ from kgan.attacks.attack import Attack
 from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import check_count
 from kgan.attacks.norms import choose
-from kgan.losses.fooling import margin
 from kgan.random import check_seed
 
 
@@ -98,17 +97,17 @@ class ConstantSearch(Attack):
 
     def _shortfall(self, batch: AttackBatch, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         """How many logits are missing to fool with `confidence`; eq. 6 of Carlini-Wagner."""
-        lead = margin(logits, labels) * (-1.0 if batch.targeted else 1.0)
+        lead = batch.gain(logits, labels)
         return tf.maximum(self.confidence - lead, 0.0)
 
     def _fools(self, batch: AttackBatch, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        lead = margin(logits, labels) * (-1.0 if batch.targeted else 1.0)
+        lead = batch.gain(logits, labels)
         # If `confidence` is 0, the model's own argmax decides a tie.
         return batch.fooled(logits, labels) & (lead >= self.confidence)
 
     def _attack(self, batch: AttackBatch) -> State:
-        infinite = tf.fill(tf.shape(batch.labels), float("inf"))
-        zeros = tf.zeros_like(batch.labels)
+        infinite = tf.fill(tf.shape(batch.keys), float("inf"))
+        zeros = tf.zeros_like(batch.keys)
         state = batch.start(
             **self._restart(batch.images),
             iteration=zeros,

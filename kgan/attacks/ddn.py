@@ -60,7 +60,7 @@ class DDN(Attack):
         self.seed = check_seed(seed)
 
     def _attack(self, batch: AttackBatch) -> State:
-        infinite = tf.fill(tf.shape(batch.labels), float("inf"))
+        infinite = tf.fill(tf.shape(batch.keys), float("inf"))
         radius = tf.zeros_like(infinite) + self.radius
         state = batch.start(images=batch.images, radius=radius, size=infinite)
 

@@ -72,7 +72,7 @@ class DecisionAttack(Attack):
 
     def _first(self, batch: AttackBatch, **extra: tf.Tensor) -> State:
         """The first state: "images" on the border, and the number of queries "used" so far."""
-        zeros = tf.zeros_like(batch.labels)
+        zeros = tf.zeros_like(batch.keys)
         infinite = tf.fill(tf.shape(zeros), float("inf"))
         state = batch.start(images=batch.images, used=zeros, size=infinite, **extra)
         found = state["done"]
@@ -94,9 +94,7 @@ class DecisionAttack(Attack):
     def _nearest_start(self, batch: AttackBatch) -> tuple[tf.Tensor, tf.Tensor]:
         """The nearest of the `starts` that the model classifies as wanted, and whether one is."""
         starts = tf.constant(self.starts)
-        classes = tf.argmax(batch.logits(starts), axis=1, output_type=tf.int32)[None]
-        labels = batch.labels[:, None]
-        usable = classes == labels if batch.targeted else classes != labels
+        usable = self._usable(batch, starts)
         flat, points = flatten(batch.images), flatten(starts)
         # |a - b|^2 without a tensor of all differences.
         distances = tf.reduce_sum(tf.square(points), axis=1) - 2.0 * tf.matmul(
@@ -104,6 +102,18 @@ class DecisionAttack(Attack):
         )
         nearest = tf.argmin(tf.where(usable, distances, float("inf")), axis=1)
         return tf.gather(starts, nearest), tf.reduce_any(usable, axis=1)
+
+    def _usable(self, batch: AttackBatch, starts: tf.Tensor) -> tf.Tensor:
+        """Whether each start fools in place of each example, bool (batch, k)."""
+        rows, count = tf.shape(batch.keys)[0], tf.shape(starts)[0]
+        if batch.rows is None:
+            answers = batch.logits(starts)
+            outputs = tf.tile(answers, [rows] + [1] * (answers.shape.rank - 1))
+        else:
+            # Beside other held inputs the same start is answered otherwise.
+            outputs = batch.logits(tf.tile(starts, [rows] + [1] * (starts.shape.rank - 1)))
+        fooled = batch.fooled(outputs, tf.repeat(batch.labels, count, axis=0))
+        return tf.reshape(fooled, [rows, count])
 
     def _noise(self, batch: AttackBatch, state: State, found: tf.Tensor) -> tuple[State, tf.Tensor]:
         """Draws random images for the examples without a start, until they fool."""
@@ -160,7 +170,7 @@ class DecisionAttack(Attack):
             fooled = batch.fooled(batch.logits(at(middle)), labels)
             return i + 1, tf.where(fooled, low, middle), tf.where(fooled, middle, high)
 
-        zeros = tf.zeros_like(labels, tf.float32)
+        zeros = tf.zeros_like(state["keys"], tf.float32)
         _, _, high = tf.while_loop(
             lambda i, low, high: i < count, halve, (tf.constant(0), zeros, zeros + 1.0)
         )

@@ -30,6 +30,7 @@ class DeepFool(Attack):
     norms = ("l2", "linf")
     minimal = True
     takes_arrays = True
+    needs_borders = True
     tensors: tuple[str, ...] = ("steps", "overshoot", "seed")
 
     def __init__(

@@ -52,6 +52,7 @@ class FAB(Attack):
     """
 
     takes_arrays = True
+    needs_borders = True
     tensors: tuple[str, ...] = (
         "epsilon",
         "steps",
@@ -108,7 +109,7 @@ class FAB(Attack):
         state = batch.start(
             images=self._first(batch),
             target=ranked_class(logits, rank % (logits.shape[1] - 1)),
-            distance=tf.fill(tf.shape(batch.labels), float("inf")),
+            distance=tf.fill(tf.shape(batch.keys), float("inf")),
         )
 
         def step(i: tf.Tensor, state: State) -> State:

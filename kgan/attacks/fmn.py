@@ -64,7 +64,7 @@ class FMN(Attack):
         self.seed = check_seed(seed)
 
     def _attack(self, batch: AttackBatch) -> State:
-        infinite = tf.fill(tf.shape(batch.labels), float("inf"))
+        infinite = tf.fill(tf.shape(batch.keys), float("inf"))
         first = tf.ones_like(infinite) if self.norm == "l0" else infinite
         state = batch.start(images=batch.images, radius=first, size=infinite)
 

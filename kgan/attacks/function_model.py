@@ -25,8 +25,16 @@ class FunctionModel(keras.Model):
         self.function = function
         self.classes = classes
         self.units = classes
-        # What a stored result belongs to: nothing of a function can be compared.
-        self.identity = str(uuid.uuid4())
+        # What a stored result belongs to: nothing of a function can be compared, but of a file.
+        self.identity = getattr(function, "identity", None) or str(uuid.uuid4())
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape (batch, ...) of the images, where the function says it."""
+        shape = getattr(self.function, "input_shape", None)
+        if shape is None:
+            raise AttributeError(f"{self.name} does not say what it takes.")
+        return shape
 
     def call(self, images: Any, training: bool = False) -> tf.Tensor:
         if tf.executing_eagerly():

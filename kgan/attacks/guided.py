@@ -8,13 +8,21 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan.attacks.attack import Attack, Result
-from kgan.attacks.checks import check_count, check_images, check_norm, check_radii, has_pixels
+from kgan.attacks.attack import Attack
+from kgan.attacks.checks import (
+    check_count,
+    check_images,
+    check_indices,
+    check_norm,
+    check_pixels,
+    check_radii,
+    has_pixels,
+)
 from kgan.attacks.momentum_pgd import MomentumPGD
 from kgan.attacks.pgd import PGD
+from kgan.attacks.result import Result
 from kgan.attacks.substitute import distill
 from kgan.attacks.victim import Victim, victim_of
-from kgan.labels import class_numbers
 from kgan.random import check_seed
 
 
@@ -70,8 +78,13 @@ class Guided(Attack):
         decay: Momentum of that attack.
         diversity: Probability of a randomly shrunk copy at each step; helps transfer.
         translation: Side of the kernel that smooths the gradient, odd; 0 for none.
+        nesterov: Whether the gradient is taken where the momentum would lead (NI-FGSM).
+        scales: Number of fainter copies whose gradients are averaged (SI-FGSM); 5 is published.
+        neighbours: Number of random neighbours that correct the gradient (VMI-FGSM); 20 is
+            published, 0 for none.
         quantize: Whether the results have 8 bits a value; see `Attack`.
-        white_box: Whether to run PGD on the victim too, to report the bound.
+        white_box: Whether to run PGD on the victim too, to report the bound; where it shows no
+            gradients there is none.
         seed: Seed of the copies and of distilling.
 
     Reference:
@@ -95,6 +108,9 @@ class Guided(Attack):
         decay: float = 1.0,
         diversity: float = 0.5,
         translation: int = 0,
+        nesterov: bool = False,
+        scales: int = 1,
+        neighbours: int = 0,
         quantize: bool = False,
         white_box: bool = True,
         seed: int = 0,
@@ -107,9 +123,29 @@ class Guided(Attack):
         self.decay = float(decay)
         self.diversity = float(diversity)
         self.translation = translation
+        self.nesterov = nesterov
+        self.scales = scales
+        self.neighbours = neighbours
         self.quantize = quantize
         self.white_box = white_box
         self.seed = check_seed(seed)
+        self._base(has_pixels=True)  # Which checks the rest.
+
+    def _base(self, *, has_pixels: bool) -> MomentumPGD:
+        """The attack on the surrogates; images without pixels have no shrunk copies."""
+        return MomentumPGD(
+            self.epsilon,
+            steps=self.steps,
+            norm=self.norm,
+            decay=self.decay,
+            diversity=self.diversity if has_pixels else 0.0,
+            translation=self.translation,
+            nesterov=self.nesterov,
+            scales=self.scales,
+            neighbours=self.neighbours,
+            quantize=self.quantize,
+            seed=self.seed,
+        )
 
     def prepared(self, model: keras.Model | Victim, images: np.ndarray) -> Attack:
         """A copy of this attack with surrogates; if it has none, distills one on these images."""
@@ -131,14 +167,30 @@ class Guided(Attack):
         models = [models] if isinstance(models, keras.Model | Victim) else list(models)
         guide = Average(models, images)
         for surrogate in guide.victims:
+            if surrogate.held is not None:
+                raise ValueError(f"surrogate {surrogate.name} must take images alone.")
             if surrogate.classes != victim.classes:
                 raise ValueError(
                     f"surrogate {surrogate.name} has {surrogate.classes} classes, "
                     f"{victim.name} has {victim.classes}."
                 )
-        return Victim(guide, head="logits", data_format="channels_last"), queries
+        guided = Victim(
+            guide, head="logits", data_format="channels_last", criterion=victim.criterion
+        )
+        return guided, queries
 
     def _check_against(self, victim: Victim, shape: tuple[int, ...]) -> None:
+        if self.translation:
+            check_pixels("Guided with translation", shape)
+        if victim.criterion.takes == "values":
+            raise ValueError(
+                f"Guided follows classifiers, and {victim.name} is none ({victim.criterion!r})."
+            )
+        if self.surrogates is None and (victim.held is not None or not victim.criterion.by_class):
+            raise ValueError(
+                "Guided distils a substitute from classes of images alone: give surrogates= for "
+                f"{victim.name}."
+            )
         if self.diversity and has_pixels(shape):
             victim.check_layout(type(self).__name__, shape)
 
@@ -161,40 +213,32 @@ class Guided(Attack):
         self.check(victim, images.shape[1:])
         mask = self._check_rows(images, mask)
         guide, queries = self._guide(victim, images)
-        before = victim.predict(images, batch_size=batch_size).argmax(axis=1)
+        indices = check_indices(indices, len(images))
+        before = victim.predict(images, batch_size=batch_size, indices=indices)
         given = targets if targets is not None else labels
-        wanted = before if given is None else given
-        wanted = class_numbers(wanted, len(images), victim.classes)
+        wanted = victim.criterion.truth_of(before) if given is None else given
+        wanted = victim.truth(wanted, len(images))
         how = {"batch_size": batch_size, "indices": indices, "mask": mask}
         how["labels" if targets is None else "targets"] = wanted
 
-        def fooled(predicted: np.ndarray) -> np.ndarray:
-            return predicted == wanted if targets is not None else predicted != wanted
+        def fooled(outputs: np.ndarray) -> np.ndarray:
+            return victim.fooled(outputs, wanted, targeted=targets is not None)
 
-        base = MomentumPGD(
-            self.epsilon,
-            steps=self.steps,
-            norm=self.norm,
-            decay=self.decay,
-            diversity=self.diversity if has_pixels(images.shape[1:]) else 0.0,
-            translation=self.translation,
-            quantize=self.quantize,
-            seed=self.seed,
-        )
+        base = self._base(has_pixels=has_pixels(images.shape[1:]))
         moved = base.last_iterates(guide, images, **how)
         by_surrogate = victim_of(guide, images).predict(moved, batch_size=batch_size)
-        after = victim.predict(moved, batch_size=batch_size).argmax(axis=1)
+        after = victim.predict(moved, batch_size=batch_size, indices=indices)
         already, success = fooled(before), fooled(after)
         kept = (success & ~already).reshape([-1] + [1] * (images.ndim - 1))
         white_box = None
-        if self.white_box:
+        if self.white_box and victim.shows == "gradients":
             bound = PGD(self.epsilon, norm=self.norm, quantize=self.quantize, seed=self.seed)
             white_box = bound.run(victim, images, **how)
         return GuidedResult(
             adversarial=np.where(kept, moved, images),
             success=success | already,
             labels=wanted,
-            surrogate_success=fooled(by_surrogate.argmax(axis=1)),
+            surrogate_success=fooled(by_surrogate),
             white_box_success=None if white_box is None else white_box.success,
             queries=queries + len(images),
         )

@@ -12,8 +12,8 @@ from kgan.attacks.checks import check_count, check_norm
 from kgan.attacks.decision_attack import DecisionAttack
 from kgan.attacks.norms import choose, length, normalize, per_example
 
-# How often the step away from the border is halved at most.
-_HALVINGS = 25
+# How often the step away from the border is halved at most, and what is set aside for it.
+_HALVINGS, _USUAL_HALVINGS = 25, 4
 # Values in the random directions that one image tries at a time, and directions at most.
 _CHUNK_VALUES, _CHUNK = 2**18, 32
 
@@ -60,26 +60,30 @@ class HopSkipJump(DecisionAttack):
     def _attack(self, batch: AttackBatch) -> State:
         state = self._first(batch)
         dimensions = batch.images.shape[1:].num_elements()
-        overhead = _HALVINGS + self._bisections(batch.images.shape)
+        bisections = self._bisections(batch.images.shape)
 
-        def samples_of(i: tf.Tensor) -> tf.Tensor:
+        def samples_of(i: tf.Tensor, state: State) -> tf.Tensor:
+            """How many directions each example tries in round i; fewer where queries run out."""
             samples = float(self.first_samples) * tf.sqrt(tf.cast(i + 1, tf.float32))
-            return tf.minimum(tf.cast(samples, tf.int32), self.most_samples)
+            samples = tf.minimum(tf.cast(samples, tf.int32), self.most_samples)
+            left = self.queries - state["used"] - bisections - _USUAL_HALVINGS
+            # A few directions say too little of the border.
+            return tf.where(2 * left >= samples, tf.minimum(samples, left), 0)
 
         def stop(i: tf.Tensor, state: State) -> State:
             """Ends the examples that cannot afford round i, before it asks anything."""
-            broke = state["used"] + samples_of(i) + overhead > self.queries
-            return {**state, "done": state["done"] | broke}
+            return {**state, "done": state["done"] | (samples_of(i, state) == 0)}
 
         def step(i: tf.Tensor, state: State) -> State:
-            samples = samples_of(i)
+            samples = samples_of(i, state)
             size = length(state["images"] - state["original"], self.norm)
             # A tenth of the range at first, then the size over the number of dimensions.
             radius = tf.where(i == 0, 0.1, size / float(dimensions))
             direction = self._direction(batch, state, i, samples, radius)
             state = {**state, "used": state["used"] + samples}
             step_size = size / tf.sqrt(tf.cast(i + 1, tf.float32))
-            outside, used, found = self._step_out(batch, state, direction, step_size)
+            most = self.queries - bisections
+            outside, used, found = self._step_out(batch, state, direction, step_size, most)
             state = {**state, "used": used}
             active = found & ~state["done"]
             return stop(i + 1, self._to_border(batch, state, outside, active))
@@ -99,7 +103,7 @@ class HopSkipJump(DecisionAttack):
         images, keys, labels = state["images"], state["keys"], state["labels"]
         shape = images.shape[1:]
         chunk = max(min(_CHUNK_VALUES // shape.num_elements(), _CHUNK), 1)
-        labels = tf.repeat(labels, chunk)
+        labels = tf.repeat(labels, chunk, axis=0)
         draw = example_random.uniform if self.norm == "linf" else example_random.normal
         reach = per_example(radius, images)[:, None]
 
@@ -115,28 +119,40 @@ class HopSkipJump(DecisionAttack):
             noise = points - images[:, None]
             fooled = batch.fooled(batch.logits(tf.reshape(points, [-1, *shape])), labels)
             vote = tf.reshape(tf.where(fooled, 1.0, -1.0), [-1, chunk])
-            counts = tf.cast(c * chunk + tf.range(chunk) < samples, tf.float32)
+            counts = tf.cast((c * chunk + tf.range(chunk))[None] < samples[:, None], tf.float32)
             vote *= counts
             spread = [-1, chunk] + [1] * len(shape)
             weighted += tf.reduce_sum(tf.reshape(vote, spread) * noise, axis=1)
-            total += tf.reduce_sum(tf.reshape(counts, [1, *spread[1:]]) * noise, axis=1)
+            total += tf.reduce_sum(tf.reshape(counts, spread) * noise, axis=1)
             return c + 1, weighted, total, votes + tf.reduce_sum(vote, axis=1)
 
         zeros = tf.zeros_like(images)
-        chunks = (samples + chunk - 1) // chunk
+        chunks = (tf.reduce_max(samples) + chunk - 1) // chunk
         _, weighted, total, votes = tf.while_loop(
             lambda c, *_: c < chunks, ask, (tf.constant(0), zeros, zeros, tf.zeros_like(radius))
         )
         # The mean vote is a control variate, unless all vote alike.
-        mean = votes / tf.cast(samples, tf.float32)
+        mean = votes / tf.cast(tf.maximum(samples, 1), tf.float32)
         mean = per_example(tf.where(tf.abs(mean) == 1.0, 0.0, mean), images)
         direction = normalize(weighted - mean * total, "l2")
         return tf.sign(direction) if self.norm == "linf" else direction
 
     def _step_out(
-        self, batch: AttackBatch, state: State, direction: tf.Tensor, step_size: tf.Tensor
+        self,
+        batch: AttackBatch,
+        state: State,
+        direction: tf.Tensor,
+        step_size: tf.Tensor,
+        most: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Steps along the direction, halved until the image fools.
+
+        Args:
+            batch: The batch under attack.
+            state: The state, whose "images" are on the border.
+            direction: Where to step.
+            step_size: The first length of each step.
+            most: The number of queries that may be used by the end.
 
         Returns:
             The images, the queries used by now, and which of the images fool.
@@ -146,12 +162,13 @@ class HopSkipJump(DecisionAttack):
         def attempt(i, outside, step_size, used, found):
             moved = images + per_example(step_size, images) * direction
             moved = tf.clip_by_value(moved, 0.0, 1.0)
-            fooled = batch.fooled(batch.logits(moved), state["labels"]) & ~found
-            used += tf.cast(~found, tf.int32)
+            asked = ~found & (used < most)
+            fooled = batch.fooled(batch.logits(moved), state["labels"]) & asked
+            used += tf.cast(asked, tf.int32)
             return i + 1, choose(fooled, moved, outside), step_size / 2.0, used, found | fooled
 
         _, outside, _, used, found = tf.while_loop(
-            lambda i, outside, step_size, used, found: ~tf.reduce_all(found),
+            lambda i, outside, step_size, used, found: tf.reduce_any(~found & (used < most)),
             attempt,
             (tf.constant(0), images, step_size, state["used"], state["done"]),
             maximum_iterations=_HALVINGS,

@@ -16,7 +16,9 @@ _ALIKE, _APART = 0.95, 0.6
 _SIGNIFICANT = 2.58
 
 
-def misfit(victim: Victim, images: np.ndarray, labels: np.ndarray) -> str | None:
+def misfit(
+    victim: Victim, images: np.ndarray, labels: np.ndarray, indices: np.ndarray | None = None
+) -> str | None:
     """A sentence where the labels show that the model takes another range; otherwise `None`.
 
     The same images are asked about in [0, 1], [0, 255] and [-1, 1]. Another range is named only
@@ -27,17 +29,19 @@ def misfit(victim: Victim, images: np.ndarray, labels: np.ndarray) -> str | None
         victim: The classifier, `ready` for these images.
         images: float32 (n, ...) in [0, 1].
         labels: The true classes, int32 (n,).
+        indices: Index of each image in its data set; 0, 1, ... if `None`.
     """
-    if _is_declared(victim) or len(images) < _FEWEST:
+    if _is_declared(victim) or len(images) < _FEWEST or not victim.criterion.by_class:
         return None
     images, labels = images[:_MOST], labels[:_MOST]
+    indices = None if indices is None else indices[:_MOST]
     constant = len(labels) - np.bincount(labels).max()
-    right = victim.answers(images, victim.intake.bounds) == labels
+    right = victim.answers(images, victim.intake.bounds, indices) == labels
     # Noise inside a model is weaker beside images of a wider range, which may help by itself.
     if victim.random and right.mean() >= 2 / victim.classes:
         return None
     for bounds in _OTHERS:
-        other = victim.answers(images, bounds) == labels
+        other = victim.answers(images, bounds, indices) == labels
         gained, lost = int(np.sum(other & ~right)), int(np.sum(right & ~other))
         significant = gained - lost > _SIGNIFICANT * math.sqrt(gained + lost)
         if significant and 2 * np.sum(~other) <= min(np.sum(~right), constant):
@@ -56,7 +60,7 @@ def suspicion(victim: Victim, images: np.ndarray) -> str | None:
 
     For images without labels, of which `misfit` can say nothing; it proves nothing either.
     """
-    if _is_declared(victim) or len(images) < 2 * _FEWEST:
+    if _is_declared(victim) or len(images) < 2 * _FEWEST or not victim.criterion.by_class:
         return None
 
     def commonest(bounds: tuple[float, float]) -> float:
@@ -86,10 +90,12 @@ def check_range(victim: Victim, images: np.ndarray, labels: np.ndarray) -> None:
         raise ValueError(text)
 
 
-def warn_of_range(victim: Victim, images: np.ndarray, labels: np.ndarray) -> None:
+def warn_of_range(
+    victim: Victim, images: np.ndarray, labels: np.ndarray, indices: np.ndarray
+) -> None:
     """Warns of what `misfit` says, at the first run on enough images."""
     if victim.judged_range or len(images) < _FEWEST:
         return
     victim.judged_range = True
-    if text := misfit(victim, images, labels):
+    if text := misfit(victim, images, labels, indices):
         warnings.warn(text[:1].upper() + text[1:], stacklevel=4)

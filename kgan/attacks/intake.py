@@ -123,10 +123,11 @@ def _per_channel(name: str, values: Any, positive: bool = False) -> tuple[float,
     return numbers
 
 
-def input_dtype(model: keras.Model) -> str:
-    """The dtype of a model's input; float32 where the model does not say."""
+def input_dtype(model: keras.Model, name: str | None = None) -> str:
+    """The dtype of a model's input (of this name); float32 where the model does not say."""
     try:
-        return keras.backend.standardize_dtype(model.inputs[0].dtype)
+        (found, *_) = [one for one in model.inputs if name in (None, one.name)]
+        return keras.backend.standardize_dtype(found.dtype)
     except (AttributeError, IndexError, TypeError, ValueError):
         return "float32"
 

@@ -39,6 +39,7 @@ class JSMA(Attack):
     norms = ("l0",)
     norm = "l0"
     minimal = True
+    needs_borders = True
     tensors: tuple[str, ...] = ("change", "share", "seed")
 
     def __init__(

@@ -9,13 +9,14 @@ import numpy as np
 import tensorflow as tf
 
 import kgan.pixels
-from kgan.attacks.attack import Attack, Result
+from kgan.attacks import held_inputs
+from kgan.attacks.attack import Attack
 from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import check_images
 from kgan.attacks.example_random import example_keys
+from kgan.attacks.result import Result
 from kgan.attacks.victim import Victim, victim_of
 from kgan.files import atomic_path
-from kgan.labels import class_numbers
 
 # The cross-entropy beyond which an image counts no more in the loss of `fit`.
 _MOST = 9.0
@@ -70,24 +71,31 @@ class LearntAttack(Attack):
         """
         images = check_images(kgan.pixels.to_float(np.asarray(images)))
         victim = victim_of(model, images[:32])
+        self.check(victim, images.shape[1:])
         if labels is None:
-            labels = victim.predict(images).argmax(axis=1)
-        labels = class_numbers(labels, len(images), victim.classes)
+            labels = victim.criterion.truth_of(victim.predict(images))
+        labels = victim.truth(labels, len(images))
         if self.target is not None:
+            if not victim.criterion.by_class:
+                raise ValueError(f"target must be left out for {victim.criterion!r}.")
             if not 0 <= self.target < victim.classes:
                 raise ValueError(
                     f"target must be a class from 0 to {victim.classes - 1}, got {self.target}."
                 )
             labels = np.full_like(labels, self.target)
         shape = images.shape[1:]
-        self._check_against(victim, shape)
         array = tf.constant(self._begin(shape) if self.learnt is None else self.learnt)
 
         @tf.function(autograph=False)
         def update(array, images, labels, rows, step):
             keys = example_keys(self.seed, rows)
             batch = AttackBatch(
-                victim.logits, images, labels, keys, targeted=self.target is not None
+                victim.logits,
+                images,
+                labels,
+                keys,
+                targeted=self.target is not None,
+                criterion=victim.criterion,
             )
 
             def value(logits: tf.Tensor) -> tf.Tensor:
@@ -95,7 +103,7 @@ class LearntAttack(Attack):
                 gain = batch.gain(logits, labels, "cross_entropy")
                 return gain if batch.targeted else tf.minimum(gain, _MOST)
 
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
+            with held_inputs.rows(rows), tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(array)
                 logits = victim.logits(self._apply(array, images, keys, step))
                 mean = tf.reduce_mean(value(logits))

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from kgan.attacks import held_inputs
+
 State = dict[str, tf.Tensor]
 
 
@@ -67,7 +69,9 @@ def run(
 
     def advance(change: Callable[[State], State], state: State) -> State:
         done = state["done"]
-        new = change(state)
+        # The examples that are left, for a model with held inputs.
+        with held_inputs.rows(state.get("rows")):
+            new = change(state)
         for name in results:
             new[name] = tf.raw_ops.Select(condition=done, x=state[name], y=new[name])
         return {**new, "done": done | new["done"]}

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kgan.attacks.held_inputs import HeldInputs, input_names, rows
 from kgan.attacks.intake import Intake, input_dtype
 
 
@@ -19,12 +20,20 @@ class ModelCall:
         model: The model.
         intake: The conversion of images in [0, 1] to what it takes.
         output: Name or number of the class scores among several outputs; `None` for one output.
+        held: The inputs besides the images; `None` for a model that takes images alone.
     """
 
-    def __init__(self, model: keras.Model, intake: Intake, output: str | int | None = None):
+    def __init__(
+        self,
+        model: keras.Model,
+        intake: Intake,
+        output: str | int | None = None,
+        held: HeldInputs | None = None,
+    ):
         self.name = model.name
         self.intake = intake
         self.output = output
+        self.held = held
         self._model: Callable[[], keras.Model | None] = lambda: model
         self._seeds: list[keras.Variable] = []
         self._draws = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -48,11 +57,22 @@ class ModelCall:
     @property
     def image_shape(self) -> tuple[int | None, ...] | None:
         """The shape of one image, channels last; `None` where the model does not know it."""
-        try:
-            shape = tuple(self.model.input_shape[1:])
-        except (AttributeError, ValueError):
+        expected = self._input_shape
+        if not isinstance(expected, tuple) or not expected or isinstance(expected[0], tuple):
             return None
+        shape = expected[1:]
         return shape[1:] + shape[:1] if self.intake.layout == "channels_first" else shape
+
+    @property
+    def _input_shape(self) -> Any:
+        """The shape (batch, ...) of the images that the model takes; `None` where it is unknown."""
+        try:
+            if self.held is not None:
+                place = input_names(self.model).index(self.held.attacked)
+                return tuple(self.model.inputs[place].shape)
+            return self.model.input_shape
+        except (AttributeError, ValueError):
+            return None  # A subclassed model may not know its input shape.
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """Raises `ValueError` where the model does not take images of this shape (batch, ...)."""
@@ -64,18 +84,22 @@ class ModelCall:
                     f"images (channels last), got {len(values)}."
                 )
         shape = (shape[0], *self.intake.shape(shape[1:]))
-        try:
-            expected = self.model.input_shape
-        except (AttributeError, ValueError):
-            return  # A subclassed model may not know its input shape.
+        expected = self._input_shape
+        if expected is None:
+            return
         if not isinstance(expected, tuple) or len(expected) == 0 or isinstance(expected[0], tuple):
-            raise ValueError(f"{self.name} must take one tensor of images, takes {expected}.")
-        fits = len(expected) == len(shape) and all(
-            want in (None, have) for want, have in zip(expected[1:], shape[1:], strict=True)
-        )
-        if not fits:
+            names = ", ".join(input_names(self.model))
+            raise ValueError(
+                f"{self.name} must take one tensor of images, takes {expected}. Attack one of its "
+                f"inputs ({names}) and hold the others: kgan.attacks.Victim(model, input=..., "
+                "held={name: values})."
+            )
+        if not _fits(expected, shape):
+            turned = (shape[0], shape[-1], *shape[1:-1])
+            hint = ' Its channels come first? Declare data_format="channels_first".'
             raise ValueError(
                 f"images must have the shape {expected} that {self.name} takes, got {shape}."
+                + (hint if _fits(expected, turned) else "")
             )
 
     # Calling it
@@ -104,13 +128,14 @@ class ModelCall:
             taken = intake(tf.constant(images))
             if intake.whole:
                 taken = tf.cast(taken, input_dtype(self.model))
-            return np.asarray(tf.cast(self.select(self.model(taken, training=False)), tf.float32))
+            outputs = self.model(self._beside(taken), training=False)
+            return np.asarray(tf.cast(self.select(outputs), tf.float32))
 
     def _answer(self, images: tf.Tensor, training: bool) -> Any:
         model = self.model
         taken = self.intake(images)
         if not self.intake.whole:
-            return model(taken, training=training)
+            return model(self._beside(taken), training=training)
         # Called as a whole, the model would cast its input, which no gradient passes.
         if training:
             raise ValueError(
@@ -119,6 +144,9 @@ class ModelCall:
             )
         outputs = keras.Function(model.inputs, model.outputs)([taken])
         return outputs[0] if len(outputs) == 1 else outputs
+
+    def _beside(self, taken: tf.Tensor) -> Any:
+        return taken if self.held is None else self.held.beside(self.model, taken)
 
     def select(self, outputs: Any) -> tf.Tensor:
         """The class scores in what the model returns."""
@@ -160,11 +188,12 @@ class ModelCall:
         assigned: list[keras.Variable] = []
 
         def call(images: tf.Tensor) -> None:
-            self.outputs(images)
+            with rows(tf.range(tf.shape(images)[0])):
+                self.outputs(images)
 
         def record(images: tf.Tensor) -> None:
             with _Recording(assigned):
-                self.outputs(images)
+                call(images)
 
         if has_own_code:
             # A compiled function inside the model must be traced outside of a scope first, or its
@@ -187,6 +216,13 @@ class ModelCall:
         """Resets the seeds of a random model, so that its next draws are those after `start`."""
         if self._seeds:
             self._draws.assign(tf.cast(start, tf.int64) * 2**20)
+
+
+def _fits(expected: tuple[int | None, ...], shape: tuple[int, ...]) -> bool:
+    """Whether images of this shape (batch, ...) are what is expected; `None` fits any size."""
+    return len(expected) == len(shape) and all(
+        want in (None, have) for want, have in zip(expected[1:], shape[1:], strict=True)
+    )
 
 
 class _Recording(keras.StatelessScope):

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+import kgan.names
 from kgan.attacks import example_random, loop
 from kgan.attacks.attack import Attack
 from kgan.attacks.attack_batch import AttackBatch, State
@@ -23,6 +24,8 @@ class OnePixel(Attack):
         population: Number of candidates, at least 4.
         steps: Number of generations; the attack asks `population * (steps + 1)` times at most.
         scale: Weight of the difference of two candidates that is added to a third one (F).
+        around: Which the third one is: "random" as published, or "best", which takes fewer
+            generations and may get stuck.
         quantize: Whether the results have 8 bits a value; see `Attack`.
         seed: Seed of the evolution, an int.
 
@@ -45,6 +48,7 @@ class OnePixel(Attack):
         population: int = 400,
         steps: int = 100,
         scale: float = 0.5,
+        around: str = "random",
         quantize: bool = False,
         seed: int = 0,
     ):
@@ -54,6 +58,8 @@ class OnePixel(Attack):
         if not scale > 0:
             raise ValueError(f"scale must be above 0, got {scale}.")
         self.scale = float(scale)
+        kgan.names.check("around", around, ("random", "best"))
+        self.around = around
         self.quantize = quantize
         self.seed = check_seed(seed)
 
@@ -84,7 +90,7 @@ class OnePixel(Attack):
         return loop.run(step, state, self.steps)
 
     def _children(self, state: State, i: tf.Tensor) -> tf.Tensor:
-        """One child for each place: a + F (b - c) of three different candidates."""
+        """One child for each place: a + F (b - c) of three candidates."""
         people, size = state["people"], self.population
         draws = example_random.uniform(state["keys"], (3, size), "parents", i)
 
@@ -96,6 +102,9 @@ class OnePixel(Attack):
         other = (offset + 1 + whole(draws[:, 2], size - 2)) % (size - 1)
         second, third = (first + 1 + offset) % size, (first + 1 + other) % size
         a, b, c = (tf.gather(people, rows, batch_dims=1) for rows in (first, second, third))
+        if self.around == "best":
+            best = tf.argmax(state["gains"], axis=1, output_type=tf.int32)
+            a = tf.gather(people, best[:, None], batch_dims=1)
         return tf.clip_by_value(a + self.scale * (b - c), 0.0, 1.0)
 
     def _paint(self, images: tf.Tensor, people: tf.Tensor) -> tf.Tensor:
@@ -128,7 +137,7 @@ class OnePixel(Attack):
             some = people[:, c * chunk : (c + 1) * chunk]
             k = tf.shape(some)[1]
             logits = batch.logits(self._paint(original, some))
-            gain = batch.gain(logits, tf.repeat(labels, k), "cross_entropy")
+            gain = batch.gain(logits, tf.repeat(labels, k, axis=0), "cross_entropy")
             return c + 1, gains.write(c, tf.transpose(tf.reshape(gain, [rows, k])))
 
         chunks = (self.population + chunk - 1) // chunk

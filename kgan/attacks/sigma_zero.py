@@ -73,7 +73,7 @@ class SigmaZero(Attack):
         self.seed = check_seed(seed)
 
     def _attack(self, batch: AttackBatch) -> State:
-        infinite = tf.fill(tf.shape(batch.labels), float("inf"))
+        infinite = tf.fill(tf.shape(batch.keys), float("inf"))
         zeros = tf.zeros_like(batch.images)
         state = batch.start(
             images=batch.images,

@@ -104,6 +104,10 @@ class SparseRS(Attack):
             joins = (rank >= count) & (rank < count + moved)
             changed = (state["changed"] & ~left) | joins
             fresh = corners(state["keys"], draw)
+            # A single pixel that keeps its colour would waste the query.
+            now = tf.reshape(state["original"], [-1, pixels, channels])
+            same = tf.reduce_all(tf.cast(fresh, tf.float32) == now, axis=2, keepdims=True)
+            fresh = tf.where(same & (moved == 1), ~fresh, fresh)
             colours = tf.where(joins[:, :, None], fresh, state["colours"])
             images = paint(state["original"], changed, colours)
             logits = batch.logits(images)

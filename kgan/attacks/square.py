@@ -123,8 +123,9 @@ class Square(Attack):
         height, width = state["original"].shape[1:3]
         step = i + attempt * self.steps
         where = example_random.uniform(state["keys"], (2,), purpose, step)
-        # One more than in the authors' code, whose windows never reach the last row and column.
-        free = tf.cast(tf.stack([height - side + 1, width - side + 1]), tf.float32)
+        # In l2 and l1 as in the authors' code, where no window reaches the last row and column.
+        last = 1 if self.norm == "linf" else 0
+        free = tf.cast(tf.stack([height - side + last, width - side + last]), tf.float32)
         corner = tf.cast(where * free, tf.int32)
         return corner[:, 0], corner[:, 1]
 

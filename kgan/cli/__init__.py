@@ -57,7 +57,10 @@ COMMANDS: dict[str, Command] = {
         by_data=True,
     ),
     "attack": Command(
-        "attack a classifier and report its robustness", AttackSettings, prefix="attack-"
+        "attack a classifier and report its robustness",
+        AttackSettings,
+        prefix="attack-",
+        first="model",
     ),
     "audit": Command("try to refute the promise of a private run", AuditSettings),
     "export": Command(

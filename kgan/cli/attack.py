@@ -13,6 +13,7 @@ import numpy as np
 
 import kgan.data
 import kgan.robustness
+from kgan.attacks.black_boxes import black_box, is_black_box
 from kgan.attacks.eight_bit import check_on_grid
 from kgan.attacks.input_range import check_range
 from kgan.attacks.victim import Victim, victim_of
@@ -25,11 +26,14 @@ from kgan.progress import Progress
 from kgan.robustness.fitting import fitted
 from kgan.robustness.radii import default_radii
 from kgan.runs import faults, outputs
-from kgan.runs.classifier_file import check_fit, declared, load_classifier
+from kgan.runs.classifier_file import check_fit, load_classifier
 from kgan.runs.classifying import preset_classifier
 from kgan.runs.run import Run
 from kgan.settings import CLASSIFIER_PRESETS, AttackSettings
 
+# The attacks where none is named: of a model with gradients, and of one that only answers.
+_USUAL = ("noise", "fgsm", "apgd:steps=40", "square:steps=1000")
+_ASKING = ("noise", "square:steps=1000")
 # Number of images on which the range that the model takes is judged before anything else.
 _JUDGED = 256
 
@@ -58,10 +62,9 @@ def main(request: Request) -> int:
             quantize=settings.eight_bit,
             surrogates=surrogates,
         )
-        for text in settings.attack
+        for text in settings.attack or _usual_attacks(settings)
     ]
-    file = _model_file(settings)
-    model = declared(load_classifier(file, presets=CLASSIFIER_PRESETS), settings)
+    model, file, digest = _model(settings)
     check_fit(settings.model, model, data)
     _check_range(model, data)
     if settings.eight_bit:
@@ -85,7 +88,7 @@ def main(request: Request) -> int:
             faults.keep(error, run.folder)
         raise
     report = dataclasses.replace(
-        report, provenance=_provenance(settings, request.command, file, data)
+        report, provenance=_provenance(settings, request.command, file, digest, data)
     )
     if settings.min_robust is not None:
         report = report.judged(settings.min_robust)
@@ -131,12 +134,12 @@ def _evaluate(
 
 
 def _provenance(
-    settings: AttackSettings, command: str, file: Path, data: Dataset
+    settings: AttackSettings, command: str, file: str, digest: str, data: Dataset
 ) -> dict[str, str]:
     """Where the figures come from, by the name of the fact."""
     facts = {
-        "model file": str(file),
-        "model SHA-256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "model file": file,
+        "model SHA-256": digest,
         "data": data.name,
         "split": _split(settings),
         "images": f"{len(data):,}"
@@ -146,6 +149,28 @@ def _provenance(
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
     return {name: printable(value) for name, value in facts.items()}
+
+
+def _usual_attacks(settings: AttackSettings) -> tuple[str, ...]:
+    """The attacks that are run where none is named."""
+    return _ASKING if is_black_box(settings.model) else _USUAL
+
+
+def _model(settings: AttackSettings) -> tuple[keras.Model | Victim, str, str]:
+    """The model with what is declared of it, its file or address, and a hash of its files."""
+    given = settings.declared
+    criterion = kgan.robustness.criterion_from_text(settings.criterion)
+    if not criterion.borders:
+        given["criterion"] = criterion
+    if settings.model not in CLASSIFIER_PRESETS and is_black_box(settings.model):
+        asked = black_box(settings.model, output=given.pop("output", None))
+        digest = asked.identity or "none: a server's model may change"
+        print(f"{settings.model} only answers: attacks that follow gradients cannot be run on it")
+        return Victim(asked, **given), settings.model, digest
+    file = _model_file(settings)
+    model = load_classifier(file, presets=CLASSIFIER_PRESETS)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    return (Victim(model, **given) if given else model), str(file), digest
 
 
 def _model_file(settings: AttackSettings) -> Path:

@@ -23,6 +23,7 @@ class Command:
         prefix: Prefix of the names of its run folders.
         remedy: Advice for the error about an unknown preset.
         by_data: Whether `--data NAME` chooses the preset of that name.
+        first: Name of the setting that a first argument without dashes gives.
     """
 
     help: str
@@ -32,6 +33,7 @@ class Command:
     prefix: str = ""
     remedy: str = ""
     by_data: bool = False
+    first: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +68,8 @@ def read(name: str, command: Command, arguments: Sequence[str]) -> Request:
         SystemExit: By the parser, with code 0 after `--help` and 2 for an unknown flag.
     """
     words = list(arguments)
+    if command.first and words and not words[0].startswith("-"):
+        words.insert(0, f"--{command.first}")
     chosen: str | None = None
     if command.presets and words and not words[0].startswith("-"):
         chosen = words.pop(0)
@@ -160,6 +164,8 @@ def _parse(
     kind = defaults if isinstance(defaults, type) else type(defaults)
     text = (kind.__doc__ or "").splitlines()[0]
     program = f"kgan {name}"
+    if command.first:
+        program += f" [{command.first.upper()}]"
     if command.presets:
         program += " [PRESET]"
         text += f" Presets: {', '.join(command.presets)}."

@@ -417,6 +417,11 @@ def check_classifier(classifier: keras.Model | Victim) -> keras.Model:
                 f"classifier {classifier.name} takes whole numbers, which no gradient passes: make "
                 "it anew with a float32 input to train it."
             )
+        if classifier.held is not None or not classifier.criterion.borders:
+            raise ValueError(
+                f"classifier {classifier.name} must take images alone and name one class, got "
+                f"input={classifier.declared['input']!r}, {classifier.criterion!r}."
+            )
         classifier = classifier.model
     if not isinstance(classifier, keras.Model):
         raise TypeError(f"classifier must be a keras.Model, got {type(classifier).__name__}.")

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 import kgan.latents
 import kgan.random
-from kgan.attacks.attack import pad
+from kgan.attacks.attack_run import pad
 from kgan.attacks.checks import check_count, check_images
 from kgan.models import GAN
 

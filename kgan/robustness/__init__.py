@@ -14,7 +14,7 @@ adversarial change is known.
 """
 
 from kgan.robustness import testing
-from kgan.robustness.attack_text import attack_from_text
+from kgan.robustness.attack_text import attack_from_text, criterion_from_text
 from kgan.robustness.clever import clever
 from kgan.robustness.comparison import Comparison
 from kgan.robustness.evaluation import evaluate
@@ -37,6 +37,7 @@ __all__ = [
     "Verdict",
     "attack_from_text",
     "clever",
+    "criterion_from_text",
     "evaluate",
     "markdown",
     "print_report",

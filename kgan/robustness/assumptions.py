@@ -39,7 +39,8 @@ def assumptions(
         if text := suspicion(victim, some):
             found.append(text)
     else:
-        found.append(f"labels are {_label_format(labels)}")
+        if victim.criterion.by_class:
+            found.append(f"labels are {_label_format(labels)}")
     if summary.norm == "l0":
         found.append("epsilon is the number of values that may change")
     elif summary.norm is not None:
@@ -68,7 +69,7 @@ def assumptions(
                 f"WARNING: {outside} results of {trial} lie outside the ball and do not count"
             )
     accuracy = summary.correct.mean()
-    if accuracy < 2 / summary.classes:
+    if summary.classes and accuracy < 2 / summary.classes:
         found.append(
             f"WARNING: the clean accuracy of {accuracy:.1%} is close to guessing. Does the model "
             "take images in [0, 1], and are the classes in its order?"

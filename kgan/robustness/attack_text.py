@@ -1,4 +1,4 @@
-"""Makes attacks from texts such as "pgd:steps=100,restarts=5"."""
+"""Makes attacks and criteria from texts such as "pgd:steps=100,restarts=5" and "top-k:k=5"."""
 
 import ast
 import inspect
@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 import kgan.names
-from kgan.attacks import ATTACKS, Attack
+from kgan.attacks import ATTACKS, CRITERIA, Attack, Criterion
 
 # Settings that a text cannot contain: those that all attacks of a report share, which are given
 # separately, and those that cannot be written as text.
@@ -73,6 +73,28 @@ def attack_from_text(
         return make(**settings)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{error} (of --attack {name}{':' if own else ''}{own})") from error
+
+
+# Criteria whose settings can be written as text, and whose truth is a class as data sets hold it.
+_CRITERIA_IN_WORDS = ("misclassification", "top-k", "confidence")
+
+
+def criterion_from_text(text: str) -> Criterion:
+    """Makes the criterion that a text names.
+
+    Args:
+        text: "misclassification", "top-k" or "confidence"; settings may follow: "top-k:k=5".
+
+    Raises:
+        ValueError: For an unknown name, setting or value; the message quotes the text.
+    """
+    name, _, own = text.partition(":")
+    make = kgan.names.look_up("criterion", name, {key: CRITERIA[key] for key in _CRITERIA_IN_WORDS})
+    takes = inspect.signature(make).parameters
+    try:
+        return make(**_own_settings(name, own, takes))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{error} (of --criterion {text})") from error
 
 
 def _own_settings(name: str, text: str, takes: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,6 @@ import tensorflow as tf
 import kgan.pixels
 from kgan.attacks.checks import check_images
 from kgan.attacks.victim import Victim, victim_of
-from kgan.labels import class_numbers
 
 _BATCHES_IN_A_CHUNK = 4
 
@@ -23,19 +22,16 @@ class Chunk:
     Attributes:
         start: Index of the first image in the data.
         images: The clean images, float32 (n, ...) in [0, 1].
-        labels: The true classes, int32 (n,).
+        labels: The true classes, int32 (n,), or what else the victim's criterion takes.
         logits: The model's logits for the clean images, float32 (n, classes).
+        correct: Whether each clean image is classified correctly, bool (n,).
     """
 
     start: int
     images: np.ndarray
     labels: np.ndarray
     logits: np.ndarray
-
-    @property
-    def correct(self) -> np.ndarray:
-        """Whether each clean image is classified correctly, bool (n,)."""
-        return self.logits.argmax(axis=1) == self.labels
+    correct: np.ndarray
 
 
 def length_of(images: Any) -> int | None:
@@ -59,11 +55,13 @@ def chunks(
     for some_images, some_labels in _slices(images, labels, size):
         some_images = check_images(kgan.pixels.to_float(some_images))
         victim = victim_of(model, some_images)
-        logits = victim.predict(some_images, batch_size=batch_size)
+        rows = np.arange(start, start + len(some_images))
+        logits = victim.predict(some_images, batch_size=batch_size, indices=rows)
         if some_labels is None:
-            some_labels = logits.argmax(axis=1)
-        some_labels = class_numbers(some_labels, len(some_images), victim.classes)
-        yield Chunk(start, some_images, some_labels, logits)
+            some_labels = victim.criterion.truth_of(logits)
+        some_labels = victim.truth(some_labels, len(some_images))
+        correct = ~victim.fooled(logits, some_labels)
+        yield Chunk(start, some_images, some_labels, logits, correct)
         start += len(some_images)
 
 

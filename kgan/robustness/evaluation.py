@@ -101,6 +101,8 @@ def evaluate(
     certain: dict[float, list[np.ndarray]] = {epsilon: [] for epsilon in epsilons if certify}
     if certify:
         _check_certifiable(model, norm)
+    if class_names and isinstance(model, Victim) and not model.criterion.by_class:
+        raise ValueError(f"class_names must be left out for {model.criterion!r}.")
     for chunk in chunks(model, images, labels, batch_size):
         shown = np.flatnonzero(chunk.correct)[: _EXAMPLES if first is None else 0]
         if first is None:
@@ -130,22 +132,24 @@ def evaluate(
         raise ValueError("images must not be empty.")
     if progress:
         progress(done, total, "looking for gradient masking" if find_masking else "reporting")
+    victim = victim_of(model, first.images)
+    # What is decided otherwise than by one class of each image has no classes to report.
+    classes = victim.classes if victim.criterion.by_class else 0
     summary = Summary(
         norm=norm,
         epsilons=epsilons,
         labels=np.concatenate(seen_labels),
         correct=np.concatenate(seen_correct),
-        classes=first.logits.shape[1],
+        classes=classes,
         results={trial: TrialResult.join(found) for trial, found in results.items()},
     )
-    victim = victim_of(model, first.images)
     flags, unchecked = _masking_flags(victim, first, summary) if find_masking else ([], [])
     safe = {epsilon: np.concatenate(found) for epsilon, found in certain.items()}
     flags += masking.contradictions(summary.outcomes(), safe, summary.correct)
     return Report(
         model=printable(victim.name),
         n=len(summary.labels),
-        class_names=_names(class_names, victim.classes),
+        class_names=_names(class_names, classes),
         norm=norm,
         epsilons=epsilons,
         clean=summary.row("clean", 0.0, np.zeros(len(summary.labels), bool)),
@@ -162,8 +166,8 @@ def evaluate(
         assumptions=assumptions(victim, first.images, images, labels, attacks, summary),
         attacks={trial.name: trial.settings() for trial in trials},
         versions=_versions(),
-        class_counts=np.bincount(summary.labels, minlength=victim.classes).tolist(),
-        examples=example_images(victim, first, first_shown, summary),
+        class_counts=np.bincount(summary.labels, minlength=classes).tolist() if classes else [],
+        examples=example_images(victim, first, first_shown, summary) if classes else None,
     )
 
 
@@ -189,7 +193,11 @@ def _masking_flags(
 ) -> tuple[list[masking.Flag], list[str]]:
     """The signs of gradient masking, and the checks that could not be made."""
     flags, unchecked = masking.compare(summary.outcomes(), summary.norm)
-    if victim.black_box:
+    if victim.held is not None or not victim.criterion.by_class:
+        unchecked.append(
+            "zero gradients, unlimited epsilon, more steps: need a classifier of images alone"
+        )
+    elif victim.black_box:
         unchecked.append("zero gradients, unlimited epsilon, more steps: need a model's gradients")
     elif summary.norm in NORMS and summary.epsilons:
         rows = np.flatnonzero(chunk.correct)[:_PROBED]

@@ -25,7 +25,10 @@ def example_images(
     adversarial = {
         name: rounded_to_8_bits(summary.results[trial].shown) for name, trial in chosen.items()
     }
-    after = {name: _softmax(victim.predict(images)) for name, images in adversarial.items()}
+    rows = chunk.start + shown
+    after = {
+        name: _softmax(victim.predict(images, indices=rows)) for name, images in adversarial.items()
+    }
     clean = _softmax(chunk.logits[shown])
     labels = chunk.labels[shown]
     predicted = {name: values.argmax(axis=1) for name, values in after.items()}

@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 import kgan
-from kgan.attacks.attack import Result
 from kgan.attacks.norms import length
+from kgan.attacks.result import Result
 from kgan.attacks.victim import Victim
 from kgan.files import atomic_path
 from kgan.robustness.chunks import Chunk
@@ -156,6 +156,8 @@ def model_hash(model: keras.Model | Victim) -> bytes:
     declared = ""
     if isinstance(model, Victim):
         given = {name: value for name, value in model.declared.items() if value is not None}
+        if model.held is not None:
+            given["held"] = model.held.digest
         declared = json.dumps(given, sort_keys=True, default=repr)
         model = model.model
         declared += getattr(model, "identity", "")

@@ -24,9 +24,9 @@ class Summary:
     Attributes:
         norm: Norm of the balls.
         epsilons: Radii of the balls, ascending.
-        labels: Classes of the images, int32 (n,).
+        labels: Classes of the images, int32 (n,), or what else is true of them.
         correct: Whether each clean image is classified correctly, bool (n,).
-        classes: Number of classes.
+        classes: Number of classes; 0 for a victim without.
         results: The result of each trial.
     """
 

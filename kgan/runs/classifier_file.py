@@ -24,7 +24,8 @@ def load_classifier(path: Path, *, presets: Iterable[str] = ()) -> keras.Model:
     if any(path.glob("saved_model.pb")) or any(path.glob("*/saved_model.pb")):
         raise ValueError(
             f"model {path} is a SavedModel folder, from which no Keras model comes back. Save the "
-            'model itself: model.save("model.keras"), and pass that file.'
+            'model itself: model.save("model.keras"), and pass that file. (kgan attack takes the '
+            "folder too, for attacks that only ask.)"
         )
     if not path.is_file() or path.suffix not in (".keras", ".h5"):
         names = ", ".join(presets)

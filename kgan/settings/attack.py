@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import tyro
 
@@ -26,7 +26,8 @@ class AttackSettings(Messages, RunFolder, DeclaredVictim, ImageReading, Prepared
 
     # What
     model: str = "digits"
-    """A .keras file; or digits, mnist, cifar10: a small classifier, trained once and kept."""
+    """A .keras file; digits, mnist, cifar10: a small classifier, trained once and kept; or what
+    only answers: a SavedModel's folder, an .onnx file, http://HOST:PORT/v1/models/NAME."""
     data: str | None = None
     """digits, a tensorflow-datasets name, .npz with labels, or a folder; default the model's."""
     split: str | None = None
@@ -34,11 +35,19 @@ class AttackSettings(Messages, RunFolder, DeclaredVictim, ImageReading, Prepared
     n: int | None = None
     """Attack so many images, drawn by the seed; default all."""
 
+    output: str | None = None
+    """Which of several outputs the class scores are, by name; default the only one."""
+    data_format: Literal["channels_last", "channels_first"] | None = None
+    """channels_first for a model of (channels, height, width); default channels_last."""
+
     # How
-    attack: tuple[str, ...] = ("noise", "fgsm", "apgd:steps=40", "square:steps=1000")
+    criterion: str = "misclassification"
+    """What counts as fooled: misclassification, top-k:k=5, confidence:least=0.9."""
+    attack: tuple[str, ...] = ()
     """Any of noise, fgsm, pgd, mifgsm, deepfool, cw, ead, apgd, fab, square, autoattack, spatial,
     guided (or at), advgan, universal, patch, fmn, ddn, hopskipjump, boundary, jsma, sigma-zero,
-    one-pixel, sparse-rs; with settings if you like: pgd:steps=100,restarts=5."""
+    one-pixel, sparse-rs; with settings if you like: pgd:steps=100,restarts=5. Default noise, fgsm,
+    apgd:steps=40, square:steps=1000; of a model that only answers those that only ask."""
     epsilons: Annotated[tuple[Radius, ...], tyro.conf.arg(aliases=["--epsilon"])] = ()
     """Radii for images in [0, 1], such as 0.1 or 8/255; default depends on norm and channels."""
     norm: Literal["linf", "l2", "l1", "l0"] = "linf"
@@ -68,8 +77,15 @@ class AttackSettings(Messages, RunFolder, DeclaredVictim, ImageReading, Prepared
         if self.min_robust is not None and not 0 <= self.min_robust <= 1:
             raise ValueError(f"min_robust must be a share in [0, 1], got {self.min_robust:g}.")
 
+    @property
+    def declared(self) -> dict[str, Any]:
+        given = {"output": self.output, "data_format": self.data_format}
+        return super().declared | {
+            name: value for name, value in given.items() if value is not None
+        }
+
     def default_name(self, preset: str | None, defaults: RunFolder) -> str:
-        return Path(self.model).stem
+        return Path(self.model.rstrip("/")).stem
 
     @classmethod
     def may_change(cls) -> frozenset[str]:

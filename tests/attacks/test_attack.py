@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from kgan.attacks import FGSM, PGD, AutoAttack, MomentumPGD, RandomNoise, victim_of
 from kgan.attacks.apgd import checkpoints
-from kgan.attacks.attack import pad
+from kgan.attacks.attack_run import pad
 from tests.attacks.conftest import build
 
 

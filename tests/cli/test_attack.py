@@ -18,6 +18,7 @@ import kgan.data
 from kgan.attacks import ATTACKS, AdvGAN
 from kgan.models import PerturbationGAN
 from kgan.robustness.report import Report
+from tests.attacks.test_black_boxes import write_onnx
 
 ROOT = Path(__file__).parents[2]
 
@@ -213,6 +214,43 @@ def test_the_default_victim_is_trained_once(here, capsys):
     assert "training" not in capsys.readouterr().out
 
 
+def test_a_file_that_only_answers(files, here, capsys):
+    """The same classifier as an ONNX file of (channels, height, width)."""
+    pytest.importorskip("onnx")
+    model = keras.models.load_model(files / "mine.keras")
+    write_onnx(model, here / "mine.onnx", (1, 8, 8))
+    data = ["--data", f"{files}/mine.npz", "--epsilon", "0.3", "--n", "30"]
+    how = ["--data-format", "channels_first", "--output", "shares", *data]
+    assert main(["mine.onnx", *how]) == 0
+    said = capsys.readouterr().out
+    assert "mine.onnx only answers: attacks that follow gradients cannot be run" in said
+    report = Report.load(here / "runs" / "attack-mine" / "report.json")
+    assert list(report.attacks) == ["RandomNoise", "Square"]
+    digest = hashlib.sha256(b"mine.onnx\0" + (here / "mine.onnx").read_bytes()).hexdigest()
+    assert report.provenance["model SHA-256"] == digest
+    attack = ["--attack", "square:steps=1000"]
+    assert main([f"{files}/mine.keras", *data, *attack]) == 0
+    twin = Report.load(here / "runs" / "attack-mine-2" / "report.json")
+    assert report.clean.robust_accuracy == twin.clean.robust_accuracy
+    assert report.rows[1].robust_accuracy == pytest.approx(twin.rows[0].robust_accuracy, abs=0.07)
+    capsys.readouterr()
+    assert main(["mine.onnx", *how, "--attack", "pgd"]) == 2
+    assert "PGD follows gradients, and mine shows scores alone" in capsys.readouterr().err
+
+
+def test_another_criterion(files, here, capsys):
+    some = ["--attack", "fgsm", "--epsilon", "0.1", "--n", "60"]
+    for criterion in ("misclassification", "top-k:k=3", "confidence:least=0.8"):
+        assert main(mine(files, *some, "--criterion", criterion)) == 0
+    folders = [here / "runs" / name for name in ("attack-mine", "attack-mine-2", "attack-mine-3")]
+    plain, top, sure = (Report.load(folder / "report.json") for folder in folders)
+    assert plain.rows[0].robust_accuracy < top.rows[0].robust_accuracy
+    assert plain.rows[0].robust_accuracy < sure.rows[0].robust_accuracy
+    assert any("TopK(k=3)" in text for text in top.assumptions)
+    assert main(mine(files, *some, "--criterion", "top-k:k=10")) == 2
+    assert "k must be below the 10 classes" in capsys.readouterr().err
+
+
 def test_norms_minimal_and_spatial_attacks(files, here, capsys):
     attacks = ["fgsm", "deepfool", "spatial", "ead:steps=5,search_steps=2"]
     arguments = mine(files, "--attack", *attacks, "--norm", "l2", "--epsilon", "0.5", "--n", 20)
@@ -286,7 +324,7 @@ def bad(files, name, tmp_path):
         "value": (mine(files, "--attack", "advgan:kappa=abc"), "of --attack advgan:kappa=abc"),
         "epsilon": (mine(files, "--epsilon", "8"), "Did you mean 8/255?"),
         "model": (["--model", "no.keras", "--data", "digits"], "which is not there"),
-        "exported": (["--model", str(exported), "--data", "digits"], 'model.save("model.keras")'),
+        "exported": (["--model", str(exported), "--data", "digits"], "is no SavedModel"),
         "no data": (["--model", f"{files}/mine.keras"], "--data FILE.npz"),
         "shape": (
             ["--model", f"{files}/mine.keras", "--data", str(small)],

@@ -1,0 +1,148 @@
+"""What is found out about a model before it is attacked, by its graph and its answers."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kgan.attacks import head as heads
+from kgan.attacks import intake as intakes
+from kgan.attacks.criterion import Criterion
+from kgan.attacks.half_precision import is_half
+from kgan.attacks.model_call import ModelCall
+from kgan.attacks.model_state import ModelState
+from kgan.attacks.questions import Questions
+from kgan.attacks.reading import Reading
+
+# Images asked about when a model is looked at anew, and at each run to see whether it changed.
+_LOOKED_AT, _COMPARED = 4, 2
+# Noise added to them where the graph does not show the head.
+_NOISE = 32
+# Differences of two answers, relative to the largest output, that rounding explains.
+_ROUNDING = {False: 1e-5, True: 2e-3}
+
+
+@dataclasses.dataclass(frozen=True)
+class Findings:
+    """What a model is.
+
+    Attributes:
+        state: The record of its structure, by which a change is noticed.
+        reading: How its outputs are read.
+        random: Whether two answers to the same images differ.
+        repeatable: Whether they are the same again from the start of its random numbers.
+        half: Whether it computes in float16.
+        rounding: The difference between its own answers and the compiled ones that is no change.
+        declared: Whether its head was declared.
+    """
+
+    state: ModelState
+    reading: Reading
+    random: bool
+    repeatable: bool
+    half: bool
+    rounding: float
+    declared: bool
+
+    def have_changed(self, state: ModelState, questions: Questions, images: np.ndarray) -> bool:
+        """Whether the model is another one by now.
+
+        Args:
+            state: The record of its structure now.
+            questions: Asks it, as it was compiled then and as it answers now.
+            images: The images of the run that follows.
+        """
+        if state != self.state:
+            return True
+        if state.known or self.random:
+            return False
+        outputs, gap = questions.compare(images[:_COMPARED])
+        if gap > self.rounding:
+            return True
+        # Outputs, of which the head was judged by others, that are no probabilities.
+        judged = self.reading.is_judged_by_values and not self.declared
+        return judged and not bool(np.all((outputs >= 0) & (outputs <= 1)))
+
+
+def look(
+    call: ModelCall,
+    questions: Questions,
+    images: np.ndarray,
+    *,
+    head: str | None,
+    loss: Any,
+    criterion: Criterion,
+) -> Findings:
+    """Finds out what a model is.
+
+    Args:
+        call: The model.
+        questions: Asks it; what was compiled for it before must be forgotten.
+        images: Some images, float32 (n, ...) in [0, 1].
+        head: The head that was declared, if any.
+        loss: The loss that the model is trained with, where it is not compiled itself.
+        criterion: When its answers count, which says how they are read.
+
+    Raises:
+        ValueError: When the head cannot be known or is none of what was declared, or when an attack
+            on the model would mislead.
+    """
+    model = call.model
+    images = images[:_LOOKED_AT]
+    intakes.check_inner(model)
+    if not model.built:
+        call.outputs(tf.constant(images[:1]))
+    state = ModelState(model)
+    call.find_seeds(images.shape[1:], has_own_code=not state.known)
+    half = is_half(model)
+    outputs = questions.ask(images)
+    end = questions.ending(images.shape[1:])
+    random = questions.differ(images, rounding=_ROUNDING[half])
+    if criterion.takes == "values":
+        reading = Reading(call.name, "values", outputs.shape[1:])
+    else:
+        if end in ("unknown", "linear"):
+            noise = np.random.default_rng(0).uniform(size=(_NOISE, *images.shape[1:]))
+            outputs = np.concatenate([outputs, questions.ask(noise.astype(np.float32))])
+        evidence = heads.Evidence(call.name, end, outputs, _told_by_loss(call, loss))
+        reading = Reading(
+            name=call.name,
+            head=heads.find(evidence) if head is None else heads.agree(head, evidence),
+            shape=outputs.shape[1:],
+            cut=end in ("softmax", "sigmoid"),
+        )
+    criterion.check_reading(reading)
+    rounding = 1e-5
+    if not random and not state.known:
+        questions.check_draws(images[:_COMPARED])
+    if not random and (call.intake.whole or not state.known):
+        gap = questions.compare(images[:_COMPARED])[1]
+        if call.intake.whole and gap > _ROUNDING[half]:
+            raise ValueError(
+                f"{call.name} takes whole numbers, and answers otherwise where they come as "
+                "float32, as a gradient needs: make it anew with a float32 input."
+            )
+        rounding = max(rounding, 10 * gap)
+    return Findings(
+        state=state,
+        reading=reading,
+        random=random,
+        repeatable=not random
+        or not questions.differ(images, rounding=_ROUNDING[half], rewind=True),
+        half=half,
+        rounding=rounding,
+        declared=head is not None,
+    )
+
+
+def _told_by_loss(call: ModelCall, other: Any) -> str | None:
+    """What the compiled loss of the class scores takes, see `kgan.attacks.head`."""
+    loss = getattr(call.model, "loss", None)
+    loss = other if loss is None else loss
+    if isinstance(loss, dict | list | tuple):
+        losses = call.named(loss)
+        loss = losses.get(call.output)
+        if len(losses) == 1:
+            (loss,) = losses.values()
+    return heads.told_by_loss(loss)

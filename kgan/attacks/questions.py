@@ -1,0 +1,126 @@
+"""Asks a model about a few images, outside of an attack, and compares its answers."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kgan.attacks import head as heads
+from kgan.attacks import held_inputs
+from kgan.attacks.model_call import ModelCall
+from kgan.attacks.reading import TINY
+
+# Images that the model itself is asked about at a time, outside of a graph.
+_AT_A_TIME = 32
+# Rows asked about several times, to see whether the answers differ.
+_ASKED_AGAIN = 16
+
+
+class Questions:
+    """A model's answers to some images, compiled as an attack gets them, and its own.
+
+    Args:
+        call: The model.
+        functions: Where compiled functions are kept; emptied by the owner when the model changes.
+        values: Whether the outputs are values of any shape, and not a row of class scores.
+    """
+
+    def __init__(self, call: ModelCall, functions: dict[Any, Any], *, values: bool = False):
+        self._call = call
+        self._functions = functions
+        self._values = values
+
+    def ask(self, images: np.ndarray) -> np.ndarray:
+        """The compiled model's outputs for a few images: float32 (n, units), or values (n, ...).
+
+        Images are those of the first rows of held inputs here; what they answer matters little.
+        """
+        shape = tuple(images.shape[1:])
+        if ("ask", shape) not in self._functions:
+            found: list[str] = []
+
+            @tf.function(
+                autograph=False, input_signature=[tf.TensorSpec([None, *shape], tf.float32)]
+            )
+            def ask(images):
+                with held_inputs.rows(tf.range(tf.shape(images)[0])):
+                    outputs = self._call.outputs_without_trace(images)
+                found[:] = [heads.ending(outputs).kind]
+                return tf.cast(outputs, tf.float32)
+
+            self._functions["ask", shape] = ask.get_concrete_function()
+            self._functions["end", shape] = found
+        outputs = self._functions["ask", shape](tf.constant(images)).numpy()
+        if self._values and outputs.ndim and len(outputs) == len(images):
+            return outputs if outputs.ndim > 1 else outputs[:, None]
+        if outputs.ndim > 2 or (outputs.ndim == 2 and outputs.shape[1] == 0):
+            raise ValueError(
+                f"{self._call.name} must return one row of class scores for an image, "
+                f"got an output of shape {outputs.shape}."
+            )
+        return outputs.reshape(len(images), -1)
+
+    def ending(self, shape: tuple[int, ...]) -> str:
+        """How the graph ends that `ask` has compiled for images of this shape."""
+        return self._functions["end", tuple(shape)][0]
+
+    def own(
+        self,
+        images: np.ndarray,
+        bounds: tuple[float, float] | None = None,
+        indices: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """The model's own outputs for any number of images.
+
+        Args:
+            images: The images.
+            bounds: What black and white become; what they are for the model if `None`.
+            indices: Index of each image in its data set; 0, 1, ... if `None`.
+        """
+        indices = np.arange(len(images)) if indices is None else indices
+        found = []
+        for start in range(0, len(images), _AT_A_TIME):
+            some = slice(start, start + _AT_A_TIME)
+            with held_inputs.rows(tf.constant(indices[some], tf.int32)):
+                found.append(self._call.own_outputs(images[some], bounds))
+        return np.concatenate(found)
+
+    def compare(self, images: np.ndarray) -> tuple[np.ndarray, float]:
+        """The compiled model's outputs, and how much its answers differ from the model's own."""
+        compiled = self.ask(images)
+        own = self.own(images).reshape(compiled.shape)
+        return compiled, _gap(compiled, own)
+
+    def differ(self, images: np.ndarray, *, rounding: float, rewind: bool = False) -> bool:
+        """Whether the model answers differently when it is asked again.
+
+        Args:
+            images: Some images.
+            rounding: The difference, relative to the largest output, that rounding explains.
+            rewind: Whether it is asked again from the start of its random numbers.
+        """
+        # Several rows, since an answer that may change need not.
+        rows = np.resize(images, (_ASKED_AGAIN, *images.shape[1:]))
+        answers = []
+        for _ in range(3):
+            if rewind:
+                self._call.rewind()
+            answers.append(self.ask(rows))
+        return any(_gap(answers[0], one) > rounding for one in answers[1:])
+
+    def check_draws(self, images: np.ndarray) -> None:
+        """Raises `ValueError` for a model that draws numbers where no compiled function sees it."""
+        one, other = (self.own(images) for _ in range(2))
+        if not np.allclose(one, other, rtol=1e-3, atol=1e-4):
+            raise ValueError(
+                f"{self._call.name} answers otherwise each time it is called, by numbers that it "
+                "draws outside of TensorFlow, such as by numpy.random. A compiled attack would "
+                "freeze one draw and flatter the model: draw with tf.random or keras.random in its "
+                "layers."
+            )
+
+
+def _gap(one: np.ndarray, other: np.ndarray) -> float:
+    """The largest difference, relative to the largest value."""
+    largest = max(float(np.abs(other).max(initial=0.0)), TINY)
+    return float(np.abs(one - other).max(initial=0.0)) / largest

@@ -1,0 +1,193 @@
+"""A SavedModel, an ONNX file and a server answer as their Keras model does."""
+
+import http.server
+import json
+import threading
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kgan.attacks import PGD, HopSkipJump, RandomNoise, Square, Victim, black_box
+from kgan.attacks.black_boxes import is_black_box
+from kgan.export.classifier import export_classifier
+from kgan.robustness import criterion_from_text
+from kgan.robustness.results import model_hash
+
+SHAPE = (6, 6, 1)
+
+
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [keras.Input(SHAPE), keras.layers.Flatten(), keras.layers.Dense(4, name="scores")]
+    )
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    return np.random.default_rng(0).uniform(size=(9, *SHAPE)).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def files(model, tmp_path_factory):
+    """What a `kgan export`, a plain Keras export and an ONNX export write, by name."""
+    pytest.importorskip("onnx")
+    folder = tmp_path_factory.mktemp("exports")
+    export_classifier(model, folder / "mine")
+    model.export(folder / "plain", verbose=False)
+    write_onnx(model, folder / "mine.onnx", (1, 6, 6))
+    return folder
+
+
+def write_onnx(model, path, shape) -> None:
+    """The W x + b of a model as ONNX operations; images have one channel, which comes first."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    # Flattened with the channels first: of one channel the order is the same.
+    kernel, bias = model.get_weights()
+    classes = len(bias)
+    nodes = [
+        helper.make_node("Flatten", ["pixels"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "kernel", "bias"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["shares"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "linear",
+        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", *shape])],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", classes])
+            for name in ("shares", "logits")
+        ],
+        [numpy_helper.from_array(kernel, "kernel"), numpy_helper.from_array(bias, "bias")],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+
+
+@pytest.fixture(scope="module")
+def server(model):
+    """The two requests of TensorFlow Serving's REST contract that an attack makes."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        asked: list[int] = []  # noqa: RUF012
+
+        def do_GET(self):
+            tensors = {"inputs": {"x": {"dtype": "DT_FLOAT"}}, "outputs": {"y": {}}}
+            self._send({"metadata": {"signature_def": {"signature_def": {"only": tensors}}}})
+
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            images = np.asarray(body["inputs"]["x"], np.float32)
+            self.asked.append(len(images))
+            self._send({"outputs": model(images).numpy().tolist()})
+
+        def _send(self, content):
+            data = json.dumps(content).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_address[1]}/v1/models/mine", Handler.asked
+        running.shutdown()
+
+
+def check(victim: Victim, model: keras.Model, images: np.ndarray) -> None:
+    """Asserts equal answers, equal attacks, and that gradients are refused by name."""
+    outputs = victim.predict(images)
+    expected = model(images).numpy()
+    np.testing.assert_allclose(
+        outputs - outputs.mean(axis=1, keepdims=True),
+        expected - expected.mean(axis=1, keepdims=True),
+        atol=1e-4,
+    )
+    attack = RandomNoise(0.5, tries=4)
+    success = attack.run(model, images).success
+    assert 0 < success.sum() < len(success)
+    np.testing.assert_array_equal(attack.run(victim, images).success, success)
+    with pytest.raises(ValueError, match=r"PGD follows gradients.*HopSkipJump.*Square"):
+        PGD(0.1).run(victim, images)
+    assert any("shows scores alone" in text for text in victim.assumptions)
+
+
+def test_saved_models(files, model, images):
+    assert is_black_box(str(files / "mine"))
+    victim = Victim(black_box(files / "mine"))
+    assert victim.name == "mine"
+    check(victim, model, images)
+    assert victim.head == "softmax"
+    plain = Victim(black_box(files / "plain"), head="logits")
+    np.testing.assert_allclose(plain.predict(images[:2]), model(images[:2]).numpy(), atol=1e-5)
+    again = Victim(black_box(files / "mine"))
+    assert model_hash(again) == model_hash(victim) != model_hash(plain)
+    with pytest.raises(ValueError, match=r"signature of .* must be one of"):
+        black_box(files / "mine", signature="clasify")
+    with pytest.raises(ValueError, match=r"images must have the shape \(None, 6, 6, 1\) that mine"):
+        victim.predict(np.zeros((1, 4, 4, 1), np.float32))
+
+
+def test_onnx_files(files, model, images):
+    source = str(files / "mine.onnx")
+    assert is_black_box(source)
+    check(Victim(black_box(source), head="logits", data_format="channels_first"), model, images)
+    shares = Victim(black_box(source, output="shares"), data_format="channels_first")
+    assert shares.ready(images).head == "softmax"
+    with pytest.raises(ValueError, match='data_format="channels_first"'):
+        Victim(black_box(source)).ready(images)
+    with pytest.raises(ValueError, match=r"output of .* must be one of shares, logits"):
+        black_box(source, output="score")
+    with pytest.raises(FileNotFoundError, match="no file"):
+        black_box("none.onnx")
+
+
+def test_servers(server, model, images):
+    address, asked = server
+    assert is_black_box(address)
+    check(Victim(black_box(address), head="logits"), model, images)
+    many = np.repeat(images, 9, axis=0)
+    del asked[:]
+    Victim(black_box(address), head="logits").predict(many)
+    assert max(asked) <= 32
+    with pytest.raises(ValueError, match="the address of a model must be like"):
+        black_box("http://127.0.0.1:1/")
+    with pytest.raises(FileNotFoundError, match="must be a SavedModel's folder"):
+        black_box("/none")
+
+
+def test_labels_alone_are_too_little_for_scores(images, model):
+    victim = Victim(lambda images: model(images).numpy().argmax(axis=1), classes=4)
+    with pytest.raises(ValueError, match=r"Square asks for scores.*shows labels alone.*Boundary"):
+        Square(0.1).run(victim, images)
+    assert HopSkipJump.needs == "labels"
+
+
+def test_a_model_of_whole_numbers_is_refused(tmp_path):
+    class Bytes(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.uint8)])
+        def serve(self, pixels):
+            return {"y": tf.cast(pixels, tf.float32)}
+
+    module = Bytes()
+    tf.saved_model.save(module, str(tmp_path / "bytes"), signatures={"serve": module.serve})
+    with pytest.raises(ValueError, match="takes uint8"):
+        black_box(tmp_path / "bytes")
+
+
+def test_criteria_have_texts():
+    assert repr(criterion_from_text("top-k:k=3")) == "TopK(k=3)"
+    assert repr(criterion_from_text("confidence")) == "Confidence(least=0.9)"
+    with pytest.raises(ValueError, match=r"k must be .* \(of --criterion top-k:k=0\)"):
+        criterion_from_text("top-k:k=0")
+    with pytest.raises(ValueError, match="misclassification"):
+        criterion_from_text("multi-label")
