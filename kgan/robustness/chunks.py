@@ -14,6 +14,8 @@ from kgan.attacks.victim import Victim, victim_of
 from kgan.labels import class_numbers
 
 _BATCHES_IN_A_CHUNK = 4
+# Number of images that a report shows before and after the attacks.
+_EXAMPLES = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +38,11 @@ class Chunk:
     def correct(self) -> np.ndarray:
         """Whether each clean image is classified correctly, bool (n,)."""
         return self.logits.argmax(axis=1) == self.labels
+
+    @property
+    def shown(self) -> np.ndarray:
+        """Rows of the images that the report shows: a few correct ones of the first chunk."""
+        return np.flatnonzero(self.correct)[: 0 if self.start else _EXAMPLES]
 
 
 def length_of(images: Any) -> int | None:
