@@ -22,6 +22,7 @@ from kgan.data.arrays import has_split
 from kgan.labels import class_numbers
 from kgan.names import printable
 from kgan.progress import Progress
+from kgan.robustness.corruptions.corrupt import check_corruptible
 from kgan.robustness.fitting import fitted
 from kgan.robustness.radii import default_radii
 from kgan.runs import faults
@@ -61,6 +62,9 @@ def main(request: Request) -> int:
     model = declared(load_classifier(file, presets=CLASSIFIER_PRESETS), settings)
     check_fit(settings.model, model, data)
     _check_range(model, data)
+    if settings.corruptions:
+        check_corruptible(data.sample_shape)
+    baseline = _baseline(settings, data)
     if settings.eight_bit:
         check_on_grid(data.samples)
     if request.run is None:
@@ -73,6 +77,8 @@ def main(request: Request) -> int:
     try:
         attacks = [fitted(attack, model, others, run.folder) for attack in attacks]
         report = _evaluate(settings, model, data, attacks, epsilons, run.folder)
+        if settings.corruptions:
+            report = _corrupted(report, settings, model, baseline, data)
     except KeyboardInterrupt:
         resume = f"kgan attack --resume --name {run.folder.name.removeprefix('attack-')}"
         print(f"\nwhat is done is kept; continue with {resume}", file=sys.stderr)
@@ -125,6 +131,36 @@ def _evaluate(
             progress=progress.update,
         )
     return dataclasses.replace(report, model=printable(f"{settings.model} ({report.model})"))
+
+
+def _baseline(settings: AttackSettings, data: Dataset) -> keras.Model | None:
+    """The classifier that errors under corruptions are divided by."""
+    if settings.baseline is None:
+        return None
+    model = load_classifier(settings.baseline.expanduser())
+    check_fit(settings.baseline, model, data)
+    return model
+
+
+def _corrupted(
+    report: kgan.robustness.Report,
+    settings: AttackSettings,
+    model: keras.Model | Victim,
+    baseline: keras.Model | None,
+    data: Dataset,
+) -> kgan.robustness.Report:
+    """The report with the accuracy under common corruptions."""
+    with Progress() as progress:
+        found = kgan.robustness.corruption_report(
+            model,
+            data.values,
+            data.labels,
+            baseline=baseline,
+            seed=settings.seed,
+            batch_size=settings.batch_size,
+            progress=progress.update,
+        )
+    return dataclasses.replace(report, corruptions=found)
 
 
 def _provenance(

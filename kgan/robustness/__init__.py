@@ -17,6 +17,8 @@ from kgan.robustness import testing
 from kgan.robustness.attack_text import attack_from_text
 from kgan.robustness.clever import clever
 from kgan.robustness.comparison import Comparison
+from kgan.robustness.corruption_report import CorruptionReport, CorruptionRow, corruption_report
+from kgan.robustness.corruptions import CORRUPTIONS, corrupt
 from kgan.robustness.evaluation import evaluate
 from kgan.robustness.junit import write_junit
 from kgan.robustness.markdown import markdown
@@ -27,8 +29,11 @@ from kgan.robustness.terminal import print_report
 
 __all__ = [
     "CHANGE_NORMS",
+    "CORRUPTIONS",
     "Change",
     "Comparison",
+    "CorruptionReport",
+    "CorruptionRow",
     "Curve",
     "ExampleImages",
     "Flag",
@@ -37,6 +42,8 @@ __all__ = [
     "Verdict",
     "attack_from_text",
     "clever",
+    "corrupt",
+    "corruption_report",
     "evaluate",
     "markdown",
     "print_report",

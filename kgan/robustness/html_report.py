@@ -9,6 +9,8 @@ from pathlib import Path
 from kgan.files import atomic_path
 from kgan.intervals import share_interval
 from kgan.robustness.advice import advice
+from kgan.robustness.corruption_report import CorruptionReport, corruption_errors
+from kgan.robustness.corruptions import SEVERITIES
 from kgan.robustness.report import CHANGE_NORMS, Report, Row
 
 _PAGE = string.Template("""\
@@ -68,6 +70,7 @@ bounds; a lower bound of it. Seconds include compilation; an attack that looks f
 change runs once for all its rows.</small></p>
 $details
 $curves
+$corruptions
 <h2>Examples</h2>
 $examples
 <h2>Classes</h2>
@@ -112,6 +115,7 @@ def write_html(
         flags=_flags(report),
         attacks=_attacks(report),
         details=_details(report),
+        corruptions=_corruptions(report.corruptions),
         curves=_picture(curves, "robust accuracy against epsilon") if curves else "",
         examples="".join(
             f"<h3>{html.escape(heading)}</h3>{_picture(picture, heading)}"
@@ -193,6 +197,27 @@ def _details(report: Report) -> str:
         if row.details
     )
     return f"<p>Further shares of all images:</p><ul>{items}</ul>" if items else ""
+
+
+def _corruptions(report: CorruptionReport | None) -> str:
+    """The accuracy under each corruption at each severity, and the mean corruption error."""
+    if report is None:
+        return ""
+    rows: list[tuple[str, list[str | Row]]] = []
+    for name in report.names:
+        cells = [f"{row.accuracy:.1%}" for row in report.of(name)]
+        error = report.corruption_error(name)
+        cells += ["" if error is None else f"{error:.1%}"]
+        rows.append(("", [name.replace("_", " "), *cells]))
+    head = ["corruption", *(f"severity {severity}" for severity in SEVERITIES)]
+    head += ["error / baseline's"]
+    return (
+        f"<h2>Common corruptions</h2><p>{report.mean_accuracy:.1%} on average"
+        f"{html.escape(corruption_errors(report))}. Computed by kgan from the published "
+        "description; the ice of frost is made, not photographed. Corruptions are no attacks: they "
+        'enter neither the worst case nor the verdict.</p><div class="scroll">'
+        f"{_table(head, rows)}</div>"
+    )
 
 
 def _shares(details: dict[str, float]) -> str:

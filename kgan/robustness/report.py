@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kgan.files import atomic_path
+from kgan.robustness.corruption_report import CorruptionReport, CorruptionRow
 from kgan.robustness.masking import Flag
 
 CHANGE_NORMS = ("l0", "l1", "l2", "linf")
@@ -149,6 +150,8 @@ class Report:
         provenance: Where the figures come from, by the name of the fact: the model's file and its
             hash, the data and their split, the seed, the command, the date.
         verdict: Whether the classifier is as robust as was asked; `None` if nothing was asked.
+        corruptions: Its accuracy under common corruptions; `None` if none were tried. They are no
+            attacks, and enter neither the worst case nor the verdict.
         examples: Images before and after the attacks, if any; not part of the JSON.
     """
 
@@ -170,6 +173,7 @@ class Report:
     class_counts: list[int] = dataclasses.field(default_factory=list)
     provenance: dict[str, str] = dataclasses.field(default_factory=dict)
     verdict: Verdict | None = None
+    corruptions: CorruptionReport | None = None
     examples: ExampleImages | None = dataclasses.field(default=None, compare=False, repr=False)
 
     @property
@@ -202,6 +206,8 @@ class Report:
         values["flags"] = [Flag(**flag) for flag in values["flags"]]
         if values.get("verdict") is not None:
             values["verdict"] = Verdict(**values["verdict"])
+        if values.get("corruptions") is not None:
+            values["corruptions"] = _corruptions(values["corruptions"])
         return cls(**values)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -218,3 +224,8 @@ class Report:
 def _row(content: dict[str, Any]) -> Row:
     changes = {norm: Change(**change) for norm, change in content["changes"].items()}
     return Row(**{**content, "changes": changes, "interval": tuple(content["interval"])})
+
+
+def _corruptions(content: dict[str, Any]) -> CorruptionReport:
+    rows = [CorruptionRow(**{**row, "interval": tuple(row["interval"])}) for row in content["rows"]]
+    return CorruptionReport(**{**content, "rows": rows})

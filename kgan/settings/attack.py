@@ -53,6 +53,10 @@ class AttackSettings(Messages, RunFolder, DeclaredVictim, ImageReading, Prepared
     """Seed of everything random."""
     certify: bool = False
     """Also bound robustness from below, by interval bounds (linf; small networks)."""
+    corruptions: bool = False
+    """Also measure the accuracy under the 15 common corruptions at five severities."""
+    baseline: Path | None = None
+    """For corruptions: a .keras file whose errors are 100% (mCE)."""
     min_robust: float | None = None
     """Exit with code 1 where any robust accuracy is below this share."""
 
@@ -67,6 +71,8 @@ class AttackSettings(Messages, RunFolder, DeclaredVictim, ImageReading, Prepared
         check_at_least(self, 2, "n")
         if self.min_robust is not None and not 0 <= self.min_robust <= 1:
             raise ValueError(f"min_robust must be a share in [0, 1], got {self.min_robust:g}.")
+        if self.baseline is not None and not self.corruptions:
+            raise ValueError("baseline must be left out without --corruptions.")
 
     def default_name(self, preset: str | None, defaults: RunFolder) -> str:
         return Path(self.model).stem
