@@ -42,8 +42,10 @@ def main(request: Request) -> int:
         The exit code: 0, or 1 if a robust accuracy is below `min_robust`.
     """
     settings = cast(AttackSettings, request.settings)
-    if settings.junit is not None and not settings.junit.parent.is_dir():
-        raise FileNotFoundError(f"junit must be in an existing folder, got {settings.junit}.")
+    for name in ("junit", "sarif"):
+        path = getattr(settings, name)
+        if path is not None and not path.parent.is_dir():
+            raise FileNotFoundError(f"{name} must be in an existing folder, got {path}.")
     data, others = _data(settings)
     epsilons = settings.epsilons or default_radii(data.kind, settings.norm)
     surrogates = [load_classifier(path.expanduser()) for path in settings.surrogate]
@@ -95,6 +97,8 @@ def main(request: Request) -> int:
     kgan.robustness.write_report(report, run.folder)
     if settings.junit is not None:
         kgan.robustness.write_junit(report, settings.junit)
+    if settings.sarif is not None:
+        kgan.robustness.write_sarif(report, settings.sarif)
     kgan.robustness.print_report(report, run.folder)
     return 0 if report.verdict is None or report.verdict.passed else 1
 

@@ -7,6 +7,7 @@
     report.save("report.json")
     kgan.robustness.write_report(report, Path("report"))        # a page, curves and examples
     kgan.robustness.write_junit(report.judged(0.5), "robustness.xml")   # for a CI server
+    kgan.robustness.write_sarif(report.judged(0.5), "robustness.sarif")    # for code scanning
 
 `report.flags` lists signs of gradient masking, and `report.assumptions` lists the assumptions of
 the evaluation. `kgan.robustness.testing` checks your own attack against a classifier whose smallest
@@ -25,11 +26,15 @@ from kgan.robustness.markdown import markdown
 from kgan.robustness.masking import Flag
 from kgan.robustness.report import CHANGE_NORMS, Change, Curve, ExampleImages, Report, Row, Verdict
 from kgan.robustness.report_folder import write_report
+from kgan.robustness.report_schema import HARDENING_SCHEMA, REPORT_SCHEMA
+from kgan.robustness.sarif import write_sarif
 from kgan.robustness.terminal import print_report
 
 __all__ = [
     "CHANGE_NORMS",
     "CORRUPTIONS",
+    "HARDENING_SCHEMA",
+    "REPORT_SCHEMA",
     "Change",
     "Comparison",
     "CorruptionReport",
@@ -50,4 +55,5 @@ __all__ = [
     "testing",
     "write_junit",
     "write_report",
+    "write_sarif",
 ]

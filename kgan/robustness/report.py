@@ -11,6 +11,7 @@ import numpy as np
 from kgan.files import atomic_path
 from kgan.robustness.corruption_report import CorruptionReport, CorruptionRow
 from kgan.robustness.masking import Flag
+from kgan.robustness.report_schema import SCHEMA_VERSION
 
 CHANGE_NORMS = ("l0", "l1", "l2", "linf")
 """The norms in which a report gives the size of a change."""
@@ -194,11 +195,18 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         content = dataclasses.asdict(dataclasses.replace(self, examples=None))
         del content["examples"]
-        return content
+        return {"schema_version": SCHEMA_VERSION, **content}
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Report":
         values = dict(content)
+        # Files of earlier versions say none.
+        version = values.pop("schema_version", 0)
+        if version > SCHEMA_VERSION:
+            raise ValueError(
+                f"a report of schema_version {version} was written by a newer kgan; this one reads "
+                f"up to {SCHEMA_VERSION}."
+            )
         values["clean"] = _row(values["clean"])
         for name in ("rows", "worst_case", "certified"):
             values[name] = [_row(row) for row in values.get(name, ())]

@@ -63,6 +63,8 @@ class AttackSettings(Messages, RunFolder, DeclaredVictim, ImageReading, Prepared
     # Output
     junit: Path | None = None
     """Also write the result as JUnit XML, for a CI server."""
+    sarif: Path | None = None
+    """Also write the result as SARIF 2.1.0, for code scanning."""
     classifiers_dir: Path = Path("saved_models/classifiers")
     """Where digits, mnist and cifar10 are kept."""
 

@@ -47,7 +47,8 @@ def frost(image: np.ndarray, draw: np.random.Generator, kept: float, strength: f
     for angle in draw.uniform(0, 360, size=5):
         one = trailed(seeds[..., None], radius=reach, sigma=reach, angle=angle)
         needles = np.maximum(needles, one)
-    needles = np.sqrt(needles[..., 0] / needles.max())
+    # A small pane may have no needle at all.
+    needles = np.sqrt(needles[..., 0] / max(needles.max(), 1e-12))
     ice = np.clip(0.15 + 0.35 * dense + 0.9 * needles * dense, 0.0, 1.0)
     top, left = draw.integers(side - height + 1), draw.integers(side - width + 1)
     ice = ice[top : top + height, left : left + width, None]
