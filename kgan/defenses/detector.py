@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from kgan.attacks.attack import pad
 from kgan.attacks.checks import check_count, check_images
-from kgan.attacks.victim import Victim, victim_of
+from kgan.attacks.victim import Victim
 
 
 class Detector(abc.ABC):
@@ -34,13 +34,14 @@ class Detector(abc.ABC):
                 f"classifier must be a keras.Model, got the function {classifier.name}."
             )
         self.classifier = classifier
+        self.victim = classifier if isinstance(classifier, Victim) else Victim(classifier)
+        """The classifier, for attacks on it; `ready` for images before `score` is called."""
 
     @abc.abstractmethod
-    def score(self, victim: Victim, images: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    def score(self, images: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """How suspicious images are; the more, the larger.
 
         Args:
-            victim: The classifier, ready for images of this shape.
             images: float32 (batch, ...) in [0, 1], in graph mode.
             logits: The classifier's logits for them, float32 (batch, classes).
 
@@ -63,7 +64,7 @@ class Detector(abc.ABC):
         self.check_fitted()
         images = check_images(images)
         check_count("batch_size", batch_size)
-        victim = victim_of(self.classifier, images)
+        victim = self.victim.ready(images)
         key = ("score", id(self), images.shape[1:])
         if key not in victim.functions:
 
@@ -72,7 +73,7 @@ class Detector(abc.ABC):
                 input_signature=[tf.TensorSpec([None, *images.shape[1:]], tf.float32)],
             )
             def score(images):
-                return self.score(victim, images, victim.logits(images))
+                return self.score(images, victim.logits(images))
 
             victim.functions[key] = score
         found = np.empty(len(images), np.float32)

@@ -68,14 +68,14 @@ class FeatureSqueezing(Detector):
         if not self.bits and not self.medians:
             raise ValueError("bits or medians must name a squeezer, got none.")
 
-    def score(self, victim: Victim, images: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    def score(self, images: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         if self.medians:
             check_pixels("a median filter", tuple(images.shape[1:]))
         squeezed = [reduce_bits(images, bits) for bits in self.bits]
         squeezed += [median(images, size) for size in self.medians]
         answer = tf.nn.softmax(logits)
         distances = [
-            tf.reduce_sum(tf.abs(answer - tf.nn.softmax(victim.logits(one))), axis=1)
+            tf.reduce_sum(tf.abs(answer - tf.nn.softmax(self.victim.logits(one))), axis=1)
             for one in squeezed
         ]
         return tf.reduce_max(tf.stack(distances), axis=0)

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kgan.attacks.checks import check_images
-from kgan.attacks.victim import Victim, victim_of
+from kgan.attacks.victim import Victim
 from kgan.defenses.detector import Detector
 from kgan.labels import class_numbers
 
@@ -54,14 +54,14 @@ class MahalanobisDetector(Detector):
             The detector itself.
         """
         images = check_images(images)
-        victim = victim_of(self.classifier, images[:2])
+        victim = self.victim.ready(images[:2])
         classes = class_numbers(labels, len(images), victim.classes)
         counts = np.bincount(classes, minlength=victim.classes)
         if counts.min() == 0:
             missing = np.flatnonzero(counts == 0).tolist()
             raise ValueError(f"images must have every class, got none of {missing}.")
         function = tf.function(
-            lambda images: self._of(victim, images),
+            self._of,
             autograph=False,
             input_signature=[tf.TensorSpec([None, *images.shape[1:]], tf.float32)],
         )
@@ -77,22 +77,24 @@ class MahalanobisDetector(Detector):
         variance = np.trace(covariance) / len(covariance)
         covariance += max(self.ridge * variance, 1e-12) * np.eye(len(covariance))
         self.means, self.precision = means, np.linalg.inv(covariance)
+        # What was compiled holds the numbers of an earlier fit.
+        victim.functions.clear()
         return self
 
     @property
     def is_fitted(self) -> bool:
         return self.means is not None
 
-    def score(self, victim: Victim, images: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    def score(self, images: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         self.check_fitted()
-        away = self._of(victim, images)[:, None] - tf.constant(self.means, tf.float32)
+        away = self._of(images)[:, None] - tf.constant(self.means, tf.float32)
         precision = tf.constant(self.precision, tf.float32)
         return tf.reduce_min(tf.reduce_sum((away @ precision) * away, axis=2), axis=1)
 
-    def _of(self, victim: Victim, images: tf.Tensor) -> tf.Tensor:
+    def _of(self, images: tf.Tensor) -> tf.Tensor:
         """The features of images in [0, 1], float32 (batch, features)."""
         with keras.StatelessScope():
-            found = self._features(victim.intake(images), training=False)
+            found = self._features(self.victim.intake(images), training=False)
         found = tf.cast(found, tf.float32)
         if found.shape.rank == 4:
             found = tf.reduce_mean(found, axis=(1, 2))
