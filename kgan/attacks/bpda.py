@@ -8,7 +8,7 @@ import tensorflow as tf
 
 
 @tf.custom_gradient
-def _straight_through(stand_in: tf.Tensor, value: tf.Tensor) -> Any:
+def straight_through(stand_in: tf.Tensor, value: tf.Tensor) -> Any:
     """The value; its gradient goes to the stand-in."""
     return tf.identity(value), lambda gradient: (gradient, tf.zeros_like(value))
 
@@ -59,7 +59,7 @@ class BPDA(keras.layers.Layer):
                 f"{tuple(stand_in.shape if self.backward else value.shape)}."
             )
         value = tf.ensure_shape(value, stand_in.shape)
-        return _straight_through(stand_in, tf.cast(value, stand_in.dtype))
+        return straight_through(stand_in, tf.cast(value, stand_in.dtype))
 
     def get_config(self) -> dict[str, Any]:
         functions = {"forward": self.forward, "backward": self.backward}

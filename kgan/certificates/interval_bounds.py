@@ -128,19 +128,22 @@ def _through(model: keras.Model, box: Box, end: keras.layers.Layer | None = None
             f"{model.name} must be a built Sequential or functional model of one input and one "
             "output: interval bounds follow its layers."
         ) from error
+    graph = getattr(model, "_functional", None) or model
+    nodes = {id(node) for depth in graph._nodes_by_depth.values() for node in depth}
     for layer in model.layers:
         if isinstance(layer, keras.layers.InputLayer):
             continue
-        inputs = layer.input if isinstance(layer.input, list) else [layer.input]
-        if not all(id(one) in known for one in inputs):
+        # A layer has a node in each graph that was ever made of it, such as each time it is loaded.
+        places = [node for node in layer._inbound_nodes if id(node) in nodes]
+        if len(places) != 1:
             raise ValueError(
-                f"interval bounds cannot follow {layer.name}, which is used in other places too. "
-                "Build one Sequential or functional model in which each layer has one place."
+                f"interval bounds cannot follow {layer.name}, which is used in {len(places)} "
+                "places. Build one model in which each layer has one place."
             )
-        boxes = [known[id(one)] for one in inputs]
+        boxes = [known[id(one)] for one in places[0].input_tensors]
         if layer is end:
             return boxes[0]
-        known[id(layer.output)] = _layer(layer, boxes)
+        known[id(places[0].outputs[0])] = _layer(layer, boxes)
     return known[id(output)]
 
 

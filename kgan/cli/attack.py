@@ -23,6 +23,7 @@ from kgan.data.arrays import has_split
 from kgan.labels import class_numbers
 from kgan.names import printable
 from kgan.progress import Progress
+from kgan.robustness.corruptions.corrupt import check_corruptible
 from kgan.robustness.fitting import fitted
 from kgan.robustness.radii import default_radii
 from kgan.runs import faults, outputs
@@ -45,10 +46,13 @@ def main(request: Request) -> int:
         The exit code: 0, or 1 if a robust accuracy is below `min_robust`.
     """
     settings = cast(AttackSettings, request.settings)
-    if settings.junit is not None:
-        if not settings.junit.parent.is_dir():
-            raise FileNotFoundError(f"junit must be in an existing folder, got {settings.junit}.")
-        outputs.check_file("junit", settings.junit)
+    for name in ("junit", "sarif"):
+        path = getattr(settings, name)
+        if path is None:
+            continue
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"{name} must be in an existing folder, got {path}.")
+        outputs.check_file(name, path)
     outputs.check_folder("runs_dir", settings.runs_dir)
     data, others = _data(settings)
     epsilons = settings.epsilons or default_radii(data.kind, settings.norm)
@@ -67,6 +71,9 @@ def main(request: Request) -> int:
     model, file, digest = _model(settings)
     check_fit(settings.model, model, data)
     _check_range(model, data)
+    if settings.corruptions:
+        check_corruptible(data.sample_shape)
+    baseline = _baseline(settings, data)
     if settings.eight_bit:
         check_on_grid(data.samples)
     if request.run is None:
@@ -79,6 +86,8 @@ def main(request: Request) -> int:
     try:
         attacks = [fitted(attack, model, others, run.folder) for attack in attacks]
         report = _evaluate(settings, model, data, attacks, epsilons, run.folder)
+        if settings.corruptions:
+            report = _corrupted(report, settings, model, baseline, data)
     except KeyboardInterrupt:
         resume = f"kgan attack --resume --name {run.folder.name.removeprefix('attack-')}"
         print(f"\nwhat is done is kept; continue with {resume}", file=sys.stderr)
@@ -95,6 +104,8 @@ def main(request: Request) -> int:
     kgan.robustness.write_report(report, run.folder)
     if settings.junit is not None:
         kgan.robustness.write_junit(report, settings.junit)
+    if settings.sarif is not None:
+        kgan.robustness.write_sarif(report, settings.sarif)
     kgan.robustness.print_report(report, run.folder)
     return 0 if report.verdict is None or report.verdict.passed else 1
 
@@ -131,6 +142,36 @@ def _evaluate(
             progress=progress.update,
         )
     return dataclasses.replace(report, model=printable(f"{settings.model} ({report.model})"))
+
+
+def _baseline(settings: AttackSettings, data: Dataset) -> keras.Model | None:
+    """The classifier that errors under corruptions are divided by."""
+    if settings.baseline is None:
+        return None
+    model = load_classifier(settings.baseline.expanduser())
+    check_fit(settings.baseline, model, data)
+    return model
+
+
+def _corrupted(
+    report: kgan.robustness.Report,
+    settings: AttackSettings,
+    model: keras.Model | Victim,
+    baseline: keras.Model | None,
+    data: Dataset,
+) -> kgan.robustness.Report:
+    """The report with the accuracy under common corruptions."""
+    with Progress() as progress:
+        found = kgan.robustness.corruption_report(
+            model,
+            data.values,
+            data.labels,
+            baseline=baseline,
+            seed=settings.seed,
+            batch_size=settings.batch_size,
+            progress=progress.update,
+        )
+    return dataclasses.replace(report, corruptions=found)
 
 
 def _provenance(

@@ -9,6 +9,7 @@ import tensorflow as tf
 import kgan.latents
 import kgan.random
 from kgan.attacks.attack_run import pad
+from kgan.attacks.bpda import straight_through
 from kgan.attacks.checks import check_count, check_images
 from kgan.models import GAN
 
@@ -153,7 +154,7 @@ class DefenseGAN(keras.Model):
     def call(self, images, training=False):
         """The classifier's outputs on the projections; the gradient is that at the projections."""
         purified, _ = self._project(tf.cast(images, tf.float32))
-        return self.classifier(_straight_through(images, purified), training=training)
+        return self.classifier(straight_through(images, purified), training=training)
 
     # The projection
 
@@ -223,16 +224,6 @@ class DefenseGAN(keras.Model):
                 config[name], custom_objects=custom_objects
             )
         return cls(**config)
-
-
-@tf.custom_gradient
-def _straight_through(images: tf.Tensor, purified: tf.Tensor):
-    """`purified` forwards; backwards the gradient goes to `images` as it comes."""
-
-    def backward(upstream: tf.Tensor) -> tuple[tf.Tensor, None]:
-        return upstream, None
-
-    return tf.identity(purified), backward
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:

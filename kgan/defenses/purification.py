@@ -8,6 +8,7 @@ import numpy as np
 from kgan.attacks import Attack, victim_of
 from kgan.attacks.checks import check_images
 from kgan.defenses.defense_gan import DefenseGAN
+from kgan.defenses.roc import area_under_roc
 from kgan.labels import class_numbers
 
 
@@ -105,20 +106,13 @@ def purification_report(
         undefended=1.0 - float(naive.success.mean()),
         naive=float(withstood.mean()),
         adaptive=float((withstood & ~adaptive.success).mean()),
-        naive_detection=_area(errors, naive_errors[_moved(naive.adversarial, images)]),
-        adaptive_detection=_area(errors, adaptive_errors[_moved(adaptive.adversarial, images)]),
+        naive_detection=area_under_roc(errors, naive_errors[_moved(naive.adversarial, images)]),
+        adaptive_detection=area_under_roc(
+            errors, adaptive_errors[_moved(adaptive.adversarial, images)]
+        ),
     )
 
 
 def _moved(adversarial: np.ndarray, images: np.ndarray) -> np.ndarray:
     """Which images the attack changed; those that it could not fool come back as they were."""
     return (adversarial != images).any(axis=tuple(range(1, images.ndim)))
-
-
-def _area(clean: np.ndarray, attacked: np.ndarray) -> float | None:
-    from sklearn.metrics import roc_auc_score
-
-    if not len(attacked):
-        return None
-    is_attacked = np.repeat([0, 1], [len(clean), len(attacked)])
-    return float(roc_auc_score(is_attacked, np.concatenate([clean, attacked])))

@@ -13,6 +13,8 @@ from kgan.attacks.checks import check_images
 from kgan.attacks.victim import Victim, victim_of
 
 _BATCHES_IN_A_CHUNK = 4
+# Number of images that a report shows before and after the attacks.
+_EXAMPLES = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +34,11 @@ class Chunk:
     labels: np.ndarray
     logits: np.ndarray
     correct: np.ndarray
+
+    @property
+    def shown(self) -> np.ndarray:
+        """Rows of the images that the report shows: a few correct ones of the first chunk."""
+        return np.flatnonzero(self.correct)[: 0 if self.start else _EXAMPLES]
 
 
 def length_of(images: Any) -> int | None:

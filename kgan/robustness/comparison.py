@@ -12,11 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from kgan.attacks import FGSM, PGD, AutoAttack, Victim
+from kgan.certificates.interval_bounds import certified
 from kgan.data import Dataset
 from kgan.files import atomic_path
 from kgan.robustness.comparison_picture import draw_comparison
 from kgan.robustness.evaluation import evaluate
 from kgan.robustness.report import Report, Row
+from kgan.robustness.report_schema import SCHEMA_VERSION
+from kgan.robustness.summary import CERTIFIED
 
 # What the table calls a report's attack.
 _NAMES = {"PGD": "PGD-40"}
@@ -36,6 +39,8 @@ class Comparison:
         reports: Reports on FGSM and PGD-40 over a range of radii, by "before" and "after".
         autoattacks: Reports on AutoAttack at `epsilon`, on fewer images, by "before" and "after";
             empty if left out.
+        uncertified: Why nothing is certified; `None` where it is.
+        provenance: Where the figures come from, by the name of the fact.
     """
 
     method: str
@@ -44,6 +49,8 @@ class Comparison:
     stopped: bool
     reports: dict[str, Report]
     autoattacks: dict[str, Report]
+    uncertified: str | None = None
+    provenance: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def rows(self, when: str) -> dict[str, tuple[Row, int]]:
         """The rows of the table for "before" or "after", each with its number of images."""
@@ -55,6 +62,10 @@ class Comparison:
         if when in self.autoattacks:
             report = self.autoattacks[when]
             found["AutoAttack"] = (report.rows[0], report.n)
+        report = self.reports[when]
+        for row in report.certified:
+            if row.epsilon == self.epsilon:
+                found[row.attack] = (row, report.n)
         return found
 
 
@@ -71,6 +82,7 @@ def compare(
     seed: int = 0,
     seconds: float = 0.0,
     stopped: bool = False,
+    provenance: dict[str, str] | None = None,
 ) -> Comparison:
     """Attacks both classifiers with the same attacks on the same images.
 
@@ -86,6 +98,7 @@ def compare(
         seed: Seed of the choice of images and of the attacks, an int.
         seconds: Duration of the hardening, in seconds.
         stopped: Whether the overfitting guard ended the hardening.
+        provenance: Where the figures come from, by the name of the fact.
     """
     rows = np.random.default_rng(seed).permutation(len(data))
     some = data.take(np.sort(rows[:n]))
@@ -95,6 +108,7 @@ def compare(
     radii = [epsilon * share if share != 1 else epsilon for share in _RADII]
     radii = [min(largest, radius) for radius in radii]
     reports, autoattacks = {}, {}
+    why = next(filter(None, (_uncertifiable(model, some, norm) for model in (before, after))), None)
     for when, model in (("before", before), ("after", after)):
         print(f"attacking {len(some):,} images, {when}", flush=True)
         reports[when] = evaluate(
@@ -106,6 +120,7 @@ def compare(
             norm=norm,
             class_names=some.class_names,
             find_masking=False,
+            certify=why is None,
         )
         if autoattack_n:
             few = data.take(np.sort(rows[: min(autoattack_n, n)]))
@@ -119,12 +134,29 @@ def compare(
                 class_names=few.class_names,
                 find_masking=False,
             )
-    return Comparison(method, epsilon, seconds, stopped, reports, autoattacks)
+    return Comparison(
+        method, epsilon, seconds, stopped, reports, autoattacks, why, provenance or {}
+    )
+
+
+def _uncertifiable(model: keras.Model | Victim, data: Dataset, norm: str) -> str | None:
+    """Why interval bounds say nothing of this classifier; `None` where they do."""
+    if norm != "linf":
+        return f"interval bounds are for linf, not for {norm}."
+    if isinstance(model, Victim):
+        return "interval bounds need a Keras model of images in [0, 1] itself."
+    two = data.take([0, 1])
+    try:
+        certified(model, two.as_float(), two.labels, epsilon=0.0)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def write(comparison: Comparison, folder: Path) -> None:
     """Writes `robustness.json` and `robustness.png` into the folder."""
     content = {
+        "schema_version": SCHEMA_VERSION,
         "method": comparison.method,
         "epsilon": comparison.epsilon,
         "seconds": comparison.seconds,
@@ -138,6 +170,8 @@ def write(comparison: Comparison, folder: Path) -> None:
         },
         "reports": {when: report.to_dict() for when, report in comparison.reports.items()},
         "autoattack": {when: report.to_dict() for when, report in comparison.autoattacks.items()},
+        "uncertified": comparison.uncertified,
+        "provenance": comparison.provenance,
     }
     with atomic_path(folder / "robustness.json") as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
@@ -167,13 +201,15 @@ def tell(comparison: Comparison, folder: Path) -> None:
             f"{before[name][0].robust_accuracy:.1%}",
             f"{row.robust_accuracy:.1%}",
             f"{low:.1%} - {high:.1%}",
-            "" if name == "clean" else f"{before[name][0].seconds:.1f} + {row.seconds:.1f}",
+            ""
+            if name in ("clean", CERTIFIED)
+            else f"{before[name][0].seconds:.1f} + {row.seconds:.1f}",
         )
     console = Console(highlight=False, markup=False)
     console.print(table)
     console.print(
         Text(
             f"hardening took {comparison.seconds:.1f} s; seconds of an attack: before + after; "
-            f"interval of after. Curves: {folder}/robustness.png"
+            f"interval of after. Report: {folder}/report.html"
         )
     )

@@ -2,7 +2,7 @@
 
 import dataclasses
 import importlib.metadata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,10 @@ from kgan.robustness.assumptions import assumptions
 from kgan.robustness.chunks import Chunk, chunks, length_of
 from kgan.robustness.example_images import example_images
 from kgan.robustness.report import Report
-from kgan.robustness.results import ResultsFolder, TrialResult, attack_chunk
 from kgan.robustness.summary import CERTIFIED, Summary
-from kgan.robustness.trials import Trial, common_norm, plan, radii
+from kgan.robustness.trial_runner import Progress, TrialRunner
+from kgan.robustness.trials import common_norm, radii
 
-_EXAMPLES = 8
 # Number of images on which the checks for gradient masking run their own attacks.
 _PROBED = 256
 
@@ -43,7 +42,7 @@ def evaluate(
     find_masking: bool = True,
     certify: bool = False,
     keep: str | Path | None = None,
-    progress: Callable[[int, int | None, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Report:
     """Attacks a classifier and reports how robust it is.
 
@@ -89,85 +88,121 @@ def evaluate(
         )
     norm = common_norm(attacks, norm)
     epsilons = radii(attacks, epsilons, norm)
-    trials = plan(attacks, epsilons)
-    folder = ResultsFolder(keep, model)
-    results: dict[Trial, list[TrialResult]] = {trial: [] for trial in trials}
-    n = length_of(images)
-    total = None if n is None else n * len(trials)
-    done = 0
-    first: Chunk | None = None
-    prepared: dict[str, Attack] = {}
-    seen_labels, seen_correct = [], []
-    certain: dict[float, list[np.ndarray]] = {epsilon: [] for epsilon in epsilons if certify}
     if certify:
         _check_certifiable(model, norm)
     if class_names and isinstance(model, Victim) and not model.criterion.by_class:
         raise ValueError(f"class_names must be left out for {model.criterion!r}.")
+    runner = TrialRunner(
+        model,
+        attacks,
+        epsilons,
+        n=length_of(images),
+        batch_size=batch_size,
+        keep=keep,
+        progress=progress,
+    )
+    seen = _Seen()
     for chunk in chunks(model, images, labels, batch_size):
-        shown = np.flatnonzero(chunk.correct)[: _EXAMPLES if first is None else 0]
-        if first is None:
-            first, first_shown = chunk, shown
+        if not seen.labels:
             _check(victim_of(model, chunk.images), chunk, attacks)
-        seen_labels.append(chunk.labels)
-        seen_correct.append(chunk.correct)
-        for epsilon, found in certain.items():
-            found.append(
-                certified(model, chunk.images, chunk.labels, epsilon=epsilon, batch_size=batch_size)
-            )
-        for trial in trials:
-            if progress:
-                progress(done, total, str(trial))
-            result = folder.load(trial, chunk, shown)
-            if result is None:
-                if trial.name not in prepared:
-                    # Prepared once for all radii; the last trial has the largest radius.
-                    widest = [one for one in trials if one.name == trial.name][-1]
-                    prepared[trial.name] = widest.attack.prepared(model, first.images)
-                ready = trial.ready(prepared[trial.name])
-                result = attack_chunk(ready, model, chunk, shown, batch_size)
-                folder.save(trial, chunk, shown, result)
-            results[trial].append(result)
-            done += len(chunk.labels)
-    if first is None:
+        seen.add(chunk)
+        if certify:
+            _certify(seen, model, chunk, epsilons, batch_size)
+        runner.run(chunk)
+    if not seen.labels:
         raise ValueError("images must not be empty.")
-    if progress:
-        progress(done, total, "looking for gradient masking" if find_masking else "reporting")
-    victim = victim_of(model, first.images)
+    runner.tell("looking for gradient masking" if find_masking else "reporting")
+    victim = victim_of(model, seen.first.images)
     # What is decided otherwise than by one class of each image has no classes to report.
     classes = victim.classes if victim.criterion.by_class else 0
     summary = Summary(
         norm=norm,
         epsilons=epsilons,
-        labels=np.concatenate(seen_labels),
-        correct=np.concatenate(seen_correct),
+        labels=np.concatenate(seen.labels),
+        correct=np.concatenate(seen.correct),
         classes=classes,
-        results={trial: TrialResult.join(found) for trial, found in results.items()},
+        results=runner.results(),
     )
-    flags, unchecked = _masking_flags(victim, first, summary) if find_masking else ([], [])
-    safe = {epsilon: np.concatenate(found) for epsilon, found in certain.items()}
-    flags += masking.contradictions(summary.outcomes(), safe, summary.correct)
+    report = _report(victim, seen, summary, class_names)
+    flags, unchecked = _masking_flags(victim, seen.first, summary) if find_masking else ([], [])
+    flags += masking.contradictions(summary.outcomes(), seen.safe(), summary.correct)
+    return dataclasses.replace(
+        report,
+        flags=flags,
+        unchecked=unchecked,
+        assumptions=assumptions(victim, seen.first.images, images, labels, attacks, summary),
+        attacks={trial.name: trial.settings() for trial in runner.trials},
+    )
+
+
+@dataclasses.dataclass
+class _Seen:
+    """What an evaluation has seen of the data, chunk by chunk.
+
+    Attributes:
+        labels: Classes of the images.
+        correct: Whether each clean image is classified correctly.
+        certain: Whether each image is certified, by radius.
+    """
+
+    labels: list[np.ndarray] = dataclasses.field(default_factory=list)
+    correct: list[np.ndarray] = dataclasses.field(default_factory=list)
+    certain: dict[float, list[np.ndarray]] = dataclasses.field(default_factory=dict)
+    first: Chunk = dataclasses.field(init=False)
+
+    def add(self, chunk: Chunk) -> None:
+        if not self.labels:
+            self.first = chunk
+        self.labels.append(chunk.labels)
+        self.correct.append(chunk.correct)
+
+    def safe(self) -> dict[float, np.ndarray]:
+        """Which images are certified at each radius, bool (n,)."""
+        return {epsilon: np.concatenate(found) for epsilon, found in self.certain.items()}
+
+
+def _certify(
+    seen: _Seen,
+    model: keras.Model | Victim,
+    chunk: Chunk,
+    epsilons: Sequence[float],
+    batch_size: int,
+) -> None:
+    for epsilon in epsilons:
+        found = certified(model, chunk.images, chunk.labels, epsilon=epsilon, batch_size=batch_size)
+        seen.certain.setdefault(epsilon, []).append(found)
+
+
+def _report(
+    victim: Victim, seen: _Seen, summary: Summary, class_names: Sequence[str] | None
+) -> Report:
+    """The figures, without what is said about them."""
     return Report(
         model=printable(victim.name),
         n=len(summary.labels),
-        class_names=_names(class_names, classes),
-        norm=norm,
-        epsilons=epsilons,
+        class_names=_names(class_names, summary.classes),
+        norm=summary.norm,
+        epsilons=summary.epsilons,
         clean=summary.row("clean", 0.0, np.zeros(len(summary.labels), bool)),
         rows=summary.rows(),
         worst_case=summary.worst_case(),
         certified=[
             # What is not certified may be safe all the same: no attack succeeded there.
             dataclasses.replace(summary.row(CERTIFIED, epsilon, ~certain), success_rate=None)
-            for epsilon, certain in safe.items()
+            for epsilon, certain in seen.safe().items()
         ],
         curves=summary.curves(),
-        flags=flags,
-        unchecked=unchecked,
-        assumptions=assumptions(victim, first.images, images, labels, attacks, summary),
-        attacks={trial.name: trial.settings() for trial in trials},
+        flags=[],
+        unchecked=[],
+        assumptions=[],
+        attacks={},
         versions=_versions(),
-        class_counts=np.bincount(summary.labels, minlength=classes).tolist() if classes else [],
-        examples=example_images(victim, first, first_shown, summary) if classes else None,
+        class_counts=np.bincount(summary.labels, minlength=summary.classes).tolist()
+        if summary.classes
+        else [],
+        examples=example_images(victim, seen.first, seen.first.shown, summary)
+        if summary.classes
+        else None,
     )
 
 

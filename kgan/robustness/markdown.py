@@ -4,6 +4,8 @@ from pathlib import Path
 
 from kgan.files import atomic_path
 from kgan.robustness.advice import advice
+from kgan.robustness.corruption_report import CorruptionReport, corruption_errors
+from kgan.robustness.corruptions import SEVERITIES
 from kgan.robustness.report import Report, Row
 
 
@@ -20,6 +22,8 @@ def markdown(report: Report) -> str:
         "| --- | ---: | ---: | ---: |",
     ]
     lines += [_line(row) for row in _rows(report)]
+    if report.corruptions is not None:
+        lines += ["", *corruption_lines(report.corruptions)]
     if report.flags:
         lines += ["", "Signs of gradient masking, so that these figures are not to be trusted:", ""]
         lines += [f"- {_plain(f'{flag.name}: {flag.evidence}')}" for flag in report.flags]
@@ -31,6 +35,22 @@ def markdown(report: Report) -> str:
 
 def _rows(report: Report) -> list[Row]:
     return [report.clean, *report.rows, *report.worst_case, *report.certified]
+
+
+def corruption_lines(report: CorruptionReport) -> list[str]:
+    """A table of the accuracy under each corruption at each severity."""
+    heads = [str(severity) for severity in SEVERITIES]
+    lines = [
+        f"Common corruptions: {report.mean_accuracy:.1%} on average"
+        f"{_plain(corruption_errors(report))}.",
+        "",
+        "| corruption | " + " | ".join(heads) + " |",
+        "| --- |" + " ---: |" * len(heads),
+    ]
+    for name in report.names:
+        cells = " | ".join(f"{row.accuracy:.1%}" for row in report.of(name))
+        lines.append(f"| {name.replace('_', ' ')} | {cells} |")
+    return lines
 
 
 def write_markdown(report: Report, path: str | Path) -> None:

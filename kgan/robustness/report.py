@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from kgan.files import atomic_path
+from kgan.robustness.corruption_report import CorruptionReport, CorruptionRow
 from kgan.robustness.masking import Flag
+from kgan.robustness.report_schema import SCHEMA_VERSION
 
 CHANGE_NORMS = ("l0", "l1", "l2", "linf")
 """The norms in which a report gives the size of a change."""
@@ -149,6 +151,8 @@ class Report:
         provenance: Where the figures come from, by the name of the fact: the model's file and its
             hash, the data and their split, the seed, the command, the date.
         verdict: Whether the classifier is as robust as was asked; `None` if nothing was asked.
+        corruptions: Its accuracy under common corruptions; `None` if none were tried. They are no
+            attacks, and enter neither the worst case nor the verdict.
         examples: Images before and after the attacks, if any; not part of the JSON.
     """
 
@@ -170,6 +174,7 @@ class Report:
     class_counts: list[int] = dataclasses.field(default_factory=list)
     provenance: dict[str, str] = dataclasses.field(default_factory=dict)
     verdict: Verdict | None = None
+    corruptions: CorruptionReport | None = None
     examples: ExampleImages | None = dataclasses.field(default=None, compare=False, repr=False)
 
     @property
@@ -190,11 +195,18 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         content = dataclasses.asdict(dataclasses.replace(self, examples=None))
         del content["examples"]
-        return content
+        return {"schema_version": SCHEMA_VERSION, **content}
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Report":
         values = dict(content)
+        # Files of earlier versions say none.
+        version = values.pop("schema_version", 0)
+        if version > SCHEMA_VERSION:
+            raise ValueError(
+                f"a report of schema_version {version} was written by a newer kgan; this one reads "
+                f"up to {SCHEMA_VERSION}."
+            )
         values["clean"] = _row(values["clean"])
         for name in ("rows", "worst_case", "certified"):
             values[name] = [_row(row) for row in values.get(name, ())]
@@ -202,6 +214,8 @@ class Report:
         values["flags"] = [Flag(**flag) for flag in values["flags"]]
         if values.get("verdict") is not None:
             values["verdict"] = Verdict(**values["verdict"])
+        if values.get("corruptions") is not None:
+            values["corruptions"] = _corruptions(values["corruptions"])
         return cls(**values)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -218,3 +232,8 @@ class Report:
 def _row(content: dict[str, Any]) -> Row:
     changes = {norm: Change(**change) for norm, change in content["changes"].items()}
     return Row(**{**content, "changes": changes, "interval": tuple(content["interval"])})
+
+
+def _corruptions(content: dict[str, Any]) -> CorruptionReport:
+    rows = [CorruptionRow(**{**row, "interval": tuple(row["interval"])}) for row in content["rows"]]
+    return CorruptionReport(**{**content, "rows": rows})

@@ -27,6 +27,8 @@ def print_report(report: Report, folder: Path) -> None:
         if row.details:
             shares = ", ".join(f"{name} {share:.1%}" for name, share in row.details.items())
             console.print(Text(f"{row}: {shares}"))
+    if report.corruptions is not None:
+        console.print(Text(str(report.corruptions)))
     for flag in report.flags:
         console.print(Text(f"gradient masking? {flag.name}: {flag.evidence}.", style="bold red"))
         console.print(Text(f"  {flag.meaning}"))

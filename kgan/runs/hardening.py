@@ -1,5 +1,8 @@
 """Hardens a classifier in a run folder and compares it with the classifier before."""
 
+import datetime
+import hashlib
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -7,9 +10,11 @@ import keras
 from kgan.attacks import Victim
 from kgan.defenses import OverfittingGuard
 from kgan.history import read_history
+from kgan.names import printable
 from kgan.recipes.classifier import ClassifierRecipe
 from kgan.recipes.hardening import HardeningRecipe
 from kgan.robustness.comparison import compare, tell, write
+from kgan.robustness.comparison_page import write_comparison_page
 from kgan.runs.classifier_file import check_fit, declared, load_classifier
 from kgan.runs.classifying import fakes_of, save
 from kgan.runs.run import Run
@@ -77,7 +82,8 @@ def _finish(trained: Trained) -> int:
         print("the guard stopped the training: robustness was falling; the best weights are kept")
     comparison = compare(
         _before(recipe, run),
-        declared(trained.model.classifier, settings),
+        # What was saved, which is what is used from now on.
+        declared(load_classifier(target), settings),
         recipe.splits[1],
         method=settings.method,
         epsilon=settings.epsilon,
@@ -87,10 +93,30 @@ def _finish(trained: Trained) -> int:
         seed=settings.seed,
         seconds=seconds,
         stopped=stopped,
+        provenance=_provenance(settings, target, run),
     )
     write(comparison, run.folder)
+    write_comparison_page(
+        comparison, run.folder / "report.html", curves=run.folder / "robustness.png"
+    )
     tell(comparison, run.folder)
     return 0
+
+
+def _provenance(settings: HardeningSettings, target: Path, run: Run) -> dict[str, str]:
+    """Where the figures come from, by the name of the fact."""
+    facts = {
+        "model before": "a new network" if settings.model is None else str(settings.model),
+        "model after": str(target),
+        "SHA-256 of after": hashlib.sha256(target.read_bytes()).hexdigest(),
+        "data": settings.data,
+        "split": "test",
+        "method": settings.method,
+        "seed": str(settings.seed),
+        "run": str(run.folder),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    return {name: printable(value) for name, value in facts.items()}
 
 
 def _before(recipe: HardeningRecipe, run: Run) -> keras.Model | Victim:

@@ -62,12 +62,18 @@ class AttackSettings(Messages, RunFolder, DeclaredVictim, ImageReading, Prepared
     """Seed of everything random."""
     certify: bool = False
     """Also bound robustness from below, by interval bounds (linf; small networks)."""
+    corruptions: bool = False
+    """Also measure the accuracy under the 15 common corruptions at five severities."""
+    baseline: Path | None = None
+    """For corruptions: a .keras file whose errors are 100% (mCE)."""
     min_robust: float | None = None
     """Exit with code 1 where any robust accuracy is below this share."""
 
     # Output
     junit: Path | None = None
     """Also write the result as JUnit XML, for a CI server."""
+    sarif: Path | None = None
+    """Also write the result as SARIF 2.1.0, for code scanning."""
     classifiers_dir: Path = Path("saved_models/classifiers")
     """Where digits, mnist and cifar10 are kept."""
 
@@ -76,6 +82,8 @@ class AttackSettings(Messages, RunFolder, DeclaredVictim, ImageReading, Prepared
         check_at_least(self, 2, "n")
         if self.min_robust is not None and not 0 <= self.min_robust <= 1:
             raise ValueError(f"min_robust must be a share in [0, 1], got {self.min_robust:g}.")
+        if self.baseline is not None and not self.corruptions:
+            raise ValueError("baseline must be left out without --corruptions.")
 
     @property
     def declared(self) -> dict[str, Any]:

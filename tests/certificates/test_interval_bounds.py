@@ -199,3 +199,20 @@ def test_training_takes_one_hot_labels_and_refuses_what_is_no_class():
 def test_bad_settings(options, message):
     with pytest.raises(ValueError, match=message):
         IntervalTraining(dense(L.Dense(2)), **options)
+
+
+def test_a_loaded_sequential_model_is_followed_through_the_graph_it_is_in_now(tmp_path):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(5, "relu"), keras.layers.Dense(3)]
+    )
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    images = np.random.default_rng(0).uniform(size=(20, 4)).astype(np.float32)
+    # Another graph of the same layers.
+    keras.Model(loaded.inputs, loaded.layers[0].output)
+    loaded.layers[0](keras.Input((4,)))
+    found = [
+        margins(one, tf.constant(images), tf.zeros(20, tf.int32), 0.05) for one in (model, loaded)
+    ]
+    np.testing.assert_array_equal(*found)

@@ -107,6 +107,26 @@ def test_a_report_of_a_model_of_ones_own_and_exit_code_1_below_the_threshold(fil
     assert suite.get("failures") == str(len(suite.findall(".//failure"))) == str(len(low))
 
 
+def test_corruptions_and_sarif_of_a_command(files, here, capsys):
+    arguments = ["--attack", "fgsm", "--epsilon", "0.1", "--n", 20, "--corruptions"]
+    arguments += ["--baseline", f"{files}/mine.keras", "--sarif", "out.sarif"]
+    assert main(mine(files, *arguments)) == 0
+    report = Report.load(here / "runs" / "attack-mine" / "report.json")
+    found = report.corruptions
+    assert len(found.rows) == 75
+    assert found.clean == report.clean.robust_accuracy
+    # Its own baseline.
+    assert found.mce == pytest.approx(1.0)
+    said = capsys.readouterr().out
+    assert f"{found.mean_accuracy:.1%} on average" in said
+    assert "Common corruptions" in (here / "runs" / "attack-mine" / "report.html").read_text()
+    results = json.loads((here / "out.sarif").read_text())["runs"][0]["results"]
+    place = results[0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert place == (files / "mine.keras").as_uri()
+    assert main(mine(files, "--baseline", f"{files}/mine.keras")) == 2
+    assert "without --corruptions" in capsys.readouterr().err
+
+
 def test_exit_code_0_without_or_above_the_threshold(files, here, capsys):
     arguments = mine(files, "--attack", "fgsm", "--epsilon", 0.001, "--n", 30)
     assert main(arguments) == 0

@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ import kgan.cli
 import kgan.data
 from kgan.callbacks import StopOnSignal
 from kgan.robustness.report import Report
+from kgan.robustness.report_schema import HARDENING_SCHEMA
 from tests.conftest import ROOT
 
 
@@ -72,7 +74,17 @@ def test_a_model_of_ones_own_becomes_robust_and_stays_what_it_was(mine, here):
     folder = here / "runs" / "harden-mine-fast"
     content = json.loads((folder / "robustness.json").read_text())
     before, after = content["table"]["before"], content["table"]["after"]
-    assert list(after) == ["clean", "FGSM", "PGD-40"]
+    assert list(after) == ["clean", "FGSM", "PGD-40", "certified"]
+    assert after["certified"]["accuracy"] <= after["PGD-40"]["accuracy"]
+    page = (folder / "report.html").read_text()
+    for name in ("clean", "PGD-40", "certified"):
+        shares = [f"{table[name]['accuracy']:.1%}" for table in (before, after)]
+        assert f"<b>{' → '.join(shares)}</b>" in page
+    assert "SHA-256 of after" in page
+    with contextlib.suppress(ImportError):
+        import jsonschema
+
+        jsonschema.validate(content, HARDENING_SCHEMA)
     assert after["PGD-40"]["accuracy"] > before["PGD-40"]["accuracy"] + 0.1
     assert f"{after['PGD-40']['accuracy']:.1%}" in said
     report = Report.from_dict(content["reports"]["after"])

@@ -1,6 +1,7 @@
 """What a report is written as: verdict, JUnit XML, Markdown, advice; hostile names shown safely."""
 
 import dataclasses
+import json
 from xml.etree import ElementTree
 
 import keras
@@ -10,12 +11,15 @@ import pytest
 from kgan.attacks import PGD, Victim
 from kgan.names import printable
 from kgan.robustness.advice import advice
+from kgan.robustness.corruption_report import CorruptionReport, CorruptionRow
 from kgan.robustness.evaluation import evaluate
 from kgan.robustness.html_report import write_html
 from kgan.robustness.junit import write_junit
 from kgan.robustness.markdown import markdown
 from kgan.robustness.masking import Flag, Outcome, contradictions
 from kgan.robustness.report import Report, Row
+from kgan.robustness.report_schema import HARDENING_SCHEMA, REPORT_SCHEMA
+from kgan.robustness.sarif import sarif
 
 ESCAPE = "\x1b[31mred\x1b[0m\u202ecba\x07"
 
@@ -151,3 +155,89 @@ def test_an_attack_that_beats_a_certificate_is_flagged():
     flags = contradictions([Outcome(PGD(), 0.1, fooled)], safe, correct)
     # Of the correct images the first and the last are fooled; the last is certified.
     assert [flag.evidence for flag in flags] == ["PGD fools 1 certified images at epsilon 0.1"]
+
+
+def test_sarif_tells_what_failed_where_and_keeps_its_prints(report):
+    report = dataclasses.replace(
+        report,
+        flags=[Flag("zero gradients", "9 of 9 images", "Beware")],
+        provenance={
+            **report.provenance,
+            "model file": "my models/m.keras",
+            "command": "kgan attack",
+        },
+    )
+    content = sarif(report.judged(0.5))
+    (run,) = content["runs"]
+    assert content["version"] == "2.1.0"
+    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    found = [(one["kind"], one["level"], one["ruleId"]) for one in run["results"]]
+    assert found == [
+        ("pass", "none", "robust-accuracy"),
+        ("pass", "none", "robust-accuracy"),
+        ("fail", "error", "robust-accuracy"),
+        ("fail", "error", "robust-accuracy"),
+        ("fail", "warning", "gradient-masking"),
+    ]
+    for one in run["results"]:
+        assert rules[one["ruleIndex"]] == one["ruleId"]
+        place = one["locations"][0]["physicalLocation"]["artifactLocation"]
+        assert place == {"uri": "my%20models/m.keras"}
+    assert "25.0% of 40 images" in run["results"][2]["message"]["text"]
+    assert run["invocations"] == [
+        {
+            "executionSuccessful": True,
+            "commandLine": "kgan attack",
+            "endTimeUtc": "2026-01-02T03:04:05Z",
+        }
+    ]
+    # Other figures of the same rows are the same findings.
+    other = sarif(dataclasses.replace(report, rows=[row("FGSM", 0.1), row("PGD", 0.2)]))
+    prints = [
+        [one["partialFingerprints"]["finding/v1"] for one in some["runs"][0]["results"]]
+        for some in (content, other)
+    ]
+    assert prints[0] == prints[1]
+    assert len(set(prints[0])) == 5
+    assert {one["kind"] for one in other["runs"][0]["results"][:4]} == {"informational"}
+
+
+def test_a_report_fits_its_schema_and_says_its_version(report, tmp_path):
+    jsonschema = pytest.importorskip("jsonschema")
+    jsonschema.Draft202012Validator.check_schema(REPORT_SCHEMA)
+    jsonschema.Draft202012Validator.check_schema(HARDENING_SCHEMA)
+    rows = [CorruptionRow("fog", 1, 0.5, (0.4, 0.6), 0.7)]
+    report = dataclasses.replace(
+        report.judged(0.5),
+        corruptions=CorruptionReport("m", 40, 0.9, rows, 0, "other", 0.8),
+        certified=[row("certified", 0.1)],
+        flags=[Flag("zero gradients", "9 of 9 images", "Beware")],
+    )
+    report.save(tmp_path / "report.json")
+    content = json.loads((tmp_path / "report.json").read_text())
+    jsonschema.validate(content, REPORT_SCHEMA)
+    assert Report.load(tmp_path / "report.json") == report
+    for change in ({"extra": 1}, {"n": 0}, {"schema_version": 2}, {"clean": {}}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({**content, **change}, REPORT_SCHEMA)
+    # Every field of a report is in the schema, and nothing else.
+    fields = {field.name for field in dataclasses.fields(Report)} - {"examples"}
+    assert set(REPORT_SCHEMA["properties"]) == fields | {"schema_version"}
+    old = {name: value for name, value in content.items() if name != "schema_version"}
+    assert Report.from_dict(old) == report
+    with pytest.raises(ValueError, match="written by a newer kgan"):
+        Report.from_dict({**content, "schema_version": 2})
+
+
+def test_corruptions_are_in_the_page_and_the_summary(report, tmp_path):
+    rows = [CorruptionRow("jpeg_compression", s, 1 - s / 10, (0.1, 0.9), 0.5) for s in range(1, 6)]
+    report = dataclasses.replace(
+        report, corruptions=CorruptionReport("m", 40, 0.95, rows, 0, "al<ex>", 0.9)
+    )
+    write_html(report, tmp_path / "page.html", curves=None, examples={})
+    page = (tmp_path / "page.html").read_text()
+    # Errors .1 + ... + .5 over five times .5.
+    assert "mCE 60.0%" in page
+    assert "against al&lt;ex&gt;" in page
+    assert "<td>jpeg compression</td><td>90.0%</td>" in page
+    assert "| jpeg compression | 90.0% | 80.0% | 70.0% | 60.0% | 50.0% |" in markdown(report)
