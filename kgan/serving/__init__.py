@@ -17,6 +17,7 @@
 | `grpc_streams.py` | calls without an end of their own |
 | `playground.py`, `page/` | the page to play with, and what it needs beyond the contract |
 | `server.py` | ports, signals, start and end |
+| `workers.py` | several such processes on one port |
 
 Needs the extra `serve`.
 """

@@ -51,8 +51,6 @@ _OPTIONS = [
     ("grpc.max_metadata_size", _HEADER_BYTES),
     ("grpc.absolute_max_metadata_size", _HEADER_BYTES),
     ("grpc.server_handshake_timeout_ms", 10_000),
-    # Otherwise a second server takes half of the requests, and nobody notices.
-    ("grpc.so_reuseport", 0),
 ]
 
 
@@ -66,6 +64,7 @@ async def start(
     certificate: tuple[Path, Path] | None = None,
     max_requests: int = 1000,
     reload: Callable[[Any], None] | None = None,
+    shared: bool = False,
 ) -> tuple["Running", int]:
     """Starts a gRPC server in this event loop.
 
@@ -78,6 +77,7 @@ async def start(
         certificate: The files of a certificate and of its key, for TLS.
         max_requests: Most requests at a time; further ones get RESOURCE_EXHAUSTED.
         reload: What takes a ModelServerConfig in place of the present one; may take long.
+        shared: Whether other processes of this user listen on the same port.
 
     Returns:
         The server and its port (the chosen one for port 0).
@@ -89,7 +89,12 @@ async def start(
     streams = Streams(max(1, max_requests // 10))
     server = grpc.aio.server(
         interceptors=(*token, streams),
-        options=[("grpc.max_receive_message_length", max_body), *_OPTIONS],
+        options=[
+            ("grpc.max_receive_message_length", max_body),
+            # Unasked, a second server would take half of the requests, and nobody would notice.
+            ("grpc.so_reuseport", int(shared)),
+            *_OPTIONS,
+        ],
         maximum_concurrent_rpcs=max_requests,
     )
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
