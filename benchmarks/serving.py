@@ -2,7 +2,10 @@
 
     python benchmarks/serving.py load saved_models/digits          # the table
     python benchmarks/serving.py memory saved_models/digits        # memory over 10,000 requests
+    python benchmarks/serving.py aborted saved_models/digits       # and 10,000 broken connections
     python benchmarks/serving.py overload saved_models/digits      # a queue too short
+    python benchmarks/serving.py swap saved_models/digits          # new versions under load
+    python benchmarks/serving.py first saved_models/digits --requests 5    # five starts
 
 Each client asks for one sample, and for the next one when it has the answer (a closed loop).
 Clients and server share the machine's cores, so a machine of its own would serve more.
@@ -10,18 +13,21 @@ Clients and server share the machine's cores, so a machine of its own would serv
 
 import argparse
 import asyncio
-import collections
-import json
 import re
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+
+from load import Rest, Target, client_of, flood
 
 import kgan.export
 
 SIGNATURE = "generate"
+APIS = ("REST", "gRPC")
 
 
 class Server:
@@ -52,6 +58,14 @@ class Server:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
 
+    def target(self, folder: Path, api: str) -> Target:
+        """One sample of the folder's model."""
+        url = {
+            "REST": f"http://127.0.0.1:{self.port}",
+            "gRPC": f"grpc://127.0.0.1:{self.grpc_port}",
+        }
+        return Target(url[api], folder.name, inputs_of(folder), SIGNATURE)
+
     def __enter__(self):
         return self
 
@@ -60,129 +74,26 @@ class Server:
         self.process.wait(60)
 
 
-class Rest:
-    """One connection that is kept; the least of HTTP that a client needs."""
-
-    def __init__(self, server: Server, name: str, inputs: dict):
-        body = json.dumps({"signature_name": SIGNATURE, "inputs": inputs}).encode()
-        head = f"POST /v1/models/{name}:predict HTTP/1.1\r\nHost: x\r\n"
-        self.request = head.encode() + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
-        self.port = server.port
-
-    async def open(self):
-        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
-
-    async def ask(self) -> str:
-        self.writer.write(self.request)
-        head = await self.reader.readuntil(b"\r\n\r\n")
-        length = int(re.search(rb"content-length: (\d+)", head, re.I)[1])
-        await self.reader.readexactly(length)
-        return head[9:12].decode()
-
-    async def close(self):
-        self.writer.close()
-
-
-class Grpc:
-    """One channel with the official stub."""
-
-    def __init__(self, server: Server, name: str, inputs: dict):
-        import numpy as np
-        import tensorflow as tf
-        from tensorflow_serving.apis import predict_pb2
-
-        self.request = predict_pb2.PredictRequest(
-            model_spec={"name": name, "signature_name": SIGNATURE},
-            inputs={k: tf.make_tensor_proto(np.array(v, np.int64)) for k, v in inputs.items()},
-        )
-        self.port = server.grpc_port
-
-    async def open(self):
-        import grpc
-        from tensorflow_serving.apis import prediction_service_pb2_grpc
-
-        options = [("grpc.use_local_subchannel_pool", 1)]
-        self.error = grpc.aio.AioRpcError
-        self.channel = grpc.aio.insecure_channel(f"127.0.0.1:{self.port}", options=options)
-        self.stub = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
-
-    async def ask(self) -> str:
-        try:
-            await self.stub.Predict(self.request)
-        except self.error as error:
-            return error.code().name
-        return "200"
-
-    async def close(self):
-        await self.channel.close()
-
-
-APIS = {"REST": Rest, "gRPC": Grpc}
-
-
-async def flood(server, name, api, *, clients, inputs, seconds=None, requests=None, watch=None):
-    """Latencies in seconds and the codes of the answers, after a few that do not count."""
-    latencies: list[float] = []
-    codes: collections.Counter = collections.Counter()
-    connections = [APIS[api](server, name, inputs) for _ in range(clients)]
-    begin = None
-
-    def more() -> bool:
-        if requests is not None:
-            return sum(codes.values()) < requests
-        return time.perf_counter() - begin < seconds
-
-    async def client(connection):
-        while more():
-            start = time.perf_counter()
-            codes[await connection.ask()] += 1
-            latencies.append(time.perf_counter() - start)
-            if watch is not None:
-                watch(sum(codes.values()))
-
-    for connection in connections:
-        await connection.open()
-    await asyncio.gather(*(connection.ask() for connection in connections))
-    await asyncio.gather(*(connection.ask() for connection in connections))
-    begin = time.perf_counter()
-    await asyncio.gather(*map(client, connections))
-    elapsed = time.perf_counter() - begin
-    for connection in connections:
-        await connection.close()
-    return latencies, codes, elapsed
-
-
 def inputs_of(folder: Path) -> dict:
     manifest = kgan.export.manifest.read(kgan.export.versions.newest(folder))
     return {"seeds": [1]} | ({"labels": [3]} if manifest["num_classes"] else {})
 
 
 def load(args):
-    inputs = inputs_of(args.folder)
-    print("| model | batching | API | clients | requests/s | p50 ms | p99 ms | failed |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    print("| model | batching | API | clients | requests/s | p50 ms | p99 ms | failed | MB |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for batching, options in (("on", args.options), ("off", ("--max-batch", "1"))):
         if batching not in args.batching:
             continue
         with Server(args.folder, *options) as server:
             for api in args.apis:
                 for clients in args.clients:
-                    latencies, codes, elapsed = asyncio.run(
-                        flood(
-                            server,
-                            args.folder.name,
-                            api,
-                            clients=clients,
-                            inputs=inputs,
-                            seconds=args.seconds,
-                        )
-                    )
-                    cuts = statistics.quantiles([1000 * x for x in latencies], n=100)
-                    failed = sum(codes.values()) - codes["200"]
+                    target = server.target(args.folder, api)
+                    found = asyncio.run(flood(target, clients=clients, seconds=args.seconds))
                     print(
                         f"| {args.folder.name} | {batching} | {api} | {clients} | "
-                        f"{len(latencies) / elapsed:.0f} | {cuts[49]:.1f} | {cuts[98]:.1f} | "
-                        f"{failed} |",
+                        f"{found.rate:.0f} | {found.milliseconds(50):.1f} | "
+                        f"{found.milliseconds(99):.1f} | {found.failed} | {server.memory():.0f} |",
                         flush=True,
                     )
 
@@ -192,54 +103,139 @@ def memory(args):
         marks = {}
 
         def watch(count):
-            if count % 1000 == 0 or count == 1:
+            if count % (args.requests // 10) == 0 or count == 1:
                 marks[count] = server.memory()
 
-        _, codes, elapsed = asyncio.run(
-            flood(
-                server,
-                args.folder.name,
-                "REST",
-                clients=16,
-                inputs=inputs_of(args.folder),
-                requests=10_000,
-                watch=watch,
-            )
-        )
-        print(f"{dict(codes)} in {elapsed:.1f} s; resident MB after so many requests:")
+        target = server.target(args.folder, args.apis[0])
+        found = asyncio.run(flood(target, clients=16, requests=args.requests, watch=watch))
+        print(f"{dict(found.codes)} in {found.elapsed:.1f} s; resident MB after so many requests:")
         print(", ".join(f"{count:,}: {size:.1f}" for count, size in marks.items()))
+
+
+def aborted(args):
+    """Connections that end without an answer: in the head, in the body, and after the request."""
+    with Server(args.folder, *args.options) as server:
+        target = server.target(args.folder, "REST")
+        whole = Rest(target).request
+        head = whole.index(b"\r\n\r\n") + 4
+
+        async def one(number):
+            _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(whole[: (head // 2, head + 5, len(whole))[number % 3]])
+            await writer.drain()
+            if number % 2:
+                await asyncio.sleep(0.005)
+            writer.transport.abort()
+
+        async def body():
+            sizes = {}
+            for start in range(0, args.requests, 16):
+                if start % (args.requests // 10 // 16 * 16) == 0:
+                    sizes[start] = server.memory()
+                await asyncio.gather(*(one(start + n) for n in range(16)))
+            await asyncio.sleep(1)
+            sizes[args.requests] = server.memory()
+            found = await flood(target, clients=8, requests=200)
+            return sizes, dict(found.codes)
+
+        sizes, codes = asyncio.run(body())
+        print(", ".join(f"{count:,}: {size:.1f} MB" for count, size in sizes.items()))
+        print("and then", codes)
 
 
 def overload(args):
     with Server(args.folder, "--queue-size", "16", "--max-batch", "4") as server:
         for api in args.apis:
             for clients in (8, 64):
-                _, codes, elapsed = asyncio.run(
-                    flood(
-                        server,
-                        args.folder.name,
-                        api,
-                        clients=clients,
-                        inputs=inputs_of(args.folder),
-                        seconds=args.seconds,
-                    )
+                target = server.target(args.folder, api)
+                found = asyncio.run(flood(target, clients=clients, seconds=args.seconds))
+                print(
+                    f"{api}, {clients} clients, queue of 16: {dict(found.codes)} in "
+                    f"{found.elapsed:.1f} s"
                 )
-                print(f"{api}, {clients} clients, queue of 16: {dict(codes)} in {elapsed:.1f} s")
+
+
+def swap(args):
+    """The longest times of 16 clients' requests while versions come, and while none does."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / args.folder.name
+        source = kgan.export.versions.newest(args.folder)
+        shutil.copytree(source, folder / "1")
+        with Server(folder, "--poll", "0.2", *args.options) as server:
+            for api in args.apis:
+
+                async def body(api=api):
+                    async def come():
+                        for _ in range(3):
+                            await asyncio.sleep(args.seconds / 3)
+                            new = Path(place) / "new"
+                            shutil.copytree(source, new)
+                            await asyncio.to_thread(kgan.export.versions.add, folder, new)
+
+                    target = server.target(args.folder, api)
+                    quiet = await flood(target, clients=16, seconds=args.seconds)
+                    coming = asyncio.create_task(come())
+                    found = await flood(target, clients=16, seconds=2 * args.seconds)
+                    await coming
+                    return quiet, found
+
+                for name, found in zip(("no", "three"), asyncio.run(body()), strict=True):
+                    print(
+                        f"{api}, {name} swaps: {found.rate:.0f} requests/s, p50 "
+                        f"{found.milliseconds(50):.1f} ms, p99 {found.milliseconds(99):.1f} ms, "
+                        f"longest {1000 * max(found.seconds):.0f} ms, failed {found.failed}, "
+                        f"{server.memory():.0f} MB"
+                    )
+
+
+def first(args):
+    """The first request after the start against the tenth, each on a connection that is open."""
+    for api in args.apis:
+        ratios = []
+        for _ in range(args.requests):
+            with Server(args.folder, *args.options) as server:
+
+                async def body(server=server, api=api):
+                    connection = client_of(server.target(args.folder, api))
+                    await connection.open()
+                    times = []
+                    for _ in range(20):
+                        begin = time.perf_counter()
+                        await connection.ask()
+                        times.append(1000 * (time.perf_counter() - begin))
+                    await connection.close()
+                    return times
+
+                times = asyncio.run(body())
+                ratios.append(times[0] / statistics.median(times[9:]))
+                print(api, "ms:", ", ".join(f"{one:.1f}" for one in times[:10]), flush=True)
+        print(f"{api}: the first takes {statistics.median(ratios):.2f} times the tenth and later")
+
+
+WHAT = {
+    "load": load,
+    "memory": memory,
+    "aborted": aborted,
+    "overload": overload,
+    "swap": swap,
+    "first": first,
+}
 
 
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("what", choices=("load", "memory", "overload"))
+    parser.add_argument("what", choices=tuple(WHAT))
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 64])
-    parser.add_argument("--apis", nargs="+", choices=tuple(APIS), default=list(APIS))
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 64, 256])
+    parser.add_argument("--apis", nargs="+", choices=APIS, default=list(APIS))
     parser.add_argument("--batching", nargs="+", choices=("on", "off"), default=["on", "off"])
     parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--options", nargs=argparse.REMAINDER, default=(), help="for kgan serve")
     args = parser.parse_args()
-    {"load": load, "memory": memory, "overload": overload}[args.what](args)
+    WHAT[args.what](args)
 
 
 if __name__ == "__main__":

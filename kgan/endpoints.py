@@ -16,20 +16,23 @@ class Endpoint:
     """A function of batches that a server can call.
 
     Attributes:
-        function: Graph function from a dict of tensors to a dict of tensors. Each row of an output
-            depends on the same row of the inputs alone, so that a server may batch requests.
+        function: Graph function from a dict of tensors to a dict of tensors.
         inputs: Shapes and types of the inputs, by name; the first dimension counts rows.
         role: Purpose: "generate" (samples of seeds), "latents" (of seeds), "decode" (samples
             of latents), "interpolate", "score", "encode" (latents of samples), "reconstruct",
             "translate" (samples of another domain), "classify", "perturb". A page shows a panel for
             each role that it knows.
         gives: What a sample is that it gives, where that is not what the model's samples are.
+        row_wise: Whether each row of an output depends on the same row of the inputs alone, so
+            that a server may join and pad requests. Where it does not, such as for a mean of all
+            rows, each request is answered alone.
     """
 
     function: Callable[[Request], Request]
     inputs: Mapping[str, tf.TensorSpec]
     role: str
     gives: Kind | None = None
+    row_wise: bool = True
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Writing files so that a reader never sees half of one, and a process of its own folder."""
 
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -40,6 +41,7 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
         # On disk before it has the name: a crash leaves the old file or the new one.
         sync(temporary)
         temporary.rename(target) if temporary.is_dir() else os.replace(temporary, target)
+        sync_names(target.parent)
 
 
 @contextlib.contextmanager
@@ -83,6 +85,11 @@ def size_of(folder: Path) -> int:
     return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
 
 
+def sync_names(folder: str | os.PathLike[str]) -> None:
+    """Waits until the names in a folder are on disk: what was renamed in it keeps its name."""
+    _sync(Path(folder))
+
+
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Within this context no other process can lock the folder; the lock ends with the process.
@@ -115,6 +122,10 @@ def _sync(path: Path) -> None:
         return
     try:
         os.fsync(handle)
+    except OSError as error:
+        # Some network file systems write no folder to disk on demand.
+        if error.errno != errno.EINVAL:
+            raise
     finally:
         os.close(handle)
 

@@ -20,6 +20,15 @@ def test_a_file_appears_whole(tmp_path):
     assert list(target.parent.iterdir()) == [target]
 
 
+def test_the_name_is_on_disk_too(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_ino))
+    with atomic_path(tmp_path / "a.txt") as temporary:
+        temporary.write_text("whole")
+    # The content before it has the name, then the folder that holds the name.
+    assert synced == [(tmp_path / "a.txt").stat().st_ino, tmp_path.stat().st_ino]
+
+
 def test_an_error_keeps_the_old_file_and_leaves_nothing(tmp_path):
     target = tmp_path / "a.txt"
     target.write_text("old")

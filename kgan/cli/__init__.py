@@ -109,7 +109,7 @@ def _run(name: str, request: Request, *, debug: bool) -> int:
     """Imports the command's body and runs it."""
     settings: Any = request.settings
     try:
-        if not settings.verbose:
+        if settings.needs_tensorflow and not settings.verbose:
             hush_tensorflow()
         body: Callable[[Request], int]
         body = importlib.import_module(f"kgan.cli.{name.replace('-', '_')}").main

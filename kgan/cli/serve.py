@@ -1,215 +1,75 @@
-"""`kgan serve MODELS`: serves models with TensorFlow Serving's API, and a page to try them."""
+"""`kgan serve MODELS`: serves models with TensorFlow Serving's API, and a page to try them.
 
-import functools
+One process loads the models and answers (`kgan.cli.serve_models`). With `--workers` this one starts
+several such processes and watches them; it loads nothing itself.
+"""
+
+import importlib
 import logging
-import ssl
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, cast
 
-import keras
-import numpy as np
-
-import kgan.export
-from kgan.attacks import FGSM
-from kgan.attacks.victim import victim_of
+import kgan.cli
 from kgan.cli.command_line import Request
 from kgan.names import printable
-from kgan.runs.classifier_file import load_classifier
-from kgan.serving import models_config
-from kgan.serving.access import Access
-from kgan.serving.errors import ServingError
-from kgan.serving.playground import Fool
-from kgan.serving.repository import Model, Repository, load_servable
-from kgan.serving.servable import settle
-from kgan.serving.server import Limits
-from kgan.serving.server import serve as run_server
-from kgan.serving.signature import batch_sizes
+from kgan.runs import faults
+from kgan.serving.workers import Channel, Place, Supervisor
 from kgan.settings import ServeSettings
 
 
 def main(request: Request) -> int:
-    """The body of `kgan serve`: loads the models and serves them until SIGTERM or Ctrl-C."""
+    """The body of `kgan serve`: until SIGTERM or Ctrl-C."""
     settings = cast(ServeSettings, request.settings)
-    _log_lines()
-    token = None if settings.token_file is None else _token(settings.token_file)
-    access = Access.of(
-        settings.host,
-        hosts=settings.allowed_hosts,
-        origins=settings.allowed_origins,
-        token=token,
-    )
-    certificate = None
-    if settings.certificate is not None and settings.key is not None:
-        certificate = _certificate(settings.certificate, settings.key)
-    load = functools.partial(
-        load_servable, sizes=batch_sizes(settings.max_batch), batch=settings.batch
-    )
-    repository = Repository(_models(settings, load), settle=settle)
-    repository.poll()
-    for model in [model for model in repository.models.values() if not model.ready]:
-        if len(repository.models) == 1:
-            raise ValueError(
-                f"no version of {model.name} in {model.folder} can be served; see above."
-            )
-        # A later version of it may be of use, so its folder is watched.
-        print(
-            f"not served: {model.folder} (none of its versions can be loaded; see above)",
-            file=sys.stderr,
+    log_lines()
+    if settings.workers == 1:
+        _models().serve(settings, tell)
+    else:
+        place = Place(settings.host, settings.port, settings.grpc_port)
+        Supervisor(work, settings, count=settings.workers, place=place, grace=settings.grace).run(
+            lambda place, model: tell(settings, place, model)
         )
-    reload = None
-    if settings.config is not None:
-        within = models_config.places(list(repository.models.values()))
-
-        def reload(config: Any) -> None:
-            repository.replace(models_config.models_of(config, load, within=within))
-
-    limits = Limits(
-        max_batch=settings.max_batch,
-        batch_timeout=settings.batch_timeout_ms / 1000,
-        threads=settings.threads,
-        queue_size=settings.queue_size,
-        max_rows=settings.max_samples,
-        max_body=int(settings.max_body_mb * 2**20),
-        timeout=settings.timeout,
-        poll=settings.poll,
-        grace=settings.grace,
-        max_connections=settings.max_connections,
-        max_per_address=settings.max_per_address,
-    )
-
-    def announce(port: int, grpc_port: int | None) -> None:
-        first = next(iter(repository.models))
-        scheme = "http" if certificate is None else "https"
-        print(f"page  {scheme}://{settings.host}:{port}/")
-        print(f"REST  {scheme}://{settings.host}:{port}/v1/models/{first}:predict")
-        if grpc_port is not None:
-            print(f"gRPC  {settings.host}:{grpc_port}")
-        print(
-            f"limits {settings.max_body_mb:g} MB a body and a tensor, {settings.max_samples} "
-            f"samples and {settings.timeout:g} s a request, {settings.max_connections} "
-            f"connections, {settings.queue_size} requests that wait"
-        )
-        print("Ctrl-C stops it when what is in flight is answered", flush=True)
-
-    run_server(
-        repository,
-        limits,
-        announce=announce,
-        host=settings.host,
-        port=settings.port,
-        grpc_port=settings.grpc_port,
-        access=access,
-        certificate=certificate,
-        reload=reload,
-        fool=None
-        if settings.classifier is None
-        else _fool(settings.classifier, settings.class_names),
-    )
     print("stopped")
     return 0
 
 
-def _models(settings: ServeSettings, load: models_config.Load) -> list[Model]:
-    """The models of the command line, or those of the file that it names."""
-    if settings.config is not None:
-        try:
-            return models_config.models_of(models_config.read(settings.config), load)
-        except ServingError as error:
-            raise ValueError(f"{settings.config}: {error.message}") from None
-    labels = {
-        name: int(version) for name, _, version in (x.partition("=") for x in settings.labels)
-    }
-    return [
-        Model(name, folder, versions=settings.versions, labels=labels, load=load)
-        for name, folder in _folders(settings.models).items()
-    ]
-
-
-def _token(path: Path) -> str:
-    """The token in a file, a line of printable ASCII."""
-    token = path.expanduser().read_text(encoding="utf-8", errors="replace").strip()
-    if not token.isascii() or not token.isprintable() or not token or " " in token:
-        raise ValueError(f"{path} must hold a token: one line of ASCII without spaces.")
-    return token
-
-
-def _certificate(chain: Path, key: Path) -> tuple[Path, Path]:
-    """The files of a certificate and of its key, after a check."""
-    chain, key = chain.expanduser(), key.expanduser()
-    for path in (chain, key):
-        if not path.is_file():
-            raise FileNotFoundError(f"{path} is no file.")
+def work(channel: Channel, settings: ServeSettings) -> None:
+    """What each of several workers does."""
+    log_lines("worker %(process)d: ")
     try:
-        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(chain, key)
-    except ssl.SSLError as error:
-        raise ValueError(f"{chain} and {key} are no certificate and its key: {error}") from None
-    return chain, key
+        if not settings.verbose:
+            kgan.cli.hush_tensorflow()
+        _models().serve(settings, lambda _, place, model: channel.ready(model), channel)
+    except Exception as error:
+        if faults.is_mistake(error):
+            channel.failed(True, str(error))
+        else:
+            kept = faults.keep(error)
+            said = f"{type(error).__name__}: {error}; its traceback is kept in {kept}"
+            channel.failed(False, said)
+        sys.exit(1)
 
 
-def _folders(paths: Sequence[Path]) -> dict[str, Path]:
-    """Maps the name of each model to its folder; of several paths those that are none are named."""
-    if not paths:
-        raise ValueError("give the folder of an exported model, such as saved_models/digits.")
-    folders: dict[str, Path] = {}
-    skipped = []
-    for path in paths:
-        path = path.expanduser().resolve()
-        if (path / "saved_model.pb").is_file():
-            raise ValueError(
-                f"{path} is one version; give the folder of all versions: {path.parent}."
-            )
-        if not kgan.export.versions.folders(path):
-            skipped.append(path)
-            continue
-        if path.name in folders:
-            raise ValueError(f"two models are called {path.name}: {folders[path.name]}, {path}.")
-        folders[path.name] = path
-    # Of `saved_models/*` what is there to be served is meant; a path alone is meant itself.
-    if not folders:
-        raise FileNotFoundError(
-            f"{', '.join(map(str, skipped))} {'has' if len(skipped) == 1 else 'have'} no numbered "
-            "versions; `kgan train` exports one, and saved_models/NAME is what to give."
-        )
-    for path in skipped:
-        why = "it has no numbered versions" if path.exists() else "there is no such folder"
-        print(f"not served: {path} ({why})", file=sys.stderr)
-    return folders
+def tell(settings: ServeSettings, place: Place, model: str) -> None:
+    """Prints where a server answers, and its limits."""
+    scheme = "http" if settings.certificate is None else "https"
+    address = f"{scheme}://{place.host}:{place.port}"
+    print(f"page  {address}/")
+    print(f"REST  {address}/v1/models/{model}:predict")
+    if place.grpc_port is not None:
+        print(f"gRPC  {place.host}:{place.grpc_port}")
+    if settings.workers > 1:
+        print(f"workers {settings.workers}, each with the limits that follow")
+    print(
+        f"limits {settings.max_body_mb:g} MB a body and a tensor, {settings.max_samples} "
+        f"samples and {settings.timeout:g} s a request, {settings.max_connections} "
+        f"connections, {settings.queue_size} requests that wait"
+    )
+    print("Ctrl-C stops it when what is in flight is answered", flush=True)
 
 
-def _fool(path: Path, class_names: tuple[str, ...]) -> Fool:
-    """A classifier and FGSM against it, for the page."""
-    model = load_classifier(path.expanduser())
-    shape = tuple(model.input_shape[1:])
-    if len(shape) != 3 or None in shape:
-        raise ValueError(f"{path} must take images of one size, it takes {model.input_shape}.")
-    victim = victim_of(model, np.zeros((2, *shape), np.float32))
-    names = class_names or tuple(map(str, range(victim.classes)))
-    if len(names) != victim.classes:
-        raise ValueError(f"class_names must be {victim.classes}, got {len(names)}.")
-
-    def probabilities(image: np.ndarray) -> np.ndarray:
-        outputs = np.asarray(model(image, training=False), np.float32).reshape(1, -1)
-        if victim.binary:
-            share = outputs if victim.head == "sigmoid" else keras.ops.sigmoid(outputs)
-            share = float(np.asarray(share)[0, 0])
-            return np.array([1 - share, share])
-        if victim.head == "logits":
-            outputs = np.asarray(keras.ops.softmax(outputs))
-        return outputs[0]
-
-    def attack(image: np.ndarray, epsilon: float):
-        before = probabilities(image)
-        if epsilon == 0:
-            return image, before, before
-        label = np.array([before.argmax()])
-        changed = np.asarray(FGSM(epsilon=epsilon)(model, image, label))
-        return changed, before, probabilities(changed)
-
-    # The first call compiles the attack.
-    attack(np.full((1, *shape), 0.5, np.float32), 0.1)
-    return Fool(path.stem, shape, tuple(names), attack)
+def _models() -> Any:
+    # TensorFlow and all that is served come with it.
+    return importlib.import_module("kgan.cli.serve_models")
 
 
 class _Lines(logging.Formatter):
@@ -220,9 +80,10 @@ class _Lines(logging.Formatter):
         return printable(super().format(record))
 
 
-def _log_lines() -> None:
+def log_lines(prefix: str = "") -> None:
+    """Has the server's log written to stderr."""
     handler = logging.StreamHandler()
-    handler.setFormatter(_Lines("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_Lines(f"%(asctime)s %(levelname)s {prefix}%(message)s"))
     log = logging.getLogger("kgan.serving")
     log.handlers[:] = [handler]
     log.setLevel(logging.INFO)

@@ -11,7 +11,6 @@ from kgan.data.folder import folder_splits, load_folder
 from kgan.data.labelled import held_out_split, load_labelled, train_and_test
 from kgan.data.load import COMPOSED, DATASETS, TARGETS, load
 from kgan.data.private_feed import private_feed
-from kgan.data.reading import Reading
 from kgan.data.slanted import load_slanted_digits, load_slanted_pairs, slant, slanted
 from kgan.data.stacked import StackedImages, load_stacked_mnist
 from kgan.data.subsets import class_counts, labelled_share, long_tailed

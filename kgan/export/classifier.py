@@ -16,7 +16,11 @@ HEADS = ("logits", "softmax", "sigmoid")
 
 
 def classifier_endpoints(
-    model: keras.Model, *, head: str = "logits", kind: kgan.kinds.Kind | None = None
+    model: keras.Model,
+    *,
+    head: str = "logits",
+    kind: kgan.kinds.Kind | None = None,
+    row_wise: bool = True,
 ) -> Endpoints:
     """What a classifier can be asked: `classify`.
 
@@ -28,6 +32,8 @@ def classifier_endpoints(
         head: Kind of the model's output: "logits", "softmax", or "sigmoid" (one unit, two
             classes); `kgan.attacks.victim_of(model, images).head` finds it.
         kind: Kind of the samples; by default images or points, by the model's input shape.
+        row_wise: Whether the model classifies each sample apart from the others of its batch;
+            otherwise a server answers each request alone.
     """
     kgan.names.check("head", head, HEADS)
     if not isinstance(model.input_shape, tuple) or len(model.output_shape) != 2:
@@ -52,7 +58,7 @@ def classifier_endpoints(
     return Endpoints(
         family="classifier",
         kind=kind,
-        endpoints={"classify": Endpoint(classify, inputs, "classify")},
+        endpoints={"classify": Endpoint(classify, inputs, "classify", row_wise=row_wise)},
         tracked=(model,),
         details={"image_shape": list(shape), "num_classes": max(2, int(model.output_shape[-1]))},
         network=model,
@@ -64,6 +70,7 @@ def export_classifier(
     folder: str | Path,
     *,
     head: str = "logits",
+    row_wise: bool = True,
     class_names: Sequence[str] | None = None,
     origin: Mapping[str, Any] | None = None,
 ) -> Path:
@@ -73,13 +80,14 @@ def export_classifier(
         model: A built Keras classifier of one input.
         folder: The servable's folder.
         head: Kind of the model's output: "logits", "softmax", or "sigmoid".
+        row_wise: Whether the model classifies each sample apart from the others of its batch.
         class_names: A name for each class.
         origin: Plain values for the manifest that tell where the model comes from.
 
     Returns:
         The version's folder.
     """
-    endpoints = classifier_endpoints(model, head=head)
+    endpoints = classifier_endpoints(model, head=head, row_wise=row_wise)
     return write(endpoints, folder, class_names=class_names, origin=origin)
 
 

@@ -1,11 +1,13 @@
 """The manifest of an exported version: a JSON file beside the model that describes it.
 
-    {"format": 2, "kgan": "0.1.0", "family": "gan", "kind": {"kind": "images", "height": 28, ...},
-     "endpoints": {"generate": {"role": "generate"}, ...}, "row_wise": true, "class_names": null,
+    {"format": 3, "kgan": "0.1.0", "family": "gan", "kind": {"kind": "images", "height": 28, ...},
+     "endpoints": {"generate": {"role": "generate"}, ...},
+     "row_wise": {"generate": true, ..., "serving_default": true}, "class_names": null,
      "latent_dim": 64, ..., "preset": "mnist", "scores": {...}, "config": {...}}
 
 Only this module knows where the file lies. Files of format 1 had neither `format` nor family, kind
-and endpoints; what those are is read from the keys that they had.
+and endpoints; what those are is read from the keys that they had. In files of formats 1 and 2 all
+signatures answer row by row.
 """
 
 import contextlib
@@ -19,7 +21,7 @@ import kgan
 import kgan.kinds
 from kgan.endpoints import Endpoints
 
-FORMAT = 2
+FORMAT = 3
 _PATH = "assets.extra/manifest.json"
 
 
@@ -34,8 +36,9 @@ class Manifest:
         gives: What a sample is that an endpoint gives, where it differs from `kind`, by the
             endpoint's name.
         class_names: What the classes are called, where they have names.
-        row_wise: Whether each row of an answer depends on the same row of the request alone, so
-            that a server may join and pad requests.
+        row_wise: Whether each row of a signature's answer depends on the same row of the request
+            alone, so that a server may join and pad requests, by the signature's name; one value
+            for all where an earlier version of kgan wrote the file.
         content: Everything in the file: details such as `latent_dim` and `num_classes`, and where
             the model comes from.
     """
@@ -45,18 +48,25 @@ class Manifest:
     roles: Mapping[str, str] = dataclasses.field(default_factory=dict)
     gives: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     class_names: tuple[str, ...] | None = None
-    row_wise: bool = False
+    row_wise: Mapping[str, bool] | bool = False
     content: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __getitem__(self, key: str) -> Any:
         """A value of the file; `None` for a key that it lacks."""
         return self.content.get(key)
 
+    def is_row_wise(self, signature: str) -> bool:
+        """Whether a signature is declared to answer row by row; not where nothing says so."""
+        if isinstance(self.row_wise, bool):
+            return self.row_wise
+        return self.row_wise.get(signature) is True
+
 
 def write(
     version: Path,
     endpoints: Endpoints,
     *,
+    row_wise: Mapping[str, bool],
     class_names: tuple[str, ...] | None = None,
     origin: Mapping[str, Any] | None = None,
 ) -> Path:
@@ -65,6 +75,7 @@ def write(
     Args:
         version: The version's folder.
         endpoints: What the model can be asked.
+        row_wise: Which of the version's signatures answer row by row, by name.
         class_names: What the classes are called.
         origin: Plain values that tell where the model comes from.
 
@@ -80,7 +91,7 @@ def write(
             name: {"role": one.role} | ({"kind": one.gives.get_config()} if one.gives else {})
             for name, one in endpoints.endpoints.items()
         },
-        "row_wise": True,
+        "row_wise": dict(row_wise),
         "class_names": None if class_names is None else list(class_names),
     }
     for key, value in {**endpoints.details, **(origin or {})}.items():
@@ -125,9 +136,13 @@ def read(version: str | Path) -> Manifest:
             name: one["kind"] for name, one in content.get("endpoints", {}).items() if "kind" in one
         },
         class_names=None if names is None else tuple(names),
-        row_wise=bool(content.get("row_wise")),
+        row_wise=_row_wise(content.get("row_wise")),
         content=content,
     )
+
+
+def _row_wise(content: Any) -> Mapping[str, bool] | bool:
+    return content if isinstance(content, dict) else content is True
 
 
 def _what_format_1_left_out(content: Mapping[str, Any]) -> dict[str, Any]:

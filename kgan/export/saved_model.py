@@ -1,7 +1,8 @@
 """A model's endpoints as a SavedModel in the layout that TensorFlow Serving watches.
 
-Each endpoint is a signature of its name, with its inputs and outputs by name, each with a first
-dimension that counts rows, so that a server may batch requests. The first endpoint also answers to
+Each endpoint is a signature of its name, with its inputs and outputs by name. Those that answer row
+by row have a first dimension that counts rows everywhere, so that a server may batch requests; the
+manifest says which do. The first endpoint also answers to
 `serving_default`, TensorFlow Serving's name for it, and to `serve`, Keras's.
 
 A signature has one type for each input: labels, targets and seeds are int64. `kgan serve` and
@@ -112,7 +113,13 @@ def write(
             archive.write_out(version, verbose=False)
             warmup.write(version, folder.name, _first_requests(written))
             # It has the names themselves.
-            manifest.write(version, endpoints, class_names=names, origin=origin)
+            manifest.write(
+                version,
+                endpoints,
+                row_wise={name: one.row_wise for name, one in _signatures(written)},
+                class_names=names,
+                origin=origin,
+            )
             files.sync(version)
             return versions.add(folder, version)
 
@@ -125,7 +132,7 @@ def _add_endpoints(archive: keras.export.ExportArchive, endpoints: Endpoints) ->
         }
         function = archive.add_endpoint(name, endpoint.function, [signature])
         outputs = function.get_concrete_function().structured_outputs
-        for key, output in outputs.items():
+        for key, output in outputs.items() if endpoint.row_wise else ():
             _check_rows(f"the output {key!r} of the endpoint {name!r}", output.shape)
         functions.append(function)
     # Traced already, so the file holds its graph once.
@@ -147,7 +154,8 @@ def _check_names(endpoints: Endpoints) -> None:
                     f"inputs of the endpoint {name!r} must have names of letters, digits and "
                     f"underscores, got {key!r}."
                 )
-            _check_rows(f"the input {key!r} of the endpoint {name!r}", spec.shape)
+            if endpoint.row_wise:
+                _check_rows(f"the input {key!r} of the endpoint {name!r}", spec.shape)
 
 
 def _check_rows(what: str, shape: tf.TensorShape) -> None:
@@ -198,13 +206,14 @@ def _with_class_names(endpoints: Endpoints, named: tf.Module) -> Endpoints:
 def _first_requests(endpoints: Endpoints) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
     """One row and eight for each signature: what warms it up."""
     sample = () if endpoints.kind is None else endpoints.kind.shape
-    named = endpoints.endpoints
     # A server prepares itself for each name apart, and most clients ask for the default one.
-    for name, endpoint in (*named.items(), *((alias, _first(named)) for alias in ALIASES)):
-        shapes = {key: _row_shape(spec.shape, sample) for key, spec in endpoint.inputs.items()}
+    for name, endpoint in _signatures(endpoints):
         for rows in (1, 8):
+            shapes = {
+                key: _shape(spec.shape, rows, sample) for key, spec in endpoint.inputs.items()
+            }
             request = {
-                key: _blank((rows, *shape), endpoint.inputs[key].dtype)
+                key: _blank(shape, endpoint.inputs[key].dtype)
                 for key, shape in shapes.items()
                 if shape is not None
             }
@@ -213,16 +222,23 @@ def _first_requests(endpoints: Endpoints) -> Iterator[tuple[str, dict[str, np.nd
                 yield name, request
 
 
-def _first(named: Mapping[str, Endpoint]) -> Endpoint:
-    return next(iter(named.values()))
+def _signatures(endpoints: Endpoints) -> Iterator[tuple[str, Endpoint]]:
+    """Every name that can be asked, the first endpoint's further ones among them."""
+    named = endpoints.endpoints
+    yield from named.items()
+    for alias in ALIASES:
+        yield alias, next(iter(named.values()))
 
 
-def _row_shape(shape: tf.TensorShape, sample: tuple[int, ...]) -> tuple[int, ...] | None:
-    """The shape of one row, a sample's where the input leaves sizes free; `None` if unknown."""
+def _shape(shape: tf.TensorShape, rows: int, sample: tuple[int, ...]) -> tuple[int, ...] | None:
+    """With so many rows, and a sample's sizes where it leaves them free; `None` if unknown."""
+    if shape.rank is None:
+        return None
+    first = [rows if size is None else size for size in shape.as_list()[:1]]
     row = shape.as_list()[1:]
     if None not in row:
-        return tuple(row)
-    return sample if len(row) == len(sample) else None
+        return (*first, *row)
+    return (*first, *sample) if len(row) == len(sample) else None
 
 
 def _blank(shape: tuple[int, ...], dtype: tf.DType) -> np.ndarray:

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from kgan import files
+
 _NUMBER = re.compile(r"[0-9]+")
 
 
@@ -50,8 +52,11 @@ def add(servable: str | Path, folder: Path) -> Path:
     while True:
         target = Path(servable) / str(next_number(servable))
         try:
-            return folder.rename(target)
+            added = folder.rename(target)
         except OSError:
             # Another export may have taken the number meanwhile.
             if not target.exists():
                 raise
+        else:
+            files.sync_names(servable)
+            return added

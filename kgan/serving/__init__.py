@@ -14,8 +14,10 @@
 | `bodies.py`, `connections.py` | what a request and a connection may take |
 | `access.py`, `guard.py` | who may ask |
 | `rest.py`, `grpc_service.py`, `grpc_health.py` | the contracts |
+| `grpc_streams.py` | calls without an end of their own |
 | `playground.py`, `page/` | the page to play with, and what it needs beyond the contract |
 | `server.py` | ports, signals, start and end |
+| `workers.py` | several such processes on one port |
 
 Needs the extra `serve`.
 """

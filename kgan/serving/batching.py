@@ -46,6 +46,7 @@ class Batcher:
         queue_size: Largest number of waiting requests; further ones are refused.
         threads: Number of calls into TensorFlow at a time.
         observe: Function called with the number of requests and of rows in each call.
+        observe_waiting: Function called with the number of waiting requests when it changes.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Batcher:
         queue_size: int = 256,
         threads: int = 2,
         observe: Callable[[int, int], None] | None = None,
+        observe_waiting: Callable[[int], None] | None = None,
     ):
         self.max_batch = max_batch
         self.timeout = timeout
@@ -63,6 +65,7 @@ class Batcher:
         self.waiting = 0
         self._sizes = batch_sizes(max_batch) if max_batch > 1 else ()
         self._observe = observe or (lambda requests, rows: None)
+        self._observe_waiting = observe_waiting or (lambda requests: None)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="kgan-serving")
         self._free = asyncio.Semaphore(threads)
         self._lines: dict[tuple, _Line] = {}
@@ -93,7 +96,7 @@ class Batcher:
         finally:
             if request in line.waiting:
                 line.waiting.remove(request)
-                self.waiting -= 1
+                self._count(-1)
 
     def _join(self, signature: Signature, request: _Request) -> _Line:
         # By shape too: a free dimension other than the first may differ between requests.
@@ -104,11 +107,15 @@ class Batcher:
         if line is None:
             line = self._lines[key] = _Line()
             self._start(self._serve(key, line, signature))
-        self.waiting += 1
+        self._count(1)
         line.waiting.append(request)
         if alone or line.rows() >= self.max_batch:
             line.full.set()
         return line
+
+    def _count(self, more: int) -> None:
+        self.waiting += more
+        self._observe_waiting(self.waiting)
 
     def _start(self, coroutine) -> None:
         task = asyncio.create_task(coroutine)
@@ -135,7 +142,7 @@ class Batcher:
         while line.waiting and (not batch or rows + line.waiting[0].rows <= self.max_batch):
             batch.append(line.waiting.popleft())
             rows += batch[-1].rows
-        self.waiting -= len(batch)
+        self._count(-len(batch))
         if line.rows() < self.max_batch:
             line.full.clear()
         return batch

@@ -14,8 +14,10 @@ from tensorflow_serving.apis import (
     get_model_status_pb2,
     inference_pb2,
     model_management_pb2,
+    model_service_pb2,
     model_service_pb2_grpc,
     predict_pb2,
+    prediction_service_pb2,
     prediction_service_pb2_grpc,
     regression_pb2,
 )
@@ -24,11 +26,23 @@ from kgan.serving import examples, tensors
 from kgan.serving.access import Access
 from kgan.serving.errors import ServingError, invalid
 from kgan.serving.grpc_health import Health
+from kgan.serving.grpc_streams import Streams
 from kgan.serving.service import Service
 from kgan.serving.signature import Arrays, Signature
 
+try:
+    from grpc_reflection.v1alpha import reflection
+except ImportError:  # An extra `serve` that was installed earlier lacks it.
+    reflection = None
+
 log = logging.getLogger("kgan.serving")
 
+# What reflection tells of; health, whose messages are written by hand, has no description.
+_SERVICES = tuple(
+    service.full_name
+    for file in (prediction_service_pb2, model_service_pb2)
+    for service in file.DESCRIPTOR.services_by_name.values()
+)
 _HEADER_BYTES = 16 * 1024
 # Messages up to this size are read and written in the event loop.
 _SMALL = 32 * 1024
@@ -37,8 +51,6 @@ _OPTIONS = [
     ("grpc.max_metadata_size", _HEADER_BYTES),
     ("grpc.absolute_max_metadata_size", _HEADER_BYTES),
     ("grpc.server_handshake_timeout_ms", 10_000),
-    # Otherwise a second server takes half of the requests, and nobody notices.
-    ("grpc.so_reuseport", 0),
 ]
 
 
@@ -52,7 +64,8 @@ async def start(
     certificate: tuple[Path, Path] | None = None,
     max_requests: int = 1000,
     reload: Callable[[Any], None] | None = None,
-) -> tuple:
+    shared: bool = False,
+) -> tuple["Running", int]:
     """Starts a gRPC server in this event loop.
 
     Args:
@@ -64,6 +77,7 @@ async def start(
         certificate: The files of a certificate and of its key, for TLS.
         max_requests: Most requests at a time; further ones get RESOURCE_EXHAUSTED.
         reload: What takes a ModelServerConfig in place of the present one; may take long.
+        shared: Whether other processes of this user listen on the same port.
 
     Returns:
         The server and its port (the chosen one for port 0).
@@ -72,9 +86,15 @@ async def start(
         OSError: Where the port is taken.
     """
     token = () if access is None or access.token is None else (_Token(access),)
+    streams = Streams(max(1, max_requests // 10))
     server = grpc.aio.server(
-        interceptors=token,
-        options=[("grpc.max_receive_message_length", max_body), *_OPTIONS],
+        interceptors=(*token, streams),
+        options=[
+            ("grpc.max_receive_message_length", max_body),
+            # Unasked, a second server would take half of the requests, and nobody would notice.
+            ("grpc.so_reuseport", int(shared)),
+            *_OPTIONS,
+        ],
         maximum_concurrent_rpcs=max_requests,
     )
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
@@ -82,6 +102,8 @@ async def start(
     )
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(_Models(service, reload), server)
     server.add_generic_rpc_handlers((Health(service.repository).handler(),))
+    if reflection is not None:
+        reflection.enable_server_reflection((*_SERVICES, reflection.SERVICE_NAME), server)
     try:
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         if certificate is None:
@@ -92,7 +114,23 @@ async def start(
     except RuntimeError as error:
         raise OSError(f"port {port} on {host} cannot be used: {error}") from None
     await server.start()
-    return server, port
+    return Running(server, streams), port
+
+
+class Running:
+    """A server that was started."""
+
+    def __init__(self, server: grpc.aio.Server, streams: Streams):
+        self._server = server
+        self._streams = streams
+
+    async def stop(self, grace: float) -> None:
+        """Ends streams, and answers what is in flight for `grace` seconds at most."""
+        stopping = asyncio.ensure_future(self._server.stop(grace))
+        # Nothing new comes from here on.
+        await asyncio.sleep(0)
+        self._streams.end()
+        await stopping
 
 
 class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
@@ -276,9 +314,7 @@ class _Token(grpc.aio.ServerInterceptor):
         async def refuse(request, context):
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, message)
 
-        return grpc.unary_unary_rpc_method_handler(
-            refuse, handler.request_deserializer, handler.response_serializer
-        )
+        return grpc.unary_unary_rpc_method_handler(refuse)
 
 
 def _asked(request) -> tuple[str, int | None, str | None]:

@@ -1,10 +1,18 @@
 """The counters of the server, for Prometheus: kgan's own, and those of TensorFlow Serving."""
 
-from collections import Counter as Counts
+import os
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    multiprocess,
+)
 
 from kgan.serving.repository import Repository
+from kgan.serving.workers import METRICS
 
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 # TensorFlow Serving's, in microseconds: 33 buckets from 10 on, each 1.8 times the one before.
@@ -12,8 +20,11 @@ _MICROSECONDS = tuple(10 * 1.8**power for power in range(32))
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
+_COUNT = ":tensorflow:serving:request_count"
+
+
 class Measures:
-    """Counters of one server."""
+    """Counters of one server; with several workers each has its own, and all tell the sum."""
 
     def __init__(self):
         self.registry = CollectorRegistry()
@@ -45,9 +56,20 @@ class Measures:
         self.waiting = Gauge(
             "kgan_serving_queue_requests",
             "Requests that wait for a call into TensorFlow.",
+            multiprocess_mode="livesum",
             registry=self.registry,
         )
-        self.official = Counts[tuple[str, str]]()
+        self.restarts = Counter(
+            "kgan_serving_worker_restarts",
+            "Workers that were started in place of one that ended on its own.",
+            registry=self.registry,
+        )
+        self.official = Counter(
+            _COUNT,
+            "The total number of requests.",
+            ["model_name", "status"],
+            registry=self.registry,
+        )
         self.latency = Histogram(
             ":tensorflow:serving:request_latency",
             "Time from a request's arrival to its answer, in microseconds.",
@@ -57,8 +79,9 @@ class Measures:
         )
         self.version = Gauge(
             "kgan_serving_model_version",
-            "1 for each version in memory.",
+            "Workers that have the version in memory.",
             ["model", "version"],
+            multiprocess_mode="livesum",
             registry=self.registry,
         )
 
@@ -74,7 +97,7 @@ class Measures:
         """
         self.requests.labels(model, api, code).inc()
         self.seconds.labels(model, api).observe(seconds)
-        self.official[model, code] += 1
+        self.official.labels(model, code).inc()
         if code == "OK":
             # As TensorFlow Serving has it: the method's name in lower case for REST alone.
             name = method if api == "rest" else method.capitalize()
@@ -86,20 +109,17 @@ class Measures:
         self.batch_requests.observe(requests)
         self.batch_rows.observe(rows)
 
-    def text(self, repository: Repository) -> bytes:
-        """Everything in Prometheus's text format."""
-        self.version.clear()
-        for name, model in repository.models.items():
+    def observe_versions(self, repository: Repository) -> None:
+        """The versions in memory, after a look for others."""
+        for name, model in list(repository.models.items()):
             for version, state in list(model.states.items()):
-                if state.state == "AVAILABLE":
-                    self.version.labels(name, str(version)).set(1)
-        return generate_latest(self.registry) + self._request_count()
+                self.version.labels(name, str(version)).set(state.state == "AVAILABLE")
 
-    def _request_count(self) -> bytes:
-        """TensorFlow Serving's counter, by hand: the library would add `_total` to its name."""
-        name = ":tensorflow:serving:request_count"
-        lines = [f"# HELP {name} The total number of requests.", f"# TYPE {name} counter"]
-        for (model, code), count in sorted(self.official.items()):
-            model = model.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-            lines.append(f'{name}{{model_name="{model}",status="{code}"}} {count}')
-        return ("\n".join(lines) + "\n").encode()
+    def text(self) -> bytes:
+        """Everything in Prometheus's text format."""
+        registry = self.registry
+        if METRICS in os.environ:
+            registry = CollectorRegistry()
+            multiprocess.MultiProcessCollector(registry)
+        # TensorFlow Serving's counter has not the ending that the library gives to counters.
+        return generate_latest(registry).replace(f"{_COUNT}_total".encode(), _COUNT.encode())

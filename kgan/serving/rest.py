@@ -53,7 +53,8 @@ class Rest:
         ]
 
     async def _metrics(self, request: Request) -> Response:
-        text = self.service.measures.text(self.service.repository)
+        self.service.measures.observe_versions(self.service.repository)
+        text = await asyncio.to_thread(self.service.measures.text)
         return Response(text, media_type="text/plain; version=0.0.4")
 
     async def _answer(self, request: Request) -> Response:

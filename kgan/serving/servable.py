@@ -40,15 +40,16 @@ class Servable:
         self.definitions = _definitions(folder)
         # As TensorFlow Serving: the graph with exactly this tag, of several.
         self._model: Any = tf.saved_model.load(str(folder), tags=["serve"])
-        declared = self.manifest.row_wise
+        # An export of kgan's has shapes that were chosen; those of others are often left open.
+        strict = self.manifest.family is not None
         self.signatures = {
             key: Signature(
                 name,
                 key,
                 self.definitions[key],
                 function,
-                row_wise=declared or batch,
-                strict=declared,
+                row_wise=batch or self.manifest.is_row_wise(key),
+                strict=strict,
             )
             for key, function in self._model.signatures.items()
             if key in self.definitions

@@ -65,15 +65,17 @@ def application(
     *,
     fool: playground.Fool | None = None,
     access: Access | None = None,
+    measures: Measures | None = None,
 ) -> Application:
     """An application that polls its models every `limits.poll` seconds (not for 0)."""
-    measures = Measures()
+    measures = measures or Measures()
     batcher = Batcher(
         max_batch=limits.max_batch,
         timeout=limits.batch_timeout,
         queue_size=limits.queue_size,
         threads=limits.threads,
         observe=measures.observe_batch,
+        observe_waiting=measures.waiting.set,
     )
     service = Service(
         repository, batcher, measures, timeout=limits.timeout, max_rows=limits.max_rows
@@ -84,7 +86,7 @@ def application(
     ]
     made = Application(service, Guarded(Starlette(routes=routes), access or Access()))
     if limits.poll:
-        made._tasks.append(asyncio.create_task(_poll(repository, limits.poll)))
+        made._tasks.append(asyncio.create_task(_poll(repository, limits.poll, measures)))
     return made
 
 
@@ -100,6 +102,8 @@ async def running(
     access: Access | None = None,
     certificate: tuple[Path, Path] | None = None,
     reload: Callable[[Any], None] | None = None,
+    shared: bool = False,
+    measures: Measures | None = None,
 ) -> AsyncIterator[tuple[int, int | None]]:
     """Serves while the block runs; yields the ports. Leaving it answers what is in flight.
 
@@ -113,10 +117,12 @@ async def running(
         access: Who may ask; by default those who ask for the address, without a token.
         certificate: The files of a certificate and of its key, for TLS.
         reload: What takes a ModelServerConfig while the server runs.
+        shared: Whether other processes of this user listen on the same ports.
+        measures: The counters; new ones by default.
     """
-    listening = _listen(host, port)
+    listening = _listen(host, port, shared)
     access = access or Access.of(host)
-    app = application(repository, limits, fool=fool, access=access)
+    app = application(repository, limits, fool=fool, access=access, measures=measures)
     rpc, rpc_port = None, None
     try:
         if grpc_port is not None:
@@ -129,6 +135,7 @@ async def running(
                 certificate=certificate,
                 max_requests=limits.max_connections,
                 reload=reload,
+                shared=shared,
             )
         web = _Server(
             uvicorn.Config(
@@ -199,9 +206,9 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, shared: bool) -> socket.socket:
     try:
-        listening = socket.create_server((host, port), backlog=512)
+        listening = socket.create_server((host, port), backlog=512, reuse_port=shared)
     except OSError as error:
         raise OSError(f"port {port} on {host} cannot be used: {error.strerror}") from None
     # asyncio does so only for sockets that name TCP as their protocol. Otherwise each answer waits
@@ -210,8 +217,9 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-async def _poll(repository: Repository, seconds: float) -> None:
+async def _poll(repository: Repository, seconds: float, measures: Measures) -> None:
     while True:
+        measures.observe_versions(repository)
         await asyncio.sleep(seconds)
         try:
             await asyncio.to_thread(repository.poll)

@@ -45,7 +45,6 @@ class Service:
         self.measures = measures
         self.timeout = timeout
         self.max_rows = max_rows
-        measures.waiting.set_function(lambda: batcher.waiting)
 
     def servable(self, name: str, version: int | None, label: str | None) -> Servable:
         """The version that a request names."""

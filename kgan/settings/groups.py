@@ -75,6 +75,11 @@ class Settings:
     changeable: ClassVar[tuple[str, ...]] = ()
     settled: ClassVar[tuple[str, ...]] = ()
 
+    @property
+    def needs_tensorflow(self) -> bool:
+        """Whether the command's own process computes something."""
+        return True
+
     @classmethod
     def may_change(cls) -> frozenset[str]:
         """Names of the changeable fields of all groups."""

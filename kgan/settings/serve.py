@@ -35,6 +35,9 @@ class ServeSettings(Messages):
     """Of REST and the page; 0 for any that is free."""
     grpc_port: int | None = 8500
     """Of gRPC; 0 for any that is free, None for no gRPC."""
+    workers: int = 1
+    """Processes that share the ports, each with models, memory and limits of its own; for machines
+    with more cores than one process of Python can use."""
 
     # Who may ask
     allowed_hosts: tuple[str, ...] = ()
@@ -77,10 +80,15 @@ class ServeSettings(Messages):
     grace: float = 30.0
     """Seconds that requests in flight get when the server is stopped."""
 
+    @property
+    def needs_tensorflow(self) -> bool:
+        """Not where the process only watches others."""
+        return self.workers == 1
+
     def check(self) -> None:
         super().check()
         check_at_least(self, 1, "max_batch", "threads", "queue_size", "max_samples")
-        check_at_least(self, 1, "max_connections", "max_per_address")
+        check_at_least(self, 1, "max_connections", "max_per_address", "workers")
         if bool(self.models) == (self.config is not None):
             raise ValueError(
                 "give the folders of exported models, such as saved_models/digits, or --config "

@@ -180,11 +180,11 @@ def test_scores_without_an_extractor_say_what_is_missing(trained, tmp_path, caps
 
 
 def test_what_is_served_of_many_folders(trained, tmp_path, monkeypatch, capsys):
-    import kgan.cli.serve
+    import kgan.cli.serve_models
 
     served = {}
     monkeypatch.setattr(
-        kgan.cli.serve,
+        kgan.cli.serve_models,
         "run_server",
         lambda repository, *_, **__: served.update(repository.models),
     )

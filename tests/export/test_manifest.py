@@ -31,23 +31,33 @@ def read_as(tmp_path, content):
 
 def test_what_was_written_is_read(tmp_path, endpoints):
     names = ("猫", "dog")
-    path = manifest.write(tmp_path, endpoints, class_names=names, origin={"preset": "mine"})
+    path = manifest.write(
+        tmp_path,
+        endpoints,
+        row_wise={"to_night": True, "mean": False},
+        class_names=names,
+        origin={"preset": "mine"},
+    )
     # Where TensorFlow Serving's own further files lie.
     assert path == tmp_path / "assets.extra" / "manifest.json"
-    assert json.loads(path.read_text())["format"] == 2
+    assert json.loads(path.read_text())["format"] == 3
     found = manifest.read(tmp_path)
     assert found.family == "pictures"
     assert from_config(found.kind) == Images(8, 8, 1)
     assert found.roles == {"to_night": "translate"}
     assert found.class_names == names
-    assert found.row_wise
+    assert [found.is_row_wise(name) for name in ("to_night", "mean", "absent")] == [
+        True,
+        False,
+        False,
+    ]
     assert (found["preset"], found["num_classes"], found["absent"]) == ("mine", 2, None)
 
 
 def test_origin_cannot_say_otherwise(tmp_path, endpoints):
-    manifest.write(tmp_path, endpoints, origin={"family": "pictures"})
+    manifest.write(tmp_path, endpoints, row_wise={}, origin={"family": "pictures"})
     with pytest.raises(ValueError, match="the manifest's 'family' is 'pictures', got 'gan'"):
-        manifest.write(tmp_path, endpoints, origin={"family": "gan"})
+        manifest.write(tmp_path, endpoints, row_wise={}, origin={"family": "gan"})
 
 
 @pytest.mark.parametrize(
@@ -67,7 +77,8 @@ def test_manifests_of_the_first_format(tmp_path, keys, family, roles):
     assert found.family == family
     assert from_config(found.kind) == Images(8, 8, 1)
     assert dict(found.roles) == {role: role for role in roles}
-    assert found.row_wise
+    # Then every signature answered row by row, those without a role too.
+    assert all(found.is_row_wise(name) for name in (*roles, "serving_default", "class_names"))
     assert all(found[key] == value for key, value in keys.items())
 
 
@@ -81,7 +92,15 @@ def test_what_kgan_did_not_write_says_nothing(tmp_path, content):
     assert manifest.read(tmp_path) == manifest.Manifest()
     found = read_as(tmp_path, content)
     assert found == manifest.Manifest()
-    assert not found.row_wise
+    assert not found.is_row_wise("serving_default")
+
+
+@pytest.mark.parametrize(
+    ("row_wise", "expected"), [(True, True), (False, False), (None, False), ("yes", False)]
+)
+def test_the_second_format_had_one_declaration_for_all(tmp_path, row_wise, expected):
+    content = {"format": 2, "kgan": "0.2", "endpoints": {}, "row_wise": row_wise}
+    assert read_as(tmp_path, content).is_row_wise("generate") is expected
 
 
 def test_a_damaged_file_is_named(tmp_path):

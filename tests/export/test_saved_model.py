@@ -259,9 +259,11 @@ def cats_and_dogs(tmp_path_factory):
 def test_the_manifest_tells_where_the_model_comes_from(cats_and_dogs):
     folder, origin = cats_and_dogs, ORIGIN
     manifest = json.loads((folder / "assets.extra" / "manifest.json").read_text())
-    assert (manifest["format"], manifest["family"]) == (2, "gan")
+    assert (manifest["format"], manifest["family"]) == (3, "gan")
     assert manifest["kind"] == {"kind": "images", "height": 8, "width": 8, "channels": 1}
     assert manifest["endpoints"]["generate"] == {"role": "generate"}
+    signatures = ("generate", "class_names", "serve", "serving_default")
+    assert all(manifest["row_wise"][name] is True for name in signatures)
     assert {key: manifest[key] for key in origin} == origin
     assert manifest["class_names"] == ["cat", "dog"]
     assert manifest["kgan"] == kgan.__version__

@@ -1,5 +1,8 @@
 """The numbered folders of a servable."""
 
+import os
+from pathlib import Path
+
 from kgan.export import versions
 
 
@@ -37,3 +40,21 @@ def test_a_number_that_was_taken_meanwhile(tmp_path, monkeypatch):
     assert versions.add(tmp_path, tmp_path / ".tmp-mine") == tmp_path / "2"
     assert (tmp_path / "1" / "file").read_text() == "another's"
     assert (tmp_path / "2" / "file").read_text() == "mine"
+
+
+def test_a_version_is_on_disk_with_its_number(tmp_path, monkeypatch):
+    """The folder of versions is written after the rename: a crash then finds the version."""
+    (tmp_path / ".tmp-mine").mkdir()
+    done = []
+    rename, fsync = Path.rename, os.fsync
+    monkeypatch.setattr(
+        Path, "rename", lambda path, target: (done.append("rename"), rename(path, target))[1]
+    )
+
+    def record(handle):
+        done.append(os.readlink(f"/proc/self/fd/{handle}"))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", record)
+    assert versions.add(tmp_path, tmp_path / ".tmp-mine") == tmp_path / "1"
+    assert done == ["rename", str(tmp_path)]

@@ -48,6 +48,7 @@ def test_bytes_that_are_no_text_come_as_they_are(official):
 
 def test_official_metrics_tell_the_truth(official):
     official.ask("POST", table.PREDICT, b"{")
+    official.ask("POST", table.PREDICT, b'{"inputs":1}')
     text = official.ask("GET", "/monitoring/prometheus/metrics").text
     assert ':tensorflow:serving:request_count{model_name="m",status="INVALID_ARGUMENT"}' in text
     assert ':tensorflow:serving:request_latency_count{API="predict",entrypoint="REST"' in text
