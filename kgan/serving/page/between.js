@@ -2,7 +2,7 @@
 
 import { joined, numbersOf, refuse } from "./address.js";
 import { onSlide, setSlider } from "./fields.js";
-import { chosen, classes, described, has, isEdited, kind, latentsOf, psi, samples, scaled } from "./generator.js";
+import { chosen, classes, described, has, isEdited, kind, latentsOf, nameOf, psi, samples, scaled } from "./generator.js";
 import { draw } from "./pictures.js";
 import { element, latest } from "./server.js";
 
@@ -19,7 +19,7 @@ export const show = latest(async () => {
   const [one, other] = [start.latents, end.latents];
   const inputs = { start: [one, one, one], end: [other, other, other], share: [0, part, 1] };
   const images = await samples("interpolate", inputs, labels);
-  const told = [text(start), classes()[nearer.label] ?? "", text(end)];
+  const told = [text(start), classes().length ? `class ${nameOf(nearer.label)}` : "", text(end)];
   ["start", "between", "end"].forEach((id, index) => {
     draw(element(id), images[index], kind());
     element(`${id}-caption`).textContent = told[index];

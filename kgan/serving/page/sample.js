@@ -140,6 +140,7 @@ export async function take(model, kept) {
   setSlider("psi", numberOf(kept, "psi", 1, { most: 1.5 }));
   element("truncation").hidden = element("latents").hidden = !has("latents", "decode");
   for (const id of ["verdict", "caption"]) element(id).textContent = "";
+  element("verdict").hidden = !has("score");
   makeClasses();
   if (has("latents")) {
     chosen.drawn = await latentsOf(chosen.seed);

@@ -109,9 +109,9 @@ def test_interpolation_keeps_the_class_of_its_ends(page, exported):
     assert page.get("start-caption").text == "class a, seed 0"
     assert page.get("end-caption").text == "class b, seed 5"
     # What lies between has the class of the nearer end.
-    assert page.get("between-caption").text == "a"
+    assert page.get("between-caption").text == "class a"
     page.slide("share", 1)
-    page.until(lambda: page.get("between-caption").text == "b")
+    page.until(lambda: page.get("between-caption").text == "class b")
 
 
 def test_a_bad_seed_gets_a_message(page):
@@ -155,7 +155,7 @@ def test_a_link_restores_what_is_seen(page, browser, served, exported):
     page.slide("share", 0.3)
     page.all("#which-classes button")[1].click()
     page.until(lambda: page.get("caption").text.endswith("latents changed, truncation 0.80"))
-    page.until(lambda: page.get("between-caption").text == "a")
+    page.until(lambda: page.get("between-caption").text == "class a")
     wanted = {name: page.pixels(name) for name in ("sample", "start", "between", "end")}
     # The address follows by itself.
     page.until(lambda: "show=all" in page.driver.current_url)
