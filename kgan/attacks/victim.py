@@ -15,6 +15,7 @@ from kgan.attacks.function_model import FunctionModel
 from kgan.attacks.half_precision import is_half, with_scaled_gradient
 from kgan.attacks.model_call import ModelCall
 from kgan.attacks.model_state import ModelState
+from kgan.attacks.recent import Recent
 
 DRAWS = 11
 """How often a random model is asked about an image before an answer counts; odd, so no tie."""
@@ -30,6 +31,8 @@ _ASKED_AGAIN = 16
 _NOISE = 32
 # Differences of two answers, relative to the largest output, that rounding explains.
 _ROUNDING = {False: 1e-5, True: 2e-3}
+# More than an evaluation with all attacks compiles.
+_FUNCTIONS = 64
 
 
 class Victim:
@@ -83,7 +86,8 @@ class Victim:
         random: Whether two answers to the same images differ.
         declared: What was declared, by the names of the arguments; `None` for the rest.
         assumptions: Sentences for a report that say how the model was understood.
-        functions: Compiled attacks on this model, stored by `Attack`.
+        functions: Compiled attacks on this model, stored by `Attack`: those used last, so that
+            images of ever other shapes do not fill the memory.
     """
 
     classes: int
@@ -128,7 +132,7 @@ class Victim:
             "output": output,
         }
         self._call = ModelCall(model, self.intake, output)
-        self.functions: dict[Any, Any] = {}
+        self.functions = Recent(_FUNCTIONS)
         self.assumptions: list[str] = []
         self.random = False
         self.head = "logits"
