@@ -21,6 +21,10 @@ from kgan.attacks.model_call import ModelCall
 from kgan.attacks.model_state import ModelState
 from kgan.attacks.questions import Questions
 from kgan.attacks.reading import Reading
+from kgan.attacks.recent import Recent
+
+# More than an evaluation with all attacks compiles.
+_FUNCTIONS = 64
 
 
 class Victim:
@@ -81,7 +85,8 @@ class Victim:
         random: Whether two answers to the same images differ.
         declared: What was declared, by the names of the arguments; `None` for the rest.
         assumptions: Sentences for a report that say how the model was understood.
-        functions: Compiled attacks on this model, stored by `Attack`.
+        functions: Compiled attacks on this model, stored by `Attack`: those used last, so that
+            images of ever other shapes do not fill the memory.
     """
 
     def __init__(
@@ -132,7 +137,7 @@ class Victim:
             "held": held,
         }
         self._call = ModelCall(model, self.intake, output, self.held)
-        self.functions: dict[Any, Any] = {}
+        self.functions = Recent(_FUNCTIONS)
         # Whether `kgan.attacks.input_range` has looked at it.
         self.judged_range = False
         self._questions = Questions(

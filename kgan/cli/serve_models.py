@@ -7,19 +7,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
-import numpy as np
 from tensorflow_serving.config import model_server_config_pb2
 
 import kgan.export
-from kgan.attacks import FGSM
-from kgan.attacks.victim import victim_of
+from kgan.robustness.one_image import attacked
 from kgan.runs.classifier_file import load_classifier
 from kgan.serving import models_config
 from kgan.serving.access import Access
 from kgan.serving.errors import ServingError
 from kgan.serving.measures import Measures
-from kgan.serving.playground import Fool
 from kgan.serving.repository import Model, Repository, load_servable
 from kgan.serving.servable import settle
 from kgan.serving.server import Limits
@@ -117,7 +113,11 @@ def serve(
         reload=None if settings.config is None else ask,
         fool=None
         if settings.classifier is None
-        else _fool(settings.classifier, settings.class_names),
+        else attacked(
+            load_classifier(settings.classifier.expanduser()),
+            settings.classifier.stem,
+            settings.class_names,
+        ),
         shared=channel is not None,
         measures=measures,
     )
@@ -192,37 +192,3 @@ def _folders(paths: Sequence[Path]) -> dict[str, Path]:
         why = "it has no numbered versions" if path.exists() else "there is no such folder"
         print(f"not served: {path} ({why})", file=sys.stderr)
     return folders
-
-
-def _fool(path: Path, class_names: tuple[str, ...]) -> Fool:
-    """A classifier and FGSM against it, for the page."""
-    model = load_classifier(path.expanduser())
-    shape = tuple(model.input_shape[1:])
-    if len(shape) != 3 or None in shape:
-        raise ValueError(f"{path} must take images of one size, it takes {model.input_shape}.")
-    victim = victim_of(model, np.zeros((2, *shape), np.float32))
-    names = class_names or tuple(map(str, range(victim.classes)))
-    if len(names) != victim.classes:
-        raise ValueError(f"class_names must be {victim.classes}, got {len(names)}.")
-
-    def probabilities(image: np.ndarray) -> np.ndarray:
-        outputs = np.asarray(model(image, training=False), np.float32).reshape(1, -1)
-        if victim.binary:
-            share = outputs if victim.head == "sigmoid" else keras.ops.sigmoid(outputs)
-            share = float(np.asarray(share)[0, 0])
-            return np.array([1 - share, share])
-        if victim.head == "logits":
-            outputs = np.asarray(keras.ops.softmax(outputs))
-        return outputs[0]
-
-    def attack(image: np.ndarray, epsilon: float):
-        before = probabilities(image)
-        if epsilon == 0:
-            return image, before, before
-        label = np.array([before.argmax()])
-        changed = np.asarray(FGSM(epsilon=epsilon)(model, image, label))
-        return changed, before, probabilities(changed)
-
-    # The first call compiles the attack.
-    attack(np.full((1, *shape), 0.5, np.float32), 0.1)
-    return Fool(path.stem, shape, tuple(names), attack)

@@ -34,14 +34,19 @@ class Fool(NamedTuple):
         name: The classifier's name.
         shape: Shape of the images, (height, width, channels).
         class_names: A name for each class.
-        attack: `(image (1, h, w, c) in [0, 1], epsilon)` to `(adversarial image, probabilities
-            before, probabilities after)`.
+        attacks: The names of the attacks, each with the norms that it knows; the first is the
+            default, as is each one's first norm.
+        radii: The largest epsilon for each norm.
+        attack: `(image (1, h, w, c) in [0, 1], epsilon, attack, norm)` to `(adversarial image,
+            probabilities before, probabilities after)`.
     """
 
     name: str
     shape: tuple[int, int, int]
     class_names: tuple[str, ...]
-    attack: Callable[[np.ndarray, float], tuple[np.ndarray, np.ndarray, np.ndarray]]
+    attacks: Mapping[str, Sequence[str]]
+    radii: Mapping[str, float]
+    attack: Callable[[np.ndarray, float, str, str], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 
 class Playground:
@@ -69,7 +74,7 @@ class Playground:
         fool = self.fool
         classifier = None
         if fool is not None:
-            classifier = {"name": fool.name, "shape": fool.shape, "class_names": fool.class_names}
+            classifier = {name: value for name, value in fool._asdict().items() if name != "attack"}
         models = [_told(model.get()) for model in ready]
         return _json({"models": models, "classifier": classifier})
 
@@ -80,9 +85,9 @@ class Playground:
         if self.fool is None:
             raise ServingError("NOT_FOUND", "no classifier is served: start with --classifier.")
         body = await bodies.read(request, limit=self.max_body, timeout=self.service.timeout)
-        image, epsilon = _question(body, self.fool.shape)
+        question = _question(body, self.fool)
         async with self._one_attack:
-            changed, before, after = await asyncio.to_thread(self.fool.attack, image, epsilon)
+            changed, before, after = await asyncio.to_thread(self.fool.attack, *question)
         return _json(
             {
                 "image": np.ascontiguousarray(changed[0], np.float32),
@@ -133,20 +138,32 @@ def _columns(kind: Mapping[str, Any], endpoints: Sequence[Mapping[str, Any]]) ->
     return [name for name in names if any(name in outputs for outputs in made)]
 
 
-def _question(body: bytes, shape: tuple[int, int, int]) -> tuple[np.ndarray, float]:
+def _question(body: bytes, fool: Fool) -> tuple[np.ndarray, float, str, str]:
+    """The image, epsilon, attack and norm that a request asks for."""
     try:
         document = orjson.loads(body)
         image = np.array(document["image"], np.float32)
         epsilon = float(document["epsilon"])
+        attack = document.get("attack", next(iter(fool.attacks)))
+        norm = document.get("norm")
     except (ValueError, KeyError, TypeError) as error:
         raise invalid(f"the body must have image and epsilon: {error!r}.") from None
-    if image.shape != shape:
-        raise invalid(f"image must have the shape {list(shape)}, got {list(image.shape)}.")
+    if not isinstance(attack, str) or attack not in fool.attacks:
+        raise invalid(f"attack must be one of {', '.join(fool.attacks)}, got {attack!r}.")
+    norms = fool.attacks[attack]
+    norm = norms[0] if norm is None else norm
+    if norm not in norms:
+        raise invalid(f"norm must be one of {', '.join(norms)} for {attack}, got {norm!r}.")
+    if image.shape != fool.shape:
+        raise invalid(f"image must have the shape {list(fool.shape)}, got {list(image.shape)}.")
     if not (image.min() >= 0 and image.max() <= 1):
         raise invalid("image must be in [0, 1].")
-    if not 0 <= epsilon <= 1:
-        raise invalid(f"epsilon must be in [0, 1] for images in [0, 1], got {epsilon}.")
-    return image[None], epsilon
+    most = 1.0 if norm == "linf" else fool.radii[norm]
+    if not 0 <= epsilon <= most:
+        raise invalid(
+            f"epsilon must be in [0, {most:g}] in {norm} for images in [0, 1], got {epsilon}."
+        )
+    return image[None], epsilon, attack, norm
 
 
 def _file(path: Path):

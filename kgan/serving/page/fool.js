@@ -1,139 +1,144 @@
 // The classifier to fool: draw or upload an image, see its answer, and what an attack makes of it.
 
-import { draw, makeBars, onUpload, shapeOf, showBars, shrink } from "./pictures.js";
+import { numberOf, oneOf } from "./address.js";
+import { percent, showBars } from "./bars.js";
+import { onSlide, setSlider } from "./fields.js";
+import { Paper } from "./paper.js";
+import { draw, onUpload, shapeOf, shrink } from "./pictures.js";
 import { ask, element, latest, showError } from "./server.js";
 
-const paper = element("paper");
-const context = paper.getContext("2d", { willReadFrequently: true });
-const pen = { x: 140, y: 140, down: false };
-let shape = null;
-let names = [];
-let image = null;
-let sample = null;
+// The image, where it came from, the sample that the gallery offers, and whether a link asks for it.
+const state = { classifier: null, image: null, source: null, sample: null, awaited: false };
+const names = () => state.classifier.class_names;
+
+const question = () => ({
+  path: "kgan/attack",
+  body: {
+    image: state.image,
+    epsilon: Number(element("epsilon").value),
+    attack: element("attack").value,
+    norm: element("norm").value,
+  },
+});
 
 const show = latest(async () => {
-  if (!image) return;
-  draw(element("clean"), image);
-  const reply = await ask("kgan/attack", { image, epsilon: Number(element("epsilon").value) });
-  draw(element("attacked"), reply.image);
-  const best = (shares) => shares.indexOf(Math.max(...shares));
-  const [before, after] = [best(reply.before), best(reply.after)];
-  const answer = element("answer");
-  answer.textContent = before === after ? `It sees ${names[before]}` : `It saw ${names[before]}, now ${names[after]}`;
-  answer.classList.toggle("fooled", before !== after);
-  showBars(element("bars"), reply.before, reply.after);
+  if (!state.image) return;
+  const { path, body } = question();
+  draw(element("clean"), body.image);
+  const { image, before, after } = await ask(path, body);
+  draw(element("attacked"), image);
+  const clean = body.image.flat(2);
+  tell(before, after, image.flat(2).some((value, index) => Math.abs(value - clean[index]) > 1e-5));
+  showBars(element("bars"), names(), before, after);
 });
 
-// Cut out and centred as the digits of MNIST are (20 of 28 pixels), or those of 8 pixels (all).
-function centred() {
-  const { data } = context.getImageData(0, 0, 280, 280);
-  const box = { left: 280, right: 0, top: 280, bottom: 0 };
-  for (let index = 0; index < data.length; index += 4) {
-    if (data[index] < 60) continue;
-    const [x, y] = [(index / 4) % 280, Math.floor(index / 4 / 280)];
-    box.left = Math.min(box.left, x);
-    box.right = Math.max(box.right, x);
-    box.top = Math.min(box.top, y);
-    box.bottom = Math.max(box.bottom, y);
-  }
-  if (box.right < box.left) return null;
-  const [width, height] = [box.right - box.left + 1, box.bottom - box.top + 1];
-  const scale = (280 * (shape[0] > 16 ? 20 / 28 : 1)) / Math.max(width, height);
-  const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = 280;
-  canvas.getContext("2d").drawImage(paper, box.left, box.top, width, height,
-    (280 - scale * width) / 2, (280 - scale * height) / 2, scale * width, scale * height);
-  return canvas;
+const best = (shares) => shares.indexOf(Math.max(...shares));
+
+function tell(before, after, changed) {
+  const [first, second] = [best(before), best(after)];
+  const said = (label, shares) => `${names()[label]} (${percent(shares[label])})`;
+  const answer = element("answer");
+  answer.classList.toggle("fooled", first !== second);
+  answer.textContent =
+    first !== second ? `It saw ${said(first, before)}, now ${said(second, after)}` : `It sees ${said(first, before)}`;
+  element("attack-result").textContent =
+    first !== second || changed || !Number(element("epsilon").value)
+      ? ""
+      : "The attack found no image that fools it within this epsilon.";
+  element("clean").ariaLabel = `Your image, seen as ${said(first, before)}`;
+  element("attacked").ariaLabel = `Attacked image, seen as ${said(second, after)}`;
+  element("clean-answer").textContent = said(first, before);
+  element("attacked-answer").textContent = said(second, after);
 }
 
-function clear() {
-  context.fillStyle = "#000";
-  context.fillRect(0, 0, 280, 280);
-}
-
-function line(x, y) {
-  context.strokeStyle = "#fff";
-  context.lineWidth = 24;
-  context.lineCap = "round";
-  context.beginPath();
-  context.moveTo(pen.x, pen.y);
-  context.lineTo(x, y);
-  context.stroke();
-  Object.assign(pen, { x, y });
-}
-
-function takeDrawing() {
-  const canvas = centred();
-  if (!canvas) return;
-  image = shrink(canvas, shape);
+function takeImage(image, source) {
+  Object.assign(state, { image, source, awaited: false });
   show();
 }
 
-function put(source) {
-  clear();
-  context.imageSmoothingEnabled = false;
-  context.drawImage(source, 0, 0, 280, 280);
+const paper = new Paper(element("paper"), () => {
+  const { shape } = state.classifier;
+  // As the digits of MNIST are (20 of 28 pixels), or those of 8 pixels (all).
+  const canvas = paper.centred(shape[0] > 16 ? 20 / 28 : 1);
+  if (canvas) takeImage(shrink(canvas, shape), "drawing");
+});
+
+function takeSample() {
+  paper.put(element("sample"));
+  takeImage(state.sample, "sample");
 }
 
-const position = (event) => {
-  const box = paper.getBoundingClientRect();
-  return [(280 * (event.clientX - box.left)) / box.width, (280 * (event.clientY - box.top)) / box.height];
-};
-paper.addEventListener("pointerdown", (event) => {
-  paper.setPointerCapture(event.pointerId);
-  [pen.x, pen.y] = position(event);
-  pen.down = true;
-  line(pen.x, pen.y);
-});
-paper.addEventListener("pointermove", (event) => pen.down && line(...position(event)));
-paper.addEventListener("pointerup", () => {
-  pen.down = false;
-  takeDrawing();
-});
-paper.addEventListener("keydown", (event) => {
-  const step = { ArrowLeft: [-8, 0], ArrowRight: [8, 0], ArrowUp: [0, -8], ArrowDown: [0, 8] }[event.key];
-  if (event.key === " ") pen.down = true;
-  if (!step && event.key !== " ") return;
-  event.preventDefault();
-  if (!step) return;
-  const [x, y] = [pen.x + step[0], pen.y + step[1]].map((value) => Math.min(270, Math.max(10, value)));
-  if (pen.down) line(x, y);
-  else Object.assign(pen, { x, y });
-});
-paper.addEventListener("keyup", (event) => {
-  if (event.key !== " ") return;
-  pen.down = false;
-  takeDrawing();
-});
+const fitsSample = () => state.sample && shapeOf(state.sample).join() === state.classifier?.shape.join();
+
+function offerSample() {
+  element("from-gallery").hidden = !fitsSample();
+  if (state.awaited && fitsSample()) takeSample();
+}
+
+function makeNorms(chosen) {
+  const norms = state.classifier.attacks[element("attack").value];
+  element("norm").replaceChildren(...norms.map((norm) => new Option(norm)));
+  if (norms.includes(chosen)) element("norm").value = chosen;
+}
+
+// A radius of one norm is none of another: a fifth of the largest is where most classifiers waver.
+function makeEpsilon(value) {
+  const most = state.classifier.radii[element("norm").value];
+  Object.assign(element("epsilon"), { max: most, step: most / 50 });
+  setSlider("epsilon", value ?? most / 5);
+  element("epsilon-note").textContent = {
+    linf: "No pixel moves by more than this.",
+    l2: "The root of the sum of all squared changes is at most this.",
+    l1: "The sum of all changes is at most this.",
+  }[element("norm").value];
+}
+
 element("clear").addEventListener("click", () => {
-  clear();
-  paper.focus();
+  paper.clear();
+  element("paper").focus();
 });
 onUpload(element("upload"), (picture) => {
-  put(picture);
-  image = shrink(picture, shape);
-  show();
+  paper.put(picture);
+  takeImage(shrink(picture, state.classifier.shape), "upload");
 }, showError);
-element("from-gallery").addEventListener("click", () => {
-  put(element("sample"));
-  image = sample;
-  show();
-});
+element("from-gallery").addEventListener("click", takeSample);
 element("sample").addEventListener("sample", ({ detail }) => {
-  sample = detail;
-  element("from-gallery").hidden = !detail || shapeOf(detail).join() !== shape?.join();
+  state.sample = detail;
+  offerSample();
 });
-element("epsilon").addEventListener("input", (event) => {
-  element("epsilon-value").textContent = Number(event.target.value).toFixed(2);
+element("attack").addEventListener("change", () => {
+  const norm = element("norm").value;
+  makeNorms(norm);
+  if (element("norm").value !== norm) makeEpsilon();
   show();
 });
+element("norm").addEventListener("change", () => {
+  makeEpsilon();
+  show();
+});
+onSlide("epsilon", show);
 
-// Called once, where the server has a classifier.
-export function take(classifier) {
-  ({ shape, class_names: names } = classifier);
+export const about = () =>
+  `Classifier ${state.classifier.name}, ${state.classifier.shape.join(" × ")}, ${names().length} classes`;
+
+export const request = () => (state.image ? question() : null);
+
+export const keep = () => ({
+  attack: element("attack").value,
+  norm: element("norm").value,
+  epsilon: Number(element("epsilon").value),
+  fooled: state.source === "sample" ? "sample" : null,
+});
+
+// Where the server has a classifier; `kept` is what a link says.
+export function take(classifier, kept) {
+  Object.assign(state, { classifier, awaited: kept.fooled === "sample" });
   element("tab-fool").hidden = false;
-  makeBars(element("bars"), names);
-  element("sample").dispatchEvent(new CustomEvent("sample", { detail: sample }));
+  const attacks = Object.keys(classifier.attacks);
+  element("attack").replaceChildren(...attacks.map((name) => new Option(name)));
+  element("attack").value = oneOf(kept, "attack", attacks, attacks[0]);
+  const norms = classifier.attacks[element("attack").value];
+  makeNorms(oneOf(kept, "norm", norms, norms[0]));
+  makeEpsilon(numberOf(kept, "epsilon", null, { most: classifier.radii[element("norm").value] }));
+  offerSample();
 }
-
-clear();

@@ -1,15 +1,19 @@
 // An image of the user's, or a generated one: what the model makes of it, and what it says of it.
 
-import { draw, makeBars, onUpload, shapeOf, showBars, shrink } from "./pictures.js";
-import { call, classNames, element, endpointFor, latest, samplesOf, showError, verdict } from "./server.js";
+import { numberOf, oneOf } from "./address.js";
+import { percent, showBars } from "./bars.js";
+import { makeChoices, onSlide, setSlider } from "./fields.js";
+import { draw, onUpload, shapeOf, shrink } from "./pictures.js";
+import { call, classNames, element, endpointFor, latest, questionOf, samplesOf, showError, verdict } from "./server.js";
 
 // Roles with an image before and one after, and what else their endpoints may take.
 const CHANGES = ["translate", "reconstruct", "encode", "perturb"];
 const ANSWERS = ["classify", "score"];
 const FURTHER = ["labels", "targets", "epsilon"];
 
-// A picture or canvas; an array where it is a sample; the endpoint whose change is shown.
-const state = { model: null, source: null, sample: null, change: null };
+// A picture or canvas, an array where it is a sample; the sample that is offered, and whether a link
+// asks for it; the endpoint whose change is shown.
+const state = { model: null, source: null, sample: null, awaited: false, change: null };
 
 const inputOf = (endpoint) => Object.keys(endpoint.inputs).find((name) => !FURTHER.includes(name));
 
@@ -29,18 +33,24 @@ const usable = (model, roles) =>
       (model.num_classes || !("labels" in one.inputs || "targets" in one.inputs)),
   );
 
-async function asked(endpoint) {
+// The image as an endpoint takes it, and what it is asked.
+function asked(endpoint) {
   const shape = sizes(endpoint);
   const { source } = state;
   const image = Array.isArray(source) && shapeOf(source).join() === shape.join() ? source : shrink(canvasOf(source), shape);
   const label = Number(element("image-class").value);
-  const outputs = await call(state.model, endpoint, {
+  const inputs = {
     [inputOf(endpoint)]: [image],
     labels: [label],
     targets: [label],
     epsilon: [Number(element("image-epsilon").value)],
-  });
-  return { image, outputs };
+  };
+  return { image, question: [state.model, endpoint, inputs] };
+}
+
+async function answered(endpoint) {
+  const { image, question } = asked(endpoint);
+  return { image, outputs: await call(...question) };
 }
 
 function canvasOf(source) {
@@ -57,7 +67,7 @@ const show = latest(async () => {
   for (const endpoint of usable(model, ANSWERS)) {
     // Another model may have been chosen meanwhile.
     if (model !== state.model) return;
-    const { image, outputs } = await asked(endpoint);
+    const { image, outputs } = await answered(endpoint);
     if (!change) draw(element("before"), image);
     if (endpoint.role === "classify") showClasses(outputs.probabilities[0]);
     else element("image-score").textContent = verdict(model, outputs);
@@ -65,7 +75,7 @@ const show = latest(async () => {
 });
 
 async function showChange(endpoint) {
-  const { image, outputs } = await asked(endpoint);
+  const { image, outputs } = await answered(endpoint);
   draw(element("before"), image);
   element("code").textContent = "";
   let after = samplesOf(state.model, outputs);
@@ -78,82 +88,86 @@ async function showChange(endpoint) {
       : null;
   }
   element("after-figure").hidden = !after;
+  element("after").ariaLabel = `After: ${nameOf(endpoint)}`;
   if (after) draw(element("after"), after[0]);
 }
 
+const nameOf = (endpoint) => endpoint.name.replaceAll("_", " ");
+
 function showClasses(probabilities) {
   const names = probabilities.map((_, label) => state.model.class_names?.[label] ?? String(label));
-  if (element("image-bars").children.length !== names.length) makeBars(element("image-bars"), names);
-  showBars(element("image-bars"), probabilities);
-  element("image-answer").textContent = `It sees ${names[probabilities.indexOf(Math.max(...probabilities))]}`;
+  showBars(element("image-bars"), names, probabilities);
+  const best = probabilities.indexOf(Math.max(...probabilities));
+  element("image-answer").textContent = `It sees ${names[best]} (${percent(probabilities[best])})`;
 }
 
-function makeChanges() {
+function makeChanges(kept) {
   const changes = usable(state.model, CHANGES);
-  state.change = changes[0] ?? null;
+  const names = changes.map((endpoint) => endpoint.name);
+  state.change = changes[Math.max(0, names.indexOf(oneOf(kept, "change", names, names[0])))] ?? null;
   element("after-panel").hidden = !changes.length && !usable(state.model, ANSWERS).length;
   element("after-title").textContent = changes.length ? "Before and after" : "What the model takes";
   element("after-figure").hidden = !changes.length;
-  element("changes").replaceChildren(...changes.map((endpoint) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = endpoint.name.replaceAll("_", " ");
-    button.ariaPressed = endpoint === state.change;
-    button.addEventListener("click", () => {
-      state.change = endpoint;
-      for (const other of element("changes").children) other.ariaPressed = other === button;
-      show();
-    });
-    return button;
-  }));
+  makeChoices(element("changes"), changes.map(nameOf), changes.indexOf(state.change), (index) => {
+    state.change = changes[index];
+    show();
+  });
 }
 
-function makeSettings() {
+function makeSettings(kept) {
   const takes = (name) => usable(state.model, [...CHANGES, ...ANSWERS]).some((one) => name in one.inputs);
   const names = takes("labels") || takes("targets") ? classNames(state.model) : [];
   element("image-class-row").hidden = !names.length;
   element("image-class").replaceChildren(...names.map((name, label) => new Option(name, label)));
+  if (names.length)
+    element("image-class").value = numberOf(kept, "as", 0, { most: names.length - 1, whole: true });
   element("image-epsilon-row").hidden = !takes("epsilon");
   const most = state.model.epsilon ?? 0.5;
-  Object.assign(element("image-epsilon"), { max: most, step: most / 50, value: most });
-  element("image-epsilon-value").textContent = most.toFixed(2);
+  Object.assign(element("image-epsilon"), { max: most, step: most / 50 });
+  setSlider("image-epsilon", numberOf(kept, "radius", most, { most }));
 }
 
-const offerSample = () => {
-  element("take-sample").hidden = !state.sample;
-};
+function takeSource(source) {
+  Object.assign(state, { source, awaited: false });
+  show();
+}
 
-onUpload(element("image-upload"), (picture) => {
-  state.source = picture;
-  show();
-}, showError);
-element("take-sample").addEventListener("click", () => {
-  state.source = state.sample;
-  show();
-});
+onUpload(element("image-upload"), takeSource, showError);
+element("take-sample").addEventListener("click", () => takeSource(state.sample));
 element("sample").addEventListener("sample", ({ detail }) => {
   state.sample = detail;
-  offerSample();
+  element("take-sample").hidden = !detail;
+  if (state.awaited && detail) takeSource(detail);
 });
 element("image-class").addEventListener("change", show);
-element("image-epsilon").addEventListener("input", (event) => {
-  element("image-epsilon-value").textContent = Number(event.target.value).toFixed(2);
-  show();
-});
+onSlide("image-epsilon", show);
 
 export const fits = (model) =>
   model.kind?.kind === "images" && usable(model, [...CHANGES, ...ANSWERS]).length > 0;
 
-export async function take(model) {
+// The change that is shown, or the first answer.
+export function request() {
+  const endpoint = state.change ?? usable(state.model, ANSWERS)[0];
+  return state.source && endpoint ? questionOf(...asked(endpoint).question) : null;
+}
+
+export const keep = () => ({
+  change: state.change?.name ?? null,
+  as: element("image-class").options.length ? Number(element("image-class").value) : null,
+  radius: element("image-epsilon-row").hidden ? null : Number(element("image-epsilon").value),
+  image: state.source && state.source === state.sample ? "sample" : null,
+});
+
+export async function take(model, kept) {
   // The sample comes anew from the gallery, if this model has one.
-  Object.assign(state, { model, source: null, sample: null });
+  Object.assign(state, { model, source: null, sample: null, awaited: kept.image === "sample" });
   for (const id of ["before", "after"]) element(id).width = element(id).width;
   for (const id of ["code", "image-score"]) element(id).textContent = "";
-  element("image-bars").replaceChildren();
-  makeChanges();
-  makeSettings();
+  element("image-bars").tBodies[0].replaceChildren();
+  makeChanges(kept);
+  makeSettings(kept);
   element("answers").hidden = !usable(model, ANSWERS).length;
   element("image-answer").textContent = "What it says";
   element("image-bars").hidden = !usable(model, ["classify"]).length;
-  offerSample();
+  element("take-sample").hidden = true;
 }

@@ -82,24 +82,3 @@ export function onUpload(input, take, fail) {
     input.value = "";
   });
 }
-
-// A bar for each class, each with the probability before and after a change.
-export function makeBars(list, names) {
-  list.replaceChildren(...names.map((name) => {
-    const bar = document.createElement("div");
-    bar.className = "bar";
-    bar.innerHTML = '<i></i><div class="tracks"><span class="before"></span><span class="after"></span></div><b></b>';
-    bar.querySelector("i").textContent = name;
-    return bar;
-  }));
-}
-
-export function showBars(list, before, after) {
-  [...list.children].forEach((bar, index) => {
-    const [first, second] = bar.querySelectorAll("span");
-    first.style.width = `${100 * before[index]}%`;
-    second.hidden = !after;
-    if (after) second.style.width = `${100 * after[index]}%`;
-    bar.querySelector("b").textContent = `${Math.round(100 * (after ?? before)[index])}%`;
-  });
-}

@@ -42,11 +42,16 @@ export async function ask(path, body, parse = JSON.parse) {
 // The model's endpoint of a role, which is what it is for; a name may be any.
 export const endpointFor = (model, role) => model.endpoints.find((one) => one.role === role);
 
-// An endpoint's outputs by name; of those that it is given only the inputs that it has are sent.
-export async function call(model, endpoint, inputs, parse) {
+// What to ask an endpoint: of the inputs that are given only those that it has are sent.
+export function questionOf(model, endpoint, inputs) {
   const taken = Object.fromEntries(Object.keys(endpoint.inputs).map((name) => [name, inputs[name]]));
-  const body = { signature_name: endpoint.name, inputs: taken };
   const path = `v1/models/${encodeURIComponent(model.name)}:predict`;
+  return { path, body: { signature_name: endpoint.name, inputs: taken } };
+}
+
+// An endpoint's outputs by name.
+export async function call(model, endpoint, inputs, parse) {
+  const { path, body } = questionOf(model, endpoint, inputs);
   const { outputs } = await ask(path, body, parse);
   const names = Object.keys(endpoint.outputs);
   // One output alone comes without its name.

@@ -1,8 +1,11 @@
 // A generator of rows: as many as are asked for, in a table, and as a file.
 
-import { call, classNames, element, endpointFor, latest, save } from "./server.js";
+import { numberOf } from "./address.js";
+import { LARGEST_SEED, randomSeed, wholeOf } from "./fields.js";
+import { call, classNames, element, endpointFor, latest, questionOf, save } from "./server.js";
 
-const state = { model: null, rows: [] };
+// The rows that are shown, and the seed of the first.
+const state = { model: null, rows: [], seed: 0 };
 
 // Whole numbers that JavaScript would round stay text; what is no number becomes null.
 const parse = (text) =>
@@ -12,18 +15,27 @@ const parse = (text) =>
       Number.isInteger(value) && !Number.isSafeInteger(value) ? (context?.source ?? value) : value,
   );
 
-const whole = (name, least) => Math.trunc(Math.max(least, Number(element(name).value) || 0));
+const label = () => Number(element("table-class").value);
+
+function asked(n, first) {
+  const inputs = {
+    seeds: Array.from({ length: n }, (_, index) => first + index).filter((seed) => seed <= LARGEST_SEED),
+    labels: Array(n).fill(label()),
+  };
+  inputs.labels.length = inputs.seeds.length;
+  return [state.model, endpointFor(state.model, "generate"), inputs];
+}
 
 const show = latest(async () => {
   const { model } = state;
-  const [n, first] = [whole("rows", 1), whole("table-seed", 0)];
-  const outputs = await call(model, endpointFor(model, "generate"), {
-    seeds: Array.from({ length: n }, (_, index) => first + index),
-    labels: Array(n).fill(Number(element("table-class").value)),
-  }, parse);
-  state.rows = Array.from({ length: n }, (_, row) => model.columns.map((name) => outputs[name][row]));
+  const [n, first] = [wholeOf("rows"), wholeOf("table-seed")];
+  if (n === null || first === null) return;
+  const outputs = await call(...asked(n, first), parse);
+  state.seed = first;
+  state.rows = Object.values(outputs)[0].map((_, row) => model.columns.map((name) => outputs[name][row]));
   element("table-head").replaceChildren(line(model.columns, "th"));
   element("table-body").replaceChildren(...state.rows.map((row) => line(row, "td")));
+  element("table-caption").textContent = `${state.rows.length} rows from seed ${first} on`;
 });
 
 function line(values, tag) {
@@ -57,23 +69,35 @@ element("table-form").addEventListener("submit", (event) => {
   show();
 });
 element("table-dice").addEventListener("click", () => {
-  element("table-seed").value = Math.floor(Math.random() * 1e6);
+  element("table-seed").value = randomSeed();
   show();
 });
 element("table-class").addEventListener("change", show);
 element("table-download").addEventListener("click", () => {
   const lines = [state.model.columns, ...state.rows].map((row) => `${row.map(quoted).join(",")}\r\n`);
   const url = URL.createObjectURL(new Blob(lines, { type: "text/csv" }));
-  save(`${state.model.name}-${whole("table-seed", 0)}.csv`, url);
+  save(`${state.model.name}-${state.seed}.csv`, url);
   URL.revokeObjectURL(url);
 });
 
 export const fits = (model) => model.kind?.kind === "table" && Boolean(endpointFor(model, "generate"));
 
-export async function take(model) {
+export const request = () => (state.rows.length ? questionOf(...asked(state.rows.length, state.seed)) : null);
+
+export const keep = () => ({
+  rows: state.rows.length,
+  seed: state.seed,
+  class: element("table-class").options.length ? label() : null,
+});
+
+export async function take(model, kept) {
   Object.assign(state, { model, rows: [] });
   const names = "labels" in endpointFor(model, "generate").inputs ? classNames(model) : [];
   element("table-class-row").hidden = !names.length;
   element("table-class").replaceChildren(...names.map((name, label) => new Option(name, label)));
+  if (names.length)
+    element("table-class").value = numberOf(kept, "class", 0, { most: names.length - 1, whole: true });
+  element("rows").value = numberOf(kept, "rows", 10, { least: 1, whole: true });
+  element("table-seed").value = numberOf(kept, "seed", 0, { most: LARGEST_SEED, whole: true });
   await show();
 }

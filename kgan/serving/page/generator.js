@@ -1,0 +1,34 @@
+// The generator that is looked at, and which of its samples: a class, a seed and what was done to its latents.
+
+import { call, classNames, element, endpointFor, samplesOf } from "./server.js";
+
+export const chosen = { model: null, label: 0, seed: 0, drawn: [], latents: [] };
+
+export const has = (...roles) => roles.every((role) => endpointFor(chosen.model, role));
+export const kind = () => chosen.model.kind.kind;
+export const psi = () => Number(element("psi").value);
+export const scaled = () => chosen.latents.map((value) => value * psi());
+export const isEdited = () => chosen.latents.some((value, index) => value !== chosen.drawn[index]);
+
+// What its classes are called; empty where it has none to choose.
+export const classes = () =>
+  "labels" in endpointFor(chosen.model, "generate").inputs ? classNames(chosen.model) : [];
+
+export const nameOf = (label) => classes()[label] ?? "";
+
+export const described = (label, seed, more = "") =>
+  `${classes().length ? `class ${nameOf(label)}, ` : ""}seed ${seed}${more}`;
+
+// Asks an endpoint that is for `role` for a sample of each label.
+export function requestOf(role, inputs, labels) {
+  return [chosen.model, endpointFor(chosen.model, role), { ...inputs, labels }];
+}
+
+export async function samples(role, inputs, labels) {
+  return samplesOf(chosen.model, await call(...requestOf(role, inputs, labels)));
+}
+
+export async function latentsOf(seed) {
+  const outputs = await call(chosen.model, endpointFor(chosen.model, "latents"), { seeds: [seed] });
+  return Object.values(outputs)[0][0];
+}

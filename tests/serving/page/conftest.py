@@ -1,0 +1,126 @@
+"""The page in a real browser without a screen, and what is served to it."""
+
+import asyncio
+import threading
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kgan.export
+from kgan.endpoints import Endpoint, Endpoints
+from kgan.kinds import Images
+from kgan.serving import server
+from kgan.serving.playground import Fool
+from kgan.serving.repository import Model, Repository
+
+
+def darken(image, epsilon, attack, norm):
+    """A stand-in for an attack: the brighter the image, the surer class 1."""
+
+    def probabilities(image):
+        share = float(image.mean())
+        return np.array([1 - share, share])
+
+    # As long in l2, for 64 values.
+    change = {"linf": epsilon, "l2": epsilon / 8}[norm]
+    changed = np.clip(image - change, 0, 1) if attack == "darken" else image
+    return changed, probabilities(image), probabilities(changed)
+
+
+def pictures_endpoints():
+    """What may be asked of images, as functions that are seen at a glance."""
+    images = {"images": tf.TensorSpec([None, 8, 8, 1], tf.float32)}
+    mean = lambda request: tf.reduce_mean(request["images"], [1, 2, 3])  # noqa: E731
+
+    def encode(request):
+        return {"latents": tf.stack([mean(request), tf.zeros_like(mean(request))], axis=1)}
+
+    def decode(request):
+        grey = request["latents"][:, 0][:, None, None, None]
+        return {"images": tf.tile(grey, [1, 8, 8, 1])}
+
+    def classify(request):
+        shares = tf.stack([1.0 - mean(request), mean(request)], axis=1)
+        return {"probabilities": shares, "classes": tf.argmax(shares, axis=1)}
+
+    latents = {"latents": tf.TensorSpec([None, 2], tf.float32)}
+    named = {
+        "invert": Endpoint(lambda r: {"images": 1.0 - r["images"]}, images, "translate"),
+        "mirror": Endpoint(lambda r: {"images": r["images"][:, :, ::-1]}, images, "translate"),
+        "reconstruct": Endpoint(lambda r: {"images": 0.5 * r["images"]}, images, "reconstruct"),
+        "encode": Endpoint(encode, images, "encode"),
+        "decode": Endpoint(decode, latents, "decode"),
+        "classify": Endpoint(classify, images, "classify"),
+        "score": Endpoint(lambda r: {"log_likelihood": 2.0 * mean(r)}, images, "score"),
+    }
+    return Endpoints("pictures", Images(8, 8, 1), named, tracked=())
+
+
+def layers_endpoints():
+    """Images of five channels, of which the last one is shown as red."""
+
+    def generate(request):
+        layers = tf.constant([0.0, 0.2, 0.4, 0.6, 0.8])
+        return {"images": tf.zeros([tf.size(request["seeds"]), 8, 8, 1]) + layers}
+
+    seeds = {"seeds": tf.TensorSpec([None], tf.int64)}
+    kind = Images(8, 8, 5, shown=(4, 0, 1))
+    named = {"generate": Endpoint(generate, seeds, "generate")}
+    return Endpoints("layers", kind, named, tracked=())
+
+
+@pytest.fixture(scope="session")
+def served(exported, exported_rows, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("served")
+    kgan.export.write(pictures_endpoints(), folder / "pictures", class_names=["dark", "bright"])
+    kgan.export.write(layers_endpoints(), folder / "layers")
+    repository = Repository(
+        [
+            Model("toy", exported[0]),
+            Model("rows", exported_rows),
+            Model("pictures", folder / "pictures"),
+            Model("layers", folder / "layers"),
+        ]
+    )
+    repository.poll()
+    started, told = threading.Event(), {}
+
+    async def body():
+        told["loop"], told["stop"] = asyncio.get_running_loop(), asyncio.Event()
+        attacks = {"darken": ("linf", "l2"), "nothing": ("linf",)}
+        radii = {"linf": 0.5, "l2": 4.0}
+        fool = Fool("darkness", (8, 8, 1), ("dark", "bright"), attacks, radii, darken)
+        running = server.running(repository, server.Limits(poll=0), grpc_port=None, fool=fool)
+        async with running as (port, _):
+            told["url"] = f"http://127.0.0.1:{port}/"
+            started.set()
+            await told["stop"].wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(body(),))
+    thread.start()
+    assert started.wait(60)
+    yield SimpleNamespace(url=told["url"], repository=repository)
+    told["loop"].call_soon_threadsafe(told["stop"].set)
+    thread.join(60)
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    # Here, since it skips whatever imports it where there is no Selenium.
+    from tests.serving.page.browser import start
+
+    browser = start(tmp_path_factory.mktemp("chromium"), tmp_path_factory.mktemp("downloads"))
+    yield browser
+    browser.driver.quit()
+
+
+@pytest.fixture
+def page(browser, served):
+    from tests.serving.page.browser import Page
+
+    page = Page(browser, served.url)
+    yield page
+    assert not page.get("error").is_displayed(), page.get("error").text
+    assert page.complaints() == []
