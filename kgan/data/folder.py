@@ -15,7 +15,8 @@ from kgan.data.listing import SPLITS, listing, splits, suffixes
 from kgan.data.reading import Reading
 
 DEFAULT_SIZE = 64
-_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+"""What reading an image file may raise where the file is at fault."""
 
 
 def load_folder(folder: str | Path, split: str = "train", **reading: Any) -> Dataset:
@@ -58,7 +59,7 @@ def load_folder(folder: str | Path, split: str = "train", **reading: Any) -> Dat
         try:
             images.add(str(told), decode(path))
             kept.append(path)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             unreadable.append(f"{told} ({error})")
     if unreadable:
         warnings.warn(
