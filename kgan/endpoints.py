@@ -21,15 +21,20 @@ class Endpoint:
         inputs: Shapes and types of the inputs, by name; the first dimension counts rows.
         role: Purpose: "generate" (samples of seeds), "latents" (of seeds), "decode" (samples
             of latents), "interpolate", "score", "encode" (latents of samples), "reconstruct",
-            "translate" (samples of another domain), "classify", "perturb". A page shows a panel for
-            each role that it knows.
+            "translate" (samples of another domain), "translate_files" (the same of image files, as
+            bytes), "classify", "perturb". A page shows a panel for each role that it knows.
         gives: What a sample is that it gives, where that is not what the model's samples are.
+        takes: What a sample is that it takes, where the inputs leave sizes free.
+        least_side: The smallest height and width that it takes, where it takes images of any size
+            from that on; `None` where it takes one size alone.
     """
 
     function: Callable[[Request], Request]
     inputs: Mapping[str, tf.TensorSpec]
     role: str
     gives: Kind | None = None
+    takes: Kind | None = None
+    least_side: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -201,7 +201,11 @@ def _first_requests(endpoints: Endpoints) -> Iterator[tuple[str, dict[str, np.nd
     named = endpoints.endpoints
     # A server prepares itself for each name apart, and most clients ask for the default one.
     for name, endpoint in (*named.items(), *((alias, _first(named)) for alias in ALIASES)):
-        shapes = {key: _row_shape(spec.shape, sample) for key, spec in endpoint.inputs.items()}
+        if endpoint.role == "translate_files":
+            # An empty text is no image file.
+            continue
+        own = sample if endpoint.takes is None else endpoint.takes.shape
+        shapes = {key: _row_shape(spec.shape, own) for key, spec in endpoint.inputs.items()}
         for rows in (1, 8):
             request = {
                 key: _blank((rows, *shape), endpoint.inputs[key].dtype)

@@ -2,6 +2,7 @@
 
 from kgan.models.cyclegan import CycleGAN
 from kgan.models.gan import GAN
+from kgan.models.paired_gan import PairedGAN
 from kgan.models.perturbation_gan import PerturbationGAN
 from kgan.models.players import Players
 from kgan.models.saving import load, restore
@@ -11,6 +12,7 @@ from kgan.models.vae import VAE
 MODELS = {
     "gan": GAN,
     "cyclegan": CycleGAN,
+    "paired_gan": PairedGAN,
     "perturbation_gan": PerturbationGAN,
     "table_gan": TableGAN,
     "vae": VAE,
@@ -21,6 +23,7 @@ __all__ = [
     "MODELS",
     "VAE",
     "CycleGAN",
+    "PairedGAN",
     "PerturbationGAN",
     "Players",
     "TableGAN",
