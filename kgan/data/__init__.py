@@ -14,7 +14,13 @@ from kgan.data.load import COMPOSED, DATASETS, TARGETS, load
 from kgan.data.pairs import load_pairs
 from kgan.data.reading import Reading
 from kgan.data.restoration import TASKS, Restoration, damaged, feed_damaged, task
-from kgan.data.slanted import load_slanted_digits, load_slanted_pairs, slant, slanted
+from kgan.data.slanted import (
+    load_slanted_digits,
+    load_slanted_pairs,
+    load_slanted_training_pairs,
+    slant,
+    slanted,
+)
 from kgan.data.stacked import StackedImages, load_stacked_mnist
 from kgan.data.subsets import class_counts, labelled_share, long_tailed
 from kgan.data.synthetic import MIXTURES, load_grid, load_ring
@@ -59,6 +65,7 @@ __all__ = [
     "load_ring",
     "load_slanted_digits",
     "load_slanted_pairs",
+    "load_slanted_training_pairs",
     "load_stacked_mnist",
     "load_table",
     "load_tfds",

@@ -151,7 +151,7 @@ def test_a_feature_distance_against_numpy():
     np.testing.assert_allclose(distance(b, other), expected, atol=1e-6)
     np.testing.assert_allclose(distance(b, b), 0, atol=1e-7)
     assert kgan.losses.FeatureDistance(network, ["first"]).layers == ("first",)
-    with pytest.raises(ValueError, match=r"feature_layers must be layers of sequential.*, got third"):
+    with pytest.raises(ValueError, match=r"must be layers of sequential.*, got third"):
         kgan.losses.FeatureDistance(network, ["third"])
 
 
