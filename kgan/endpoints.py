@@ -20,12 +20,15 @@ class Endpoint:
         inputs: Shapes and types of the inputs, by name; the first dimension counts rows.
         role: Purpose: "generate" (samples of seeds), "latents" (of seeds), "decode" (samples
             of latents), "interpolate", "score", "encode" (latents of samples), "reconstruct",
-            "translate" (samples of another domain), "classify", "perturb". A page shows a panel for
-            each role that it knows.
+            "translate" (samples of another domain), "translate_files" (the same of image files, as
+            bytes), "classify", "perturb". A page shows a panel for each role that it knows.
         gives: What a sample is that it gives, where that is not what the model's samples are.
         row_wise: Whether each row of an output depends on the same row of the inputs alone, so
             that a server may join and pad requests. Where it does not, such as for a mean of all
             rows, each request is answered alone.
+        takes: What a sample is that it takes, where the inputs leave sizes free.
+        least_side: The smallest height and width that it takes, where it takes images of any size
+            from that on; `None` where it takes one size alone.
     """
 
     function: Callable[[Request], Request]
@@ -33,6 +36,8 @@ class Endpoint:
     role: str
     gives: Kind | None = None
     row_wise: bool = True
+    takes: Kind | None = None
+    least_side: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)

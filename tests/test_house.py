@@ -55,6 +55,7 @@ def test_every_network_has_its_row():
         kgan.networks.TABLE_NETWORKS,
     )
     builders = {builder for pairs in rows for pair in pairs.values() for builder in pair}
+    builders |= set(kgan.networks.PATCH_DISCRIMINATORS.values())
     assert builders >= {
         getattr(kgan.networks, n)
         for n in public_functions(kgan.networks)

@@ -16,7 +16,14 @@ from kgan.callbacks.reconstruction_grid import ReconstructionGrid
 from kgan.callbacks.sample_distance import SampleDistance
 from kgan.callbacks.sample_grid import SampleGrid
 from kgan.callbacks.stopping import NonFiniteGuard, StopOnSignal
-from kgan.callbacks.translation import TranslationError, TranslationGrid, translations
+from kgan.callbacks.translation import (
+    PairedError,
+    PairedGrid,
+    TranslationError,
+    TranslationGrid,
+    translated_pairs,
+    translations,
+)
 from kgan.callbacks.vital_signs import FEWEST_SAMPLES, VitalSigns, reference_size
 from kgan.history import read_history
 from kgan.models.optimizer_callbacks import OfOptimizer
@@ -33,6 +40,8 @@ __all__ = [
     "MetricMonitor",
     "NonFiniteGuard",
     "OfOptimizer",
+    "PairedError",
+    "PairedGrid",
     "PosteriorDoctor",
     "ProgressBar",
     "ReconstructionGrid",
@@ -44,5 +53,6 @@ __all__ = [
     "VitalSigns",
     "read_history",
     "reference_size",
+    "translated_pairs",
     "translations",
 ]

@@ -7,7 +7,10 @@ import keras
 import numpy as np
 from PIL import Image
 
+from kgan.kinds import Images
+from kgan.metrics.image_quality import psnr
 from kgan.pictures import alike, grid, save_animation, save_image
+from kgan.pixels import visible
 
 
 class TranslationGrid(keras.callbacks.Callback):
@@ -73,3 +76,63 @@ class TranslationError(keras.callbacks.Callback):
             return
         logs["error"] = float(np.abs(self.model.translate(self.a, "a_to_b") - self.b).mean())
         logs["error_back"] = float(np.abs(self.model.translate(self.b, "b_to_a") - self.a).mean())
+
+
+class PairedGrid(keras.callbacks.Callback):
+    """Writes `epoch-0001.png`, ... and, when training ends, `animation.gif` of them all.
+
+    Args:
+        folder: Where to write.
+        a: Images of A, float32 in [0, 1], a column each.
+        b: Their targets.
+    """
+
+    def __init__(self, folder: str | Path, a: np.ndarray, b: np.ndarray):
+        super().__init__()
+        self.folder = Path(folder)
+        self.a, self.b = a, b
+
+    def on_epoch_end(self, epoch, logs=None):
+        picture = translated_pairs(self.model, self.a, self.b)
+        save_image(picture, self.folder / f"epoch-{epoch + 1:04d}.png")
+
+    def on_train_end(self, logs=None):
+        save_animation(sorted(self.folder.glob("epoch-*.png")), self.folder / "animation.gif")
+
+
+def translated_pairs(model: Any, a: np.ndarray, b: np.ndarray) -> Image.Image:
+    """A picture of rows: images of A, what the model makes of them, and their targets.
+
+    Args:
+        model: Has `translate(images)` and `kinds`.
+        a: Images of A, float32 in [0, 1], a column each.
+        b: Their targets, which may be larger by a whole factor.
+    """
+    shown_a, shown_b = (kind.shown if isinstance(kind, Images) else None for kind in model.kinds)
+    inputs = visible(a, shown_a)
+    factor = b.shape[1] // a.shape[1]
+    inputs = inputs.repeat(factor, axis=1).repeat(factor, axis=2)
+    rows = [inputs, visible(model.translate(a), shown_b), visible(b, shown_b)]
+    return grid(np.concatenate(alike(rows)), len(a))
+
+
+class PairedError(keras.callbacks.Callback):
+    """Adds `error` (mean absolute difference) and `psnr` of some pairs to the logs.
+
+    Place it before the callbacks that write the logs.
+
+    Args:
+        a: Samples of A, float32.
+        b: Their targets.
+    """
+
+    def __init__(self, a: np.ndarray, b: np.ndarray):
+        super().__init__()
+        self.a, self.b = a, b
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs is None:
+            return
+        made = self.model.translate(self.a)
+        logs["error"] = float(np.abs(made - self.b).mean())
+        logs["psnr"] = float(psnr(made, self.b).mean())

@@ -30,6 +30,7 @@ from kgan.settings import (
     ExportSettings,
     SampleSettings,
     ServeSettings,
+    TranslateSettings,
 )
 
 COMMANDS: dict[str, Command] = {
@@ -41,6 +42,10 @@ COMMANDS: dict[str, Command] = {
     ),
     "sample": Command(
         "generate samples from a run, a .keras file or an exported model", SampleSettings
+    ),
+    "translate": Command(
+        "translate or restore images: a file, a folder, or standard input to output",
+        TranslateSettings,
     ),
     "evaluate": Command("score a generator against real data", EvaluateSettings),
     "train-classifier": Command(

@@ -202,7 +202,7 @@ def _write_folder(
                 label = int(labels[index])
                 name = str(label) if class_names is None else class_names[label]
                 place = temporary / name.replace("/", "_")
-            _write_image(kind, image, place / f"{index:05d}.png")
+            write_image(kind, image, place / f"{index:05d}.png")
 
 
 def _write_before_and_after(
@@ -212,7 +212,7 @@ def _write_before_and_after(
     with atomic_path(folder) as temporary:
         for index, images in enumerate(zip(inputs, samples, strict=True)):
             for place, image in zip(("before", "after"), images, strict=True):
-                _write_image(kind, image, temporary / place / f"{index:05d}.png")
+                write_image(kind, image, temporary / place / f"{index:05d}.png")
 
 
 def _check_new(folder: Path) -> None:
@@ -220,8 +220,14 @@ def _check_new(folder: Path) -> None:
         raise FileExistsError(f"{folder} exists; choose another --out or remove it.")
 
 
-def _write_image(kind: Images, image: np.ndarray, path: Path) -> None:
-    """A PNG file, or a TIFF file of a page for each channel where PNG has no such channels."""
+def write_image(kind: Images, image: np.ndarray, path: Path) -> None:
+    """An image file, or a TIFF file of a page for each channel where PNG has no such channels.
+
+    Args:
+        kind: What the image is.
+        image: float (height, width, channels) in [0, 1].
+        path: The file, whose suffix tells the format.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels, channels = to_uint8(image), image.shape[-1]
     if channels in (1, 3) or (kind.has_opacity and channels == 4):

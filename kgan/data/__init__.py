@@ -2,16 +2,25 @@
 
 from kgan.data.arrays import load_arrays
 from kgan.data.breast_cancer import load_breast_cancer
+from kgan.data.cropping import cropped_kind, middle
 from kgan.data.dataset import Dataset
 from kgan.data.digits import load_digits
-from kgan.data.domains import Domains, Pairs, feed_apart
+from kgan.data.domains import Domains, Pairs, feed_apart, feed_pairs
 from kgan.data.fakes import fill
 from kgan.data.feed import feed, steps_per_epoch, to_float
 from kgan.data.folder import folder_splits, load_folder
 from kgan.data.labelled import held_out_split, load_labelled, train_and_test
 from kgan.data.load import COMPOSED, DATASETS, TARGETS, load
+from kgan.data.pairs import load_pairs
 from kgan.data.private_feed import private_feed
-from kgan.data.slanted import load_slanted_digits, load_slanted_pairs, slant, slanted
+from kgan.data.restoration import TASKS, Restoration, damaged, feed_damaged, task
+from kgan.data.slanted import (
+    load_slanted_digits,
+    load_slanted_pairs,
+    load_slanted_training_pairs,
+    slant,
+    slanted,
+)
 from kgan.data.stacked import StackedImages, load_stacked_mnist
 from kgan.data.subsets import class_counts, labelled_share, long_tailed
 from kgan.data.synthetic import MIXTURES, load_grid, load_ring
@@ -27,14 +36,20 @@ __all__ = [
     "MIXTURES",
     "TABLE_SUFFIXES",
     "TARGETS",
+    "TASKS",
     "Dataset",
     "Domains",
     "Pairs",
     "Reading",
+    "Restoration",
     "StackedImages",
     "class_counts",
+    "cropped_kind",
+    "damaged",
     "feed",
     "feed_apart",
+    "feed_damaged",
+    "feed_pairs",
     "feed_rows",
     "fill",
     "folder_splits",
@@ -47,17 +62,21 @@ __all__ = [
     "load_folder",
     "load_grid",
     "load_labelled",
+    "load_pairs",
     "load_ring",
     "load_slanted_digits",
     "load_slanted_pairs",
+    "load_slanted_training_pairs",
     "load_stacked_mnist",
     "load_table",
     "load_tfds",
     "long_tailed",
+    "middle",
     "private_feed",
     "slant",
     "slanted",
     "steps_per_epoch",
+    "task",
     "to_float",
     "train_and_test",
 ]

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 import kgan.data.order
 import kgan.random
+from kgan.data.cropping import check_crop, random_crop
 from kgan.data.dataset import Dataset
 from kgan.data.stacked import StackedImages
 from kgan.data.stored import StoredImages
@@ -72,25 +73,40 @@ def feed(
 
 
 def reader(
-    dataset: Dataset, *, seed: int, flip: bool = False, purpose: str = "flip"
+    dataset: Dataset,
+    *,
+    seed: int,
+    flip: bool = False,
+    purpose: str = "flip",
+    crop: tuple[int, int] | None = None,
+    unit: int = 1,
 ) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """A function of (step, rows), inside a graph, that gives those samples for training.
 
     Args:
         dataset: From `kgan.data.load`.
-        seed: Seed of the flips.
+        seed: Seed of the flips and of the places of the crops.
         flip: Whether each image is mirrored left to right with probability 1/2.
-        purpose: What the flips are of, so that two readers of a step flip apart.
+        purpose: What the flips and crops are of: two readers of a step draw alike for one purpose,
+            and apart for two.
+        crop: (height, width) of a random part that is cut from each image; `None` leaves it whole.
+        unit: Pixels by which the place of a crop moves. Of two readers the one whose images are
+            twice as large cuts the same part with twice the crop and twice the unit.
 
     Returns:
         A function that gives float32 samples, images in [0, 1].
     """
     if flip and not dataset.is_images:
         raise ValueError(f"flip must be off for {dataset.kind.plural}, as those of {dataset.name}.")
+    if crop is not None:
+        check_crop(dataset.name, dataset.kind, crop)
     take = _taker(dataset.values)
 
     def read(step: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
         samples = to_float(take(rows))
+        if crop is not None:
+            place = kgan.random.step_seed(seed, step, f"crop of {purpose}")
+            samples = random_crop(samples, crop, place, unit=unit)
         if not flip:
             return samples
         coin = kgan.random.stateless_uniform(

@@ -29,6 +29,12 @@ def load_slanted_pairs() -> Pairs:
     return Pairs(upright, slanted(upright))
 
 
+def load_slanted_training_pairs() -> Pairs:
+    """The training digits at 16x16, each upright and slanted."""
+    upright = _digits("train")
+    return Pairs(upright, slanted(upright))
+
+
 def slanted(dataset: Dataset) -> Dataset:
     """The images leaning to the right, as `slant` makes them."""
     images = slant(dataset.as_float())

@@ -82,7 +82,11 @@ def read_image(path: str | Path, reading: Reading) -> tuple[np.ndarray, Facts]:
     Raises:
         One of `UNREADABLE`: Where the file cannot be read, or cannot have these channels.
     """
-    decoded = decode(Path(path))
+    return image_of(decode(Path(path)), reading)
+
+
+def image_of(decoded: Bytes | Levels, reading: Reading) -> tuple[np.ndarray, Facts]:
+    """The same of a file that was decoded."""
     size = (
         decoded.image.size[::-1] if isinstance(decoded, Bytes) else decoded.values.shape[:2]
     )  # (height, width)

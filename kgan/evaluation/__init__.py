@@ -26,6 +26,7 @@ from kgan.evaluation.defaults import (
     training_metrics,
 )
 from kgan.evaluation.likelihood import likelihood_scores
+from kgan.evaluation.paired import paired_scores
 from kgan.evaluation.real_data import RealData, real_data
 from kgan.evaluation.score import Comparison, Protocol, Score, compare, load_scores, save_scores
 from kgan.evaluation.scoring import evaluate
@@ -55,6 +56,7 @@ __all__ = [
     "known_modes",
     "likelihood_scores",
     "load_scores",
+    "paired_scores",
     "print_comparison",
     "print_scores",
     "real_data",

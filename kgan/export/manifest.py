@@ -35,6 +35,9 @@ class Manifest:
         roles: What each endpoint is for, by its name; see `kgan.endpoints.Endpoint.role`.
         gives: What a sample is that an endpoint gives, where it differs from `kind`, by the
             endpoint's name.
+        takes: What a sample is that an endpoint takes, where it says so, by the endpoint's name.
+        least_sides: The smallest side of images of endpoints that take any size from that on, by
+            the endpoint's name.
         class_names: What the classes are called, where they have names.
         row_wise: Whether each row of a signature's answer depends on the same row of the request
             alone, so that a server may join and pad requests, by the signature's name; one value
@@ -47,6 +50,8 @@ class Manifest:
     kind: Mapping[str, Any] | None = None
     roles: Mapping[str, str] = dataclasses.field(default_factory=dict)
     gives: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    takes: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    least_sides: Mapping[str, int] = dataclasses.field(default_factory=dict)
     class_names: tuple[str, ...] | None = None
     row_wise: Mapping[str, bool] | bool = False
     content: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -88,7 +93,10 @@ def write(
         "family": endpoints.family,
         "kind": None if endpoints.kind is None else endpoints.kind.get_config(),
         "endpoints": {
-            name: {"role": one.role} | ({"kind": one.gives.get_config()} if one.gives else {})
+            name: {"role": one.role}
+            | ({"kind": one.gives.get_config()} if one.gives else {})
+            | ({"takes": one.takes.get_config()} if one.takes else {})
+            | ({"least_side": one.least_side} if one.least_side else {})
             for name, one in endpoints.endpoints.items()
         },
         "row_wise": dict(row_wise),
@@ -128,13 +136,18 @@ def read(version: str | Path) -> Manifest:
     if "format" not in content:
         content = {**content, **_what_format_1_left_out(content)}
     names = content.get("class_names")
+    endpoints = content.get("endpoints", {})
+
+    def told(key: str) -> dict[str, Any]:
+        return {name: one[key] for name, one in endpoints.items() if key in one}
+
     return Manifest(
         family=content.get("family"),
         kind=content.get("kind"),
-        roles={name: one["role"] for name, one in content.get("endpoints", {}).items()},
-        gives={
-            name: one["kind"] for name, one in content.get("endpoints", {}).items() if "kind" in one
-        },
+        roles=told("role"),
+        gives=told("kind"),
+        takes=told("takes"),
+        least_sides=told("least_side"),
         class_names=None if names is None else tuple(names),
         row_wise=_row_wise(content.get("row_wise")),
         content=content,

@@ -208,9 +208,13 @@ def _first_requests(endpoints: Endpoints) -> Iterator[tuple[str, dict[str, np.nd
     sample = () if endpoints.kind is None else endpoints.kind.shape
     # A server prepares itself for each name apart, and most clients ask for the default one.
     for name, endpoint in _signatures(endpoints):
+        if endpoint.role == "translate_files":
+            # An empty text is no image file.
+            continue
+        own = sample if endpoint.takes is None else endpoint.takes.shape
         for rows in (1, 8):
             shapes = {
-                key: _shape(spec.shape, rows, sample) for key, spec in endpoint.inputs.items()
+                key: _shape(spec.shape, rows, own) for key, spec in endpoint.inputs.items()
             }
             request = {
                 key: _blank(shape, endpoint.inputs[key].dtype)

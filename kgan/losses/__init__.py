@@ -12,15 +12,19 @@ from kgan.losses.adversarial import (
     relativistic,
     wasserstein,
 )
+from kgan.losses.features import FeatureDistance
 from kgan.losses.fooling import FOOLING
-from kgan.losses.reconstruction import l1, l2
+from kgan.losses.reconstruction import DISTANCES, charbonnier, l1, l2
 from kgan.losses.reduction import per_sample, reduce
 
 __all__ = [
+    "DISTANCES",
     "FOOLING",
     "LOSSES",
     "AdversarialLoss",
+    "FeatureDistance",
     "LossFunction",
+    "charbonnier",
     "get",
     "hinge",
     "l1",

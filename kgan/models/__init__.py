@@ -2,6 +2,7 @@
 
 from kgan.models.cyclegan import CycleGAN
 from kgan.models.gan import GAN
+from kgan.models.paired_gan import PairedGAN
 from kgan.models.perturbation_gan import PerturbationGAN
 from kgan.models.players import Players
 from kgan.models.private_gan import PrivateGAN
@@ -12,6 +13,7 @@ from kgan.models.vae import VAE
 MODELS = {
     "gan": GAN,
     "cyclegan": CycleGAN,
+    "paired_gan": PairedGAN,
     "perturbation_gan": PerturbationGAN,
     "private_gan": PrivateGAN,
     "table_gan": TableGAN,
@@ -23,6 +25,7 @@ __all__ = [
     "MODELS",
     "VAE",
     "CycleGAN",
+    "PairedGAN",
     "PerturbationGAN",
     "Players",
     "PrivateGAN",

@@ -11,15 +11,15 @@ import kgan.kinds
 import kgan.losses
 import kgan.names
 import kgan.random
-from kgan.endpoints import Endpoint, Endpoints, Request, takes
+from kgan.endpoints import Endpoints
 from kgan.kinds import Images, Kind
+from kgan.models import translating
 from kgan.models.batches import Batch, no_weights, samples_of
 from kgan.models.image_pool import ImagePool
 from kgan.models.learning_rate import ConstantThenLinear  # noqa: F401 (optimizers in files have it)
 from kgan.models.players import Players
 
 DIRECTIONS = ("a_to_b", "b_to_a")
-_BATCH = 64
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -263,15 +263,8 @@ class CycleGAN(Players):
         kgan.names.check("direction", direction, DIRECTIONS)
         source, target = self.kinds if direction == "a_to_b" else self.kinds[::-1]
         source.check("what is translated", samples)
-        samples = tf.convert_to_tensor(source.as_float(samples))
         translate = self._a_to_b if direction == "a_to_b" else self._b_to_a
-        n = len(samples)
-        found = []
-        for start in range(0, n, _BATCH):
-            # A full batch always, so that every sample takes the same arithmetic path.
-            rows = tf.minimum(tf.range(start, start + _BATCH), n - 1)
-            found.append(translate(tf.gather(samples, rows)).numpy()[: n - start])
-        return np.concatenate(found) if found else np.zeros((0, *target.shape), np.float32)
+        return translating.in_batches(translate, source.as_float(samples), target)
 
     @tf.function(reduce_retracing=True)
     def _a_to_b(self, samples):
@@ -282,23 +275,17 @@ class CycleGAN(Players):
         return self.b_to_a(samples, training=False)
 
     def endpoints(self) -> Endpoints:
-        """What it can be asked: translations in both directions."""
-
-        def translation(network: keras.Model, source: Kind, target: Kind) -> Endpoint:
-            def translate(request: Request) -> Request:
-                return {target.plural: network(request[source.plural], training=False)}
-
-            inputs = takes(**{source.plural: (source.shape, tf.float32)})
-            return Endpoint(translate, inputs, "translate", gives=target)
-
+        """What it can be asked: translations in both directions, of images and of files."""
         kind_a, kind_b = self.kinds
+        both = {
+            **translating.endpoints("a_to_b", self.a_to_b, kind_a, kind_b),
+            **translating.endpoints("b_to_a", self.b_to_a, kind_b, kind_a),
+        }
         return Endpoints(
             family="cyclegan",
             kind=kind_b,
-            endpoints={
-                "a_to_b": translation(self.a_to_b, kind_a, kind_b),
-                "b_to_a": translation(self.b_to_a, kind_b, kind_a),
-            },
+            # The two that are asked most come first, and the first is the default.
+            endpoints={name: both[name] for name in sorted(both, key=len)},
             tracked=(self.a_to_b, self.b_to_a),
             details={"sample_shape": list(kind_b.shape)},
             network=self.a_to_b,

@@ -17,7 +17,9 @@ import keras
 from kgan.networks.autoencoder import dcgan_decoder, dcgan_encoder
 from kgan.networks.conditional import ConditionalBatchNormalization, Projection
 from kgan.networks.dcgan import dcgan_discriminator, dcgan_generator
+from kgan.networks.encoder_decoder import encoder_decoder_generator
 from kgan.networks.fourier import FourierFeatures
+from kgan.networks.keeping import KEEPING, keeping_known, residual
 from kgan.networks.minibatch import MinibatchStandardDeviation
 from kgan.networks.mlp import mlp_discriminator, mlp_generator
 from kgan.networks.noise import Dropout, GaussianNoise
@@ -26,9 +28,15 @@ from kgan.networks.padding import ReflectionPadding2D
 from kgan.networks.perturbation import perturbation_network
 from kgan.networks.resnet import resnet_discriminator, resnet_generator
 from kgan.networks.spectral import SpectralConv2D, SpectralDense, SpectralEmbedding
+from kgan.networks.super_resolution import PixelShuffle, super_resolution_generator
 from kgan.networks.table import table_discriminator, table_generator
 from kgan.networks.table_encoder import TableEncoder
-from kgan.networks.translation import patch_discriminator, translation_generator
+from kgan.networks.translation import (
+    multiscale_discriminator,
+    patch_discriminator,
+    translation_generator,
+)
+from kgan.networks.unet import unet_generator
 
 
 class NetworkPair(NamedTuple):
@@ -54,12 +62,21 @@ NETWORKS: dict[str, NetworkPair] = {
 AUTOENCODERS: dict[str, AutoencoderPair] = {"dcgan": AutoencoderPair(dcgan_encoder, dcgan_decoder)}
 TRANSLATION_NETWORKS: dict[str, NetworkPair] = {
     "resnet": NetworkPair(translation_generator, patch_discriminator),
+    "unet": NetworkPair(unet_generator, patch_discriminator),
+    "encoder-decoder": NetworkPair(encoder_decoder_generator, patch_discriminator),
+    "super-resolution": NetworkPair(super_resolution_generator, patch_discriminator),
 }
-"""Pairs that translate images:
+"""Pairs that translate images; each generator has some of the options:
 
-    generator(image_shape, *, channels=None, width=..., halvings=..., blocks=...)
+    generator(image_shape, *, channels=None, width=..., halvings=..., blocks=..., bottleneck=...)
     discriminator(image_shape, *, width=..., stages=None)
 """
+
+PATCH_DISCRIMINATORS: dict[str, Callable[..., keras.Model]] = {
+    "patch": patch_discriminator,
+    "multiscale": multiscale_discriminator,
+}
+"""What judges images by patches: discriminator(image_shape, *, width=..., stages=None)."""
 
 TABLE_NETWORKS: dict[str, NetworkPair] = {
     "dense": NetworkPair(table_generator, table_discriminator),
@@ -72,7 +89,9 @@ TABLE_NETWORKS: dict[str, NetworkPair] = {
 
 __all__ = [
     "AUTOENCODERS",
+    "KEEPING",
     "NETWORKS",
+    "PATCH_DISCRIMINATORS",
     "TABLE_NETWORKS",
     "TRANSLATION_NETWORKS",
     "AutoencoderPair",
@@ -83,6 +102,7 @@ __all__ = [
     "GaussianNoise",
     "MinibatchStandardDeviation",
     "NetworkPair",
+    "PixelShuffle",
     "Projection",
     "ReflectionPadding2D",
     "SpectralConv2D",
@@ -93,13 +113,19 @@ __all__ = [
     "dcgan_discriminator",
     "dcgan_encoder",
     "dcgan_generator",
+    "encoder_decoder_generator",
+    "keeping_known",
     "mlp_discriminator",
     "mlp_generator",
+    "multiscale_discriminator",
     "patch_discriminator",
     "perturbation_network",
+    "residual",
     "resnet_discriminator",
     "resnet_generator",
+    "super_resolution_generator",
     "table_discriminator",
     "table_generator",
     "translation_generator",
+    "unet_generator",
 ]

@@ -19,6 +19,8 @@ class _Noise(keras.layers.Layer):
     one. Keras's own layers draw the same numbers on every replica, and start again when loaded.
     """
 
+    any_size = True
+
     def __init__(self, seed: int | None = None, **options):
         super().__init__(**options)
         # Like Keras's layers, uses the generator that `keras.utils.set_random_seed` seeds.

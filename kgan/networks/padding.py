@@ -15,6 +15,8 @@ class ReflectionPadding2D(keras.layers.Layer):
     channels).
     """
 
+    any_size = True
+
     def __init__(self, padding: int, **options):
         super().__init__(**options)
         if padding < 0:

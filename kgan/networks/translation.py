@@ -132,6 +132,44 @@ def patch_discriminator(
     return keras.Model(images, logits, name="patch_discriminator")
 
 
+def multiscale_discriminator(
+    image_shape: tuple[int, int, int],
+    *,
+    width: int = 64,
+    stages: int | None = None,
+    scales: int = 2,
+) -> keras.Model:
+    """Patch discriminators of an image and of smaller ones, each half as large as the one before.
+
+    Args:
+        image_shape: (height, width, channels); the smallest image must be large enough for the
+            patches.
+        width: As for `patch_discriminator`.
+        stages: As for `patch_discriminator`; by default what suits the smallest image.
+        scales: How many images are judged.
+
+    Returns:
+        A functional model of `images` in [0, 1] to a list of maps of logits, one a scale.
+
+    Reference:
+        Wang et al. 2018, section 3.2 (arXiv:1711.11585).
+    """
+    if scales < 1:
+        raise ValueError(f"scales must be at least 1, got {scales}.")
+    sides = [(image_shape[0] >> scale, image_shape[1] >> scale) for scale in range(scales)]
+    if stages is None:
+        stages = 1 if min(sides[-1]) < _SMALL else 2 if min(sides[-1]) < 128 else 3
+    images = smaller = keras.Input(image_shape, name="images")
+    maps = []
+    for scale, shape in enumerate(sides):
+        if scale:
+            smaller = layers.AveragePooling2D(2)(smaller)
+        judge = patch_discriminator((*shape, image_shape[-1]), width=width, stages=stages)
+        judge.name = f"scale_{scale}"
+        maps.append(judge(smaller))
+    return keras.Model(images, maps, name="multiscale_discriminator")
+
+
 def instance_normalization() -> keras.layers.Layer:
     """Each map of each image to mean 0 and variance 1, without weights."""
     return layers.GroupNormalization(groups=-1, epsilon=1e-5, center=False, scale=False)

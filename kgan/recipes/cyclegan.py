@@ -16,10 +16,10 @@ import kgan.names
 import kgan.networks
 import kgan.pictures
 import kgan.precision
-from kgan.data import Domains, Pairs, Reading
+from kgan.data import Domains, Pairs, Reading, cropped_kind, middle
 from kgan.data.slanted import SLOPE
-from kgan.models.learning_rate import ConstantThenLinear
 from kgan.recipes.recipe import Recipe, Watched, jit_compile
+from kgan.recipes.translation_networks import built, falling_adam
 from kgan.settings.cyclegan import CycleGANSettings
 
 _COLUMNS = 10
@@ -51,6 +51,10 @@ class CycleGANRecipe(Recipe[CycleGANSettings]):
                     "flip must be off for the slanted digits, which then slant both ways: it is "
                     "for --a FOLDER and --b FOLDER."
                 )
+            if settings.crop is not None:
+                raise ValueError(
+                    "crop must be left out for the slanted digits: it is for --a and --b."
+                )
             return kgan.data.load_slanted_digits(), kgan.data.load_slanted_pairs()
         (train_a, test_a), (train_b, test_b) = (
             kgan.data.train_and_test(
@@ -63,12 +67,18 @@ class CycleGANRecipe(Recipe[CycleGANSettings]):
             )
             for name in (settings.a, settings.b)
         )
-        return Domains(train_a, train_b), Domains(test_a, test_b)
+        crop = settings.crop_shape
+        return Domains(train_a, train_b), Domains(middle(test_a, crop), middle(test_b, crop))
 
     def feed(self, data: Domains, *, start: int = 0) -> tf.data.Dataset:
         settings = self.settings
         return kgan.data.feed_apart(
-            data, self.batch_size, seed=settings.seed, start=start, flip=settings.flip
+            data,
+            self.batch_size,
+            seed=settings.seed,
+            start=start,
+            flip=settings.flip,
+            crop=settings.crop_shape,
         )
 
     def describe(self, data: Domains, model: keras.Model) -> Sequence[str]:
@@ -86,11 +96,14 @@ class CycleGANRecipe(Recipe[CycleGANSettings]):
     def model(self, data: Domains) -> kgan.models.CycleGAN:
         settings = self.settings
         pair = kgan.names.look_up("networks", settings.networks, kgan.networks.TRANSLATION_NETWORKS)
-        shapes = [kind.shape for kind in data.kinds]
+        kinds = [cropped_kind(kind, settings.crop_shape) for kind in data.kinds]
+        shapes = [kind.shape for kind in kinds]
         keras.utils.set_random_seed(settings.seed)
         with kgan.precision.under(settings.precision):
             generators = [
-                pair.generator(
+                built(
+                    settings.networks,
+                    pair.generator,
                     taken,
                     channels=made[-1],
                     width=settings.generator_width,
@@ -113,13 +126,13 @@ class CycleGANRecipe(Recipe[CycleGANSettings]):
             identity_weight=settings.identity_weight,
             pool_size=settings.pool_size,
             seed=settings.seed,
-            kind_a=data.a.kind,
-            kind_b=data.b.kind,
+            kind_a=kinds[0],
+            kind_b=kinds[1],
         )
         steps = settings.epochs * self.steps_per_epoch(data)
         model.compile(
-            g_optimizer=self._adam(settings.g_learning_rate, steps),
-            d_optimizer=self._adam(settings.d_learning_rate, steps),
+            g_optimizer=falling_adam(settings, settings.g_learning_rate, steps),
+            d_optimizer=falling_adam(settings, settings.d_learning_rate, steps),
             jit_compile=jit_compile(settings.jit_compile),
             steps_per_execution=settings.steps_per_execution,
         )
@@ -152,10 +165,9 @@ class CycleGANRecipe(Recipe[CycleGANSettings]):
         return held_out.a if endpoint == "a_to_b" else held_out.b
 
     def real_data(self, endpoint: str) -> kgan.evaluation.RealData:
-        domains = self.splits
-        if endpoint == "a_to_b":
-            return kgan.evaluation.RealData(domains[0].b, domains[1].b)
-        return kgan.evaluation.RealData(domains[0].a, domains[1].a)
+        crop = self.settings.crop_shape
+        train, held_out = ((one.b if endpoint == "a_to_b" else one.a) for one in self.splits)
+        return kgan.evaluation.RealData(middle(train, crop), held_out)
 
     def own_scores(
         self, model: kgan.models.CycleGAN, folder: Path
@@ -194,12 +206,3 @@ class CycleGANRecipe(Recipe[CycleGANSettings]):
         if self.settings.a is not None:
             return None
         return Pairs(data.a, kgan.data.slanted(data.a))
-
-    def _adam(self, learning_rate: float, steps: int) -> keras.optimizers.Optimizer:
-        settings = self.settings
-        falling = round(settings.falling_share * steps)
-        rate = ConstantThenLinear(
-            learning_rate, constant_steps=steps - falling, falling_steps=falling
-        )
-        adam = keras.optimizers.Adam(rate, beta_1=settings.beta_1, beta_2=settings.beta_2)
-        return kgan.precision.scaled(adam, settings.precision)

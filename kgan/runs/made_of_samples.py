@@ -27,14 +27,19 @@ class Making(NamedTuple):
     Attributes:
         function: Graph function from a dict of tensors to a dict of tensors.
         takes: Name of its one input.
-        shape: Shape of one sample of it.
+        shape: Shape of one sample of it; where it takes images of any size, the one that it learnt.
         kind: What a sample is that it gives.
+        least_side: The smallest side of images that it takes, where it takes any size from that on;
+            `None` where it takes one size alone.
+        source: What a sample is that it takes, where that is known.
     """
 
     function: Callable[[Request], Request]
     takes: str
     shape: tuple[int, ...]
     kind: Kind
+    least_side: int | None = None
+    source: Kind | None = None
 
     def of(self, samples: np.ndarray) -> np.ndarray:
         """The samples that are made of samples (n, ...), which are float32."""
@@ -80,8 +85,9 @@ def of_model(model: Any) -> dict[str, Making]:
         if endpoint.role in ROLES and len(endpoint.inputs) == 1:
             [(key, spec)] = endpoint.inputs.items()
             function = tf.function(endpoint.function, input_signature=[dict(endpoint.inputs)])
-            kind = endpoint.gives or asked.kind
-            found[name] = Making(function, key, tuple(spec.shape[1:]), kind)
+            kind, source = endpoint.gives or asked.kind, endpoint.takes
+            shape = tuple(spec.shape[1:]) if source is None else source.shape
+            found[name] = Making(function, key, shape, kind, endpoint.least_side, source)
     return found
 
 
@@ -98,7 +104,11 @@ def of_exported(model: Any, manifest: Manifest) -> dict[str, Making]:
         if len(taken) == 1:
             [(key, spec)] = taken.items()
             kind = kgan.kinds.from_config(config)
-            found[name] = Making(_by_name(signature, model), key, tuple(spec.shape[1:]), kind)
+            told = manifest.takes.get(name)
+            source = None if told is None else kgan.kinds.from_config(told)
+            shape = tuple(spec.shape[1:]) if source is None else source.shape
+            function, least = _by_name(signature, model), manifest.least_sides.get(name)
+            found[name] = Making(function, key, shape, kind, least, source)
     return found
 
 
@@ -113,12 +123,7 @@ def load_inputs(path: Path, name: str, making: Making, **reading: Any) -> Inputs
             kind says.
     """
     height, width, channels = making.shape
-    kind = making.kind
-    if not reading and isinstance(kind, Images):
-        reading = {
-            "value_range": kind.value_range,
-            "channels": "rgba" if kind.has_opacity else None,
-        }
+    reading = reading or declared(making)
     data = kgan.data.load(str(path), **{**reading, "image_size": (height, width)})
     if data.sample_shape != making.shape:
         raise ValueError(
@@ -126,6 +131,17 @@ def load_inputs(path: Path, name: str, making: Making, **reading: Any) -> Inputs
             f"pixels, got {'x'.join(map(str, data.sample_shape))} in {path}."
         )
     return Inputs(data, in_order=True)
+
+
+def declared(making: Making) -> dict[str, Any]:
+    """How the kind that an endpoint takes says that its samples are read."""
+    kind = making.source or making.kind
+    if not isinstance(kind, Images):
+        return {}
+    return {
+        "value_range": kind.value_range,
+        "channels": "rgba" if kind.has_opacity else None,
+    }
 
 
 def _by_name(signature: Any, model: Any) -> Callable[[Request], Request]:

@@ -14,7 +14,14 @@ import kgan.models
 import kgan.names
 from kgan.kinds import Kind
 from kgan.recipes import RECIPES, Recipe
-from kgan.runs.made_of_samples import Inputs, Making, load_inputs, of_exported, of_model
+from kgan.runs.made_of_samples import (
+    Inputs,
+    Making,
+    declared,
+    load_inputs,
+    of_exported,
+    of_model,
+)
 from kgan.runs.run import Run, is_run
 from kgan.settings import FAMILIES
 from kgan.settings.groups import ImageReading
@@ -94,6 +101,39 @@ def open_source(
     return source
 
 
+def open_making(
+    path: Path, *, checkpoint: str | None = None, direction: str | None = None
+) -> tuple[Making, dict[str, Any]]:
+    """Opens what a model makes of samples, and tells how its inputs are read.
+
+    Args:
+        path: A run folder, a .keras file or an exported model.
+        checkpoint: As for `open_source`.
+        direction: Of a model of several, such as "a-to-b"; by default the first.
+
+    Returns:
+        The endpoint, and fields of `kgan.data.Reading` as the run, or the kind that the model
+        takes, declares them.
+
+    Raises:
+        FileNotFoundError: If the path is none of these.
+        ValueError: If it translates nothing, or not in that direction.
+    """
+    path = path.expanduser()
+    opened = _of_run(path, checkpoint) if is_run(path) else _of_file_or_version(path)
+    if not opened.makings:
+        raise ValueError(f"{path} holds a model that translates nothing.")
+    # A model of one direction has no name for it.
+    by_direction = {
+        "a-to-b" if name == "translate" else name.replace("_", "-"): making
+        for name, making in opened.makings.items()
+    }
+    chosen = next(iter(by_direction)) if direction is None else direction.replace("_", "-")
+    making = kgan.names.look_up("direction", chosen, by_direction)
+    run = opened.source.run
+    return making, declared(making) if run is None else _reading_of_inputs(run, making)
+
+
 class _Opened(NamedTuple):
     """A source that generates from seeds, whether it can, and what else makes samples."""
 
@@ -125,6 +165,20 @@ def reading_of(run: Run) -> dict[str, Any]:
     if reading["value_range"] == "auto" and run.data is not None:
         found = run.data.get("value_range")
         reading["value_range"] = "auto" if found is None else tuple(found)
+    return reading
+
+
+def _reading_of_inputs(run: Run, making: Making) -> dict[str, Any]:
+    """How a run reads what its model takes, which may differ from what it makes."""
+    reading, own = reading_of(run), declared(making)
+    if own.get("channels") is not None:
+        reading["channels"] = own["channels"]
+    elif making.source is not None and making.shape[-1:] != making.kind.shape[-1:]:
+        # The run's choice was that of the images that are made.
+        reading["channels"] = None
+    if reading.get("value_range") == "auto":
+        # Of two domains, each has the range of its own images.
+        reading["value_range"] = own.get("value_range")
     return reading
 
 
@@ -183,11 +237,7 @@ def _making(source: Source, path: Path, name: str, making: Making, images: Path 
     """The source, whose samples are made of inputs."""
     inputs = None
     if images is not None:
-        reading = {} if source.run is None else reading_of(source.run)
-        if reading.get("value_range") == "auto":
-            # Of two domains, each has the range of its own images.
-            taken = source.model.kinds[0 if name == "a_to_b" else 1]
-            reading["value_range"] = taken.value_range
+        reading = {} if source.run is None else _reading_of_inputs(source.run, making)
         inputs = load_inputs(images.expanduser(), name, making, **reading)
     elif source.recipe is not None and (data := source.recipe.inputs(name)) is not None:
         inputs = Inputs(data)

@@ -4,7 +4,7 @@ Each default is stated once, in its field, and the command line is made from the
 here imports TensorFlow.
 """
 
-from kgan.settings import classifier, cyclegan, gan, hardening, table, vae
+from kgan.settings import classifier, cyclegan, gan, hardening, paired, table, vae
 from kgan.settings.attack import AttackSettings
 from kgan.settings.audit import AuditSettings
 from kgan.settings.cache import CacheSettings
@@ -15,18 +15,26 @@ from kgan.settings.export import ExportSettings
 from kgan.settings.gan import GANSettings
 from kgan.settings.groups import Output, Settings
 from kgan.settings.hardening import HardeningSettings
+from kgan.settings.paired import PairedSettings
 from kgan.settings.sample import SampleSettings
 from kgan.settings.serve import ServeSettings
 from kgan.settings.table import TableSettings
+from kgan.settings.translate import TranslateSettings
 from kgan.settings.vae import VAESettings
 
 FAMILIES: dict[str, type[Settings]] = {
     settings.family: settings
-    for settings in (GANSettings, VAESettings, CycleGANSettings, TableSettings)
+    for settings in (GANSettings, VAESettings, CycleGANSettings, PairedSettings, TableSettings)
 }
 """The settings of each family of generative models."""
 
-PRESETS: dict[str, Settings] = {**gan.PRESETS, **vae.PRESETS, **cyclegan.PRESETS, **table.PRESETS}
+PRESETS: dict[str, Settings] = {
+    **gan.PRESETS,
+    **vae.PRESETS,
+    **cyclegan.PRESETS,
+    **paired.PRESETS,
+    **table.PRESETS,
+}
 """What `kgan train` knows by name, of all families."""
 
 CLASSIFIER_PRESETS = classifier.PRESETS
@@ -47,9 +55,11 @@ __all__ = [
     "GANSettings",
     "HardeningSettings",
     "Output",
+    "PairedSettings",
     "SampleSettings",
     "ServeSettings",
     "Settings",
     "TableSettings",
+    "TranslateSettings",
     "VAESettings",
 ]

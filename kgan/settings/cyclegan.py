@@ -12,6 +12,7 @@ from kgan.settings.groups import (
     RunFolder,
     Start,
     check_at_least,
+    check_crop,
     name_of_data,
 )
 
@@ -31,17 +32,20 @@ class CycleGANSettings(Messages, Output, Start, Machine, ImageReading, PreparedD
     known."""
     flip: bool = False
     """Mirror half of the images of both domains left to right."""
+    crop: tuple[int, ...] | None = None
+    """Train on a random part of this side, or height and width, of each image; test on the
+    middle."""
 
     # Networks
     networks: str = "resnet"
-    """A key of kgan.networks.TRANSLATION_NETWORKS (resnet)."""
+    """A key of kgan.networks.TRANSLATION_NETWORKS (resnet, unet, encoder-decoder)."""
     generator_width: int = 64
     """Channels of the generators at the images' resolution."""
     halvings: int | None = None
     """How often the generators halve the images; default 1 below 32 pixels, else 2. Sides must be
     divisible by 2 ** halvings."""
     blocks: int | None = None
-    """Residual blocks of the generators; default 3 below 32 pixels, 6 up to 128, else 9."""
+    """Residual blocks of a resnet; default 3 below 32 pixels, 6 up to 128, else 9."""
     discriminator_width: int = 64
     """Channels of the discriminators after their first stage."""
     stages: int | None = None
@@ -71,8 +75,14 @@ class CycleGANSettings(Messages, Output, Start, Machine, ImageReading, PreparedD
     beta_2: float = 0.999
     """Adam's decay of the square."""
 
+    @property
+    def crop_shape(self) -> tuple[int, int] | None:
+        """(height, width) of the part to train on, or `None`."""
+        return None if self.crop is None else (self.crop[0], self.crop[-1])
+
     def check(self) -> None:
         super().check()
+        check_crop(self.crop)
         check_at_least(self, 1, "generator_width", "discriminator_width")
         check_at_least(self, 0, "cycle_weight", "identity_weight", "pool_size", "blocks")
         check_at_least(self, 0, "halvings", "g_learning_rate", "d_learning_rate")

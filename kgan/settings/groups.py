@@ -389,6 +389,12 @@ class RunFolder(Settings):
         raise NotImplementedError
 
 
+def check_crop(crop: tuple[int, ...] | None) -> None:
+    """Raises `ValueError` unless it is a side, or a height and a width, of at least 1."""
+    if crop is not None and (len(crop) not in (1, 2) or min(crop) < 1):
+        raise ValueError(f"crop must be a side or a height and a width of at least 1, got {crop}.")
+
+
 def _is_span(values: tuple[float, float]) -> bool:
     return -math.inf < values[0] < values[1] < math.inf
 

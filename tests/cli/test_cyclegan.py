@@ -206,6 +206,8 @@ def test_the_export_translates_both_ways(trained, command, tmp_path):
     assert {name: one["role"] for name, one in manifest["endpoints"].items()} == {
         "a_to_b": "translate",
         "b_to_a": "translate",
+        "a_to_b_png": "translate_files",
+        "b_to_a_png": "translate_files",
     }
     exported = tf.saved_model.load(tmp_path / "out" / "cyclegan" / "1")
     gan = kgan.models.load(trained / "runs" / "cyclegan" / "checkpoints" / "last.keras")
@@ -256,7 +258,7 @@ def test_folders_of_two_domains(command, tmp_path):
         (["--a", "grey", "--b", "small.npy"], "samples of one size, got 64x64x1 in grey and 16x16"),
         (["--image-size", 32], "image_size must be left out for the slanted digits"),
         (["--flip"], "flip must be off for the slanted digits"),
-        (["--networks", "unet"], "networks must be one of resnet, got 'unet'"),
+        (["--networks", "vnet"], "networks must be one of resnet, unet, encoder-decoder, super-re"),
         (["--falling-share", 2], "falling_share must be in [0, 1], got 2.0"),
         (["--batch-size", 5000], "batch_size must be between 1 and the 721 samples of digits and"),
     ],

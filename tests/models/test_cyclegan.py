@@ -185,6 +185,8 @@ def test_endpoints_answer_as_translate_does():
     assert {name: one.role for name, one in endpoints.endpoints.items()} == {
         "a_to_b": "translate",
         "b_to_a": "translate",
+        "a_to_b_png": "translate_files",
+        "b_to_a_png": "translate_files",
     }
     for name, samples in (("a_to_b", a), ("b_to_a", b)):
         found = endpoints.endpoints[name].function({"images": tf.constant(samples)})

@@ -1,0 +1,353 @@
+"""Translation that learns from pairs: near the target, and not to be told from targets."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import kgan.kinds
+import kgan.losses
+import kgan.names
+from kgan.endpoints import Endpoints
+from kgan.kinds import Images, Kind
+from kgan.models import translating
+from kgan.models.batches import Batch, no_weights, samples_of
+from kgan.models.players import Players
+
+DIRECTIONS = ("a_to_b",)
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class PairedGAN(Players):
+    """A generator from samples of A to those of B, and a discriminator that judges what it makes.
+
+    The generator's loss is a weighted sum: it must fool the discriminator, and come near to the
+    target, value by value and, where asked, in the features of another network. A step is a
+    half-step of the discriminator and then one of the generator, with the same translations.
+    `compile` takes `g_optimizer` and `d_optimizer`.
+
+    Args:
+        generator: Built Keras model, samples of A (batch, ...) to samples of B. Images are in
+            [0, 1]; those of B may be larger by a whole factor.
+        discriminator: Built Keras model of samples, of one input, to logits: one a sample, a map
+            of them, or a list of maps (of several scales), of which each counts alike. `None`
+            leaves the adversary out, and learns by the distance alone.
+        loss: A key of `kgan.losses.LOSSES`, an `AdversarialLoss`, or a pair of callables
+            `(real_logits, fake_logits) -> loss of each logit`.
+        distance: A key of `kgan.losses.DISTANCES`: "l1", "mse" or "charbonnier".
+        reconstruction_weight: Weight of the distance from the target, for images in [-1, 1], as
+            papers state it.
+        adversarial_weight: Weight of fooling the discriminator, above 0 where there is one.
+        conditional: Whether the discriminator is also shown what the sample is made of: its input
+            has the channels of A, then those of B.
+        features: Keras model of samples of B, whose features are compared too; it does not learn.
+        feature_weight: Weight of the distance of the features, above 0 where there are some.
+        feature_layers: Names of the layers that give them; see `kgan.losses.FeatureDistance`.
+        kind_a: What a sample of A is; where `None`, what `kgan.kinds.of_array` says of its shape.
+        kind_b: The same for B.
+
+    `fit` takes batches `(a, b)` of pairs, such as those of `kgan.data.feed_pairs` or
+    `kgan.data.feed_damaged`. Logs: `d_loss` and `g_loss` (adversarial), `reconstruction` (the
+    distance, not weighted, of values in [-1, 1] for images) and `features` (likewise).
+
+    Reference:
+        Isola et al. 2017, "Image-to-image translation with conditional adversarial networks",
+        section 3 (arXiv:1611.07004); with a squared distance, Pathak et al. 2016, section 3.2
+        (arXiv:1604.07379).
+
+    Example:
+
+    ```python
+    shape = (64, 64, 3)
+    gan = kgan.models.PairedGAN(
+        kgan.networks.unet_generator(shape),
+        kgan.networks.patch_discriminator((64, 64, 6)),
+    )
+    gan.compile(
+        g_optimizer=keras.optimizers.Adam(2e-4, beta_1=0.5),
+        d_optimizer=keras.optimizers.Adam(2e-4, beta_1=0.5),
+    )
+    gan.fit(kgan.data.feed_pairs(pairs, batch_size=1), steps_per_epoch=1000, epochs=200)
+    maps = gan.translate(photos)
+    ```
+    """
+
+    optimizers: ClassVar = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",)}
+    logs: tuple[str, ...] = ("d_loss", "g_loss", "reconstruction", "features")
+    judges: ClassVar = ("discriminator",)
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model | None = None,
+        *,
+        loss: str | kgan.losses.AdversarialLoss | tuple = "non_saturating",
+        distance: str = "l1",
+        reconstruction_weight: float = 100.0,
+        adversarial_weight: float = 1.0,
+        conditional: bool = True,
+        features: keras.Model | None = None,
+        feature_weight: float = 0.0,
+        feature_layers: Sequence[str] = (),
+        kind_a: Kind | None = None,
+        kind_b: Kind | None = None,
+        **options,
+    ):
+        super().__init__(**options)
+        kgan.names.check("distance", distance, kgan.losses.DISTANCES)
+        _check_weights(
+            reconstruction_weight=reconstruction_weight,
+            adversarial_weight=adversarial_weight,
+            feature_weight=feature_weight,
+        )
+        if discriminator is not None and adversarial_weight == 0:
+            raise ValueError(
+                "discriminator must be left out where adversarial_weight is 0: nothing would learn "
+                "from it."
+            )
+        if (features is None) != (feature_weight == 0):
+            raise ValueError(
+                "features and a feature_weight above 0 belong together, got "
+                f"{'none' if features is None else features.name} and {feature_weight}."
+            )
+        self.generator, self.discriminator = generator, discriminator
+        self.features = features
+        self.conditional = conditional
+        shapes = _checked_shapes(generator, discriminator, conditional)
+        given = (("kind_a", kind_a), ("kind_b", kind_b))
+        self.kinds = tuple(
+            _checked_kind(name, kind, shape)
+            for (name, kind), shape in zip(given, shapes, strict=True)
+        )
+        self.loss_spec = loss
+        self.adversarial_loss = kgan.losses.get(loss)
+        self.distance = distance
+        self.reconstruction_weight = reconstruction_weight
+        self.adversarial_weight = adversarial_weight
+        self.feature_weight = feature_weight
+        self.feature_layers = tuple(feature_layers)
+        self._feature_distance = None
+        if features is not None:
+            features.trainable = False
+            compared = kgan.losses.FeatureDistance(features, feature_layers)
+            # A function, so that Keras does not save the features' weights twice.
+            self._feature_distance = compared.__call__
+        has = {"d_loss": discriminator, "g_loss": discriminator, "features": features}
+        self.logs = tuple(name for name in self.logs if has.get(name, True) is not None)
+        self._start()
+
+    # Training
+
+    def train_step(self, data) -> dict[str, tf.Tensor]:
+        a, b = self._taken(data)
+        with tf.GradientTape() as made:
+            fake = self.generator(a, training=True)
+        if self.discriminator is not None:
+            self._minimise("d_optimizer", lambda: self._discriminator_loss(a, b, fake))
+        # The generator has not changed since: its gradient goes back through the pass of before.
+        self._minimise(
+            "g_optimizer", lambda: self._generator_losses(a, b, fake), through=(fake, made)
+        )
+        return self._end_step()
+
+    def _discriminator_loss(self, a, b, fake, *, training: bool = True) -> tf.Tensor:
+        loss = self._over_maps(
+            self.adversarial_loss.discriminator,
+            self._judge(a, b, training),
+            self._judge(a, fake, training),
+        )
+        self._log(d_loss=loss)
+        return loss
+
+    def _generator_losses(self, a, b, fake, *, training: bool = True) -> list[tf.Tensor]:
+        """Values per sample, weighted: adversarial, of the distance, and of the features."""
+        weighted = []
+        if self.discriminator is not None:
+            needs_real = self.adversarial_loss.generator_needs_real
+            fakes = self._judge(a, fake, training)
+            reals = self._judge(a, b, training) if needs_real else [None] * len(fakes)
+            adversarial = self._over_maps(self.adversarial_loss.generator, reals, fakes)
+            self._log(g_loss=adversarial)
+            weighted.append(self.adversarial_weight * adversarial)
+        fake = tf.cast(fake, tf.float32)
+        # Weights are stated for images in [-1, 1], whose distances are wider.
+        width = self.kind.published_width
+        distance = kgan.losses.DISTANCES[self.distance](width * fake, width * b)
+        self._log(reconstruction=distance)
+        weighted.append(self.reconstruction_weight * distance)
+        if self._feature_distance is not None:
+            features = self._feature_distance(fake, b)
+            self._log(features=features)
+            weighted.append(self.feature_weight * features)
+        return weighted
+
+    def _judge(self, a, samples, training: bool) -> list[tf.Tensor]:
+        """Maps of logits, one a scale."""
+        assert self.discriminator is not None
+        shown = samples
+        if self.conditional:
+            given = tf.cast(a, samples.dtype)
+            if isinstance(self.kind, Images):
+                factor = self.kind.shape[0] // self.kinds[0].shape[0]
+                for axis in (1, 2) if factor > 1 else ():
+                    given = tf.repeat(given, factor, axis=axis)
+            shown = tf.concat([given, samples], axis=-1)
+        logits = self.discriminator(shown, training=training)
+        maps = logits if isinstance(logits, list | tuple) else [logits]
+        return [tf.cast(one, tf.float32) for one in maps]
+
+    def _over_maps(self, loss, reals, fakes) -> tf.Tensor:
+        """The mean of a loss over several maps, for each sample."""
+        found = [
+            kgan.losses.per_sample(loss(real, fake))
+            for real, fake in zip(reals, fakes, strict=True)
+        ]
+        return tf.add_n(found) / len(found)
+
+    def test_step(self, data) -> dict[str, tf.Tensor]:
+        """The losses in inference mode; no weight is updated."""
+        a, b = self._taken(data)
+        fake = self.generator(a, training=False)
+        if self.discriminator is not None:
+            self._discriminator_loss(a, b, fake, training=False)
+        self._generator_losses(a, b, fake, training=False)
+        return self._result(*self.logs)
+
+    def _image_makers(self) -> Sequence[str]:
+        return ["generator"] if isinstance(self.kind, Images) else []
+
+    def _unpack(self, data: Any) -> Batch:
+        a, b, weights = keras.utils.unpack_x_y_sample_weight(data)
+        if weights is not None:
+            raise ValueError(no_weights("PairedGAN"))
+        if b is None or isinstance(a, Mapping):
+            raise ValueError(
+                "a PairedGAN trains on batches (a, b) of pairs: pass "
+                "kgan.data.feed_pairs(pairs, batch_size)."
+            )
+        found_a, found_b = (
+            samples_of(
+                samples, kind.shape, kind, what=f"samples of domain {name}", whose="their kind's"
+            )
+            for name, samples, kind in zip("ab", (a, b), self.kinds, strict=True)
+        )
+        return Batch(found_a, found_b)
+
+    # Use
+
+    @property
+    def kind(self) -> Kind:
+        """What a sample of B is: what it makes."""
+        return self.kinds[1]
+
+    def call(self, samples, training=False):
+        """Samples of A, translated to B in inference mode."""
+        return self.generator(samples, training=False)
+
+    def translate(self, samples: np.ndarray, direction: str = "a_to_b") -> np.ndarray:
+        """Samples of A as samples of B.
+
+        Args:
+            samples: Samples (n, ...) in their kind's units; images also as uint8.
+            direction: "a_to_b", the only one that it learns.
+
+        Returns:
+            float32 array (n, ...); images in [0, 1].
+        """
+        kgan.names.check("direction", direction, DIRECTIONS)
+        source, target = self.kinds
+        source.check("what is translated", samples)
+        return translating.in_batches(self._translate, source.as_float(samples), target)
+
+    @tf.function(reduce_retracing=True)
+    def _translate(self, samples):
+        return self.generator(samples, training=False)
+
+    def endpoints(self) -> Endpoints:
+        """What it can be asked: translations, of images and of files."""
+        source, target = self.kinds
+        return Endpoints(
+            family="paired",
+            kind=target,
+            endpoints=translating.endpoints("translate", self.generator, source, target),
+            tracked=(self.generator,),
+            details={"sample_shape": list(target.shape)},
+            network=self.generator,
+        )
+
+    # Saving
+
+    def get_config(self) -> dict[str, Any]:
+        kind_a, kind_b = (kind.get_config() for kind in self.kinds)
+        features = self.features
+        return {
+            **super().get_config(),
+            "loss": self.loss_spec,
+            "distance": self.distance,
+            "reconstruction_weight": self.reconstruction_weight,
+            "adversarial_weight": self.adversarial_weight,
+            "conditional": self.conditional,
+            "features": None if features is None else keras.saving.serialize_keras_object(features),
+            "feature_weight": self.feature_weight,
+            "feature_layers": list(self.feature_layers),
+            "kind_a": kind_a,
+            "kind_b": kind_b,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects=None) -> Self:
+        restored = {name: kgan.kinds.from_config(config[name]) for name in ("kind_a", "kind_b")}
+        if config["features"] is not None:
+            restored["features"] = keras.saving.deserialize_keras_object(
+                config["features"], custom_objects=custom_objects
+            )
+        return super().from_config({**config, **restored}, custom_objects)
+
+
+def _check_weights(**weights: float) -> None:
+    for name, weight in weights.items():
+        if not weight >= 0:
+            raise ValueError(f"{name} must be at least 0, got {weight}.")
+    if not any(weights.values()):
+        raise ValueError(f"one of {', '.join(weights)} must be above 0: nothing would be learnt.")
+
+
+def _checked_kind(name: str, kind: Kind | None, shape: tuple[int, ...]) -> Kind:
+    if kind is None:
+        return kgan.kinds.of_array(f"this PairedGAN's domain {name[-1].upper()}", (0, *shape))
+    if kind.shape != shape:
+        raise ValueError(
+            f"{name} must have the shape of the networks' samples, {shape}, got {kind}."
+        )
+    return kind
+
+
+def _checked_shapes(
+    generator: keras.Model, discriminator: keras.Model | None, conditional: bool
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The shapes of a sample of A and of one of B, on which both networks must agree."""
+    for name, network in (("generator", generator), ("discriminator", discriminator)):
+        if network is not None and len(getattr(network, "inputs", None) or ()) != 1:
+            raise ValueError(
+                f"{name} must be a built functional or Sequential Keras model of one input, got "
+                f"{type(network).__name__}."
+            )
+    a, b = (tuple(one[0].shape[1:]) for one in (generator.inputs, generator.outputs))
+    if None in a or None in b:
+        raise ValueError(f"generator must take and give samples of one shape, got {a} to {b}.")
+    if len(a) != len(b) or (len(a) == 3 and (b[0] % a[0] or b[1] * a[0] != a[1] * b[0])):
+        raise ValueError(
+            f"generator must give samples of the size of those it takes, or of a whole multiple of "
+            f"it, got {a} to {b}."
+        )
+    if discriminator is not None:
+        wanted = (*b[:-1], a[-1] + b[-1]) if conditional else b
+        taken = tuple(discriminator.inputs[0].shape[1:])
+        if taken != wanted:
+            what = "the channels of A and then those of B (conditional)" if conditional else "B"
+            raise ValueError(
+                f"discriminator must take samples of the shape {wanted}, {what}, got {taken}."
+            )
+    return a, b
