@@ -6,6 +6,7 @@ from kgan.models.perturbation_gan import PerturbationGAN
 from kgan.models.players import Players
 from kgan.models.saving import load, restore
 from kgan.models.table_gan import TableGAN
+from kgan.models.table_model import words_of
 from kgan.models.vae import VAE
 
 MODELS = {
@@ -26,4 +27,5 @@ __all__ = [
     "TableGAN",
     "load",
     "restore",
+    "words_of",
 ]

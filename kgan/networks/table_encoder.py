@@ -260,6 +260,19 @@ class TableEncoder(keras.layers.Layer):
             for name, values in columns.items()
         }
 
+    @staticmethod
+    def keys_of(latents: tf.Tensor) -> tf.Tensor:
+        """Numbers of latents (n, several), int64 (n,) in [0, 2**53): what ids are made of.
+
+        Two rows have the same one with a probability of 2**-53.
+        """
+        found = tf.fill([tf.shape(latents)[0]], tf.constant(-3750763034362895579, tf.int64))
+        for bits in tf.unstack(tf.cast(tf.bitcast(latents[:, :4], tf.int32), tf.int64), axis=1):
+            # FNV's prime; the product wraps round.
+            found = tf.bitwise.bitwise_xor(found, bits) * tf.constant(1099511628211, tf.int64)
+            found = tf.bitwise.bitwise_xor(found, tf.bitwise.right_shift(found, 29))
+        return tf.bitwise.bitwise_and(found, tf.constant(_IDS - 1, tf.int64))
+
     @property
     def has_ids(self) -> bool:
         """Whether some column is of ids."""
@@ -369,19 +382,6 @@ def _decoded(column: Number | Integer | Date, values: tf.Tensor, gone: tf.Tensor
         values = tf.round(values * factor) / factor
     found = tf.cast(tf.clip_by_value(values, column.low, column.high), tf.float32)
     return tf.where(gone, tf.constant(np.nan, tf.float32), found) if column.missing else found
-
-
-def keys_of(latents: tf.Tensor) -> tf.Tensor:
-    """Numbers of latents (n, several), int64 (n,) in [0, 2**53): what ids are made of.
-
-    Two rows have the same one with a probability of 2**-53.
-    """
-    found = tf.fill([tf.shape(latents)[0]], tf.constant(-3750763034362895579, tf.int64))
-    for bits in tf.unstack(tf.cast(tf.bitcast(latents[:, :4], tf.int32), tf.int64), axis=1):
-        # FNV's prime; the product wraps round.
-        found = tf.bitwise.bitwise_xor(found, bits) * tf.constant(1099511628211, tf.int64)
-        found = tf.bitwise.bitwise_xor(found, tf.bitwise.right_shift(found, 29))
-    return tf.bitwise.bitwise_and(found, tf.constant(_IDS - 1, tf.int64))
 
 
 def _made_ids(column: Id, keys: tf.Tensor) -> tf.Tensor:

@@ -211,7 +211,31 @@ def test_an_export_tells_its_columns(trained):
         "latents": "latents",
         "decode": "decode",
         "interpolate": "interpolate",
+        "generate_where": "generate_where",
     }
+
+
+def test_rows_are_asked_for_from_every_source_and_in_every_file(trained, command):
+    run, where = trained / "runs" / "people", ["--where", "sex=male", "level=1"]
+    found = []
+    for source in (run, run / "checkpoints" / "best.keras", trained / "saved_models" / "people"):
+        command("sample", source, "--n", 300, "--out", "rows.csv", *where)
+        with open("rows.csv", newline="") as file:
+            found.append(list(csv.DictReader(file)))
+    assert found[0] == found[1] == found[2]
+    assert len(found[0]) == 300
+    assert {(row["sex"], row["level"]) for row in found[0]} == {("male", "1")}
+    for words, said in {
+        ("sex=mail",): "one of the 2 categories of 'sex', got 'mail'. Did you mean 'male'",
+        ("sxe=male",): "column of categories must be one of sex, level",
+        ("weight=70",): "where must ask for a category, and 'weight' holds a number",
+        ("sex",): "where must be COLUMN=CATEGORY, got 'sex'",
+        ("sex=male", "sex=female"): "where must ask for one category of 'sex'",
+    }.items():
+        for source in (run, trained / "saved_models" / "people"):
+            told = command("sample", source, "--where", *words, check=False)
+            assert told.code == 2
+            assert said in told.stderr or said.startswith("where must ask for a category")
 
 
 @pytest.mark.parametrize(
@@ -220,7 +244,10 @@ def test_an_export_tells_its_columns(trained):
         (["--data", "nowhere.csv"], "no file nowhere.csv"),
         (["--data", "people.csv", "--drop", "wieght"], "Did you mean 'weight'"),
         (["--data", "people.csv", "--integer", "sex"], "column 'sex' of people.csv is declared"),
-        (["--data", "missing.csv"], "column 'weight' of missing.csv has 1 missing values of 240"),
+        (["--data", "people.csv", "--columns", "sex=numbr"], "Did you mean 'number'"),
+        (["--data", "people.csv", "--columns", "sex"], "columns must be declared as NAME=KIND"),
+        (["--data", "people.csv", "--encoding", "utf-9"], "encoding must be one that Python knows"),
+        (["--data", "ids.csv"], "column 'id' of ids.csv is another text in each of its 240 rows"),
         (["--batch-size", 21], "packing must divide batch_size (21), got 2"),
         (["--data", "people.csv", "--held-out", 1.5], "held_out must be in [0, 1), got 1.5"),
         (["--batch-size", 500], "batch_size must be between 1 and the 427 samples"),
@@ -230,8 +257,9 @@ def test_an_export_tells_its_columns(trained):
 def test_bad_input_is_one_line_and_leaves_nothing(trained, command, tmp_path, options, message):
     text = (trained / "people.csv").read_text()
     (tmp_path / "people.csv").write_text(text)
-    first = text.splitlines()[1]
-    (tmp_path / "missing.csv").write_text(text.replace(first, "," + first.split(",", 1)[1], 1))
+    lines = text.splitlines()
+    ids = [f"u{number},{line}" for number, line in enumerate(lines[1:])]
+    (tmp_path / "ids.csv").write_text("\n".join([f"id,{lines[0]}", *ids]))
     said = command("train", "table", *TINY, *options, check=False)
     assert said.code == 2
     assert message in said.stderr
