@@ -14,7 +14,7 @@ import numpy as np
 import kgan.dates
 import kgan.names
 from kgan.pixels import to_float
-from kgan.rows import COLUMNS, Category, Column, Date, Id, Rows
+from kgan.rows import COLUMNS, Category, Column, Date, Id, Learnt, Rows
 
 IMAGE_WIDTH = 2.0
 """Width of the interval [-1, 1], for which papers state what concerns images in [0, 1]."""
@@ -260,7 +260,7 @@ class Table(Kind):
         }
 
     @property
-    def learnt(self) -> tuple[Column, ...]:
+    def learnt(self) -> tuple[Learnt, ...]:
         """The columns that are learnt: all but ids."""
         return tuple(one for one in self.columns if not isinstance(one, Id))
 

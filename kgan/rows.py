@@ -285,7 +285,8 @@ _SOME = ", some missing"
 YES = frozenset(("true", "yes", "t", "y", "1"))
 """Texts that mean yes in a column of booleans, in lower case."""
 
-Column = Number | Integer | Date | Category | Id
+Learnt = Number | Integer | Date | Category
+Column = Learnt | Id
 COLUMNS: dict[str, Any] = {
     column.type: column for column in (Number, Integer, Date, Category, Boolean, Id)
 }

@@ -108,6 +108,48 @@ def typed(
     return _integer(told, name, numbers, declared=False)
 
 
+def values_of(column: Column, what: str, values: np.ndarray | None, n: int) -> np.ndarray:
+    """Values of a column that is known already, as `kgan.rows.Rows` holds them.
+
+    Args:
+        column: The column.
+        what: Whose it is; an error names it.
+        values: As for `typed`; `None` for ids that are not there.
+        n: How many.
+    """
+    told = f"column {column.name!r} of {what}"
+    if isinstance(column, Id):
+        numbers = np.arange(n, dtype=np.int64)
+        if column.prefix is None:
+            return numbers
+        return np.array([f"{column.prefix}{one}" for one in numbers], object)
+    assert values is not None
+    if isinstance(column, Category):
+        texts = values
+        if isinstance(column, Boolean) and values.dtype.kind == "b":
+            no = next((one for one in column.values if one not in ("", column.yes)), "False")
+            texts = np.where(values, column.yes or "True", no).astype(object)
+        if column.dtype == object:
+            found = np.empty(n, object)
+            found[:] = _texts(texts)
+            return found
+        numbers = _as_numbers(values)
+        if numbers is None or np.isnan(numbers.astype(float)).any():
+            raise ValueError(f"{told} must hold the whole numbers of its categories.")
+        return _whole(told, numbers).astype(np.int64)
+    if isinstance(column, Date):
+        if values.dtype.kind == "M":
+            return values.astype(kgan.dates.DTYPE)
+        return _date(told, column.name, values, column.format).values
+    numbers = _as_numbers(values)
+    if numbers is None:
+        raise ValueError(f"{told} must hold numbers, got {_no_number(values)!r}.")
+    if isinstance(column, Integer):
+        whole = _whole(told, numbers)
+        return whole.astype(np.float64) if column.missing else whole
+    return numbers.astype(np.float32)
+
+
 def _declared_numbers(told, name, values, numbers, word: str) -> Typed:
     if numbers is None:
         if all(text.strip().lower() in MISSING for text in _texts(values)):

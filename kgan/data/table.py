@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import kgan.names
-from kgan.data.columns import DECLARED, MOST_CATEGORIES, typed
+from kgan.data.columns import DECLARED, MOST_CATEGORIES, typed, values_of
 from kgan.data.dataset import Dataset
 from kgan.data.table_files import columns_of_frame, read_csv, read_parquet
 from kgan.kinds import Table
@@ -111,6 +111,31 @@ def table(
     rows = Rows({one: typed_.values for one, typed_ in found.items()})
     notes = tuple(note for one in found.values() for note in one.notes)
     return Dataset(name, rows, kind=kind, notes=notes)
+
+
+def load_rows(path: str | Path, table: Table) -> Dataset:
+    """Rows of a known kind from a CSV or Parquet file, such as generated ones.
+
+    Args:
+        path: The file; its columns may stand in another order, and ids may be left out.
+        table: Their kind.
+
+    Raises:
+        ValueError: For a column that is missing or unknown, or a value that it cannot hold.
+    """
+    path = Path(path).expanduser()
+    found = read_parquet(path) if path.suffix.lower() == ".parquet" else read_csv(path)
+    names = [one.name for one in table.columns]
+    for name in found:
+        kgan.names.check(f"column of {path}", name, names)
+    lost = [one.name for one in table.learnt if one.name not in found]
+    if lost:
+        raise ValueError(f"{path} must have the column {lost[0]!r}; it has {', '.join(found)}.")
+    n = len(next(iter(found.values())))
+    rows = Rows(
+        {one.name: values_of(one, str(path), found.get(one.name), n) for one in table.columns}
+    )
+    return Dataset(str(path), rows, kind=table)
 
 
 def _declared(

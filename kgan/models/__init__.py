@@ -5,15 +5,19 @@ from kgan.models.gan import GAN
 from kgan.models.perturbation_gan import PerturbationGAN
 from kgan.models.players import Players
 from kgan.models.saving import load, restore
+from kgan.models.table_copula import TableCopula
 from kgan.models.table_gan import TableGAN
 from kgan.models.table_model import words_of
+from kgan.models.table_vae import TableVAE
 from kgan.models.vae import VAE
 
 MODELS = {
     "gan": GAN,
     "cyclegan": CycleGAN,
     "perturbation_gan": PerturbationGAN,
+    "table_copula": TableCopula,
     "table_gan": TableGAN,
+    "table_vae": TableVAE,
     "vae": VAE,
 }
 
@@ -24,7 +28,9 @@ __all__ = [
     "CycleGAN",
     "PerturbationGAN",
     "Players",
+    "TableCopula",
     "TableGAN",
+    "TableVAE",
     "load",
     "restore",
     "words_of",

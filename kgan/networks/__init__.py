@@ -26,7 +26,14 @@ from kgan.networks.padding import ReflectionPadding2D
 from kgan.networks.perturbation import perturbation_network
 from kgan.networks.resnet import resnet_discriminator, resnet_generator
 from kgan.networks.spectral import SpectralConv2D, SpectralDense, SpectralEmbedding
-from kgan.networks.table import table_discriminator, table_generator
+from kgan.networks.table import (
+    LearntDeviations,
+    table_decoder,
+    table_discriminator,
+    table_generator,
+    table_posterior,
+)
+from kgan.networks.table_copula import GaussianCopula
 from kgan.networks.table_encoder import TableEncoder
 from kgan.networks.translation import patch_discriminator, translation_generator
 
@@ -80,7 +87,9 @@ __all__ = [
     "ConditionalBatchNormalization",
     "Dropout",
     "FourierFeatures",
+    "GaussianCopula",
     "GaussianNoise",
+    "LearntDeviations",
     "MinibatchStandardDeviation",
     "NetworkPair",
     "Projection",
@@ -99,7 +108,9 @@ __all__ = [
     "perturbation_network",
     "resnet_discriminator",
     "resnet_generator",
+    "table_decoder",
     "table_discriminator",
     "table_generator",
+    "table_posterior",
     "translation_generator",
 ]

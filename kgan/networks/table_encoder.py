@@ -101,7 +101,7 @@ class TableEncoder(keras.layers.Layer):
 
     def __init__(self, table: Table | Mapping, modes: tuple[int, ...], **options):
         super().__init__(**{**options, "trainable": False})
-        self.table = table if isinstance(table, Table) else _table(table)
+        self.table = table if isinstance(table, Table) else self.table_of(table)
         self.modes = tuple(modes)
         self.layout = _layout(self.table, self.modes)
         total = (sum(self.modes),)
@@ -230,12 +230,11 @@ class TableEncoder(keras.layers.Layer):
         columns, start = {}, 0
         for column in self.table.columns:
             if isinstance(column, Id):
-                numbers = tf.range(tf.shape(encoded, tf.int64)[0]) if keys is None else keys
-                columns[column.name] = _made_ids(column, numbers)
+                columns[column.name] = self.made_ids(column, tf.shape(encoded)[0], keys)
                 continue
             if isinstance(column, Category):
                 chosen = tf.argmax(next(parts), axis=1)
-                columns[column.name] = tf.gather(_values(column), chosen)
+                columns[column.name] = tf.gather(values_of(column), chosen)
                 continue
             place, count = next(parts)[:, 0], next(sizes)
             stop = start + count
@@ -248,13 +247,18 @@ class TableEncoder(keras.layers.Layer):
                 for one in (self.centers, self.scales)
             )
             value = center + scale * tf.clip_by_value(place, -1, 1)
-            columns[column.name] = _decoded(column, value, gone)
+            columns[column.name] = decoded_number(column, value, gone)
             start = stop
         return columns
 
     def spelled(self, columns: Columns) -> dict[str, tf.Tensor]:
         """The columns of `decode` with dates as texts in the table's format, missing ones ""."""
-        dates = {one.name: one for one in self.table.columns if isinstance(one, Date)}
+        return self.spelled_of(self.table, columns)
+
+    @staticmethod
+    def spelled_of(table: Table, columns: Columns) -> dict[str, tf.Tensor]:
+        """`spelled` for columns of any table."""
+        dates = {one.name: one for one in table.columns if isinstance(one, Date)}
         return {
             name: _spelled(values, dates[name].format) if name in dates else values
             for name, values in columns.items()
@@ -272,6 +276,21 @@ class TableEncoder(keras.layers.Layer):
             found = tf.bitwise.bitwise_xor(found, bits) * tf.constant(1099511628211, tf.int64)
             found = tf.bitwise.bitwise_xor(found, tf.bitwise.right_shift(found, 29))
         return tf.bitwise.bitwise_and(found, tf.constant(_IDS - 1, tf.int64))
+
+    @staticmethod
+    def made_ids(column: Id, n: tf.Tensor, keys: tf.Tensor | None) -> tf.Tensor:
+        """Ids of keys int64 (n,), or of the numbers of the rows."""
+        numbers = tf.range(tf.cast(n, tf.int64)) if keys is None else keys
+        if column.prefix is None:
+            return numbers
+        return tf.strings.join([column.prefix, tf.strings.as_string(numbers)])
+
+    @staticmethod
+    def table_of(config: Mapping) -> Table:
+        """The kind of rows of its config."""
+        kind = kgan.kinds.from_config(config)
+        assert isinstance(kind, Table)
+        return kind
 
     @property
     def has_ids(self) -> bool:
@@ -324,12 +343,6 @@ class TableEncoder(keras.layers.Layer):
         return {**super().get_config(), "table": self.table.get_config(), "modes": list(self.modes)}
 
 
-def _table(config: Mapping) -> Table:
-    kind = kgan.kinds.from_config(config)
-    assert isinstance(kind, Table)
-    return kind
-
-
 def _layout(table: Table, modes: tuple[int, ...]) -> Layout:
     sizes: list[int] = []
     one_hot: list[bool] = []
@@ -352,13 +365,14 @@ def _step(column: Number) -> float:
     return 0.0 if column.decimals is None else 10.0**-column.decimals
 
 
-def _values(column: Category) -> tf.Tensor:
+def values_of(column: Category) -> tf.Tensor:
+    """The categories, string or int64."""
     kind = tf.string if column.dtype == object else tf.int64
     return tf.constant(column.values, kind)
 
 
 def _one_hot(column: Category, values: tf.Tensor) -> tf.Tensor:
-    known = _values(column)
+    known = values_of(column)
     equal = tf.equal(values[:, None], known)
     check = tf.debugging.Assert(
         tf.reduce_all(tf.reduce_any(equal, axis=1)),
@@ -368,7 +382,10 @@ def _one_hot(column: Category, values: tf.Tensor) -> tf.Tensor:
         return tf.cast(equal, tf.float64)
 
 
-def _decoded(column: Number | Integer | Date, values: tf.Tensor, gone: tf.Tensor) -> tf.Tensor:
+def decoded_number(
+    column: Number | Integer | Date, values: tf.Tensor, gone: tf.Tensor
+) -> tf.Tensor:
+    """Values float64 (n,) as the column holds them: rounded, within what was seen, or missing."""
     if isinstance(column, Date):
         steps = tf.cast(tf.clip_by_value(tf.round(values), column.low, column.high), tf.int64)
         return tf.where(gone, tf.constant(_NAT), steps * column.step)
@@ -382,12 +399,6 @@ def _decoded(column: Number | Integer | Date, values: tf.Tensor, gone: tf.Tensor
         values = tf.round(values * factor) / factor
     found = tf.cast(tf.clip_by_value(values, column.low, column.high), tf.float32)
     return tf.where(gone, tf.constant(np.nan, tf.float32), found) if column.missing else found
-
-
-def _made_ids(column: Id, keys: tf.Tensor) -> tf.Tensor:
-    if column.prefix is None:
-        return keys
-    return tf.strings.join([column.prefix, tf.strings.as_string(keys)])
 
 
 def _constant(values: np.ndarray) -> tf.Tensor:

@@ -17,7 +17,14 @@ import kgan.precision
 from kgan.data import Dataset
 from kgan.evaluation import RealData, SampleSet
 from kgan.kinds import Table
-from kgan.networks import TABLE_NETWORKS, TableEncoder
+from kgan.models.table_model import TableModel
+from kgan.networks import (
+    TABLE_NETWORKS,
+    GaussianCopula,
+    TableEncoder,
+    table_decoder,
+    table_posterior,
+)
 from kgan.recipes.recipe import Recipe, Watched
 from kgan.rows import EncodedRows
 from kgan.settings.table import TableSettings
@@ -32,9 +39,9 @@ class TableRecipe(Recipe[TableSettings]):
     """A table GAN, from its settings."""
 
     family = TableSettings.family
-    shown = ("d_loss", "g_loss", "condition_loss", "quality")
+    shown = ("d_loss", "g_loss", "condition_loss", "loss", "kl", "quality")
     curves = {  # noqa: RUF012
-        "losses": ("d_loss", "g_loss", "condition_loss", "penalty"),
+        "losses": ("d_loss", "g_loss", "condition_loss", "penalty", "loss", "kl"),
         "quality": ("quality", "column_shapes", "pair_trends"),
     }
 
@@ -85,14 +92,20 @@ class TableRecipe(Recipe[TableSettings]):
     def feed(self, data: Dataset, *, start: int = 0) -> tf.data.Dataset:
         encoded = self.encoder(data)[1]
         return kgan.data.feed_rows(
-            data, self.batch_size, seed=self.settings.seed, start=start, encoded=encoded
+            data,
+            self.batch_size,
+            seed=self.settings.seed,
+            start=start,
+            encoded=encoded,
+            by_category=self.settings.model == "gan",
         )
 
     def describe(self, data: Dataset, model: keras.Model) -> Sequence[str]:
         columns = _table(data).columns
         declared = self._declared()
         width = max(len(column.name) for column in columns)
-        size = sum(network.count_params() for network in (model.generator, model.discriminator))
+        networks = [getattr(model, one) for names in model.optimizers.values() for one in names]
+        size = sum(network.count_params() for network in networks)
         return [
             *(
                 f"  {one.name:<{width}}  {one.type:<8}  {_cut(one.describe())}"
@@ -104,7 +117,46 @@ class TableRecipe(Recipe[TableSettings]):
             f"{model.layout.size} values when encoded; {size:,} weights",
         ]
 
-    def model(self, data: Dataset) -> kgan.models.TableGAN:
+    @property
+    def epochs(self) -> int:
+        # A copula is whole when it is made.
+        return 1 if self.settings.model == "copula" else super().epochs
+
+    def steps_per_epoch(self, data: Dataset) -> int:
+        return 1 if self.settings.model == "copula" else super().steps_per_epoch(data)
+
+    def model(self, data: Dataset) -> TableModel:
+        makers = {"gan": self._gan, "tvae": self._vae, "copula": self._copula}
+        return makers[self.settings.model](data)
+
+    def _copula(self, data: Dataset) -> TableModel:
+        seed = self.settings.seed
+        copula = GaussianCopula.fitted(_table(data), data.samples, seed=seed)
+        model = kgan.models.TableCopula(copula, self.encoder(data)[0])
+        model.compile()
+        return model
+
+    def _vae(self, data: Dataset) -> TableModel:
+        settings, encoder = self.settings, self.encoder(data)[0]
+        size, width = encoder.layout.size, settings.decoder_width
+        keras.utils.set_random_seed(settings.seed)
+        with kgan.precision.under(settings.precision):
+            posterior = table_posterior(size, settings.latent_dim, width=width)
+            decoder = table_decoder(
+                settings.latent_dim, size, numbers=len(encoder.layout.places), width=width
+            )
+        model = kgan.models.TableVAE(
+            posterior, decoder, encoder, ema_decay=settings.ema_decay, seed=settings.seed
+        )
+        adam = keras.optimizers.Adam(settings.learning_rate, weight_decay=settings.weight_decay)
+        model.compile(
+            optimizer=kgan.precision.scaled(adam, settings.precision),
+            jit_compile=settings.jit_compile == "on",
+            steps_per_execution=settings.steps_per_execution,
+        )
+        return model
+
+    def _gan(self, data: Dataset) -> TableModel:
         settings = self.settings
         pair = kgan.names.look_up("networks", settings.networks, TABLE_NETWORKS)
         encoder = self.encoder(data)[0]
@@ -139,7 +191,6 @@ class TableRecipe(Recipe[TableSettings]):
         model.compile(
             g_optimizer=self._adam(settings.g_learning_rate),
             d_optimizer=self._adam(settings.d_learning_rate),
-            # XLA knows no texts, so "auto" leaves it alone on a GPU too.
             jit_compile=settings.jit_compile == "on",
             steps_per_execution=settings.steps_per_execution,
         )

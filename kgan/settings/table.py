@@ -1,7 +1,7 @@
 """Settings of the family of table GANs."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from kgan.settings.groups import (
     Machine,
@@ -47,6 +47,11 @@ class TableSettings(Messages, Output, Scores, Start, Machine):
     target: str | None = None
     """A category that kgan evaluate trains classifiers to tell; default none, or the data's own."""
 
+    # Model
+    model: Literal["gan", "tvae", "copula"] = "gan"
+    """gan: a conditional GAN (CTGAN); tvae: a variational autoencoder; copula: correlations of a
+    Gaussian, a baseline that is fitted at once."""
+
     # Networks
     networks: str = "dense"
     """A key of kgan.networks.TABLE_NETWORKS (dense)."""
@@ -56,6 +61,8 @@ class TableSettings(Messages, Output, Scores, Start, Machine):
     """Units of each of the generator's two layers."""
     discriminator_width: int = 256
     """Units of each of the discriminator's two layers."""
+    decoder_width: int = 128
+    """Of a tvae, units of each of the decoder's and the posterior's two layers."""
 
     # Objective
     loss: str = "wasserstein"
@@ -74,20 +81,23 @@ class TableSettings(Messages, Output, Scores, Start, Machine):
     """The generator's learning rate."""
     d_learning_rate: float = 2e-4
     """The discriminator's learning rate."""
+    learning_rate: float = 1e-3
+    """The learning rate of a tvae."""
     beta_1: float = 0.5
-    """Adam's decay of the mean, for both."""
+    """Adam's decay of the mean, of a gan."""
     beta_2: float = 0.9
-    """Adam's decay of the square, for both."""
+    """Adam's decay of the square, of a gan."""
     weight_decay: float = 1e-6
-    """Adam's decay of the weights, for both."""
+    """Adam's decay of the weights."""
     ema_decay: float = 0.999
-    """Decay of the generator's moving average."""
+    """Decay of the moving average of the generator or decoder."""
 
     def check(self) -> None:
         super().check()
         check_at_least(self, 1, "latent_dim", "generator_width", "discriminator_width", "packing")
+        check_at_least(self, 1, "decoder_width")
         check_at_least(self, 0, "g_learning_rate", "d_learning_rate", "penalty_weight")
-        check_at_least(self, 0, "weight_decay")
+        check_at_least(self, 0, "weight_decay", "learning_rate")
         check_at_least(self, 2, "most_categories")
         if not 0 <= self.several <= 1:
             raise ValueError(f"several must be in [0, 1], got {self.several}.")
