@@ -38,6 +38,7 @@ from kgan.evaluation.generated import (
     with_labels_of,
 )
 from kgan.evaluation.real_data import folder_images
+from kgan.evaluation.table_report import write_table_report
 from kgan.kinds import Table
 from kgan.metrics import METRICS
 from kgan.metrics.extractor import Extractor, discriminator_extractor, extractor
@@ -79,6 +80,14 @@ def evaluate(settings: EvaluateSettings) -> Path:
         folder = settings.out or _folder(settings, run)
         scored.draw(folder, table=None if run is None else run.table)
         scores = [*_own_scores(settings, scored_source, folder), *scored.scores]
+        if isinstance(scored.train.kind, Table):
+            write_table_report(
+                folder / "report.html",
+                title=str(settings.source),
+                scores=scores,
+                fake=scored.shown,
+                real=scored.train,
+            )
     save_scores(
         scores,
         folder / SCORES,

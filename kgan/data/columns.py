@@ -119,10 +119,9 @@ def values_of(column: Column, what: str, values: np.ndarray | None, n: int) -> n
     """
     told = f"column {column.name!r} of {what}"
     if isinstance(column, Id):
-        numbers = np.arange(n, dtype=np.int64)
         if column.prefix is None:
-            return numbers
-        return np.array([f"{column.prefix}{one}" for one in numbers], object)
+            return np.arange(n, dtype=np.int64)
+        return np.array([f"{column.prefix}{one}" for one in range(n)], object)
     assert values is not None
     if isinstance(column, Category):
         texts = values

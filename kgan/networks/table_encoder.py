@@ -356,7 +356,7 @@ def _layout(table: Table, modes: tuple[int, ...]) -> Layout:
             sizes.append(len(column.values))
             one_hot.append(True)
         else:
-            sizes += [1, next(counts) + column.missing]  # type: ignore[union-attr]
+            sizes += [1, next(counts) + column.missing]
             one_hot += [False, True]
     return Layout(tuple(sizes), tuple(one_hot), conditions)
 

@@ -25,6 +25,7 @@ pytest.importorskip("pandas")
 
 TINY = ["--generator-width", "8", "--discriminator-width", "8", "--latent-dim", "6"]
 TINY += ["--steps-per-epoch", "5", "--epochs", "2", "--batch-size", "20", "--packing", "2"]
+TINY += ["--evaluate-every", "1"]
 
 
 @dataclasses.dataclass
@@ -184,12 +185,40 @@ def test_evaluation_has_a_floor_a_baseline_and_a_ceiling(trained, command, tmp_p
         "quality",
         "column_shapes",
         "pair_trends",
+        "undetected",
+        "undetected_logistic",
+        "closer_to_train",
+        "membership_auc",
+        "copies",
         "utility",
         "utility_logistic",
+        "utility_auc",
+        "utility_f1",
+        "utility_auprc",
     ]
     for name, score in scores.items():
-        assert 0 < score.value < score.floor <= 1, name
-        assert 0 < score.baselines["independent columns"] <= 1
+        assert set(score.baselines) == {"independent columns", "Gaussian copula"}
+        assert all(0 <= value <= 1 for value in score.baselines.values())
+        if name in ("closer_to_train", "membership_auc", "copies"):
+            assert score.floor is None
+        else:
+            assert 0 <= score.value < score.floor <= 1, name
+    # The negative control has the columns and not the pairs, and tells nothing of sex.
+    shuffled = {name: score.baselines["independent columns"] for name, score in scores.items()}
+    assert shuffled["column_shapes"] > 0.9 > shuffled["pair_trends"]
+    assert shuffled["utility_auc"] < 0.75 < scores["utility_auc"].floor
+    page = (tmp_path / "there" / "report.html").read_text()
+    for word in ("membership_auc", "Gaussian copula", "weight", "data:image/png;base64,"):
+        assert word in page
+    # Rows in a file are scored as those of a model, once it is said what they are like.
+    command("sample", run, "--n", 60, "--out", "rows.parquet")
+    (tmp_path / "real.csv").write_text((trained / "people.csv").read_text())
+    command("evaluate", "rows.parquet", "--data", "real.csv", "--out", "rows", "--metrics",
+            "table_quality")  # fmt: skip
+    assert load_scores("rows/scores.json")[0].protocol.n_fake == 60
+    (tmp_path / "bad.csv").write_text("weight,visits,sex\n1.0,2,male\n")
+    said = command("evaluate", "bad.csv", "--data", "real.csv", check=False)
+    assert "bad.csv must have the column 'level'" in said.stderr
     # Sex decides the weight, so classifiers that learnt on real rows tell it.
     assert scores["utility"].floor > 0.9
     assert scores["utility"].protocol.settings == {"target": "sex"}
