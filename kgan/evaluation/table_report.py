@@ -1,4 +1,4 @@
-"""A page about generated rows of a table: scores beside their floors and baselines, and pictures."""
+"""A page about generated rows of a table: scores, their floors and baselines, and pictures."""
 
 import base64
 import html
