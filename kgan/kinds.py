@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+import kgan.dates
 import kgan.names
 from kgan.pixels import to_float
-from kgan.rows import COLUMNS, Category, Column, Rows
+from kgan.rows import COLUMNS, Category, Column, Date, Id, Learnt, Rows
 
 IMAGE_WIDTH = 2.0
 """Width of the interval [-1, 1], for which papers state what concerns images in [0, 1]."""
@@ -185,7 +186,7 @@ class Table(Kind):
     """Rows of a table, `kgan.rows.Rows`, each column of a type of its own.
 
     Attributes:
-        columns: `Number`, `Integer` or `Category` each, in the table's order.
+        columns: Of the types in `kgan.rows.COLUMNS`, in the table's order.
     """
 
     columns: tuple[Column, ...]
@@ -230,7 +231,7 @@ class Table(Kind):
             )
         for column in self.columns:
             values, told = samples[column.name], f"column {column.name!r} of {what}"
-            if values.dtype != column.dtype:
+            if not column.holds(values.dtype):
                 raise ValueError(
                     f"{told} must be {column.dtype} for a {column.type}, got {values.dtype}."
                 )
@@ -242,13 +243,14 @@ class Table(Kind):
 
     def is_finite(self, samples: Any) -> bool:
         return all(
-            np.isfinite(values).all()
-            for values in samples.columns.values()
-            if values.dtype.kind == "f"
+            (np.isfinite(values) | (column.gone(values) & getattr(column, "missing", False))).all()
+            for column in self.columns
+            if (values := samples[column.name]).dtype.kind == "f"
         )
 
     def of_answer(self, answer: Mapping[str, Any]) -> Rows:
-        return Rows({column.name: answer[column.name] for column in self.columns})
+        """Rows of a model's answer, in which dates are texts."""
+        return Rows({one.name: _answered(one, answer[one.name]) for one in self.columns})
 
     def arrays(self, samples: Any) -> dict[str, np.ndarray]:
         """The columns; texts as numpy's own str."""
@@ -257,9 +259,24 @@ class Table(Kind):
             for name, values in samples.columns.items()
         }
 
+    @property
+    def learnt(self) -> tuple[Learnt, ...]:
+        """The columns that are learnt: all but ids."""
+        return tuple(one for one in self.columns if not isinstance(one, Id))
+
     def get_config(self) -> dict[str, Any]:
         columns = [{"type": one.type, **dataclasses.asdict(one)} for one in self.columns]
         return {"kind": self.name, "columns": columns}
+
+
+def _answered(column: Column, values: Any) -> Any:
+    if not isinstance(column, Date):
+        return values
+    texts = [one.decode() if isinstance(one, bytes) else one for one in np.asarray(values).tolist()]
+    dates = np.full(len(texts), "NaT", column.dtype)
+    there = np.array([text != "" for text in texts], bool)
+    dates[there] = kgan.dates.parse([text for text in texts if text], column.format)
+    return dates
 
 
 def _column(config: Mapping[str, Any]) -> Column:

@@ -2,10 +2,11 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+import kgan.dates
 import kgan.names
 
 
@@ -18,12 +19,14 @@ class Number:
         low: The least value that was seen.
         high: The greatest one.
         decimals: Digits after the point that values have, `None` where they are not rounded.
+        missing: Whether some are missing, which are NaN.
     """
 
     name: str
     low: float
     high: float
     decimals: int | None = None
+    missing: bool = False
 
     type: ClassVar[str] = "number"
     dtype: ClassVar[Any] = np.dtype(np.float32)
@@ -31,7 +34,15 @@ class Number:
     def describe(self) -> str:
         """What the column holds, in a few words."""
         digits = "" if self.decimals is None else f", {self.decimals} decimals"
-        return f"{self.low:g} to {self.high:g}{digits}"
+        return f"{self.low:g} to {self.high:g}{digits}{_SOME * self.missing}"
+
+    def holds(self, dtype: np.dtype) -> bool:
+        """Whether an array of that type can be of such a column."""
+        return dtype in (np.float32, np.float64)
+
+    def gone(self, values: np.ndarray) -> np.ndarray:
+        """Of each value whether it is missing, bool (n,)."""
+        return np.isnan(values)
 
     def check(self, what: str, values: np.ndarray) -> None:
         """Raises `ValueError` for values that the column cannot hold.
@@ -41,10 +52,10 @@ class Number:
             values: All values, of the column's dtype.
         """
         missing = int(np.count_nonzero(np.isnan(values)))
-        if missing:
+        if missing and not self.missing:
             raise ValueError(
-                f"{what} has {missing:,} missing values of {len(values):,}, and numbers must all "
-                "be there: fill them, remove their rows, or drop the column."
+                f"{what} has {missing:,} missing values of {len(values):,}, and must have none: "
+                "where the data that it was told from had none, none is expected."
             )
         infinite = int(np.count_nonzero(np.isinf(values)))
         if infinite:
@@ -55,34 +66,98 @@ class Number:
 
 @dataclasses.dataclass(frozen=True)
 class Integer:
-    """A column of whole numbers, int64.
+    """A column of whole numbers: int64, or float64 where some are missing.
 
     Attributes:
         name: The column's name.
         low: The least value that was seen.
         high: The greatest one.
+        missing: Whether some are missing, which are NaN.
     """
 
     name: str
     low: int
     high: int
+    missing: bool = False
 
     type: ClassVar[str] = "integer"
-    dtype: ClassVar[Any] = np.dtype(np.int64)
     most: ClassVar[int] = 2**53
     """Greatest size of a value: beyond it float64 skips some."""
 
+    @property
+    def dtype(self) -> np.dtype:
+        """Of the column in memory."""
+        return np.dtype(np.float64 if self.missing else np.int64)
+
     def describe(self) -> str:
         """What the column holds, in a few words."""
-        return f"{self.low:,} to {self.high:,}"
+        return f"{self.low:,} to {self.high:,}{_SOME * self.missing}"
+
+    def holds(self, dtype: np.dtype) -> bool:
+        """Whether an array of that type can be of such a column."""
+        return dtype in (self.dtype, np.int64)
+
+    def gone(self, values: np.ndarray) -> np.ndarray:
+        """Of each value whether it is missing, bool (n,)."""
+        return np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), bool)
 
     def check(self, what: str, values: np.ndarray) -> None:
         """Raises `ValueError` for values that the column cannot hold; see `Number.check`."""
-        low, high = int(values.min(initial=0)), int(values.max(initial=0))
+        there = values[~self.gone(values)]
+        if values.dtype.kind == "f" and (there != np.round(there)).any():
+            broken = there[there != np.round(there)][0]
+            raise ValueError(f"{what} must hold whole numbers, got {broken:g}.")
+        low, high = int(there.min(initial=0)), int(there.max(initial=0))
         if low < -self.most or high > self.most:
             raise ValueError(
                 f"{what} has values from {low} to {high}; whole numbers must be within 2**53. "
                 "Numbers so large are names rather: declare the column categorical, or drop it."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Date:
+    """A column of dates or times, datetime64[us]; a missing one is NaT.
+
+    Attributes:
+        name: The column's name.
+        low: The earliest that was seen, in steps since 1970.
+        high: The latest one.
+        step: Microseconds of a step, such as `kgan.dates.DAY`: all dates are whole steps.
+        format: How they are written, as for `kgan.dates.parse`.
+        missing: Whether some are missing.
+    """
+
+    name: str
+    low: int
+    high: int
+    step: int
+    format: str
+    missing: bool = False
+
+    type: ClassVar[str] = "date"
+    dtype: ClassVar[Any] = kgan.dates.DTYPE
+
+    def describe(self) -> str:
+        """What the column holds, in a few words."""
+        ends = np.array([self.low, self.high], np.int64) * self.step
+        first, last = kgan.dates.spell(ends.astype(self.dtype), self.format)
+        return f"{first} to {last}, {self.format}{_SOME * self.missing}"
+
+    def holds(self, dtype: np.dtype) -> bool:
+        """Whether an array of that type can be of such a column."""
+        return dtype == self.dtype
+
+    def gone(self, values: np.ndarray) -> np.ndarray:
+        """Of each value whether it is missing, bool (n,)."""
+        return np.isnat(values)
+
+    def check(self, what: str, values: np.ndarray) -> None:
+        """Raises `ValueError` for values that the column cannot hold; see `Number.check`."""
+        missing = int(np.count_nonzero(np.isnat(values)))
+        if missing and not self.missing:
+            raise ValueError(
+                f"{what} has {missing:,} missing dates of {len(values):,}, and must have none."
             )
 
 
@@ -118,7 +193,19 @@ class Category:
 
     def describe(self) -> str:
         """What the column holds, in a few words."""
-        return f"{len(self.values)} values: {', '.join(map(repr, self.values))}"
+        count = len(self.values)
+        word = "the one value" if count == 1 else f"{count} values:"
+        return f"{word} {', '.join(map(repr, self.values))}"
+
+    def holds(self, dtype: np.dtype) -> bool:
+        """Whether an array of that type can be of such a column."""
+        return dtype == self.dtype
+
+    def gone(self, values: np.ndarray) -> np.ndarray:
+        """Of each value whether it is missing, bool (n,)."""
+        if self.dtype != object:
+            return np.zeros(len(values), bool)
+        return np.array([one == "" for one in values.tolist()], bool)
 
     def check(self, what: str, values: np.ndarray) -> None:
         """Raises `ValueError` for values that the column cannot hold; see `Number.check`."""
@@ -137,9 +224,71 @@ class Category:
         return np.fromiter(map(numbers.__getitem__, values.tolist()), np.int32, len(values))
 
 
-Column = Number | Integer | Category
-COLUMNS: dict[str, type[Number] | type[Integer] | type[Category]] = {
-    column.type: column for column in (Number, Integer, Category)
+@dataclasses.dataclass(frozen=True)
+class Boolean(Category):
+    """A category of two texts that mean no and yes, in that order; a third may be "" for missing.
+
+    Parquet files and frames hold it as booleans.
+    """
+
+    type: ClassVar[str] = "boolean"
+
+    def __post_init__(self):
+        super().__post_init__()
+        if len([one for one in self.values if one != ""]) > 2 or self.dtype != object:
+            raise ValueError(
+                f"values of the boolean {self.name!r} must be two texts, got {self.values}."
+            )
+
+    @property
+    def yes(self) -> str | None:
+        """The text that means yes; `None` where no value does."""
+        return next((str(one) for one in self.values if str(one).lower() in YES), None)
+
+
+@dataclasses.dataclass(frozen=True)
+class Id:
+    """A column of ids, of which nothing is learnt: new rows get new ones, int64 or str.
+
+    Attributes:
+        name: The column's name.
+        prefix: What begins each text; `None` where ids are whole numbers.
+    """
+
+    name: str
+    prefix: str | None = None
+
+    type: ClassVar[str] = "id"
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of the column in memory."""
+        return np.dtype(np.int64 if self.prefix is None else object)
+
+    def describe(self) -> str:
+        """What the column holds, in a few words."""
+        return "made anew: " + ("whole numbers" if self.prefix is None else f"{self.prefix}...")
+
+    def holds(self, dtype: np.dtype) -> bool:
+        """Whether an array of that type can be of such a column."""
+        return dtype == self.dtype
+
+    def gone(self, values: np.ndarray) -> np.ndarray:
+        """Of each value whether it is missing, bool (n,): none is."""
+        return np.zeros(len(values), bool)
+
+    def check(self, what: str, values: np.ndarray) -> None:
+        """Any value is an id."""
+
+
+_SOME = ", some missing"
+YES = frozenset(("true", "yes", "t", "y", "1"))
+"""Texts that mean yes in a column of booleans, in lower case."""
+
+Learnt = Number | Integer | Date | Category
+Column = Learnt | Id
+COLUMNS: dict[str, Any] = {
+    column.type: column for column in (Number, Integer, Date, Category, Boolean, Id)
 }
 
 
@@ -149,11 +298,12 @@ class Rows:
     `rows["age"]` is a column, `rows[:10]` and `rows[[3, 1]]` are rows, `len(rows)` counts them.
 
     Args:
-        columns: Arrays or lists by name, in the table's order. Floats become float32, whole numbers
-            int64, texts (str, or bytes of UTF-8) an object array of str.
+        columns: Arrays or lists by name, in the table's order. Floats become float32, but arrays of
+            float64 stay so; whole numbers int64; dates datetime64[us]; texts (str, or bytes of
+            UTF-8) an object array of str.
 
     Attributes:
-        columns: float32, int64 or object arrays by name.
+        columns: float32, float64, int64, datetime64[us] or object arrays by name.
     """
 
     def __init__(self, columns: Mapping[str, Any]):
@@ -196,6 +346,8 @@ class Rows:
             if values.dtype == object:
                 texts = values.tolist()
                 found += [_as_bytes(texts), np.array([len(text) for text in texts], np.int64)]
+            elif values.dtype.kind == "M":
+                found.append(values.astype(np.int64))
             else:
                 found.append(values)
         return found
@@ -208,11 +360,15 @@ class Rows:
 
 
 def _as_column(name: str, values: Any) -> np.ndarray:
+    if isinstance(values, np.ndarray) and values.dtype == np.float64 and values.ndim == 1:
+        return values
     array = np.asarray(values)
     if array.ndim != 1:
         raise ValueError(f"column {name!r} must have one dimension, got the shape {array.shape}.")
     if array.dtype.kind == "f":
         return array.astype(np.float32, copy=False)
+    if array.dtype.kind == "M":
+        return array.astype(kgan.dates.DTYPE, copy=False)
     if array.dtype.kind == "i" or (array.dtype.kind == "u" and array.max(initial=0) < 2**63):
         return array.astype(np.int64, copy=False)
     if array.dtype.kind in "USO":
@@ -222,9 +378,21 @@ def _as_column(name: str, values: Any) -> np.ndarray:
             column[:] = texts
             return column
     raise ValueError(
-        f"column {name!r} must hold floats, whole numbers or texts, got {array.dtype}; "
+        f"column {name!r} must hold floats, whole numbers, dates or texts, got {array.dtype}; "
         "texts and other values must not be mixed."
     )
+
+
+class EncodedRows(NamedTuple):
+    """Rows as networks are fed with them, before any one-hot vector is made.
+
+    Attributes:
+        places: Of each row the place of each number in its mode, float32 (n, numbers).
+        codes: Of each row which place of each one-hot part is 1, int32 (n, parts).
+    """
+
+    places: Any
+    codes: Any
 
 
 def _as_bytes(texts: Sequence[str]) -> np.ndarray:

@@ -4,6 +4,7 @@ Order matters: callbacks that add to the logs (`SampleDistance`, `MetricMonitor`
 that write the logs (`HistoryTable`, `ProgressBar`), and `Checkpoint` comes last.
 """
 
+from kgan.callbacks.calibration import Calibration
 from kgan.callbacks.checkpoint import Checkpoint
 from kgan.callbacks.diagnosis import PROBLEMS, Finding
 from kgan.callbacks.doctor import CollapseDoctor
@@ -31,6 +32,7 @@ from kgan.models.optimizer_callbacks import OfOptimizer
 __all__ = [
     "FEWEST_SAMPLES",
     "PROBLEMS",
+    "Calibration",
     "Checkpoint",
     "CollapseDoctor",
     "Finding",

@@ -40,6 +40,7 @@ from kgan.evaluation.generated import (
     with_labels_of,
 )
 from kgan.evaluation.real_data import folder_images
+from kgan.evaluation.table_report import write_table_report
 from kgan.evaluation.task import MOST
 from kgan.kinds import Table
 from kgan.metrics import METRICS
@@ -86,6 +87,14 @@ def evaluate(settings: EvaluateSettings) -> Path:
         folder = settings.out or _folder(settings, run)
         scored.draw(folder, table=None if run is None else run.table)
         scores = [*_own_scores(settings, scored_source, folder), *scored.scores]
+        if isinstance(scored.train.kind, Table):
+            write_table_report(
+                folder / "report.html",
+                title=str(settings.source),
+                scores=scores,
+                fake=scored.shown,
+                real=scored.train,
+            )
     save_scores(
         scores,
         folder / SCORES,
@@ -146,6 +155,8 @@ def prepare(settings: EvaluateSettings, scored: Dataset | Source) -> Task:
         of_metrics["bits_per_dimension"] = likelihood
     if target := _target(settings, source, train):
         of_metrics["table_utility"] = {"target": target}
+    if isinstance(train.kind, Table):
+        of_metrics["table_privacy"] = {"held_out": real.held_out.samples}
     labelled = train.labels is not None and labels is not None
     has = available(train.kind, judge, of_metrics, labelled=labelled)
     check_possible(settings.metrics, kind=train.kind, has=has)
@@ -241,6 +252,11 @@ def _path(settings: EvaluateSettings) -> Path:
 
 def _given(settings: EvaluateSettings, path: Path) -> Dataset | None:
     """The generated samples, if the source holds samples instead of a generator."""
+    if path.suffix.lower() in kgan.data.TABLE_SUFFIXES and path.is_file():
+        kind = _real(settings, None).train.kind
+        if not isinstance(kind, Table):
+            raise ValueError(f"data must be a table for the rows of {path}, got {kind.plural}.")
+        return kgan.data.load_rows(path, kind)
     if path.suffix in _ARRAYS:
         return kgan.data.load(str(path), **_reading_of_samples(settings))
     exported = (path / "saved_model.pb").is_file() or any(path.glob("*/saved_model.pb"))

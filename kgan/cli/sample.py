@@ -37,7 +37,14 @@ def main(request: Request) -> int:
     out = settings.out or Path("samples").with_suffix(default_suffix(source.kind))
     check_out(out, source.kind)
     labels = chosen_labels(source, settings.labels, n)
-    samples = source.generate(n, labels, settings.seed)
+    if settings.where:
+        if source.generate_where is None:
+            raise ValueError(
+                f"where must be left out: {settings.source} makes no rows that can be asked for."
+            )
+        samples = source.generate_where(n, asked_of(source.kind, settings.where), settings.seed)
+    else:
+        samples = source.generate(n, labels, settings.seed)
     inputs = None if source.inputs is None else source.inputs(n, settings.seed)
     write(
         source.kind,
@@ -77,7 +84,29 @@ def chosen_labels(source: Source, chosen: Sequence[str | int], n: int) -> np.nda
     return np.resize(np.array(numbers or range(classes), np.int32), n)
 
 
-WRITERS: dict[type[Kind], Mapping[str, Callable[[Any, Path], None]]] = {
+def asked_of(kind: Kind, where: Sequence[str]) -> dict[str, str]:
+    """What is asked for, by column, of words such as "income=>50K".
+
+    Args:
+        kind: The table.
+        where: The words.
+    """
+    names = {one.name for one in kind.columns} if isinstance(kind, Table) else set()
+    found: dict[str, str] = {}
+    for word in where:
+        places = [place for place, letter in enumerate(word) if letter == "="]
+        # A name may hold a = itself.
+        place = next((one for one in places if word[:one] in names), next(iter(places), None))
+        if place is None:
+            raise ValueError(f"where must be COLUMN=CATEGORY, got {word!r}.")
+        name, value = word[:place], word[place + 1 :]
+        if found.get(name, value) != value:
+            raise ValueError(f"where must ask for one category of {name!r}, got {' '.join(where)}.")
+        found[name] = value
+    return found
+
+
+WRITERS: dict[type[Kind], Mapping[str, Callable[..., None]]] = {
     Table: {".csv": write_csv, ".parquet": write_parquet},
 }
 """Files in which samples of a kind are read elsewhere, by suffix; the first is the usual one."""
@@ -157,7 +186,7 @@ def write(
     elif path.suffix == ".png":
         _draw(kind, samples, labels, path, recipe)
     elif path.suffix in writers:
-        writers[path.suffix](samples, path)
+        writers[path.suffix](samples, path, table=kind)
     elif isinstance(kind, Images) and inputs is not None:
         _write_before_and_after(kind, inputs, samples, path)
     elif isinstance(kind, Images):

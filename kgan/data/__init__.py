@@ -25,7 +25,7 @@ from kgan.data.stacked import StackedImages, load_stacked_mnist
 from kgan.data.subsets import class_counts, labelled_share, long_tailed
 from kgan.data.synthetic import MIXTURES, load_grid, load_ring
 from kgan.data.table import SUFFIXES as TABLE_SUFFIXES
-from kgan.data.table import load_table
+from kgan.data.table import load_rows, load_table
 from kgan.data.table_feed import feed_rows
 from kgan.data.tfds import load_tfds
 from kgan.decoding.reading import Reading
@@ -64,6 +64,7 @@ __all__ = [
     "load_labelled",
     "load_pairs",
     "load_ring",
+    "load_rows",
     "load_slanted_digits",
     "load_slanted_pairs",
     "load_slanted_training_pairs",

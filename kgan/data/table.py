@@ -1,7 +1,6 @@
-"""Tables in CSV and Parquet files."""
+"""Tables in CSV and Parquet files, and of pandas' frames."""
 
-import csv
-import warnings
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,9 @@ from typing import Any
 import numpy as np
 
 import kgan.names
-from kgan.data.columns import Declared, typed
+from kgan.data.columns import DECLARED, MOST_CATEGORIES, typed, values_of
 from kgan.data.dataset import Dataset
+from kgan.data.table_files import columns_of_frame, read_csv, read_parquet
 from kgan.kinds import Table
 from kgan.rows import Rows
 
@@ -21,27 +21,36 @@ def load_table(
     path: str | Path,
     split: str = "train",
     *,
+    columns: Mapping[str, str] | None = None,
     categorical: Sequence[str] = (),
     integer: Sequence[str] = (),
     number: Sequence[str] = (),
     drop: Sequence[str] = (),
     held_out: float = 0.2,
+    most_categories: int = MOST_CATEGORIES,
+    encoding: str = "utf-8",
+    separator: str = ",",
 ) -> Dataset:
-    """A table from a CSV or Parquet file (extra `tables`).
+    """A table from a CSV or Parquet file (for the latter: extra `tables`).
 
-    Columns are numbers, whole numbers or categories; `kgan.data.columns.typed` says how that is
-    told where it is not declared. Texts are kept as they are, blanks included. A constant column is
-    learnt as what it is.
+    What a column holds is declared by `columns`; else by NAME.columns.json beside NAME.csv, an
+    object of kinds by the columns' names; else told by its values, as `kgan.data.columns.typed`
+    says. Texts are kept as they are, blanks included. A constant column is learnt as what it is.
 
     Args:
-        path: A file of comma-separated values in UTF-8, its first line the names; or a .parquet
-            file.
+        path: A file of comma-separated values, its first line the names; or a .parquet file.
         split: "train", "test" or "all". Which rows are held out for "test" is always the same.
+        columns: Kinds by column, keys of `kgan.data.columns.DECLARED`; dates with their format,
+            such as "date:%d/%m/%Y".
         categorical: Columns that are categories.
         integer: Columns of whole numbers.
         number: Columns of numbers.
         drop: Columns to leave out.
         held_out: Share of the rows that "test" has and "train" has not, in [0, 1).
+        most_categories: Categories that a column may have; of more the rare ones are joined.
+        encoding: Of the texts of a CSV file, as Python names it; a mark at its beginning goes
+            before.
+        separator: Between the values of a CSV file, one character.
 
     Returns:
         A `Dataset` of `kgan.rows.Rows`, whose kind is a `kgan.kinds.Table`.
@@ -52,53 +61,122 @@ def load_table(
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}.")
-    columns = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
-    declared = _declared(columns, category=categorical, integer=integer, number=number)
-    for name in drop:
-        kgan.names.check("column to drop", name, columns)
-        if name in declared:
-            raise ValueError(f"column {name!r} must not be both dropped and {declared[name]}.")
-    kept = {name: values for name, values in columns.items() if name not in drop}
-    return table(str(path), kept, declared).take(_rows_of(split, str(path), kept, held_out))
+    if path.suffix.lower() == ".parquet":
+        found = read_parquet(path)
+    else:
+        found = read_csv(path, encoding=encoding, separator=separator)
+    declared = _declared(
+        found, columns or {}, category=categorical, integer=integer, number=number, drop=drop
+    )
+    declared = {**_sidecar(path, found), **declared}
+    whole = table(str(path), found, declared, most_categories=most_categories)
+    return whole.take(_rows_of(split, str(path), len(whole), held_out))
 
 
 def table(
-    name: str, columns: Mapping[str, np.ndarray], declared: Mapping[str, Declared] | None = None
+    name: str,
+    columns: Any,
+    declared: Mapping[str, str] | None = None,
+    *,
+    most_categories: int = MOST_CATEGORIES,
 ) -> Dataset:
     """A data set of the columns, each of the type that its values or the user tell.
 
     Args:
         name: What the data are called.
-        columns: float64, int64 or object arrays of str, all of one length.
-        declared: "number", "integer" or "category", for the columns that the user declares.
+        columns: A pandas frame; or arrays by name, all of one length: numbers, booleans, dates, or
+            object arrays of str.
+        declared: Kinds by column, keys of `kgan.data.columns.DECLARED`.
+        most_categories: Categories that a column may have; of more the rare ones are joined.
     """
-    if not columns:
+    if most_categories < 2:
+        raise ValueError(f"most_categories must be at least 2, got {most_categories}.")
+    if not isinstance(columns, Mapping):
+        columns = columns_of_frame(name, columns)
+    told = dict(declared or {})
+    for one in told:
+        kgan.names.check("declared column", one, columns)
+    kept = {one: values for one, values in columns.items() if told.get(one) != "drop"}
+    if not kept:
         raise ValueError(f"{name} has no column that is kept.")
-    if (n := len(next(iter(columns.values())))) < 2:
+    if (n := len(next(iter(kept.values())))) < 2:
         raise ValueError(f"{name} holds {n} row(s); training needs at least 2.")
     found = {
-        one: typed(name, one, values, (declared or {}).get(one)) for one, values in columns.items()
+        one: typed(name, one, values, told.get(one), most=most_categories)
+        for one, values in kept.items()
     }
-    rows = Rows({one: values for one, (_, values) in found.items()})
-    return Dataset(name, rows, kind=Table(tuple(column for column, _ in found.values())))
+    kind = Table(tuple(one.column for one in found.values()))
+    if not kind.learnt:
+        raise ValueError(f"{name} has no column to learn from: all are ids.")
+    rows = Rows({one: typed_.values for one, typed_ in found.items()})
+    notes = tuple(note for one in found.values() for note in one.notes)
+    return Dataset(name, rows, kind=kind, notes=notes)
 
 
-def _declared(columns: Mapping[str, Any], **names: Sequence[str]) -> dict[str, Declared]:
-    found: dict[str, Declared] = {}
-    for declared, chosen in names.items():
-        for name in chosen:
-            kgan.names.check(f"{declared} column", name, columns)
-            if name in found:
-                raise ValueError(
-                    f"column {name!r} must be declared once, got {found[name]} and {declared}."
-                )
-            found[name] = declared  # type: ignore[assignment]
+def load_rows(path: str | Path, table: Table) -> Dataset:
+    """Rows of a known kind from a CSV or Parquet file, such as generated ones.
+
+    Args:
+        path: The file; its columns may stand in another order, and ids may be left out.
+        table: Their kind.
+
+    Raises:
+        ValueError: For a column that is missing or unknown, or a value that it cannot hold.
+    """
+    path = Path(path).expanduser()
+    found = read_parquet(path) if path.suffix.lower() == ".parquet" else read_csv(path)
+    names = [one.name for one in table.columns]
+    for name in found:
+        kgan.names.check(f"column of {path}", name, names)
+    lost = [one.name for one in table.learnt if one.name not in found]
+    if lost:
+        raise ValueError(f"{path} must have the column {lost[0]!r}; it has {', '.join(found)}.")
+    n = len(next(iter(found.values())))
+    rows = Rows(
+        {one.name: values_of(one, str(path), found.get(one.name), n) for one in table.columns}
+    )
+    return Dataset(str(path), rows, kind=table)
+
+
+def _declared(
+    columns: Mapping[str, Any], kinds: Mapping[str, str], **names: Sequence[str]
+) -> dict[str, str]:
+    """The kind of each column that is declared; each of them once."""
+    pairs = [(name, kind) for name, kind in kinds.items()]
+    pairs += [(name, kind) for kind, chosen in names.items() for name in chosen]
+    found: dict[str, str] = {}
+    for name, kind in pairs:
+        what = "column to drop" if kind == "drop" else f"{kind.partition(':')[0]} column"
+        kgan.names.check(what, name, columns)
+        if found.get(name, kind) != kind:
+            raise ValueError(
+                f"column {name!r} must be declared once, got {found[name]} and {kind}."
+            )
+        found[name] = kind
     return found
 
 
-def _rows_of(split: str, name: str, columns: Mapping[str, np.ndarray], held_out: float):
+def _sidecar(path: Path, columns: Mapping[str, Any]) -> dict[str, str]:
+    """What the file of columns beside the table declares, if there is one."""
+    beside = path.with_suffix(".columns.json")
+    if not beside.is_file():
+        return {}
+    try:
+        content = json.loads(beside.read_text(encoding="utf-8"))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise ValueError(f"{beside} is no JSON: {error}") from None
+    if not isinstance(content, dict) or not all(isinstance(one, str) for one in content.values()):
+        raise ValueError(
+            f'{beside} must be an object of kinds by column, such as {{"age": "integer"}}.'
+        )
+    for name, kind in content.items():
+        kgan.names.check(f"column in {beside}", name, columns)
+        kgan.names.check(f"kind of column {name!r} in {beside}", kind.partition(":")[0], DECLARED)
+    return content
+
+
+def _rows_of(split: str, name: str, n: int, held_out: float) -> np.ndarray:
     """The row numbers of a split, in the file's order."""
-    n = len(next(iter(columns.values())))
     kgan.names.check("split of a table", split, ("train", "test", "all"))
     if not 0 <= held_out < 1:
         raise ValueError(f"held_out must be in [0, 1), got {held_out}.")
@@ -110,94 +188,3 @@ def _rows_of(split: str, name: str, columns: Mapping[str, np.ndarray], held_out:
         )
     order = np.random.default_rng(0).permutation(n)
     return np.sort({"train": order[count:], "test": order[:count], "all": order}[split])
-
-
-def _read_csv(path: Path) -> dict[str, np.ndarray]:
-    """Every column as texts, as they are written."""
-    pandas = _pandas()
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            names = next(csv.reader(file), [])
-        _check_names(path, names)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pandas.errors.ParserWarning)
-            frame = pandas.read_csv(
-                path,
-                dtype=str,
-                keep_default_na=False,
-                na_filter=False,
-                index_col=False,
-                encoding="utf-8-sig",
-            )
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path} is not UTF-8 ({error.reason}): save it in that encoding."
-        ) from None
-    except pandas.errors.ParserWarning:
-        raise ValueError(f"{path} has more values in a row than the {len(names)} names.") from None
-    except (csv.Error, pandas.errors.ParserError) as error:
-        raise ValueError(f"{path} is no file of comma-separated values: {error}") from None
-    return {name: frame.iloc[:, number].to_numpy(dtype=object) for number, name in enumerate(names)}
-
-
-def _read_parquet(path: Path) -> dict[str, np.ndarray]:
-    pandas = _pandas()
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        _check_names(path, pyarrow.parquet.read_schema(path).names)
-        frame = pandas.read_parquet(path).reset_index(drop=True)
-    except pyarrow.ArrowInvalid as error:
-        raise ValueError(f"{path} is no readable Parquet file: {error}") from None
-    return {str(name): _plain(path, str(name), frame[name]) for name in frame.columns}
-
-
-def _plain(path: Path, name: str, series: Any) -> np.ndarray:
-    """A column as float64, float32, int64, or an object array of str and `None`."""
-    kind = series.dtype.kind if isinstance(series.dtype, np.dtype) else "O"
-    if kind == "M":
-        raise ValueError(
-            f"column {name!r} of {path} holds dates: write them as numbers, such as days since a "
-            f"day, or leave them out: --drop {name!r}."
-        )
-    if kind in "iu":
-        return series.to_numpy()
-    if kind == "f":
-        return series.to_numpy()
-    values = np.empty(len(series), object)
-    values[:] = [
-        None if gone else str(one) for one, gone in zip(series, series.isna(), strict=True)
-    ]
-    return values
-
-
-def _check_names(path: Path, names: Sequence[str]) -> None:
-    if not names:
-        raise ValueError(f"{path} is empty.")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(
-            f"{path} has several columns of the name {twice[0]!r}: give each a name of its own."
-        )
-    if "" in names:
-        raise ValueError(
-            f"{path} has a column without a name, the {list(names).index('') + 1}. of "
-            f"{len(names)}: name it, or save the table without its index."
-        )
-    if len(names) == 1 and (separator := next((one for one in ";\t|" if one in names[0]), None)):
-        raise ValueError(
-            f"{path} has one column, {names[0][:60]!r}: its values seem to be separated by "
-            f"{separator!r}. Save it with commas."
-        )
-
-
-def _pandas() -> Any:
-    try:
-        import pandas
-        import pyarrow  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "reading CSV and Parquet files needs pandas and pyarrow: pip install 'kgan[tables]'."
-        ) from error
-    return pandas

@@ -1,5 +1,7 @@
 """From a table in memory to batches: the batch of a step is a pure function of (seed, step)."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -7,10 +9,17 @@ import kgan.data.order
 from kgan.data.dataset import Dataset
 from kgan.data.feed import steps_per_epoch
 from kgan.kinds import Table
+from kgan.rows import EncodedRows
 
 
 def feed_rows(
-    dataset: Dataset, batch_size: int, *, seed: int = 0, start: int = 0
+    dataset: Dataset,
+    batch_size: int,
+    *,
+    seed: int = 0,
+    start: int = 0,
+    encoded: EncodedRows | None = None,
+    by_category: bool = True,
 ) -> tf.data.Dataset:
     """An endless stream of training batches of a table: its columns, and what each row stands for.
 
@@ -23,25 +32,37 @@ def feed_rows(
         batch_size: Rows in a (global) batch.
         seed: Seed of the draws.
         start: Number of the first step.
+        encoded: The rows in the short form of `kgan.networks.TableEncoder.encoded_rows`, which
+            spares each step its encoding.
+        by_category: Whether rows are drawn for categories, where there are some.
 
     Returns:
         A `tf.data.Dataset` of (columns, categories): a dict of float32, int64 and string tensors
         (batch,), and the number of the category that each row was drawn for, int32 (batch,), among
-        all categories of `Table.conditions`. Without categories, of the columns alone.
+        all categories of `Table.conditions`. Without categories, of the columns alone. Where
+        `encoded` is given, of (`EncodedRows`, categories), with -1 for no category.
     """
     steps_per_epoch(dataset, batch_size)
     table = dataset.kind
     if not isinstance(table, Table):
         raise ValueError(f"{dataset.name} must be a table, got {dataset.kind.plural}.")
-    columns = {name: _constant(values) for name, values in dataset.samples.columns.items()}
+    draws = by_category and bool(table.conditions)
+    if encoded is None:
+        columns = {name: _constant(values) for name, values in dataset.samples.columns.items()}
 
-    def taken(rows: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {name: tf.gather(values, rows) for name, values in columns.items()}
+        def taken(rows: tf.Tensor) -> Any:
+            return {name: tf.gather(values, rows) for name, values in columns.items()}
 
-    if table.conditions:
-        codes = [column.codes(dataset.samples[column.name]) for column in table.conditions]
+    else:
+        places, codes = tf.constant(encoded.places), tf.constant(encoded.codes)
+
+        def taken(rows: tf.Tensor) -> Any:
+            return EncodedRows(tf.gather(places, rows), tf.gather(codes, rows))
+
+    if draws:
+        codes_of = [column.codes(dataset.samples[column.name]) for column in table.conditions]
         sizes = [len(column.values) for column in table.conditions]
-        drawn = kgan.data.order.by_category(codes, sizes, batch_size, seed=seed)
+        drawn = kgan.data.order.by_category(codes_of, sizes, batch_size, seed=seed)
 
         def batch(step):
             rows, categories = drawn(step)
@@ -51,11 +72,15 @@ def feed_rows(
         shuffled = kgan.data.order.shuffled(len(dataset), batch_size, seed=seed)
 
         def batch(step):
-            return taken(shuffled(step))
+            rows = taken(shuffled(step))
+            return rows if encoded is None else (rows, tf.fill([batch_size], -1))
 
     steps = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
     return steps.map(batch, num_parallel_calls=1, deterministic=True).prefetch(2)
 
 
 def _constant(values: np.ndarray) -> tf.Tensor:
-    return tf.constant(values.tolist() if values.dtype == object else values)
+    if values.dtype == object:
+        return tf.constant(values.tolist())
+    # Dates are counts of microseconds.
+    return tf.constant(values.astype(np.int64) if values.dtype.kind == "M" else values)

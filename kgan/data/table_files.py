@@ -1,40 +1,251 @@
-"""Rows of a table into files."""
+"""Rows of a table from files and frames, and into them."""
 
+import codecs
 import csv
+import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import kgan.dates
 from kgan.files import atomic_path
-from kgan.rows import Rows
+from kgan.kinds import Table
+from kgan.rows import Boolean, Integer, Rows
+
+# Marks of encodings at the beginning of a file; the longer ones first.
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+# A cell may be as long as this, in characters; Python's own limit is 131,072.
+_LONGEST_CELL = 10_000_000
 
 
-def write_csv(rows: Rows, path: str | Path) -> None:
+def read_csv(path: Path, *, encoding: str = "utf-8", separator: str = ",") -> dict[str, np.ndarray]:
+    """Every column as texts, as they are written."""
+    if len(separator) != 1:
+        raise ValueError(f"separator must be one character, got {separator!r}.")
+    try:
+        codecs.lookup(encoding)
+    except LookupError:
+        raise ValueError(f"encoding must be one that Python knows, got {encoding!r}.") from None
+    with open(path, "rb") as raw:
+        beginning = raw.read(4)
+    marked = next((name for mark, name in _MARKS.items() if beginning.startswith(mark)), encoding)
+    csv.field_size_limit(_LONGEST_CELL)
+    rows = []
+    try:
+        with open(path, encoding=marked, newline="") as file:
+            reader = csv.reader(file, delimiter=separator, strict=True)
+            names = next(reader, [])
+            _check_names(path, names)
+            for row in reader:
+                # A blank line, such as the last one, is no row.
+                if not row:
+                    continue
+                if len(row) != len(names):
+                    raise ValueError(
+                        f"{path} has {len(row)} values in line {reader.line_num}, and "
+                        f"{len(names)} names: a value with a {separator!r} in it must be in "
+                        "quotes."
+                    )
+                rows.append(row)
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path} is not {marked} ({error.reason} at byte {error.start}): say what it is, such "
+            "as --encoding cp1252, or save it as UTF-8."
+        ) from None
+    except UnicodeError as error:
+        raise ValueError(f"{path} is not {marked}: {error}") from None
+    except csv.Error as error:
+        raise ValueError(
+            f"{path} is no file of comma-separated values, line {reader.line_num}: {error}"
+        ) from None
+    columns = {}
+    for number, name in enumerate(names):
+        columns[name] = np.empty(len(rows), object)
+        columns[name][:] = [row[number] for row in rows]
+    return columns
+
+
+def read_parquet(path: Path) -> dict[str, np.ndarray]:
+    """Every column with the file's type (extra `tables`)."""
+    pandas, arrow = _pandas(), _pyarrow()
+    try:
+        _check_names(path, arrow.parquet.read_schema(path).names)
+        frame = pandas.read_parquet(path)
+    except arrow.ArrowInvalid as error:
+        raise ValueError(f"{path} is no readable Parquet file: {error}") from None
+    return columns_of_frame(str(path), frame)
+
+
+def columns_of_frame(name: str, frame: Any) -> dict[str, np.ndarray]:
+    """The columns of a pandas frame as arrays; its index is left out.
+
+    Args:
+        name: What the data are called; an error names it.
+        frame: The frame.
+    """
+    if not hasattr(frame, "columns") or not hasattr(frame, "reset_index"):
+        raise ValueError(
+            f"{name} must be a pandas frame, or arrays by name, got {type(frame).__name__}."
+        )
+    frame = frame.reset_index(drop=True)
+    _check_names(name, [str(one) for one in frame.columns])
+    return {
+        str(one): _plain(f"column {str(one)!r} of {name}", frame.iloc[:, number])
+        for number, one in enumerate(frame.columns)
+    }
+
+
+def to_frame(rows: Rows, table: Table | None = None) -> Any:
+    """A pandas frame of rows (extra `tables`), of nullable types where values are missing.
+
+    Args:
+        rows: The rows.
+        table: Their kind, which knows booleans and whole numbers with missing ones.
+    """
+    pandas = _pandas()
+    columns = {} if table is None else {one.name: one for one in table.columns}
+    found = {}
+    for name, values in rows.columns.items():
+        column = columns.get(name)
+        if isinstance(column, Boolean):
+            known: dict[Any, Any] = {text: text == column.yes for text in column.values}
+            known[""] = None
+            found[name] = pandas.array([known[one] for one in values], dtype="boolean")
+        elif isinstance(column, Integer) and values.dtype.kind == "f":
+            found[name] = pandas.array(values, dtype="Int64")
+        elif values.dtype == object:
+            # An empty text is a missing one, as it is in the rows.
+            found[name] = [one if one != "" else None for one in values.tolist()]
+        else:
+            found[name] = values
+    return pandas.DataFrame(found)
+
+
+def write_csv(rows: Rows, path: str | Path, *, table: Table | None = None) -> None:
     """Writes comma-separated values in UTF-8, the names of the columns first.
 
-    Numbers have the fewest digits that give the same float32 again.
+    Numbers have the fewest digits that give the same float32 again; what is missing is empty.
+
+    Args:
+        rows: The rows.
+        path: The file.
+        table: Their kind, which knows how dates are written; else as ISO 8601 has them.
     """
+    formats = {} if table is None else {one.name: one for one in table.columns}
+    texts = [
+        _texts(values, getattr(formats.get(name), "format", None))
+        for name, values in rows.columns.items()
+    ]
     with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(rows.columns)
-        writer.writerows(zip(*map(_texts, rows.columns.values()), strict=True))
+        writer.writerows(zip(*texts, strict=True))
 
 
-def write_parquet(rows: Rows, path: str | Path) -> None:
-    """Writes a Parquet file with the types of the columns (extra `tables`)."""
+def write_parquet(rows: Rows, path: str | Path, *, table: Table | None = None) -> None:
+    """Writes a Parquet file with the types of the columns (extra `tables`); see `write_csv`.
+
+    Of rows whose kind is known empty texts, and what else is missing, are null.
+    """
+    arrow = _pyarrow("writing")
+    if table is None:
+        content = arrow.table(dict(rows.columns))
+    else:
+        content = arrow.Table.from_pandas(to_frame(rows, table), preserve_index=False)
+    with atomic_path(path) as temporary:
+        arrow.parquet.write_table(content, temporary)
+
+
+def _texts(values: np.ndarray, format: str | None) -> list[Any]:
+    """Values as csv writes them best: float32 would be widened to float64's digits."""
+    if values.dtype.kind == "M":
+        return kgan.dates.spell(
+            values, format or kgan.dates.usual_format(kgan.dates.step_of(values))
+        )
+    if values.dtype == np.float64:
+        return ["" if one != one else f"{one:.17g}" for one in values.tolist()]
+    if values.dtype.kind == "f":
+        return ["" if text == "nan" else text for text in map(str, values)]
+    return values.tolist()
+
+
+def _plain(told: str, series: Any) -> np.ndarray:
+    """A column as numbers, booleans, datetime64[us], or an object array of str and `None`."""
+    kind = series.dtype.kind if isinstance(series.dtype, np.dtype) else "O"
+    if getattr(series.dtype, "tz", None) is not None:
+        series, kind = series.dt.tz_convert("UTC").dt.tz_localize(None), "M"
+    if kind == "M":
+        return series.to_numpy().astype(kgan.dates.DTYPE)
+    if kind in "iufb":
+        return series.to_numpy()
+    if kind in "mc":
+        raise ValueError(
+            f"{told} holds {series.dtype}, which is no kind of column: write it as numbers."
+        )
+    present = series.dropna()
+    if len(present) and type(present.iloc[0]).__name__ in ("date", "datetime", "Timestamp"):
+        try:
+            return np.array(series.to_list(), kgan.dates.DTYPE)
+        except (TypeError, ValueError):
+            pass
+    if len(present) and isinstance(present.iloc[0], (list, dict, tuple, set, np.ndarray)):
+        raise ValueError(
+            f"{told} holds a {type(present.iloc[0]).__name__} in each cell: give each of its "
+            "values a column of its own, or leave it out."
+        )
+    values = np.empty(len(series), object)
+    values[:] = [
+        None if gone else one if isinstance(one, str) else str(one)
+        for one, gone in zip(series, series.isna(), strict=True)
+    ]
+    return values
+
+
+def _check_names(path: str | Path, names: Sequence[str]) -> None:
+    if not names:
+        raise ValueError(f"{path} is empty.")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(
+            f"{path} has several columns of the name {twice[0]!r}: give each a name of its own."
+        )
+    if "" in names:
+        raise ValueError(
+            f"{path} has a column without a name, the {list(names).index('') + 1}. of "
+            f"{len(names)}: name it, or save the table without its index."
+        )
+    if len(names) == 1 and (separator := next((one for one in ";\t|" if one in names[0]), None)):
+        raise ValueError(
+            f"{path} has one column, {names[0][:60]!r}: its values seem to be separated by "
+            f"{separator!r}. Say so, --separator {separator!r}, or save it with commas."
+        )
+
+
+def _pandas() -> Any:
     try:
-        import pyarrow
-        import pyarrow.parquet
+        import pandas
+        import pyarrow  # noqa: F401
     except ImportError as error:
         raise ImportError(
-            "writing Parquet files needs pyarrow: pip install 'kgan[tables]'."
+            "reading Parquet files, and frames, need pandas and pyarrow: pip install "
+            "'kgan[tables]'."
         ) from error
-    table = pyarrow.table(dict(rows.columns))
-    with atomic_path(path) as temporary:
-        pyarrow.parquet.write_table(table, temporary)
+    return pandas
 
 
-def _texts(values: np.ndarray) -> list[Any]:
-    """Values as csv writes them best: float32 would be widened to float64's digits."""
-    return [str(one) for one in values] if values.dtype.kind == "f" else values.tolist()
+def _pyarrow(doing: str = "reading") -> Any:
+    try:
+        importlib.import_module("pyarrow.parquet")
+        return importlib.import_module("pyarrow")
+    except ImportError as error:
+        raise ImportError(
+            f"{doing} Parquet files needs pyarrow: pip install 'kgan[tables]'."
+        ) from error

@@ -14,6 +14,8 @@ from kgan.metrics import METRICS
 from kgan.metrics.extractor import Extractor, extractor
 from kgan.metrics.sample_set import preparation
 from kgan.metrics.table_quality import independent_columns
+from kgan.networks import GaussianCopula
+from kgan.rows import Rows
 
 # The published number of samples of stacked digits.
 _STACKED_SAMPLES = 26_000
@@ -37,8 +39,8 @@ class Defaults:
         in_training: While a model trains, with an extractor or where none is needed.
         in_training_without_extractor: While it trains, without.
         n: How many generated samples; `None` for as many as there are held-out real ones.
-        baselines: Simpler generators, by name, whose scores stand beside: functions of (real
-            samples, seed) to as many samples.
+        baselines: Simpler generators, by name, whose scores stand beside: functions of (real data,
+            seed) to as many samples.
     """
 
     metrics: tuple[str, ...]
@@ -65,12 +67,13 @@ DEFAULTS: dict[type[Kind], Defaults] = {
         n=2500,
     ),
     Table: Defaults(
-        metrics=("table_quality", "table_utility"),
-        without_extractor=("table_quality", "table_utility"),
+        metrics=("table_quality", "table_utility", "table_detection", "table_privacy"),
+        without_extractor=("table_quality", "table_utility", "table_detection", "table_privacy"),
         in_training=("table_quality",),
         in_training_without_extractor=("table_quality",),
         baselines={
-            "independent columns": lambda rows, seed: independent_columns(rows, seed=seed),
+            "independent columns": lambda data, seed: independent_columns(data.samples, seed=seed),
+            "Gaussian copula": lambda data, seed: _copula_rows(data, seed),
         },
     ),
 }
@@ -142,13 +145,21 @@ def baselines(data: Dataset) -> dict[str, Fakes]:
 
     def fakes(make: Callable[[Any, int], Any]) -> Fakes:
         def drawn(n: int, seed: int) -> tuple[Any, None]:
-            samples = make(data.samples, seed)
+            samples = make(data, seed)
             rows = np.random.default_rng(seed).permutation(len(data))
             return samples[np.resize(rows, n)], None
 
         return drawn
 
     return {name: fakes(make) for name, make in DEFAULTS[type(data.kind)].baselines.items()}
+
+
+def _copula_rows(data: Dataset, seed: int) -> Rows:
+    """As many rows of a Gaussian copula that is fitted to the data."""
+    assert isinstance(data.kind, Table)
+    copula = GaussianCopula.fitted(data.kind, data.samples)
+    noise = np.random.default_rng(seed).standard_normal((len(data), len(data.kind.learnt)))
+    return copula.rows_of(noise)
 
 
 def available(
@@ -169,6 +180,7 @@ def available(
         "stacked classes": "stacked_modes" in settings,
         "latents": "ppl" in settings,
         "target": "table_utility" in settings,
+        "held-out rows": "table_privacy" in settings,
         "likelihood": "bits_per_dimension" in settings,
         "labels": labelled and isinstance(kind, Images),
     }

@@ -90,7 +90,9 @@ def evaluate(
                     seeds=seeds,
                     values=values,
                     protocol=protocol_of(name, reals[name], fake, settings, over),
-                    baselines={what: found[name][score] for what, found in beside.items()},
+                    baselines={
+                        what: found[name][score] for what, found in beside.items() if name in found
+                    },
                 )
             )
     return scores
@@ -130,7 +132,7 @@ def _baselines(
         found[what] = {
             name: _mean([measure(name, real, one, settings) for one in drawn])
             for name, real in reals.items()
-            if METRICS[name].has_floor
+            if METRICS[name].of not in ("generator", "log-likelihoods")
         }
     return found
 

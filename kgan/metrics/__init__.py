@@ -23,6 +23,8 @@ from kgan.metrics.prdc import prdc
 from kgan.metrics.precision_recall import precision_recall
 from kgan.metrics.sliced_wasserstein import mind, sliced_wasserstein
 from kgan.metrics.spectrum import spectral_distance
+from kgan.metrics.table_detection import table_detection
+from kgan.metrics.table_privacy import table_privacy
 from kgan.metrics.table_quality import table_quality
 from kgan.metrics.table_utility import table_utility
 
@@ -101,10 +103,31 @@ METRICS: dict[str, Metric] = {
     "table_utility": Metric(
         table_utility,
         "rows",
-        {"utility": False, "utility_logistic": False},
+        {
+            "utility": False,
+            "utility_logistic": False,
+            "utility_auc": False,
+            "utility_f1": False,
+            "utility_auprc": False,
+        },
         needs=("target",),
         kinds=("table",),
         learns=True,
+    ),
+    "table_detection": Metric(
+        table_detection,
+        "rows",
+        {"undetected": False, "undetected_logistic": False},
+        kinds=("table",),
+    ),
+    "table_privacy": Metric(
+        table_privacy,
+        "rows",
+        {"closer_to_train": True, "membership_auc": True, "copies": True},
+        needs=("held-out rows",),
+        kinds=("table",),
+        finds_copies=True,
+        floor=False,
     ),
 }
 
@@ -131,6 +154,8 @@ __all__ = [
     "sliced_wasserstein",
     "spectral_distance",
     "stacked_mode_count",
+    "table_detection",
+    "table_privacy",
     "table_quality",
     "table_utility",
 ]

@@ -25,6 +25,7 @@ NEEDS = {
     "latents": "a run or a .keras file, whose latents are at hand",
     "labels": "labelled images, real and generated",
     "target": "a column to tell (--target NAME)",
+    "held-out rows": "rows of a table that were not learnt from",
     "likelihood": "a run or a .keras file whose model has a likelihood, such as a VAE",
 }
 """What a metric may need of the data or of the source of samples, in words for an error."""
@@ -52,6 +53,7 @@ class Metric:
         learns: Whether something is learnt from the generated samples and tested on real ones. Then
             `real` is to be held-out samples, and as many are to be generated as there are for
             training.
+        floor: Whether held-out real samples can stand in place of generated ones.
         settings_for: Settings that follow from how many real and generated samples there are.
     """
 
@@ -63,6 +65,7 @@ class Metric:
     equal_counts: bool = False
     finds_copies: bool = False
     learns: bool = False
+    floor: bool = True
     settings_for: Callable[[int, int], dict[str, Any]] | None = None
 
     @property
@@ -83,7 +86,7 @@ class Metric:
     @property
     def has_floor(self) -> bool:
         """Whether real samples can be scored in place of generated ones."""
-        return self.of not in ("generator", "log-likelihoods")
+        return self.floor and self.of not in ("generator", "log-likelihoods")
 
     def scores(self, real: Any, fake: Any, *, seed: int = 0, **settings: Any) -> dict[str, float]:
         """The scores under their public names.

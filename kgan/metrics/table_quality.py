@@ -6,11 +6,12 @@ Reference: the definitions of SDMetrics' quality report: column shapes and colum
 """
 
 import itertools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from kgan.kinds import Table
+from kgan.metrics.table_features import numbers_of
 from kgan.rows import Category, Rows
 
 _BINS = 10
@@ -50,11 +51,12 @@ def table_quality(real: Rows, fake: Rows, *, table: Table) -> TableQuality:
 def column_shapes(real: Rows, fake: Rows, *, table: Table) -> dict[str, float]:
     """The score of each column; arguments as for `table_quality`.
 
-    Of numbers 1 - the Kolmogorov-Smirnov distance; of categories 1 - the total variation distance.
+    Of numbers and dates 1 - the Kolmogorov-Smirnov distance of those that are not missing; of
+    categories 1 - the total variation distance. Ids have none.
     """
     _check(real, fake)
     scores = {}
-    for column in table.columns:
+    for column in table.learnt:
         ours, theirs = real[column.name], fake[column.name]
         if isinstance(column, Category):
             size = len(column.values)
@@ -62,24 +64,26 @@ def column_shapes(real: Rows, fake: Rows, *, table: Table) -> dict[str, float]:
                 column.codes(ours), column.codes(theirs), size
             )
         else:
-            scores[column.name] = 1.0 - _kolmogorov_smirnov(ours, theirs)
+            there = (_there(numbers_of(column, one)) for one in (ours, theirs))
+            scores[column.name] = 1.0 - _kolmogorov_smirnov(*there)
     return scores
 
 
 def pair_trends(real: Rows, fake: Rows, *, table: Table) -> dict[tuple[str, str], float]:
     """The score of each pair of columns.
 
-    Of two numbers 1 - |difference of their Pearson correlations| / 2, where a constant column has
-    the correlation 0; of other pairs 1 - the total variation distance of their contingency tables,
-    numbers cut at ten equal parts of the real column's range. Arguments as for `table_quality`.
+    Of two numbers 1 - |difference of their Pearson correlations| / 2 over the rows that have both,
+    where a constant column has the correlation 0; of other pairs 1 - the total variation distance
+    of their contingency tables, numbers cut at ten equal parts of the real column's range.
+    Arguments as for `table_quality`.
     """
     _check(real, fake)
-    numbers = [one.name for one in table.columns if not isinstance(one, Category)]
+    numbers = [one for one in table.learnt if not isinstance(one, Category)]
     ours, theirs = _correlations(real, numbers), _correlations(fake, numbers)
-    place = {name: number for number, name in enumerate(numbers)}
-    cut = {column.name: _cut(column, real, fake) for column in table.columns}
+    place = {one.name: number for number, one in enumerate(numbers)}
+    cut = {column.name: _cut(column, real, fake) for column in table.learnt}
     scores = {}
-    for one, other in itertools.combinations([column.name for column in table.columns], 2):
+    for one, other in itertools.combinations([column.name for column in table.learnt], 2):
         if one in place and other in place:
             apart = abs(ours[place[one], place[other]] - theirs[place[one], place[other]])
             scores[one, other] = 1.0 - apart / 2
@@ -114,7 +118,9 @@ def _check(real: Rows, fake: Rows) -> None:
 
 
 def _kolmogorov_smirnov(real: np.ndarray, fake: np.ndarray) -> float:
-    """The greatest distance of the two distribution functions."""
+    """The greatest distance of the two distribution functions; 1 where one set alone is empty."""
+    if not len(real) or not len(fake):
+        return float(len(real) != len(fake))
     values = np.concatenate([real, fake])
     ours, theirs = (
         np.searchsorted(np.sort(one), values, side="right") / len(one) for one in (real, fake)
@@ -127,8 +133,26 @@ def _total_variation(real: np.ndarray, fake: np.ndarray, size: int) -> float:
     return float(np.abs(ours - theirs).sum() / 2)
 
 
-def _correlations(rows: Rows, names: list[str]) -> np.ndarray:
-    values = np.array([rows[name] for name in names], np.float64).reshape(len(names), len(rows))
+def _there(values: np.ndarray) -> np.ndarray:
+    return values[~np.isnan(values)]
+
+
+def _correlations(rows: Rows, columns: list) -> np.ndarray:
+    """Pearson's, (columns, columns), of each pair over the rows that have both."""
+    values = np.array([numbers_of(one, rows[one.name]) for one in columns], np.float64)
+    values = values.reshape(len(columns), len(rows))
+    gone = np.isnan(values)
+    if not gone.any():
+        return _whole_correlations(values)
+    found = np.zeros((len(columns), len(columns)))
+    for one, other in itertools.combinations(range(len(columns)), 2):
+        both = values[[one, other]][:, ~(gone[one] | gone[other])]
+        if both.shape[1] > 1:
+            found[one, other] = found[other, one] = _whole_correlations(both)[0, 1]
+    return found
+
+
+def _whole_correlations(values: np.ndarray) -> np.ndarray:
     centred = values - values.mean(axis=1, keepdims=True)
     spread = np.sqrt((centred**2).sum(axis=1))
     # Of equal values the mean is rounded, so that their spread may not be 0.
@@ -137,10 +161,14 @@ def _correlations(rows: Rows, names: list[str]) -> np.ndarray:
     return (centred / spread[:, None]) @ (centred / spread[:, None]).T
 
 
-def _cut(column, real: Rows, fake: Rows) -> tuple[np.ndarray, np.ndarray, int]:
+def _cut(column, real: Rows, fake: Rows) -> Any:
     """Numbers of the cells in which the real and the generated values lie, and of how many."""
     ours, theirs = real[column.name], fake[column.name]
     if isinstance(column, Category):
         return column.codes(ours), column.codes(theirs), len(column.values)
-    edges = np.histogram_bin_edges(ours.astype(np.float64), bins=_BINS)
-    return np.digitize(ours, edges), np.digitize(theirs, edges), _BINS + 2
+    ours, theirs = numbers_of(column, ours), numbers_of(column, theirs)
+    there = _there(ours)
+    edges = np.histogram_bin_edges(there if len(there) else [0.0], bins=_BINS)
+    # What is missing has a cell of its own, the last.
+    cells = (np.where(np.isnan(one), _BINS + 2, np.digitize(one, edges)) for one in (ours, theirs))
+    return *cells, _BINS + 3

@@ -7,7 +7,10 @@ from kgan.models.perturbation_gan import PerturbationGAN
 from kgan.models.players import Players
 from kgan.models.private_gan import PrivateGAN
 from kgan.models.saving import load, restore
+from kgan.models.table_copula import TableCopula
 from kgan.models.table_gan import TableGAN
+from kgan.models.table_model import words_of
+from kgan.models.table_vae import TableVAE
 from kgan.models.vae import VAE
 
 MODELS = {
@@ -16,7 +19,9 @@ MODELS = {
     "paired_gan": PairedGAN,
     "perturbation_gan": PerturbationGAN,
     "private_gan": PrivateGAN,
+    "table_copula": TableCopula,
     "table_gan": TableGAN,
+    "table_vae": TableVAE,
     "vae": VAE,
 }
 
@@ -29,7 +34,10 @@ __all__ = [
     "PerturbationGAN",
     "Players",
     "PrivateGAN",
+    "TableCopula",
     "TableGAN",
+    "TableVAE",
     "load",
     "restore",
+    "words_of",
 ]

@@ -32,6 +32,7 @@ class Generation:
     sample_shape: tuple[int, ...]
     num_classes: int | None = None
     _kind: Kind | None = None
+    _decode_batch: int = _DECODE_BATCH
 
     def _samples(self, latents: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor | Request:
         """Samples (batch, ...) of latents (batch, latent_dim), in inference mode.
@@ -94,9 +95,9 @@ class Generation:
         given = tf.convert_to_tensor(latents, tf.float32)
         n = int(given.shape[0])
         samples = []
-        for start in range(0, n, _DECODE_BATCH):
+        for start in range(0, n, self._decode_batch):
             # A full batch always, so that every sample takes the same arithmetic path.
-            rows = tf.minimum(tf.range(start, start + _DECODE_BATCH), n - 1)
+            rows = tf.minimum(tf.range(start, start + self._decode_batch), n - 1)
             part = None if labels is None else tf.gather(tf.convert_to_tensor(labels), rows)
             batch = self._decode(tf.gather(given, rows), part)
             rest = slice(n - start)

@@ -7,26 +7,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import kgan.latents
 import kgan.losses
-import kgan.names
 import kgan.penalties
 import kgan.random
 from kgan.endpoints import Endpoints
-from kgan.kinds import Kind
 from kgan.models.average import average_of, update_average
 from kgan.models.batches import Batch, labels_of, no_weights
-from kgan.models.generation import Generation
-from kgan.models.players import Players
 from kgan.models.splitting import pack
-from kgan.rows import Rows
-
-_TRIES = 100
-_NEXT = 7919
+from kgan.models.table_model import TableModel
+from kgan.rows import EncodedRows
 
 
 @keras.saving.register_keras_serializable(package="kgan")
-class TableGAN(Generation, Players):
+class TableGAN(TableModel):
     """A GAN of rows of a table that trains with `fit`, after CTGAN.
 
     The discriminator judges packs of rows, each beside its condition: a category of one column. The
@@ -45,10 +38,14 @@ class TableGAN(Generation, Players):
         temperature: Of the softmax with Gumbel noise that makes one-hot vectors.
         ema_decay: Decay of the generator's moving average, in [0, 1), which ramps up with the
             steps; 0 is none.
+        several: Share of the rows that stand for categories of several columns, which makes
+            conditions on several columns learnt, in [0, 1]; the others stand for one.
+        calibrates: Whether `calibrate` shifts logits to the shares of the data.
         seed: Seed of all noise, an int in [0, 2**31 - 1].
 
-    `fit` takes batches of `kgan.data.feed_rows`: columns by name, and the category that each row
-    stands for; without the latter a row stands for one of its own categories, drawn anew. Logs:
+    `fit` takes batches of `kgan.data.feed_rows`: columns by name, or rows that are encoded already,
+    and the category that each row stands for; without the latter a row stands for one of its own
+    categories, drawn anew. Logs:
     `d_loss` and `g_loss`, `penalty`, and `condition_loss`, the cross-entropy between what was asked
     and what was made, in nats.
 
@@ -59,6 +56,7 @@ class TableGAN(Generation, Players):
     optimizers: ClassVar = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",)}
     logs: tuple[str, ...] = ("d_loss", "g_loss", "penalty", "condition_loss")
     judges: ClassVar = ("discriminator",)
+    hears = True
 
     def __init__(
         self,
@@ -71,6 +69,8 @@ class TableGAN(Generation, Players):
         packing: int = 10,
         temperature: float = 0.2,
         ema_decay: float = 0.999,
+        several: float = 0.5,
+        calibrates: bool = True,
         seed: int = 0,
         **options,
     ):
@@ -79,30 +79,25 @@ class TableGAN(Generation, Players):
             ("packing", packing, packing >= 1, "at least 1"),
             ("temperature", temperature, temperature > 0, "above 0"),
             ("ema_decay", ema_decay, 0 <= ema_decay < 1, "in [0, 1)"),
+            ("several", several, 0 <= several <= 1, "in [0, 1]"),
         ):
             if not fits:
                 raise ValueError(f"{name} must be {allowed}, got {value}.")
-        self.generator, self.discriminator, self.encoder = generator, discriminator, encoder
+        self.generator, self.discriminator = generator, discriminator
         self.loss_name = loss
         self.adversarial_loss = kgan.losses.get(loss)
         self.penalties = list(penalties)
         self.packing, self.temperature, self.ema_decay = packing, temperature, ema_decay
+        self.several = several
         self.seed = kgan.random.check_seed(seed)
-        self.layout = encoder.layout
-        self.noise_dim = generator.input_shape[-1] - self.layout.condition_size
+        condition_size = encoder.layout.condition_size
+        noise_dim = generator.input_shape[-1] - condition_size
+        self._start_table(encoder, noise_dim, calibrates=calibrates)
         _check_size("generator's output", generator.output_shape[-1], self.layout.size)
-        pack_size = packing * (self.layout.size + self.layout.condition_size)
+        pack_size = packing * (self.layout.size + condition_size)
         _check_size("discriminator's input", discriminator.input_shape[-1], pack_size)
-        # Noise, the draw of a condition, and one for each value of an encoded row.
-        self.latent_dim = self.noise_dim + 1 + self.layout.size
-        self.sample_shape = self.kind.shape
         self.ema_generator = average_of(generator)
         self._start()
-
-    @property
-    def kind(self) -> Kind:
-        """The table."""
-        return self.encoder.table
 
     # Training
 
@@ -127,14 +122,24 @@ class TableGAN(Generation, Players):
     def _discriminator_losses(self, rows, fakes, asked) -> list[tf.Tensor]:
         real, fake = (pack(tf.concat([one, asked], 1), self.packing) for one in (rows, fakes))
         loss = self.adversarial_loss.discriminator(self._judge(real), self._judge(fake))
-        penalties = [
-            penalty.per_sample(self._judge, real, fake, self._draw(type(penalty).__name__))
-            * penalty.weight_at(self._step())
-            for penalty in self.penalties
-        ]
+        penalties = [self._penalty(penalty, real, fake) for penalty in self.penalties]
         total = sum(map(tf.reduce_mean, penalties), tf.constant(0.0))
         self._log(d_loss=loss, penalty=total)
         return [loss, *penalties]
+
+    def _penalty(self, penalty, real, fake) -> tf.Tensor:
+        """Weighted values of each pack at every `interval`-th step, 0 at the others."""
+        seed = self._draw(type(penalty).__name__)
+
+        def evaluate():
+            return penalty.per_sample(self._judge, real, fake, seed) * penalty.weight_at(
+                self._step()
+            )
+
+        if penalty.interval == 1:
+            return evaluate()
+        due = tf.equal(self._step() % penalty.interval, 0)
+        return tf.cond(due, evaluate, lambda: tf.zeros([tf.shape(real)[0]]))
 
     def _generator_losses(self, raw, uniform, rows, asked) -> list[tf.Tensor]:
         fakes = self.encoder.activate(raw, uniform, temperature=self.temperature)
@@ -148,7 +153,7 @@ class TableGAN(Generation, Players):
         return [loss, unmet]
 
     def _unmet(self, raw: tf.Tensor, asked: tf.Tensor) -> tf.Tensor:
-        """Cross-entropy of the category that was asked for, (batch,); 0 where none was."""
+        """Cross-entropy of the categories that were asked for, (batch,); 0 where none was."""
         spans = self.layout.conditions.values()
         logs = [tf.nn.log_softmax(raw[:, start:stop]) for start, stop in spans]
         return -tf.reduce_sum(asked * tf.concat([*logs, raw[:, :0]], axis=1), axis=1)
@@ -164,7 +169,7 @@ class TableGAN(Generation, Players):
         columns, categories, weights = keras.utils.unpack_x_y_sample_weight(data)
         if weights is not None:
             raise ValueError(no_weights("TableGAN"))
-        if not isinstance(columns, Mapping):
+        if not isinstance(columns, (Mapping, EncodedRows)):
             raise ValueError(
                 "a TableGAN trains on batches of columns by name: pass "
                 f"kgan.data.feed_rows(dataset, batch_size), got {type(columns).__name__}."
@@ -173,121 +178,39 @@ class TableGAN(Generation, Players):
 
     def _encoded(self, columns, categories) -> tuple[tf.Tensor, tf.Tensor]:
         """Encoded rows (batch, row size) and what they stand for (batch, condition size)."""
-        rows = tf.cast(self.encoder.encode(columns, seed=self._draw("modes")), tf.float32)
-        size = self.layout.condition_size
-        if categories is not None:
-            return rows, tf.one_hot(labels_of(categories, size, what="categories"), size)
+        if isinstance(columns, EncodedRows):
+            rows = self.encoder.expand(columns)
+        else:
+            rows = tf.cast(self.encoder.encode(columns, seed=self._draw("modes")), tf.float32)
+        size, count = self.layout.condition_size, len(self.layout.conditions)
+        if not count:
+            return rows, rows[:, :0]
         of = np.repeat(
-            np.arange(len(self.layout.conditions)),
+            np.arange(count),
             [stop - start for start, stop in self.layout.conditions.values()],
         )
-        draws = kgan.random.uniform(self._draw("column"), [tf.shape(rows)[0], 1])
-        column = tf.cast(draws * len(self.layout.conditions), tf.int32)
-        return rows, tf.where(column == of, self.encoder.condition(rows), 0.0)
+        own = self.encoder.condition(rows)
+        if categories is not None:
+            asked = tf.one_hot(labels_of(categories, size, what="categories"), size)
+        else:
+            draws = kgan.random.uniform(self._draw("column"), [tf.shape(rows)[0], 1])
+            column = tf.cast(draws * count, tf.int32)
+            asked = tf.where(column == of, own, 0.0)
+        if self.several and count > 1:
+            # Besides what it was drawn for, such a row tells each other column with one half.
+            draws = kgan.random.uniform(self._draw("several"), [tf.shape(rows)[0], 1 + count])
+            told = (draws[:, :1] < self.several) & (draws[:, 1:] < 0.5)
+            asked = tf.maximum(asked, tf.where(tf.gather(told, of, axis=1), own, 0.0))
+        return rows, asked
 
     # Use
 
-    def _samples(self, latents, labels) -> dict[str, tf.Tensor]:
-        """Columns of latents; labels are the categories that are asked for, -1 for a draw."""
-        noise, drawn, uniform = tf.split(latents, [self.noise_dim, 1, self.layout.size], axis=1)
-        asked = self._drawn_categories(kgan.random.uniform_of(drawn[:, 0]))
-        if labels is not None:
-            asked = tf.where(labels >= 0, labels, asked)
-        condition = tf.one_hot(asked, self.layout.condition_size)
-        raw = self.ema_generator(tf.concat([noise, condition], axis=1), training=False)
-        return self.encoder.decode(self.encoder.draw(raw, kgan.random.uniform_of(uniform)))
-
-    def _drawn_categories(self, uniform: tf.Tensor) -> tf.Tensor:
-        """A column, all alike, and one of its categories by its frequency in the data."""
-        if not self.layout.conditions:
-            return tf.fill(tf.shape(uniform), -1)
-        shares = tf.convert_to_tensor(self.encoder.frequencies) / len(self.layout.conditions)
-        bounds = tf.cumsum(shares)[:-1]
-        return tf.searchsorted(bounds, tf.cast(uniform, bounds.dtype), side="right")
-
-    def call(self, latents, training=False):
-        """Columns of latents (batch, latent_dim), from the averaged generator in inference mode.
-
-        Args:
-            latents: float32 (batch, latent_dim), from N(0, 1).
-            training: Ignored: the step calls the generator itself.
-        """
-        return self._samples(latents, None)
-
-    def decode(self, latents, labels=None) -> Rows:
-        """Rows of latents (n, latent_dim): the noise, and all draws that a row is made with."""
-        return Rows(self._decoded(latents, labels))
-
-    def generate(
-        self,
-        n: int,
-        labels=None,
-        *,
-        seed: int = 0,
-        where: Mapping[str, str | int] | None = None,
-    ) -> Rows:
-        """New rows: row i depends on (seed, i, where) alone.
-
-        Args:
-            n: How many.
-            labels: Must be `None`: what a row shall be is asked for by `where`.
-            seed: Seed of the request, an int in [0, 2**31 - 1].
-            where: Categories that the rows must have, by column, such as
-                `{"income": ">50K", "sex": "Female"}`. The generator is told the first; a row that
-                has not all of them is drawn again.
-
-        Raises:
-            ValueError: For a column or category that the table has not, or one that none of many
-                draws met.
-        """
-        if not where:
-            return super().generate(n, labels, seed=seed)
-        number = self._number_of(where)
-        missing = np.arange(n)
-        parts, places = [], []
-        for attempt in range(_TRIES):
-            # Another request's seeds, so that a row that is drawn again is another one.
-            own = (seed + attempt * _NEXT) % kgan.random.MAX_SEED
-            seeds = tf.gather(kgan.latents.example_seeds(own, n), missing)
-            latents = kgan.latents.from_seeds(seeds, self.latent_dim)
-            rows = self.decode(latents, np.full(len(missing), number, np.int32))
-            met = np.all([rows[name] == value for name, value in where.items()], axis=0)
-            parts.append(rows[met])
-            places.append(missing[met])
-            missing = missing[~met]
-            if not len(missing):
-                return Rows.joined(parts)[np.argsort(np.concatenate(places))]
-        raise ValueError(
-            f"where={dict(where)} was met by {n - len(missing)} of {n} rows, each drawn {_TRIES} "
-            "times: the model makes such rows rarely or never. Ask for less, or train longer."
-        )
-
-    def _number_of(self, where: Mapping[str, str | int]) -> int:
-        """The number, among all categories, of the first one that is asked for."""
-        starts, start = {}, 0
-        for column in self.encoder.table.conditions:
-            starts[column.name] = start
-            start += len(column.values)
-        for name, value in where.items():
-            kgan.names.check("column of categories", name, starts)
-            values = self.encoder.table.column(name).values
-            if value not in values:
-                raise ValueError(
-                    f"where must ask for one of the {len(values)} categories of {name!r}, got "
-                    f"{value!r}.{kgan.names.suggestion(str(value), map(str, values))}"
-                )
-        name, value = next(iter(where.items()))
-        return starts[name] + self.encoder.table.column(name).values.index(value)
+    def _raw(self, noise: tf.Tensor, condition: tf.Tensor) -> tf.Tensor:
+        return self.ema_generator(tf.concat([noise, condition], axis=1), training=False)
 
     def endpoints(self) -> Endpoints:
         """What it can be asked: rows, of which each column is an output of its own."""
-        return Endpoints(
-            family="table",
-            kind=self.kind,
-            endpoints=self._latent_endpoints(),
-            tracked=(self.ema_generator, self.encoder),
-            details={"latent_dim": self.latent_dim, "num_classes": None},
-        )
+        return self._table_endpoints((self.ema_generator,))
 
     # Saving
 
@@ -295,12 +218,12 @@ class TableGAN(Generation, Players):
         serialize = keras.saving.serialize_keras_object
         return {
             **super().get_config(),
-            "encoder": serialize(self.encoder),
             "loss": self.loss_name,
             "penalties": [serialize(one) for one in self.penalties],
             "packing": self.packing,
             "temperature": self.temperature,
             "ema_decay": self.ema_decay,
+            "several": self.several,
             "seed": self.seed,
         }
 
@@ -308,9 +231,9 @@ class TableGAN(Generation, Players):
     def from_config(cls, config: dict[str, Any], custom_objects=None) -> Self:
         deserialize = keras.saving.deserialize_keras_object
         penalties = [deserialize(one) for one in config["penalties"]]
-        encoder = deserialize(config["encoder"])
+        # Files of earlier versions were told of one column at a time.
         return super().from_config(
-            {**config, "penalties": penalties, "encoder": encoder}, custom_objects
+            {"several": 0.0, **config, "penalties": penalties}, custom_objects
         )
 
 

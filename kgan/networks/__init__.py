@@ -29,7 +29,14 @@ from kgan.networks.perturbation import perturbation_network
 from kgan.networks.resnet import resnet_discriminator, resnet_generator
 from kgan.networks.spectral import SpectralConv2D, SpectralDense, SpectralEmbedding
 from kgan.networks.super_resolution import PixelShuffle, super_resolution_generator
-from kgan.networks.table import table_discriminator, table_generator
+from kgan.networks.table import (
+    LearntDeviations,
+    table_decoder,
+    table_discriminator,
+    table_generator,
+    table_posterior,
+)
+from kgan.networks.table_copula import GaussianCopula
 from kgan.networks.table_encoder import TableEncoder
 from kgan.networks.translation import (
     multiscale_discriminator,
@@ -99,7 +106,9 @@ __all__ = [
     "ConditionalBatchNormalization",
     "Dropout",
     "FourierFeatures",
+    "GaussianCopula",
     "GaussianNoise",
+    "LearntDeviations",
     "MinibatchStandardDeviation",
     "NetworkPair",
     "PixelShuffle",
@@ -124,8 +133,10 @@ __all__ = [
     "resnet_discriminator",
     "resnet_generator",
     "super_resolution_generator",
+    "table_decoder",
     "table_discriminator",
     "table_generator",
+    "table_posterior",
     "translation_generator",
     "unet_generator",
 ]

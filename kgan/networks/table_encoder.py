@@ -1,28 +1,38 @@
 """Rows of a table as the vectors that networks see, and back."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+import kgan.dates
 import kgan.kinds
 import kgan.random
 from kgan.kinds import Table
 from kgan.networks import row_activation
 from kgan.networks.number_modes import number_modes
-from kgan.rows import Category, Integer, Number, Rows
+from kgan.rows import Category, Date, EncodedRows, Id, Integer, Number, Rows
 
 Columns = Mapping[str, tf.Tensor]
+
+# Numpy's NaT: what stands for a missing date among microseconds.
+_NAT = tf.int64.min
+# Rows that are encoded at a time.
+_CHUNK = 8192
+# Ids are below this, which every reader of JSON keeps exactly.
+_IDS = 2**53
 
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
     """Where what lies in an encoded row.
 
-    A number takes one value in [-1, 1], its place in its mode, and a one-hot vector of its modes; a
-    category takes a one-hot vector.
+    A number, or a date, takes one value in [-1, 1], its place in its mode, and a one-hot vector of
+    its modes, with a place more where some are missing; a category takes a one-hot vector; an id
+    takes nothing.
 
     Attributes:
         sizes: Length of each part, in order.
@@ -45,15 +55,42 @@ class Layout:
         """Length of a condition: how many categories can be asked for, of all columns."""
         return sum(stop - start for start, stop in self.conditions.values())
 
+    @functools.cached_property
+    def starts(self) -> np.ndarray:
+        """Where each part begins, int (parts,)."""
+        return np.cumsum([0, *self.sizes[:-1]])
+
+    @functools.cached_property
+    def places(self) -> np.ndarray:
+        """Where the places of numbers are, int (numbers,)."""
+        return self.starts[~np.array(self.one_hot, bool)]
+
+    @functools.cached_property
+    def hot_starts(self) -> np.ndarray:
+        """Where each one-hot part begins, int (one-hot parts,)."""
+        return self.starts[np.array(self.one_hot, bool)]
+
+    @functools.cached_property
+    def hot_sizes(self) -> np.ndarray:
+        """Length of each one-hot part, int (one-hot parts,)."""
+        return np.array(self.sizes)[np.array(self.one_hot, bool)]
+
+    @functools.cached_property
+    def conditioned(self) -> np.ndarray:
+        """Of each column that can be asked for the number of its part among the one-hot ones."""
+        hot = {start: number for number, start in enumerate(self.hot_starts.tolist())}
+        return np.array([hot[start] for start, _ in self.conditions.values()], int)
+
 
 @keras.saving.register_keras_serializable(package="kgan")
 class TableEncoder(keras.layers.Layer):
     """Encodes the columns of a table for networks, and decodes them; made by `fitted`.
 
     A number is seen relative to one of its modes (mode-specific normalisation), a category as a
-    one-hot vector. Decoding gives the table's own units: numbers rounded as the table's are,
-    integers as int64, texts as strings, all within what was seen. What was learnt from the data is
-    kept in float64 variables, so it is saved with the weights.
+    one-hot vector; what is missing is a mode of its own. Decoding gives the table's own units:
+    numbers rounded as the table's are, integers as int64, texts as strings, all within what was
+    seen. Ids are not learnt: they are made anew. What was learnt from the data is kept in float64
+    variables, so it is saved with the weights.
 
     Args:
         table: The kind of the rows.
@@ -64,7 +101,7 @@ class TableEncoder(keras.layers.Layer):
 
     def __init__(self, table: Table | Mapping, modes: tuple[int, ...], **options):
         super().__init__(**{**options, "trainable": False})
-        self.table = table if isinstance(table, Table) else _table(table)
+        self.table = table if isinstance(table, Table) else self.table_of(table)
         self.modes = tuple(modes)
         self.layout = _layout(self.table, self.modes)
         total = (sum(self.modes),)
@@ -96,12 +133,15 @@ class TableEncoder(keras.layers.Layer):
         """
         found = []
         for column in table.columns:
-            if isinstance(column, Category):
+            if isinstance(column, (Category, Id)):
                 continue
-            whole = isinstance(column, Integer)
-            step = 1.0 if isinstance(column, Integer) else _step(column)
-            values = rows[column.name].astype(np.float64)
-            found.append(number_modes(values, step=step, whole=whole, seed=seed))
+            values = rows[column.name]
+            there = values[~column.gone(values)]
+            if isinstance(column, Date):
+                there = there.astype(np.int64) // column.step
+            whole = not isinstance(column, Number)
+            step = _step(column) if isinstance(column, Number) else 1.0
+            found.append(number_modes(there.astype(np.float64), step=step, whole=whole, seed=seed))
         encoder = cls(table, tuple(len(one.centers) for one in found))
         for name in ("centers", "deviations", "weights", "scales"):
             variable = encoder.mode_weights if name == "weights" else getattr(encoder, name)
@@ -118,8 +158,8 @@ class TableEncoder(keras.layers.Layer):
         """Encoded rows, float64 (n, size).
 
         Args:
-            columns: Tensors (n,) by name, of the table's types. Numbers beyond what was seen are
-                clipped.
+            columns: Tensors (n,) by name, of the table's types; dates as int64 microseconds since
+                1970. Numbers beyond what was seen are clipped. Ids may be left out.
             seed: From `kgan.random.step_seed`: each number draws its mode from the posterior. By
                 default the likeliest mode is taken.
 
@@ -132,7 +172,7 @@ class TableEncoder(keras.layers.Layer):
         if seed is not None and self.modes:
             rows = tf.shape(next(iter(columns.values())))[0]
             noise = row_activation.gumbel(kgan.random.uniform(seed, [rows, sum(self.modes)]))
-        for column in self.table.columns:
+        for column in self.table.learnt:
             values = tf.convert_to_tensor(columns[column.name])
             if isinstance(column, Category):
                 parts.append(_one_hot(column, values))
@@ -143,33 +183,119 @@ class TableEncoder(keras.layers.Layer):
                 start = stop
         return tf.concat(parts, axis=1)
 
-    def decode(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
+    def encoded_rows(self, rows: Rows, *, seed: int = 0) -> EncodedRows:
+        """Rows in the short form that networks are fed with, numpy arrays; see `expand`.
+
+        Args:
+            rows: The rows.
+            seed: Seed of the draws of modes from their posterior, which are made once.
+        """
+        places, codes = [], []
+        encode = tf.function(self.encode, reduce_retracing=True)
+        hot = np.array(self.layout.one_hot, bool)
+        for number, start in enumerate(range(0, len(rows), _CHUNK)):
+            part = rows[start : start + _CHUNK]
+            columns = {one.name: _constant(part[one.name]) for one in self.table.learnt}
+            found = encode(columns, seed=kgan.random.step_seed(seed, number, "modes")).numpy()
+            places.append(found[:, self.layout.places].astype(np.float32))
+            parts = np.split(found, self.layout.starts[1:], axis=1)
+            chosen = [one.argmax(axis=1) for one, is_hot in zip(parts, hot, strict=True) if is_hot]
+            codes.append(np.stack(chosen, axis=1).astype(np.int32))
+        return EncodedRows(np.concatenate(places), np.concatenate(codes))
+
+    def expand(self, rows: EncodedRows) -> tf.Tensor:
+        """Encoded rows float32 (n, size) of their short form."""
+        n = tf.shape(rows.codes)[0]
+        hot = rows.codes + tf.constant(self.layout.hot_starts, tf.int32)
+        places = tf.tile(tf.constant(self.layout.places[None], tf.int32), [n, 1])
+        where = tf.concat([places, hot], axis=1)
+        number = tf.broadcast_to(tf.range(n)[:, None], tf.shape(where))
+        values = tf.concat([rows.places, tf.ones_like(hot, tf.float32)], axis=1)
+        return tf.scatter_nd(tf.stack([number, where], axis=2), values, [n, self.layout.size])
+
+    def decode(self, encoded: tf.Tensor, keys: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         """Columns of the table's own types and units.
 
         Args:
             encoded: (n, size) floats; of each one-hot part the greatest value counts, so it may
                 also hold logits.
+            keys: int64 (n,), what ids are made of; by default the numbers of the rows.
 
         Returns:
-            float32, int64 or string tensors (n,), by name, in the table's order.
+            float32, float64, int64 or string tensors (n,), by name, in the table's order; dates as
+            int64 microseconds since 1970, see `spelled`.
         """
         parts = iter(tf.split(tf.cast(encoded, tf.float64), self.layout.sizes, axis=1))
         sizes = iter(self.modes)
         columns, start = {}, 0
         for column in self.table.columns:
+            if isinstance(column, Id):
+                columns[column.name] = self.made_ids(column, tf.shape(encoded)[0], keys)
+                continue
             if isinstance(column, Category):
                 chosen = tf.argmax(next(parts), axis=1)
-                columns[column.name] = tf.gather(_values(column), chosen)
+                columns[column.name] = tf.gather(values_of(column), chosen)
                 continue
-            place, stop = next(parts)[:, 0], start + next(sizes)
+            place, count = next(parts)[:, 0], next(sizes)
+            stop = start + count
             mode = tf.argmax(next(parts), axis=1)
+            # The place after the last mode is that of what is missing.
+            gone = mode == count
+            mode = tf.minimum(mode, count - 1)
             center, scale = (
                 tf.gather(tf.convert_to_tensor(one)[start:stop], mode)
                 for one in (self.centers, self.scales)
             )
-            columns[column.name] = _decoded(column, center + scale * tf.clip_by_value(place, -1, 1))
+            value = center + scale * tf.clip_by_value(place, -1, 1)
+            columns[column.name] = decoded_number(column, value, gone)
             start = stop
         return columns
+
+    def spelled(self, columns: Columns) -> dict[str, tf.Tensor]:
+        """The columns of `decode` with dates as texts in the table's format, missing ones ""."""
+        return self.spelled_of(self.table, columns)
+
+    @staticmethod
+    def spelled_of(table: Table, columns: Columns) -> dict[str, tf.Tensor]:
+        """`spelled` for columns of any table."""
+        dates = {one.name: one for one in table.columns if isinstance(one, Date)}
+        return {
+            name: _spelled(values, dates[name].format) if name in dates else values
+            for name, values in columns.items()
+        }
+
+    @staticmethod
+    def keys_of(latents: tf.Tensor) -> tf.Tensor:
+        """Numbers of latents (n, several), int64 (n,) in [0, 2**53): what ids are made of.
+
+        Two rows have the same one with a probability of 2**-53.
+        """
+        found = tf.fill([tf.shape(latents)[0]], tf.constant(-3750763034362895579, tf.int64))
+        for bits in tf.unstack(tf.cast(tf.bitcast(latents[:, :4], tf.int32), tf.int64), axis=1):
+            # FNV's prime; the product wraps round.
+            found = tf.bitwise.bitwise_xor(found, bits) * tf.constant(1099511628211, tf.int64)
+            found = tf.bitwise.bitwise_xor(found, tf.bitwise.right_shift(found, 29))
+        return tf.bitwise.bitwise_and(found, tf.constant(_IDS - 1, tf.int64))
+
+    @staticmethod
+    def made_ids(column: Id, n: tf.Tensor, keys: tf.Tensor | None) -> tf.Tensor:
+        """Ids of keys int64 (n,), or of the numbers of the rows."""
+        numbers = tf.range(tf.cast(n, tf.int64)) if keys is None else keys
+        if column.prefix is None:
+            return numbers
+        return tf.strings.join([column.prefix, tf.strings.as_string(numbers)])
+
+    @staticmethod
+    def table_of(config: Mapping) -> Table:
+        """The kind of rows of its config."""
+        kind = kgan.kinds.from_config(config)
+        assert isinstance(kind, Table)
+        return kind
+
+    @property
+    def has_ids(self) -> bool:
+        """Whether some column is of ids."""
+        return len(self.table.learnt) < len(self.table.columns)
 
     def activate(self, raw: tf.Tensor, uniform: tf.Tensor, *, temperature: float) -> tf.Tensor:
         """Encoded rows of a generator's raw outputs, with a gradient; see `row_activation`."""
@@ -191,7 +317,13 @@ class TableEncoder(keras.layers.Layer):
             tf.convert_to_tensor(one)[own]
             for one in (self.centers, self.deviations, self.mode_weights, self.scales)
         )
-        clipped = tf.clip_by_value(tf.cast(values, tf.float64), column.low, column.high)
+        if isinstance(column, Date):
+            gone = tf.equal(values, _NAT)
+            values = tf.math.floordiv(tf.where(gone, column.low * column.step, values), column.step)
+        else:
+            gone = values != values
+        known = tf.where(gone, tf.constant(column.low, tf.float64), tf.cast(values, tf.float64))
+        clipped = tf.clip_by_value(known, column.low, column.high)
         apart = clipped[:, None] - centers
         log_weights = tf.math.log(tf.maximum(weights, tf.constant(1e-300, tf.float64)))
         logits = log_weights - tf.math.log(deviations) - 0.5 * tf.square(apart / deviations)
@@ -201,16 +333,14 @@ class TableEncoder(keras.layers.Layer):
             logits += tf.cast(noise, tf.float64)
         mode = tf.argmax(logits, axis=1)
         place = tf.gather(apart / scales, mode, axis=1, batch_dims=1)
-        return [place[:, None], tf.one_hot(mode, own.stop - own.start, dtype=tf.float64)]
+        count = own.stop - own.start
+        if column.missing:
+            mode = tf.where(gone, tf.cast(count, tf.int64), mode)
+            place = tf.where(gone, tf.zeros_like(place), place)
+        return [place[:, None], tf.one_hot(mode, count + column.missing, dtype=tf.float64)]
 
     def get_config(self) -> dict:
         return {**super().get_config(), "table": self.table.get_config(), "modes": list(self.modes)}
-
-
-def _table(config: Mapping) -> Table:
-    kind = kgan.kinds.from_config(config)
-    assert isinstance(kind, Table)
-    return kind
 
 
 def _layout(table: Table, modes: tuple[int, ...]) -> Layout:
@@ -218,7 +348,7 @@ def _layout(table: Table, modes: tuple[int, ...]) -> Layout:
     one_hot: list[bool] = []
     conditions: dict[str, tuple[int, int]] = {}
     counts = iter(modes)
-    for column in table.columns:
+    for column in table.learnt:
         if isinstance(column, Category):
             if len(column.values) > 1:
                 start = sum(sizes)
@@ -226,7 +356,7 @@ def _layout(table: Table, modes: tuple[int, ...]) -> Layout:
             sizes.append(len(column.values))
             one_hot.append(True)
         else:
-            sizes += [1, next(counts)]
+            sizes += [1, next(counts) + column.missing]
             one_hot += [False, True]
     return Layout(tuple(sizes), tuple(one_hot), conditions)
 
@@ -235,13 +365,14 @@ def _step(column: Number) -> float:
     return 0.0 if column.decimals is None else 10.0**-column.decimals
 
 
-def _values(column: Category) -> tf.Tensor:
+def values_of(column: Category) -> tf.Tensor:
+    """The categories, string or int64."""
     kind = tf.string if column.dtype == object else tf.int64
     return tf.constant(column.values, kind)
 
 
 def _one_hot(column: Category, values: tf.Tensor) -> tf.Tensor:
-    known = _values(column)
+    known = values_of(column)
     equal = tf.equal(values[:, None], known)
     check = tf.debugging.Assert(
         tf.reduce_all(tf.reduce_any(equal, axis=1)),
@@ -251,10 +382,58 @@ def _one_hot(column: Category, values: tf.Tensor) -> tf.Tensor:
         return tf.cast(equal, tf.float64)
 
 
-def _decoded(column: Number | Integer, values: tf.Tensor) -> tf.Tensor:
+def decoded_number(
+    column: Number | Integer | Date, values: tf.Tensor, gone: tf.Tensor
+) -> tf.Tensor:
+    """Values float64 (n,) as the column holds them: rounded, within what was seen, or missing."""
+    if isinstance(column, Date):
+        steps = tf.cast(tf.clip_by_value(tf.round(values), column.low, column.high), tf.int64)
+        return tf.where(gone, tf.constant(_NAT), steps * column.step)
     if isinstance(column, Integer):
-        return tf.cast(tf.clip_by_value(tf.round(values), column.low, column.high), tf.int64)
+        whole = tf.clip_by_value(tf.round(values), column.low, column.high)
+        if column.missing:
+            return tf.where(gone, tf.constant(np.nan, tf.float64), whole)
+        return tf.cast(whole, tf.int64)
     if column.decimals is not None:
         factor = 10.0**column.decimals
         values = tf.round(values * factor) / factor
-    return tf.cast(tf.clip_by_value(values, column.low, column.high), tf.float32)
+    found = tf.cast(tf.clip_by_value(values, column.low, column.high), tf.float32)
+    return tf.where(gone, tf.constant(np.nan, tf.float32), found) if column.missing else found
+
+
+def _constant(values: np.ndarray) -> tf.Tensor:
+    if values.dtype == object:
+        return tf.constant(values.tolist())
+    return tf.constant(values.astype(np.int64) if values.dtype.kind == "M" else values)
+
+
+def _spelled(microseconds: tf.Tensor, format: str) -> tf.Tensor:
+    """Texts of microseconds since 1970, "" for what is missing, after Hinnant's algorithm."""
+    gone = tf.equal(microseconds, _NAT)
+    given = tf.where(gone, tf.zeros_like(microseconds), microseconds)
+    days = tf.math.floordiv(given, kgan.dates.DAY)
+    within = given - days * kgan.dates.DAY
+    # Years that begin in March, in eras of 400 years: a leap day is then a year's last day.
+    shifted = days + 719_468
+    era = tf.math.floordiv(shifted, 146_097)
+    of_era = shifted - era * 146_097
+    year = (of_era - of_era // 1_460 + of_era // 36_524 - of_era // 146_096) // 365
+    of_year = of_era - (365 * year + year // 4 - year // 100)
+    month = (5 * of_year + 2) // 153
+    fields = {
+        "%d": of_year - (153 * month + 2) // 5 + 1,
+        "%m": tf.where(month < 10, month + 3, month - 9),
+        "%Y": year + era * 400 + tf.cast(month >= 10, tf.int64),
+        "%H": within // 3_600_000_000,
+        "%M": within // 60_000_000 % 60,
+        "%S": within // 1_000_000 % 60,
+        "%f": within % 1_000_000,
+    }
+    widths = {"%Y": 4, "%f": 6}
+    parts = [
+        tf.strings.as_string(fields[one], width=widths.get(one, 2), fill="0")
+        if one in fields
+        else tf.fill(tf.shape(given), one)
+        for one in kgan.dates.parts_of(format)
+    ]
+    return tf.where(gone, "", tf.strings.join(parts))

@@ -32,7 +32,8 @@ def draw_curves(
     axes.set_xlabel("step")
     axes.set_ylabel(axis_name)
     axes.grid(alpha=0.3)
-    axes.legend()
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend()
     save_figure(figure, path)
 
 

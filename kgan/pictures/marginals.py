@@ -1,5 +1,7 @@
 """Each column of a table by itself: generated values over real ones."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from PIL import Image
@@ -13,6 +15,8 @@ _BINS = 24
 # As many values are bars of their own; of more categories the most frequent ones are drawn.
 _MOST_BARS = 12
 _LONGEST_NAME = 24
+# Seconds in a year.
+_YEAR = 365.2425 * 86_400
 _REAL, _GENERATED = "0.75", "tab:red"
 
 
@@ -47,7 +51,13 @@ def marginals(rows: Rows, real: Rows | None = None) -> Image.Image:
 
 
 def _draw_column(axes: Axes, ours: np.ndarray, theirs: np.ndarray | None) -> None:
+    (ours, gone), (theirs, their_gone) = _there(ours), _there(theirs)
+    if gone or their_gone:
+        told = "" if theirs is None else f" ({their_gone:.0%} real)"
+        axes.set_xlabel(f"missing: {gone:.0%}{told}", fontsize=6)
     reference = ours if theirs is None else theirs
+    if not len(reference) or not len(ours):
+        return
     values, counts = np.unique(reference, return_counts=True)
     if ours.dtype == object or len(values) <= _MOST_BARS:
         frequent = np.sort(np.argsort(-counts, kind="stable")[:_MOST_BARS])
@@ -64,6 +74,17 @@ def _draw_column(axes: Axes, ours: np.ndarray, theirs: np.ndarray | None) -> Non
             axes.stairs(shares, edges, fill=True, color=_REAL, label=label)
         else:
             axes.stairs(shares, edges, color=_GENERATED, label=label)
+
+
+def _there(values: np.ndarray | None) -> tuple[Any, float]:
+    """The values that are there, dates as years, and the share of those that are missing."""
+    if values is None or values.dtype == object:
+        return values, 0.0
+    gone = np.isnat(values) if values.dtype.kind == "M" else np.isnan(values)
+    kept = values[~gone]
+    if values.dtype.kind == "M":
+        kept = 1970 + kept.astype("datetime64[s]").astype(np.int64) / _YEAR
+    return kept, float(gone.mean()) if len(gone) else 0.0
 
 
 def _draw_bars(axes: Axes, values: np.ndarray, ours: np.ndarray, theirs: np.ndarray | None) -> None:

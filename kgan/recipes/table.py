@@ -1,5 +1,6 @@
 """The family of table GANs: rows of a table, by mode-specific normalisation and conditions."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,26 +17,59 @@ import kgan.precision
 from kgan.data import Dataset
 from kgan.evaluation import RealData, SampleSet
 from kgan.kinds import Table
-from kgan.networks import TABLE_NETWORKS, TableEncoder
+from kgan.models.table_model import TableModel
+from kgan.networks import (
+    TABLE_NETWORKS,
+    GaussianCopula,
+    TableEncoder,
+    table_decoder,
+    table_posterior,
+)
 from kgan.recipes.recipe import Recipe, Watched
+from kgan.rows import EncodedRows
 from kgan.settings.table import TableSettings
 
 # Real rows in a picture.
 _SHOWN = 2000
+# The published batch.
+_BATCH = 500
 
 
 class TableRecipe(Recipe[TableSettings]):
     """A table GAN, from its settings."""
 
     family = TableSettings.family
-    shown = ("d_loss", "g_loss", "condition_loss", "quality")
+    shown = ("d_loss", "g_loss", "condition_loss", "loss", "kl", "quality")
     curves = {  # noqa: RUF012
-        "losses": ("d_loss", "g_loss", "condition_loss", "penalty"),
+        "losses": ("d_loss", "g_loss", "condition_loss", "penalty", "loss", "kl"),
         "quality": ("quality", "column_shapes", "pair_trends"),
     }
 
+    def __init__(self, settings: TableSettings):
+        super().__init__(settings)
+        self._fitted: tuple[str, TableEncoder, EncodedRows] | None = None
+
     def data(self) -> Dataset:
         return self._load("train")
+
+    def settle(self, data: Dataset, *, replicas: int = 1) -> Sequence[str]:
+        if self.settings.batch_size is not None:
+            return []
+        unit = self.settings.packing * replicas
+        fits = max(min(_BATCH, len(data) // 10) // unit, 1) * unit
+        self.settings = dataclasses.replace(self.settings, batch_size=fits)
+        if fits == _BATCH:
+            return []
+        return [f"batches of {fits}, as there are {len(data):,} rows"]
+
+    def encoder(self, data: Dataset) -> tuple[TableEncoder, EncodedRows]:
+        """The encoder that is fitted to the data, and the data encoded; made once."""
+        key = data.fingerprint()["sha256"]
+        if self._fitted is None or self._fitted[0] != key:
+            encoder = TableEncoder.fitted(_table(data), data.samples, seed=self.settings.seed)
+            rows = encoder.encoded_rows(data.samples, seed=self.settings.seed)
+            self._fitted = key, encoder, rows
+        return self._fitted[1:]
 
     def _load(self, split: str) -> Dataset:
         settings = self.settings
@@ -44,6 +78,10 @@ class TableRecipe(Recipe[TableSettings]):
         return kgan.data.load_table(
             settings.data,
             split,
+            columns=settings.declared_columns,
+            most_categories=settings.most_categories,
+            encoding=settings.encoding,
+            separator=settings.separator,
             categorical=settings.categorical,
             integer=settings.integer,
             number=settings.number,
@@ -52,22 +90,76 @@ class TableRecipe(Recipe[TableSettings]):
         )
 
     def feed(self, data: Dataset, *, start: int = 0) -> tf.data.Dataset:
-        return kgan.data.feed_rows(data, self.batch_size, seed=self.settings.seed, start=start)
+        encoded = self.encoder(data)[1]
+        return kgan.data.feed_rows(
+            data,
+            self.batch_size,
+            seed=self.settings.seed,
+            start=start,
+            encoded=encoded,
+            by_category=self.settings.model == "gan",
+        )
 
     def describe(self, data: Dataset, model: keras.Model) -> Sequence[str]:
         columns = _table(data).columns
+        declared = self._declared()
         width = max(len(column.name) for column in columns)
-        size = sum(network.count_params() for network in (model.generator, model.discriminator))
+        networks = [getattr(model, one) for names in model.optimizers.values() for one in names]
+        size = sum(network.count_params() for network in networks)
         return [
-            *(f"  {one.name:<{width}}  {one.type:<8}  {_cut(one.describe())}" for one in columns),
+            *(
+                f"  {one.name:<{width}}  {one.type:<8}  {_cut(one.describe())}"
+                f"{'  (declared)' * (one.name in declared)}"
+                for one in columns
+            ),
+            *(f"  {note}" for note in data.notes),
             f"{self.settings.data}: {len(data):,} rows of {len(columns)} columns, "
             f"{model.layout.size} values when encoded; {size:,} weights",
         ]
 
-    def model(self, data: Dataset) -> kgan.models.TableGAN:
+    @property
+    def epochs(self) -> int:
+        # A copula is whole when it is made.
+        return 1 if self.settings.model == "copula" else super().epochs
+
+    def steps_per_epoch(self, data: Dataset) -> int:
+        return 1 if self.settings.model == "copula" else super().steps_per_epoch(data)
+
+    def model(self, data: Dataset) -> TableModel:
+        makers = {"gan": self._gan, "tvae": self._vae, "copula": self._copula}
+        return makers[self.settings.model](data)
+
+    def _copula(self, data: Dataset) -> TableModel:
+        seed = self.settings.seed
+        copula = GaussianCopula.fitted(_table(data), data.samples, seed=seed)
+        model = kgan.models.TableCopula(copula, self.encoder(data)[0])
+        model.compile()
+        return model
+
+    def _vae(self, data: Dataset) -> TableModel:
+        settings, encoder = self.settings, self.encoder(data)[0]
+        size, width = encoder.layout.size, settings.decoder_width
+        keras.utils.set_random_seed(settings.seed)
+        with kgan.precision.under(settings.precision):
+            posterior = table_posterior(size, settings.latent_dim, width=width)
+            decoder = table_decoder(
+                settings.latent_dim, size, numbers=len(encoder.layout.places), width=width
+            )
+        model = kgan.models.TableVAE(
+            posterior, decoder, encoder, ema_decay=settings.ema_decay, seed=settings.seed
+        )
+        adam = keras.optimizers.Adam(settings.learning_rate, weight_decay=settings.weight_decay)
+        model.compile(
+            optimizer=kgan.precision.scaled(adam, settings.precision),
+            jit_compile=settings.jit_compile == "on",
+            steps_per_execution=settings.steps_per_execution,
+        )
+        return model
+
+    def _gan(self, data: Dataset) -> TableModel:
         settings = self.settings
         pair = kgan.names.look_up("networks", settings.networks, TABLE_NETWORKS)
-        encoder = TableEncoder.fitted(_table(data), data.samples, seed=settings.seed)
+        encoder = self.encoder(data)[0]
         layout = encoder.layout
         keras.utils.set_random_seed(settings.seed)
         with kgan.precision.under(settings.precision):
@@ -93,12 +185,12 @@ class TableRecipe(Recipe[TableSettings]):
             packing=settings.packing,
             temperature=settings.temperature,
             ema_decay=settings.ema_decay,
+            several=settings.several,
             seed=settings.seed,
         )
         model.compile(
             g_optimizer=self._adam(settings.g_learning_rate),
             d_optimizer=self._adam(settings.d_learning_rate),
-            # XLA knows no texts, so "auto" leaves it alone on a GPU too.
             jit_compile=settings.jit_compile == "on",
             steps_per_execution=settings.steps_per_execution,
         )
@@ -107,16 +199,21 @@ class TableRecipe(Recipe[TableSettings]):
     def watch(self, data: Dataset, steps: int, *, table: Path) -> Watched:
         settings = self.settings
         real = SampleSet(data.samples, kind=data.kind, data=data.name)
+        # Once at least, in a short training at its end.
+        every = min(settings.evaluate_every or 1, steps * self.epochs)
+        calibration = kgan.callbacks.Calibration(
+            self.encoder(data)[1], every=every, steps_per_epoch=steps
+        )
         quality = kgan.callbacks.MetricMonitor(
             real.random(settings.evaluate_samples),
             metrics=("table_quality",),
-            every=settings.evaluate_every or 1,
+            every=every,
             steps_per_epoch=steps,
             patience=settings.patience,
             table=table,
             seed=settings.seed,
         )
-        return Watched([quality], quality.monitor, quality.lower_is_better)
+        return Watched([calibration, quality], quality.monitor, quality.lower_is_better)
 
     def pictures(self, data: Dataset, folder: Path) -> Sequence[keras.callbacks.Callback]:
         rows = np.random.default_rng(self.settings.seed).permutation(len(data))[:_SHOWN]
@@ -132,6 +229,16 @@ class TableRecipe(Recipe[TableSettings]):
             f"kgan evaluate {folder}",
             *super().next_steps(folder, version)[1:],
         ]
+
+    def _declared(self) -> set[str]:
+        """Names of the columns of which the user said what they hold."""
+        settings = self.settings
+        return {
+            *settings.declared_columns,
+            *settings.categorical,
+            *settings.integer,
+            *settings.number,
+        }
 
     def _adam(self, learning_rate: float) -> keras.optimizers.Optimizer:
         settings = self.settings

@@ -1,6 +1,6 @@
 """Opens a source of samples: a run folder, a .keras file, or an exported model."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ import kgan.kinds
 import kgan.latents
 import kgan.models
 import kgan.names
-from kgan.kinds import Kind
+from kgan.kinds import Kind, Table
 from kgan.recipes import RECIPES, Recipe
 from kgan.runs.made_of_samples import (
     Inputs,
@@ -28,6 +28,7 @@ from kgan.settings.groups import ImageReading
 
 _BATCH = 256
 _GENERATE = "generate"
+_WHERE = "generate_where"
 
 Draw = Callable[[int, np.ndarray | None, int], Any]
 
@@ -45,6 +46,8 @@ class Source(NamedTuple):
         run: The run, if the source is a run folder, else `None`.
         recipe: The run's recipe, if it is one.
         endpoint: What the model is asked.
+        generate_where: Function of (n, categories by column, seed) that returns rows which have
+            these; `None` where nothing can be asked for.
         inputs: Where samples are made of other samples, a function of (n, seed) to those; sample i
             of `generate` is made of the i-th of them.
     """
@@ -58,6 +61,7 @@ class Source(NamedTuple):
     recipe: Recipe | None = None
     endpoint: str = _GENERATE
     inputs: Inputs | None = None
+    generate_where: Callable[[int, Mapping[str, str], int], Any] | None = None
 
 
 def open_source(
@@ -201,7 +205,13 @@ def _of_file_or_version(path: Path) -> _Opened:
 def _of_model(model: Any, generate: Draw) -> _Opened:
     num_classes = getattr(model, "num_classes", None)
     kind = getattr(model, "kind", None)
-    source = Source(kind, num_classes, generate, model=model)  # type: ignore[arg-type]
+    where = None
+    if hasattr(model, "codes_of"):
+
+        def where(n: int, asked: Mapping[str, str], seed: int) -> Any:
+            return model.generate(n, seed=seed, where=asked)
+
+    source = Source(kind, num_classes, generate, model=model, generate_where=where)  # type: ignore[arg-type]
     return _Opened(source, hasattr(model, "generate"), of_model(model))
 
 
@@ -225,12 +235,33 @@ def _exported(version: Path) -> _Opened:
             if labels is not None:
                 request["labels"] = tf.constant(labels[start : start + _BATCH], tf.int64)
             batches.append(signature(**request))
-        return kind.of_answer(
-            {name: np.concatenate([one[name] for one in batches]) for name in batches[0]}
-        )
+        return _joined(kind, batches)
 
-    source = Source(kind, manifest["num_classes"], generate, manifest.class_names)
+    def generate_where(n: int, asked: Mapping[str, str], seed: int) -> Any:
+        assert isinstance(kind, Table)
+        words = kgan.models.words_of(kind, asked)
+        seeds = kgan.latents.example_seeds(seed, n)
+        batches = [
+            model.signatures[_WHERE](seeds=part, where=tf.constant([words] * len(part)))
+            for start in range(0, n, _BATCH)
+            if len(part := seeds[start : start + _BATCH])
+        ]
+        return _joined(kind, batches)
+
+    source = Source(
+        kind,
+        manifest["num_classes"],
+        generate,
+        manifest.class_names,
+        generate_where=generate_where if _WHERE in model.signatures else None,
+    )
     return _Opened(source, _GENERATE in model.signatures, makings)
+
+
+def _joined(kind: Kind, batches: Sequence[Mapping[str, Any]]) -> Any:
+    return kind.of_answer(
+        {name: np.concatenate([one[name] for one in batches]) for name in batches[0]}
+    )
 
 
 def _making(source: Source, path: Path, name: str, making: Making, images: Path | None) -> Source:

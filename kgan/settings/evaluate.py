@@ -17,7 +17,8 @@ class EvaluateSettings(Messages, ImageReading, PreparedData):
 
     # What
     source: tyro.conf.Positional[Path | None] = None
-    """A run folder, a .keras file, an exported model, or a folder or .npz of generated samples."""
+    """A run folder, a .keras file, an exported model, or a folder, .npz, .csv or .parquet file of
+    generated samples."""
     compare: tuple[Path, ...] = ()
     """Two run folders (or scores.json files) whose scores to compare instead."""
     data: str | None = None

@@ -19,6 +19,8 @@ class SampleSettings(Messages):
     """How many samples; default 100, or all of --inputs."""
     labels: tuple[str, ...] = ()
     """Classes to generate, in turn, by their names or numbers; default all of them."""
+    where: tuple[str, ...] = ()
+    """Of a table, categories that all rows shall have, as COLUMN=CATEGORY."""
     seed: int = 0
     """Seed of the request."""
     inputs: Path | None = None

@@ -1,7 +1,7 @@
 """Settings of the family of table GANs."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from kgan.settings.groups import (
     Machine,
@@ -25,6 +25,15 @@ class TableSettings(Messages, Output, Scores, Start, Machine):
     # Data
     data: str = "breast-cancer"
     """breast-cancer, or a .csv or .parquet file (extra: tables)."""
+    columns: tuple[str, ...] = ()
+    """What columns hold, as NAME=KIND: number, integer, category, boolean, date, id or drop, and
+    date:%d/%m/%Y; default what DATA.columns.json beside the data says, or their values."""
+    most_categories: int = 250
+    """Categories that a column may have; the rare ones of a column with more are joined."""
+    encoding: str = "utf-8"
+    """Encoding of the texts of a .csv file, such as cp1252."""
+    separator: str = ","
+    """What separates the values of a .csv file."""
     held_out: float = 0.2
     """Share of a file's rows that training does not see, for kgan evaluate; in [0, 1)."""
     categorical: tuple[str, ...] = ()
@@ -38,6 +47,11 @@ class TableSettings(Messages, Output, Scores, Start, Machine):
     target: str | None = None
     """A category that kgan evaluate trains classifiers to tell; default none, or the data's own."""
 
+    # Model
+    model: Literal["gan", "tvae", "copula"] = "gan"
+    """gan: a conditional GAN (CTGAN); tvae: a variational autoencoder; copula: correlations of a
+    Gaussian, a baseline that is fitted at once."""
+
     # Networks
     networks: str = "dense"
     """A key of kgan.networks.TABLE_NETWORKS (dense)."""
@@ -47,6 +61,8 @@ class TableSettings(Messages, Output, Scores, Start, Machine):
     """Units of each of the generator's two layers."""
     discriminator_width: int = 256
     """Units of each of the discriminator's two layers."""
+    decoder_width: int = 128
+    """Of a tvae, units of each of the decoder's and the posterior's two layers."""
 
     # Objective
     loss: str = "wasserstein"
@@ -57,30 +73,52 @@ class TableSettings(Messages, Output, Scores, Start, Machine):
     """Rows that the discriminator judges at once (PacGAN); it must divide the batch."""
     temperature: float = 0.2
     """Temperature of the softmax with Gumbel noise that makes categories."""
+    several: float = 0.5
+    """Share of the rows that stand for categories of several columns, in [0, 1]."""
 
     # Optimizers
     g_learning_rate: float = 2e-4
     """The generator's learning rate."""
     d_learning_rate: float = 2e-4
     """The discriminator's learning rate."""
+    learning_rate: float = 1e-3
+    """The learning rate of a tvae."""
     beta_1: float = 0.5
-    """Adam's decay of the mean, for both."""
+    """Adam's decay of the mean, of a gan."""
     beta_2: float = 0.9
-    """Adam's decay of the square, for both."""
+    """Adam's decay of the square, of a gan."""
     weight_decay: float = 1e-6
-    """Adam's decay of the weights, for both."""
+    """Adam's decay of the weights."""
     ema_decay: float = 0.999
-    """Decay of the generator's moving average."""
+    """Decay of the moving average of the generator or decoder."""
 
     def check(self) -> None:
         super().check()
         check_at_least(self, 1, "latent_dim", "generator_width", "discriminator_width", "packing")
+        check_at_least(self, 1, "decoder_width")
         check_at_least(self, 0, "g_learning_rate", "d_learning_rate", "penalty_weight")
-        check_at_least(self, 0, "weight_decay")
+        check_at_least(self, 0, "weight_decay", "learning_rate")
+        check_at_least(self, 2, "most_categories")
+        if not 0 <= self.several <= 1:
+            raise ValueError(f"several must be in [0, 1], got {self.several}.")
+        declared = self.declared_columns
+        if len(declared) < len(self.columns):
+            raise ValueError(f"columns must be declared once each, got {' '.join(self.columns)}.")
         if self.batch_size is not None and self.batch_size % self.packing:
             raise ValueError(
                 f"packing must divide batch_size ({self.batch_size}), got {self.packing}."
             )
+
+    @property
+    def declared_columns(self) -> dict[str, str]:
+        """Kinds by column, as the flag `columns` declares them."""
+        found = {}
+        for one in self.columns:
+            name, equals, kind = one.rpartition("=")
+            if not equals or not name:
+                raise ValueError(f"columns must be declared as NAME=KIND, got {one!r}.")
+            found[name] = kind
+        return found
 
     def default_name(self, preset: str | None, defaults: RunFolder) -> str:
         assert isinstance(defaults, TableSettings)
@@ -89,14 +127,6 @@ class TableSettings(Messages, Output, Scores, Start, Machine):
 
 
 PRESETS: dict[str, TableSettings] = {
-    # Rows are drawn anew for each category, so an epoch is no pass over the data.
-    "table": TableSettings(
-        batch_size=100,
-        packing=1,
-        epochs=8,
-        steps_per_epoch=1000,
-        evaluate_every=1,
-        g_learning_rate=1e-3,
-        d_learning_rate=1e-3,
-    ),
+    # The published settings; the batch is 500, or a tenth of the rows where that is less.
+    "table": TableSettings(epochs=300, evaluate_every=500, evaluate_samples=2000),
 }

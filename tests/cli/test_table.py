@@ -25,6 +25,7 @@ pytest.importorskip("pandas")
 
 TINY = ["--generator-width", "8", "--discriminator-width", "8", "--latent-dim", "6"]
 TINY += ["--steps-per-epoch", "5", "--epochs", "2", "--batch-size", "20", "--packing", "2"]
+TINY += ["--evaluate-every", "1"]
 
 
 @dataclasses.dataclass
@@ -184,12 +185,40 @@ def test_evaluation_has_a_floor_a_baseline_and_a_ceiling(trained, command, tmp_p
         "quality",
         "column_shapes",
         "pair_trends",
+        "undetected",
+        "undetected_logistic",
+        "closer_to_train",
+        "membership_auc",
+        "copies",
         "utility",
         "utility_logistic",
+        "utility_auc",
+        "utility_f1",
+        "utility_auprc",
     ]
     for name, score in scores.items():
-        assert 0 < score.value < score.floor <= 1, name
-        assert 0 < score.baselines["independent columns"] <= 1
+        assert set(score.baselines) == {"independent columns", "Gaussian copula"}
+        assert all(0 <= value <= 1 for value in score.baselines.values())
+        if name in ("closer_to_train", "membership_auc", "copies"):
+            assert score.floor is None
+        else:
+            assert 0 <= score.value < score.floor <= 1, name
+    # The negative control has the columns and not the pairs, and tells nothing of sex.
+    shuffled = {name: score.baselines["independent columns"] for name, score in scores.items()}
+    assert shuffled["column_shapes"] > 0.9 > shuffled["pair_trends"]
+    assert shuffled["utility_auc"] < 0.75 < scores["utility_auc"].floor
+    page = (tmp_path / "there" / "report.html").read_text()
+    for word in ("membership_auc", "Gaussian copula", "weight", "data:image/png;base64,"):
+        assert word in page
+    # Rows in a file are scored as those of a model, once it is said what they are like.
+    command("sample", run, "--n", 60, "--out", "rows.parquet")
+    (tmp_path / "real.csv").write_text((trained / "people.csv").read_text())
+    command("evaluate", "rows.parquet", "--data", "real.csv", "--out", "rows", "--metrics",
+            "table_quality")  # fmt: skip
+    assert load_scores("rows/scores.json")[0].protocol.n_fake == 60
+    (tmp_path / "bad.csv").write_text("weight,visits,sex\n1.0,2,male\n")
+    said = command("evaluate", "bad.csv", "--data", "real.csv", check=False)
+    assert "bad.csv must have the column 'level'" in said.stderr
     # Sex decides the weight, so classifiers that learnt on real rows tell it.
     assert scores["utility"].floor > 0.9
     assert scores["utility"].protocol.settings == {"target": "sex"}
@@ -211,7 +240,31 @@ def test_an_export_tells_its_columns(trained):
         "latents": "latents",
         "decode": "decode",
         "interpolate": "interpolate",
+        "generate_where": "generate_where",
     }
+
+
+def test_rows_are_asked_for_from_every_source_and_in_every_file(trained, command):
+    run, where = trained / "runs" / "people", ["--where", "sex=male", "level=1"]
+    found = []
+    for source in (run, run / "checkpoints" / "best.keras", trained / "saved_models" / "people"):
+        command("sample", source, "--n", 300, "--out", "rows.csv", *where)
+        with open("rows.csv", newline="") as file:
+            found.append(list(csv.DictReader(file)))
+    assert found[0] == found[1] == found[2]
+    assert len(found[0]) == 300
+    assert {(row["sex"], row["level"]) for row in found[0]} == {("male", "1")}
+    for words, said in {
+        ("sex=mail",): "one of the 2 categories of 'sex', got 'mail'. Did you mean 'male'",
+        ("sxe=male",): "column of categories must be one of sex, level",
+        ("weight=70",): "where must ask for a category, and 'weight' holds a number",
+        ("sex",): "where must be COLUMN=CATEGORY, got 'sex'",
+        ("sex=male", "sex=female"): "where must ask for one category of 'sex'",
+    }.items():
+        for source in (run, trained / "saved_models" / "people"):
+            told = command("sample", source, "--where", *words, check=False)
+            assert told.code == 2
+            assert said in told.stderr or said.startswith("where must ask for a category")
 
 
 @pytest.mark.parametrize(
@@ -220,7 +273,10 @@ def test_an_export_tells_its_columns(trained):
         (["--data", "nowhere.csv"], "no file nowhere.csv"),
         (["--data", "people.csv", "--drop", "wieght"], "Did you mean 'weight'"),
         (["--data", "people.csv", "--integer", "sex"], "column 'sex' of people.csv is declared"),
-        (["--data", "missing.csv"], "column 'weight' of missing.csv has 1 missing values of 240"),
+        (["--data", "people.csv", "--columns", "sex=numbr"], "Did you mean 'number'"),
+        (["--data", "people.csv", "--columns", "sex"], "columns must be declared as NAME=KIND"),
+        (["--data", "people.csv", "--encoding", "utf-9"], "encoding must be one that Python knows"),
+        (["--data", "ids.csv"], "column 'id' of ids.csv is another text in each of its 240 rows"),
         (["--batch-size", 21], "packing must divide batch_size (21), got 2"),
         (["--data", "people.csv", "--held-out", 1.5], "held_out must be in [0, 1), got 1.5"),
         (["--batch-size", 500], "batch_size must be between 1 and the 427 samples"),
@@ -230,8 +286,9 @@ def test_an_export_tells_its_columns(trained):
 def test_bad_input_is_one_line_and_leaves_nothing(trained, command, tmp_path, options, message):
     text = (trained / "people.csv").read_text()
     (tmp_path / "people.csv").write_text(text)
-    first = text.splitlines()[1]
-    (tmp_path / "missing.csv").write_text(text.replace(first, "," + first.split(",", 1)[1], 1))
+    lines = text.splitlines()
+    ids = [f"u{number},{line}" for number, line in enumerate(lines[1:])]
+    (tmp_path / "ids.csv").write_text("\n".join([f"id,{lines[0]}", *ids]))
     said = command("train", "table", *TINY, *options, check=False)
     assert said.code == 2
     assert message in said.stderr

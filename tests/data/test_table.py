@@ -8,10 +8,12 @@ import tensorflow as tf
 from sklearn.datasets import load_breast_cancer
 
 import kgan.data
+import kgan.dates
 from kgan.data import order
 from kgan.data.columns import decimals, typed
 from kgan.data.table import table
-from kgan.rows import Category, Integer, Number
+from kgan.data.table_files import write_csv, write_parquet
+from kgan.rows import Boolean, Category, Date, Id, Integer, Number
 
 pandas = pytest.importorskip("pandas")
 N = 60
@@ -42,7 +44,7 @@ def test_kinds_are_told_by_the_values_and_texts_kept_as_they_are(tmp_path):
     columns = columns_of()
     data = kgan.data.load_table(write(tmp_path / "a.csv", columns), "all")
     assert [one.type for one in data.kind.columns] == [
-        "number", "integer", "category", "category", "category"
+        "number", "integer", "category", "category", "boolean"
     ]  # fmt: skip
     weight, visits, children, city, member = data.kind.columns
     assert (weight.decimals, children.values) == (2, (0, 1, 2))
@@ -88,11 +90,14 @@ def test_declared_columns_are_what_the_user_says(tmp_path):
         "visits": "category",
         "children": "integer",
         "city": "category",
-        "member": "category",
+        "member": "boolean",
         "row": "integer",
         "text": "category",
     }
     assert data.samples["visits"].dtype == object
+    assert kgan.data.load_table(
+        path, columns={"visits": "number", "weight": "drop"}, drop=("row", "text")
+    ).kind.columns[0] == Number("visits", 0.0, 39.0, 0)
     for options, said in {
         ("categorical", "vists"): "category column must be one of .* Did you mean 'visits'",
         ("integer", "weight"): "column 'weight' .* is declared integer, but .* is no whole number",
@@ -112,8 +117,6 @@ def test_declared_columns_are_what_the_user_says(tmp_path):
     [
         ("id", [f"u{i}" for i in range(N)], "another text in each of its 60 rows.*--drop 'id'"),
         ("number", range(1000, 1000 + N), "counts the rows, 1000 to 1059"),
-        ("gap", [""] * 7 + [f"{i}.5" for i in range(N - 7)], "'gap' .* has 7 missing values of 60"),
-        ("gap", ["NA", *range(N - 1)], "'gap' .* has 1 missing values of 60"),
         ("huge", [2**60 + 3 * i for i in range(N)], "'huge' .* whole numbers must be within 2"),
         ("large", ["1e60", *["1.5"] * (N - 1)], "'large' .* has 1 values that are infinite in"),
         ("near", [f"1e9{i:02}.25".replace("e9", "000000") for i in range(N)], "so near each other"),
@@ -137,9 +140,11 @@ def test_a_column_of_no_use_is_named_with_a_remedy(name, values, said, tmp_path)
             "a column without a name, the 1. of 2.*save the table without its index",
         ),
         (b"a;b\n1;2\n", "one column, 'a;b': its values seem to be separated by ';'"),
-        (b"a,b\n1,2,3\n4,5,6,7\n", "is no file of comma-separated values"),
-        (b"a,b\n1,2,3\n4,5,6\n", "has more values in a row than the 2 names"),
-        (b"a,b\n\xff,2\n", "is not UTF-8"),
+        (b"a,b\n1,2\n4,5,6\n", "has 3 values in line 3, and 2 names: a value with a ',' in it"),
+        (b"a,b\n1,2\n4\n", "has 1 values in line 3"),
+        (b'a,b\n1,"2\n4,5\n', "is no file of comma-separated values, line 3"),
+        (b"a,b\n\xff,2\n", "is not utf-8 .*--encoding cp1252"),
+        (b"\xff\xfea\x00,", "is not utf-16"),
     ],
 )
 def test_a_file_that_is_no_table_says_so(content, said, tmp_path):
@@ -154,20 +159,209 @@ def test_files_that_are_not_there_or_damaged(tmp_path):
     (tmp_path / "a.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(ValueError, match="is no readable Parquet file"):
         kgan.data.load_table(tmp_path / "a.parquet")
-    pandas.DataFrame({"day": pandas.to_datetime(["2020-01-01"] * 3)}).to_parquet(
-        tmp_path / "b.parquet"
-    )
-    with pytest.raises(ValueError, match=r"column 'day' .* holds dates"):
-        kgan.data.load_table(tmp_path / "b.parquet")
 
 
-def test_too_many_categories_are_refused_and_a_constant_is_kept():
+def test_rare_categories_are_joined_and_free_text_is_refused():
     values = np.array([f"n{i % 1100}" for i in range(3000)], object)
-    with pytest.raises(ValueError, match="1,100 different texts, and a category may have at most"):
+    with pytest.raises(ValueError, match=r"1,100 different texts, .* 249 .* 24.9% .* free text"):
         typed("x", "name", values)
+    # Declared, it is what the user says; each frequent one is kept as it is.
+    column, kept, notes = typed("x", "name", values, "category", most=3)
+    assert column.values == ("(other)", "n0", "n1")
+    assert (kept == "n0").sum() == 3
+    assert "of 1,100 categories the 2 most frequent are kept, 0.2% of the rows" in notes[0]
     data = table("x", {"unit": np.array(["kg"] * 5, object), "zero": np.zeros(5)})
     assert data.kind.columns == (Category("unit", ("kg",)), Number("zero", 0.0, 0.0, 0))
     assert data.kind.conditions == ()
+    cut = table("x", {"n": np.array(list("aaabbbcd"), object)}, most_categories=3)
+    assert cut.kind.columns[0].values == ("(other)", "a", "b")
+    assert cut.samples["n"].tolist() == [*"aaabbb", "(other)", "(other)"]
+    assert len(cut.notes) == 1
+
+
+def test_what_is_missing_stays_missing_in_every_kind_of_column(tmp_path):
+    columns = {
+        "number": ["1.5", "", "NA", "2.25"] * 15,
+        "integer": [str(i) if i % 3 else "?" for i in range(N)],
+        "large": [str(2**40 + 7 * i) if i % 4 else "" for i in range(N)],
+        "level": ["1", "2", "", "2"] * 15,
+        "date": ["31.12.1999", "null", "29.02.2000", "01.01.1970"] * 15,
+        "member": ["True", "", "False", "True"] * 15,
+        "none": [""] * N,
+        "kind": ["a", "", "b", "a"] * 15,
+    }
+    data = kgan.data.load_table(write(tmp_path / "a.csv", columns), "all")
+    number, integer, large, level, date, member, none, _ = data.kind.columns
+    assert number == Number("number", 1.5, 2.25, 2, missing=True)
+    assert integer == Integer("integer", 1, 59, missing=True)
+    assert large.type == "integer"
+    assert data.samples["large"].dtype == np.float64
+    assert int(data.samples["large"][1]) == 2**40 + 7
+    assert level == Category("level", ("", "1", "2"))
+    day = kgan.dates.DAY
+    assert date == Date("date", 0, 11016, day, "%d.%m.%Y", missing=True)
+    assert member == Boolean("member", ("", "False", "True"))
+    assert none == Category("none", ("",))
+    for column in data.kind.columns:
+        gone = column.gone(data.samples[column.name])
+        texts = [str(one).lower() in ("", "na", "?", "null") for one in columns[column.name]]
+        np.testing.assert_array_equal(gone, texts)
+    # Through a frame and Parquet, where nothing is there it is null, and types are the file's.
+    write_parquet(data.samples, tmp_path / "a.parquet", table=data.kind)
+    frame = pandas.read_parquet(tmp_path / "a.parquet")
+    assert frame["date"].dtype.kind == "M"
+    assert str(frame["member"].dtype) == "boolean" or frame["member"].dropna().iloc[0] is True
+    assert frame["kind"].isna().sum() == 15
+    again = kgan.data.load_table(tmp_path / "a.parquet", "all")
+    assert [one.type for one in again.kind.columns] == [one.type for one in data.kind.columns]
+    write_csv(data.samples, tmp_path / "b.csv", table=data.kind)
+    same = kgan.data.load_table(tmp_path / "b.csv", "all")
+    assert same.kind == data.kind
+    assert same.fingerprint() == data.fingerprint()
+
+
+def test_dates_are_told_by_their_texts_and_ambiguous_ones_declared(tmp_path):
+    texts = np.array(["03/04/2020", "01/02/2021"] * 10, object)
+    with pytest.raises(ValueError, match=r"may be %d/%m/%Y or %m/%d/%Y, such as '03/04/2020'"):
+        typed("x", "day", texts)
+    column, dates, _ = typed("x", "day", texts, "date:%d/%m/%Y")
+    assert dates[0] == np.datetime64("2020-04-03")
+    assert column.describe() == "03/04/2020 to 01/02/2021, %d/%m/%Y"
+    column, dates, _ = typed("x", "day", np.array(["2020-01-02T03:04:05Z"] * 3, object))
+    assert (column.format, column.step) == ("%Y-%m-%dT%H:%M:%SZ", 10**6)
+    # Of a frame, whatever its unit or zone.
+    frame = pandas.DataFrame(
+        {
+            "day": pandas.to_datetime(["2020-01-01", None, "2021-06-01"]),
+            "time": pandas.to_datetime(["2020-01-01 12:00"] * 3).tz_localize("Etc/GMT-2"),
+            "flag": pandas.array([True, None, False], dtype="boolean"),
+            "count": pandas.array([1, None, 2**53 - 1], dtype="Int64"),
+        }
+    )
+    data = table("frame", frame)
+    assert [one.type for one in data.kind.columns] == ["date", "date", "boolean", "integer"]
+    assert data.samples["time"][0] == np.datetime64("2020-01-01T10:00")
+    assert kgan.data.table_files.to_frame(data.samples, data.kind)["count"][2] == 2**53 - 1
+
+
+def test_a_file_beside_the_table_declares_its_columns(tmp_path):
+    path = write(tmp_path / "a.csv", columns_of(row=range(N)))
+    beside = tmp_path / "a.columns.json"
+    beside.write_text('{"row": "id", "visits": "category", "city": "drop"}')
+    data = kgan.data.load_table(path, columns={"visits": "number"})
+    assert [one.type for one in data.kind.columns] == [
+        "number", "number", "category", "boolean", "id"
+    ]  # fmt: skip
+    assert [one.name for one in data.kind.learnt] == ["weight", "visits", "children", "member"]
+    for content, said in {
+        "[1]": "must be an object of kinds by column",
+        "{": "is no JSON",
+        '{"rwo": "id"}': "column in .* must be one of .* Did you mean 'row'",
+        '{"row": "idd"}': "kind of column 'row' in .* must be one of .* Did you mean 'id'",
+    }.items():
+        beside.write_text(content)
+        with pytest.raises(ValueError, match=said):
+            kgan.data.load_table(path)
+
+
+def texts_of(*values):
+    return np.array(values, object)
+
+
+SITUATIONS = {
+    # What is wrong, or odd; what is declared; and either the error, or the type it becomes.
+    "a constant number": (np.full(N, 3.0), None, Number),
+    "a constant text": (texts_of(*["kg"] * N), None, Category),
+    "all missing": (texts_of(*[None] * N), None, Category),
+    "all NaN": (np.full(N, np.nan), None, Category),
+    "all missing, declared number": (texts_of(*[""] * N), "number", "holds no number at all"),
+    "all missing, declared date": (texts_of(*[""] * N), "date", "holds none at all"),
+    "all missing, declared boolean": (texts_of(*[""] * N), "boolean", "it holds nothing"),
+    "ids of texts": (texts_of(*[f"u{i}" for i in range(N)]), None, "another text in each"),
+    "ids of numbers": (np.arange(N), None, "counts the rows, 0 to 59"),
+    "ids, declared": (texts_of(*[f"u{i}" for i in range(N)]), "id", Id),
+    "numbers as ids": (np.arange(N), "id", Id),
+    "free text": (texts_of(*[f"{i // 2} words" for i in range(3000)]), None, "it is free text"),
+    "30,000 categories": (
+        texts_of(*[f"n{i}" if i < 30_000 else "a" for i in range(70_000)]), None, Category
+    ),
+    "numbers and texts": (
+        texts_of(*[str(i) for i in range(N)], "abc"), None, "holds numbers and other texts.*'abc'"
+    ),
+    "a number with a unit": (
+        texts_of(*[f"{i}.5" for i in range(N)], "7 kg"), None, "such as '7 kg' in 1 of its rows"
+    ),
+    "thousands with commas": (texts_of("1,000", "2,000") , "number", "'1,000' is no number"),
+    "a decimal comma": (texts_of("1,5", "2,5"), "number", "'1,5' is no number"),
+    "percentages": (texts_of("5%", "7%"), "number", "'5%' is no number"),
+    "hexadecimal": (texts_of("0x1f", "0x2f"), "integer", "'0x1f' is no number"),
+    "underscores": (texts_of("1_0", "2_0"), "integer", "'1_0' is no number"),
+    "infinite": (np.array([np.inf, 1.5] * N), None, "60 values that are infinite"),
+    "too large for float32": (np.array([1e60, 1.5]), None, "1 values that are infinite"),
+    "beyond 2**53": (np.array([2.0**60, np.nan]), "integer", "go beyond 2"),
+    "a fraction as integer": (np.array([1.5, 2.0]), "integer", "1.5 is no whole number"),
+    "infinite as integer": (np.array([np.inf, 2.0]), "integer", "values that are infinite"),
+    "minus zero": (np.array([-0.0, 0.0, 1.5]), None, Number),
+    "no date": (texts_of("soon", "later"), "date", "'soon' is written in none of the known ways"),
+    "the 30th of February": (
+        texts_of("2020-01-01", "2020-02-30"), "date:%Y-%m-%d", "'2020-02-30' is none"
+    ),
+    "dates and texts": (
+        texts_of(*["2020-01-01"] * 9, "soon"), None, "holds dates as %Y-%m-%d and .* 'soon'"
+    ),
+    "dates of two formats": (
+        texts_of(*["2020-01-01"] * 9, "01.02.2020"), None, "and other texts, such as '01.02.2020'"
+    ),
+    "an unknown directive": (texts_of("1 Jan"), "date:%d %b", "a format of dates must be made of"),
+    "a date without a year": (texts_of("01.02."), "date:%d.%m.", "%Y among them"),
+    "the year 1": (texts_of("0001-01-01", "9999-12-31"), None, Date),
+    "another boolean": (texts_of("up", "down"), "boolean", "it holds 'down', 'up'"),
+    "three booleans": (texts_of("yes", "no", "maybe"), "boolean", "it holds 'maybe', 'no', 'yes'"),
+    "booleans in two spellings": (texts_of("yes", "no", "YES"), "boolean", "'YES', 'no', 'yes'"),
+    "only yes": (texts_of("yes", "yes"), "boolean", Boolean),
+    "numpy's booleans": (np.array([True, False]), None, Boolean),
+    "an unknown kind": (np.arange(3), "numbr", "must be one of .* Did you mean 'number'"),
+    "emoji and blanks": (texts_of(" 🙂", "🙂 ", "🙂"), None, Category),
+    "the word none": (texts_of(*["none", "some"] * N), None, Category),
+    "whole numbers and missing ones": (texts_of(*map(str, range(N)), ""), "integer", Integer),
+    "a text in a column of None": (texts_of(None, "a", None), None, Category),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_every_odd_column_is_an_error_that_names_it_or_a_stated_kind(situation):
+    values, declared, expected = SITUATIONS[situation]
+    if isinstance(expected, str):
+        with pytest.raises(ValueError, match=expected) as caught:
+            typed("a.csv", "odd", values, declared)
+        assert "column 'odd' of a.csv" in str(caught.value) or "format of dates" in str(
+            caught.value
+        )
+        return
+    found = typed("a.csv", "odd", values, declared)
+    assert type(found.column) is expected
+    assert len(found.values) == len(values)
+    # A data set of it is one, and other rows than these are as many.
+    data = table("a.csv", {"odd": values, "more": np.arange(len(values)) * 1.5}, {
+        "odd": declared} if declared else None)  # fmt: skip
+    assert data.kind.columns[0] == found.column
+
+
+def test_encodings_and_separators_are_known_by_their_mark_or_declared(tmp_path):
+    text = 'city;size\n"Köln; ""Dom""";1,5\nZürich;2,5\n'
+    for number, (encoding, options) in enumerate(
+        [("utf-8", {}), ("utf-8-sig", {}), ("utf-16", {}), ("cp1252", {"encoding": "cp1252"})]
+    ):
+        path = tmp_path / f"{number}.csv"
+        path.write_text(text, encoding=encoding)
+        data = kgan.data.load_table(path, "all", held_out=0, separator=";", **options)
+        assert data.samples["city"].tolist() == ['Köln; "Dom"', "Zürich"]
+    for options, said in {
+        ("encoding", "utf-9"): "encoding must be one that Python knows, got 'utf-9'",
+        ("separator", ";;"): "separator must be one character",
+    }.items():
+        with pytest.raises(ValueError, match=said):
+            kgan.data.load_table(path, **dict([options]))
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,16 @@
 """Scores of tables against scipy, closed forms and rows whose faults are known."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import scipy.stats
 
 from kgan.data.table import table
 from kgan.kinds import Table
+from kgan.metrics.table_detection import table_detection
+from kgan.metrics.table_privacy import table_privacy
 from kgan.metrics.table_quality import (
     column_shapes,
     independent_columns,
@@ -115,14 +120,87 @@ def test_utility_is_that_of_what_was_learnt():
     assert real.utility == pytest.approx(best, abs=0.05)
     shuffled = table_utility(test, independent_columns(data), table=KIND, target="grade")
     # Of labels that depend on nothing, any direction is learnt.
-    assert max(shuffled) < best - 0.15
+    assert max(shuffled.utility, shuffled.utility_logistic) < best - 0.15
+    assert real.utility_auc > 0.85 > 0.65 > shuffled.utility_auc
     one = Rows({**data.columns, "grade": np.full(len(data), 2)})
     share = float(np.mean(test["grade"] == 2))
-    assert table_utility(test, one, table=KIND, target="grade") == (share, share)
+    found = table_utility(test, one, table=KIND, target="grade")
+    assert found[:3] == (share, share, 0.5)
     with pytest.raises(ValueError, match="target must be a category, got 'x', a number"):
         table_utility(test, data, table=KIND, target="x")
     with pytest.raises(ValueError, match=r"column must be one of .*'grad'"):
         table_utility(test, data, table=KIND, target="grad")
+
+
+def test_scores_are_those_of_sdmetrics():
+    """Of SDMetrics 0.32's quality report, over missing values, dates and booleans too."""
+    kept = json.loads((Path(__file__).parent / "sdmetrics_quality.json").read_text())
+    data = {}
+    for part in ("real", "fake"):
+        columns = kept[part]
+        data[part] = {
+            "number": np.array(columns["number"], np.float64),
+            "integer": np.array(columns["integer"]),
+            "gap": np.array(columns["gap"], np.float64),
+            "word": np.array(columns["word"], object),
+            "flag": np.array(columns["flag"], object),
+            "day": np.array(columns["day"], "datetime64[us]"),
+        }
+    both = {name: np.concatenate([data[one][name] for one in data]) for name in data["real"]}
+    whole = table("both", both, {"integer": "integer", "gap": "number"})
+    n = len(data["real"]["number"])
+    real, fake = whole.samples[:n], whole.samples[n:]
+    shapes = column_shapes(real, fake, table=whole.kind)
+    assert shapes == pytest.approx(kept["shapes"], abs=1e-6)
+    pairs = {"|".join(k): v for k, v in pair_trends(real, fake, table=whole.kind).items()}
+    assert pairs == pytest.approx(kept["pairs"], abs=1e-6)
+    quality = table_quality(real, fake, table=whole.kind)
+    assert quality.quality == pytest.approx(kept["quality"], abs=1e-6)
+
+
+def test_detection_sees_what_it_can_and_is_fair_to_real_rows():
+    ours, more = rows(1500, 0), rows(1500, 1)
+    same = table_detection(ours, more, table=KIND)
+    assert min(same) > 0.9
+    shuffled = table_detection(ours, independent_columns(more), table=KIND)
+    # Columns alone are alike, which is all that a linear model sees; pairs are not.
+    assert shuffled.undetected < 0.3
+    assert shuffled.undetected_logistic > 0.85
+    other = table_detection(ours, rows(1500, 1, weights=(0.0, 0.0, 1.0)), table=KIND)
+    assert max(other) < 0.75
+    with pytest.raises(ValueError, match="detection needs 6 rows of each, got 4"):
+        table_detection(ours, more[:4], table=KIND)
+
+
+def test_copies_are_seen_from_both_sides():
+    train, held_out, fresh = rows(800, 0), rows(800, 1), rows(800, 2)
+    fair = table_privacy(train, fresh, table=KIND, held_out=held_out)
+    assert fair.closer_to_train == pytest.approx(0.5, abs=0.06)
+    assert fair.membership_auc == pytest.approx(0.5, abs=0.06)
+    assert fair.copies < 0.01
+    copies = table_privacy(train, train, table=KIND, held_out=held_out)
+    assert copies.closer_to_train > 0.99
+    assert copies.membership_auc > 0.99
+    assert copies.copies > 0.95
+    # Half of them are copies.
+    half = Rows.joined([train[:400], fresh[:400]])
+    mixed = table_privacy(train, half, table=KIND, held_out=held_out)
+    assert mixed.closer_to_train == pytest.approx(0.75, abs=0.05)
+
+
+def test_distances_are_those_of_the_formula():
+    kind = Table((Number("x", 0.0, 10.0, missing=True), Category("c", ("a", "b"))))
+    train = Rows({"x": [0.0, 10.0], "c": ["a", "b"]})
+    other = Rows({"x": [np.nan, 5.0], "c": ["a", "b"]})
+    # To training rows (0.2 + 0) / 2, to the others (1 + 0) / 2: the first is nearer. Then (1 + 0)
+    # / 2 and 0; then (0.3 + 0) / 2 and (0.2 + 0) / 2.
+    fake = Rows({"x": [2.0, np.nan, 7.0], "c": ["a", "a", "b"]})
+    found = table_privacy(train, fake, table=kind, held_out=other)
+    assert found.closer_to_train == pytest.approx(1 / 3)
+    # From training rows 0.1 and 0.15, from the others 0 and 0.1: pairs (0.1, 0) no, (0.1, 0.1) a
+    # tie, (0.15, 0) no, (0.15, 0.1) no.
+    assert found.membership_auc == pytest.approx(0.125)
+    assert found.copies == 0.0
 
 
 def test_a_table_of_one_column_has_no_pairs():

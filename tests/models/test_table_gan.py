@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 import kgan.data
+import kgan.dates
 import kgan.models
 import kgan.penalties
 import kgan.random
@@ -53,7 +54,7 @@ def test_a_steps_losses_are_those_of_the_formulas():
     whole = layout.size + layout.condition_size
     judge, w = linear(PACKING * whole)
     frozen = lambda: keras.optimizers.SGD(0.0)  # noqa: E731
-    gan = build(data, discriminator=judge, optimizer=frozen)
+    gan = build(data, discriminator=judge, optimizer=frozen, several=0.0)
     columns, categories = next(iter(kgan.data.feed_rows(data, BATCH, seed=3)))
 
     def draw(purpose, function, length):
@@ -115,7 +116,7 @@ def test_the_penalty_takes_one_share_a_pack_and_the_norm_over_it():
 
 def test_without_told_categories_a_row_stands_for_one_of_its_own():
     data = people()
-    gan = build(data)
+    gan = build(data, several=0.0)
     columns = next(iter(kgan.data.feed_rows(data, BATCH)))[0]
     rows, asked = gan._encoded(*gan._unpack(columns))
     np.testing.assert_array_equal(tf.reduce_sum(asked, axis=1), 1.0)
@@ -134,42 +135,124 @@ def test_a_table_of_numbers_alone_trains_and_generates():
     assert logs.history["condition_loss"] == [0.0]
     rows = gan.generate(5)
     data.kind.check("generated", rows)
-    with pytest.raises(ValueError, match="column of categories must be one of , got 'b'"):
+    with pytest.raises(ValueError, match="where must ask for a category, and 'b' holds a integer"):
         gan.generate(2, where={"b": 3})
+
+
+def test_some_rows_stand_for_several_of_their_own_categories():
+    data = people()
+    gan = build(data, several=0.5)
+    columns, categories = next(iter(kgan.data.feed_rows(data, 240, seed=1)))
+    rows, asked = gan._encoded(columns, categories)
+    own = gan.encoder.condition(rows).numpy()
+    assert (own[asked.numpy() == 1] == 1).all()
+    count = asked.numpy().sum(axis=1)
+    # A half of the rows may be told of the other column, and half of these are.
+    assert set(count) == {1.0, 2.0}
+    assert (count == 2).mean() == pytest.approx(0.25, abs=4.5 * np.sqrt(0.25 * 0.75 / 240))
+    np.testing.assert_array_equal(asked.numpy()[np.arange(240), categories], 1.0)
+
+
+def test_an_encoded_batch_is_the_batch_of_columns():
+    data = people()
+    gan = build(data)
+    encoded = gan.encoder.encoded_rows(data.samples, seed=5)
+    assert (encoded.places.dtype, encoded.codes.dtype) == (np.float32, np.int32)
+    tensors = {
+        name: tf.constant(values.tolist() if values.dtype == object else values)
+        for name, values in data.samples.columns.items()
+    }
+    seed = kgan.random.step_seed(5, 0, "modes")
+    expected = gan.encoder.encode(tensors, seed=seed).numpy().astype(np.float32)
+    np.testing.assert_array_equal(gan.encoder.expand(encoded), expected)
+    feeds = [kgan.data.feed_rows(data, BATCH, seed=3, encoded=one) for one in (None, encoded)]
+    (columns, categories), (short, same) = (next(iter(feed)) for feed in feeds)
+    np.testing.assert_array_equal(categories, same)
+    back = gan.encoder.decode(gan.encoder.expand(short))
+    np.testing.assert_array_equal(back["sex"], columns["sex"])
+    np.testing.assert_allclose(back["weight"], columns["weight"], atol=0.11)
+    gan.fit(feeds[1], steps_per_epoch=1, shuffle=False, verbose=0)
+
+
+def test_a_penalty_of_an_interval_comes_that_much_stronger_and_rarer():
+    data = people()
+    layout = people_encoder().layout
+    judge, w = linear(PACKING * (layout.size + layout.condition_size))
+    penalty = kgan.penalties.GradientPenalty(10.0, interval=4, input_width=1.0)
+    frozen = lambda: keras.optimizers.SGD(0.0)  # noqa: E731
+    gan = build(data, discriminator=judge, optimizer=frozen, penalties=[penalty])
+    feed = iter(kgan.data.feed_rows(data, BATCH))
+    found = []
+    for _ in range(5):
+        gan.reset_metrics()
+        found.append(float(gan.train_step(next(feed))["penalty"]))
+    full = 40 * (np.linalg.norm(w) - 1) ** 2
+    np.testing.assert_allclose(found, [full, 0, 0, 0, full], rtol=2e-5)
 
 
 def test_conditions_are_drawn_by_the_true_frequency():
     gan = build()
     n = 40_000
     draws = tf.constant(np.random.default_rng(0).random(n, dtype=np.float32))
-    shares = np.bincount(gan._drawn_categories(draws), minlength=5) / n
+    codes = gan._drawn(draws).numpy()
+    assert ((codes >= 0).sum(axis=1) == 1).all()
+    shares = np.concatenate([np.bincount(one[one >= 0], minlength=k) / n for one, k in
+                             zip(codes.T, (2, 3), strict=True)])  # fmt: skip
     expected = np.asarray(gan.encoder.frequencies) / 2
     assert expected[2] < 0.04  # Of the logarithm it would be far more.
     deviation = np.sqrt(expected * (1 - expected) / n)
     assert (np.abs(shares - expected) <= 4.5 * deviation).all()
 
 
+def test_shifted_logits_have_the_shares_of_the_data():
+    data = people(2000)
+    gan = build(data)
+    # An untrained generator has shares of its own.
+    kernel = gan.ema_generator.get_layer("rows").bias
+    kernel.assign(np.random.default_rng(0).normal(0, 1, kernel.shape))
+    before = gan.generate(4000)
+    gan.calibrate(gan.encoder.encoded_rows(data.samples))
+    after = gan.generate(4000)
+    for name in ("sex", "level"):
+        column = data.kind.column(name)
+        true, *found = (
+            np.bincount(column.codes(rows[name]), minlength=len(column.values)) / len(rows)
+            for rows in (data.samples, before, after)
+        )
+        apart = [np.abs(true - one).sum() / 2 for one in found]
+        assert apart[0] > 0.04 > 0.02 > apart[1]
+    # A function of the weights and the data alone.
+    shift = gan.shift.numpy()
+    gan.calibrate(gan.encoder.encoded_rows(data.samples))
+    np.testing.assert_array_equal(gan.shift.numpy(), shift)
+
+
 def test_what_is_asked_for_is_met(trained):
-    for where in ({"sex": "male"}, {"level": 0}, {"level": 1, "sex": "female"}):
+    for where in ({"sex": "male"}, {"level": 0}, {"level": 1, "sex": " female"}, {"level": "2"}):
         rows = trained.generate(40, seed=3, where=where)
         assert len(rows) == 40
         for name, value in where.items():
-            assert set(rows[name].tolist()) == {value}
-    # Most rows had what they were told at the first draw: the generator listens.
-    number = trained._number_of({"level": 0})
-    latents = np.random.default_rng(0).normal(size=(100, trained.latent_dim))
-    told = trained.decode(latents, np.full(100, number, np.int32))
-    assert (told["level"] == 0).mean() > 0.6
+            assert {str(one) for one in rows[name].tolist()} == {str(value).strip()}
+    # The generator listens: it would have made most of them so unforced.
+    noise = np.random.default_rng(0).normal(size=(200, LATENT)).astype(np.float32)
+    codes = np.tile(trained.codes_of({"sex": "male"}), (200, 1))
+    raw = trained._raw(tf.constant(noise), trained._condition(tf.constant(codes)))
+    start, stop = trained.layout.conditions["sex"]
+    assert (raw.numpy()[:, start:stop].argmax(axis=1) == 1).mean() > 0.6
+    # And what depends on it follows: men are heavier.
+    weights = [trained.generate(300, where={"sex": sex})["weight"] for sex in ("male", "female")]
+    assert weights[0].mean() > weights[1].mean() + 5
     # A row depends on its number and on what is asked for alone.
     few = trained.generate(7, seed=3, where={"level": 0})
     many = trained.generate(40, seed=3, where={"level": 0})[:7]
     assert all((few[name] == many[name]).all() for name in few.columns)
+    assert len(trained.generate(0, where={"level": 0})) == 0
 
 
 def test_what_cannot_be_asked_for_is_refused(trained):
     for where, said in (
         ({"sxe": "male"}, "column of categories must be one of sex, level, .*'sex'"),
-        ({"weight": 70}, "column of categories must be one of sex, level, got 'weight'"),
+        ({"weight": 70}, "where must ask for a category, and 'weight' holds a number"),
         ({"sex": "mail"}, "one of the 2 categories of 'sex', got 'mail'. Did you mean 'male'"),
     ):
         with pytest.raises(ValueError, match=said):
@@ -244,7 +327,8 @@ def test_sizes_that_do_not_fit_are_named():
 
 def test_it_can_be_asked_for_rows_and_latents(trained):
     endpoints = trained.endpoints()
-    assert list(endpoints.endpoints) == ["generate", "latents", "decode", "interpolate"]
+    names = ["generate", "latents", "decode", "interpolate", "generate_where"]
+    assert list(endpoints.endpoints) == names
     assert endpoints.kind == trained.kind
     seeds = kgan.latents.example_seeds(5, 6)
     answer = endpoints.endpoints["generate"].function({"seeds": seeds})
@@ -253,3 +337,69 @@ def test_it_can_be_asked_for_rows_and_latents(trained):
     rows = trained.generate(6, seed=5)
     served = Rows({name: values.numpy() for name, values in answer.items()})
     assert all((rows[name] == served[name]).all() for name in rows.columns)
+    where = endpoints.endpoints["generate_where"].function
+    answer = where({"seeds": seeds, "where": tf.constant([["male", "*"]] * 5 + [["*", "0"]])})
+    assert answer["sex"].numpy()[:5].tolist() == [b"male"] * 5
+    assert answer["level"].numpy()[5] == 0
+    expected = trained.generate(6, seed=5, where={"sex": "male"})
+    np.testing.assert_array_equal(answer["weight"].numpy()[:5], expected["weight"][:5])
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"where must have, of .*sex"):
+        where({"seeds": seeds[:1], "where": tf.constant([["mail", "*"]])})
+
+
+def test_every_kind_of_column_is_made_saved_and_loaded(tmp_path):
+    random = np.random.default_rng(0)
+    n = 120
+    days = np.datetime64("1999-12-28") + random.integers(0, 900, n)
+    days[:20] = np.datetime64("NaT")
+    texts = np.array(kgan.dates.spell(days.astype("datetime64[us]"), "%d.%m.%Y"), object)
+    data = table(
+        "kinds",
+        {
+            "id": np.array([f"K-{i:04}" for i in range(n)], object),
+            "day": texts,
+            "time": np.datetime64("2020-02-28T23:59:58") + random.integers(0, 10**5, n),
+            "count": np.where(random.random(n) < 0.3, np.nan, random.integers(0, 99, n)),
+            "size": np.where(random.random(n) < 0.3, np.nan, np.round(random.normal(size=n), 2)),
+            "flag": random.random(n) < 0.3,
+        },
+        {"id": "id", "count": "integer"},
+    )
+    assert [one.type for one in data.kind.columns] == [
+        "id", "date", "date", "integer", "number", "boolean"
+    ]  # fmt: skip
+    gan = build(data, packing=1)
+    encoded = gan.encoder.encoded_rows(data.samples)
+    back = gan.encoder.spelled(gan.encoder.decode(gan.encoder.expand(encoded)))
+    back = data.kind.of_answer({name: values.numpy() for name, values in back.items()})
+    for name in ("day", "time", "count", "flag"):
+        np.testing.assert_array_equal(back[name], data.samples[name])
+    np.testing.assert_allclose(back["size"], data.samples["size"], atol=0.011)
+    gan.fit(
+        kgan.data.feed_rows(data, BATCH, encoded=encoded), steps_per_epoch=1, shuffle=False,
+        verbose=0,
+    )  # fmt: skip
+    gan.calibrate(encoded)
+    rows = gan.generate(300, seed=4)
+    data.kind.check("generated", rows)
+    assert len(set(rows["id"])) == 300
+    assert all(one.startswith("K-") for one in rows["id"])
+    for name in ("day", "count", "size"):
+        gone = data.kind.column(name).gone(rows[name]).mean()
+        assert gone == pytest.approx(
+            data.kind.column(name).gone(data.samples[name]).mean(), abs=0.1
+        )
+    gan.save(tmp_path / "kinds.keras")
+    again = kgan.models.load(tmp_path / "kinds.keras").generate(300, seed=4)
+    for name, values in rows.columns.items():
+        np.testing.assert_array_equal(again[name], values)
+    answer = (
+        gan.endpoints()
+        .endpoints["generate"]
+        .function({"seeds": kgan.latents.example_seeds(4, 300)})
+    )
+    spelled = kgan.dates.spell
+    written = [text.decode() for text in answer["day"].numpy()]
+    assert written == spelled(rows["day"], "%d.%m.%Y")
+    written = [text.decode() for text in answer["time"].numpy()]
+    assert written == spelled(rows["time"], "%Y-%m-%d %H:%M:%S")

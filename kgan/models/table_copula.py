@@ -1,0 +1,52 @@
+"""A Gaussian copula as a model of a table: it samples, saves, exports and serves as others do."""
+
+from typing import Any, ClassVar
+
+import keras
+import tensorflow as tf
+
+from kgan.endpoints import Endpoints
+from kgan.models.table_model import TableModel
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class TableCopula(TableModel):
+    """A table's columns, each as it is distributed, joined by the correlations of a Gaussian.
+
+    It is fitted before it is made, and `fit` changes nothing: a baseline with the ways of a model.
+
+    Args:
+        copula: From `kgan.networks.GaussianCopula.fitted`.
+        encoder: From `kgan.networks.TableEncoder.fitted`, of the same table.
+    """
+
+    optimizers: ClassVar = {}
+    logs: tuple[str, ...] = ("columns",)
+
+    def __init__(self, copula: keras.layers.Layer, encoder: keras.layers.Layer, **options):
+        options.pop("calibrates", None)
+        super().__init__(**options)
+        self.copula = copula
+        self._start_table(encoder, len(encoder.table.learnt), calibrates=False)
+        self.latent_dim = self.noise_dim
+        self._start()
+
+    def train_step(self, data) -> dict[str, tf.Tensor]:
+        self._log(columns=float(self.noise_dim))
+        return self._end_step()
+
+    def _samples(self, latents, labels) -> dict[str, tf.Tensor]:
+        keys = self.encoder.keys_of(latents) if self.encoder.has_ids else None
+        return self.encoder.spelled(self.copula.columns_of(latents, keys))
+
+    def endpoints(self) -> Endpoints:
+        """What it can be asked: rows, of which each column is an output of its own."""
+        return self._table_endpoints((self.copula,))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "copula": keras.saving.serialize_keras_object(self.copula)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects=None):
+        copula = keras.saving.deserialize_keras_object(config["copula"])
+        return super().from_config({**config, "copula": copula}, custom_objects)

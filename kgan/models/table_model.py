@@ -1,0 +1,378 @@
+"""What all models of tables share: rows of latents, conditions that hold, and true shares."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import kgan.latents
+import kgan.names
+import kgan.random
+from kgan.endpoints import Endpoint, Endpoints, Request, takes
+from kgan.kinds import Kind, Table
+from kgan.models.generation import Generation
+from kgan.models.players import Players
+from kgan.rows import Category, EncodedRows, Rows
+
+ANY = "*"
+"""What stands in a request for a column of which nothing is asked."""
+
+# Draws of a row before a condition counts as one that is never met.
+_TRIES = 10_000
+# Draws in one call, where rows are drawn until they meet a condition.
+_AT_ONCE = 4096
+# Another request's seeds, so that a row that is drawn again is another one.
+_NEXT = 7919
+# Rows from which the shares of a generator are measured, their seed, and how often it is mended.
+_MEASURED, _MEASURING_SEED, _ROUNDS = 8192, 20_190_703, 20
+_MOST_SHIFT = 6.0
+# What a logit is changed by where a category is asked for: more than any other logit.
+_CERTAIN = 1e9
+
+
+class TableModel(Generation, Players):
+    """Base of models of tables: `generate`, `decode` and endpoints, of the raw rows of latents.
+
+    The model takes its networks, calls `_start_table(encoder, noise_dim)` and `_start()`, and fills
+    `_raw`. Where `hears` is true, the networks are told what is asked for, and a row has it at the
+    first draw; else rows are drawn until one has it.
+
+    Attributes:
+        encoder: The `kgan.networks.TableEncoder`.
+        layout: Where what lies in an encoded row.
+        noise_dim: Length of the networks' noise; a latent vector has other draws beside it.
+        calibrates: Whether `calibrate` does something.
+        hears: Whether the networks are told conditions.
+    """
+
+    hears: bool = False
+    _decode_batch = 512
+
+    def _start_table(self, encoder: keras.layers.Layer, noise_dim: int, *, calibrates: bool):
+        self.encoder, self.layout, self.noise_dim = encoder, encoder.layout, noise_dim
+        # Noise, the draw of a condition, and one for each value of an encoded row.
+        self.latent_dim = noise_dim + 1 + self.layout.size
+        self.sample_shape = self.kind.shape
+        self.calibrates = calibrates
+        self._columns = encoder.table.conditions
+        self._counts = [len(one.values) for one in self._columns]
+        if calibrates:
+            self.shift = self.add_weight(
+                name="shift", shape=(self.layout.size,), initializer="zeros", trainable=False
+            )
+
+    @property
+    def kind(self) -> Kind:
+        """The table."""
+        return self.encoder.table
+
+    def _raw(self, noise: tf.Tensor, condition: tf.Tensor) -> tf.Tensor:
+        """Raw rows (n, size), before any activation, in inference mode.
+
+        Args:
+            noise: float32 (n, noise_dim).
+            condition: float32 (n, condition_size), one-hot for each column that is asked for.
+        """
+        raise NotImplementedError
+
+    def _spread(self, raw: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:
+        """What becomes of drawn rows (n, size) before they are decoded, such as noise of places."""
+        return raw
+
+    # Rows
+
+    def _samples(self, latents, labels) -> dict[str, tf.Tensor]:
+        """Columns of latents; labels are the codes that are asked for (n, columns), -1 for none."""
+        noise, drawn, uniform = tf.split(latents, [self.noise_dim, 1, self.layout.size], axis=1)
+        uniform = kgan.random.uniform_of(uniform)
+        count = len(self._counts)
+        asked = tf.fill([tf.shape(latents)[0], count], -1)
+        if labels is not None:
+            asked = tf.reshape(tf.cast(labels, tf.int32), tf.shape(asked))
+        if self.hears and count:
+            # A column and one of its categories by its true share, where nothing is asked for.
+            free = tf.reduce_all(asked < 0, axis=1, keepdims=True)
+            asked = tf.where(free, self._drawn(kgan.random.uniform_of(drawn[:, 0])), asked)
+        raw = self._raw(noise, self._condition(asked if self.hears else asked * 0 - 1))
+        if self.calibrates:
+            raw += tf.convert_to_tensor(self.shift)
+        row = self.encoder.draw(self._forced(raw, asked) if self.hears else raw, uniform)
+        keys = None
+        if self.encoder.has_ids:
+            keys = self.encoder.keys_of(latents)
+        return self.encoder.spelled(self.encoder.decode(self._spread(row, uniform), keys))
+
+    def _drawn(self, uniform: tf.Tensor) -> tf.Tensor:
+        """Codes (n, columns): of one column, all alike, a category by its share in the data."""
+        shares = tf.convert_to_tensor(self.encoder.frequencies) / len(self._counts)
+        number = tf.searchsorted(
+            tf.cumsum(shares)[:-1], tf.cast(uniform, shares.dtype), side="right"
+        )
+        starts = tf.constant(np.cumsum([0, *self._counts[:-1]]), tf.int32)
+        code = number[:, None] - starts
+        return tf.where((code >= 0) & (code < tf.constant(self._counts)), code, -1)
+
+    def _condition(self, asked: tf.Tensor) -> tf.Tensor:
+        """One-hot vectors side by side (n, condition_size) of codes (n, columns)."""
+        parts = [tf.one_hot(asked[:, i], count) for i, count in enumerate(self._counts)]
+        return tf.concat([*parts, tf.zeros([tf.shape(asked)[0], 0])], axis=1)
+
+    def _forced(self, raw: tf.Tensor, asked: tf.Tensor) -> tf.Tensor:
+        """Raw rows whose categories are sure to be those that are asked for."""
+        wanted = self._condition(asked) * _CERTAIN
+        spans, start, end = list(self.layout.conditions.values()), 0, 0
+        parts = []
+        for (first, last), count in zip(spans, self._counts, strict=True):
+            parts += [raw[:, end:first], raw[:, first:last] + wanted[:, start : start + count]]
+            start, end = start + count, last
+        return tf.concat([*parts, raw[:, end:]], axis=1)
+
+    def call(self, latents, training=False):
+        """Columns of latents (batch, latent_dim), in inference mode; dates are texts.
+
+        Args:
+            latents: float32 (batch, latent_dim), from N(0, 1).
+            training: Ignored: the step calls the networks itself.
+        """
+        return self._samples(latents, None)
+
+    def decode(self, latents, labels=None) -> Rows:
+        """Rows of latents (n, latent_dim): the noise, and all draws that a row is made with.
+
+        Args:
+            latents: float32 (n, latent_dim).
+            labels: Categories that are asked for by their numbers, int (n, columns of categories),
+                -1 where none is; `None` for no condition. `codes_of` makes them of names.
+        """
+        if not len(latents):
+            return self.decode(np.zeros((1, self.latent_dim), np.float32))[:0]
+        return self.encoder.table.of_answer(self._decoded(latents, labels))
+
+    def generate(
+        self,
+        n: int,
+        labels=None,
+        *,
+        seed: int = 0,
+        where: Mapping[str, str | int] | None = None,
+    ) -> Rows:
+        """New rows: row i depends on (seed, i, where) alone.
+
+        Args:
+            n: How many.
+            labels: Must be `None`: what a row shall be is asked for by `where`.
+            seed: Seed of the request, an int in [0, 2**31 - 1].
+            where: Categories that all rows shall have, by column, such as
+                `{"income": ">50K", "sex": "Female"}`. A model that is told conditions (`hears`)
+                makes such rows; of another, rows are drawn until one has them.
+
+        Raises:
+            ValueError: For a column or category that the table has not, or one that no draw met.
+        """
+        if labels is not None:
+            raise ValueError("labels must be None: ask for rows by where={column: category}.")
+        codes = self.codes_of(where or {})
+        if self.hears or (codes < 0).all():
+            latents = kgan.latents.from_seeds(kgan.latents.example_seeds(seed, n), self.latent_dim)
+            return self.decode(latents, np.tile(codes, (n, 1)))
+        return self._until_met(n, seed, codes, where or {})
+
+    def codes_of(self, where: Mapping[str, str | int]) -> np.ndarray:
+        """Numbers of the categories that are asked for, int32 (columns of categories,); -1: none.
+
+        Args:
+            where: Categories by column. Blanks around a text are passed over, where only one
+                category differs from it by these.
+        """
+        numbers = {column.name: number for number, column in enumerate(self._columns)}
+        codes = np.full(len(numbers), -1, np.int32)
+        for name, value in where.items():
+            if name in {one.name for one in self.encoder.table.columns} - set(numbers):
+                kind = self.encoder.table.column(name).type
+                raise ValueError(
+                    f"where must ask for a category, and {name!r} holds a {kind}, or one value "
+                    f"alone: categories are those of {', '.join(numbers) or 'no column'}."
+                )
+            kgan.names.check("column of categories", name, numbers)
+            codes[numbers[name]] = code_of(self._columns[numbers[name]], value)
+        return codes
+
+    def _until_met(self, n: int, seed: int, codes: np.ndarray, where: Mapping) -> Rows:
+        """Rows of a model that is not told conditions, each drawn until it meets them."""
+        wanted = {
+            column.name: column.values[code]
+            for column, code in zip(self._columns, codes, strict=True)
+            if code >= 0
+        }
+        missing, tried, parts, places = np.arange(n), 0, [], []
+        while len(missing) and tried < _TRIES:
+            times = int(np.clip(_AT_ONCE // len(missing), 1, _TRIES - tried))
+            seeds = np.concatenate(
+                [
+                    kgan.latents.example_seeds(
+                        (seed + _NEXT * k) % kgan.random.MAX_SEED, n
+                    ).numpy()[missing]
+                    for k in range(tried, tried + times)
+                ]
+            )
+            rows = self.decode(kgan.latents.from_seeds(tf.constant(seeds), self.latent_dim))
+            met = np.all([rows[name] == value for name, value in wanted.items()], axis=0)
+            met = met.reshape(times, len(missing))
+            found = met.any(axis=0)
+            first = met.argmax(axis=0)[found] * len(missing) + np.flatnonzero(found)
+            parts.append(rows[first])
+            places.append(missing[found])
+            missing, tried = missing[~found], tried + times
+        if len(missing):
+            raise ValueError(
+                f"where={dict(where)} was met by {n - len(missing)} of {n} rows, each drawn "
+                f"{_TRIES:,} times: the model makes such rows rarely or never. Ask for less, train "
+                "longer, or train a model that is told conditions (--model gan)."
+            )
+        if not parts:
+            return self.decode([])
+        return Rows.joined(parts)[np.argsort(np.concatenate(places))]
+
+    # True shares
+
+    def calibrate(self, rows: EncodedRows) -> None:
+        """Shifts the logits of categories and modes until they are as frequent as in the data.
+
+        A generator is near to the shares of its data, but not on them. What is added is one number
+        for each category and each mode of a number, found with rows of a fixed seed by the
+        averaged networks, and used wherever rows are made, never in training.
+
+        Args:
+            rows: The data, from `TableEncoder.encoded_rows`.
+        """
+        if not self.calibrates:
+            return
+        self.shift.assign(tf.zeros_like(self.shift))
+        seeds = kgan.latents.example_seeds(_MEASURING_SEED, _MEASURED)
+        latents = kgan.latents.from_seeds(seeds, self.latent_dim)
+        asked = np.full((_MEASURED, len(self._counts)), -1)
+        if self.hears and self._counts:
+            drawn = kgan.random.uniform_of(latents[:, self.noise_dim])
+            asked = self._drawn(drawn).numpy()
+        raw = self._raw(
+            latents[:, : self.noise_dim], self._condition(tf.constant(asked, tf.int32))
+        ).numpy()
+        told = dict(zip(self.layout.conditioned.tolist(), asked.T, strict=True))
+        shift = np.zeros(self.layout.size, np.float32)
+        starts, sizes = self.layout.hot_starts, self.layout.hot_sizes
+        for part, (start, size) in enumerate(zip(starts, sizes, strict=True)):
+            target = np.bincount(rows.codes[:, part], minlength=size) / len(rows.codes)
+            # What is asked for is so anyway.
+            free = told[part] < 0 if part in told else slice(None)
+            logits = raw[free, start : start + size].astype(np.float64)
+            if size > 1 and len(logits):
+                shift[start : start + size] = _shift_to(target, logits)
+        self.shift.assign(shift)
+
+    # Endpoints and saving
+
+    def _table_endpoints(self, tracked: tuple[Any, ...]) -> Endpoints:
+        """What it can be asked: rows, of which each column is an output of its own."""
+        found = self._latent_endpoints()
+        if self.hears and self._counts:
+            found["generate_where"] = Endpoint(
+                self._generate_where,
+                takes(seeds=((), tf.int64), where=((len(self._counts),), tf.string)),
+                "generate_where",
+            )
+        table: Table = self.encoder.table
+        return Endpoints(
+            family="table",
+            kind=table,
+            endpoints=found,
+            tracked=(*tracked, self.encoder, *([self.shift] if self.calibrates else [])),
+            details={
+                "latent_dim": self.latent_dim,
+                "num_classes": None,
+                "conditions": [one.name for one in self._columns],
+            },
+        )
+
+    def _generate_where(self, request: Request) -> Request:
+        """Rows of seeds (n,) that have the categories `where` (n, columns); `ANY` or "" for any."""
+        codes = []
+        for number, column in enumerate(self._columns):
+            asked = request["where"][:, number]
+            equal = tf.equal(asked[:, None], tf.constant([str(one) for one in column.values]))
+            # A server warms up with empty texts, which may be a category of their own.
+            free = (tf.equal(asked, ANY) | tf.equal(asked, "")) & ~tf.reduce_any(equal, axis=1)
+            told = f"where must have, of {column.name!r}, one of its categories or {ANY}, got"
+            check = tf.debugging.Assert(
+                tf.reduce_all(free | tf.reduce_any(equal, axis=1)), [told, asked]
+            )
+            with tf.control_dependencies([check]):
+                code = tf.argmax(tf.cast(equal, tf.int32), axis=1, output_type=tf.int32)
+                codes.append(tf.where(free, -1, code))
+        latents = kgan.latents.from_seeds(request["seeds"], self.latent_dim)
+        return self._samples(latents, tf.stack(codes, axis=1))
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
+            "calibrates": self.calibrates,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects=None) -> Self:
+        encoder = keras.saving.deserialize_keras_object(config["encoder"])
+        # Files of earlier versions know nothing of shifts.
+        return super().from_config(
+            {"calibrates": False, **config, "encoder": encoder}, custom_objects
+        )
+
+
+def code_of(column: Category, value: str | int) -> int:
+    """The number of a category that a user names.
+
+    Args:
+        column: The column.
+        value: The category, or its text; blanks around it are passed over where that is one.
+
+    Raises:
+        ValueError: Names the categories that are alike.
+    """
+    texts = [str(one) for one in column.values]
+    if str(value) in texts:
+        return texts.index(str(value))
+    near = [number for number, one in enumerate(texts) if one.strip() == str(value).strip()]
+    if len(near) == 1:
+        return near[0]
+    raise ValueError(
+        f"where must ask for one of the {len(texts)} categories of {column.name!r}, got "
+        f"{value!r}.{kgan.names.suggestion(str(value), texts)}"
+    )
+
+
+def words_of(table: Table, where: Mapping[str, str | int]) -> list[str]:
+    """What the endpoint `generate_where` takes for a row: the texts of categories, or `ANY`.
+
+    Args:
+        table: The kind of the rows.
+        where: Categories by column.
+    """
+    columns = {column.name: column for column in table.conditions}
+    words = dict.fromkeys(columns, ANY)
+    for name, value in where.items():
+        column = kgan.names.look_up("column of categories", name, columns)
+        words[name] = str(column.values[code_of(column, value)])
+    return list(words.values())
+
+
+def _shift_to(target: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """What to add to logits (n, k) so that the mean of their softmax is the target (k,)."""
+    logits = logits - logits.max(axis=1, keepdims=True)
+    shift = np.zeros(len(target))
+    for _ in range(_ROUNDS):
+        powers = np.exp(logits + shift)
+        found = (powers / np.maximum(powers.sum(axis=1, keepdims=True), 1e-300)).mean(axis=0)
+        shift += np.log(np.maximum(target, 1e-6)) - np.log(np.maximum(found, 1e-12))
+        shift = np.clip(shift - np.average(shift, weights=target), -_MOST_SHIFT, _MOST_SHIFT)
+    return shift
