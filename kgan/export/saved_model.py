@@ -213,9 +213,7 @@ def _first_requests(endpoints: Endpoints) -> Iterator[tuple[str, dict[str, np.nd
             continue
         own = sample if endpoint.takes is None else endpoint.takes.shape
         for rows in (1, 8):
-            shapes = {
-                key: _shape(spec.shape, rows, own) for key, spec in endpoint.inputs.items()
-            }
+            shapes = {key: _shape(spec.shape, rows, own) for key, spec in endpoint.inputs.items()}
             request = {
                 key: _blank(shape, endpoint.inputs[key].dtype)
                 for key, shape in shapes.items()
