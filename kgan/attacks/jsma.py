@@ -99,6 +99,9 @@ class JSMA(Attack):
         zero = tf.UnconnectedGradients.ZERO
         up = flatten(tape.gradient(wanted, images, unconnected_gradients=zero))
         others = flatten(tape.gradient(everything, images, unconnected_gradients=zero)) - up
+        if logits.shape[1] == 2:
+            # One of the two logits may be 0 for ever, such as of a single output: the margin counts.
+            up, others = up - others, others - up
         # A darkening step turns both slopes round.
         side = tf.sign(self.change)
         room = flatten(tf.where(side > 0, 1.0 - images, images)) > _LEAST_ROOM

@@ -222,12 +222,16 @@ def test_needs_and_categories_are_attributes(name):
     assert "quantize" in attack.get_config()
 
 
+# Of those whose only norm is l0: values that may change.
+_RADII = {"sparse-rs": 8}
+
+
 # The rounding is the template's; these are one that searches and one that records.
 @pytest.mark.parametrize("name", slow_but(ATTACKS, "cw", "square"))
 def test_images_of_8_bits_fool_as_they_are(name, model, some):
     images, labels = some
     images = to_float(to_uint8(images))
-    settings = {"epsilon": 0.15} if is_budget(name) else {}
+    settings = {"epsilon": _RADII.get(name, 0.15)} if is_budget(name) else {}
     plain = make(name, **settings).run(model, images, labels)
     result = make(name, quantize=True, **settings).run(model, images, labels)
     files = to_float(to_uint8(result.adversarial))
@@ -235,7 +239,7 @@ def test_images_of_8_bits_fool_as_they_are(name, model, some):
     fooled = model(files, training=False).numpy().argmax(axis=1) != labels
     np.testing.assert_array_equal(fooled, result.success)
     assert result.success.mean() > plain.success.mean() - 0.1
-    if settings:
+    if settings and name not in _RADII:
         assert np.abs(files - images).max() <= 0.15 + 1e-6
 
 

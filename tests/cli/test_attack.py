@@ -462,4 +462,6 @@ def test_a_training_split_is_what_an_attack_learns_from(files, here, capsys, no_
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ATTACKS)
 def test_every_attack_runs_from_its_name(files, here, capsys, name):
-    assert main(mine(files, "--attack", name, "--norm", "l2", "--epsilon", 0.5, "--n", 10)) == 0
+    ball = ("l0", 8) if name == "sparse-rs" else ("l2", 0.5)
+    flags = ("--attack", name, "--norm", ball[0], "--epsilon", ball[1], "--n", 10)
+    assert main(mine(files, *flags)) == 0
