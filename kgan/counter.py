@@ -1,6 +1,12 @@
-"""Counts that are saved with the weights and are the same on every replica."""
+"""Counts and running statistics, which are saved with the weights and alike on every replica."""
+
+import contextlib
+import contextvars
+from collections.abc import Iterator
 
 import keras
+
+_moves: contextvars.ContextVar[bool] = contextvars.ContextVar("moves", default=True)
 
 
 def add_counter(layer: keras.layers.Layer, name: str) -> keras.Variable:
@@ -19,3 +25,21 @@ def steps_done(model: keras.Model) -> int:
     """Steps that a model has been trained for: its own counter's, else its optimizer's."""
     counter = getattr(model, "step", None)
     return int((model.optimizer.iterations if counter is None else counter).numpy())
+
+
+@contextlib.contextmanager
+def unmoved() -> Iterator[None]:
+    """Within it, layers leave their running statistics as they are.
+
+    A model does so around a pass that some steps skip, where replicas cannot agree on a value.
+    """
+    token = _moves.set(False)
+    try:
+        yield
+    finally:
+        _moves.reset(token)
+
+
+def statistics_move() -> bool:
+    """Whether layers shall move their running statistics."""
+    return _moves.get()

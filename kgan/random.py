@@ -4,9 +4,11 @@ Nothing here keeps a state, so a resumed run, a run on another number of replica
 request draw what the original drew.
 """
 
+import contextlib
+import contextvars
 import numbers
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 
@@ -82,3 +84,43 @@ def _share(draw, seed: tf.Tensor, shape: Sequence) -> tf.Tensor:
     batch = shape[0]
     replica = tf.distribute.get_replica_context().replica_id_in_sync_group
     return draw(seed, [batch * replicas, *shape[1:]])[replica * batch : (replica + 1) * batch]
+
+
+_pass_seed: contextvars.ContextVar[tf.Tensor | None] = contextvars.ContextVar("pass", default=None)
+
+
+@contextlib.contextmanager
+def drawing(seed: tf.Tensor) -> Iterator[None]:
+    """Within it, layers that draw take their seeds from `layer_seed`.
+
+    A model does so around each pass of a network, so that what its layers draw is a function of
+    the step, and no layer needs a state.
+
+    Args:
+        seed: From `step_seed`.
+    """
+    token = _pass_seed.set(seed)
+    try:
+        yield
+    finally:
+        _pass_seed.reset(token)
+
+
+def layer_seed(name: str, own: int) -> tf.Tensor:
+    """The seed of what a layer draws in this pass.
+
+    Args:
+        name: The layer's name, for an error.
+        own: A number that no other layer of the network has.
+
+    Raises:
+        RuntimeError: Outside of `drawing`.
+    """
+    seed = _pass_seed.get()
+    if seed is None:
+        raise RuntimeError(
+            f"{name} draws in training, and a draw is a function of the step: call the network "
+            "within kgan.random.drawing(kgan.random.step_seed(seed, step, purpose)), as kgan's "
+            "models do, or with training=False."
+        )
+    return tf.random.fold_in(seed, own, alg="philox")

@@ -100,7 +100,7 @@ class JSMA(Attack):
         up = flatten(tape.gradient(wanted, images, unconnected_gradients=zero))
         others = flatten(tape.gradient(everything, images, unconnected_gradients=zero)) - up
         if logits.shape[1] == 2:
-            # One of the two logits may be 0 for ever, such as of a single output: the margin counts.
+            # Where the model has a single output one of the two logits is 0 for ever.
             up, others = up - others, others - up
         # A darkening step turns both slopes round.
         side = tf.sign(self.change)

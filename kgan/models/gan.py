@@ -10,8 +10,10 @@ import kgan.kinds
 import kgan.losses
 import kgan.penalties
 import kgan.random
-from kgan.counter import add_counter
+from kgan.augmentation import Augmentation
+from kgan.counter import add_counter, unmoved
 from kgan.endpoints import Endpoint, Endpoints, Request, takes
+from kgan.generator_penalties import GeneratorPenalty
 from kgan.kinds import Images, Kind
 from kgan.losses import AdversarialLoss, LossFunction
 from kgan.models.average import average_of, update_average
@@ -23,7 +25,7 @@ from kgan.models.splitting import check_divides, pack, part_of
 
 @keras.saving.register_keras_serializable(package="kgan")
 class GAN(Generation, Players):
-    """A GAN that trains with `fit`: loss x penalties x networks x packing x conditioning.
+    """A GAN that trains with `fit`: loss x penalties x networks x augmentation x conditioning.
 
     A step is a discriminator half-step (`n_critic` of them) and then a generator half-step, which
     reuses the last half-step's generator pass. All noise is a pure function of
@@ -40,6 +42,10 @@ class GAN(Generation, Players):
             `(real_logits, fake_logits) -> loss of each logit`.
         label_smoothing: How far the real label is moved from 1, in [0, 1).
         penalties: Instances of `kgan.penalties.Penalty`.
+        generator_penalties: Instances of `kgan.generator_penalties.GeneratorPenalty`.
+        augmentation: An `kgan.augmentation.Augmentation` through which the discriminator sees all
+            images in training, real and generated; images without packing only. Penalties are of
+            the gradient by the images as they were before.
         n_critic: Discriminator half-steps for each generator half-step. Each takes its own part of
             the batch, so `fit`'s batch holds `n_critic` times what a half-step sees.
         packing: How many samples the discriminator judges at once (PacGAN, Lin et al. 2018,
@@ -54,7 +60,9 @@ class GAN(Generation, Players):
     tensorflow-datasets gives them; generated samples get the labels of the real ones. Samples are
     float32 (images in [0, 1]), or uint8 images; labels class numbers from 0 on, or one-hot. Logs:
     `d_loss` and `g_loss` (unscaled means), `penalty`, and the mean probabilities `d_real` and
-    `d_fake` that real and generated samples are real; at equilibrium both are 0.5.
+    `d_fake` that real and generated samples are real; at equilibrium both are 0.5. Where there are
+    penalties of the generator, also their sum `g_penalty`; where the augmentation adapts, also its
+    strength `augmentation`.
 
     Example:
 
@@ -82,6 +90,8 @@ class GAN(Generation, Players):
         loss: str | AdversarialLoss | tuple[LossFunction, LossFunction] = "non_saturating",
         label_smoothing: float = 0.0,
         penalties: Sequence[kgan.penalties.Penalty] = (),
+        generator_penalties: Sequence[GeneratorPenalty] = (),
+        augmentation: Augmentation | None = None,
         n_critic: int = 1,
         packing: int = 1,
         ema_decay: float = 0.999,
@@ -107,6 +117,10 @@ class GAN(Generation, Players):
         self.label_smoothing = label_smoothing
         self.adversarial_loss = kgan.losses.get(loss, label_smoothing=label_smoothing)
         self.penalties = list(penalties)
+        for penalty in generator_penalties:
+            penalty.check(generator)
+        self.generator_penalties = list(generator_penalties)
+        self.augmentation = augmentation
         self.n_critic = n_critic
         self.packing = packing
         self.ema_decay = ema_decay
@@ -114,6 +128,17 @@ class GAN(Generation, Players):
         self.latent_dim = int(generator.inputs[0].shape[-1])
         self.sample_shape = tuple(generator.outputs[0].shape[1:])
         self._declare(kind)
+        if augmentation is not None:
+            if packing > 1:
+                raise ValueError(f"packing must be 1 with an augmentation, got {packing}.")
+            if not isinstance(self._known_kind(), Images):
+                raise ValueError(
+                    f"augmentation must be None: it changes images, and this GAN makes "
+                    f"{self.kind.plural}."
+                )
+            self.logs = (*self.logs, *augmentation.logs())
+        if self.generator_penalties:
+            self.logs = (*self.logs, "g_penalty")
 
         self.ema_generator = average_of(generator)
         self._start()
@@ -128,18 +153,21 @@ class GAN(Generation, Players):
             real = part_of(samples, part, self.n_critic)
             real_labels = None if labels is None else part_of(labels, part, self.n_critic)
             latents = self._latents(tf.shape(real)[0], f"latents {part}")
-            with tf.GradientTape() as generator_tape:
+            with tf.GradientTape() as generator_tape, self._drawing(f"generator {part}"):
                 fakes = self._network(self.generator, latents, real_labels, training=True)
                 fakes = tf.cast(fakes, tf.float32)
             self._discriminator_half_step(real, fakes, real_labels, part)
-        self._generator_half_step(real, fakes, real_labels, generator_tape)
+        self._generator_half_step(real, fakes, real_labels, latents, generator_tape)
+        self._adapt(tf.shape(samples)[0])
         update_average(self.ema_generator, self.generator, decay=self.ema_decay, step=self._step())
         return self._end_step()
 
     def _discriminator_half_step(self, real, fakes, labels, part: int) -> None:
         def losses():
-            real_logits = self._judge(real, labels, training=True)
-            fake_logits = self._judge(fakes, labels, training=True)
+            real_logits = self._judge(real, labels, training=True, draw=f"real {part}")
+            fake_logits = self._judge(fakes, labels, training=True, draw=f"fake {part}")
+            if self.augmentation is not None:
+                self.augmentation.observe(kgan.losses.per_sample(real_logits))
             loss = self.adversarial_loss.discriminator(real_logits, fake_logits)
             penalties = [
                 self._penalty(penalty, real, fakes, labels, part) for penalty in self.penalties
@@ -154,25 +182,54 @@ class GAN(Generation, Players):
 
         self._minimise("d_optimizer", losses)
 
-    def _generator_half_step(self, real, fakes, labels, generator_tape) -> None:
+    def _generator_half_step(self, real, fakes, labels, latents, generator_tape) -> None:
         def losses():
-            fake_logits = self._judge(fakes, labels, training=True)
+            fake_logits = self._judge(fakes, labels, training=True, draw="fake")
             real_logits = None
             if self.adversarial_loss.generator_needs_real:
-                real_logits = self._judge(real, labels, training=True)
+                real_logits = self._judge(real, labels, training=True, draw="real")
             loss = self.adversarial_loss.generator(real_logits, fake_logits)
             self._log(g_loss=loss)
             return loss
 
         # The discriminator has changed since `fakes` were made and the generator has not: their
         # gradient is taken with the new discriminator and carried back through the old pass.
-        self._minimise("g_optimizer", losses, through=(fakes, generator_tape))
+        self._minimise(
+            "g_optimizer",
+            losses,
+            through=(fakes, generator_tape),
+            also=self._generator_penalties(latents, labels) if self.generator_penalties else None,
+        )
+
+    def _generator_penalties(self, latents, labels):
+        """The function that makes the losses of all penalties of the generator."""
+
+        def losses():
+            found = []
+            for number, penalty in enumerate(self.generator_penalties):
+                seed = self._seed(f"{type(penalty).__name__} of the generator {number}")
+                found.append(
+                    penalty.weighted(self.generator, latents, labels, seed=seed, step=self._step())
+                )
+            self._log(g_penalty=sum(map(tf.reduce_mean, found), tf.constant(0.0)))
+            return found
+
+        return losses
+
+    def _adapt(self, batch) -> None:
+        if self.augmentation is None:
+            return
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        self.augmentation.adapt(self._step(), batch * replicas)
+        self._log(**self.augmentation.logs())
 
     def _penalty(self, penalty, real, fakes, labels, part: int) -> tf.Tensor:
         """Weighted per-sample values at every `interval`-th step, 0 at the others."""
-        seed = kgan.random.step_seed(self.seed, self._step(), f"{type(penalty).__name__} {part}")
+        name = f"{type(penalty).__name__} {part}"
+        seed = self._seed(name)
 
         def discriminator(inputs):
+            inputs = self._augmented(inputs, name)
             logits = self._network(self.discriminator, inputs, labels, training=True)
             return kgan.losses.per_sample(logits)
 
@@ -183,7 +240,8 @@ class GAN(Generation, Players):
         if penalty.interval == 1:
             return evaluate()
         due = tf.equal(self._step() % penalty.interval, 0)
-        return tf.cond(due, evaluate, lambda: tf.zeros([tf.shape(real)[0] // self.packing]))
+        with unmoved():
+            return tf.cond(due, evaluate, lambda: tf.zeros([tf.shape(real)[0] // self.packing]))
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Losses and probabilities in inference mode; repeatable, no weight is updated."""
@@ -210,14 +268,26 @@ class GAN(Generation, Players):
     # Parts of a step
 
     def _latents(self, batch, purpose: str) -> tf.Tensor:
-        seed = kgan.random.step_seed(self.seed, self._step(), purpose)
-        return kgan.random.normal(seed, [batch, self.latent_dim])
+        return kgan.random.normal(self._seed(purpose), [batch, self.latent_dim])
+
+    def _seed(self, purpose: str) -> tf.Tensor:
+        return kgan.random.step_seed(self.seed, self._step(), purpose)
+
+    def _drawing(self, purpose: str):
+        return kgan.random.drawing(self._seed(f"layers of {purpose}"))
+
+    def _augmented(self, images, purpose: str) -> tf.Tensor:
+        if self.augmentation is None:
+            return images
+        return self.augmentation(images, self._seed(f"augmentation of {purpose}"))
 
     def _network(self, network, inputs, labels, *, training: bool) -> tf.Tensor:
         return network(inputs if labels is None else [inputs, labels], training=training)
 
-    def _judge(self, samples, labels, *, training: bool) -> tf.Tensor:
-        packs = pack(samples, self.packing)
+    def _judge(self, samples, labels, *, training: bool, draw: str | None = None) -> tf.Tensor:
+        """Logits of samples; those of the draw of that name see them augmented."""
+        seen = samples if draw is None else self._augmented(samples, draw)
+        packs = pack(seen, self.packing)
         logits = self._network(self.discriminator, packs, labels, training=training)
         return tf.cast(logits, tf.float32)
 
@@ -308,6 +378,12 @@ class GAN(Generation, Players):
             "loss": loss if isinstance(loss, str) else _serialize_pair(self.adversarial_loss),
             "label_smoothing": self.label_smoothing,
             "penalties": [keras.saving.serialize_keras_object(one) for one in self.penalties],
+            "generator_penalties": [
+                keras.saving.serialize_keras_object(one) for one in self.generator_penalties
+            ],
+            "augmentation": None
+            if self.augmentation is None
+            else keras.saving.serialize_keras_object(self.augmentation),
             "n_critic": self.n_critic,
             "packing": self.packing,
             "ema_decay": self.ema_decay,
@@ -320,7 +396,12 @@ class GAN(Generation, Players):
         cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
     ) -> Self:
         deserialize = keras.saving.deserialize_keras_object
-        config = {**config, "penalties": [deserialize(one) for one in config["penalties"]]}
+        # Files of earlier versions know no penalties of the generator, and no augmentation.
+        config = {"generator_penalties": [], "augmentation": None, **config}
+        for name in ("penalties", "generator_penalties"):
+            config[name] = [deserialize(one) for one in config[name]]
+        if config["augmentation"] is not None:
+            config["augmentation"] = deserialize(config["augmentation"])
         if isinstance(config["loss"], dict):
             pair = {name: deserialize(value) for name, value in config["loss"].items()}
             config["loss"] = AdversarialLoss(**pair)

@@ -250,6 +250,7 @@ class Players(MendedFit):
         losses: Losses,
         *,
         through: tuple[tf.Tensor, tf.GradientTape] | None = None,
+        also: Losses | None = None,
     ) -> None:
         """One update of a player: the one place that reduces, scales, differentiates and applies.
 
@@ -261,15 +262,14 @@ class Players(MendedFit):
             through: Samples, and the tape that recorded how the player's networks made them. Then
                 the losses' gradient is taken at the samples alone and carried back through that
                 pass, which need not be made again.
+            also: Makes further losses, whose gradient is taken at the player's own weights.
         """
         own = getattr(self, optimizer)
         self._refresh(*self._networks(optimizer))
         with tf.GradientTape(watch_accessed_variables=through is None) as tape:
             if through is not None:
                 tape.watch(through[0])
-            found = losses()
-            means = map(kgan.losses.reduce, [found] if tf.is_tensor(found) else found)
-            scaled = own.scale_loss(functools.reduce(operator.add, means))
+            scaled = own.scale_loss(_total(losses()))
         variables = self._variables(optimizer)
         if through is None:
             gradients = tape.gradient(scaled, variables)
@@ -278,6 +278,10 @@ class Players(MendedFit):
             gradients = made.gradient(
                 samples, variables, output_gradients=tape.gradient(scaled, samples)
             )
+        if also is not None:
+            with tf.GradientTape() as tape:
+                scaled = own.scale_loss(_total(also()))
+            gradients = list(map(_sum, gradients, tape.gradient(scaled, variables)))
         apply_gradients(own, gradients, variables)
 
     def _refresh(self, *networks: keras.Model) -> None:
@@ -374,6 +378,19 @@ _ELSEWHERE = {
     "loss_weights": "Weights of terms are given when the model is made.",
 }
 """Where that is given which Keras's `compile` takes and this one does not."""
+
+
+def _total(losses: tf.Tensor | Sequence[tf.Tensor]) -> tf.Tensor:
+    """The sum of the losses' means over the global batch, as this replica's share of it."""
+    means = map(kgan.losses.reduce, [losses] if tf.is_tensor(losses) else losses)
+    return functools.reduce(operator.add, means)
+
+
+def _sum(one: Any, other: Any) -> Any:
+    """Of two gradients, each of which may be `None`."""
+    if one is None or other is None:
+        return other if one is None else one
+    return tf.convert_to_tensor(one) + tf.convert_to_tensor(other)
 
 
 def _listed(names) -> str:

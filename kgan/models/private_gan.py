@@ -53,8 +53,8 @@ class PrivateGAN(GAN):
         key: Seed of the noise and of the choice of records, two whole numbers of 31 bits. Where
             `None`, drawn by the operating system, as it has to be where the promise shall hold
             against somebody; given, a training can be repeated.
-        **options: As for `GAN`; without penalties and packing, and with a loss that is a sum of one
-            of real samples and one of generated ones.
+        **options: As for `GAN`; without penalties of the discriminator, augmentation and packing,
+            and with a loss that is a sum of one of real samples and one of generated ones.
 
     Reference: Abadi et al. 2016 (arXiv:1607.00133); Bie et al. 2023 (arXiv:2302.02936), who take
     many discriminator half-steps for each of the generator's.
@@ -99,6 +99,11 @@ class PrivateGAN(GAN):
             raise ValueError(
                 f"packing must be 1 under differential privacy, got {self.packing}: a pack's logit "
                 "depends on several records."
+            )
+        if self.augmentation is not None:
+            raise ValueError(
+                "augmentation must be None under differential privacy, got "
+                f"{type(self.augmentation).__name__}: it may follow what real records look like."
             )
         _check_separable(self.adversarial_loss.discriminator, self.loss_spec)
         if self.adversarial_loss.generator_needs_real:
@@ -168,7 +173,7 @@ class PrivateGAN(GAN):
         for part in range(self.n_critic):
             latents = self._latents(fakes_each, f"latents {part}")
             fake_labels = self._even_labels(fakes_each, part)
-            with tf.GradientTape() as generator_tape:
+            with tf.GradientTape() as generator_tape, self._drawing(f"generator {part}"):
                 fakes = self._network(self.generator, latents, fake_labels, training=True)
                 fakes = tf.cast(fakes, tf.float32)
             self._private_half_step(
@@ -179,7 +184,7 @@ class PrivateGAN(GAN):
                 fake_labels,
                 part,
             )
-        self._generator_half_step(None, fakes, fake_labels, generator_tape)
+        self._generator_half_step(None, fakes, fake_labels, latents, generator_tape)
         update_average(self.ema_generator, self.generator, decay=self.ema_decay, step=self._step())
         return self._end_step()
 

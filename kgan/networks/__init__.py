@@ -15,9 +15,17 @@ from typing import NamedTuple
 import keras
 
 from kgan.networks.autoencoder import dcgan_decoder, dcgan_encoder
+from kgan.networks.closing import LinearImages
 from kgan.networks.conditional import ConditionalBatchNormalization, Projection
 from kgan.networks.dcgan import dcgan_discriminator, dcgan_generator
 from kgan.networks.encoder_decoder import encoder_decoder_generator
+from kgan.networks.equalized import (
+    EqualizedConv2D,
+    EqualizedDense,
+    FilteredConv2D,
+    PixelNormalization,
+    ScaledLeakyReLU,
+)
 from kgan.networks.fourier import FourierFeatures
 from kgan.networks.keeping import KEEPING, keeping_known, residual
 from kgan.networks.minibatch import MinibatchStandardDeviation
@@ -26,8 +34,17 @@ from kgan.networks.noise import Dropout, GaussianNoise
 from kgan.networks.normalization import BatchNormalization
 from kgan.networks.padding import ReflectionPadding2D
 from kgan.networks.perturbation import perturbation_network
+from kgan.networks.resampling import FilteredDownsampling2D, FilteredUpsampling2D
 from kgan.networks.resnet import resnet_discriminator, resnet_generator
 from kgan.networks.spectral import SpectralConv2D, SpectralDense, SpectralEmbedding
+from kgan.networks.style import (
+    LabelledMapping,
+    LearnedConstant,
+    ModulatedConv2D,
+    NoiseInput,
+    StyleMapping,
+)
+from kgan.networks.stylegan2 import stylegan2_discriminator, stylegan2_generator
 from kgan.networks.super_resolution import PixelShuffle, super_resolution_generator
 from kgan.networks.table import (
     LearntDeviations,
@@ -64,6 +81,7 @@ NETWORKS: dict[str, NetworkPair] = {
     "dcgan": NetworkPair(dcgan_generator, dcgan_discriminator),
     "resnet": NetworkPair(resnet_generator, resnet_discriminator),
     "mlp": NetworkPair(mlp_generator, mlp_discriminator),
+    "stylegan2": NetworkPair(stylegan2_generator, stylegan2_discriminator),
 }
 
 AUTOENCODERS: dict[str, AutoencoderPair] = {"dcgan": AutoencoderPair(dcgan_encoder, dcgan_decoder)}
@@ -105,18 +123,31 @@ __all__ = [
     "BatchNormalization",
     "ConditionalBatchNormalization",
     "Dropout",
+    "EqualizedConv2D",
+    "EqualizedDense",
+    "FilteredConv2D",
+    "FilteredDownsampling2D",
+    "FilteredUpsampling2D",
     "FourierFeatures",
     "GaussianCopula",
     "GaussianNoise",
+    "LabelledMapping",
+    "LearnedConstant",
     "LearntDeviations",
+    "LinearImages",
     "MinibatchStandardDeviation",
+    "ModulatedConv2D",
     "NetworkPair",
+    "NoiseInput",
+    "PixelNormalization",
     "PixelShuffle",
     "Projection",
     "ReflectionPadding2D",
+    "ScaledLeakyReLU",
     "SpectralConv2D",
     "SpectralDense",
     "SpectralEmbedding",
+    "StyleMapping",
     "TableEncoder",
     "dcgan_decoder",
     "dcgan_discriminator",
@@ -132,6 +163,8 @@ __all__ = [
     "residual",
     "resnet_discriminator",
     "resnet_generator",
+    "stylegan2_discriminator",
+    "stylegan2_generator",
     "super_resolution_generator",
     "table_decoder",
     "table_discriminator",

@@ -1,6 +1,9 @@
 """The last layers that every generator and every discriminator shares, in float32."""
 
+from typing import Any
+
 import keras
+import tensorflow as tf
 from keras import layers
 
 from kgan.networks.conditional import Projection
@@ -29,3 +32,18 @@ def to_logits(images, features, num_classes: int | None, spectral: bool) -> kera
         logits = Projection(num_classes, spectral=spectral, dtype="float32")([features, labels])
     logits = layers.Reshape((), dtype="float32", name="logits")(logits)
     return keras.Model(inputs, logits, name="discriminator")
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class LinearImages(keras.layers.Layer):
+    """What a network gives for [-1, 1] as images in [0, 1]: linear in training, clipped otherwise.
+
+    For generators whose last layer is no tanh. The discriminator keeps their values in bounds.
+    """
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        images = 0.5 * inputs + 0.5
+        return images if training else tf.clip_by_value(images, 0.0, 1.0)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kgan.counter import statistics_move
+
 
 @keras.saving.register_keras_serializable(package="kgan")
 class MinibatchStandardDeviation(keras.layers.Layer):
@@ -52,10 +54,11 @@ class MinibatchStandardDeviation(keras.layers.Layer):
             )
             deviation = tf.sqrt(tf.math.reduce_variance(groups, axis=1) + 1e-8)
             statistic = tf.reduce_mean(deviation, axis=list(range(1, len(deviation.shape))))
-            self.moving_statistic.assign(
-                self.momentum * tf.convert_to_tensor(self.moving_statistic)
-                + (1.0 - self.momentum) * tf.reduce_mean(statistic)
-            )
+            if statistics_move():
+                self.moving_statistic.assign(
+                    self.momentum * tf.convert_to_tensor(self.moving_statistic)
+                    + (1.0 - self.momentum) * tf.reduce_mean(statistic)
+                )
             column = tf.repeat(statistic, self.group_size)
         else:
             column = tf.fill([shape[0]], tf.convert_to_tensor(self.moving_statistic))

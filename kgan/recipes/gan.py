@@ -9,9 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import kgan.augmentation
 import kgan.callbacks
 import kgan.data
 import kgan.evaluation
+import kgan.generator_penalties
 import kgan.metrics.extractor
 import kgan.models
 import kgan.names
@@ -139,6 +141,8 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
             "loss": settings.loss,
             "label_smoothing": settings.label_smoothing,
             "penalties": penalties,
+            "generator_penalties": self._generator_penalties(),
+            "augmentation": self._augmentation(),
             "n_critic": settings.n_critic,
             "packing": settings.packing,
             "ema_decay": settings.ema_decay,
@@ -172,6 +176,28 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         found = super().next_steps(folder, version)
         # What was promised is spent.
         return found[:1] if self.private else found
+
+    def _generator_penalties(self) -> list[kgan.generator_penalties.GeneratorPenalty]:
+        settings, get = self.settings, kgan.generator_penalties.get
+        found = []
+        if settings.path_length:
+            every = settings.path_length_interval
+            found.append(get("path_length", settings.path_length, interval=every))
+        if settings.orthogonal:
+            found.append(get("orthogonal", settings.orthogonal))
+        return found
+
+    def _augmentation(self) -> kgan.augmentation.Augmentation | None:
+        settings = self.settings
+        if settings.augment == "none":
+            return None
+        if settings.augment == "diffaugment":
+            return kgan.augmentation.DiffAugment()
+        return kgan.augmentation.ADA(
+            "upright" if settings.augment == "ada-upright" else "color-geometry",
+            target=settings.augment_target,
+            images=settings.augment_images,
+        )
 
     def doctor(self, data: Dataset, folder: Path) -> Sequence[keras.callbacks.Callback]:
         # With fewer samples the doctor cannot tell a problem from chance.

@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from kgan.settings.groups import (
     Doctor,
@@ -41,7 +41,7 @@ class GANSettings(
 
     # Networks
     networks: str = "dcgan"
-    """A key of kgan.networks.NETWORKS (dcgan, resnet, mlp)."""
+    """A key of kgan.networks.NETWORKS (dcgan, resnet, mlp, stylegan2)."""
     latent_dim: int = 64
     """Length of a latent vector."""
     generator_width: int = 64
@@ -70,6 +70,22 @@ class GANSettings(
     """Apply the penalty at every so many steps, that many times as strong."""
     packing: int = 1
     """Samples that the discriminator judges at once (PacGAN); unconditional only."""
+    path_length: float = 0.0
+    """Weight of the path length regularisation of a generator with styles; published: 2."""
+    path_length_interval: int = 4
+    """Apply it at every so many steps, that many times as strong."""
+    orthogonal: float = 0.0
+    """Weight of the orthogonal regularisation of the generator's kernels; published: 1e-4."""
+
+    # Augmentation
+    augment: Literal["none", "diffaugment", "ada", "ada-upright"] = "none"
+    """What the discriminator sees all images through, for few images: diffaugment (colour,
+    translation, cutout), ada (as strong as it needs to be) or ada-upright (without flips and
+    turns, for digits, letters and all that stands)."""
+    augment_target: float = 0.6
+    """The mean sign of the discriminator's logits of real images that ada holds."""
+    augment_images: int = 500_000
+    """Real images that take ada from nothing to its full strength; fewer for short trainings."""
 
     # Optimizers
     n_critic: int = 1
@@ -94,6 +110,8 @@ class GANSettings(
         check_at_least(self, 1, "penalty_half_life", "learning_rate_half_life")
         check_at_least(self, 0, "freeze_discriminator")
         check_at_least(self, 0, "g_learning_rate", "d_learning_rate", "penalty_weight")
+        check_at_least(self, 0, "path_length", "orthogonal", "augment_target")
+        check_at_least(self, 1, "path_length_interval", "augment_images")
         if self.epsilon is not None:
             self._check_private()
 
@@ -104,6 +122,7 @@ class GANSettings(
             "packing": self.packing != 1,
             "minibatch_stddev": self.minibatch_stddev,
             "evaluate_every": self.evaluate_every is not None,
+            "augment": self.augment != "none",
             "roll_back": self.roll_back,
         }
         for name in (name for name, used in looks.items() if used):
@@ -172,6 +191,28 @@ _RING = GANSettings(
     beta_2=0.9,
 )
 
+# StyleGAN2 in a size for a CPU. Karras et al. 2020 (arXiv:2006.06676) choose the weight of R1 as
+# 0.0002 * pixels / batch, 0.005 here, and a half-life of the average of ten batches times 32.
+_STYLEGAN2 = GANSettings(
+    data="mnist",
+    networks="stylegan2",
+    latent_dim=128,
+    generator_width=32,
+    discriminator_width=32,
+    minibatch_stddev=True,
+    penalty_weight=0.01,
+    penalty_interval=16,
+    path_length=2.0,
+    batch_size=32,
+    epochs=40,
+    steps_per_epoch=500,
+    g_learning_rate=2.5e-3,
+    d_learning_rate=2.5e-3,
+    beta_1=0.0,
+    beta_2=0.99,
+    ema_decay=0.998,
+)
+
 PRESETS: dict[str, GANSettings] = {
     "digits": _DIGITS,
     "mnist": _MNIST,
@@ -231,4 +272,5 @@ PRESETS: dict[str, GANSettings] = {
         d_learning_rate=5e-4,
         learning_rate_half_life=20_000,
     ),
+    "stylegan2": _STYLEGAN2,
 }

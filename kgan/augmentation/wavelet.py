@@ -1,0 +1,79 @@
+"""Doubling and halving images with an orthogonal wavelet, which undo each other exactly.
+
+An image that is doubled, resampled and halved keeps its sharpness, and one that is resampled at
+its own pixels comes back as it was.
+
+Reference: Karras et al. 2020, appendix C.2 (arXiv:2006.06676); the filter: Daubechies 1992, the
+"symlet" of six vanishing moments.
+"""
+
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+SYM6 = (
+    0.015404109327027373,
+    0.0034907120842174702,
+    -0.11799011114819057,
+    -0.048311742585633,
+    0.4910559419267466,
+    0.787641141030194,
+    0.3379294217276218,
+    -0.07263752278646252,
+    -0.021060292512300564,
+    0.04472490177066578,
+    0.0017677118642428036,
+    -0.007800708325034148,
+)
+"""The low-pass filter; its coefficients sum to sqrt(2)."""
+
+MARGIN = 6
+"""Pixels beyond each border that a doubled image holds, and that halving needs."""
+
+
+def double(images: tf.Tensor) -> tf.Tensor:
+    """Images (batch, h, w, c) as (batch, 2 h + 24, 2 w + 24, c), reflected beyond their border."""
+    return _along_both(images, _doubling)
+
+
+def halve(images: tf.Tensor) -> tf.Tensor:
+    """Images (batch, 2 h + 24, 2 w + 24, c) as (batch, h, w, c): the opposite of `double`."""
+    return _along_both(images, _halving)
+
+
+def _along_both(images: tf.Tensor, matrix) -> tf.Tensor:
+    rows, columns = (tf.constant(matrix(side)) for side in images.shape[1:3])
+    images = tf.einsum("ih,bhwc->biwc", rows, images)
+    return tf.einsum("jw,biwc->bijc", columns, images)
+
+
+@functools.cache
+def _doubling(side: int) -> np.ndarray:
+    """(2 side + 4 margin, side): zeros between the pixels, then the filter, times sqrt(2)."""
+    taps, margin = np.array(SYM6), 2 * MARGIN
+    found = np.zeros((2 * side + 2 * margin, side), np.float64)
+    for row in range(len(found)):
+        place = row - margin
+        for tap, weight in enumerate(taps):
+            source = place + tap - len(taps) // 2
+            if source % 2 == 0:
+                found[row, _reflected(source // 2, side)] += weight * np.sqrt(2.0)
+    return found.astype(np.float32)
+
+
+@functools.cache
+def _halving(doubled: int) -> np.ndarray:
+    """The filter turned round, at every second place, over sqrt(2)."""
+    taps, margin = np.array(SYM6), 2 * MARGIN
+    side = (doubled - 2 * margin) // 2
+    found = np.zeros((side, doubled), np.float64)
+    for row in range(side):
+        for tap, weight in enumerate(taps):
+            found[row, 2 * row + margin + len(taps) // 2 - tap] += weight / np.sqrt(2.0)
+    return found.astype(np.float32)
+
+
+def _reflected(index: int, side: int) -> int:
+    last = side - 1
+    return 0 if last == 0 else last - abs(index % (2 * last) - last)

@@ -1,0 +1,162 @@
+"""A GAN with styles, path length, an adaptive augmentation and lazy penalties."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kgan.augmentation
+import kgan.kinds
+import kgan.models
+import kgan.networks
+import kgan.penalties
+from kgan.generator_penalties import PathLength
+from tests.conftest import slow_but
+
+
+def build(*, num_classes=None, optimizer=None, kind=kgan.models.GAN, **options):
+    """A small StyleGAN2 of 8x8 images; equal arguments give equal weights."""
+    keras.utils.set_random_seed(1)
+    gan = kind(
+        kgan.networks.stylegan2_generator((8, 8, 1), 6, num_classes=num_classes, width=4),
+        kgan.networks.stylegan2_discriminator((8, 8, 1), num_classes=num_classes, width=4),
+        num_classes=num_classes,
+        **{
+            "penalties": [kgan.penalties.R1(0.01, interval=2)],
+            "generator_penalties": [PathLength(2.0, interval=2)],
+            "augmentation": kgan.augmentation.ADA("upright", images=200, interval=2, strength=0.3),
+            **options,
+        },
+    )
+    make = optimizer or (lambda: keras.optimizers.Adam(1e-3, beta_1=0.0, beta_2=0.99))
+    gan.compile(g_optimizer=make(), d_optimizer=make())
+    return gan
+
+
+@pytest.fixture(scope="module")
+def batches():
+    images = np.random.default_rng(0).random((16, 8, 8, 1), dtype=np.float32)
+    return tf.data.Dataset.from_tensor_slices(images).batch(8)
+
+
+def step(gan, images):
+    """A training step outside of any graph."""
+    gan.run_eagerly = True
+    return {name: float(value) for name, value in gan.train_step(images).items()}
+
+
+@pytest.fixture(scope="module")
+def trained(batches):
+    gan = build()
+    return gan, [step(gan, images) for images in batches]
+
+
+def test_all_that_it_learns_moves(trained):
+    gan, logs = trained
+    assert {"g_penalty", "augmentation"} <= set(logs[0])
+    assert np.isfinite([list(one.values()) for one in logs]).all()
+    assert abs(float(gan.augmentation.strength.numpy()) - 0.3) == pytest.approx(0.08)
+    assert float(gan.generator_penalties[0].average_length.numpy()) > 0
+    mapping = gan.generator.get_layer("mapping")
+    assert np.abs(np.asarray(mapping.average_style)).max() > 0
+
+
+def test_it_resumes_to_the_bit(trained, batches, tmp_path):
+    """A step, a file, a step: all weights, p, lengths and moments are those of two steps."""
+    gan = build()
+    first, second = batches
+    step(gan, first)
+    gan.save(tmp_path / "half.keras")
+    again = kgan.models.load(tmp_path / "half.keras")
+    step(again, second)
+    whole, _ = trained
+    names = list(whole.optimizers)
+    for one, other in ((whole, again), *((getattr(whole, n), getattr(again, n)) for n in names)):
+        variables = one.variables if one is not whole else one.weights
+        others = other.variables if one is not whole else other.weights
+        assert len(variables) == len(others)
+        for mine, theirs in zip(variables, others, strict=True):
+            np.testing.assert_array_equal(mine, theirs, err_msg=mine.path)
+
+
+@pytest.mark.slow
+def test_it_trains_in_one_graph(batches, tmp_path):
+    """Three epochs of two steps, with a file between them in one of two runs."""
+    traces = []
+
+    class Counted(kgan.models.GAN):
+        def train_step(self, data):
+            traces.append(data)
+            return super().train_step(data)
+
+    gan, half = build(kind=Counted), build()
+    gan.fit(batches, epochs=3, shuffle=False, verbose=0)
+    assert len(traces) == 1
+    half.fit(batches, epochs=1, shuffle=False, verbose=0)
+    half.save(tmp_path / "half.keras")
+    again = kgan.models.load(tmp_path / "half.keras")
+    again.fit(batches, epochs=2, shuffle=False, verbose=0)
+    for one, other in zip(gan.weights, again.weights, strict=True):
+        np.testing.assert_array_equal(one, other, err_msg=one.path)
+
+
+def test_an_image_is_a_function_of_its_latents(trained):
+    gan, _ = trained
+    images = gan.generate(5, seed=3)
+    np.testing.assert_array_equal(gan.generate(2, seed=3), images[:2])
+    assert images.min() >= 0
+    assert images.max() <= 1
+
+
+def test_penalties_see_raw_images_through_the_augmentation(batches):
+    """R1 of a linear discriminator is known: times the transpose of the augmentation."""
+    images = keras.Input((8, 8, 1))
+    logits = keras.layers.Dense(1, use_bias=False)(keras.layers.Flatten()(images))
+    discriminator = keras.Model(images, logits)
+    augmentation = kgan.augmentation.DiffAugment(["cutout"])
+    gan = kgan.models.GAN(
+        kgan.networks.dcgan_generator((8, 8, 1), 4, width=4),
+        discriminator,
+        penalties=[kgan.penalties.R1(1.0)],
+        augmentation=augmentation,
+    )
+    real = tf.ones([4, 8, 8, 1])
+    found = gan._penalty(gan.penalties[0], real, real, None, 0)
+    kept = augmentation(real, gan._seed("augmentation of R1 0")).numpy() == 1.0
+    kernel = np.reshape(discriminator.get_weights()[0], (1, 8, 8, 1))
+    expected = 0.5 * ((kernel * kept / 2) ** 2).sum(axis=(1, 2, 3))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_both_halves_of_a_step_see_augmented_images(batches, monkeypatch):
+    seen = []
+    gan = build(augmentation=kgan.augmentation.DiffAugment(), generator_penalties=[])
+    augmented = gan._augmented
+    monkeypatch.setattr(gan, "_augmented", lambda x, name: seen.append(name) or augmented(x, name))
+    step(gan, next(iter(batches)))
+    assert seen == ["real 0", "fake 0", "R1 0", "fake"]
+
+
+def test_augmentation_is_for_images_without_packing():
+    with pytest.raises(ValueError, match="packing must be 1 with an augmentation, got 2"):
+        build(packing=2)
+    points = [
+        kgan.networks.mlp_generator((2,), 2, width=4),
+        kgan.networks.mlp_discriminator((2,), width=4),
+    ]
+    with pytest.raises(ValueError, match="augmentation must be None: it changes images"):
+        kgan.models.GAN(*points, augmentation=kgan.augmentation.DiffAugment())
+
+
+@pytest.mark.parametrize(
+    "precision", slow_but(["mixed_bfloat16", "mixed_float16"], "mixed_float16")
+)
+def test_mixed_precision(precision, batches):
+    keras.config.set_dtype_policy(precision)
+    try:
+        gan = build(num_classes=3)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    logs = step(gan, (next(iter(batches)), tf.range(8) % 3))
+    assert np.isfinite(list(logs.values())).all()
+    assert all(np.isfinite(np.asarray(weight)).all() for weight in gan.weights)
