@@ -75,7 +75,7 @@ def table(
     if not columns:
         raise ValueError(f"{name} has no column that is kept.")
     if (n := len(next(iter(columns.values())))) < 2:
-        raise ValueError(f"{name} holds {n} row(s); training needs at least 2.")
+        raise ValueError(f"{name} holds {n} row(s); a data set needs at least 2.")
     found = {
         one: typed(name, one, values, (declared or {}).get(one)) for one, values in columns.items()
     }
