@@ -60,6 +60,9 @@ def check_radii(name: str, value: Any, norm: str) -> float | np.ndarray:
         A float, or a float64 array of the shape that was given; `as_rows` says which shapes fit.
     """
     try:
+        if value is None or np.asarray(value).dtype == bool:
+            # As a number, True would be the whole range.
+            raise ValueError
         array = np.array(value, np.float64)
     except (TypeError, ValueError):
         raise ValueError(

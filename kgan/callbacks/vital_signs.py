@@ -17,12 +17,14 @@ FEWEST_SAMPLES = 64
 """The fewest training samples that an `Examiner` can do with."""
 
 _PROBES = 256
+# Most values of the probes, which are held several times over in float64; no fewer than 64 probes.
+_PROBE_VALUES = 2**24
 # Most values of the reference set: the distances of 256 samples to it then take 0.5 GFLOP.
 _REFERENCE_VALUES = 1_000_000
 _MOST_REFERENCES = 5000
 # Most values of the training samples searched for copies: the distances then take 50 GFLOP.
 _MOST_VALUES = 100_000_000
-_ROWS = 2048
+_ROWS, _ROW_VALUES = 2048, 2**24
 # Batch size for the gradients: enough for their order of magnitude.
 _GRADIENT_BATCH = 64
 # Number of neighbours in the ball around a probe: samples from the same distribution then cover
@@ -76,9 +78,12 @@ class VitalSigns(NamedTuple):
 
 def reference_size(sample_shape: tuple[int, ...]) -> int:
     """Number of samples of a shape that an `Examiner` uses."""
-    return _PROBES + min(
-        _MOST_REFERENCES, max(_PROBES, _REFERENCE_VALUES // math.prod(sample_shape))
-    )
+    probes = _most_probes(sample_shape)
+    return probes + min(_MOST_REFERENCES, max(probes, _REFERENCE_VALUES // math.prod(sample_shape)))
+
+
+def _most_probes(sample_shape: tuple[int, ...]) -> int:
+    return min(_PROBES, max(FEWEST_SAMPLES, _PROBE_VALUES // math.prod(sample_shape)))
 
 
 class Examiner:
@@ -86,7 +91,8 @@ class Examiner:
 
     Args:
         real: float32 training samples (n, ...) in random order, at least 64; images in [0, 1]. The
-            first 256 (or a quarter, if n < 1,024) are the probes, the others are the reference.
+            first 256 (of colour images above 148 pixels fewer, or a quarter, if n < 1,024) are
+            the probes, the others are the reference.
         labels: Integer labels (n,) of `real`. Samples of a conditional GAN get the labels of the
             probes.
         training: The training set, floats or uint8, which is searched for copies (only a part of
@@ -106,7 +112,7 @@ class Examiner:
     ):
         if len(real) < FEWEST_SAMPLES:
             raise ValueError(f"real must hold at least {FEWEST_SAMPLES} samples, got {len(real)}.")
-        n = min(_PROBES, len(real) // 4)
+        n = min(_most_probes(real.shape[1:]), len(real) // 4)
         flat = real[: reference_size(real.shape[1:])]
         flat = flat.reshape(len(flat), -1)
         self.probes, self.reference = flat[:n], flat[n:]
@@ -189,8 +195,9 @@ class Examiner:
         """Distances (n, 2) of each row to its two nearest training samples."""
 
         def parts() -> Iterator[np.ndarray]:
-            for start in range(0, len(self.searched), _ROWS):
-                some = to_float(np.asarray(self.training[self.searched[start : start + _ROWS]]))
+            size = max(1, min(_ROWS, _ROW_VALUES // flat.shape[1]))
+            for start in range(0, len(self.searched), size):
+                some = to_float(np.asarray(self.training[self.searched[start : start + size]]))
                 yield some.reshape(len(some), -1)
 
         return nearest_in_parts(flat, parts(), k=2).distances

@@ -18,6 +18,10 @@ from kgan.decoding.reading import Reading
 from kgan.labels import class_numbers
 
 _SAMPLE_KEYS = ("images", "samples", "x", "x_{split}", "{split}_images", "points", "arr_0")
+_UNNUMBERED = (
+    "labels go from {} to {}, so that the classes from 0 to {} have no sample: classes are counted "
+    "from 0, subtract the smallest label if yours are not"
+)
 _MAGIC = b"\x93NUMPY"
 _LABEL_KEYS = ("labels", "y", "y_{split}", "{split}_labels", "arr_1")
 
@@ -85,7 +89,10 @@ def _labelled(data: Dataset, labels: np.ndarray | None, names: tuple[str, ...] |
         return data
     labels = class_numbers(labels, len(labels), what=f"labels of {data.name}")
     names = names or tuple(str(label) for label in range(int(labels.max(initial=0)) + 1))
-    return dataclasses.replace(data, labels=labels, class_names=names)
+    notes = data.notes
+    if len(labels) and labels.min() > 0:
+        notes = (*notes, _UNNUMBERED.format(labels.min(), labels.max(), labels.min() - 1))
+    return dataclasses.replace(data, labels=labels, class_names=names, notes=notes)
 
 
 def has_split(path: Path, split: str) -> bool:

@@ -55,7 +55,7 @@ class Dataset:
                 self.kind.check(self.name, samples[:2] if on_disk else samples)
         if len(self.samples) < 2:
             raise ValueError(
-                f"{self.name} holds {len(self.samples)} sample(s); training needs at least 2."
+                f"{self.name} holds {len(self.samples)} sample(s); a data set needs at least 2."
             )
         if self.labels is not None:
             _check_labels(self.name, self.labels, len(self.samples), self.class_names or ())

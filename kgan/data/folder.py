@@ -60,6 +60,12 @@ def load_folder(folder: str | Path, split: str = "train", **reading: Any) -> Dat
         )
     top, chosen, class_names = _of_split(folder, found.names, split)
     names = [found.names[row] for row in chosen]
+    if len(names) < 2:
+        # A split is named, whose folder may be the one that is short.
+        raise ValueError(
+            f"{folder / top} holds {len(names)} image (such as {names[0]}); a data set needs at "
+            "least 2."
+        )
     # Refused before anything is decoded.
     _classes(folder, top, names, class_names)
 

@@ -100,7 +100,7 @@ def table(
     if not kept:
         raise ValueError(f"{name} has no column that is kept.")
     if (n := len(next(iter(kept.values())))) < 2:
-        raise ValueError(f"{name} holds {n} row(s); training needs at least 2.")
+        raise ValueError(f"{name} holds {n} row(s); a data set needs at least 2.")
     found = {
         one: typed(name, one, values, told.get(one), most=most_categories)
         for one, values in kept.items()

@@ -8,6 +8,12 @@ PROBABILITIES = ("sigmoid", "hard_sigmoid", "sparse_sigmoid", "softmax")
 SIGNED = ("tanh", "hard_tanh", "tanh_shrink", "softsign")
 """Activations that give negative values, where [0, 1] is meant."""
 
+BOUNDED_BELOW = (
+    "relu", "relu6", "softplus", "elu", "selu", "celu", "gelu", "silu", "mish", "squareplus",
+    "exponential", "exp", "threshold", "sparse_plus", "square", "abs",
+)  # fmt: skip
+"""Activations that give no logits below some number."""
+
 # They change no value.
 _SHAPES = (
     keras.layers.Flatten,
@@ -43,24 +49,37 @@ def last_activation(network: keras.Model) -> str | None:
 
 
 def check_logits(what: str, network: keras.Model) -> None:
-    """Raises `ValueError` for a network that gives probabilities where logits are meant."""
+    """Raises `ValueError` for a network whose last activation keeps it from giving any logit."""
     name = last_activation(network)
-    if name in PROBABILITIES:
+    why = next((why for names, why in _NO_LOGITS.items() if _is_one(name, names)), None)
+    if why is not None:
         raise ValueError(
-            f"{what} must give logits, and its last activation is {name}: leave it out, such as "
-            "keras.layers.Dense(1). The losses take logits, and probabilities are made where they "
-            "are shown."
+            f"{what} must give logits, and its last activation is {name}, {why}: end it in a layer "
+            "without one, such as keras.layers.Dense(1). The losses take logits, and probabilities "
+            "are made where they are shown."
         )
 
 
 def check_unsigned(what: str, network: keras.Model) -> None:
     """Raises `ValueError` for a network that gives [-1, 1] where images in [0, 1] are meant."""
     name = last_activation(network)
-    if name in SIGNED:
+    if _is_one(name, SIGNED):
         raise ValueError(
             f"{what} must give images in [0, 1], and its last activation is {name}, which gives "
             'negative values: end it in a "sigmoid", or add keras.layers.Rescaling(0.5, 0.5).'
         )
+
+
+_NO_LOGITS = {
+    PROBABILITIES: "which makes probabilities",
+    (*SIGNED, "log_sigmoid", "log_softmax"): "which gives none that is large",
+    BOUNDED_BELOW: "which gives none that is far below 0",
+}
+
+
+def _is_one(name: str | None, names: tuple[str, ...]) -> bool:
+    """Whether an activation is one of these, as a function or as a layer of that name."""
+    return name is not None and name.replace("_", "") in {one.replace("_", "") for one in names}
 
 
 def _activation(operation: keras.Operation) -> str | None:

@@ -1,7 +1,7 @@
 """Mends Keras's `fit` for data of unknown length and for many workers (keras-team/keras#20585)."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -28,7 +28,7 @@ class MendedFit(keras.Model):
 
     def fit(self, *args: Any, **options: Any) -> keras.callbacks.History:
         """As Keras's `fit`."""
-        with told():
+        with told(), _ending_as_built(self.optimizer):
             return super().fit(*args, **options)
 
     def evaluate(self, *args: Any, **options: Any) -> Any:
@@ -94,6 +94,27 @@ class MendedFit(keras.Model):
 
     def _spans_workers(self) -> bool:
         return isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+
+@contextlib.contextmanager
+def _ending_as_built(optimizer: keras.optimizers.Optimizer | None) -> Iterator[None]:
+    """Within it, an optimizer with averages ends on the variables that it was built on.
+
+    Keras ends it on those that are trainable then, which fails where some were frozen since.
+    """
+    if optimizer is None:
+        yield
+        return
+
+    def finalize(variables: Any) -> None:
+        inner = getattr(optimizer, "inner_optimizer", optimizer)
+        type(optimizer).finalize_variable_values(optimizer, inner._trainable_variables)
+
+    optimizer.finalize_variable_values = finalize
+    try:
+        yield
+    finally:
+        del optimizer.finalize_variable_values
 
 
 def built_on(

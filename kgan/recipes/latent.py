@@ -15,6 +15,8 @@ from kgan.data import Dataset
 from kgan.recipes.recipe import Chosen, Recipe, Watched, about
 
 _REFERENCE = 1000
+# Of large images fewer, so that those and as many generated ones take half a gigabyte.
+_REFERENCE_VALUES = 2**26
 # Below as many images a GAN mostly learns them by heart.
 _FEW = 1000
 
@@ -116,5 +118,6 @@ class LatentModelRecipe(Recipe[Chosen]):
 
 def _reference(data: Dataset, seed: int) -> Dataset:
     """Real samples for the score after each epoch, the same ones each time."""
-    rows = np.random.default_rng(seed).permutation(len(data))[:_REFERENCE]
+    count = min(_REFERENCE, max(2, _REFERENCE_VALUES // int(np.prod(data.sample_shape))))
+    rows = np.random.default_rng(seed).permutation(len(data))[:count]
     return data.take(np.sort(rows))

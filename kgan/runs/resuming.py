@@ -61,6 +61,23 @@ def restore(model: Any, run: Run) -> str | None:
     return f"{run.checkpoints} holds no checkpoint yet; the run began at step 0"
 
 
+def lost_rows(run: Run, done: int, steps: int) -> str | None:
+    """What the user should know where a run's table lacks epochs that the run has done.
+
+    Args:
+        run: The run.
+        done: How many steps are done.
+        steps: How many steps an epoch has.
+    """
+    rows = len(read_history(run.table))
+    if rows or done < steps:
+        return None
+    return (
+        f"{run.table} has no row, though {done // steps} epochs are done: what was measured in "
+        "them is lost; the training itself goes on as it was"
+    )
+
+
 def clean(run: Run) -> None:
     """Removes what a process that was killed left in the folder of a run, which is locked."""
     for folder in (run.folder, *(path for path in run.folder.iterdir() if path.is_dir())):

@@ -95,6 +95,8 @@ def train(
                 stack.enter_context(_locked(run))
                 resuming.clean(run)
                 note = resuming.restore(model, run)
+                lost = resuming.lost_rows(run, steps_done(model), steps)
+                note = "; ".join(filter(None, (note, lost))) or None
             own = _begun(recipe, name, identity, run)
             if run is None:
                 stack.enter_context(_locked(own))

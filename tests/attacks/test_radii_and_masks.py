@@ -224,6 +224,9 @@ def test_mistakes_are_told_before_the_work(case):
         attacks.PGD([0.1, -1])
     with pytest.raises(ValueError, match="epsilon must be a number, or an array of numbers"):
         attacks.PGD([[0.1], [0.2, 0.3]])
+    for none in (None, True, np.array([True, False])):
+        with pytest.raises(ValueError, match=r"an array of numbers, got (None|True|arr)"):
+            check_radii("epsilon", none, "l2")
     with pytest.raises(ValueError, match="at least 0, got nan"):
         check_radii("epsilon", [np.nan], "l2")
     with pytest.raises(ValueError, match=r"epsilon must be one for each of the 24 images"):

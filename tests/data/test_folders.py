@@ -42,6 +42,34 @@ def test_hidden_folders_and_files_are_none(pets):
     assert repr(data).endswith("5 images of 8x8x1, 2 classes: cats 3, dogs 2)")
 
 
+def test_folders_of_file_servers_are_none(pets):
+    for name in ("@eaDir", "#recycle", "__MACOSX"):
+        picture(pets / name / "0.png")
+        picture(pets / "cats" / name / "0.jpg" / "thumb.jpg", 9)
+    data = load(pets)
+    assert data.class_names == ("cats", "dogs")
+    assert values(data) == [0, 1, 2, 100, 101]
+
+
+def test_a_split_of_one_image_is_named(tmp_path):
+    for number in range(3):
+        picture(tmp_path / "set" / "train" / f"{number}.png")
+    picture(tmp_path / "set" / "test" / "9.png")
+    assert len(load(tmp_path / "set")) == 3
+    with pytest.raises(ValueError, match=r"set/test holds 1 image \(such as test/9.png\); .* 2"):
+        load(tmp_path / "set", "test")
+
+
+def test_labels_that_are_counted_from_1_are_told(tmp_path):
+    np.savez(tmp_path / "set.npz", x=np.zeros((4, 8, 8), np.uint8), y=[1, 2, 3, 1])
+    data = kgan.data.load(str(tmp_path / "set.npz"))
+    assert data.labels.tolist() == [1, 2, 3, 1]
+    [note] = data.notes
+    assert note.startswith("labels go from 1 to 3, so that the classes from 0 to 0 have no sample")
+    np.savez(tmp_path / "set.npz", x=np.zeros((4, 8, 8), np.uint8), y=[0, 2, 3, 1])
+    assert kgan.data.load(str(tmp_path / "set.npz")).notes == ()
+
+
 def test_a_linked_folder_is_followed_once(pets, tmp_path):
     picture(tmp_path / "elsewhere" / "birds" / "0.png", 200)
     (pets / "birds").symlink_to(tmp_path / "elsewhere" / "birds")

@@ -10,7 +10,7 @@ import kgan.networks
 import kgan.penalties
 from kgan.kinds import Images, Points
 from kgan.models.batches import labels_of, samples_of
-from kgan.models.closing import last_activation
+from kgan.models.closing import check_logits, last_activation
 from tests.conftest import slow_but
 from tests.models.people import build as build_table
 from tests.models.people import people
@@ -436,6 +436,23 @@ def activated(how):
 )  # fmt: skip
 def test_the_last_activation_is_found(how, name):
     assert last_activation(activated(how)) == name
+
+
+@pytest.mark.parametrize("last", ["tanh", "relu", "softplus", "hard_tanh", "hard_sigmoid"])
+@pytest.mark.parametrize("how", ["argument", "layer"])
+def test_an_activation_that_gives_no_large_logit_is_refused(last, how):
+    judge = own_discriminator(last if how == "argument" else None)
+    if how == "layer":
+        activation = keras.layers.Activation(last)
+        layer = keras.layers.ReLU() if last == "relu" else activation
+        judge = keras.Model(judge.inputs, layer(judge.output))
+    with pytest.raises(ValueError, match=r"must give logits, and its last activation is .*, which"):
+        check_logits("discriminator", judge)
+
+
+@pytest.mark.parametrize("last", [None, "linear", "leaky_relu"])
+def test_an_activation_that_gives_any_logit_is_taken(last):
+    check_logits("discriminator", own_discriminator(last))
 
 
 def test_every_network_of_ours_gives_logits_or_images():

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 import kgan.callbacks
-from kgan.models import GAN
+from kgan.models import GAN, VAE
+from kgan.networks.autoencoder import dcgan_decoder, dcgan_encoder
 from tests.models.test_given import own_discriminator, own_gan, own_generator, pictures
 from tests.models.tug_of_war import TugOfWar, number, samples, tug_of_war
 
@@ -116,6 +117,10 @@ def test_optimizers_with_averages_end_as_keras_ends_them(frozen):
         gan.compile(keras.optimizers.SGD(0.1, use_ema=True))
         gan.discriminator.get_layer("first").trainable = False
         gan.fit(pictures(), verbose=0, shuffle=False)
+        vae = VAE(dcgan_encoder((8, 8, 1), 2, width=2), dcgan_decoder((8, 8, 1), 2, width=2))
+        vae.compile(keras.optimizers.SGD(0.1, use_ema=True), run_eagerly=True)
+        next(layer for layer in vae.encoder.layers if layer.weights).trainable = False
+        vae.fit(np.zeros((4, 8, 8, 1), np.float32), verbose=0)
 
 
 def test_weights_are_swapped_for_their_averages_while_it_is_tested():

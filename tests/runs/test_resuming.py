@@ -44,6 +44,16 @@ def test_what_is_left_is_used_and_told(run, files, step, told):
     assert told in said if told else said is None
 
 
+def test_a_table_that_lost_its_rows_is_told(run):
+    assert resuming.lost_rows(run, 3, 4) is None
+    said = resuming.lost_rows(run, 9, 4)
+    assert said.startswith(f"{run.table} has no row, though 2 epochs are done")
+    run.table.write_text("")
+    assert resuming.lost_rows(run, 9, 4) == said
+    run.table.write_text("epoch,step\n1,4\n")
+    assert resuming.lost_rows(run, 9, 4) is None
+
+
 @pytest.mark.parametrize(("files", "rows"), [({"last": "bad"}, 1), ({}, 2)])
 def test_nothing_is_begun_anew_where_there_was_something(run, files, rows):
     for name, content in files.items():
