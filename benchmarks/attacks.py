@@ -7,6 +7,9 @@ fail on Keras 3, are listed as such: cleverhans 4.0.0, foolbox 3.3.4,
 adversarial-robustness-toolbox 1.20.1, and the authors' autoattack on PyTorch, for which a
 `Sequential` of Conv2D, MaxPooling2D, Flatten and Dense is copied weight by weight.
 
+`--only speed` runs PGD, Carlini-Wagner, Square and HopSkipJump in alternating rounds with foolbox
+and torchattacks 3.5.1, whose ratios to kgan's time are what counts.
+
 Each figure is the median of `--repeats` calls after one that compiles or warms up. kgan is timed
 twice: stopping at fooled examples (its default), and making all steps as the peers do.
 """
@@ -207,6 +210,114 @@ def autoattack(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> di
     return row
 
 
+def beside(name: str, calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, Any]:
+    """Median seconds of alternating rounds, after one that compiles; kgan is the first of all."""
+    seconds: dict[str, list[float]] = {key: [] for key in calls}
+    for number in range(rounds + 1):
+        for key, call in calls.items():
+            start = time.perf_counter()
+            call()
+            if number:
+                seconds[key].append(time.perf_counter() - start)
+    medians = {key: float(np.median(values)) for key, values in seconds.items()}
+    ours = next(iter(medians.values()))
+    texts = [f"{key} {value:.4g} s ({value / ours:.2f})" for key, value in medians.items()]
+    print(f"{name:<28}{', '.join(texts)}", flush=True)
+    return medians
+
+
+def speed(
+    model: keras.Model, images: np.ndarray, labels: np.ndarray, rounds: int, only: list[str]
+) -> dict[str, Any]:
+    """PGD, Carlini-Wagner, Square and HopSkipJump beside their peers, alternating.
+
+    All make the same number of steps or queries of the same images; kgan does not stop at those
+    that are fooled, except where the peers do.
+    """
+    import foolbox
+    import torch
+    import torchattacks
+
+    torch.set_num_threads(tf.config.threading.get_intra_op_parallelism_threads() or 2)
+    twin = torch_twin(model)
+    wrapped = foolbox.TensorFlowModel(model, bounds=(0, 1))
+    found: dict[str, Any] = {}
+
+    def torch_images(n: int) -> tuple[Any, Any]:
+        pixels = torch.tensor(images[:n].transpose(0, 3, 1, 2).copy())
+        return pixels, torch.tensor(labels[:n].astype("int64"))
+
+    def run(attack: attacks.Attack, n: int) -> Callable[[], Any]:
+        return lambda: attack.run(model, images[:n], labels[:n])
+
+    def with_foolbox(attack: Any, n: int, epsilon: float | None = None) -> Callable[[], Any]:
+        x, y = tf.constant(images[:n]), tf.constant(labels[:n].astype("int64"))
+        return lambda: attack(wrapped, x, foolbox.Misclassification(y), epsilons=epsilon)
+
+    pgd = attacks.PGD(EPSILON, steps=STEPS, step_size=STEP_SIZE, early_stop=False)
+    cw = {"steps": 100, "search_steps": 5, "initial_constant": 0.01}
+    for n in (256, 1):
+        if "pgd" in only:
+            theirs = foolbox.attacks.LinfPGD(steps=STEPS, abs_stepsize=STEP_SIZE)
+            torch_pgd = torchattacks.PGD(twin, eps=EPSILON, alpha=STEP_SIZE, steps=STEPS)
+            found[f"pgd-40, {n}"] = beside(
+                f"PGD-40, {n} images",
+                {
+                    "kgan": run(pgd, n),
+                    "kgan, early stop": run(pgd.replace(early_stop=True), n),
+                    "foolbox": with_foolbox(theirs, n, EPSILON),
+                    "torchattacks": lambda n=n, a=torch_pgd: a(*torch_images(n)),
+                },
+                rounds,
+            )
+    if "cw" in only:
+        theirs = foolbox.attacks.L2CarliniWagnerAttack(
+            steps=100, binary_search_steps=5, initial_const=0.01, abort_early=False
+        )
+        found["cw, 32"] = beside(
+            "C&W, 32 images",
+            {
+                "kgan": run(attacks.CarliniWagner(**cw, abort_early=False), 32),
+                "foolbox": with_foolbox(theirs, 32),
+            },
+            min(rounds, 2),
+        )
+        torch_cw = torchattacks.CW(twin, c=1, steps=100, lr=0.01)
+        one = attacks.CarliniWagner(
+            steps=100, search_steps=1, initial_constant=1.0, abort_early=False
+        )
+        found["cw, one constant, 32"] = beside(
+            "C&W, one constant, 32",
+            {"kgan": run(one, 32), "torchattacks": lambda: torch_cw(*torch_images(32))},
+            min(rounds, 2),
+        )
+    if "square" in only:
+        torch_square = torchattacks.Square(twin, eps=0.1, n_queries=500, seed=0)
+        found["square, 500 queries, 100"] = beside(
+            "Square, 500 queries, 100",
+            {
+                "kgan": run(attacks.Square(0.1, steps=500), 100),
+                "torchattacks": lambda: torch_square(*torch_images(100)),
+            },
+            min(rounds, 3),
+        )
+    if "hopskipjump" in only:
+        theirs = foolbox.attacks.HopSkipJumpAttack(steps=4, constraint="l2")
+        found["hopskipjump, 781 queries, 20"] = beside(
+            "HopSkipJump, 781 queries, 20",
+            {
+                "kgan": run(attacks.HopSkipJump(queries=781), 20),
+                "foolbox": lambda: theirs.run(
+                    wrapped,
+                    tf.constant(images[:20]),
+                    foolbox.Misclassification(tf.constant(labels[:20].astype("int64"))),
+                ),
+            },
+            min(rounds, 3),
+        )
+    return found
+
+
 def versions() -> dict[str, str]:
     found = {"python": platform.python_version(), "machine": platform.machine()}
     for name in ("tensorflow", "keras", "cleverhans", "foolbox", "torch",
@@ -226,6 +337,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=["pgd", "minimal", "autoattack", "memory"])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--autoattack-images", type=int, default=1000)
+    parser.add_argument("--speed", nargs="+", default=["pgd", "cw", "square", "hopskipjump"])
     options = parser.parse_args()
     model = keras.models.load_model(options.model)
     data = np.load(options.data)
@@ -250,6 +362,11 @@ def main() -> None:
             )
     if "minimal" in options.only:
         results["minimal, 32 images"] = minimal(model, images[:32], labels[:32], 1)
+    if "speed" in options.only:
+        right = model.predict(images[:1000], verbose=0).argmax(axis=1) == labels[:1000]
+        results["speed"] = speed(
+            model, images[:1000][right], labels[:1000][right], options.repeats, options.speed
+        )
     if "autoattack" in options.only:
         n = options.autoattack_images
         results[f"autoattack, {n} images"] = autoattack(model, images[:n], labels[:n])

@@ -62,7 +62,8 @@ def assumptions(
                 f"{type(attack).__name__} was not fitted before, and learnt from the first of the "
                 "attacked images"
             )
-    for trial in summary.results:
+    for trial, result in summary.results.items():
+        found += [f"WARNING: {trial}: {text}" for text in result.warnings]
         outside = summary.fooled(trial, None).sum() - summary.fooled(trial, trial.epsilon).sum()
         if outside:
             found.append(

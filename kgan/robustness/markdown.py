@@ -10,7 +10,7 @@ from kgan.robustness.report import Report, Row
 
 
 def markdown(report: Report) -> str:
-    """The verdict, a table of all rows, the signs of gradient masking, and what to do next."""
+    """The verdict, a table of all rows, what makes it doubtful, and what to do next."""
     ball = "" if report.norm is None else f", {report.norm} ball"
     lines = [f"### Robustness of {_plain(report.model)}", ""]
     if report.verdict is not None:
@@ -27,6 +27,8 @@ def markdown(report: Report) -> str:
     if report.flags:
         lines += ["", "Signs of gradient masking, so that these figures are not to be trusted:", ""]
         lines += [f"- {_plain(f'{flag.name}: {flag.evidence}')}" for flag in report.flags]
+    if warned := [text for text in report.assumptions if text.startswith("WARNING")]:
+        lines += ["", *(f"- {_plain(text)}" for text in warned)]
     lines += ["", "Next:", "", *(f"- {_plain(text)}" for text in advice(report))]
     facts = (report.provenance | report.versions).items()
     lines += ["", _plain("; ".join(f"{name} {value}" for name, value in facts)), ""]

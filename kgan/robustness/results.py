@@ -21,6 +21,9 @@ from kgan.robustness.chunks import Chunk
 from kgan.robustness.report import CHANGE_NORMS
 from kgan.robustness.trials import Trial
 
+# The fields of a result that a file holds as JSON.
+_AS_JSON = ("details", "warnings")
+
 
 @dataclasses.dataclass(frozen=True)
 class TrialResult:
@@ -33,6 +36,7 @@ class TrialResult:
         shown: The adversarial images of a few examples, in full.
         details: Further shares of the images that the attack reports, by name: how often a transfer
             attack fooled its surrogate, what an ensemble's members left.
+        warnings: What the attack says that makes its figures unreliable, in sentences.
     """
 
     success: np.ndarray
@@ -40,6 +44,7 @@ class TrialResult:
     seconds: float
     shown: np.ndarray
     details: dict[str, float]
+    warnings: tuple[str, ...] = ()
 
     @classmethod
     def join(cls, results: list["TrialResult"]) -> "TrialResult":
@@ -54,6 +59,7 @@ class TrialResult:
                 name: float(np.average([result.details[name] for result in results], weights=sizes))
                 for name in results[0].details
             },
+            tuple(dict.fromkeys(text for result in results for text in result.warnings)),
         )
 
 
@@ -73,7 +79,8 @@ def attack_chunk(
     change = tf.constant(result.adversarial - chunk.images)
     lengths = np.stack([length(change, norm).numpy() for norm in CHANGE_NORMS])
     shown_images = result.adversarial[shown]
-    return TrialResult(result.success, lengths, seconds, shown_images, _details(result))
+    said = tuple(getattr(result, "warnings", ()))
+    return TrialResult(result.success, lengths, seconds, shown_images, _details(result), said)
 
 
 def _details(result: Result) -> dict[str, float]:
@@ -120,6 +127,7 @@ class ResultsFolder:
                     float(content["seconds"]),
                     content["shown"],
                     json.loads(str(content["details"])),
+                    tuple(json.loads(str(content["warnings"]))),
                 )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
@@ -127,8 +135,8 @@ class ResultsFolder:
     def save(self, trial: Trial, chunk: Chunk, shown: np.ndarray, result: TrialResult) -> None:
         if self.folder is not None:
             with atomic_path(self._path(trial, chunk, shown)) as temporary:
-                details = json.dumps(result.details)
-                np.savez(temporary, **dataclasses.asdict(result) | {"details": details})
+                texts = {name: json.dumps(getattr(result, name)) for name in _AS_JSON}
+                np.savez(temporary, **dataclasses.asdict(result) | texts)
 
     def _path(self, trial: Trial, chunk: Chunk, shown: np.ndarray) -> Path:
         assert self.folder is not None

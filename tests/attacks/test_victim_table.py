@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kgan.attacks import PGD, Victim
+from kgan.attacks import PGD, TopK, Victim
 
 HEADS = ("logits", "softmax", "hidden logits", "hidden softmax", "one logit", "sigmoid")
 RANGES = ("0..1", "0..255", "-1..1", "uint8", "mean and std")
 DTYPES = ("float32", "mixed_float16", "mixed_bfloat16")
 LAYOUTS = ("last", "first")
 NOISES = ("none", "keras", "tf")
+# A second input that says in which order each image's classes come; the scores among several
+# outputs; a criterion that comes to the same.
+FORMS = ("two inputs", "dict of outputs", "list of outputs", "top-1")
 
 MEAN, STD = 0.3, 0.25
 # Scale and offset that bring a model's input back to [0, 1], and what declares its range.
@@ -26,6 +29,8 @@ INPUTS = {
     "mean and std": (STD, MEAN, {"mean": MEAN, "std": [STD]}),
 }
 ATTACK = PGD(0.1, steps=10)
+# Number of images.
+N = 160
 
 
 class Hidden(keras.Model):
@@ -64,6 +69,7 @@ class Guise:
     dtype: str
     layout: str
     noise: str
+    form: str = "plain"
 
     def __str__(self) -> str:
         return ", ".join(dataclasses.astuple(self))
@@ -94,7 +100,22 @@ class Guise:
             layers.append(keras.layers.Activation("sigmoid", dtype="float32"))
         model = keras.Sequential(layers)
         _set(model, weights)
+        if self.form.endswith(("inputs", "outputs")):
+            model = self._formed(model)
         return Hidden(model) if self.head.startswith("hidden") else model
+
+    def _formed(self, model) -> keras.Model:
+        """The model with another input, or beside another output."""
+        images = keras.Input(model.input_shape[1:], dtype=model.inputs[0].dtype, name="images")
+        scores = model(images)
+        if self.form == "two inputs":
+            order = keras.Input((self.units, self.units), name="order")
+            scores = keras.layers.Dot(axes=1, dtype="float32")([scores, order])
+            return keras.Model({"order": order, "images": images}, scores)
+        other = keras.layers.Dense(3)(scores)
+        if self.form == "dict of outputs":
+            return keras.Model(images, {"other": other, "scores": scores})
+        return keras.Model(images, [other, scores])
 
     def victim(self, model: keras.Model) -> Victim:
         declared = dict(INPUTS[self.range][2])
@@ -102,7 +123,26 @@ class Guise:
             declared["head"] = self.head.split()[1]
         if self.layout == "first":
             declared["data_format"] = "channels_first"
+        if self.form == "top-1":
+            declared["criterion"] = TopK(1)
+        if self.form.endswith("outputs"):
+            declared["output"] = "scores" if self.form == "dict of outputs" else 1
+        if self.form == "two inputs":
+            declared |= {"input": "images", "held": {"order": self.orders}}
         return Victim(model, **declared)
+
+    @property
+    def turns(self) -> np.ndarray:
+        """By how many places each image's classes are turned round."""
+        most = self.units if self.form == "two inputs" else 1
+        return np.random.default_rng(0).integers(0, most, N)
+
+    @property
+    def orders(self) -> np.ndarray:
+        """Matrices that turn rows of scores round, float32 (n, units, units)."""
+        return np.stack(
+            [np.roll(np.eye(self.units, dtype="float32"), k, axis=1) for k in self.turns]
+        )
 
 
 def _set(model: keras.Model, weights) -> None:
@@ -132,7 +172,7 @@ def plain(digits):
             loss = keras.losses.BinaryCrossentropy(from_logits=True)
         model.compile(keras.optimizers.Adam(0.01), loss)
         model.fit(images[:1200], truth[:1200], epochs=10, batch_size=64, verbose=0)
-        some, answers = images[1300:1460], truth[1300:1460]
+        some, answers = images[1300 : 1300 + N], truth[1300 : 1300 + N]
         fooled = ATTACK.run(model, some, answers).success
         assert 0.1 < fooled.mean() < 0.9
         found[units] = model.get_weights(), some, answers, fooled
@@ -160,11 +200,30 @@ FEW = [
     Guise("logits", "0..1", "float32", "last", "keras"),
     Guise("softmax", "mean and std", "mixed_float16", "last", "tf"),
 ]
+FORMED = [
+    Guise(head, values, dtype, layout, "none", form)
+    for head, values, dtype, layout, form in itertools.product(
+        ("logits", "softmax", "one logit"), RANGES, DTYPES, LAYOUTS, FORMS
+    )
+    # Whole numbers are refused beside held inputs, and behind another graph no softmax is seen.
+    if form != "two inputs" or (head == "logits" and values != "uint8")
+]
+FEW_FORMED = [
+    Guise("logits", "0..255", "float32", "first", "none", "two inputs"),
+    Guise("softmax", "-1..1", "float32", "last", "none", "dict of outputs"),
+    Guise("one logit", "mean and std", "mixed_float16", "last", "none", "list of outputs"),
+    Guise("softmax", "uint8", "float32", "last", "none", "top-1"),
+]
 # Every fifth of the others, which leaves each pair of properties together somewhere.
 TABLE = FEW + [
     pytest.param(guise, marks=pytest.mark.slow)
     for number, guise in enumerate(ALL)
     if guise not in FEW and number % 5 == 0
+]
+TABLE += FEW_FORMED + [
+    pytest.param(guise, marks=pytest.mark.slow)
+    for number, guise in enumerate(FORMED)
+    if guise not in FEW_FORMED and number % 7 == 0
 ]
 
 
@@ -173,7 +232,10 @@ def test_pgd_finds_the_same_robust_accuracy_in_every_guise(guise, plain):
     weights, images, labels, fooled = plain[guise.units]
     model = guise.model(weights)
     victim = guise.victim(model)
-    success = ATTACK.run(victim, images, labels).success
+    if guise.form == "two inputs":
+        # In batches, of which examples leave as they are fooled.
+        labels = ((labels + guise.turns) % guise.units).astype("int32")
+    success = ATTACK.run(victim, images, labels, batch_size=64).success
     assert victim.random == (guise.noise != "none")
     only, others = np.sum(success & ~fooled), np.sum(fooled & ~success)
     # McNemar's test, and one image for rounding.

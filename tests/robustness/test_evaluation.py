@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kgan.attacks import FGSM, PGD, Attack, RandomNoise, Result
+from kgan.attacks import FGSM, PGD, Attack, AutoAttackResult, RandomNoise, Result
 from kgan.robustness.evaluation import evaluate
+from kgan.robustness.markdown import markdown
 from kgan.robustness.report import CHANGE_NORMS, Report
 
 SHAPE = (3, 3, 1)
@@ -322,3 +323,25 @@ def test_errors_name_the_remedy(linear):
         evaluate(model, images[:0], labels[:0], attacks=[FGSM()])
     with pytest.raises(TypeError, match=r"must be a keras\.Model"):
         evaluate("my.keras", images, attacks=[FGSM()])
+
+
+def test_what_an_attack_warns_of_is_in_the_report_and_kept(linear, tmp_path):
+    model, images, labels, _ = linear
+
+    class Doubtful(Scripted):
+        def run(self, *arguments, **how):
+            result = super().run(*arguments, **how)
+            return AutoAttackResult(
+                result.adversarial, result.success, result.labels, {}, {}, ("few classes",)
+            )
+
+    for _ in range(2):  # The second time from the files of the first.
+        report = evaluate(
+            model, images, labels, attacks=[Doubtful(0.1)], epsilons=[0.1], batch_size=4,
+            keep=tmp_path, find_masking=False,
+        )  # fmt: skip
+        warned = [text for text in report.assumptions if text.startswith("WARNING")]
+        assert warned == ["WARNING: Doubtful at 0.1: few classes"]
+    # 50 images in chunks of 16, once.
+    assert len(SEEN) == 4
+    assert "- WARNING: Doubtful at 0.1: few classes" in markdown(report)
