@@ -364,8 +364,8 @@ class Victim:
         return self._as_logits((with_scaled_gradient(scores) if self._half else scores)(images))
 
     def logits_of(self, outputs: tf.Tensor) -> tf.Tensor:
-        """Same as `logits`, from outputs of the model in graph mode, for example in training."""
-        return self._as_logits(self._scores(self._call.select(outputs)))
+        """Same as `logits`, from what `outputs` returned in graph mode, for example in training."""
+        return self._as_logits(self._scores(outputs))
 
     def _scores(self, outputs: tf.Tensor) -> tf.Tensor:
         """The units' scores before the activation, float32 (batch, units)."""
