@@ -6,7 +6,8 @@
 For each attack, on the first `--n` test images that the classifier gets right and wrong alike: the
 accuracy of the bare classifier and of the purified one on clean images, on images that attack the
 bare classifier (naive), and on images that attack the projection and the classifier together by
-BPDA (adaptive); and the area under the ROC curve of the reconstruction error as a detector of each.
+BPDA and, with `--unrolled`, by the gradient through the descent (adaptive); and the area under the
+ROC curve of the reconstruction error as a detector of each.
 The threshold of 5% false alarms is set on the next `--n` test images.
 
 The classifier is the shipped LeNet unless `--model` names another. The costs are in processor
@@ -48,6 +49,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--restarts", type=int, default=10)
     parser.add_argument("--learning-rate", type=float, default=0.3)
+    parser.add_argument(
+        "--unrolled", type=int, default=0, help="steps that a gradient goes through"
+    )
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     test = kgan.data.load(options.data, "test")
@@ -86,7 +90,12 @@ def main() -> None:
         )
         begin = time.process_time()
         report = purification_report(
-            defense, images[first], labels[first], attack=attack, batch_size=options.n
+            defense,
+            images[first],
+            labels[first],
+            attack=attack,
+            unrolled=options.unrolled,
+            batch_size=min(options.n, 64),
         )
         print(report, flush=True)
         results["attacks"][name] = dataclasses.asdict(report) | {

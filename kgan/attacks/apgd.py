@@ -82,6 +82,7 @@ class APGD(Attack):
         Croce and Hein, "Mind the box: l1-APGD for sparse adversarial attacks", 2021, algorithm 1.
     """
 
+    has_last_iterate = True
     takes_arrays = True
     tensors: tuple[str, ...] = ("epsilon", "restarts", "targets", "seed")
 
@@ -139,7 +140,7 @@ class APGD(Attack):
             target = ranked_class(batch.logits(batch.images), batch.attempt // self.restarts)
         state.update(images=first, target=target)
         if self.norm != "l1":
-            return self._ascend(batch, state, self.steps)
+            return self._end(batch, self._ascend(batch, state, self.steps))
         early = -(-3 * self.steps // 10)
         for factor, steps in ((3.0, early), (2.0, early)):
             radius = factor * state["epsilon"]
@@ -147,10 +148,14 @@ class APGD(Attack):
             wide = {**state, "images": start, "epsilon": radius}
             state["images"] = self._ascend(batch, wide, steps, judge=False)["best"]
         state["images"] = project(state["images"], batch.images, state["epsilon"], "l1")
-        return self._ascend(batch, state, max(self.steps - 2 * early, 1))
+        return self._end(batch, self._ascend(batch, state, max(self.steps - 2 * early, 1)))
+
+    def _end(self, batch: AttackBatch, state: State) -> State:
+        """As published, it ends at the point with the highest loss, fooling or not."""
+        return {**state, "adversarial": state["best"]} if batch.plain else state
 
     def _first(self, batch: AttackBatch) -> tf.Tensor:
-        shape = batch.images.shape[1:]
+        shape = example_random.shape_of(batch.images)
         if self.norm == "linf":
             noise = 2.0 * example_random.uniform(batch.keys, shape, "start", batch.attempt) - 1.0
         else:

@@ -9,6 +9,7 @@ Reference: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011 (c
 generators); the mixing function is the finaliser of MurmurHash3.
 """
 
+import math
 import zlib
 from collections.abc import Sequence
 
@@ -43,39 +44,45 @@ def example_keys(seed: tf.Tensor | int, indices: tf.Tensor) -> tf.Tensor:
 
 
 def uniform(
-    keys: tf.Tensor, shape: Sequence[int], purpose: str, step: tf.Tensor | int = 0
+    keys: tf.Tensor, shape: Sequence[int] | tf.Tensor, purpose: str, step: tf.Tensor | int = 0
 ) -> tf.Tensor:
     """Draws from U(0, 1), with both ends excluded.
 
     Args:
         keys: Keys that `example_keys` made.
-        shape: Static shape of one example's draw.
+        shape: Shape of one example's draw; a tensor where it is known only when the graph runs.
         purpose: What is drawn, so that two draws of one step differ.
         step: Step or restart; equal arguments give equal draws.
 
     Returns:
         float32 tensor of shape (batch, *shape).
     """
-    size = 1
-    for length in shape:
-        size *= length
+    is_known = not tf.is_tensor(shape)
+    size = math.prod(shape) if is_known else tf.reduce_prod(shape)
     key = _fold(tf.bitcast(keys, tf.uint32), tf.constant(zlib.crc32(purpose.encode()), tf.uint32))
     key = _fold(key, tf.cast(step, tf.uint32))
     words = _fold(key[:, None], tf.cast(tf.range(size), tf.uint32)[None])
     # The top 23 bits, centred in their cell: every value is exact in float32 and inside (0, 1).
     bits = tf.cast(tf.bitwise.right_shift(words, 9), tf.float32)
-    return tf.reshape((bits + 0.5) * 2.0**-23, [-1, *shape])
+    draws = (bits + 0.5) * 2.0**-23
+    return tf.reshape(draws, [-1, *shape] if is_known else tf.concat([[-1], shape], axis=0))
 
 
 def normal(
-    keys: tf.Tensor, shape: Sequence[int], purpose: str, step: tf.Tensor | int = 0
+    keys: tf.Tensor, shape: Sequence[int] | tf.Tensor, purpose: str, step: tf.Tensor | int = 0
 ) -> tf.Tensor:
     """Draws from N(0, 1) by inverting the distribution function; arguments as for `uniform`."""
     return tf.math.ndtri(uniform(keys, shape, purpose, step))
 
 
 def signs(
-    keys: tf.Tensor, shape: Sequence[int], purpose: str, step: tf.Tensor | int = 0
+    keys: tf.Tensor, shape: Sequence[int] | tf.Tensor, purpose: str, step: tf.Tensor | int = 0
 ) -> tf.Tensor:
     """Draws -1 or 1 with equal probability; arguments as for `uniform`."""
     return tf.where(uniform(keys, shape, purpose, step) < 0.5, -1.0, 1.0)
+
+
+def shape_of(images: tf.Tensor) -> Sequence[int] | tf.Tensor:
+    """The shape of one image, as a tensor where it is known only when the graph runs."""
+    shape = images.shape[1:]
+    return tuple(shape) if shape.is_fully_defined() else tf.shape(images)[1:]

@@ -123,7 +123,7 @@ class MomentumPGD(PGD):
         if self.nesterov:
             # The authors' code divides gradients by the mean of their sizes, not by the sum as the
             # formula says, by which this would look hardly ahead.
-            values = float(points.shape[1:].num_elements())
+            values = tf.cast(tf.reduce_prod(tf.shape(points)[1:]), tf.float32)
             step_size = per_example(state["step_size"], points)
             points += step_size * self.decay * values * state["momentum"]
         logits, gradient = self._mean_gradient(batch, state, points, step)
@@ -161,7 +161,7 @@ class MomentumPGD(PGD):
         self, batch: AttackBatch, state: State, points: tf.Tensor, step: tf.Tensor
     ) -> tf.Tensor:
         """The mean gradient at random neighbours of the points."""
-        shape = points.shape[1:]
+        shape = example_random.shape_of(points)
 
         def add(k, total):
             draw = step * self.neighbours + k

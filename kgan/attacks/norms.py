@@ -38,7 +38,9 @@ def rows_of(values: tf.Tensor | float, like: tf.Tensor) -> tf.Tensor:
 
 def flatten(images: tf.Tensor) -> tf.Tensor:
     """(batch, ...) to (batch, values)."""
-    return tf.reshape(images, [-1, math.prod(images.shape[1:])])
+    shape = example_random.shape_of(images)
+    size = tf.reduce_prod(shape) if tf.is_tensor(shape) else math.prod(shape)
+    return tf.reshape(images, [-1, size])
 
 
 def masked(values: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
@@ -211,9 +213,11 @@ def random_point(
     With a `mask`, bool (batch, ...), only the values where it is True are changed, and the ball is
     that of these values.
     """
-    shape = original.shape[1:]
+    shape = example_random.shape_of(original)
     epsilon = per_example(epsilon, original)
-    size: tf.Tensor | int = shape.num_elements()
+    size: tf.Tensor | int = (
+        tf.cast(tf.reduce_prod(shape), tf.float32) if tf.is_tensor(shape) else math.prod(shape)
+    )
     if mask is not None:
         size = tf.maximum(tf.reduce_sum(tf.cast(flatten(mask), tf.float32), axis=1), 1.0)
     if norm == "linf":

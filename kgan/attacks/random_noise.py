@@ -64,7 +64,8 @@ class RandomNoise(Attack):
         epsilon = per_example(state["epsilon"], original)
         if self.distribution == "uniform":
             return random_point(original, keys, state["epsilon"], self.norm, step=i, mask=mask)
-        noise = masked(example_random.normal(keys, original.shape[1:], "noise", i), mask)
+        shape = example_random.shape_of(original)
+        noise = masked(example_random.normal(keys, shape, "noise", i), mask)
         noise = (
             noise * (epsilon / 2) if self.norm == "linf" else epsilon * normalize(noise, self.norm)
         )

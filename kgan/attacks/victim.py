@@ -316,8 +316,8 @@ class Victim:
         return self._reading.logits((with_scaled_gradient(scores) if half else scores)(images))
 
     def logits_of(self, outputs: tf.Tensor) -> tf.Tensor:
-        """Same as `logits`, from outputs of the model in graph mode, for example in training."""
-        return self._reading.logits(self._reading.scores(self._call.select(outputs)))
+        """Same as `logits`, from what `outputs` returned in graph mode, for example in training."""
+        return self._reading.logits(self._reading.scores(outputs))
 
     def predict(
         self, images: np.ndarray, *, batch_size: int = 256, indices: np.ndarray | None = None

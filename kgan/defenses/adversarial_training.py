@@ -22,6 +22,9 @@ from kgan.models.gradient_update import apply_gradients
 from kgan.models.image_range import check_range
 from kgan.models.mended_fit import MendedFit
 
+# Height and width at which a classifier of images of any size is looked at.
+_LOOKED_AT = 64
+
 
 @keras.saving.register_keras_serializable(package="kgan")
 class AdversarialTraining(MendedFit):
@@ -38,9 +41,11 @@ class AdversarialTraining(MendedFit):
     saved and loaded goes on as if it had not stopped.
 
     Args:
-        classifier: A built Keras classifier of images in [0, 1], with logits, a softmax or a
-            sigmoid; or a `kgan.attacks.Victim` that declares another range or its head. The images
-            of `fit`, `evaluate` and `predict` are in [0, 1] all the same.
+        classifier: A built Keras classifier of images in [0, 1], with logits, a softmax, a sigmoid
+            or a single logit; or a `kgan.attacks.Victim` that declares another range, its head, or
+            which of several outputs the class scores are (the others are then left as they are).
+            The images of `fit`, `evaluate` and `predict` are in [0, 1] all the same. They may have
+            any height and width if the classifier takes such (not for "free").
         method: A key of `METHODS`:
             "fgsm": one step of length `epsilon`; half of each batch stays clean;
             "fast": one step of `1.25 * epsilon` from a random start. Use an `OverfittingGuard`;
@@ -55,7 +60,8 @@ class AdversarialTraining(MendedFit):
         epsilon: Radius of the ball, in units of images in [0, 1].
         norm: "linf", "l2" or "l1".
         attack: In place of the method's own attack (then `epsilon` and `norm` are not used): an
-            attack with a last iterate, such as `PGD(8 / 255, steps=7)`, or several.
+            attack with a last iterate, such as `PGD(8 / 255, steps=7)` or `APGD(8 / 255, steps=7)`
+            (trained on is the image of the highest loss), or several.
         shares: Share of each batch for each attack; what they leave of 1 stays clean. By default
             the attacks share equally what the method does not keep clean.
         beta: Weight of the divergence; by default 6 for "trades" (the paper has 1 for MNIST) and 5
@@ -149,7 +155,7 @@ class AdversarialTraining(MendedFit):
             if not one.has_last_iterate:
                 raise ValueError(
                     f"attack must have a last iterate to train on, which {type(one).__name__} has "
-                    "not. Take PGD, FGSM, MomentumPGD or RandomNoise."
+                    "not. Take PGD, APGD, FGSM, MomentumPGD or RandomNoise."
                 )
             if (targets := getattr(one, "targets", None)) is not None:
                 raise ValueError(
@@ -250,8 +256,15 @@ class AdversarialTraining(MendedFit):
             gradients = tape.gradient(found[0], variables)
         _, loss, judged = found
         self._record(loss, images)
-        apply_gradients(self.optimizer, gradients, variables)
+        apply_gradients(self.optimizer, *self._reached(gradients, variables))
         return judged
+
+    def _reached(self, gradients: list[Any], variables: list[Any]) -> tuple[list[Any], list[Any]]:
+        """Without the variables of outputs that were declared to be left as they are."""
+        if self.victim.declared["output"] is None:
+            return gradients, variables
+        pairs = [pair for pair in zip(gradients, variables, strict=True) if pair[0] is not None]
+        return [gradient for gradient, _ in pairs], [variable for _, variable in pairs]
 
     def _loss(
         self, images: tf.Tensor, adversarial: tf.Tensor, labels: tf.Tensor, sample_weight
@@ -298,7 +311,7 @@ class AdversarialTraining(MendedFit):
                 scaled = self.optimizer.scale_loss(loss)
             self._record(loss, images)
             ascent, *gradients = tape.gradient(scaled, [adversarial, *variables])
-            apply_gradients(self.optimizer, gradients, variables)
+            apply_gradients(self.optimizer, *self._reached(gradients, variables))
             perturbation += steepest(ascent, adversarial, self.epsilon, self.norm)
             perturbation = tf.clip_by_value(perturbation, -self.epsilon, self.epsilon)
         kept = tf.convert_to_tensor(self._perturbation)[n:]
@@ -325,10 +338,11 @@ class AdversarialTraining(MendedFit):
         if self.victim.image_shape is not None:
             # A data set may not know its shapes, or know less than the classifier.
             images = tf.ensure_shape(images, [None, *self.victim.image_shape])
-        if not images.shape[1:].is_fully_defined():
+        if images.shape.rank is None or images.shape[-1] is None:
             raise ValueError(
-                f"images must have a known shape for the attack in each step, got {images.shape}: "
-                "set it with tf.ensure_shape, or give the classifier a keras.Input of one size."
+                f"images must have known axes and channels, got the shape {images.shape}: set it "
+                "with tf.ensure_shape, such as [None, None, None, 3], or give the classifier a "
+                "keras.Input of its images."
             )
         return check_range(images)
 
@@ -343,8 +357,10 @@ class AdversarialTraining(MendedFit):
         return self._seen[1]
 
     def _victim(self, images: tf.Tensor) -> Victim:
+        # Images of any size are looked at in one size; the head is that of all.
+        shape = [_LOOKED_AT if side is None else side for side in images.shape[1:]]
         with tf.init_scope():
-            victim = victim_of(self.victim, np.zeros((2, *images.shape[1:]), np.float32))
+            victim = victim_of(self.victim, np.zeros((2, *shape), np.float32))
         _check_loss(self.loss, victim)
         return victim
 

@@ -21,8 +21,9 @@ class DefenseGAN(keras.Model):
     A generator of real images cannot produce adversarial noise, so the projection removes the noise
     of an attacker who does not know of the defence. Calling this model runs the whole defence:
     the projection, then the classifier. Its gradient takes the projection for the identity
-    (BPDA, the backward pass differentiable approximation), so an attack on this model is the
-    adaptive attack, and an attack on the classifier the naive one:
+    (BPDA, the backward pass differentiable approximation), or with `unrolled` is the projection's
+    own. So an attack on this model is the adaptive attack, and an attack on the classifier the
+    naive one:
 
     ```python
     defense = kgan.defenses.DefenseGAN(gan, classifier, steps=100, restarts=10)
@@ -43,6 +44,9 @@ class DefenseGAN(keras.Model):
         restarts: Starts of the descent (R); the best end is kept for each image. A conditional
             generator needs at least one for each class.
         learning_rate: Adam's learning rate at the first step, in units of latents from N(0, 1).
+        unrolled: Number of steps, the last ones of the best descent, that the gradient is taken
+            through. 0 takes the projection for the identity, which is cheaper by far; an attacker
+            tries both.
         seed: Seed of the starts.
 
     Reference:
@@ -58,6 +62,7 @@ class DefenseGAN(keras.Model):
         steps: int = 100,
         restarts: int = 10,
         learning_rate: float = 0.3,
+        unrolled: int = 0,
         seed: int = 0,
         **options,
     ):
@@ -84,6 +89,9 @@ class DefenseGAN(keras.Model):
         if not learning_rate > 0:
             raise ValueError(f"learning_rate must be more than 0, got {learning_rate}.")
         self.learning_rate = float(learning_rate)
+        self.unrolled = check_count("unrolled", unrolled, 0)
+        if unrolled > steps:
+            raise ValueError(f"unrolled must be at most steps={steps}, got {unrolled}.")
         self.seed = kgan.random.check_seed(seed)
         # The starts of more restarts begin with those of fewer.
         self._starts = kgan.latents.from_seeds(
@@ -152,55 +160,101 @@ class DefenseGAN(keras.Model):
         return self.reconstruction_error(images, batch_size=batch_size) > threshold
 
     def call(self, images, training=False):
-        """The classifier's outputs on the projections; the gradient is that at the projections."""
-        purified, _ = self._project(tf.cast(images, tf.float32))
+        """The classifier's outputs on the projections, with the gradient that `unrolled` says."""
+        images = tf.cast(images, tf.float32)
+        if self.unrolled:
+            return self.classifier(self._unroll(images), training=training)
+        purified, _ = self._project(images)
         return self.classifier(straight_through(images, purified), training=training)
 
     # The projection
 
     def _descend(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The projections (batch, ...) and their mean squared errors (batch,)."""
-        images = tf.stop_gradient(images)
+        _, made, errors = self._best(tf.stop_gradient(images), self.steps)
+        return tf.stop_gradient(made), tf.stop_gradient(errors)
+
+    def _unroll(self, images: tf.Tensor) -> tf.Tensor:
+        """The projections, with the gradient through the last steps of the best descent."""
+        early = self.steps - self.unrolled
+        state, _, _ = self._best(tf.stop_gradient(images), early)
+        state = tf.nest.map_structure(tf.stop_gradient, state)
+        latents = self._run(images, state, early, self.steps)["latents"]
+        return tf.ensure_shape(self.gan(latents, state.get("labels")), images.shape)
+
+    def _best(
+        self, images: tf.Tensor, until: int
+    ) -> tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]:
+        """The descents from all starts, and the best of each image.
+
+        Args:
+            images: The images (batch, ...).
+            until: The step whose state is returned.
+
+        Returns:
+            The state of the best descent after `until` steps, its projection in the end
+            (batch, ...), and the mean squared error of that (batch,).
+        """
         batch = tf.shape(images)[0]
         # Row r * batch + i is image i from start r.
         wanted = tf.tile(images, [self.restarts] + [1] * (images.shape.rank - 1))
         latents = tf.repeat(self._starts, batch, axis=0)
-        labels = None
+        state = {
+            "latents": latents,
+            "mean": tf.zeros_like(latents),
+            "square": tf.zeros_like(latents),
+        }
         if self.gan.num_classes is not None:
             dealt = tf.range(self.restarts) % self.gan.num_classes
-            labels = tf.repeat(dealt, batch)
+            state["labels"] = tf.repeat(dealt, batch)
+        middle = self._run(wanted, state, 0, until)
+        end = self._run(wanted, middle, until, self.steps)
+        made, errors = self._error(wanted, end)
+        errors = tf.reshape(errors, [self.restarts, batch])
+        rows = tf.argmin(errors, axis=0, output_type=tf.int32) * batch + tf.range(batch)
+        best = {name: tf.gather(value, rows) for name, value in middle.items()}
+        purified = tf.ensure_shape(tf.gather(made, rows), images.shape)
+        return best, purified, tf.reduce_min(errors, axis=0)
 
-        def error(latents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            made = self.gan(latents, labels)
-            axes = list(range(1, images.shape.rank))
-            return made, tf.reduce_mean(tf.square(made - wanted), axis=axes)
+    def _error(self, images: tf.Tensor, state: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        """What the latents make, and its mean squared distance to the images (batch,)."""
+        made = self.gan(state["latents"], state.get("labels"))
+        return made, tf.reduce_mean(tf.square(made - images), axis=range(1, images.shape.rank))
 
-        def step(i, latents, mean, square):
+    def _run(
+        self, images: tf.Tensor, state: dict[str, tf.Tensor], begin: int, end: int
+    ) -> dict[str, tf.Tensor]:
+        """The steps of Adam from `begin` to `end`, with a gradient to the images."""
+
+        def step(i: tf.Tensor, state: dict[str, tf.Tensor]):
+            latents = state["latents"]
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(latents)
-                _, errors = error(latents)
+                _, errors = self._error(images, {**state, "latents": latents})
             gradient = tape.gradient(errors, latents)
             # Adam: a generator's gradients differ in size by orders from one latent to the next.
-            mean = 0.9 * mean + 0.1 * gradient
-            square = 0.999 * square + 0.001 * tf.square(gradient)
+            mean = 0.9 * state["mean"] + 0.1 * gradient
+            square = 0.999 * state["square"] + 0.001 * tf.square(gradient)
             time = tf.cast(i, tf.float32)
             rate = 0.5 * self.learning_rate * (1.0 + tf.cos(np.pi * time / self.steps))
             mean_now = mean / (1.0 - 0.9 ** (time + 1.0))
             square_now = square / (1.0 - 0.999 ** (time + 1.0))
-            latents -= rate * mean_now / (tf.sqrt(square_now) + 1e-12)
-            return i + 1, latents, mean, square
+            # The root of 0 has no derivative.
+            size = tf.sqrt(tf.maximum(square_now, 1e-30)) + 1e-12
+            latents -= rate * mean_now / size
+            return i + 1, {**state, "latents": latents, "mean": mean, "square": square}
 
-        zeros = tf.zeros_like(latents)
-        _, latents, _, _ = tf.while_loop(
-            lambda i, *_: i < self.steps, step, (tf.constant(0), latents, zeros, zeros)
-        )
-        made, errors = error(latents)
-        errors = tf.reshape(errors, [self.restarts, batch])
-        best = tf.argmin(errors, axis=0, output_type=tf.int32)
-        columns = tf.range(batch)
-        purified = tf.gather(made, best * batch + columns)
-        purified = tf.ensure_shape(purified, images.shape)
-        return tf.stop_gradient(purified), tf.stop_gradient(tf.reduce_min(errors, axis=0))
+        if begin == end:
+            return state
+        return tf.while_loop(
+            lambda i, _: i < end, step, (tf.constant(begin), state), maximum_iterations=end - begin
+        )[1]
+
+    def with_unrolled(self, unrolled: int) -> "DefenseGAN":
+        """The same defence on the same networks, with another gradient."""
+        names = ("steps", "restarts", "learning_rate", "seed")
+        settings = {name: getattr(self, name) for name in names}
+        return DefenseGAN(self.gan, self.classifier, unrolled=unrolled, **settings)
 
     # Saving
 
@@ -213,6 +267,7 @@ class DefenseGAN(keras.Model):
             "steps": self.steps,
             "restarts": self.restarts,
             "learning_rate": self.learning_rate,
+            "unrolled": self.unrolled,
             "seed": self.seed,
         }
 

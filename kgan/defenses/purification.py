@@ -26,6 +26,9 @@ class PurificationReport:
             is no measure of robustness.
         adaptive: Accuracy on purified images that attack the defence itself, through the
             projection, where those of the naive attack fail too.
+        bpda: The same of the attack alone that takes the projection for the identity.
+        unrolled: The same of the attack alone that takes the gradient through the projection;
+            `None` where it was not made.
         naive_detection: Area under the ROC curve of the reconstruction error, which is to tell the
             images that fooled the bare classifier from clean ones; `None` where there are none.
         adaptive_detection: The same for the images that fooled the defence. They were made to fool
@@ -41,6 +44,8 @@ class PurificationReport:
     adaptive: float
     naive_detection: float | None
     adaptive_detection: float | None
+    bpda: float | None = None
+    unrolled: float | None = None
 
     def __str__(self) -> str:
         rows = [
@@ -48,6 +53,8 @@ class PurificationReport:
             ("attack on the classifier (naive)", self.undefended, self.naive),
             ("attack through the projection (adaptive)", None, self.adaptive),
         ]
+        for name, value in (("by BPDA", self.bpda), ("by the unrolled descent", self.unrolled)):
+            rows += [] if value is None else [(f"  {name} alone", None, value)]
         lines = [f"{self.attack}, {self.n} images", f"{'accuracy':<42}{'bare':>8}{'purified':>10}"]
         for name, bare, purified in rows:
             shown = "" if bare is None else f"{bare:.1%}"
@@ -61,7 +68,13 @@ class PurificationReport:
 
 
 def purification_report(
-    defense: DefenseGAN, images: Any, labels: Any, *, attack: Attack, batch_size: int = 64
+    defense: DefenseGAN,
+    images: Any,
+    labels: Any,
+    *,
+    attack: Attack,
+    unrolled: int = 0,
+    batch_size: int = 64,
 ) -> PurificationReport:
     """Attacks the bare classifier and the defence itself, always both.
 
@@ -71,6 +84,8 @@ def purification_report(
         labels: The true classes: integers, a column, or one-hot.
         attack: Run on each of the two; one that follows gradients, for the adaptive attack is the
             gradient taken through the projection. It projects once a step.
+        unrolled: Steps of the projection through which a second adaptive attack takes its gradient,
+            see `DefenseGAN`; 0 leaves that attack out.
         batch_size: Images attacked at a time.
 
     Returns:
@@ -96,8 +111,15 @@ def purification_report(
     naive = attack.run(defense.classifier, images, labels, batch_size=batch_size)
     naive_purified, naive_errors = defense.project(naive.adversarial, batch_size=batch_size)
     withstood = right(naive_purified)
-    adaptive = attack.run(defense, images, labels, batch_size=batch_size)
-    adaptive_errors = defense.reconstruction_error(adaptive.adversarial, batch_size=batch_size)
+    adaptive = attack.run(defense.with_unrolled(0), images, labels, batch_size=batch_size)
+    found, fooled, by_descent = adaptive.adversarial, adaptive.success, None
+    if unrolled:
+        second = attack.run(defense.with_unrolled(unrolled), images, labels, batch_size=batch_size)
+        by_descent = 1.0 - float(second.success.mean())
+        new = second.success & ~fooled
+        found[new] = second.adversarial[new]
+        fooled = fooled | second.success
+    adaptive_errors = defense.reconstruction_error(found, batch_size=batch_size)
     return PurificationReport(
         attack=repr(attack),
         n=len(images),
@@ -105,11 +127,11 @@ def purification_report(
         clean_purified=float(right(purified).mean()),
         undefended=1.0 - float(naive.success.mean()),
         naive=float(withstood.mean()),
-        adaptive=float((withstood & ~adaptive.success).mean()),
+        adaptive=float((withstood & ~fooled).mean()),
         naive_detection=area_under_roc(errors, naive_errors[_moved(naive.adversarial, images)]),
-        adaptive_detection=area_under_roc(
-            errors, adaptive_errors[_moved(adaptive.adversarial, images)]
-        ),
+        adaptive_detection=area_under_roc(errors, adaptive_errors[_moved(found, images)]),
+        bpda=1.0 - float(adaptive.success.mean()),
+        unrolled=by_descent,
     )
 
 

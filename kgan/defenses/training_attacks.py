@@ -42,7 +42,9 @@ class FastStep(FGSM):
     def _first(self, batch: AttackBatch) -> tf.Tensor:
         if self.norm != "linf":
             return super()._first(batch)
-        share = example_random.uniform(batch.keys, batch.images.shape[1:], "start", batch.attempt)
+        share = example_random.uniform(
+            batch.keys, example_random.shape_of(batch.images), "start", batch.attempt
+        )
         return batch.images + self.epsilon * (2.0 * share - 1.0)
 
 
@@ -77,7 +79,7 @@ class DivergencePGD(PGD):
         super().__init__(epsilon, steps=steps, step_size=step_size, norm=norm, seed=seed)
 
     def _first(self, batch: AttackBatch) -> tf.Tensor:
-        shape = batch.images.shape[1:]
+        shape = example_random.shape_of(batch.images)
         return batch.images + 0.001 * example_random.normal(batch.keys, shape, "start")
 
     def _memory(self, batch: AttackBatch) -> State:

@@ -208,6 +208,62 @@ def test_the_report_gives_both_figures_and_they_are_those_of_the_attacks(gan, dr
     assert 0.5 < report.naive_detection <= 1.0
     assert f"{report.naive:.1%}" in str(report)
     assert f"{report.adaptive:.1%}" in str(report)
+    assert report.unrolled is None
+    # Through the plane the attack reaches epsilon times the l1 norm of the direction's part in it,
+    # which the identity in place of the projection only comes near.
+    both = purification_report(defense, images, labels, attack=attack, unrolled=100)
+    reach = 0.1 * np.abs(direction @ np.linalg.pinv(weight) @ weight).sum()
+    score = defense.purify(images).reshape(40, -1) @ direction - 0.5 * direction.sum()
+    robust = np.where(labels, score, -score) > reach
+    assert both.bpda == pytest.approx(1 - through.success.mean())
+    assert both.unrolled == pytest.approx(robust.mean(), abs=0.051)
+    assert both.unrolled < both.bpda
+    assert both.adaptive <= min(report.adaptive, both.unrolled)
+    assert "by the unrolled descent alone" in str(both)
+
+
+def gradient_of(defense, images, direction):
+    """The gradient of the classifier's outputs along a direction, by the images."""
+
+    @tf.function(autograph=False)
+    def gradient(images):
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            value = tf.reduce_sum(defense(images, training=False) * direction)
+        return tape.gradient(value, images)
+
+    return gradient(tf.constant(images)).numpy()
+
+
+def test_the_gradient_through_the_whole_descent_is_that_of_least_squares(gan, some):
+    total = keras.Sequential([keras.Input(SHAPE), keras.layers.Flatten(), keras.layers.Dense(1)])
+    along = np.random.default_rng(3).normal(size=(12, 1)).astype("float32")
+    total.set_weights([along, np.zeros(1)])
+    defense = DefenseGAN(gan, total, steps=300, restarts=2, unrolled=300)
+    weight = weights_of(gan)[0]
+    wanted = (np.linalg.pinv(weight) @ weight @ along).reshape(1, *SHAPE)
+    found = gradient_of(defense, some, 1.0)
+    np.testing.assert_allclose(found, np.repeat(wanted, len(some), axis=0), atol=0.02)
+
+
+def test_the_gradient_through_a_few_steps_is_that_of_small_differences(gan, classifier, some):
+    some = 0.1 + 0.8 * some
+    defense = DefenseGAN(gan, classifier, steps=6, restarts=2, unrolled=6)
+    direction = np.array([[1.0, -2.0, 0.5]], np.float32)
+    found = gradient_of(defense, some, direction)
+    move = np.random.default_rng(4).normal(size=some.shape).astype("float32")
+    move /= np.linalg.norm(move.reshape(len(move), -1), axis=1)[:, None, None, None]
+    plus, minus = (
+        (classifier(defense.purify(some + step * move)) * direction).numpy().sum(1)
+        for step in (5e-3, -5e-3)
+    )
+    along = (found * move).reshape(len(some), -1).sum(axis=1)
+    np.testing.assert_allclose(along, (plus - minus) / 0.01, rtol=0.05, atol=0.02)
+    # The outputs themselves do not depend on the gradient's kind.
+    np.testing.assert_allclose(
+        defense.predict(some, verbose=0), defense.with_unrolled(0).predict(some, verbose=0),
+        atol=1e-5,
+    )  # fmt: skip
 
 
 def test_a_saved_defence_purifies_as_before(make_gan, make_classifier, digits, tmp_path):
