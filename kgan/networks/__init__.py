@@ -25,6 +25,7 @@ from kgan.networks.mlp import mlp_discriminator, mlp_generator
 from kgan.networks.noise import Dropout, GaussianNoise
 from kgan.networks.normalization import BatchNormalization
 from kgan.networks.padding import ReflectionPadding2D
+from kgan.networks.patch_projector import patch_projector
 from kgan.networks.perturbation import perturbation_network
 from kgan.networks.resnet import resnet_discriminator, resnet_generator
 from kgan.networks.spectral import SpectralConv2D, SpectralDense, SpectralEmbedding
@@ -119,6 +120,7 @@ __all__ = [
     "mlp_generator",
     "multiscale_discriminator",
     "patch_discriminator",
+    "patch_projector",
     "perturbation_network",
     "residual",
     "resnet_discriminator",

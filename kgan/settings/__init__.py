@@ -4,9 +4,10 @@ Each default is stated once, in its field, and the command line is made from the
 here imports TensorFlow.
 """
 
-from kgan.settings import classifier, cyclegan, gan, hardening, paired, table, vae
+from kgan.settings import classifier, cut, cyclegan, gan, hardening, paired, table, vae
 from kgan.settings.attack import AttackSettings
 from kgan.settings.classifier import ClassifierSettings
+from kgan.settings.cut import CUTSettings
 from kgan.settings.cyclegan import CycleGANSettings
 from kgan.settings.evaluate import EvaluateSettings
 from kgan.settings.export import ExportSettings
@@ -22,7 +23,14 @@ from kgan.settings.vae import VAESettings
 
 FAMILIES: dict[str, type[Settings]] = {
     settings.family: settings
-    for settings in (GANSettings, VAESettings, CycleGANSettings, PairedSettings, TableSettings)
+    for settings in (
+        GANSettings,
+        VAESettings,
+        CycleGANSettings,
+        CUTSettings,
+        PairedSettings,
+        TableSettings,
+    )
 }
 """The settings of each family of generative models."""
 
@@ -30,6 +38,7 @@ PRESETS: dict[str, Settings] = {
     **gan.PRESETS,
     **vae.PRESETS,
     **cyclegan.PRESETS,
+    **cut.PRESETS,
     **paired.PRESETS,
     **table.PRESETS,
 }
@@ -44,6 +53,7 @@ __all__ = [
     "HARDENING_PRESETS",
     "PRESETS",
     "AttackSettings",
+    "CUTSettings",
     "ClassifierSettings",
     "CycleGANSettings",
     "EvaluateSettings",

@@ -67,6 +67,7 @@ CASES = (
     *VAES,
     "cyclegan",
     "paired",
+    "cut",
     *(f"preset {name}" for name in PRESETS),
 )
 
@@ -82,6 +83,8 @@ def build(case: str, seed: int) -> tuple[keras.Model, object]:
         return _cyclegan(seed)
     if case == "paired":
         return _paired()
+    if case == "cut":
+        return _cut(seed)
     if case in VAES:
         return _vae(VAES[case])
     return _preset(case.removeprefix("preset "), seed)
@@ -105,6 +108,32 @@ def _cyclegan(seed: int):
     networks = [network(activation) for activation in ("sigmoid", "sigmoid", None, None)]
     gan = kgan.models.CycleGAN(*networks, pool_size=5 * BATCH, seed=seed)
     gan.compile(g_optimizer=keras.optimizers.SGD(0.05), d_optimizer=keras.optimizers.SGD(0.05))
+    random = np.random.default_rng(0)
+    return gan, tuple(random.random((STEPS * BATCH, *SHAPE), dtype=np.float32) for _ in "ab")
+
+
+def _cut(seed: int):
+    """Places and flips that all replicas draw alike."""
+    images = keras.Input(SHAPE)
+    first = keras.layers.Conv2D(4, 3, padding="same", activation="tanh", name="first")(images)
+    made = keras.layers.Conv2D(1, 3, padding="same", activation="sigmoid")(first)
+    judge = keras.Sequential(
+        [
+            keras.Input(SHAPE),
+            keras.layers.Conv2D(4, 3, padding="same", activation="tanh"),
+            keras.layers.Conv2D(1, 3, padding="same"),
+        ]
+    )
+    gan = kgan.models.CUT(
+        keras.Model(images, made),
+        judge,
+        kgan.networks.patch_projector([4], width=5),
+        layers=["first"],
+        patches=16,
+        flip_equivariance=True,
+        seed=seed,
+    )
+    gan.compile(g_optimizer=keras.optimizers.SGD(0.01), d_optimizer=keras.optimizers.SGD(0.05))
     random = np.random.default_rng(0)
     return gan, tuple(random.random((STEPS * BATCH, *SHAPE), dtype=np.float32) for _ in "ab")
 
