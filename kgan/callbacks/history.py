@@ -83,7 +83,10 @@ class HistoryPlot(keras.callbacks.Callback):
 
     def _draw(self):
         rows = read_history(self.table)
-        for name, logs in self.curves.items() if rows else ():
+        for name, logs in self.curves.items():
+            if not any(log in row for row in rows for log in logs):
+                # A model without an adversary has no losses of one.
+                continue
             level = 0.5 if name == "probabilities" else None
             path = self.folder / f"{name}.png"
             draw_curves(rows, logs, path, axis_name=name, level=level)

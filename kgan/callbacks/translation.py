@@ -37,18 +37,21 @@ class TranslationGrid(keras.callbacks.Callback):
 
 
 def translations(model: Any, a: np.ndarray, b: np.ndarray, *, paired: bool) -> Image.Image:
-    """A picture of translations in both directions.
+    """A picture of translations in all directions that the model has.
 
     It has rows: images of A, what they become in B, the truth where it is known, and what becomes
-    of them on the way back; then the same for B.
+    of them on the way back; then the same for B. Without a way back those of B stand below as they
+    are.
 
     Args:
-        model: Has `translate(images, direction)`.
+        model: Has `translate(images, direction)` and `directions`.
         a: Images of domain A, float32 in [0, 1], a column each.
         b: As many images of domain B.
         paired: Whether each image of A belongs to the one of B in its column.
     """
     rows = []
+    if "b_to_a" not in model.directions:
+        return grid(np.concatenate(alike([a, model.translate(a, "a_to_b"), b])), len(a))
     for samples, others, there, back in ((a, b, "a_to_b", "b_to_a"), (b, a, "b_to_a", "a_to_b")):
         translated = model.translate(samples, there)
         truth = [others] if paired else []
@@ -59,8 +62,8 @@ def translations(model: Any, a: np.ndarray, b: np.ndarray, *, paired: bool) -> I
 class TranslationError(keras.callbacks.Callback):
     """Adds `error` and `error_back` to the logs: how far translations are from the truth.
 
-    They are mean absolute differences, from A to B and from B to A, of samples whose translation
-    is known. Place it before the callbacks that write the logs.
+    They are mean absolute differences, from A to B and from B to A (where the model goes back), of
+    samples whose translation is known. Place it before the callbacks that write the logs.
 
     Args:
         a: Samples of domain A, float32.
@@ -75,7 +78,9 @@ class TranslationError(keras.callbacks.Callback):
         if logs is None:
             return
         logs["error"] = float(np.abs(self.model.translate(self.a, "a_to_b") - self.b).mean())
-        logs["error_back"] = float(np.abs(self.model.translate(self.b, "b_to_a") - self.a).mean())
+        if "b_to_a" in self.model.directions:
+            back = self.model.translate(self.b, "b_to_a")
+            logs["error_back"] = float(np.abs(back - self.a).mean())
 
 
 class PairedGrid(keras.callbacks.Callback):

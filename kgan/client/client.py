@@ -1,6 +1,8 @@
 """A client for both REST and gRPC."""
 
+import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +13,7 @@ from kgan.client.arrays import given
 from kgan.client.grpc_channel import Grpc
 from kgan.client.rest import Rest
 from kgan.labels import class_number
+from kgan.pixels import to_float
 
 # A server may refuse larger batches.
 _NAMES_AT_A_TIME = 32
@@ -72,6 +75,38 @@ class Client:
             inputs["labels"] = self._class_numbers(labels)
         return self.predict("generate", **inputs)
 
+    def translate(
+        self, images: ArrayLike | str | Path | bytes, direction: str | None = None
+    ) -> np.ndarray:
+        """Images of one domain as images of the other, or restored.
+
+        Args:
+            images: An image file (its path, or its bytes), which goes as it is; or images of one
+                size as an array: float in [0, 1] or uint8, (height, width, channels) or
+                (n, height, width, channels).
+            direction: Of a model of two directions: "a_to_b" or "b_to_a".
+
+        Returns:
+            float32 images in [0, 1], one without the first axis for one.
+        """
+        name = "translate" if direction is None else direction.replace("-", "_")
+        if isinstance(images, str | Path | bytes):
+            content = images if isinstance(images, bytes) else Path(images).read_bytes()
+            files = np.empty(1, object)
+            files[0] = content
+            found = self._transport.predict(f"{name}_png", {"image_bytes": files})
+            assert isinstance(found, np.ndarray)
+            return _decoded(found[0])
+        array = to_float(np.asarray(images)).astype(np.float32)
+        if array.ndim not in (3, 4):
+            raise ValueError(
+                "images must be an image file, or an array (height, width, channels) or "
+                f"(n, height, width, channels), got the shape {array.shape}."
+            )
+        found = self.predict(name, images=array if array.ndim == 4 else array[np.newaxis])
+        assert isinstance(found, np.ndarray)
+        return found if array.ndim == 4 else found[0]
+
     def class_names(self) -> list[str]:
         """What the classes are called, in the order of their numbers.
 
@@ -120,3 +155,13 @@ class Client:
     def metadata(self) -> dict[str, Any]:
         """Signature definitions by name: their `inputs` and `outputs`."""
         return self._transport.metadata()
+
+
+def _decoded(content: bytes) -> np.ndarray:
+    """A PNG file as float32 (height, width, channels)."""
+    # Only files need it: arrays go and come without.
+    from PIL import Image
+
+    with Image.open(io.BytesIO(content)) as image:
+        pixels = np.asarray(image)
+    return to_float(pixels if pixels.ndim == 3 else pixels[..., np.newaxis])

@@ -1,5 +1,6 @@
 """Models with their own training step, such as a GAN, which combines networks and losses."""
 
+from kgan.models.cut import CUT
 from kgan.models.cyclegan import CycleGAN
 from kgan.models.gan import GAN
 from kgan.models.paired_gan import PairedGAN
@@ -15,6 +16,7 @@ from kgan.models.vae import VAE
 
 MODELS = {
     "gan": GAN,
+    "cut": CUT,
     "cyclegan": CycleGAN,
     "paired_gan": PairedGAN,
     "perturbation_gan": PerturbationGAN,
@@ -26,6 +28,7 @@ MODELS = {
 }
 
 __all__ = [
+    "CUT",
     "GAN",
     "MODELS",
     "VAE",

@@ -87,6 +87,7 @@ class CycleGAN(Players):
     }
     logs: tuple[str, ...] = ("d_loss", "g_loss", "cycle", "identity")
     judges: ClassVar = ("discriminator_a", "discriminator_b")
+    directions: ClassVar[tuple[str, ...]] = DIRECTIONS
 
     def __init__(
         self,

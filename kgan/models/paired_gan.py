@@ -16,8 +16,6 @@ from kgan.models import translating
 from kgan.models.batches import Batch, no_weights, samples_of
 from kgan.models.players import Players
 
-DIRECTIONS = ("a_to_b",)
-
 
 @keras.saving.register_keras_serializable(package="kgan")
 class PairedGAN(Players):
@@ -77,6 +75,7 @@ class PairedGAN(Players):
     optimizers: ClassVar = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",)}
     logs: tuple[str, ...] = ("d_loss", "g_loss", "reconstruction", "features")
     judges: ClassVar = ("discriminator",)
+    directions: ClassVar[tuple[str, ...]] = ("a_to_b",)
 
     def __init__(
         self,
@@ -256,7 +255,7 @@ class PairedGAN(Players):
         Returns:
             float32 array (n, ...); images in [0, 1].
         """
-        kgan.names.check("direction", direction, DIRECTIONS)
+        kgan.names.check("direction", direction, self.directions)
         source, target = self.kinds
         source.check("what is translated", samples)
         return translating.in_batches(self._translate, source.as_float(samples), target)

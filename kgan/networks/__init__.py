@@ -33,6 +33,7 @@ from kgan.networks.mlp import mlp_discriminator, mlp_generator
 from kgan.networks.noise import Dropout, GaussianNoise
 from kgan.networks.normalization import BatchNormalization
 from kgan.networks.padding import ReflectionPadding2D
+from kgan.networks.patch_projector import patch_projector
 from kgan.networks.perturbation import perturbation_network
 from kgan.networks.resampling import FilteredDownsampling2D, FilteredUpsampling2D
 from kgan.networks.resnet import resnet_discriminator, resnet_generator
@@ -159,6 +160,7 @@ __all__ = [
     "mlp_generator",
     "multiscale_discriminator",
     "patch_discriminator",
+    "patch_projector",
     "perturbation_network",
     "residual",
     "resnet_discriminator",

@@ -175,6 +175,33 @@ def instance_normalization() -> keras.layers.Layer:
     return layers.GroupNormalization(groups=-1, epsilon=1e-5, center=False, scale=False)
 
 
+def depths(generator: keras.Model) -> tuple[str, ...]:
+    """Names of the layers of a residual generator whose features tell places from each other.
+
+    They are the padded image, each convolution that halves it, and the first and the fifth (or the
+    last) residual block.
+
+    Args:
+        generator: From `translation_generator`.
+
+    Reference:
+        Park et al. 2020, appendix C.1 (arXiv:2007.15651).
+    """
+    padded = [one.name for one in generator.layers if isinstance(one, ReflectionPadding2D)][:1]
+    halving = [
+        one.name
+        for one in generator.layers
+        if isinstance(one, layers.Conv2D) and max(one.strides) > 1
+    ]
+    blocks = [one.name for one in generator.layers if isinstance(one, layers.Add)]
+    if not padded or not blocks:
+        raise ValueError(
+            f"the generator must be a residual network (resnet), got {generator.name}: its blocks "
+            "tell which depths are compared."
+        )
+    return (*padded, *halving, *dict.fromkeys((blocks[0], blocks[min(4, len(blocks) - 1)])))
+
+
 def _check_sides(image_shape: tuple[int, int, int], halvings: int) -> None:
     if halvings < 0:
         raise ValueError(f"halvings must be at least 0, got {halvings}.")

@@ -1,6 +1,7 @@
 """Recipes: one class for each family, which makes data, model, batches and callbacks."""
 
 from kgan.recipes.classifier import ClassifierRecipe
+from kgan.recipes.cut import CUTRecipe
 from kgan.recipes.cyclegan import CycleGANRecipe
 from kgan.recipes.gan import GANRecipe
 from kgan.recipes.hardening import HardeningRecipe
@@ -13,6 +14,7 @@ _FAMILIES: tuple[type[Recipe], ...] = (
     GANRecipe,
     VAERecipe,
     CycleGANRecipe,
+    CUTRecipe,
     PairedRecipe,
     TableRecipe,
 )
@@ -22,6 +24,7 @@ RECIPES: dict[str, type[Recipe]] = {recipe.family: recipe for recipe in _FAMILIE
 
 __all__ = [
     "RECIPES",
+    "CUTRecipe",
     "ClassifierRecipe",
     "CycleGANRecipe",
     "GANRecipe",

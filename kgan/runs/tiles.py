@@ -36,38 +36,35 @@ def in_tiles(
     height, width = image.shape[:2]
     if not tile or max(height, width) <= tile:
         return translate(image[np.newaxis])[0]
-    plans = [_plan(side, tile, overlap) for side in (height, width)]
-    ends = [starts[-1] + length for starts, length in plans]
-    missing = [(0, end - side) for end, side in zip(ends, (height, width), strict=True)]
-    padded = np.pad(image, [*missing, (0, 0)], mode="symmetric")
+    spans = [_spans(side, tile, overlap) for side in (height, width)]
     total: np.ndarray = np.zeros(())
     weights: np.ndarray = np.zeros(())
-    for top in plans[0][0]:
-        for left in plans[1][0]:
-            rows, columns = slice(top, top + plans[0][1]), slice(left, left + plans[1][1])
-            made = translate(padded[np.newaxis, rows, columns])[0]
-            factor = made.shape[0] // plans[0][1]
+    factor = 1
+    for rows in spans[0]:
+        for columns in spans[1]:
+            made = translate(image[np.newaxis, rows, columns])[0]
             if not total.shape:
-                total = np.zeros((ends[0] * factor, ends[1] * factor, made.shape[-1]))
+                factor = made.shape[0] // (rows.stop - rows.start)
+                total = np.zeros((height * factor, width * factor, made.shape[-1]))
                 weights = np.zeros((*total.shape[:2], 1))
-            down, across = (_ramp(one[1] * factor, overlap * factor) for one in plans)
+            down, across = (_ramp(side, overlap * factor) for side in made.shape[:2])
             window = np.outer(down, across)[..., np.newaxis]
             place = tuple(slice(one.start * factor, one.stop * factor) for one in (rows, columns))
             total[place] += window * made
             weights[place] += window
-    factor = total.shape[0] // ends[0]
-    found = (total / weights)[: height * factor, : width * factor]
-    return found.astype(np.float32)
+    return (total / weights).astype(np.float32)
 
 
-def _plan(side: int, tile: int, overlap: int) -> tuple[list[int], int]:
-    """Where the tiles of a side begin, and how long they are."""
+def _spans(side: int, tile: int, overlap: int) -> list[slice]:
+    """The tiles of a side, which ends with the last of them."""
     if side <= tile:
-        return [0], side
-    step = tile - overlap
-    step = step // _UNIT * _UNIT or step
-    count = math.ceil((side - tile) / step) + 1
-    return [number * step for number in range(count)], tile
+        return [slice(0, side)]
+    unit = _UNIT if tile - overlap >= 2 * _UNIT else 1
+    # The last tile begins at a multiple of the unit, and so is shorter by less than that.
+    last = -(-(side - tile) // unit) * unit
+    count = math.ceil(last / (tile - overlap - (unit - 1)))
+    starts = [number * last // count // unit * unit for number in range(count + 1)]
+    return [slice(start, min(start + tile, side)) for start in starts]
 
 
 def _ramp(length: int, overlap: int) -> np.ndarray:

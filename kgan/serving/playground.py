@@ -112,6 +112,8 @@ def _told(servable: Servable) -> dict[str, Any]:
             "role": role,
             "inputs": _specs(servable.signatures[name].inputs),
             "outputs": _specs(servable.signatures[name].outputs),
+            "takes": manifest.takes.get(name),
+            "least_side": manifest.least_sides.get(name),
         }
         for name, role in manifest.roles.items()
         if name in servable.signatures

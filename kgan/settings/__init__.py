@@ -4,11 +4,12 @@ Each default is stated once, in its field, and the command line is made from the
 here imports TensorFlow.
 """
 
-from kgan.settings import classifier, cyclegan, gan, hardening, paired, table, vae
+from kgan.settings import classifier, cut, cyclegan, gan, hardening, paired, table, vae
 from kgan.settings.attack import AttackSettings
 from kgan.settings.audit import AuditSettings
 from kgan.settings.cache import CacheSettings
 from kgan.settings.classifier import ClassifierSettings
+from kgan.settings.cut import CUTSettings
 from kgan.settings.cyclegan import CycleGANSettings
 from kgan.settings.evaluate import EvaluateSettings
 from kgan.settings.export import ExportSettings
@@ -24,7 +25,14 @@ from kgan.settings.vae import VAESettings
 
 FAMILIES: dict[str, type[Settings]] = {
     settings.family: settings
-    for settings in (GANSettings, VAESettings, CycleGANSettings, PairedSettings, TableSettings)
+    for settings in (
+        GANSettings,
+        VAESettings,
+        CycleGANSettings,
+        CUTSettings,
+        PairedSettings,
+        TableSettings,
+    )
 }
 """The settings of each family of generative models."""
 
@@ -32,6 +40,7 @@ PRESETS: dict[str, Settings] = {
     **gan.PRESETS,
     **vae.PRESETS,
     **cyclegan.PRESETS,
+    **cut.PRESETS,
     **paired.PRESETS,
     **table.PRESETS,
 }
@@ -47,6 +56,7 @@ __all__ = [
     "PRESETS",
     "AttackSettings",
     "AuditSettings",
+    "CUTSettings",
     "CacheSettings",
     "ClassifierSettings",
     "CycleGANSettings",

@@ -66,6 +66,8 @@ CASES = (
     *PERTURBATIONS,
     *VAES,
     "cyclegan",
+    "paired",
+    "cut",
     *(f"preset {name}" for name in PRESETS),
 )
 
@@ -79,6 +81,10 @@ def build(case: str, seed: int) -> tuple[keras.Model, object]:
         return _perturbation_gan(dict(PERTURBATIONS[case]))
     if case == "cyclegan":
         return _cyclegan(seed)
+    if case == "paired":
+        return _paired()
+    if case == "cut":
+        return _cut(seed)
     if case in VAES:
         return _vae(VAES[case])
     return _preset(case.removeprefix("preset "), seed)
@@ -104,6 +110,57 @@ def _cyclegan(seed: int):
     gan.compile(g_optimizer=keras.optimizers.SGD(0.05), d_optimizer=keras.optimizers.SGD(0.05))
     random = np.random.default_rng(0)
     return gan, tuple(random.random((STEPS * BATCH, *SHAPE), dtype=np.float32) for _ in "ab")
+
+
+def _cut(seed: int):
+    """Places and flips that all replicas draw alike."""
+    images = keras.Input(SHAPE)
+    first = keras.layers.Conv2D(4, 3, padding="same", activation="tanh", name="first")(images)
+    made = keras.layers.Conv2D(1, 3, padding="same", activation="sigmoid")(first)
+    judge = keras.Sequential(
+        [
+            keras.Input(SHAPE),
+            keras.layers.Conv2D(4, 3, padding="same", activation="tanh"),
+            keras.layers.Conv2D(1, 3, padding="same"),
+        ]
+    )
+    gan = kgan.models.CUT(
+        keras.Model(images, made),
+        judge,
+        kgan.networks.patch_projector([4], width=5),
+        layers=["first"],
+        patches=16,
+        flip_equivariance=True,
+        seed=seed,
+    )
+    gan.compile(g_optimizer=keras.optimizers.SGD(0.01), d_optimizer=keras.optimizers.SGD(0.05))
+    random = np.random.default_rng(0)
+    return gan, tuple(random.random((STEPS * BATCH, *SHAPE), dtype=np.float32) for _ in "ab")
+
+
+def _paired():
+    """A conditional judge, and noise in the generator, of inpainting with random holes."""
+
+    def network(channels: int, made: int, activation: str | None) -> keras.Model:
+        return keras.Sequential(
+            [
+                keras.Input((*SHAPE[:2], channels)),
+                keras.layers.Conv2D(4, 3, padding="same", activation="tanh"),
+                kgan.networks.Dropout(0.2),
+                keras.layers.Conv2D(made, 3, padding="same", activation=activation),
+            ]
+        )
+
+    gan = kgan.models.PairedGAN(
+        kgan.networks.keeping_known(network(2, 1, "sigmoid")),
+        network(3, 1, None),
+        distance="charbonnier",
+        reconstruction_weight=2.0,
+    )
+    gan.compile(g_optimizer=keras.optimizers.SGD(0.05), d_optimizer=keras.optimizers.SGD(0.05))
+    images = np.random.default_rng(0).random((STEPS * BATCH, *SHAPE), dtype=np.float32)
+    task = kgan.data.task("inpaint", mask="random")
+    return gan, kgan.data.feed_damaged(kgan.data.Dataset("random", images), task, BATCH)
 
 
 def _gan(options: dict):

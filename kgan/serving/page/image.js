@@ -17,11 +17,23 @@ const state = { model: null, source: null, sample: null, awaited: false, change:
 
 const inputOf = (endpoint) => Object.keys(endpoint.inputs).find((name) => !FURTHER.includes(name));
 
-// Height, width and channels that an endpoint takes; a kind's where it leaves them free.
+// The longest side of a picture that is sent in its own size: its values go as text.
+const MOST = 256;
+
+// Height, width and channels that an endpoint takes. Where it takes any size, the picture's own;
+// where it leaves sizes free without saying so, those of the samples that it knows.
 function sizes(endpoint) {
-  const { height, width, channels } = state.model.kind;
+  const { height, width, channels } = endpoint.takes ?? state.model.kind;
   const [, ...given] = endpoint.inputs[inputOf(endpoint)].shape;
-  return [height, width, channels].map((size, index) => given[index] ?? size);
+  const own = endpoint.least_side ? ownSize(state.source, endpoint.least_side) : [height, width];
+  return [...own, channels].map((size, index) => given[index] ?? size);
+}
+
+function ownSize(source, least) {
+  if (Array.isArray(source)) return shapeOf(source).slice(0, 2);
+  const own = [source.naturalHeight ?? source.height, source.naturalWidth ?? source.width];
+  const scale = Math.max(Math.min(1, MOST / Math.max(...own)), least / Math.min(...own));
+  return own.map((side) => Math.max(least, Math.round(side * scale)));
 }
 
 const usable = (model, roles) =>

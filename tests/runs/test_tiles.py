@@ -1,0 +1,57 @@
+"""Tiles: nothing is lost or doubled, and where tiles differ no seam is seen."""
+
+import numpy as np
+import pytest
+
+from kgan.runs.tiles import in_tiles
+
+IMAGE = np.random.default_rng(0).random((700, 1000, 3), dtype=np.float32)
+
+
+@pytest.mark.parametrize(("tile", "overlap"), [(512, 64), (300, 150), (256, 0), (0, 64), (1000, 0)])
+def test_a_pointwise_translation_is_the_same_in_tiles(tile, overlap):
+    sizes = set()
+
+    def invert(images):
+        sizes.add(images.shape)
+        return 1 - images
+
+    found = in_tiles(invert, IMAGE, tile=tile, overlap=overlap)
+    np.testing.assert_allclose(found, 1 - IMAGE, atol=1e-6)
+    assert found.dtype == np.float32
+    if tile in (0, 1000):
+        assert sizes == {(1, 700, 1000, 3)}
+    else:
+        assert all(tile - 32 < side <= tile for size in sizes for side in size[1:3])
+
+
+def test_a_narrow_image_and_a_larger_result():
+    def enlarge(images):
+        return images.repeat(2, axis=1).repeat(2, axis=2)
+
+    image = IMAGE[:100]
+    found = in_tiles(enlarge, image, tile=256, overlap=32)
+    np.testing.assert_allclose(found, enlarge(image[None])[0], atol=1e-6)
+
+
+def test_what_a_border_changes_is_not_taken():
+    def blur(images):
+        # Of three by three pixels, with zeros outside.
+        padded = np.pad(images, [(0, 0), (1, 1), (1, 1), (0, 0)])
+        rows, columns = images.shape[1:3]
+        parts = [padded[:, i : i + rows, j : j + columns] for i in range(3) for j in range(3)]
+        return sum(parts) / 9
+
+    found = in_tiles(blur, IMAGE, tile=256, overlap=32)
+    # The image's own border is as it would be, and inside nothing shows a border of a tile.
+    np.testing.assert_allclose(found, blur(IMAGE[None])[0], atol=1e-5)
+
+
+def test_tiles_that_differ_are_blended():
+    # Each tile is made of one value of its own, as if a norm saw it alone.
+    flat = np.zeros((300, 600, 1), np.float32)
+    values = iter(np.linspace(0, 1, 100))
+    found = in_tiles(lambda images: np.full_like(images, next(values)), flat, tile=256, overlap=64)
+    apart = np.abs(np.diff(found, axis=1)).max()
+    # Over the inner half of the overlap a step becomes a slope.
+    assert apart <= 0.12 / 32 + 1e-3
