@@ -2,7 +2,9 @@
 
 All scores are in [0, 1], and 1 is equality.
 
-Reference: the definitions of SDMetrics' quality report: column shapes and column pair trends.
+Reference: SDMetrics 0.32: KSComplement, TVComplement, CorrelationSimilarity, ContingencySimilarity.
+    Its quality report cuts numbers of each table at edges of that table's own, where a shift is not
+    seen, and leaves out pairs that hardly depend on each other; here as the metrics themselves do.
 """
 
 import itertools
