@@ -170,7 +170,7 @@ def _cut(column, real: Rows, fake: Rows) -> Any:
         return column.codes(ours), column.codes(theirs), len(column.values)
     ours, theirs = numbers_of(column, ours), numbers_of(column, theirs)
     there = _there(ours)
-    edges = np.histogram_bin_edges(there if len(there) else [0.0], bins=_BINS)
-    # What is missing has a cell of its own, the last.
-    cells = (np.where(np.isnan(one), _BINS + 2, np.digitize(one, edges)) for one in (ours, theirs))
-    return *cells, _BINS + 3
+    # What lies beyond counts with the ends; what is missing has a cell of its own, the last.
+    edges = np.histogram_bin_edges(there if len(there) else [0.0], bins=_BINS)[1:-1]
+    cells = (np.where(np.isnan(one), _BINS, np.digitize(one, edges)) for one in (ours, theirs))
+    return *cells, _BINS + 1
