@@ -2,7 +2,9 @@
 
 All scores are in [0, 1], and 1 is equality.
 
-Reference: the definitions of SDMetrics' quality report: column shapes and column pair trends.
+Reference: SDMetrics 0.32: KSComplement, TVComplement, CorrelationSimilarity, ContingencySimilarity.
+    Its quality report cuts numbers of each table at edges of that table's own, where a shift is not
+    seen, and leaves out pairs that hardly depend on each other; here as the metrics themselves do.
 """
 
 import itertools
@@ -168,7 +170,7 @@ def _cut(column, real: Rows, fake: Rows) -> Any:
         return column.codes(ours), column.codes(theirs), len(column.values)
     ours, theirs = numbers_of(column, ours), numbers_of(column, theirs)
     there = _there(ours)
-    edges = np.histogram_bin_edges(there if len(there) else [0.0], bins=_BINS)
-    # What is missing has a cell of its own, the last.
-    cells = (np.where(np.isnan(one), _BINS + 2, np.digitize(one, edges)) for one in (ours, theirs))
-    return *cells, _BINS + 3
+    # What lies beyond counts with the ends; what is missing has a cell of its own, the last.
+    edges = np.histogram_bin_edges(there if len(there) else [0.0], bins=_BINS)[1:-1]
+    cells = (np.where(np.isnan(one), _BINS, np.digitize(one, edges)) for one in (ours, theirs))
+    return *cells, _BINS + 1
