@@ -161,7 +161,10 @@ def refused(error: ServingError) -> Response:
     # What is left of a body that was not read must not be taken for the next request.
     if error.http_status in (401, 403, 408, 413, 415):
         return bodies.Refusal(content, error.http_status)
-    return _json(content, error.http_status)
+    reply = _json(content, error.http_status)
+    if error.http_status == 429:
+        reply.headers["Retry-After"] = "1"
+    return reply
 
 
 async def while_connected(request: Request, answering: Coroutine[Any, Any, _Made]) -> _Made:
