@@ -120,6 +120,7 @@ def serve(
         else _fool(settings.classifier, settings.class_names),
         shared=channel is not None,
         measures=measures,
+        rehearse=True,
     )
 
 

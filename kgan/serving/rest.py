@@ -52,6 +52,14 @@ class Rest:
             Route("/{rest:path}", self._answer, methods=_METHODS),
         ]
 
+    async def predicted(self, body: bytes, name: str) -> bytes:
+        """What a body is answered with by a model's newest version; it is not counted.
+
+        Raises:
+            ServingError: As a client would get it.
+        """
+        return await self._predict(body, "predict", name, None, None)
+
     async def _metrics(self, request: Request) -> Response:
         self.service.measures.observe_versions(self.service.repository)
         text = await asyncio.to_thread(self.service.measures.text)
