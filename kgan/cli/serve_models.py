@@ -120,6 +120,7 @@ def serve(
         ),
         shared=channel is not None,
         measures=measures,
+        rehearse=True,
     )
 
 

@@ -16,6 +16,7 @@
 | `rest.py`, `grpc_service.py`, `grpc_health.py` | the contracts |
 | `grpc_streams.py` | calls without an end of their own |
 | `playground.py`, `page/` | the page to play with, and what it needs beyond the contract |
+| `rehearsal.py` | requests of the server's own before the first |
 | `server.py` | ports, signals, start and end |
 | `workers.py` | several such processes on one port |
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import math
 import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -24,25 +26,57 @@ class _Request:
 
 
 class _Line:
-    """The requests waiting for one signature, all of one shape but for the rows."""
+    """The requests for one signature, all of one shape but for the rows.
 
-    def __init__(self):
+    Attributes:
+        waiting: Those that no call has taken yet.
+        rows: Their rows.
+        running: Calls into TensorFlow for requests of this line.
+        changed: Set where it may be time for another call.
+    """
+
+    def __init__(self, signature: Signature, *, alone: bool):
+        self.signature = signature
+        self.alone = alone
         self.waiting: deque[_Request] = deque()
-        self.full = asyncio.Event()
+        self.rows = 0
+        self.running = 0
+        self.changed = asyncio.Event()
 
-    def rows(self) -> int:
-        return sum(request.rows for request in self.waiting)
+    def add(self, request: _Request) -> None:
+        self.waiting.append(request)
+        self.rows += request.rows
+
+    def take(self, most: int) -> list[_Request]:
+        """The first requests, of as many rows together, but one at least."""
+        batch: list[_Request] = []
+        rows = 0
+        while self.waiting and (not batch or rows + self.waiting[0].rows <= most):
+            batch.append(self.waiting.popleft())
+            rows += batch[-1].rows
+        self.rows -= rows
+        return batch
+
+    def remove(self, request: _Request) -> None:
+        self.waiting.remove(request)
+        self.rows -= request.rows
+        self.changed.set()
 
 
 class Batcher:
     """Queues requests, joins those of one signature, and calls TensorFlow in threads.
 
-    A request goes to TensorFlow when a thread is free and it has waited for `timeout`, or sooner
-    where `max_batch` rows are there. While all threads are busy more requests join.
+    A request goes to TensorFlow when a thread is free and no other call for its signature runs, or
+    where `max_batch` rows are there. So requests gather while a call runs and the next call takes
+    all of them: batches grow with the load, and where there is none nobody waits. (A second call
+    at the same time would take the few that have come, and both would share the same processor.)
+
+    A request of more than `max_batch` rows is answered in parts, each of which queues behind the
+    requests that came meanwhile: small ones never wait for all of a large one.
 
     Args:
         max_batch: Largest number of rows in a call; 1 switches joining off.
-        timeout: Time that a request waits for others, in seconds.
+        timeout: Time that a request waits for others although nothing runs, in seconds.
         queue_size: Largest number of waiting requests; further ones are refused.
         threads: Number of calls into TensorFlow at a time.
         observe: Function called with the number of requests and of rows in each call.
@@ -62,6 +96,7 @@ class Batcher:
         self.max_batch = max_batch
         self.timeout = timeout
         self.queue_size = queue_size
+        self.threads = threads
         self.waiting = 0
         self._sizes = batch_sizes(max_batch) if max_batch > 1 else ()
         self._observe = observe or (lambda requests, rows: None)
@@ -70,6 +105,8 @@ class Batcher:
         self._free = asyncio.Semaphore(threads)
         self._lines: dict[tuple, _Line] = {}
         self._tasks: set[asyncio.Task] = set()
+        # What a call for a signature takes, in seconds; of versions that are gone nothing is kept.
+        self._takes: WeakKeyDictionary[Signature, float] = WeakKeyDictionary()
 
     async def submit(self, signature: Signature, inputs: Arrays, *, within: float) -> Arrays:
         """The outputs of a request.
@@ -80,13 +117,35 @@ class Batcher:
             within: Time in seconds after which the client no longer waits.
 
         Raises:
-            ServingError: INVALID_ARGUMENT, RESOURCE_EXHAUSTED (the queue is full),
-                DEADLINE_EXCEEDED, or what TensorFlow found.
+            ServingError: INVALID_ARGUMENT, RESOURCE_EXHAUSTED (the queue is full, or so long that
+                the answer would come too late), DEADLINE_EXCEEDED, or what TensorFlow found.
         """
-        request = _Request(inputs, signature.check(inputs))
+        rows = signature.check(inputs)
+        if rows is None or rows <= self.max_batch or self.max_batch == 1:
+            return await self._submit(signature, inputs, rows, within=within)
+        end = time.monotonic() + within
+        parts = []
+        for start in range(0, rows, self.max_batch):
+            part = {name: array[start : start + self.max_batch] for name, array in inputs.items()}
+            size = min(self.max_batch, rows - start)
+            left = end - time.monotonic()
+            parts.append(await self._submit(signature, part, size, within=left))
+        return await asyncio.to_thread(_joined, parts)
+
+    async def _submit(
+        self, signature: Signature, inputs: Arrays, rows: int | None, *, within: float
+    ) -> Arrays:
+        request = _Request(inputs, rows)
         if self.waiting >= self.queue_size:
             raise ServingError(
                 "RESOURCE_EXHAUSTED", f"{self.waiting} requests wait already; try again later."
+            )
+        # Nobody is helped by an answer that comes too late, least of all those who wait behind.
+        if self.waiting >= self.threads and (expected := self._expected(signature)) > within:
+            raise ServingError(
+                "RESOURCE_EXHAUSTED",
+                f"{self.waiting} requests wait already, for about {expected:.3g} s, and the answer "
+                f"is needed within {within:.3g} s; try again later.",
             )
         line = self._join(signature, request)
         try:
@@ -95,8 +154,19 @@ class Batcher:
             raise ServingError("DEADLINE_EXCEEDED", f"no answer within {within:g} s.") from None
         finally:
             if request in line.waiting:
-                line.waiting.remove(request)
+                line.remove(request)
                 self._count(-1)
+
+    def _expected(self, signature: Signature) -> float:
+        """About how long a new request would take, with what waits before it, in seconds."""
+        takes = self._takes.get
+        seconds = sum(
+            takes(line.signature, 0.0) * (line.running + math.ceil(line.rows / self.max_batch))
+            if not line.alone
+            else takes(line.signature, 0.0)
+            for line in self._lines.values()
+        )
+        return seconds / self.threads + takes(signature, 0.0)
 
     def _join(self, signature: Signature, request: _Request) -> _Line:
         # By shape too: a free dimension other than the first may differ between requests.
@@ -105,12 +175,12 @@ class Batcher:
         key = (signature, shapes, request if alone else None)
         line = self._lines.get(key)
         if line is None:
-            line = self._lines[key] = _Line()
-            self._start(self._serve(key, line, signature))
+            line = self._lines[key] = _Line(signature, alone=alone)
+            self._start(self._serve(key, line))
         self._count(1)
-        line.waiting.append(request)
-        if alone or line.rows() >= self.max_batch:
-            line.full.set()
+        line.add(request)
+        if line.rows >= self.max_batch:
+            line.changed.set()
         return line
 
     def _count(self, more: int) -> None:
@@ -122,38 +192,45 @@ class Batcher:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _serve(self, key: tuple, line: _Line, signature: Signature) -> None:
-        """Forms batches until nobody waits in the line."""
-        while line.waiting:
-            left = self.timeout - (time.monotonic() - line.waiting[0].since)
-            if left > 0 and not line.full.is_set():
-                await _wait(line.full, left)
+    async def _serve(self, key: tuple, line: _Line) -> None:
+        """Forms batches until nobody waits in the line and nothing runs for it."""
+        while line.waiting or line.running:
+            wait = self._patience(line)
+            if wait is None or wait > 0:
+                line.changed.clear()
+                await _wait(line.changed, wait)
+                continue
             await self._free.acquire()
-            batch = self._take(line)
+            batch = line.take(self.max_batch)
             if batch:
-                self._start(self._answer(signature, batch))
+                self._count(-len(batch))
+                line.running += 1
+                self._start(self._answer(line, batch))
             else:
                 self._free.release()
         del self._lines[key]
 
-    def _take(self, line: _Line) -> list[_Request]:
-        batch: list[_Request] = []
-        rows = 0
-        while line.waiting and (not batch or rows + line.waiting[0].rows <= self.max_batch):
-            batch.append(line.waiting.popleft())
-            rows += batch[-1].rows
-        self._count(-len(batch))
-        if line.rows() < self.max_batch:
-            line.full.clear()
-        return batch
+    def _patience(self, line: _Line) -> float | None:
+        """How long a line waits for its next call, in seconds; `None` until something changes."""
+        if not line.waiting:
+            return None
+        if line.alone or line.rows >= self.max_batch:
+            return 0.0
+        if line.running:
+            return None
+        return max(0.0, self.timeout - (time.monotonic() - line.waiting[0].since))
 
-    async def _answer(self, signature: Signature, batch: list[_Request]) -> None:
+    async def _answer(self, line: _Line, batch: list[_Request]) -> None:
         self._observe(len(batch), sum(request.rows for request in batch))
         loop = asyncio.get_running_loop()
+        begin = time.monotonic()
         try:
-            outcomes = await loop.run_in_executor(self._pool, self._run, signature, batch)
+            outcomes = await loop.run_in_executor(self._pool, self._run, line.signature, batch)
         finally:
             self._free.release()
+            line.running -= 1
+            line.changed.set()
+        self._learn(line.signature, time.monotonic() - begin)
         for request, outcome in zip(batch, outcomes, strict=True):
             if request.reply.done():
                 continue
@@ -161,6 +238,11 @@ class Batcher:
                 request.reply.set_exception(outcome)
             else:
                 request.reply.set_result(outcome)
+
+    def _learn(self, signature: Signature, seconds: float) -> None:
+        # Down at once, up slowly: one slow call, such as the first, makes nobody be refused.
+        before = self._takes.get(signature, 0.0)
+        self._takes[signature] = min(seconds, before + 0.2 * (seconds - before))
 
     def _run(self, signature: Signature, batch: list[_Request]) -> list[Arrays | Exception]:
         try:
@@ -184,6 +266,10 @@ class Batcher:
         self._pool.shutdown()
 
 
+def _joined(parts: list[Arrays]) -> Arrays:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
 def _split(outputs: Arrays, batch: list[_Request]):
     start = 0
     for request in batch:
@@ -198,6 +284,6 @@ def _as_serving_error(error: Exception) -> ServingError:
     return ServingError("INTERNAL", f"{type(error).__name__}: {error}")
 
 
-async def _wait(event: asyncio.Event, seconds: float) -> None:
+async def _wait(event: asyncio.Event, seconds: float | None) -> None:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(event.wait(), seconds)

@@ -52,6 +52,14 @@ class Rest:
             Route("/{rest:path}", self._answer, methods=_METHODS),
         ]
 
+    async def predicted(self, body: bytes, name: str) -> bytes:
+        """What a body is answered with by a model's newest version; it is not counted.
+
+        Raises:
+            ServingError: As a client would get it.
+        """
+        return await self._predict(body, "predict", name, None, None)
+
     async def _metrics(self, request: Request) -> Response:
         self.service.measures.observe_versions(self.service.repository)
         text = await asyncio.to_thread(self.service.measures.text)
@@ -161,7 +169,10 @@ def refused(error: ServingError) -> Response:
     # What is left of a body that was not read must not be taken for the next request.
     if error.http_status in (401, 403, 408, 413, 415):
         return bodies.Refusal(content, error.http_status)
-    return _json(content, error.http_status)
+    reply = _json(content, error.http_status)
+    if error.http_status == 429:
+        reply.headers["Retry-After"] = "1"
+    return reply
 
 
 async def while_connected(request: Request, answering: Coroutine[Any, Any, _Made]) -> _Made:

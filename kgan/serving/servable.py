@@ -23,6 +23,8 @@ class Servable:
         manifest: What the version says of itself; empty where kgan did not write it.
         definitions: SignatureDefs by name, as in the file.
         signatures: Signatures by name.
+        example: The inputs of a small request for the default signature, as JSON has them; `None`
+            where the warm-up file has none of numbers.
 
     Args:
         name: The model's name.
@@ -42,6 +44,7 @@ class Servable:
         self._model: Any = tf.saved_model.load(str(folder), tags=["serve"])
         # An export of kgan's has shapes that were chosen; those of others are often left open.
         strict = self.manifest.family is not None
+        self.example: dict[str, Any] | None = None
         self.signatures = {
             key: Signature(
                 name,
@@ -94,6 +97,9 @@ class Servable:
                 for size in sizes:
                     rows = {name: array[:1].repeat(size, axis=0) for name, array in inputs.items()}
                     signature.run(rows)
+            numbers = all(array.dtype.kind in "biuf" for array in inputs.values())
+            if signature.name == "serving_default" and numbers and self.example is None:
+                self.example = {name: array.tolist() for name, array in inputs.items()}
             seen.append(signature.name)
         return len(seen)
 

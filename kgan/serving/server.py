@@ -13,7 +13,7 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 
-from kgan.serving import grpc_service, playground
+from kgan.serving import grpc_service, playground, rehearsal
 from kgan.serving.access import Access
 from kgan.serving.batching import Batcher
 from kgan.serving.connections import ConnectionLimits, protocol
@@ -49,6 +49,7 @@ class Application:
 
     service: Service
     web: Guarded
+    rest: Rest
     _tasks: list[asyncio.Task] = field(default_factory=list)
 
     async def close(self) -> None:
@@ -80,11 +81,12 @@ def application(
     service = Service(
         repository, batcher, measures, timeout=limits.timeout, max_rows=limits.max_rows
     )
+    rest = Rest(service, max_body=limits.max_body)
     routes = [
         *playground.Playground(service, fool=fool, max_body=limits.max_body).routes(),
-        *Rest(service, max_body=limits.max_body).routes(),
+        *rest.routes(),
     ]
-    made = Application(service, Guarded(Starlette(routes=routes), access or Access()))
+    made = Application(service, Guarded(Starlette(routes=routes), access or Access()), rest)
     if limits.poll:
         made._tasks.append(asyncio.create_task(_poll(repository, limits.poll, measures)))
     return made
@@ -104,6 +106,7 @@ async def running(
     reload: Callable[[Any], None] | None = None,
     shared: bool = False,
     measures: Measures | None = None,
+    rehearse: bool = False,
 ) -> AsyncIterator[tuple[int, int | None]]:
     """Serves while the block runs; yields the ports. Leaving it answers what is in flight.
 
@@ -119,6 +122,7 @@ async def running(
         reload: What takes a ModelServerConfig while the server runs.
         shared: Whether other processes of this user listen on the same ports.
         measures: The counters; new ones by default.
+        rehearse: Whether the server asks itself first (`rehearsal.py`).
     """
     listening = _listen(host, port, shared)
     access = access or Access.of(host)
@@ -156,6 +160,11 @@ async def running(
                 timeout_graceful_shutdown=int(limits.grace),
             )
         )
+        if rehearse:
+            open_to_all = Guarded(app.web.application, Access())
+            await rehearsal.of_rest(open_to_all, app.rest, app.service)
+            if rpc_port is not None and certificate is None:
+                await rehearsal.of_grpc(host, rpc_port)
         serving = asyncio.create_task(web.serve(sockets=[listening]))
         try:
             yield listening.getsockname()[1], rpc_port

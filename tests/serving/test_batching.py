@@ -20,6 +20,7 @@ class Doubling:
 
     def __init__(self):
         self.calls = []
+        self.begun = []
         self.go = threading.Event()
         self.go.set()
 
@@ -27,6 +28,7 @@ class Doubling:
         return len(inputs["x"])
 
     def run(self, inputs, sizes):
+        self.begun.append(inputs["x"].tolist())
         assert self.go.wait(20)
         self.calls.append(inputs["x"].tolist())
         if (inputs["x"] < 0).any():
@@ -39,8 +41,8 @@ def drive(body, **options):
         batcher = Batcher(**options)
         signature = Doubling()
 
-        async def ask(*values, within=20):
-            reply = await batcher.submit(signature, {"x": np.array(values)}, within=within)
+        async def ask(*values, within=20, of=signature):
+            reply = await batcher.submit(of, {"x": np.array(values)}, within=within)
             return reply["y"].tolist()
 
         try:
@@ -86,7 +88,10 @@ def test_full_batches_do_not_wait():
     drive(body, max_batch=4, timeout=60)
 
 
-def test_more_requests_join_while_the_threads_are_busy():
+@pytest.mark.parametrize("threads", [1, 2])
+def test_more_requests_join_while_a_call_runs(threads):
+    """Although a thread may be free: it would take the first alone, and the next one the second."""
+
     async def body(ask, signature, batcher):
         signature.go.clear()
         first = asyncio.create_task(ask(0))
@@ -97,7 +102,71 @@ def test_more_requests_join_while_the_threads_are_busy():
         await asyncio.gather(first, *others)
         assert signature.calls == [[0], [1, 2, 3, 4, 5]]
 
-    drive(body, threads=1)
+    drive(body, threads=threads)
+
+
+def test_a_full_batch_and_other_signatures_wait_for_no_call():
+    async def body(ask, signature, batcher):
+        signature.go.clear()
+        asked = [asyncio.create_task(ask(0))]
+        await settle()
+        asked += [asyncio.create_task(ask(n)) for n in (1, 2, 3)]
+        await settle()
+        assert signature.begun == [[0], [1, 2]]
+        other = Doubling()
+        assert await ask(4, of=other) == [8]
+        signature.go.set()
+        await asyncio.gather(*asked)
+        assert signature.begun[2:] == [[3]]
+
+    drive(body, max_batch=2, threads=3)
+
+
+def test_a_large_request_lets_small_ones_pass():
+    async def body(ask, signature, batcher):
+        signature.go.clear()
+        large = asyncio.create_task(ask(*range(5)))
+        await settle()
+        small = [asyncio.create_task(ask(n)) for n in (7, 8)]
+        await settle()
+        signature.go.set()
+        assert await large == [0, 2, 4, 6, 8]
+        assert await asyncio.gather(*small) == [[14], [16]]
+        assert signature.calls == [[0, 1], [7, 8], [2, 3], [4]]
+
+    drive(body, max_batch=2, threads=1)
+
+
+def test_an_answer_that_would_come_too_late_is_refused_at_once():
+    """A call takes 2 s: after the one that runs, two for three that wait, and the own one: 8 s."""
+
+    async def body(ask, signature, batcher):
+        signature.go.clear()
+        batcher._takes[signature] = 2.0
+        running = asyncio.create_task(ask(0))
+        await settle()
+        waiting = [asyncio.create_task(ask(n, n)) for n in (1, 2)]
+        await settle()
+        with pytest.raises(ServingError, match=r"for about 8 s, and the answer is needed within 7"):
+            await ask(9, within=7.9)
+        late = asyncio.create_task(ask(9, within=8.1))
+        await settle()
+        assert not late.done()
+        signature.go.set()
+        await asyncio.gather(running, *waiting, late)
+        # Calls take no time now, and it learns at once.
+        assert batcher._takes[signature] < 1
+
+    drive(body, max_batch=2, threads=1)
+
+
+def test_a_slow_call_is_learned_slowly():
+    async def body(ask, signature, batcher):
+        for seconds, learned in ((10, 2), (10, 3.6), (1, 1), (0.5, 0.5), (1, 0.6)):
+            batcher._learn(signature, seconds)
+            assert batcher._takes[signature] == pytest.approx(learned)
+
+    drive(body)
 
 
 def test_max_batch_1_joins_nothing():

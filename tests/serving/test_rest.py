@@ -276,6 +276,7 @@ def test_a_full_queue_is_429_and_a_late_answer_504(call, repository, monkeypatch
     replies = call(flood, threads=1, queue_size=2, max_batch=1)
     codes = sorted(reply.status_code for reply in replies)
     assert codes == [200, 200, 429, 429, 429, 429]
+    assert {reply.headers.get("Retry-After") for reply in replies} == {None, "1"}
     replies = call(flood, threads=1, max_batch=1, timeout=0.2)
     assert {reply.status_code for reply in replies} == {504}
 

@@ -352,3 +352,30 @@ def test_a_taken_port_is_told(serve, repository):
                 raise AssertionError("two servers on one port")
 
     serve(body)
+
+
+def test_a_rehearsal_is_not_counted(repository):
+    """The model was asked, from its warm-up file, and no counter shows it."""
+    signature = repository.model("toy").get().signature("")
+    asked = []
+    original = signature._function
+
+    def record(**inputs):
+        asked.append({name: value.numpy().tolist() for name, value in inputs.items()})
+        return original(**inputs)
+
+    async def inside():
+        running = server.running(repository, server.Limits(poll=0), rehearse=True)
+        async with running as (port, _), httpx.AsyncClient() as client:
+            return (await client.get(f"http://127.0.0.1:{port}/monitoring/prometheus/metrics")).text
+
+    signature._function = record
+    try:
+        text = asyncio.run(inside())
+    finally:
+        signature._function = original
+    assert asked
+    assert asked[0] == {"seeds": [0], "labels": [0]}
+    assert not [
+        line for line in text.splitlines() if line.startswith("kgan_serving_requests_total")
+    ]
