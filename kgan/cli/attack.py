@@ -24,7 +24,7 @@ from kgan.names import printable
 from kgan.progress import Progress
 from kgan.robustness.fitting import fitted
 from kgan.robustness.radii import default_radii
-from kgan.runs import faults
+from kgan.runs import faults, outputs
 from kgan.runs.classifier_file import check_fit, declared, load_classifier
 from kgan.runs.classifying import preset_classifier
 from kgan.runs.run import Run
@@ -43,6 +43,8 @@ def main(request: Request) -> int:
     settings = cast(AttackSettings, request.settings)
     if settings.junit is not None and not settings.junit.parent.is_dir():
         raise FileNotFoundError(f"junit must be in an existing folder, got {settings.junit}.")
+    if settings.junit is not None:
+        outputs.check_file("junit", settings.junit)
     data, others = _data(settings)
     epsilons = settings.epsilons or default_radii(data.kind, settings.norm)
     surrogates = [load_classifier(path.expanduser()) for path in settings.surrogate]

@@ -44,6 +44,7 @@ from kgan.metrics.extractor import Extractor, discriminator_extractor, extractor
 from kgan.metrics.measure import check_metrics, check_possible
 from kgan.metrics.ndb import BINS
 from kgan.progress import Progress
+from kgan.runs import outputs
 from kgan.runs.run import Run, is_run
 from kgan.runs.source import Source, open_source, reading_of
 from kgan.settings import EvaluateSettings
@@ -71,6 +72,7 @@ def evaluate(settings: EvaluateSettings) -> Path:
     check_metrics(settings.metrics)
     path = _path(settings)
     run = Run.open(path) if is_run(path) else None
+    outputs.check_folder("out", settings.out or (settings.runs_dir if run is None else run.folder))
     scored_source = opened(settings)
     task = prepare(settings, scored_source)
     with Progress(lines=False, stderr=True) as progress:

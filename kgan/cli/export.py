@@ -18,6 +18,7 @@ from kgan.counter import steps_done
 from kgan.endpoints import Endpoints
 from kgan.export.portable import WRITERS, network_of
 from kgan.recipes import RECIPES
+from kgan.runs import outputs
 from kgan.runs.run import Run, is_run
 from kgan.runs.training import origin
 from kgan.settings import FAMILIES, ExportSettings
@@ -36,6 +37,7 @@ def export(settings: ExportSettings) -> list[Path]:
     Returns:
         Paths of the written files and folders.
     """
+    outputs.check_folder("out", settings.out)
     path = settings.source.expanduser()
     run = Run.open(path, *RECIPES, what="kgan export") if is_run(path) else None
     source = _file(path) if run is None else run.checkpoint(settings.checkpoint)

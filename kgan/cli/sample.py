@@ -15,6 +15,7 @@ from kgan.kinds import Images, Kind, Table
 from kgan.labels import class_number
 from kgan.pixels import to_uint8, visible
 from kgan.recipes import Recipe
+from kgan.runs import outputs
 from kgan.runs.source import Source, open_source
 from kgan.settings import SampleSettings
 
@@ -30,11 +31,12 @@ def main(request: Request) -> int:
         endpoint=settings.endpoint,
         inputs=settings.inputs,
     )
+    out = settings.out or Path("samples").with_suffix(default_suffix(source.kind))
+    outputs.check_folder("out", out if out.is_dir() else out.parent)
     n = settings.n or _default_count(source, settings)
     labels = chosen_labels(source, settings.labels, n)
     samples = source.generate(n, labels, settings.seed)
     inputs = None if source.inputs is None else source.inputs(n, settings.seed)
-    out = settings.out or Path("samples").with_suffix(default_suffix(source.kind))
     write(
         source.kind,
         samples,
