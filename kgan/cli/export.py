@@ -37,6 +37,7 @@ def export(settings: ExportSettings) -> list[Path]:
     Returns:
         Paths of the written files and folders.
     """
+    outputs.check_folder("out", settings.out)
     path = settings.source.expanduser()
     outputs.check_folder("out", settings.out)
     run = Run.open(path, *RECIPES, what="kgan export") if is_run(path) else None

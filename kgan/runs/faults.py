@@ -2,6 +2,7 @@
 is kept in a file."""
 
 import dis
+import errno
 import tempfile
 import time
 import traceback
@@ -16,6 +17,8 @@ _FILES = (
     IsADirectoryError,
     PermissionError,
 )
+# Of a path too, but without a class of their own.
+_NUMBERS = (errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP)
 _PACKAGE = str(Path(__file__).parents[1])
 _FILE = "error.txt"
 
@@ -27,7 +30,7 @@ def is_mistake(error: BaseException) -> bool:
     `ValueError` from a library is a fault of the program, which should have checked the value
     first and reported it in terms that the caller knows.
     """
-    if isinstance(error, _FILES):
+    if isinstance(error, _FILES) or (isinstance(error, OSError) and error.errno in _NUMBERS):
         return True
     return isinstance(error, (*_MISTAKES, OSError)) and _raised_on_purpose(error.__traceback__)
 

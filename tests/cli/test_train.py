@@ -17,6 +17,7 @@ import kgan.cli
 import kgan.models
 from kgan.callbacks import StopOnSignal, read_history
 from tests.conftest import ROOT
+from tests.same_run import assert_same_run, states
 
 TINY = ["--generator-width", "4", "--discriminator-width", "4"]
 TINY += ["--steps-per-epoch", "8", "--batch-size", "16"]
@@ -75,28 +76,6 @@ def test_a_run_leaves_what_the_readme_says(train, run_python, tmp_path):
     train("--epochs", 1, "--no-export", *TINY)
     assert (tmp_path / "runs" / "digits-2").is_dir()
     assert not (tmp_path / "saved_models" / "digits" / "2").exists()
-
-
-def states(path):
-    """Every number in a checkpoint: weights, averages, step, both optimizers."""
-    gan = kgan.models.load(path)
-    variables = [*gan.variables, *gan.g_optimizer.variables, *gan.d_optimizer.variables]
-    return [np.asarray(variable) for variable in variables]
-
-
-def assert_same_run(one, other):
-    """To the bit: both checkpoints, and the table but for its timing."""
-    for name in ("last.keras", "best.keras"):
-        first, second = (states(run / "checkpoints" / name) for run in (one, other))
-        assert len(first) == len(second)
-        for ours, theirs in zip(first, second, strict=True):
-            np.testing.assert_array_equal(ours, theirs)
-    tables = [read_history(run / "metrics.csv") for run in (one, other)]
-    timing = ("seconds", "samples_per_second")
-    for ours, theirs in zip(*tables, strict=True):
-        assert {k: v for k, v in ours.items() if k not in timing} == {
-            k: v for k, v in theirs.items() if k not in timing
-        }
 
 
 # The best state by a score that is taken in every other epoch, and counted across the break.

@@ -1,0 +1,86 @@
+"""Kills a tiny run at random moments and resumes it, until it is done.
+
+    python -m tests.faults.kill_rounds FOLDER --rounds 30 --seed 1
+
+The run saves at each step. It is a child of this process, which has imported all and started none
+of TensorFlow's threads, so that a round takes a second or two. Prints a line for each kill.
+"""
+
+import argparse
+import os
+import random
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import kgan.cli
+import kgan.cli.train
+import kgan.recipes
+import kgan.runs.training
+
+ARGUMENTS = ["digits", "--steps-per-epoch", "1", "--batch-size", "8", "--evaluate-samples", "100"]
+ARGUMENTS += ["--generator-width", "4", "--discriminator-width", "4", "--evaluate-every", "10"]
+
+
+def start(*arguments: str) -> int:
+    """The process that trains; what it says goes to said.txt."""
+    process = os.fork()
+    if process:
+        return process
+    with open("said.txt", "a") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    code = 70
+    try:
+        code = kgan.cli.main(["train", *ARGUMENTS, *arguments])
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+def end_of(process: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    os.chdir(asked.folder)
+    epochs = ("--epochs", str(asked.epochs))
+    begin = time.monotonic()
+    code = end_of(start(*epochs, "--name", "whole"))
+    assert code == 0, Path("said.txt").read_text()
+    # Most kills while steps are made and saved, some before, as fast as this machine is now.
+    a_step = (time.monotonic() - begin) / asked.epochs
+    moments = random.Random(asked.seed)
+    table = Path("runs/killed/metrics.csv")
+    for number in range(1, asked.rounds + 1):
+        resume = ["--resume"] if Path("runs/killed/config.json").is_file() else []
+        before = table.stat().st_mtime_ns if table.is_file() else 0
+        process = start(*epochs, "--name", "killed", *resume)
+        if moments.random() < 0.8:
+            while (table.stat().st_mtime_ns if table.is_file() else 0) == before:
+                time.sleep(0.002)
+        time.sleep(moments.uniform(0, a_step))
+        os.kill(process, signal.SIGKILL)
+        code = end_of(process)
+        assert code == -signal.SIGKILL, Path("said.txt").read_text()
+        rows = len(table.read_text().splitlines()) - 1 if table.is_file() else 0
+        left = [path.name.split("-")[-1] for path in Path().rglob(".tmp-*")]
+        print(f"kill {number}: {rows} of {asked.epochs} steps; left: {left}", flush=True)
+        assert rows < asked.epochs
+    code = end_of(start(*epochs, "--name", "killed", "--resume"))
+    assert code == 0, Path("said.txt").read_text()
+
+
+if __name__ == "__main__":
+    main()

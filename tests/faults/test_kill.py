@@ -1,0 +1,22 @@
+"""SIGKILL at random moments: the end is the same to the bit, and nothing half-written is left."""
+
+import os
+
+import pytest
+
+from tests.same_run import assert_same_run, assert_whole
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_killed_again_and_again(run_python, tmp_path):
+    said = run_python(
+        *("-m", "tests.faults.kill_rounds", tmp_path, "--rounds", 5, "--epochs", 12), timeout=1800
+    )
+    assert said.stdout.count("kill ") == 5
+    runs = tmp_path / "runs"
+    assert_same_run(runs / "whole", runs / "killed")
+    assert_whole(tmp_path)
+    # Each exported once.
+    exported = sorted(path.parent.name for path in tmp_path.glob("saved_models/*/*"))
+    assert exported == ["killed", "whole"]
