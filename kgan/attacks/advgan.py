@@ -15,6 +15,7 @@ import kgan.data
 import kgan.export
 import kgan.models
 import kgan.pixels
+from kgan.attacks import demands
 from kgan.attacks.attack import Attack
 from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import check_count, check_images, check_norm, check_pixels, check_radius
@@ -200,7 +201,7 @@ class AdvGAN(Attack):
             per_epoch = kgan.data.steps_per_epoch(data, batch_size)
             done = 0 if self.network is None else int(self.network.step.numpy())
             batches = kgan.data.feed(data, batch_size, seed=self.seed, start=done)
-        self._check_criterion(victim)
+        demands.check_criterion(self, victim)
         network = self.network
         if network is None:
             network = self.new_network(victim, tuple(sample.shape[1:]))

@@ -8,25 +8,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan.attacks import eight_bit, example_random
+from kgan.attacks import demands, example_random
 from kgan.attacks.attack_batch import AttackBatch
 from kgan.attacks.attack_run import AttackRun, ball, finished
 from kgan.attacks.checks import (
-    as_rows,
     check_count,
     check_images,
     check_indices,
-    check_mask,
     check_pixels,
 )
 from kgan.attacks.input_range import warn_of_range
-from kgan.attacks.losses import LOSSES
 from kgan.attacks.norms import NORMS
 from kgan.attacks.result import Result
 from kgan.attacks.victim import Victim, victim_of
-
-SHOWN = ("nothing", "labels", "scores", "gradients")
-"""What a model may show of itself, and an attack may need, ascending."""
 
 
 class Attack:
@@ -114,8 +108,8 @@ class Attack:
         Args:
             model: Any Keras classifier, or a `Victim` that declares what it takes and gives.
             images: float32 array or tensor of shape (n, ...) in [0, 1].
-            labels: The true classes: integers (n,), a column (n, 1), or one-hot (n, classes);
-                the model's own predictions if None.
+            labels: The true classes: integers (n,), a column (n, 1), or one-hot (n, classes); or
+                what else the victim's criterion takes; the model's own predictions if None.
             targets: Classes to reach, in the same formats; excludes `labels`.
             batch_size: Number of images attacked at a time.
             indices: Index (n,) of each image in its data set, which decides its random numbers;
@@ -155,7 +149,7 @@ class Attack:
         """Makes adversarial images and says which of them fool; arguments as for calling it."""
         victim, result, indices = self._prepare(model, images, labels, targets, batch_size, indices)
         images = result.adversarial.copy()
-        mask = self._check_rows(images, mask)
+        mask = demands.check_rows(self, images, mask)
         targeted = targets is not None
         if victim.random:
             # One answer may be luck, also that to a clean image.
@@ -165,28 +159,6 @@ class Attack:
         for attempt in range(self.attempts(victim)):
             run.attempt(attempt, np.flatnonzero(~result.success | (self.minimal & (attempt > 0))))
         return result
-
-    def _check_rows(self, images: np.ndarray, mask: Any) -> np.ndarray | None:
-        """Checks what is given by example or by value; the mask as `check_mask` returns it."""
-        arrays = {name: value for name, value in self._settings().items() if np.ndim(value)}
-        for name, value in arrays.items():
-            if not self.takes_arrays:
-                raise ValueError(
-                    f"{name} of {type(self).__name__} must be one number, "
-                    f"got an array of {np.shape(value)}."
-                )
-            if as_rows(name, np.asarray(value), images.shape).ndim > 1 and self.norm != "linf":
-                raise ValueError(
-                    f"{name} must be one for each image in {self.norm}, where a radius belongs to "
-                    f"the image as a whole, got the shape {np.shape(value)}."
-                )
-        if self.quantize:
-            eight_bit.check_on_grid(images)
-        if mask is None:
-            return None
-        if not self.takes_arrays:
-            raise ValueError(f"{type(self).__name__} takes no mask.")
-        return check_mask(mask, images.shape)
 
     def _prepare(
         self,
@@ -239,7 +211,7 @@ class Attack:
             raise ValueError(f"{type(self).__name__} has no last iterate; use run.")
         victim, result, indices = self._prepare(model, images, labels, targets, batch_size, indices)
         images = result.adversarial.copy()
-        mask = self._check_rows(images, mask)
+        mask = demands.check_rows(self, images, mask)
         targeted = targets is not None
         run = AttackRun(
             self, victim, images, result, indices, targeted, batch_size, mask, plain=True
@@ -325,36 +297,12 @@ class Attack:
 
     def check(self, victim: Victim, shape: tuple[int, ...]) -> None:
         """Raises `ValueError` if this attack cannot be run on this model or image shape."""
-        name = type(self).__name__
-        needs = "gradients" if self.needs_gradient else self.needs
-        if SHOWN.index(needs) > SHOWN.index(victim.shows):
-            able = ", ".join(_that_need_at_most(victim.shows))
-            follows = "follows gradients" if needs == "gradients" else f"asks for {needs}"
-            raise ValueError(
-                f"{name} {follows}, and {victim.name} shows {victim.shows} alone. Those that need "
-                f"no more: {able}."
-            )
-        self._check_criterion(victim)
+        demands.check_shown(self, victim)
+        demands.check_criterion(self, victim)
         if self.needs_pixels:
-            check_pixels(name, shape)
-            victim.check_layout(name, shape)
+            check_pixels(type(self).__name__, shape)
+            victim.check_layout(type(self).__name__, shape)
         self._check_against(victim, shape)
-
-    def _check_criterion(self, victim: Victim) -> None:
-        """Raises `ValueError` if this attack cannot aim at what counts for this model."""
-        name = type(self).__name__
-        if self.needs_borders and not victim.criterion.borders:
-            raise ValueError(
-                f"{name} works with the borders between classes, and what counts for {victim.name} "
-                f"is {victim.criterion!r}: use an attack without needs_borders, such as PGD, FMN, "
-                "CarliniWagner or HopSkipJump."
-            )
-        loss = getattr(self, "loss", None)
-        if loss in LOSSES and loss not in victim.criterion.losses:
-            raise ValueError(
-                f"loss of {name} must be one of {', '.join(victim.criterion.losses)} for "
-                f"{victim.criterion!r}, got {loss!r}."
-            )
 
     def left_out(self, victim: Victim, shape: tuple[int, ...]) -> dict[str, str]:
         """The parts of this attack that cannot be run here: the reason of each, by its name."""
@@ -378,16 +326,3 @@ class Attack:
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
         return f"{type(self).__name__}({settings})"
-
-
-def _that_need_at_most(shown: str) -> list[str]:
-    """Names of kgan's attacks that need no more of a model, in alphabetical order."""
-    able, todo = set(), [Attack]
-    while todo:
-        kind = todo.pop()
-        todo += kind.__subclasses__()
-        needs = "gradients" if kind.category in ("white-box", "single-step") else kind.needs
-        public = kind.__module__.startswith("kgan.") and kind._attack is not Attack._attack
-        if public and SHOWN.index(needs) <= SHOWN.index(shown):
-            able.add(kind.__name__)
-    return sorted(able)

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kgan.attacks import demands
 from kgan.attacks.apgd import APGD
 from kgan.attacks.attack import Attack
 from kgan.attacks.auto_attack_checks import find_warnings, square_warning
@@ -177,7 +178,7 @@ class AutoAttack(Attack):
         left_out = self.left_out(victim, images.shape[1:])
         for name, reason in left_out.items():
             warnings.warn(f"AutoAttack leaves out {name}: {reason}", stacklevel=2)
-        mask = self._check_rows(images, mask)
+        mask = demands.check_rows(self, images, mask)
         indices = check_indices(indices, len(images))
         logits = victim.predict(images, batch_size=batch_size, indices=indices)
         if labels is None:

@@ -9,6 +9,7 @@ import tensorflow as tf
 from kgan.attacks import head as heads
 from kgan.attacks import intake as intakes
 from kgan.attacks.criterion import Criterion
+from kgan.attacks.draws import DRAWS
 from kgan.attacks.half_precision import is_half
 from kgan.attacks.model_call import ModelCall
 from kgan.attacks.model_state import ModelState
@@ -63,6 +64,26 @@ class Findings:
         # Outputs, of which the head was judged by others, that are no probabilities.
         judged = self.reading.is_judged_by_values and not self.declared
         return judged and not bool(np.all((outputs >= 0) & (outputs <= 1)))
+
+    def sentences(self, criterion: Criterion) -> list[str]:
+        """What was found, for a report."""
+        found = [f"{self.reading} (declared)" if self.declared else str(self.reading)]
+        if criterion.by_class:
+            found.append(f"{self.reading.classes} classes")
+        if not criterion.borders:
+            found.append(str(criterion))
+        if self.random:
+            again = (
+                "" if self.repeatable else "; it draws with tf.random, so no two runs are the same"
+            )
+            found.append(
+                "WARNING: the model is random at inference: its answer is the most frequent of "
+                f"{DRAWS}, and an image counts as fooled where that is wrong; average the gradient "
+                f"over samples=20 or more draws{'' if self.repeatable else again}"
+            )
+        if self.half:
+            found.append("the model computes in float16: its gradients are scaled")
+        return found
 
 
 def look(

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kgan.attacks import demands
 from kgan.attacks.attack import Attack
 from kgan.attacks.checks import (
     check_count,
@@ -211,7 +212,7 @@ class Guided(Attack):
             raise ValueError("pass labels (classes to leave) or targets (to reach), not both.")
         victim = victim_of(model, images)
         self.check(victim, images.shape[1:])
-        mask = self._check_rows(images, mask)
+        mask = demands.check_rows(self, images, mask)
         guide, queries = self._guide(victim, images)
         indices = check_indices(indices, len(images))
         before = victim.predict(images, batch_size=batch_size, indices=indices)

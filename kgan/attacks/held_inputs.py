@@ -88,6 +88,9 @@ class HeldInputs:
             return found
         return keras.tree.map_structure(lambda one: found[one.name], structure)
 
+    def __str__(self) -> str:
+        return f"{self.attacked} is attacked, and {', '.join(self.values)} held"
+
     @property
     def digest(self) -> str:
         """A hash of the values, by which a stored result is known."""

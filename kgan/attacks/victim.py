@@ -13,7 +13,7 @@ from kgan.attacks import head as heads
 from kgan.attacks import intake as intakes
 from kgan.attacks.criterion import Criterion
 from kgan.attacks.declaration import as_model, checked_criterion, checked_held
-from kgan.attacks.draws import DRAWS, mean_answer, most_frequent
+from kgan.attacks.draws import mean_answer, most_frequent
 from kgan.attacks.findings import Findings, look
 from kgan.attacks.half_precision import with_scaled_gradient
 from kgan.attacks.held_inputs import rows
@@ -187,34 +187,14 @@ class Victim:
     @property
     def assumptions(self) -> list[str]:
         """Sentences for a report that say how the model was understood."""
-        declared = " (declared)" if self._findings.declared else ""
-        sentences = [str(self.intake), f"{self._reading}{declared}"]
-        if self.criterion.by_class:
-            sentences.append(f"{self.classes} classes")
-        if not self.criterion.borders:
-            sentences.append(str(self.criterion))
+        sentences = [str(self.intake), *self._findings.sentences(self.criterion)]
         if self.held is not None:
-            sentences.append(
-                f"{self.held.attacked} is attacked, and {', '.join(self.held.values)} held"
-            )
+            sentences.append(str(self.held))
         if self.black_box:
             sentences.append(
                 f"the model is a function that shows {self.shows} alone: attacks that only ask can "
                 "be run, and an attacker who has the model may do more"
             )
-        if self.random:
-            sentences.append(
-                "WARNING: the model is random at inference: its answer is the most frequent of "
-                f"{DRAWS}, and an image counts as fooled where that is wrong; average the gradient "
-                "over samples=20 or more draws"
-                + (
-                    ""
-                    if self._findings.repeatable
-                    else "; it draws with tf.random, so no two runs are the same"
-                )
-            )
-        if self._findings.half:
-            sentences.append("the model computes in float16: its gradients are scaled")
         return sentences
 
     def ready(self, images: np.ndarray) -> "Victim":
