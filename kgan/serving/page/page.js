@@ -71,7 +71,8 @@ async function restore() {
   const kept = address.read();
   const names = served.models.map((model) => model.name);
   if (served.classifier) fool.take(served.classifier, kept);
-  if (names.length) {
+  if (!names.length) for (const name of Object.keys(PANELS)) element(`tab-${name}`).hidden = true;
+  else {
     const name = address.oneOf(kept, "model", names, served.model?.name ?? names[0]);
     element("model").value = name;
     await takeModel(served.models[names.indexOf(name)], kept);

@@ -1,6 +1,7 @@
 """The page in a real browser without a screen, and what is served to it."""
 
 import asyncio
+import contextlib
 import threading
 from types import SimpleNamespace
 
@@ -71,20 +72,9 @@ def layers_endpoints():
     return Endpoints("layers", kind, named, tracked=())
 
 
-@pytest.fixture(scope="session")
-def served(exported, exported_rows, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("served")
-    kgan.export.write(pictures_endpoints(), folder / "pictures", class_names=["dark", "bright"])
-    kgan.export.write(layers_endpoints(), folder / "layers")
-    repository = Repository(
-        [
-            Model("toy", exported[0]),
-            Model("rows", exported_rows),
-            Model("pictures", folder / "pictures"),
-            Model("layers", folder / "layers"),
-        ]
-    )
-    repository.poll()
+@contextlib.contextmanager
+def serving(repository):
+    """A server with a classifier to fool, in a thread; its address."""
     started, told = threading.Event(), {}
 
     async def body():
@@ -101,9 +91,27 @@ def served(exported, exported_rows, tmp_path_factory):
     thread = threading.Thread(target=asyncio.run, args=(body(),))
     thread.start()
     assert started.wait(60)
-    yield SimpleNamespace(url=told["url"], repository=repository)
+    yield told["url"]
     told["loop"].call_soon_threadsafe(told["stop"].set)
     thread.join(60)
+
+
+@pytest.fixture(scope="session")
+def served(exported, exported_rows, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("served")
+    kgan.export.write(pictures_endpoints(), folder / "pictures", class_names=["dark", "bright"])
+    kgan.export.write(layers_endpoints(), folder / "layers")
+    repository = Repository(
+        [
+            Model("toy", exported[0]),
+            Model("rows", exported_rows),
+            Model("pictures", folder / "pictures"),
+            Model("layers", folder / "layers"),
+        ]
+    )
+    repository.poll()
+    with serving(repository) as url:
+        yield SimpleNamespace(url=url, repository=repository)
 
 
 @pytest.fixture(scope="session")

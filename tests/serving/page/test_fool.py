@@ -3,7 +3,9 @@
 import numpy as np
 from PIL import Image
 
-from tests.serving.page.browser import Keys, Select, webdriver
+from kgan.serving.repository import Repository
+from tests.serving.page.browser import Keys, Page, Select, webdriver
+from tests.serving.page.conftest import serving
 
 
 def test_drawing_and_the_attack(page):
@@ -48,6 +50,16 @@ def test_uploads_and_samples(page, tmp_path):
     assert seen[4:].max() < 15
     page.changes("clean", page.get("from-gallery").click)
     np.testing.assert_allclose(page.pixels("clean"), page.pixels("sample"), atol=1)
+
+
+def test_a_classifier_alone(browser):
+    with serving(Repository([])) as url:
+        page = Page(browser, url)
+        assert [tab.text for tab in page.all("[role=tab]") if tab.is_displayed()] == ["Fool"]
+        assert page.get("fool").is_displayed()
+        assert not page.get("gallery").is_displayed()
+        assert page.get("about").text.startswith("Classifier darkness")
+        assert page.complaints() == []
 
 
 def shares(page):
