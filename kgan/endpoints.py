@@ -20,7 +20,8 @@ class Endpoint:
             depends on the same row of the inputs alone, so that a server may batch requests.
         inputs: Shapes and types of the inputs, by name; the first dimension counts rows.
         role: Purpose: "generate" (samples of seeds), "latents" (of seeds), "decode" (samples
-            of latents), "interpolate", "score", "encode" (latents of samples), "reconstruct",
+            of latents), "interpolate", "style" (styles of latents), "synthesize" (samples of
+            styles), "truncate", "mix", "score", "encode" (latents of samples), "reconstruct",
             "translate" (samples of another domain), "classify", "perturb". A page shows a panel for
             each role that it knows.
         gives: What a sample is that it gives, where that is not what the model's samples are.
