@@ -37,6 +37,7 @@ REGISTERED = {
         "FilteredUpsampling2D",
         "FourierFeatures",
         "GaussianNoise",
+        "GroupedConv2D",
         "LabelledMapping",
         "LearnedConstant",
         "LinearImages",

@@ -26,6 +26,7 @@ from kgan.settings import (
     AttackSettings,
     EvaluateSettings,
     ExportSettings,
+    LatentsSettings,
     SampleSettings,
     ServeSettings,
 )
@@ -39,6 +40,10 @@ COMMANDS: dict[str, Command] = {
     ),
     "sample": Command(
         "generate samples from a run, a .keras file or an exported model", SampleSettings
+    ),
+    "latents": Command(
+        "show what a GAN's latents mean: mixing, truncation, directions, projection",
+        LatentsSettings,
     ),
     "evaluate": Command("score a generator against real data", EvaluateSettings),
     "train-classifier": Command(

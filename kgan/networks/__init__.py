@@ -26,12 +26,14 @@ from kgan.networks.equalized import (
     ScaledLeakyReLU,
 )
 from kgan.networks.fourier import FourierFeatures
+from kgan.networks.grouped import GroupedConv2D
 from kgan.networks.minibatch import MinibatchStandardDeviation
 from kgan.networks.mlp import mlp_discriminator, mlp_generator
 from kgan.networks.noise import Dropout, GaussianNoise
 from kgan.networks.normalization import BatchNormalization
 from kgan.networks.padding import ReflectionPadding2D
 from kgan.networks.perturbation import perturbation_network
+from kgan.networks.r3gan import r3gan_discriminator, r3gan_generator
 from kgan.networks.resampling import FilteredDownsampling2D, FilteredUpsampling2D
 from kgan.networks.resnet import resnet_discriminator, resnet_generator
 from kgan.networks.spectral import SpectralConv2D, SpectralDense, SpectralEmbedding
@@ -66,6 +68,7 @@ NETWORKS: dict[str, NetworkPair] = {
     "dcgan": NetworkPair(dcgan_generator, dcgan_discriminator),
     "resnet": NetworkPair(resnet_generator, resnet_discriminator),
     "mlp": NetworkPair(mlp_generator, mlp_discriminator),
+    "r3gan": NetworkPair(r3gan_generator, r3gan_discriminator),
     "stylegan2": NetworkPair(stylegan2_generator, stylegan2_discriminator),
 }
 
@@ -104,6 +107,7 @@ __all__ = [
     "FilteredUpsampling2D",
     "FourierFeatures",
     "GaussianNoise",
+    "GroupedConv2D",
     "LabelledMapping",
     "LearnedConstant",
     "LinearImages",
@@ -128,6 +132,8 @@ __all__ = [
     "mlp_generator",
     "patch_discriminator",
     "perturbation_network",
+    "r3gan_discriminator",
+    "r3gan_generator",
     "resnet_discriminator",
     "resnet_generator",
     "stylegan2_discriminator",

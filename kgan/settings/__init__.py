@@ -13,6 +13,7 @@ from kgan.settings.export import ExportSettings
 from kgan.settings.gan import GANSettings
 from kgan.settings.groups import Output, Settings
 from kgan.settings.hardening import HardeningSettings
+from kgan.settings.latents import LatentsSettings
 from kgan.settings.sample import SampleSettings
 from kgan.settings.serve import ServeSettings
 from kgan.settings.table import TableSettings
@@ -42,6 +43,7 @@ __all__ = [
     "ExportSettings",
     "GANSettings",
     "HardeningSettings",
+    "LatentsSettings",
     "Output",
     "SampleSettings",
     "ServeSettings",

@@ -64,6 +64,7 @@ PRESETS = {
     "grid": (2,),
     "stacked-mnist": (28, 28, 3),
     "stylegan2": (8, 8, 1),
+    "r3gan": (8, 8, 1),
 }
 CASES = (
     *GANS,

@@ -18,7 +18,9 @@ def style_gan(*, num_classes=None, optimizer=None, kind=kgan.models.GAN, **optio
         **{
             "penalties": [kgan.penalties.R1(0.01, interval=2)],
             "generator_penalties": [PathLength(2.0, interval=2)],
-            "augmentation": kgan.augmentation.ADA("upright", images=200, interval=2, strength=0.3),
+            "augmentation": kgan.augmentation.ADA(
+                ["offset", "hue"], images=200, interval=2, strength=0.3
+            ),
             **options,
         },
     )
