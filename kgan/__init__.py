@@ -1,7 +1,8 @@
 """Adversarial learning for Keras 3 on TensorFlow.
 
 Submodules load on first use, so that `import kgan` and `kgan --help` do not wait for TensorFlow:
-`kgan.models`, `kgan.networks`, `kgan.losses`, `kgan.penalties`, `kgan.data`, `kgan.callbacks`,
+`kgan.models`, `kgan.networks`, `kgan.losses`, `kgan.penalties`, `kgan.generator_penalties`,
+`kgan.augmentation`, `kgan.latents`, `kgan.data`, `kgan.callbacks`,
 `kgan.attacks`, `kgan.certificates`, `kgan.defenses`, `kgan.robustness`, `kgan.metrics`,
 `kgan.evaluation`, `kgan.pictures`, `kgan.export`, `kgan.client`, `kgan.distribution`,
 `kgan.recipes`, `kgan.settings`.

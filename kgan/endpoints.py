@@ -19,7 +19,8 @@ class Endpoint:
         function: Graph function from a dict of tensors to a dict of tensors.
         inputs: Shapes and types of the inputs, by name; the first dimension counts rows.
         role: Purpose: "generate" (samples of seeds), "latents" (of seeds), "decode" (samples
-            of latents), "interpolate", "score", "encode" (latents of samples), "reconstruct",
+            of latents), "interpolate", "style" (styles of latents), "synthesize" (samples of
+            styles), "truncate", "mix", "score", "encode" (latents of samples), "reconstruct",
             "translate" (samples of another domain), "translate_files" (the same of image files, as
             bytes), "classify", "perturb". A page shows a panel for each role that it knows.
         gives: What a sample is that it gives, where that is not what the model's samples are.

@@ -38,6 +38,7 @@ REGISTERED = {
         "FilteredUpsampling2D",
         "FourierFeatures",
         "GaussianNoise",
+        "GroupedConv2D",
         "LabelledMapping",
         "LearnedConstant",
         "LinearImages",

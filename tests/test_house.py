@@ -7,9 +7,11 @@ import re
 import pytest
 
 import kgan.attacks
+import kgan.augmentation
 import kgan.data
 import kgan.defenses
 import kgan.evaluation
+import kgan.generator_penalties
 import kgan.kinds
 import kgan.losses
 import kgan.metrics
@@ -45,6 +47,16 @@ def test_every_penalty_has_its_row():
     classes = set(kgan.penalties.Penalty.__subclasses__())
     assert {c for c in classes if c.__module__ == "kgan.penalties"} == set(
         kgan.penalties.PENALTIES.values()
+    )
+
+
+def test_every_penalty_of_a_generator_and_every_augmentation_has_its_row():
+    penalties = set(kgan.generator_penalties.GeneratorPenalty.__subclasses__())
+    assert {c for c in penalties if c.__module__.startswith("kgan.")} == set(
+        kgan.generator_penalties.GENERATOR_PENALTIES.values()
+    )
+    assert set(kgan.augmentation.Augmentation.__subclasses__()) == set(
+        kgan.augmentation.AUGMENTATIONS.values()
     )
 
 

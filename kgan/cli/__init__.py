@@ -28,6 +28,7 @@ from kgan.settings import (
     CacheSettings,
     EvaluateSettings,
     ExportSettings,
+    LatentsSettings,
     SampleSettings,
     ServeSettings,
     TranslateSettings,
@@ -46,6 +47,10 @@ COMMANDS: dict[str, Command] = {
     "translate": Command(
         "translate or restore images: a file, a folder, or standard input to output",
         TranslateSettings,
+    ),
+    "latents": Command(
+        "show what a GAN's latents mean: mixing, truncation, directions, projection",
+        LatentsSettings,
     ),
     "evaluate": Command("score a generator against real data", EvaluateSettings),
     "train-classifier": Command(

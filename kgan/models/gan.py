@@ -21,6 +21,7 @@ from kgan.models.batches import Batch, labels_of, parts_of, samples_of, warn_of_
 from kgan.models.generation import Generation
 from kgan.models.players import Players
 from kgan.models.splitting import check_divides, pack, part_of
+from kgan.models.styles import Styles, style_endpoints
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -336,6 +337,20 @@ class GAN(Generation, Players):
             raise ValueError(f"labels must be given: the GAN has {self.num_classes} classes.")
         return self._samples(latents, labels)
 
+    def styles(self) -> Styles:
+        """The averaged generator cut in two, where it has styles.
+
+        Raises:
+            ValueError: For a generator without styles.
+        """
+        found = Styles.of(self.ema_generator)
+        if found is None:
+            raise ValueError(
+                "the generator must have styles for this, such as networks stylegan2 have: layers "
+                "mapping and synthesis."
+            )
+        return found
+
     def judge(self, samples: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """The discriminator's logits in inference mode: one for each pack of `packing` samples."""
         return kgan.losses.per_sample(self._judge(samples, labels, training=False))
@@ -343,10 +358,17 @@ class GAN(Generation, Players):
     def endpoints(self) -> Endpoints:
         """What it can be asked: samples of its averaged generator, and how real samples look.
 
+        A generator with styles has `style`, `synthesize`, `truncate` and `mix` too.
+
         `score` is left out with packing, where the discriminator judges several samples at once.
         """
         plural = self.kind.plural
         endpoints = self._latent_endpoints()
+        styles = Styles.of(self.ema_generator)
+        if styles is not None:
+            endpoints |= style_endpoints(
+                styles, plural, self.latent_dim, self._takes_labels(), self._requested_labels
+            )
         if self.packing == 1:
 
             def score(request: Request) -> Request:

@@ -27,6 +27,7 @@ from kgan.networks.equalized import (
     ScaledLeakyReLU,
 )
 from kgan.networks.fourier import FourierFeatures
+from kgan.networks.grouped import GroupedConv2D
 from kgan.networks.keeping import KEEPING, keeping_known, residual
 from kgan.networks.minibatch import MinibatchStandardDeviation
 from kgan.networks.mlp import mlp_discriminator, mlp_generator
@@ -35,6 +36,7 @@ from kgan.networks.normalization import BatchNormalization
 from kgan.networks.padding import ReflectionPadding2D
 from kgan.networks.patch_projector import patch_projector
 from kgan.networks.perturbation import perturbation_network
+from kgan.networks.r3gan import r3gan_discriminator, r3gan_generator
 from kgan.networks.resampling import FilteredDownsampling2D, FilteredUpsampling2D
 from kgan.networks.resnet import resnet_discriminator, resnet_generator
 from kgan.networks.spectral import SpectralConv2D, SpectralDense, SpectralEmbedding
@@ -82,6 +84,7 @@ NETWORKS: dict[str, NetworkPair] = {
     "dcgan": NetworkPair(dcgan_generator, dcgan_discriminator),
     "resnet": NetworkPair(resnet_generator, resnet_discriminator),
     "mlp": NetworkPair(mlp_generator, mlp_discriminator),
+    "r3gan": NetworkPair(r3gan_generator, r3gan_discriminator),
     "stylegan2": NetworkPair(stylegan2_generator, stylegan2_discriminator),
 }
 
@@ -132,6 +135,7 @@ __all__ = [
     "FourierFeatures",
     "GaussianCopula",
     "GaussianNoise",
+    "GroupedConv2D",
     "LabelledMapping",
     "LearnedConstant",
     "LearntDeviations",
@@ -162,6 +166,8 @@ __all__ = [
     "patch_discriminator",
     "patch_projector",
     "perturbation_network",
+    "r3gan_discriminator",
+    "r3gan_generator",
     "residual",
     "resnet_discriminator",
     "resnet_generator",

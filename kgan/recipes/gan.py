@@ -24,7 +24,7 @@ import kgan.privacy
 from kgan.data import Dataset
 from kgan.models.transfer import freeze_first
 from kgan.recipes.latent import LatentModelRecipe
-from kgan.recipes.recipe import Watched, halving, jit_compile
+from kgan.recipes.recipe import Watched, cosine, halving, jit_compile
 from kgan.settings.gan import GANSettings
 
 
@@ -130,7 +130,9 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         penalties = [
             kgan.penalties.get(
                 name,
-                halving(settings.penalty_weight, settings.penalty_half_life),
+                self._falling(
+                    settings.penalty_weight, settings.penalty_half_life, settings.penalty_end
+                ),
                 interval=settings.penalty_interval,
                 input_width=data.kind.published_width,
             )
@@ -177,6 +179,13 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         # What was promised is spent.
         return found[:1] if self.private else found
 
+    def _falling(self, value: float, half_life: int | None, end: float, *, updates: int = 1) -> Any:
+        """The value, or its schedule, for a step that makes `updates` updates."""
+        steps = self.settings.cosine_steps
+        if steps is not None:
+            return cosine(value, steps * updates, end)
+        return halving(value, half_life and half_life * updates)
+
     def _generator_penalties(self) -> list[kgan.generator_penalties.GeneratorPenalty]:
         settings, get = self.settings, kgan.generator_penalties.get
         found = []
@@ -218,10 +227,10 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         ]
 
     def _adam(self, learning_rate: float, *, updates: int) -> keras.optimizers.Optimizer:
-        """Adam whose rate halves as the settings ask; it makes `updates` updates in each step."""
+        """Adam whose rate falls as the settings ask; it makes `updates` updates in each step."""
         settings = self.settings
         half_life = settings.learning_rate_half_life
-        rate = halving(learning_rate, half_life and half_life * updates)
+        rate = self._falling(learning_rate, half_life, settings.learning_rate_end, updates=updates)
         adam = keras.optimizers.Adam(rate, beta_1=settings.beta_1, beta_2=settings.beta_2)
         return kgan.precision.scaled(adam, settings.precision)
 

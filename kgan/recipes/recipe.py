@@ -232,6 +232,11 @@ def halving(value: float, half_life: int | None) -> Any:
     return keras.optimizers.schedules.ExponentialDecay(value, half_life, 0.5)
 
 
+def cosine(value: float, steps: int, end: float) -> keras.optimizers.schedules.CosineDecay:
+    """A schedule from the value to the share `end` of it, on half a cosine of so many steps."""
+    return keras.optimizers.schedules.CosineDecay(value, steps, alpha=end)
+
+
 def jit_compile(choice: str) -> bool:
     """Whether XLA compiles the step, for a choice of "on", "off" or "auto" (on a single GPU)."""
     if choice != "auto":

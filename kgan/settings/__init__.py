@@ -16,6 +16,7 @@ from kgan.settings.export import ExportSettings
 from kgan.settings.gan import GANSettings
 from kgan.settings.groups import Output, Settings
 from kgan.settings.hardening import HardeningSettings
+from kgan.settings.latents import LatentsSettings
 from kgan.settings.paired import PairedSettings
 from kgan.settings.sample import SampleSettings
 from kgan.settings.serve import ServeSettings
@@ -64,6 +65,7 @@ __all__ = [
     "ExportSettings",
     "GANSettings",
     "HardeningSettings",
+    "LatentsSettings",
     "Output",
     "PairedSettings",
     "SampleSettings",

@@ -41,7 +41,7 @@ class GANSettings(
 
     # Networks
     networks: str = "dcgan"
-    """A key of kgan.networks.NETWORKS (dcgan, resnet, mlp, stylegan2)."""
+    """A key of kgan.networks.NETWORKS (dcgan, resnet, mlp, r3gan, stylegan2)."""
     latent_dim: int = 64
     """Length of a latent vector."""
     generator_width: int = 64
@@ -96,6 +96,13 @@ class GANSettings(
     """The discriminator's learning rate."""
     learning_rate_half_life: int | None = None
     """Halve both learning rates every so many generator updates."""
+    cosine_steps: int | None = None
+    """Lower the learning rates and the penalties' weight on a cosine over so many generator
+    updates, in place of halving them."""
+    learning_rate_end: float = 0.25
+    """Share of the learning rates at the cosine's end."""
+    penalty_end: float = 0.1
+    """Share of the penalties' weight there."""
     beta_1: float = 0.5
     """Adam's decay of the mean, for both."""
     beta_2: float = 0.999
@@ -110,6 +117,13 @@ class GANSettings(
         check_at_least(self, 1, "penalty_half_life", "learning_rate_half_life")
         check_at_least(self, 0, "freeze_discriminator")
         check_at_least(self, 0, "g_learning_rate", "d_learning_rate", "penalty_weight")
+        check_at_least(self, 1, "cosine_steps")
+        check_at_least(self, 0, "learning_rate_end", "penalty_end")
+        if self.cosine_steps and (self.learning_rate_half_life or self.penalty_half_life):
+            raise ValueError(
+                f"cosine_steps must be left out with a half-life, got {self.cosine_steps}: both "
+                "say how learning rates and penalties fall."
+            )
         check_at_least(self, 0, "path_length", "orthogonal", "augment_target")
         check_at_least(self, 1, "path_length_interval", "augment_images")
         if self.epsilon is not None:
@@ -213,6 +227,23 @@ _STYLEGAN2 = GANSettings(
     ema_decay=0.998,
 )
 
+# R3GAN in a size for a CPU: the penalties and cosine of its CIFAR-10 run (Huang et al. 2024,
+# arXiv:2501.05441), with a higher learning rate for fewer steps.
+_R3GAN = GANSettings(
+    data="mnist",
+    networks="r3gan",
+    loss="relativistic",
+    penalty=("r1", "r2"),
+    penalty_weight=0.05,
+    cosine_steps=20_000,
+    epochs=40,
+    steps_per_epoch=500,
+    g_learning_rate=5e-4,
+    d_learning_rate=5e-4,
+    beta_1=0.0,
+    beta_2=0.99,
+)
+
 PRESETS: dict[str, GANSettings] = {
     "digits": _DIGITS,
     "mnist": _MNIST,
@@ -273,4 +304,5 @@ PRESETS: dict[str, GANSettings] = {
         learning_rate_half_life=20_000,
     ),
     "stylegan2": _STYLEGAN2,
+    "r3gan": _R3GAN,
 }

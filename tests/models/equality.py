@@ -23,6 +23,7 @@ import kgan.networks
 import kgan.penalties
 from kgan.recipes import GANRecipe
 from kgan.settings import gan as gan_settings
+from tests.models.style_gan import style_gan
 
 STEPS = 20
 BATCH = 16
@@ -42,6 +43,8 @@ GANS = {
     "dropout and noise": {"noise": True},
     "clipped noise": {"noise": True, "clipnorm": 0.05},
 }
+# With lazy penalties of both players, mixing, noise and an augmentation that adapts.
+STYLE_GANS = {"styles": {}, "styles of classes": {"num_classes": 3}}
 # Goes on where one replica ended "conditional".
 GANS["resumed"] = GANS["conditional"]
 PERTURBATIONS = {
@@ -60,9 +63,12 @@ PRESETS = {
     "ring": (2,),
     "grid": (2,),
     "stacked-mnist": (28, 28, 3),
+    "stylegan2": (8, 8, 1),
+    "r3gan": (8, 8, 1),
 }
 CASES = (
     *GANS,
+    *STYLE_GANS,
     *PERTURBATIONS,
     *VAES,
     "cyclegan",
@@ -77,6 +83,8 @@ def build(case: str, seed: int) -> tuple[keras.Model, object]:
     keras.utils.set_random_seed(seed)
     if case in GANS:
         return _gan(dict(GANS[case]))
+    if case in STYLE_GANS:
+        return _style_gan(STYLE_GANS[case])
     if case in PERTURBATIONS:
         return _perturbation_gan(dict(PERTURBATIONS[case]))
     if case == "cyclegan":
@@ -186,6 +194,12 @@ def _gan(options: dict):
     gan.compile(g_optimizer=optimizer(rate, **clipping), d_optimizer=optimizer(rate, **clipping))
     images = np.random.default_rng(0).random((STEPS * BATCH, *SHAPE), dtype=np.float32)
     return gan, images if classes is None else (images, np.arange(len(images)) % classes)
+
+
+def _style_gan(options: dict):
+    gan = style_gan(optimizer=lambda: keras.optimizers.SGD(0.01), ema_decay=0.9, **options)
+    images = np.random.default_rng(0).random((STEPS * BATCH, *SHAPE), dtype=np.float32)
+    return gan, images if not options else (images, np.arange(len(images)) % 3)
 
 
 def _noisy() -> keras.Model:

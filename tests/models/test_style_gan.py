@@ -10,27 +10,14 @@ import kgan.kinds
 import kgan.models
 import kgan.networks
 import kgan.penalties
-from kgan.generator_penalties import PathLength
 from tests.conftest import slow_but
+from tests.models.style_gan import style_gan
+from tests.models.test_endpoints import ask
 
 
-def build(*, num_classes=None, optimizer=None, kind=kgan.models.GAN, **options):
-    """A small StyleGAN2 of 8x8 images; equal arguments give equal weights."""
+def build(**options):
     keras.utils.set_random_seed(1)
-    gan = kind(
-        kgan.networks.stylegan2_generator((8, 8, 1), 6, num_classes=num_classes, width=4),
-        kgan.networks.stylegan2_discriminator((8, 8, 1), num_classes=num_classes, width=4),
-        num_classes=num_classes,
-        **{
-            "penalties": [kgan.penalties.R1(0.01, interval=2)],
-            "generator_penalties": [PathLength(2.0, interval=2)],
-            "augmentation": kgan.augmentation.ADA("upright", images=200, interval=2, strength=0.3),
-            **options,
-        },
-    )
-    make = optimizer or (lambda: keras.optimizers.Adam(1e-3, beta_1=0.0, beta_2=0.99))
-    gan.compile(g_optimizer=make(), d_optimizer=make())
-    return gan
+    return style_gan(**options)
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +64,31 @@ def test_it_resumes_to_the_bit(trained, batches, tmp_path):
         assert len(variables) == len(others)
         for mine, theirs in zip(variables, others, strict=True):
             np.testing.assert_array_equal(mine, theirs, err_msg=mine.path)
+
+
+def test_a_generator_with_styles_answers_as_its_parts_do(trained):
+    gan, _ = trained
+    latents = np.random.default_rng(0).standard_normal((3, 6)).astype(np.float32)
+    wanted = gan.decode(latents)
+    styles = ask(gan, "style", latents=latents)["styles"]
+    assert styles.shape == (3, *gan.styles().shape)
+    np.testing.assert_allclose(ask(gan, "synthesize", styles=styles)["images"], wanted, atol=1e-5)
+    whole = ask(gan, "truncate", latents=latents, share=[1.0, 0.0, 0.0])["images"]
+    np.testing.assert_allclose(whole[0], wanted[0], atol=1e-5)
+    np.testing.assert_allclose(whole[1], whole[2], atol=1e-5)
+    last = gan.styles().shape[0]
+    mixed = ask(gan, "mix", coarse=latents, fine=latents[::-1], layer=[last, 0, 1])["images"]
+    np.testing.assert_allclose(mixed[0], wanted[0], atol=1e-5)
+    np.testing.assert_allclose(mixed[1], wanted[1], atol=1e-5)
+    both = np.concatenate([styles[2:, :1], styles[:1, 1:]], axis=1)
+    expected = ask(gan, "synthesize", styles=both)["images"]
+    np.testing.assert_allclose(mixed[2], expected[0], atol=1e-5)
+
+
+def test_only_a_generator_with_styles_has_them(make_gan):
+    with pytest.raises(ValueError, match="the generator must have styles"):
+        make_gan().styles()
+    assert "mix" not in make_gan().endpoints().endpoints
 
 
 @pytest.mark.slow

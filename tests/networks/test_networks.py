@@ -15,6 +15,7 @@ SHAPES = {
     "dcgan": [(8, 8, 1), (28, 28, 1), (20, 45, 3)],
     "resnet": [(8, 8, 1), (32, 32, 3), (17, 40, 1)],
     "mlp": [(2,), (7,)],
+    "r3gan": [(8, 8, 1), (28, 28, 1), (20, 45, 3)],
     "stylegan2": [(8, 8, 1), (28, 28, 1), (20, 45, 3)],
 }
 CASES = [(name, shape) for name in NETWORKS for shape in SHAPES[name]]
@@ -52,11 +53,17 @@ def test_shapes_range_and_serialisation(name, shape, num_classes):
 def test_options_of_the_discriminator(name):
     shape = SHAPES[name][0]
     plain = NETWORKS[name].discriminator(shape, width=16, spectral=False)
-    full = NETWORKS[name].discriminator(shape, width=16, spectral=True, minibatch_stddev=True)
+    spectral = name != "r3gan"
+    full = NETWORKS[name].discriminator(shape, width=16, spectral=spectral, minibatch_stddev=True)
     kinds = {type(layer).__name__ for layer in full._flatten_layers()}
-    assert any(kind.startswith("Spectral") for kind in kinds)
+    assert any(kind.startswith("Spectral") for kind in kinds) == spectral
     assert "MinibatchStandardDeviation" in kinds
     assert not any(hasattr(layer, "power_iteration") for layer in plain._flatten_layers())
+
+
+def test_branches_of_zeros_cannot_be_normalised():
+    with pytest.raises(ValueError, match="spectral must be False for networks r3gan"):
+        NETWORKS["r3gan"].discriminator((8, 8, 1), spectral=True)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

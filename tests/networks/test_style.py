@@ -12,6 +12,7 @@ from kgan.networks import (
     FilteredConv2D,
     FilteredDownsampling2D,
     FilteredUpsampling2D,
+    GroupedConv2D,
     LabelledMapping,
     LearnedConstant,
     LinearImages,
@@ -203,6 +204,40 @@ def test_the_gradient_of_a_styles_gradient():
     assert seen == pytest.approx(expected, rel=1e-2)
 
 
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_groups_see_their_own_channels_alone(padding):
+    """As TensorFlow's grouped convolution, in float64 by slices, and so are its gradients."""
+    images = random(2, 5, 4, 6)
+    layer = GroupedConv2D(4, 3, groups=2, padding=padding)
+    layer.build(images.shape)
+    layer.bias.assign([1.0, 2.0, 3.0, 4.0])
+    kernel = np.asarray(layer.kernel, float)
+
+    def reference(given):
+        wide = np.pad(given, [(0, 0), (1, 1), (1, 1), (0, 0)]) if padding == "same" else given
+        parts = [
+            [correlate(one[..., 3 * g : 3 * g + 3], kernel[..., 2 * g : 2 * g + 2]) for one in wide]
+            for g in (0, 1)
+        ]
+        return np.concatenate(parts, axis=-1) + np.arange(1, 5)
+
+    given = tf.constant(images, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(given)
+        made = layer(given)
+        total = tf.reduce_sum(tf.square(made))
+    assert made.shape == layer.compute_output_shape(images.shape)
+    np.testing.assert_allclose(made, reference(images), rtol=1e-4, atol=1e-5)
+    slopes = tape.gradient(total, [given, layer.kernel.value])
+    expected = gradients(lambda x: (reference(x) ** 2).sum(), images)
+    np.testing.assert_allclose(slopes[0], expected, rtol=1e-3, atol=1e-3)
+    step = 1e-3 * random(*kernel.shape)
+    before = (reference(images) ** 2).sum()
+    kernel = kernel + step
+    change = (reference(images) ** 2).sum() - before
+    assert float(np.sum(slopes[1].numpy() * step)) == pytest.approx(change, rel=2e-2)
+
+
 def test_mapping():
     latents, labels = random(4, 3), np.array([0, 1, 2, 0])
     mapping = LabelledMapping(5, num_classes=3)
@@ -295,6 +330,7 @@ def test_images_are_linear_in_training_and_clipped_otherwise():
         FilteredConv2D(3, strides=(1, 2)),
         FilteredDownsampling2D((1, 2)),
         FilteredUpsampling2D((2, 1)),
+        GroupedConv2D(4, 3, groups=2),
         LabelledMapping(3, num_classes=2),
         LearnedConstant((4, 4, 2)),
         LinearImages(),
@@ -318,6 +354,7 @@ def test_serialises(layer):
         (lambda: StyleMapping(3, 0), "style_count must be at least 1"),
         (lambda: StyleMapping(3, 2, mixing=2), "mixing must be in"),
         (lambda: LabelledMapping(3, depth=0), "depth must be at least 1"),
+        (lambda: GroupedConv2D(3, 3, groups=2), "groups must divide filters"),
         (lambda: ModulatedConv2D(3, 2), "kernel_size must be odd"),
         (lambda: FilteredUpsampling2D((3, 3)), "strides must be two of 1 and 2"),
     ],

@@ -1,46 +1,6 @@
-"""Latent vectors for requests: from seeds, and between two others."""
+"""Points on the way between two latents."""
 
 import tensorflow as tf
-
-from kgan.random import check_seed, stateless_normal
-
-
-def example_seeds(seed: int, n: int, start: int = 0) -> tf.Tensor:
-    """The per-example seeds of request `seed`: example i has the seed `seed * 2**32 + i`.
-
-    Args:
-        seed: The request's seed, in [0, 2**31 - 1].
-        n: Number of examples.
-        start: Number of the first one.
-
-    Returns:
-        int64 tensor of shape (n,), for `from_seeds` or an exported `generate` signature.
-
-    Raises:
-        ValueError: Where `n` is negative or no whole number, or `seed` is out of its range.
-    """
-    if n < 0 or n != int(n):
-        raise ValueError(f"n must be a whole number of at least 0, got {n}.")
-    return tf.range(start, start + n, dtype=tf.int64) + (check_seed(seed) << 32)
-
-
-# A graph: run eagerly, the loop over examples takes a hundred times as long.
-@tf.function(reduce_retracing=True)
-def from_seeds(seeds: tf.Tensor, latent_dim: int) -> tf.Tensor:
-    """One latent vector for each seed, whatever the other seeds in the batch are.
-
-    Args:
-        seeds: int64 tensor of shape (batch,).
-        latent_dim: Length of a latent vector.
-
-    Returns:
-        float32 tensor of shape (batch, latent_dim) from N(0, 1).
-    """
-
-    def one(seed):
-        return stateless_normal(tf.bitcast(seed, tf.int32), [latent_dim])
-
-    return tf.map_fn(one, tf.cast(seeds, tf.int64), fn_output_signature=tf.float32)
 
 
 def linear(start: tf.Tensor, end: tf.Tensor, share: tf.Tensor) -> tf.Tensor:

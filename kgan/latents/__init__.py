@@ -1,0 +1,20 @@
+"""Latent vectors: drawn for requests, interpolated, mixed, projected to, and moved along."""
+
+from kgan.latents.directions import closed_form, mean_difference, principal
+from kgan.latents.draws import example_seeds, from_seeds, truncated
+from kgan.latents.interpolation import INTERPOLATIONS, linear, spherical
+from kgan.latents.projection import Projection, project
+
+__all__ = [
+    "INTERPOLATIONS",
+    "Projection",
+    "closed_form",
+    "example_seeds",
+    "from_seeds",
+    "linear",
+    "mean_difference",
+    "principal",
+    "project",
+    "spherical",
+    "truncated",
+]

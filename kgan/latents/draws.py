@@ -1,0 +1,64 @@
+"""Latent vectors of requests: a function of their seeds, and nearer to the middle."""
+
+import tensorflow as tf
+
+from kgan.random import check_seed, stateless_normal
+
+
+def example_seeds(seed: int, n: int, start: int = 0) -> tf.Tensor:
+    """The per-example seeds of request `seed`: example i has the seed `seed * 2**32 + i`.
+
+    Args:
+        seed: The request's seed, in [0, 2**31 - 1].
+        n: Number of examples.
+        start: Number of the first one.
+
+    Returns:
+        int64 tensor of shape (n,), for `from_seeds` or an exported `generate` signature.
+
+    Raises:
+        ValueError: Where `n` is negative or no whole number, or `seed` is out of its range.
+    """
+    if n < 0 or n != int(n):
+        raise ValueError(f"n must be a whole number of at least 0, got {n}.")
+    return tf.range(start, start + n, dtype=tf.int64) + (check_seed(seed) << 32)
+
+
+# A graph: run eagerly, the loop over examples takes a hundred times as long.
+@tf.function(reduce_retracing=True)
+def from_seeds(seeds: tf.Tensor, latent_dim: int) -> tf.Tensor:
+    """One latent vector for each seed, whatever the other seeds in the batch are.
+
+    Args:
+        seeds: int64 tensor of shape (batch,).
+        latent_dim: Length of a latent vector.
+
+    Returns:
+        float32 tensor of shape (batch, latent_dim) from N(0, 1).
+    """
+
+    def one(seed):
+        return stateless_normal(tf.bitcast(seed, tf.int32), [latent_dim])
+
+    return tf.map_fn(one, tf.cast(seeds, tf.int64), fn_output_signature=tf.float32)
+
+
+def truncated(latents: tf.Tensor, limit: float) -> tf.Tensor:
+    """Latents from N(0, 1) as ones from N(0, 1) within [-limit, limit].
+
+    The map keeps the order of values, so a latent's truncations are alike. Images of near latents
+    are more typical, and less diverse.
+
+    Args:
+        latents: float32 tensor (n, latent_dim).
+        limit: The largest absolute value, above 0.
+
+    Reference: the "truncation trick" of Brock et al. 2019, section 3.1 (arXiv:1809.11096).
+    """
+    if not limit > 0:
+        raise ValueError(f"limit must be above 0, got {limit}.")
+    inside = tf.math.erf(tf.cast(limit, tf.float32) * 2.0**-0.5)
+    # In the lower half alone, where float32 resolves small probabilities.
+    lower = 0.5 * tf.math.erfc(tf.abs(latents) * 2.0**-0.5)
+    moved = 0.5 - inside * (0.5 - lower)
+    return tf.sign(latents) * tf.minimum(-tf.math.ndtri(moved), limit)

@@ -1,0 +1,113 @@
+"""What a generator with styles can do besides: styles of latents, images of styles, truncation."""
+
+from typing import Any, NamedTuple, Self
+
+import keras
+import tensorflow as tf
+
+from kgan.endpoints import Endpoint, Request, takes
+
+MAPPING, SYNTHESIS = "mapping", "synthesis"
+
+
+class Styles(NamedTuple):
+    """A generator with styles, cut in two.
+
+    Attributes:
+        mapping: Its layer from latents (and labels) to styles (n, style_count, units), with
+            `truncated`.
+        synthesis: The model from styles to images in [0, 1], in inference mode.
+    """
+
+    mapping: Any
+    synthesis: keras.Model
+
+    @classmethod
+    def of(cls, generator: keras.Model) -> Self | None:
+        """The parts of a generator; `None` for one without styles."""
+        if not {MAPPING, SYNTHESIS} <= {layer.name for layer in generator.layers}:
+            return None
+        mapping = generator.get_layer(MAPPING)
+        return cls(mapping, keras.Model(mapping.output, generator.outputs[0]))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape of the styles of one image: (style_count, units)."""
+        return (self.mapping.style_count, self.mapping.units)
+
+    def styles(self, latents: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+        """Styles (n, style_count, units) of latents (n, latent_dim), and of labels (n,)."""
+        return self.mapping(latents if labels is None else [latents, labels], training=False)
+
+    def images(self, styles: tf.Tensor) -> tf.Tensor:
+        """Images of styles (n, style_count, units)."""
+        return tf.cast(self.synthesis(styles, training=False), tf.float32)
+
+    def truncated(
+        self, styles: tf.Tensor, share: tf.Tensor, cutoff: tf.Tensor | int | None = None
+    ) -> tf.Tensor:
+        """Styles whose first layers are pulled towards the mean style.
+
+        Args:
+            styles: (n, style_count, units).
+            share: What is kept of the distance from the mean (psi), (n,) or a scalar.
+            cutoff: How many of the first layers are pulled, (n,) or a scalar; by default all.
+        """
+        rows = tf.shape(styles)[:1]
+        last = self.mapping.style_count if cutoff is None else cutoff
+        return self.mapping.truncated(
+            styles,
+            tf.broadcast_to(tf.cast(share, tf.float32), rows),
+            tf.broadcast_to(tf.cast(last, tf.int32), rows),
+        )
+
+    def mixed(self, coarse: tf.Tensor, fine: tf.Tensor, layer: tf.Tensor | int) -> tf.Tensor:
+        """The first `layer` styles of `coarse`, which decide the shape, and the others of `fine`.
+
+        Args:
+            coarse: Styles (n, style_count, units).
+            fine: Likewise.
+            layer: Where the others begin, (n,) or a scalar, in [0, style_count].
+        """
+        first = tf.cast(tf.broadcast_to(layer, tf.shape(coarse)[:1]), tf.int32)
+        mask = tf.range(self.mapping.style_count)[None] < first[:, None]
+        return tf.where(mask[:, :, None], coarse, fine)
+
+
+def style_endpoints(
+    styles: Styles, plural: str, latent_dim: int, label_inputs: Any, labels_of: Any
+):
+    """What can be asked of a generator with styles, by name.
+
+    Args:
+        styles: The generator.
+        plural: What the samples are called.
+        latent_dim: Length of a latent vector.
+        label_inputs: The input `labels` where there are classes, else nothing.
+        labels_of: Function from a request to its checked labels, or `None`.
+    """
+    latents = takes(latents=((latent_dim,), tf.float32))
+
+    def style(request: Request) -> Request:
+        return {"styles": styles.styles(request["latents"], labels_of(request))}
+
+    def synthesize(request: Request) -> Request:
+        return {plural: styles.images(request["styles"])}
+
+    def truncate(request: Request) -> Request:
+        found = styles.styles(request["latents"], labels_of(request))
+        return {plural: styles.images(styles.truncated(found, request["share"]))}
+
+    def mix(request: Request) -> Request:
+        labels = labels_of(request)
+        coarse, fine = (styles.styles(request[name], labels) for name in ("coarse", "fine"))
+        return {plural: styles.images(styles.mixed(coarse, fine, request["layer"]))}
+
+    share, layer = takes(share=((), tf.float32)), takes(layer=((), tf.int64))
+    both = takes(coarse=((latent_dim,), tf.float32), fine=((latent_dim,), tf.float32))
+    return {
+        "style": Endpoint(style, {**latents, **label_inputs}, "style"),
+        "synthesize": Endpoint(synthesize, takes(styles=(styles.shape, tf.float32)), "synthesize"),
+        "truncate": Endpoint(truncate, {**latents, **share, **label_inputs}, "truncate"),
+        "mix": Endpoint(mix, {**both, **layer, **label_inputs}, "mix"),
+    }

@@ -1,0 +1,53 @@
+"""Settings of `kgan latents`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from kgan.settings.groups import Messages, check_at_least
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentsSettings(Messages):
+    """Look into a GAN's latents: truncate, interpolate, mix styles, find directions, project."""
+
+    source: tyro.conf.Positional[Path]
+    """A run folder or a .keras file."""
+    show: Literal["truncate", "interpolate", "mix", "directions", "project"] = "interpolate"
+    """truncate: rows of samples, ever nearer to the typical one; interpolate: from one sample to
+    another; mix: each row's shape with each column's style; directions: steps along what varies
+    most; project: images, and the samples nearest to them."""
+    n: int = 8
+    """How many samples, ways, rows or images."""
+    steps: int = 8
+    """Columns of a way or direction; of project, hundreds of steps of its search."""
+    labels: tuple[str, ...] = ()
+    """Classes to show, in turn, by their names or numbers; default all of them."""
+    layer: int = 4
+    """With mix: how many of the first styles the row decides."""
+    find: Literal["principal", "closed-form"] = "principal"
+    """With directions: those in which samples vary most, or those that the weights amplify most."""
+    images: Path | None = None
+    """With project: a folder or file of images; default those that the run was trained on."""
+    restarts: int = 4
+    """With project: how many starts the best is taken of."""
+    checkpoint: Literal["last", "best"] | None = None
+    """Which checkpoint of a run; default the one that was exported."""
+    seed: int = 0
+    """Seed of all that is drawn."""
+    out: Path = Path("latents.png")
+    """The picture to write."""
+
+    def check(self) -> None:
+        super().check()
+        check_at_least(self, 1, "n", "restarts")
+        check_at_least(self, 2, "steps")
+        check_at_least(self, 0, "layer")
+        if self.images is not None and self.show != "project":
+            raise ValueError(
+                f"images must be left out with --show {self.show}: project takes them."
+            )
+        if self.out.suffix != ".png":
+            raise ValueError(f"out must end in .png, got {self.out}.")

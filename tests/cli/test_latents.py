@@ -1,0 +1,77 @@
+"""`kgan latents` on a tiny generator with styles that was never trained."""
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import kgan.cli
+from tests.conftest import build_gan
+from tests.models.style_gan import style_gan
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    found = tmp_path_factory.mktemp("latents")
+    keras.utils.set_random_seed(1)
+    style_gan(augmentation=None, generator_penalties=[]).save(found / "styles.keras")
+    build_gan(num_classes=3).save(found / "plain.keras")
+    (found / "images").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 8, 8), dtype=np.uint8)
+    for number, one in enumerate(pixels):
+        Image.fromarray(one).save(found / "images" / f"{number}.png")
+    return found
+
+
+def run(folder, source, show, *options):
+    out = folder / f"{source}-{show}.png"
+    return out, kgan.cli.main(
+        ["latents", str(folder / source), "--show", show, "--out", str(out), *map(str, options)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("show", "rows", "columns", "options"),
+    [
+        ("truncate", 5, 3, ["--n", 3]),
+        ("interpolate", 3, 4, ["--n", 3, "--steps", 4]),
+        ("mix", 4, 4, ["--n", 3, "--layer", 2]),
+        ("directions", 3, 4, ["--n", 3, "--steps", 4]),
+        ("directions", 2, 2, ["--n", 2, "--steps", 2, "--find", "closed-form"]),
+    ],
+)
+def test_pictures(folder, capsys, show, rows, columns, options):
+    out, code = run(folder, "styles.keras", show, *options)
+    assert code == 0
+    assert f"{rows} rows of {columns} images" in capsys.readouterr().out
+    with Image.open(out) as picture:
+        assert picture.width / picture.height == pytest.approx(columns / rows, rel=0.15)
+
+
+def test_a_generator_without_styles(folder, capsys):
+    assert run(folder, "plain.keras", "truncate", "--n", 3)[1] == 0
+    assert run(folder, "plain.keras", "directions", "--n", 2, "--steps", 2)[1] == 0
+    assert run(folder, "plain.keras", "mix")[1] == 2
+    assert "the generator must have styles" in capsys.readouterr().err
+
+
+def test_projection_tells_both_errors(folder, capsys):
+    images = folder / "images"
+    options = ["--n", 2, "--steps", 2, "--restarts", 1, "--images", images]
+    assert run(folder, "styles.keras", "project", *options)[1] == 0
+    said = capsys.readouterr().out
+    assert f"{images}: PSNR " in said
+    assert "the model's own samples: " in said
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        (["--out", "a.jpg"], "out must end in .png"),
+        (["--steps", "1"], "steps must be at least 2"),
+        (["--images", "a"], "images must be left out with --show interpolate"),
+    ],
+)
+def test_refused(capsys, options, match):
+    assert kgan.cli.main(["latents", "nowhere", *options]) == 2
+    assert match in capsys.readouterr().err
