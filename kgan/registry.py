@@ -18,21 +18,27 @@ from typing import Any
 
 REGISTERED = {
     "kgan.models": (
+        "CUT",
         "CycleGAN",
         "ConstantThenLinear",
         "GAN",
         "ImagePool",
+        "PairedGAN",
         "PerturbationGAN",
         "TableGAN",
         "VAE",
     ),
     "kgan.networks": (
+        "AddToImage",
         "BatchNormalization",
+        "Blank",
         "ConditionalBatchNormalization",
         "Dropout",
         "FourierFeatures",
         "GaussianNoise",
+        "KeepKnown",
         "MinibatchStandardDeviation",
+        "PixelShuffle",
         "Projection",
         "ReflectionPadding2D",
         "SpectralConv2D",
