@@ -18,17 +18,21 @@ from typing import Any
 
 REGISTERED = {
     "kgan.models": (
+        "CUT",
         "CycleGAN",
         "ConstantThenLinear",
         "GAN",
         "ImagePool",
+        "PairedGAN",
         "PerturbationGAN",
         "PrivateGAN",
         "TableGAN",
         "VAE",
     ),
     "kgan.networks": (
+        "AddToImage",
         "BatchNormalization",
+        "Blank",
         "ConditionalBatchNormalization",
         "Dropout",
         "EqualizedConv2D",
@@ -39,6 +43,7 @@ REGISTERED = {
         "FourierFeatures",
         "GaussianNoise",
         "GroupedConv2D",
+        "KeepKnown",
         "LabelledMapping",
         "LearnedConstant",
         "LinearImages",
@@ -46,6 +51,7 @@ REGISTERED = {
         "ModulatedConv2D",
         "NoiseInput",
         "PixelNormalization",
+        "PixelShuffle",
         "Projection",
         "ReflectionPadding2D",
         "ScaledLeakyReLU",
