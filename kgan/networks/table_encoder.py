@@ -193,8 +193,7 @@ class TableEncoder(keras.layers.Layer):
                     lower, lower_gone = _known(
                         self.table.column(base.low), tf.convert_to_tensor(columns[base.low])
                     )
-                    least = tf.constant(self.table.column(base.low).low, tf.float64)
-                    known -= tf.where(lower_gone, least, lower)
+                    known -= tf.where(lower_gone, self._least(base), lower)
                     ends = (0.0, base.most)
                 else:
                     known, gone = _known(column, values)
@@ -273,7 +272,7 @@ class TableEncoder(keras.layers.Layer):
         for column in _upwards(self.table, self._bases):
             base = self._bases[column.name]
             lower, lower_gone = _known(self.table.column(base.low), columns[base.low])
-            least = tf.constant(self.table.column(base.low).low, tf.float64)
+            least = self._least(base)
             value, gone = exact[column.name]
             above = tf.clip_by_value(value, 0.0, base.most)
             found = decoded_number(column, tf.where(lower_gone, least, lower) + above, gone)
@@ -346,6 +345,11 @@ class TableEncoder(keras.layers.Layer):
         """The parts of an encoded row that a condition asks for, (n, condition_size)."""
         parts = [encoded[:, start:stop] for start, stop in self.layout.conditions.values()]
         return tf.concat(parts, axis=1) if parts else encoded[:, :0]
+
+    def _least(self, base: AtMost) -> tf.Tensor:
+        """The least value of the lower column, from which is counted where it is missing."""
+        lower: Any = self.table.column(base.low)
+        return tf.constant(lower.low, tf.float64)
 
     def _encode_number(self, column, given, own: slice, noise) -> list[tf.Tensor]:
         centers, deviations, weights, scales = (
