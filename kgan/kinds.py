@@ -11,8 +11,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+import kgan.constraints
 import kgan.dates
 import kgan.names
+from kgan.constraints import Constraint
 from kgan.pixels import to_float
 from kgan.rows import COLUMNS, Category, Column, Date, Id, Learnt, Rows
 
@@ -187,9 +189,11 @@ class Table(Kind):
 
     Attributes:
         columns: Of the types in `kgan.rows.COLUMNS`, in the table's order.
+        constraints: What holds between them, of the types in `kgan.constraints.CONSTRAINTS`.
     """
 
     columns: tuple[Column, ...]
+    constraints: tuple[Constraint, ...] = ()
 
     name: ClassVar[str] = "table"
     plural: ClassVar[str] = "rows"
@@ -201,6 +205,12 @@ class Table(Kind):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice or not names:
             raise ValueError(f"columns of a table must have names that differ, got {names}.")
+        constraints = tuple(_constraint(one) for one in self.constraints)
+        object.__setattr__(self, "constraints", constraints)
+        for one in constraints:
+            for name in one.columns:
+                kgan.names.check(f"column of the constraint {one.describe()!r}", name, names)
+        kgan.constraints.check_together(constraints)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -266,7 +276,12 @@ class Table(Kind):
 
     def get_config(self) -> dict[str, Any]:
         columns = [{"type": one.type, **dataclasses.asdict(one)} for one in self.columns]
-        return {"kind": self.name, "columns": columns}
+        found: dict[str, Any] = {"kind": self.name, "columns": columns}
+        if self.constraints:
+            found["constraints"] = [
+                {"type": one.type, **dataclasses.asdict(one)} for one in self.constraints
+            ]
+        return found
 
 
 def _answered(column: Column, values: Any) -> Any:
@@ -277,6 +292,14 @@ def _answered(column: Column, values: Any) -> Any:
     there = np.array([text != "" for text in texts], bool)
     dates[there] = kgan.dates.parse([text for text in texts if text], column.format)
     return dates
+
+
+def _constraint(one: Constraint | Mapping[str, Any]) -> Constraint:
+    if not isinstance(one, Mapping):
+        return one
+    values = dict(one)
+    known = kgan.constraints.CONSTRAINTS
+    return kgan.names.look_up("type of a constraint", values.pop("type"), known)(**values)
 
 
 def _column(config: Mapping[str, Any]) -> Column:

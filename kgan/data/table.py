@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+import kgan.constraints
 import kgan.names
 from kgan.data.columns import DECLARED, MOST_CATEGORIES, typed, values_of
 from kgan.data.dataset import Dataset
@@ -28,6 +29,7 @@ def load_table(
     drop: Sequence[str] = (),
     held_out: float = 0.2,
     most_categories: int = MOST_CATEGORIES,
+    constraints: Sequence[str] = (),
     encoding: str = "utf-8",
     separator: str = ",",
 ) -> Dataset:
@@ -48,6 +50,8 @@ def load_table(
         drop: Columns to leave out.
         held_out: Share of the rows that "test" has and "train" has not, in [0, 1).
         most_categories: Categories that a column may have; of more the rare ones are joined.
+        constraints: What holds between columns: "start<=end", "age>=18", "city&country" (in the
+            combinations that were seen alone).
         encoding: Of the texts of a CSV file, as Python names it; a mark at its beginning goes
             before.
         separator: Between the values of a CSV file, one character.
@@ -69,7 +73,9 @@ def load_table(
         found, columns or {}, category=categorical, integer=integer, number=number, drop=drop
     )
     declared = {**_sidecar(path, found), **declared}
-    whole = table(str(path), found, declared, most_categories=most_categories)
+    whole = table(
+        str(path), found, declared, most_categories=most_categories, constraints=constraints
+    )
     return whole.take(_rows_of(split, str(path), len(whole), held_out))
 
 
@@ -79,6 +85,7 @@ def table(
     declared: Mapping[str, str] | None = None,
     *,
     most_categories: int = MOST_CATEGORIES,
+    constraints: Sequence[str] = (),
 ) -> Dataset:
     """A data set of the columns, each of the type that its values or the user tell.
 
@@ -88,6 +95,7 @@ def table(
             object arrays of str.
         declared: Kinds by column, keys of `kgan.data.columns.DECLARED`.
         most_categories: Categories that a column may have; of more the rare ones are joined.
+        constraints: What holds between columns, as for `load_table`.
     """
     if most_categories < 2:
         raise ValueError(f"most_categories must be at least 2, got {most_categories}.")
@@ -109,6 +117,17 @@ def table(
     if not kind.learnt:
         raise ValueError(f"{name} has no column to learn from: all are ids.")
     rows = Rows({one: typed_.values for one, typed_ in found.items()})
+    if constraints:
+        by_name = {one.name: one for one in kind.columns}
+        kind = Table(
+            kind.columns,
+            tuple(
+                kgan.constraints.fitted(
+                    kgan.constraints.parsed(text, list(by_name)), by_name, rows, name
+                )
+                for text in constraints
+            ),
+        )
     notes = tuple(note for one in found.values() for note in one.notes)
     return Dataset(name, rows, kind=kind, notes=notes)
 

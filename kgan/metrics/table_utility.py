@@ -1,9 +1,11 @@
 """What rows of a table are worth to who trains a classifier on them."""
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.ensemble import AdaBoostClassifier, HistGradientBoostingClassifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 from sklearn.neural_network import MLPClassifier
@@ -80,7 +82,9 @@ def table_utility(
     classifiers = _classifiers(categorical_of(table, without=target))
     accuracy, found = {}, []
     # Many threads for so little work wait for each other.
-    with threadpool_limits(1):
+    with threadpool_limits(1), warnings.catch_warnings():
+        # The perceptron has its 50 epochs, and no more are wanted.
+        warnings.simplefilter("ignore", ConvergenceWarning)
         for name, classifier in classifiers.items():
             ours, theirs = plain if name == "boosting" else hot
             classifier.fit(ours, labels)

@@ -10,6 +10,7 @@ import tensorflow as tf
 import kgan.latents
 import kgan.names
 import kgan.random
+from kgan.constraints import Together
 from kgan.endpoints import Endpoint, Endpoints, Request, takes
 from kgan.kinds import Kind, Table
 from kgan.models.generation import Generation
@@ -98,7 +99,9 @@ class TableModel(Generation, Players):
         raw = self._raw(noise, self._condition(asked if self.hears else asked * 0 - 1))
         if self.calibrates:
             raw += tf.convert_to_tensor(self.shift)
-        row = self.encoder.draw(self._forced(raw, asked) if self.hears else raw, uniform)
+        if self.hears:
+            raw = self._forced(raw, asked)
+        row = self.encoder.draw(self._allowed(raw, asked, uniform), uniform)
         keys = None
         if self.encoder.has_ids:
             keys = self.encoder.keys_of(latents)
@@ -128,6 +131,33 @@ class TableModel(Generation, Players):
             parts += [raw[:, end:first], raw[:, first:last] + wanted[:, start : start + count]]
             start, end = start + count, last
         return tf.concat([*parts, raw[:, end:]], axis=1)
+
+    def _allowed(self, raw: tf.Tensor, asked: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:
+        """Raw rows of which only combinations of categories that were seen can be drawn."""
+        numbers = {column.name: number for number, column in enumerate(self._columns)}
+        spans = self.layout.conditions
+        for one in self.kind.constraints:  # type: ignore[attr-defined]
+            if not isinstance(one, Together):
+                continue
+            seen = np.array(one.seen, np.int32)
+            kept = [number for number, name in enumerate(one.columns) if name in spans]
+            # Combinations that are left for each row, (n, seen): with what is asked for, then with
+            # what was drawn before.
+            left = tf.ones([tf.shape(raw)[0], len(seen)], tf.bool)
+            if self.hears:
+                for number in kept:
+                    wanted = asked[:, numbers[one.columns[number]]][:, None]
+                    left &= (wanted < 0) | (wanted == seen[:, number])
+            for number in kept:
+                start, stop = spans[one.columns[number]]
+                hot = np.eye(stop - start, dtype=np.float32)[seen[:, number]]
+                there = tf.matmul(tf.cast(left, tf.float32), hot) > 0
+                logits = tf.where(there, raw[:, start:stop], raw[:, start:stop] - 2 * _CERTAIN)
+                raw = tf.concat([raw[:, :start], logits, raw[:, stop:]], axis=1)
+                drawn = self.encoder.draw(raw, uniform)[:, start:stop]
+                code = tf.argmax(drawn, axis=1, output_type=tf.int32)[:, None]
+                left &= code == seen[:, number]
+        return raw
 
     def call(self, latents, training=False):
         """Columns of latents (batch, latent_dim), in inference mode; dates are texts.
@@ -174,6 +204,7 @@ class TableModel(Generation, Players):
         if labels is not None:
             raise ValueError("labels must be None: ask for rows by where={column: category}.")
         codes = self.codes_of(where or {})
+        self._check_possible(codes, where or {})
         if self.hears or (codes < 0).all():
             latents = kgan.latents.from_seeds(kgan.latents.example_seeds(seed, n), self.latent_dim)
             return self.decode(latents, np.tile(codes, (n, 1)))
@@ -198,6 +229,20 @@ class TableModel(Generation, Players):
             kgan.names.check("column of categories", name, numbers)
             codes[numbers[name]] = code_of(self._columns[numbers[name]], value)
         return codes
+
+    def _check_possible(self, codes: np.ndarray, where: Mapping[str, str | int]) -> None:
+        numbers = {column.name: number for number, column in enumerate(self._columns)}
+        for one in self.kind.constraints:  # type: ignore[attr-defined]
+            if isinstance(one, Together):
+                left = np.ones(len(one.seen), bool)
+                for number, name in enumerate(one.columns):
+                    code = codes[numbers[name]] if name in numbers else -1
+                    left &= (code < 0) | (np.array(one.seen)[:, number] == code)
+                if not left.any():
+                    raise ValueError(
+                        f"where={dict(where)} asks for a combination that the constraint "
+                        f"{one.describe()!r} forbids: it is in no row of the data."
+                    )
 
     def _until_met(self, n: int, seed: int, codes: np.ndarray, where: Mapping) -> Rows:
         """Rows of a model that is not told conditions, each drawn until it meets them."""

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ import tensorflow as tf
 import kgan.dates
 import kgan.kinds
 import kgan.random
+from kgan.constraints import AtMost, counts_of, distances
 from kgan.kinds import Table
 from kgan.networks import row_activation
 from kgan.networks.number_modes import number_modes
@@ -104,6 +106,7 @@ class TableEncoder(keras.layers.Layer):
         self.table = table if isinstance(table, Table) else self.table_of(table)
         self.modes = tuple(modes)
         self.layout = _layout(self.table, self.modes)
+        self._bases = _bases(self.table)
         total = (sum(self.modes),)
         self.centers, self.deviations, self.mode_weights, self.scales = (
             self._state(name, total) for name in ("centers", "deviations", "weights", "scales")
@@ -139,6 +142,11 @@ class TableEncoder(keras.layers.Layer):
             there = values[~column.gone(values)]
             if isinstance(column, Date):
                 there = there.astype(np.int64) // column.step
+            if base := _bases(table).get(column.name):
+                lower = counts_of(table.column(base.low), rows[base.low])
+                own = counts_of(column, values)
+                there = distances(table.column(base.low), lower, own)
+                there = there[~np.isnan(there)]
             whole = not isinstance(column, Number)
             step = _step(column) if isinstance(column, Number) else 1.0
             found.append(number_modes(there.astype(np.float64), step=step, whole=whole, seed=seed))
@@ -179,7 +187,19 @@ class TableEncoder(keras.layers.Layer):
             else:
                 stop = start + next(sizes)
                 drawn = None if noise is None else noise[:, start:stop]
-                parts += self._encode_number(column, values, slice(start, stop), drawn)
+                if base := self._bases.get(column.name):
+                    # Learnt is how far it lies above the other column.
+                    known, gone = _known(column, values)
+                    lower, lower_gone = _known(
+                        self.table.column(base.low), tf.convert_to_tensor(columns[base.low])
+                    )
+                    known -= tf.where(lower_gone, self._least(base), lower)
+                    ends = (0.0, base.most)
+                else:
+                    known, gone = _known(column, values)
+                    ends = (column.low, column.high)
+                own = slice(start, stop)
+                parts += self._encode_number(column, (known, gone, ends), own, drawn)
                 start = stop
         return tf.concat(parts, axis=1)
 
@@ -227,7 +247,7 @@ class TableEncoder(keras.layers.Layer):
         """
         parts = iter(tf.split(tf.cast(encoded, tf.float64), self.layout.sizes, axis=1))
         sizes = iter(self.modes)
-        columns, start = {}, 0
+        columns, exact, start = {}, {}, 0
         for column in self.table.columns:
             if isinstance(column, Id):
                 columns[column.name] = self.made_ids(column, tf.shape(encoded)[0], keys)
@@ -246,9 +266,23 @@ class TableEncoder(keras.layers.Layer):
                 tf.gather(tf.convert_to_tensor(one)[start:stop], mode)
                 for one in (self.centers, self.scales)
             )
-            value = center + scale * tf.clip_by_value(place, -1, 1)
-            columns[column.name] = decoded_number(column, value, gone)
+            exact[column.name] = center + scale * tf.clip_by_value(place, -1, 1), gone
+            columns[column.name] = decoded_number(column, *exact[column.name])
             start = stop
+        for column in _upwards(self.table, self._bases):
+            base = self._bases[column.name]
+            lower, lower_gone = _known(self.table.column(base.low), columns[base.low])
+            least = self._least(base)
+            value, gone = exact[column.name]
+            above = tf.clip_by_value(value, 0.0, base.most)
+            found = decoded_number(column, tf.where(lower_gone, least, lower) + above, gone)
+            # What was rounded, or clipped, is not below.
+            if not isinstance(column, Date):
+                floor = tf.where(lower_gone, tf.cast(found, tf.float64), lower)
+                found = tf.maximum(found, tf.cast(floor, found.dtype))
+                if column.missing:
+                    found = tf.where(gone, tf.constant(np.nan, found.dtype), found)
+            columns[column.name] = found
         return columns
 
     def spelled(self, columns: Columns) -> dict[str, tf.Tensor]:
@@ -312,18 +346,19 @@ class TableEncoder(keras.layers.Layer):
         parts = [encoded[:, start:stop] for start, stop in self.layout.conditions.values()]
         return tf.concat(parts, axis=1) if parts else encoded[:, :0]
 
-    def _encode_number(self, column, values, own: slice, noise) -> list[tf.Tensor]:
+    def _least(self, base: AtMost) -> tf.Tensor:
+        """The least value of the lower column, from which is counted where it is missing."""
+        lower: Any = self.table.column(base.low)
+        return tf.constant(lower.low, tf.float64)
+
+    def _encode_number(self, column, given, own: slice, noise) -> list[tf.Tensor]:
         centers, deviations, weights, scales = (
             tf.convert_to_tensor(one)[own]
             for one in (self.centers, self.deviations, self.mode_weights, self.scales)
         )
-        if isinstance(column, Date):
-            gone = tf.equal(values, _NAT)
-            values = tf.math.floordiv(tf.where(gone, column.low * column.step, values), column.step)
-        else:
-            gone = values != values
-        known = tf.where(gone, tf.constant(column.low, tf.float64), tf.cast(values, tf.float64))
-        clipped = tf.clip_by_value(known, column.low, column.high)
+        values, gone, (low, high) = given
+        known = tf.where(gone, tf.constant(low, tf.float64), values)
+        clipped = tf.clip_by_value(known, low, high)
         apart = clipped[:, None] - centers
         log_weights = tf.math.log(tf.maximum(weights, tf.constant(1e-300, tf.float64)))
         logits = log_weights - tf.math.log(deviations) - 0.5 * tf.square(apart / deviations)
@@ -341,6 +376,33 @@ class TableEncoder(keras.layers.Layer):
 
     def get_config(self) -> dict:
         return {**super().get_config(), "table": self.table.get_config(), "modes": list(self.modes)}
+
+
+def _bases(table: Table) -> dict[str, AtMost]:
+    """The constraints of columns that are learnt as a distance, by the column's name."""
+    return {one.high: one for one in table.constraints if isinstance(one, AtMost)}
+
+
+def _upwards(table: Table, bases: Mapping[str, AtMost]) -> list:
+    """The columns that are distances, each after the one that it lies above."""
+    done: list[str] = []
+    while len(done) < len(bases):
+        done += [
+            name
+            for name, base in bases.items()
+            if name not in done and (base.low in done or base.low not in bases)
+        ]
+    return [table.column(name) for name in done]
+
+
+def _known(column: Any, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Values as float64 (n,), steps of dates, and which are missing: these are not to be used."""
+    if isinstance(column, Date):
+        gone = tf.equal(values, _NAT)
+        there = tf.where(gone, tf.constant(column.low * column.step, tf.int64), values)
+        return tf.cast(tf.math.floordiv(there, column.step), tf.float64), gone
+    wide = tf.cast(values, tf.float64)
+    return wide, wide != wide
 
 
 def _layout(table: Table, modes: tuple[int, ...]) -> Layout:

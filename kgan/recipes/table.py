@@ -80,6 +80,7 @@ class TableRecipe(Recipe[TableSettings]):
             split,
             columns=settings.declared_columns,
             most_categories=settings.most_categories,
+            constraints=settings.constraints,
             encoding=settings.encoding,
             separator=settings.separator,
             categorical=settings.categorical,

@@ -30,6 +30,9 @@ class TableSettings(Messages, Output, Scores, Start, Machine):
     date:%d/%m/%Y; default what DATA.columns.json beside the data says, or their values."""
     most_categories: int = 250
     """Categories that a column may have; the rare ones of a column with more are joined."""
+    constraints: tuple[str, ...] = ()
+    """What holds between columns, in every row: start<=end, age>=18, or city&country for the
+    combinations that the data have."""
     encoding: str = "utf-8"
     """Encoding of the texts of a .csv file, such as cp1252."""
     separator: str = ","
@@ -101,6 +104,8 @@ class TableSettings(Messages, Output, Scores, Start, Machine):
         check_at_least(self, 2, "most_categories")
         if not 0 <= self.several <= 1:
             raise ValueError(f"several must be in [0, 1], got {self.several}.")
+        if self.constraints and self.model == "copula":
+            raise ValueError("constraints must be left out for a copula, which keeps none.")
         declared = self.declared_columns
         if len(declared) < len(self.columns):
             raise ValueError(f"columns must be declared once each, got {' '.join(self.columns)}.")

@@ -203,7 +203,9 @@ def test_evaluation_has_a_floor_a_baseline_and_a_ceiling(trained, command, tmp_p
         if name in ("closer_to_train", "membership_auc", "copies"):
             assert score.floor is None
         else:
-            assert 0 <= score.value < score.floor <= 1, name
+            assert 0 <= score.value <= 1
+            assert 0 < score.floor <= 1, name
+    assert scores["utility_auc"].value < scores["utility_auc"].floor
     # The negative control has the columns and not the pairs, and tells nothing of sex.
     shuffled = {name: score.baselines["independent columns"] for name, score in scores.items()}
     assert shuffled["column_shapes"] > 0.9 > shuffled["pair_trends"]

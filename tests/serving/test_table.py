@@ -5,14 +5,14 @@ import json
 import numpy as np
 import pytest
 
+import kgan.dates
 import kgan.export
 import kgan.latents
 from kgan.data.table import table
-from kgan.rows import Rows
 from kgan.serving.repository import Model, Repository
 from tests.models.people import build
 
-N = 6
+N = 12
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,11 @@ def exported_table(tmp_path_factory):
             "id, large": 2**52 + random.integers(0, 1000, 90),
             "city": random.choice(['Köln, "Dom"', " Ulm", "東京", ""], 90).astype(object),
             "2020": random.integers(0, 3, 90),
+            "day": np.array(["31.12.1999", "29.02.2000", ""] * 30, object),
+            "gap": np.where(np.arange(90) % 3, np.nan, 2.0**40 + np.arange(90)),
+            "flag": random.random(90) < 0.5,
         },
+        {"gap": "integer"},
     )
     gan = build(data)
     folder = tmp_path_factory.mktemp("exported") / "awkward"
@@ -60,6 +64,29 @@ def test_over_rest(call, exported_table):
         np.array(outputs["weight (kg)"], np.float32), expected["weight (kg)"]
     )
     assert [row["city"] for row in rows.json()["predictions"]] == expected["city"].tolist()
+    # A missing date is an empty text, a missing number NaN; whole numbers keep every digit.
+    assert outputs["day"] == kgan.dates.spell(expected["day"], "%d.%m.%Y")
+    assert "" in outputs["day"]
+    np.testing.assert_array_equal(np.array(outputs["gap"]), expected["gap"])
+    assert np.isnan(outputs["gap"]).any()
+    assert np.nanmax(outputs["gap"]) > 2**40
+    assert set(outputs["flag"]) <= {"True", "False"}
+
+
+def test_rows_that_are_asked_for_over_rest(call, exported_table):
+    folder, _ = exported_table
+    repository = Repository([Model("awkward", folder)])
+    repository.poll()
+    asked = [{"seeds": 5, "where": [" Ulm", "*", "True"]}, {"seeds": 6, "where": ["*", "2", "*"]}]
+
+    async def ask(client, app):
+        body = {"signature_name": "generate_where", "instances": asked}
+        return await client.post("/v1/models/awkward:predict", content=json.dumps(body))
+
+    answer = call(ask, served=repository)
+    assert answer.status_code == 200, answer.text
+    first, second = answer.json()["predictions"]
+    assert (first["city"], first["flag"], second["2020"]) == (" Ulm", "True", 2)
 
 
 def test_with_tensorflow_alone(exported_table, run_python, tmp_path):
@@ -77,7 +104,7 @@ print(json.dumps({
 """
     seeds = json.dumps(kgan.latents.example_seeds(3, N).numpy().tolist())
     said = run_python("-c", script, folder / "1", seeds, cwd=tmp_path)
-    found, expected = Rows(json.loads(said.stdout)), gan.generate(N, seed=3)
+    found, expected = gan.kind.of_answer(json.loads(said.stdout)), gan.generate(N, seed=3)
     assert sorted(found.columns) == sorted(expected.columns)
     for name, values in expected.columns.items():
         np.testing.assert_array_equal(found[name], values)
