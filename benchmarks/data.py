@@ -6,8 +6,9 @@
     python benchmarks/data.py waits DIR/10000 --sizes 64 128
 
 `decode`: images a second to 128 pixels, antialiased: kgan's preparation with one process and with
-as many as cores, `keras.utils.image_dataset_from_directory`, and a `torch.utils.data.DataLoader`
-with as many workers (where torch is installed); medians of alternating rounds.
+as many as cores, processes that decode and do nothing else (what the cores can do),
+`keras.utils.image_dataset_from_directory`, and a `torch.utils.data.DataLoader` with as many workers
+(where torch is installed); medians of alternating rounds.
 `starts`: a `kgan train` of tiny networks on 256 pixels, each in a process of its own: seconds from
 the start of the command to the end of the first step, at the first and at the second start, and the
 most memory of the process; beside it the same for the two others, without a model.
@@ -145,9 +146,30 @@ def has_torch() -> bool:
     return True
 
 
+def decode_alone(folder: Path, processes: int) -> None:
+    """So many processes that decode, each its share, and do nothing else: what the cores can do."""
+    from kgan.decoding.reading import Reading
+    from kgan.decoding.rows import read_images
+
+    files = [str(path) for path in sorted(folder.rglob("*.jpg"))]
+    children = []
+    for number in range(processes):
+        child = os.fork()
+        if child == 0:
+            own = files[number::processes]
+            for start in range(0, len(own), BATCH):
+                read_images(own[start : start + BATCH], Reading(image_size=SIZE))
+            os._exit(0)
+        children.append(child)
+    for child in children:
+        os.waitpid(child, 0)
+
+
 def decode(folder: Path, rounds: int) -> dict[str, Any]:
     count = sum(1 for _ in folder.rglob("*.jpg"))
     ways: dict[str, Callable[[], None]] = {
+        "decoding alone, 1 process": lambda: decode_alone(folder, 1),
+        f"decoding alone, {CORES} processes": lambda: decode_alone(folder, CORES),
         "kgan, 1 process": lambda: decode_with_kgan(folder, 1),
         f"kgan, {CORES} processes": lambda: decode_with_kgan(folder, CORES),
         "keras": lambda: decode_with_keras(folder),
@@ -160,10 +182,12 @@ def decode(folder: Path, rounds: int) -> dict[str, Any]:
             start = time.perf_counter()
             run()
             rates[name].append(count / (time.perf_counter() - start))
-    one, all_ = rates["kgan, 1 process"], rates[f"kgan, {CORES} processes"]
     found: dict[str, Any] = {name: statistics.median(each) for name, each in rates.items()}
-    speed_ups = [both / single / CORES for both, single in zip(all_, one, strict=True)]
-    return {"images": count, **found, "share of linear": statistics.median(speed_ups)}
+    for name in ("kgan", "decoding alone"):
+        one, all_ = rates[f"{name}, 1 process"], rates[f"{name}, {CORES} processes"]
+        gains = [both / single / CORES for both, single in zip(all_, one, strict=True)]
+        found[f"{name}: share of linear"] = statistics.median(gains)
+    return {"images": count, **found}
 
 
 # Starts

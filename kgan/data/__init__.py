@@ -7,7 +7,7 @@ from kgan.data.dataset import Dataset
 from kgan.data.digits import load_digits
 from kgan.data.domains import Domains, Pairs, feed_apart, feed_pairs
 from kgan.data.fakes import fill
-from kgan.data.feed import feed, steps_per_epoch, to_float
+from kgan.data.feed import Part, feed, steps_per_epoch, to_float
 from kgan.data.folder import folder_splits, load_folder
 from kgan.data.labelled import held_out_split, load_labelled, train_and_test
 from kgan.data.load import COMPOSED, DATASETS, TARGETS, load
@@ -40,6 +40,7 @@ __all__ = [
     "Dataset",
     "Domains",
     "Pairs",
+    "Part",
     "Reading",
     "Restoration",
     "StackedImages",

@@ -1,7 +1,7 @@
 """Feeds a data set as batches; each batch is a pure function of (seed, step)."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -31,6 +31,20 @@ def steps_per_epoch(dataset: Dataset, batch_size: int) -> int:
     return len(dataset) // batch_size
 
 
+class Part(NamedTuple):
+    """What one of several workers reads of each batch: a piece for each of its replicas.
+
+    Attributes:
+        worker: Number of the worker, from 0.
+        workers: How many there are.
+        replicas: How many replicas each of them has.
+    """
+
+    worker: int
+    workers: int
+    replicas: int = 1
+
+
 def feed(
     dataset: Dataset,
     batch_size: int,
@@ -39,6 +53,7 @@ def feed(
     start: int = 0,
     labels: bool = True,
     flip: bool = False,
+    part: Part | None = None,
 ) -> tf.data.Dataset:
     """An endless stream of training batches, float32, images in [0, 1].
 
@@ -53,22 +68,29 @@ def feed(
         start: Number of the first step, counted from 0.
         labels: Whether to return `(samples, labels)` if the data set has labels.
         flip: Whether each image is mirrored left to right with probability 1/2.
+        part: What is read of each batch: the pieces of one worker, a piece after the other, in the
+            place of the whole. The batch size must be a multiple of the number of all pieces.
 
     Returns:
         A `tf.data.Dataset` of samples, or `(samples, labels)`.
     """
     seed = kgan.random.check_seed(seed)
     steps_per_epoch(dataset, batch_size)
-    read = reader(dataset, seed=seed, flip=flip)
+    part = part or Part(0, 1)
+    size = batch_size // (part.workers * part.replicas)
+    read = reader(dataset, seed=seed, flip=flip, batch_size=batch_size)
     classes = tf.constant(dataset.labels) if labels and dataset.labels is not None else None
     order = kgan.data.order.shuffled(len(dataset), batch_size, seed=seed)
 
-    def batch(step):
-        rows = order(step)
-        samples = read(step, rows)
+    def batch(number):
+        step, replica = number // part.replicas, number % part.replicas
+        first = (part.worker * part.replicas + replica) * size
+        places = first + tf.range(size, dtype=tf.int64)
+        rows = tf.gather(order(step), places)
+        samples = read(step, rows, tf.cast(places, tf.int32))
         return samples if classes is None else (samples, tf.gather(classes, rows))
 
-    steps = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
+    steps = tf.data.Dataset.range(start * part.replicas, np.iinfo(np.int64).max)
     return steps.map(batch, num_parallel_calls=1, deterministic=True).prefetch(2)
 
 
@@ -80,8 +102,11 @@ def reader(
     purpose: str = "flip",
     crop: tuple[int, int] | None = None,
     unit: int = 1,
-) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    batch_size: int | None = None,
+) -> Callable[..., tf.Tensor]:
     """A function of (step, rows), inside a graph, that gives those samples for training.
+
+    Of a part of a batch it takes the places of its rows in the whole batch too.
 
     Args:
         dataset: From `kgan.data.load`.
@@ -92,6 +117,7 @@ def reader(
         crop: (height, width) of a random part that is cut from each image; `None` leaves it whole.
         unit: Pixels by which the place of a crop moves. Of two readers the one whose images are
             twice as large cuts the same part with twice the crop and twice the unit.
+        batch_size: Rows of the whole batch, for a reader of parts; without a crop.
 
     Returns:
         A function that gives float32 samples, images in [0, 1].
@@ -102,7 +128,7 @@ def reader(
         check_crop(dataset.name, dataset.kind, crop)
     take = _taker(dataset.values)
 
-    def read(step: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    def read(step: tf.Tensor, rows: tf.Tensor, places: tf.Tensor | None = None) -> tf.Tensor:
         samples = to_float(take(rows))
         if crop is not None:
             place = kgan.random.step_seed(seed, step, f"crop of {purpose}")
@@ -110,8 +136,10 @@ def reader(
         if not flip:
             return samples
         coin = kgan.random.stateless_uniform(
-            kgan.random.step_seed(seed, step, purpose), [tf.shape(rows)[0], 1, 1, 1]
+            kgan.random.step_seed(seed, step, purpose),
+            [tf.shape(rows)[0] if places is None else batch_size, 1, 1, 1],
         )
+        coin = coin if places is None else tf.gather(coin, places)
         return tf.where(coin < 0.5, samples, samples[:, :, ::-1])
 
     return read

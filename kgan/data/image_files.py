@@ -29,6 +29,8 @@ _FEW = 512
 # Work of so long may be lost with the machine.
 _SECONDS = 5.0
 _IDLE_SECONDS = 10
+# Pieces of work for each process that wait for it.
+_AHEAD = 32
 _CHUNK = 256
 
 Labelled = tuple[np.ndarray | None, tuple[str, ...] | None]
@@ -274,6 +276,8 @@ class _Work:
             backend="loky",
             return_as="generator_unordered",
             batch_size=1,
+            # Enough to do while what is done is written to the disk.
+            pre_dispatch=_AHEAD * processes,
             idle_worker_timeout=_IDLE_SECONDS,
         )
         yield from parallel(joblib.delayed(decode_rows)(*one) for one in work)

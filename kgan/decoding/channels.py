@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from kgan.decoding.image_file import Bytes, Levels
+from kgan.decoding.image_file import Bytes, Levels, as_mode
 from kgan.decoding.reading import Reading
 
 # Rec. 601, as Pillow makes grey of colour.
@@ -14,7 +14,7 @@ def picture_as(decoded: Bytes, reading: Reading) -> Image.Image:
     """A picture with the channels that are wanted: of mode L, RGB or RGBA."""
     image, grey = decoded.image, decoded.grey
     if reading.channels == "rgba":
-        return image.convert("RGBA")
+        return as_mode(image, "RGBA")
     if decoded.has_opacity:
         background = Image.new("RGBA", image.size, (*reading.colour, 255))
         image = Image.alpha_composite(background, image)
@@ -22,7 +22,7 @@ def picture_as(decoded: Bytes, reading: Reading) -> Image.Image:
         grey = grey and len(set(reading.colour)) == 1
     if reading.channels is not None:
         grey = reading.channels == "grey"
-    return image.convert("L" if grey else "RGB")
+    return as_mode(image, "L" if grey else "RGB")
 
 
 def levels_as(levels: Levels, reading: Reading, span: tuple[float, float] | None) -> np.ndarray:

@@ -92,7 +92,8 @@ def decode(path: Path) -> Bytes | Levels:
         found = []
         for number in pages:
             file.seek(number)
-            found.append(_page(file, path))
+            # As an array, before the file shows its next page.
+            found.append(_as_levels(_page(file, path)))
         return _as_channels(found)
 
 
@@ -110,8 +111,7 @@ def _pages(file: Image.Image) -> list[int]:
     return numbers or [0]
 
 
-def _as_channels(pages: list[Bytes | Levels]) -> Levels:
-    levels = [_as_levels(page) for page in pages]
+def _as_channels(levels: list[Levels]) -> Levels:
     shapes = {one.values.shape for one in levels}
     if (
         len(shapes) > 1
@@ -119,11 +119,11 @@ def _as_channels(pages: list[Bytes | Levels]) -> Levels:
         or any(one.opacity is not None for one in levels)
     ):
         raise ValueError(
-            f"its {len(pages)} pages are not one grey channel each, all of one size: save each "
+            f"its {len(levels)} pages are not one grey channel each, all of one size: save each "
             "page as a file"
         )
     if len({(one.full, one.has_spare_bits) for one in levels}) > 1:
-        raise ValueError(f"its {len(pages)} pages differ in depth")
+        raise ValueError(f"its {len(levels)} pages differ in depth")
     first = levels[0]
     return dataclasses.replace(first, values=np.concatenate([one.values for one in levels], -1))
 
@@ -147,13 +147,22 @@ def _page(file: Image.Image, path: Path) -> Bytes | Levels:
         return _turned(_sixteen_bits(file), file)
     if mode in ("I", "F"):
         return _turned(_wide(file), file)
-    image = ImageOps.exif_transpose(file)
+    image: Image.Image = file
+    if file.getexif().get(_ORIENTATION, 1) in _TURNS:
+        image = ImageOps.exif_transpose(file)
+    # What is loaded stays when the file is closed.
+    image.load()
     grey, has_opacity = mode in _GREY_MODES, mode in _OPACITY_MODES
     has_opacity = has_opacity or "transparency" in image.info
     if mode == "La":
         image = image.convert("LA")
     wanted = "RGBA" if has_opacity else "L" if grey else "RGB"
-    return Bytes(image.convert(wanted), grey, has_opacity, squeezed=deep_colour)
+    return Bytes(as_mode(image, wanted), grey, has_opacity, squeezed=deep_colour)
+
+
+def as_mode(image: Image.Image, mode: str) -> Image.Image:
+    """The image in a mode; itself where it has that one, of which Pillow would make a copy."""
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _sixteen_bits(file: Image.Image) -> Levels:

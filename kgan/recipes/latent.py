@@ -27,6 +27,8 @@ class LatentModelRecipe(Recipe[Chosen]):
     Its settings have the fields of `kgan.settings.groups.SampleData`.
     """
 
+    feeds_parts = True
+
     def data(self) -> Dataset:
         settings = self.settings
         return kgan.data.load(
@@ -37,7 +39,9 @@ class LatentModelRecipe(Recipe[Chosen]):
             **settings.reading,
         )
 
-    def feed(self, data: Dataset, *, start: int = 0) -> tf.data.Dataset:
+    def feed(
+        self, data: Dataset, *, start: int = 0, part: kgan.data.Part | None = None
+    ) -> tf.data.Dataset:
         return kgan.data.feed(
             data,
             self.samples_per_step(),
@@ -45,6 +49,7 @@ class LatentModelRecipe(Recipe[Chosen]):
             start=start,
             labels=self.settings.conditional,
             flip=self.settings.flip,
+            part=part,
         )
 
     def describe(self, data: Dataset, model: keras.Model) -> Sequence[str]:

@@ -50,6 +50,8 @@ class Recipe(abc.ABC, Generic[Chosen]):
     shown: ClassVar[tuple[str, ...]] = ("d_loss", "g_loss", "distance")
     curves: ClassVar[Mapping[str, Sequence[str]]] = {"losses": ("d_loss", "g_loss")}
 
+    feeds_parts: ClassVar[bool] = False
+
     def __init__(self, settings: Chosen):
         self.settings = settings
 

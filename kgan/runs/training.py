@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 import kgan.callbacks
+import kgan.data
 import kgan.distribution
 import kgan.export
 import kgan.models
@@ -234,7 +235,7 @@ def fit(
         while done < epochs * steps and not model.stop_training:
             epoch, inside = divmod(done, steps)
             model.fit(
-                recipe.feed(data, start=done),
+                _fed(recipe, data, done, model.distribute_strategy),
                 initial_epoch=epoch,
                 epochs=epoch + 1 if inside else epochs,
                 steps_per_epoch=steps - inside,
@@ -250,6 +251,21 @@ def fit(
     if guard.found and not any(getattr(one, "rolled_back", False) for one in callbacks):
         raise FloatingPointError(guard.message)
     return not signals.stopped
+
+
+def _fed(recipe: Recipe, data: Any, start: int, strategy: Any) -> Any:
+    """The batches from a step on; of several workers each reads its own part of them alone."""
+    replicas = strategy.num_replicas_in_sync
+    whole = recipe.samples_per_step() % replicas or not recipe.feeds_parts
+    if whole or not kgan.distribution.spans_workers(strategy):
+        return recipe.feed(data, start=start)
+
+    def own(context: Any) -> Any:
+        workers = context.num_input_pipelines
+        part = kgan.data.Part(context.input_pipeline_id, workers, replicas // workers)
+        return recipe.feed(data, start=start, part=part)
+
+    return strategy.distribute_datasets_from_function(own)
 
 
 def export(run: Run, model: Any, data: Any, folder: Path) -> Path:

@@ -71,3 +71,27 @@ def test_bad_batch_size(data, batch_size):
 def test_points_are_not_flipped():
     with pytest.raises(ValueError, match="flip must be off for points"):
         kgan.data.feed(kgan.data.load("ring"), 8, flip=True)
+
+
+@pytest.mark.parametrize("part", [(2, 1), (1, 3), (3, 2)], ids=str)
+def test_workers_read_the_pieces_of_the_whole_batch(part):
+    workers, replicas = part
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (40, 4, 4, 1)).astype(np.uint8)
+    data = kgan.data.Dataset(
+        "toy", images, np.arange(40, dtype=np.int32), tuple(map(str, range(40)))
+    )
+    how = {"seed": 3, "start": 2, "flip": True}
+    whole = list(kgan.data.feed(data, 12, **how).take(4).as_numpy_iterator())
+    pieces = [
+        list(
+            kgan.data.feed(data, 12, part=kgan.data.Part(worker, workers, replicas), **how)
+            .take(4 * replicas)
+            .as_numpy_iterator()
+        )
+        for worker in range(workers)
+    ]
+    for step, batch in enumerate(whole):
+        own = [one for each in pieces for one in each[step * replicas : (step + 1) * replicas]]
+        for ours, theirs in zip(zip(*own, strict=True), batch, strict=True):
+            np.testing.assert_array_equal(np.concatenate(ours), theirs)
