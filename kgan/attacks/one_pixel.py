@@ -24,8 +24,8 @@ class OnePixel(Attack):
         population: Number of candidates, at least 4.
         steps: Number of generations; the attack asks `population * (steps + 1)` times at most.
         scale: Weight of the difference of two candidates that is added to a third one (F).
-        around: Which the third one is: "random" as published, or "best", which fools more within a
-            few dozen generations.
+        around: Which the third one is: "random" as published, or "best", which finds more where
+            several pixels must fit together and may get stuck; "best" for several pixels if None.
         quantize: Whether the results have 8 bits a value; see `Attack`.
         seed: Seed of the evolution, an int.
 
@@ -48,7 +48,7 @@ class OnePixel(Attack):
         population: int = 400,
         steps: int = 100,
         scale: float = 0.5,
-        around: str = "best",
+        around: str | None = None,
         quantize: bool = False,
         seed: int = 0,
     ):
@@ -58,7 +58,8 @@ class OnePixel(Attack):
         if not scale > 0:
             raise ValueError(f"scale must be above 0, got {scale}.")
         self.scale = float(scale)
-        kgan.names.check("around", around, ("random", "best"))
+        if around is not None:
+            kgan.names.check("around", around, ("random", "best"))
         self.around = around
         self.quantize = quantize
         self.seed = check_seed(seed)
@@ -102,7 +103,7 @@ class OnePixel(Attack):
         other = (offset + 1 + whole(draws[:, 2], size - 2)) % (size - 1)
         second, third = (first + 1 + offset) % size, (first + 1 + other) % size
         a, b, c = (tf.gather(people, rows, batch_dims=1) for rows in (first, second, third))
-        if self.around == "best":
+        if (self.around or ("best" if self.pixels > 1 else "random")) == "best":
             best = tf.argmax(state["gains"], axis=1, output_type=tf.int32)
             a = tf.gather(people, best[:, None], batch_dims=1)
         return tf.clip_by_value(a + self.scale * (b - c), 0.0, 1.0)

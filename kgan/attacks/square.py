@@ -123,8 +123,9 @@ class Square(Attack):
         height, width = state["original"].shape[1:3]
         step = i + attempt * self.steps
         where = example_random.uniform(state["keys"], (2,), purpose, step)
-        # In l2 and l1 as in the authors' code, where no window reaches the last row and column.
-        last = 1 if self.norm == "linf" else 0
+        # In the authors' code no window reaches the last row and column. In l1, where most of a
+        # change lies in the middle of its window, this finds more.
+        last = 0 if self.norm == "l1" else 1
         free = tf.cast(tf.stack([height - side + last, width - side + last]), tf.float32)
         corner = tf.cast(where * free, tf.int32)
         return corner[:, 0], corner[:, 1]
