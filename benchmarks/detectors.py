@@ -1,11 +1,12 @@
 """What detectors of adversarial images withstand, of attackers who know of them and who do not.
 
     python benchmarks/detectors.py --n 200 --out detectors.json
+    python benchmarks/detectors.py --data digits --n 100 --epsilons 0.1 0.2 --steps 50
 
-The shipped LeNet of MNIST; PGD-40 in linf on the first `--n` test images, once stopping where an
+The shipped LeNet of the data; PGD-40 in linf on the first `--n` test images, once stopping where an
 image fools and once with all steps, which end far in the other class; the threshold of 5% false
-alarms is set on the next 1,000 test images. The Mahalanobis detector is fitted on 10,000 training
-images. The attack that knows gets the same radius, and `--steps` steps for each of its weights.
+alarms is set on the next 1,000 test images (or those that are left). The Mahalanobis
+detector is fitted on up to 10,000 training images. The attack that knows gets the same radius, and `--steps` steps for each of its weights.
 """
 
 import argparse
@@ -26,15 +27,16 @@ from kgan.metrics.extractor import extractor
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default="mnist", choices=["digits", "mnist"])
     parser.add_argument("--n", type=int, default=200)
     parser.add_argument("--epsilons", type=float, nargs="+", default=[0.1, 0.2, 0.3])
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    test, train = kgan.data.load("mnist", "test"), kgan.data.load("mnist")
+    test, train = kgan.data.load(options.data, "test"), kgan.data.load(options.data)
     images, labels = test.as_float(), test.labels
-    classifier = extractor("lenet-mnist").model
-    some = train.take(range(10_000))
+    classifier = extractor(f"lenet-{options.data}").model
+    some = train.take(range(min(len(train), 10_000)))
     detectors = [
         FeatureSqueezing(classifier),
         MahalanobisDetector(classifier).fit(some.as_float(), some.labels),
