@@ -5,8 +5,9 @@
 
 The shipped LeNet of the data; PGD-40 in linf on the first `--n` test images, once stopping where an
 image fools and once with all steps, which end far in the other class; the threshold of 5% false
-alarms is set on the next 1,000 test images (or those that are left). The Mahalanobis
-detector is fitted on up to 10,000 training images. The attack that knows gets the same radius, and `--steps` steps for each of its weights.
+alarms is set on the next 1,000 test images, or those that are left. The Mahalanobis detector is
+fitted on up to 10,000 training images. The attack that knows gets the same radius, and `--steps`
+steps for each of its weights.
 """
 
 import argparse
