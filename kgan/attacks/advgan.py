@@ -131,6 +131,7 @@ class AdvGAN(Attack):
         self.epsilon = check_radius("epsilon", epsilon, norm)
         self.least_epsilon = least_epsilon
         self.targets = targets
+        self.needs_targets = targets is not None
         self.black_box = bool(black_box)
         if self.black_box:
             self.category = "black-box"

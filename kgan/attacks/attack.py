@@ -37,6 +37,7 @@ class Attack:
         minimal: Whether the attack looks for the smallest change in `norm`, rather than for any
             change within `epsilon`.
         targetable: Whether the attack accepts targets.
+        needs_targets: Whether it was made to reach targets, and leaves no class without one.
         has_last_iterate: Whether the attack moves an image step by step towards a higher loss, so
             that the last image is useful even if it does not fool (for training and transfer).
         category: "white-box" if it follows gradients in many steps, "single-step" if in one step,
@@ -59,6 +60,7 @@ class Attack:
     tensors: tuple[str, ...] = ("seed",)
     minimal: bool = False
     targetable = True
+    needs_targets: bool = False
     has_last_iterate = False
     category: str | None = "white-box"
     adapts = True

@@ -157,10 +157,8 @@ class AdversarialTraining(MendedFit):
                     f"attack must have a last iterate to train on, which {type(one).__name__} has "
                     "not. Take PGD, APGD, FGSM, MomentumPGD or RandomNoise."
                 )
-            if (targets := getattr(one, "targets", None)) is not None:
-                raise ValueError(
-                    f"attack must be untargeted, got {type(one).__name__} with targets={targets!r}."
-                )
+            if one.needs_targets:
+                raise ValueError(f"attack must need no targets, got {one!r}.")
         return attacks
 
     def _shares(self, shares: Sequence[float] | None) -> list[float]:

@@ -8,9 +8,11 @@ import pytest
 import tensorflow as tf
 from scipy import ndimage, stats
 
+import kgan.defenses
 from kgan.attacks import PGD, DeepFool
 from kgan.defenses import (
     DETECTORS,
+    Detector,
     EvadingPGD,
     FeatureSqueezing,
     MahalanobisDetector,
@@ -196,3 +198,9 @@ def test_what_cannot_be_judged_is_refused(model, digits, fitted):
         FeatureSqueezing(model, bits=(), medians=())
     with pytest.raises(ValueError, match="must be a share"):
         detector.threshold(images, false_alarms=1.5)
+
+
+def test_every_detector_has_its_row():
+    members = [one for one in vars(kgan.defenses).values() if isinstance(one, type)]
+    known = {one for one in members if issubclass(one, Detector) and one is not Detector}
+    assert set(DETECTORS.values()) == known

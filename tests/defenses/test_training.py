@@ -360,7 +360,7 @@ def mistakes():
         "negative awp": ({"awp": -0.01}, "awp must be at least 0"),
         "warmup": ({"method": "free", "warmup": 3, "batch_size": 2}, "warmup must be None for"),
         "norm": ({"method": "free", "norm": "l2", "batch_size": 2}, "norm must be 'linf'"),
-        "targeted": ({"attack": AdvGAN(0.1, targets=3)}, "untargeted, got AdvGAN with targets=3"),
+        "targeted": ({"attack": AdvGAN(0.1, targets=3)}, "need no targets, got AdvGAN"),
         "seed": ({"seed": -1}, "seed must be"),
     }
 

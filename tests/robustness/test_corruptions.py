@@ -257,3 +257,13 @@ def test_errors_are_those_of_a_known_classifier_and_the_mce_its_share_of_the_bas
         thresholds(0.56), images, labels, names=["brightness"], baseline=thresholds(0.56)
     )
     assert of_itself.mce == of_itself.relative_mce == pytest.approx(1.0)
+
+
+def test_every_corruption_has_its_row():
+    public = {
+        name
+        for module in (noise, blur, weather, digital)
+        for name, one in vars(module).items()
+        if getattr(one, "__module__", None) == module.__name__ and not name.startswith("_")
+    }
+    assert public == set(CORRUPTIONS)
