@@ -65,7 +65,7 @@ def test_labels(folder):
         (('name: "" base_path: "/x"',), "plain names of models, got ''"),
         (('name: "a/b" base_path: "/x"',), "plain names of models, got 'a/b'"),
         (('name: "a:b" base_path: "/x"',), "plain names of models, got 'a:b'"),
-        (('name: "a" base_path: "/x"',) * 2, "two models of the name 'a'"),
+        (('name: "a" base_path: "/models/x"',) * 2, "two models of the name 'a'"),
         (('name: "a" base_path: "x"',), "must be absolute, got 'x'"),
         (('name: "a"',), "must be absolute, got ''"),
         (('name: "a" base_path: "s3://bucket/a"',), "must be absolute, got 's3://bucket/a'"),
