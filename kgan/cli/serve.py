@@ -80,9 +80,17 @@ class _Lines(logging.Formatter):
         return printable(super().format(record))
 
 
+class _Stderr(logging.Handler):
+    """Writes to what is stderr at that time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes a record."""
+        print(self.format(record), file=sys.stderr, flush=True)
+
+
 def log_lines(prefix: str = "") -> None:
     """Has the server's log written to stderr."""
-    handler = logging.StreamHandler()
+    handler = _Stderr()
     handler.setFormatter(_Lines(f"%(asctime)s %(levelname)s {prefix}%(message)s"))
     log = logging.getLogger("kgan.serving")
     log.handlers[:] = [handler]

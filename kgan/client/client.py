@@ -26,11 +26,15 @@ class Client:
         images = client.generate(seeds=[1, 2], labels=[3, 5])
 
     Args:
-        url: "http://HOST:PORT" (or https) for REST, "grpc://HOST:PORT" for gRPC.
+        url: "http://HOST:PORT" for REST, "grpc://HOST:PORT" for gRPC; https and grpcs with TLS.
         model: The model's name on the server.
         version: Number of the version; by default the newest one.
         label: Label of a version, in place of its number.
         timeout: Seconds to wait for an answer.
+        token: What the server asks for (`kgan serve --token-file`), sent as
+            `Authorization: Bearer TOKEN`; never to another server that it may name.
+        certificates: PEM file of the certificates to trust with TLS, such as the server's own
+            where it signed that itself; by default those that the system trusts.
     """
 
     def __init__(
@@ -41,18 +45,27 @@ class Client:
         version: int | None = None,
         label: str | None = None,
         timeout: float = 30.0,
+        token: str | None = None,
+        certificates: str | Path | None = None,
     ):
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https", "grpc") or not parts.netloc:
+        if parts.scheme not in ("http", "https", "grpc", "grpcs") or not parts.netloc:
             raise ValueError(
                 f"url must be like http://127.0.0.1:8501 or grpc://127.0.0.1:8500, got {url!r}."
             )
+        secure = parts.scheme.endswith("s")
+        if certificates is not None and not secure:
+            raise ValueError(f"certificates are for https:// and grpcs://, got {url!r}.")
         if version is not None and label is not None:
             raise ValueError(f"give a version or a label, got {version} and {label!r}.")
-        kind = Grpc if parts.scheme == "grpc" else Rest
-        self._transport: Rest | Grpc = kind(
-            parts.netloc if kind is Grpc else url.rstrip("/"), model, version, label, timeout
-        )
+        self._transport: Rest | Grpc
+        path = None if certificates is None else Path(certificates)
+        if parts.scheme.startswith("grpc"):
+            self._transport = Grpc(
+                *(parts.netloc, model, version, label, timeout), token, path, secure=secure
+            )
+        else:
+            self._transport = Rest(*(url.rstrip("/"), model, version, label, timeout), token, path)
 
     def generate(
         self,

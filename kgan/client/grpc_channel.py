@@ -1,6 +1,7 @@
 """TensorFlow Serving's gRPC contract, from the client's side; needs the extra `serve`."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,16 @@ class Grpc:
     """One model of a server, over gRPC; arguments as for `Client`."""
 
     def __init__(
-        self, address: str, model: str, version: int | None, label: str | None, timeout: float
+        self,
+        address: str,
+        model: str,
+        version: int | None,
+        label: str | None,
+        timeout: float,
+        token: str | None = None,
+        certificates: Path | None = None,
+        *,
+        secure: bool = False,
     ):
         try:
             import grpc
@@ -30,10 +40,15 @@ class Grpc:
             )
         self._address = address
         self._timeout = timeout
-        self._channel = grpc.insecure_channel(
-            address,
-            options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
-        )
+        options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+        if secure:
+            roots = None if certificates is None else certificates.read_bytes()
+            credentials = grpc.ssl_channel_credentials(roots)
+            self._channel = grpc.secure_channel(address, credentials, options)
+        else:
+            self._channel = grpc.insecure_channel(address, options)
+        self._scheme = "grpcs" if secure else "grpc"
+        self._metadata = None if token is None else [("authorization", f"Bearer {token}")]
         self._error = grpc.RpcError
         self._requests = predict_pb2, get_model_status_pb2, get_model_metadata_pb2
         self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
@@ -46,7 +61,7 @@ class Grpc:
             self._spec["version_label"] = label
 
     def __str__(self) -> str:
-        return f"grpc://{self._address}"
+        return f"{self._scheme}://{self._address}"
 
     def predict(
         self, signature: str, inputs: Mapping[str, np.ndarray]
@@ -112,6 +127,6 @@ class Grpc:
 
     def _ask(self, method, request):
         try:
-            return method(request, timeout=self._timeout)
+            return method(request, timeout=self._timeout, metadata=self._metadata)
         except self._error as error:
             raise ServerError(str(self), error.code().name, error.details()) from None

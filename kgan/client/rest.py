@@ -1,9 +1,11 @@
 """TensorFlow Serving's REST contract, from the client's side; numpy alone is needed."""
 
 import json
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -17,7 +19,14 @@ class Rest:
     """One model of a server, over REST; arguments as for `Client`."""
 
     def __init__(
-        self, url: str, model: str, version: int | None, label: str | None, timeout: float
+        self,
+        url: str,
+        model: str,
+        version: int | None,
+        label: str | None,
+        timeout: float,
+        token: str | None = None,
+        certificates: Path | None = None,
     ):
         self.url = f"{url}/v1/models/{quote(model, safe='')}"
         if version is not None:
@@ -25,6 +34,10 @@ class Rest:
         if label is not None:
             self.url += f"/labels/{quote(label, safe='')}"
         self.timeout = timeout
+        self._token = token
+        self._context = None
+        if certificates is not None:
+            self._context = ssl.create_default_context(cafile=str(certificates))
 
     def __str__(self) -> str:
         return self.url
@@ -53,8 +66,13 @@ class Rest:
         request = urllib.request.Request(
             self.url + path, body, {"Content-Type": "application/json"}
         )
+        if self._token is not None:
+            # A redirection to another server must not take the token there.
+            request.add_unredirected_header("Authorization", f"Bearer {self._token}")
         try:
-            with urllib.request.urlopen(request, timeout=self.timeout) as reply:
+            with urllib.request.urlopen(
+                request, timeout=self.timeout, context=self._context
+            ) as reply:
                 return json.load(reply)
         except urllib.error.HTTPError as error:
             with error:

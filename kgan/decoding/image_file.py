@@ -81,8 +81,18 @@ def decode(path: Path) -> Bytes | Levels:
     """Reads an image file.
 
     Raises:
-        OSError, SyntaxError, ValueError: Where it cannot be read.
+        OSError, SyntaxError, ValueError, Image.DecompressionBombError: Where it cannot be read.
     """
+    try:
+        return _decode(path)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        raise
+    except Exception as error:
+        # What a reader of Pillow's stumbles on in a damaged file: a TypeError, a RuntimeError, ...
+        raise ValueError(f"is damaged: {type(error).__name__}: {error}") from error
+
+
+def _decode(path: Path) -> Bytes | Levels:
     with Image.open(path) as file:
         pages = _pages(file)
         if len(pages) == 1:

@@ -68,6 +68,22 @@ def _strict(path: str | Path) -> Iterator[None]:
             yield
         except (UserWarning, ValueError, TypeError) as error:
             raise ValueError(_said(path, str(error).strip())) from error
+        except Exception as error:
+            raise damaged(path, error) from error
+
+
+def damaged(path: str | Path, error: Exception) -> Exception:
+    """What to raise for an error that nobody meant to raise when a file was read.
+
+    Of the file system's errors, which tell about a path, the same one.
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    said = " ".join(str(error).split())[:200] or "no message"
+    return ValueError(
+        f"{path} cannot be loaded: it is damaged, or has layers that cannot be made. "
+        f"{type(error).__name__}: {said}"
+    )
 
 
 def _said(path: str | Path, message: str) -> str:

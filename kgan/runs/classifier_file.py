@@ -7,6 +7,7 @@ import keras
 
 from kgan.attacks.victim import Victim, victim_of
 from kgan.data import Dataset
+from kgan.models.saving import damaged
 from kgan.settings.groups import DeclaredVictim
 
 
@@ -35,12 +36,14 @@ def load_classifier(path: Path, *, presets: Iterable[str] = ()) -> keras.Model:
         )
     try:
         return keras.models.load_model(path, compile=False)
-    except (TypeError, ValueError, OSError) as error:
+    except (TypeError, ValueError) as error:
         said = str(error).strip().splitlines() or ["no message"]
         raise ValueError(
             f"{path} cannot be loaded: {said[0]} (If it has layers of your own, call "
             "kgan.robustness.evaluate from Python, where they are known.)"
         ) from error
+    except Exception as error:
+        raise damaged(path, error) from error
 
 
 def declared(model: keras.Model, settings: DeclaredVictim) -> keras.Model | Victim:

@@ -14,6 +14,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 HEAD_BYTES = 64 * 1024
 """Most bytes in the head of a request: its first line and its header lines."""
 
+_LINGER_SECONDS = 1.0
+_TOO_LONG = b"431 Request Header Fields Too Large", "the head of a request is too long"
+
 
 @dataclass(frozen=True)
 class ConnectionLimits:
@@ -41,11 +44,14 @@ class LimitedProtocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, limits: ConnectionLimits, **options: Any):
         super().__init__(*arguments, **options)
         self.limits = limits
+        # Bytes of a head that has not ended; and of its lines.
         self._head = 0
+        self._lines = 0
         self._in_head = True
         self._unanswered = 0
         self._timer: asyncio.TimerHandle | None = None
         self._since = 0.0
+        self._refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -63,6 +69,8 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         before = self._in_head
         super().data_received(data)
         if not self._in_head or self.transport.is_closing():
@@ -70,20 +78,36 @@ class LimitedProtocol(HttpToolsProtocol):
         # Of a piece that ends in a head, what came before that is not known.
         self._head += len(data) if before else 1
         if self._head > HEAD_BYTES:
-            self._refuse(
-                b"431 Request Header Fields Too Large", "the head of a request is too long"
-            )
+            self._refuse(*_TOO_LONG)
 
     def on_message_begin(self) -> None:
-        self._in_head = True
+        self._in_head, self._lines = True, 0
         super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        self._lines += len(url)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._lines += len(name) + len(value) + len(b": \r\n")
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._in_head, self._head = False, 0
         self._stop_timer()
-        super().on_headers_complete()
+        if self._lines > HEAD_BYTES:
+            # It came in one piece with its end.
+            self._refuse(*_TOO_LONG)
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if not self._refused:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self._refused:
+            return
         if self.cycle.response_complete:
             # It was answered before its end.
             self._wait_for_head()
@@ -119,13 +143,21 @@ class LimitedProtocol(HttpToolsProtocol):
         else:
             self.transport.close()
 
-    def _refuse(self, status: bytes, message: str) -> None:
+    def _refuse(self, status: bytes, message: str, *, linger: bool = True) -> None:
+        """Answers, and closes: later where the client still sends, so that it sees the answer."""
         body = f'{{"error": "{message}"}}'.encode()
         self.transport.write(
             b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
             b"Connection: close\r\n\r\n%b" % (status, len(body), body)
         )
-        self.transport.close()
+        if not linger:
+            self.transport.close()
+            return
+        self._refused = True
+        self._stop_timer()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(_LINGER_SECONDS, self.transport.close)
 
 
 def protocol(limits: ConnectionLimits) -> Any:
@@ -141,4 +173,5 @@ def _make_room(new: LimitedProtocol, among: Iterable[LimitedProtocol]) -> None:
         oldest = min(waiting, key=lambda one: (not one._in_head, one._since))
         oldest.transport.abort()
     else:
-        new._refuse(b"503 Service Unavailable", "all connections are in use; try again later")
+        message = "all connections are in use; try again later"
+        new._refuse(b"503 Service Unavailable", message, linger=False)

@@ -2,7 +2,7 @@
 
 Each row is a question: what is sent, the status, and the reply's text, or for an error a part of
 its message. `STRICTER` rows are those where kgan refuses what the official server answers
-with another value than was sent.
+with another value than was sent, and `ABSENT` those of README's list of what is absent.
 """
 
 from typing import NamedTuple
@@ -115,6 +115,12 @@ STRICTER = [
     *(_bad("int8", value) for value in ("128", "-129")),
     *(_bad("int16", value) for value in ("32768", "-32769")),
     *(_bad("uint8", value) for value in ("256", "-1")),
+]
+
+# What README's list says of JSON: here the official server answers, or answers otherwise.
+ABSENT = [
+    Row('{"inputs":1,"inputs":2}', 200, '{"outputs":3.0}'),
+    Row('{"signature_name":"float","inputs":' + "[" * 33 + "1" + "]" * 33 + "}", 400, "deep"),
 ]
 
 # util/json_tensor.cc: FillPredictRequestFromJson, MakeJsonFromTensors; the tests beside it.
@@ -315,6 +321,7 @@ ROWS = [
     *(row for value in VALUES for row in _value(*value)),
     *REFUSED,
     *STRICTER,
+    *ABSENT,
     *BODIES,
     *EXAMPLES,
     *PATHS,

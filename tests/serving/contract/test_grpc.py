@@ -246,3 +246,9 @@ def test_health(official, name, reply):
     check = official.channel.unary_unary("/grpc.health.v1.Health/Check")
     code, told = code_of(check, name)
     assert (told if code == "OK" else code) == reply
+
+
+def test_session_service_is_absent(official):
+    """As README's list says."""
+    call = official.channel.unary_unary("/tensorflow.serving.SessionService/SessionRun")
+    assert code_of(call, b"")[0] == "UNIMPLEMENTED"
