@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from kgan.data.image_file import decode
 from PIL import Image
 
 import kgan.models
 from kgan.data.folder import _UNREADABLE
-from kgan.data.image_file import decode
 from kgan.models.saving import restore
 from kgan.runs.classifier_file import load_classifier
 

@@ -11,8 +11,8 @@ import kgan.random
 from kgan.endpoints import Endpoint, Endpoints, Request, check_labels, takes
 from kgan.kinds import Images
 from kgan.losses.fooling import FOOLING, euclidean, feature_loss, hinge_on_norm
-from kgan.models.ball import bounded, within_ball
 from kgan.models.batches import Batch, labels_of, parts_of, require, samples_of
+from kgan.models.norm_ball import bounded, within_ball
 from kgan.models.players import Players
 
 WEIGHTS = {

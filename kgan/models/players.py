@@ -12,10 +12,10 @@ import tensorflow as tf
 import kgan.losses
 from kgan.counter import add_counter
 from kgan.models.batches import Batch, in_slices, no_weights, told
-from kgan.models.closing import check_logits, check_unsigned
 from kgan.models.gradient_update import apply_gradients
 from kgan.models.mended_fit import MendedFit, built_on
 from kgan.models.optimizer_callbacks import with_optimizers
+from kgan.models.output_activation import check_logits, check_unsigned
 from kgan.models.replica_noise import warn_of_equal_draws
 
 Losses = Callable[[], tf.Tensor | Sequence[tf.Tensor]]

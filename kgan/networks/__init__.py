@@ -15,7 +15,6 @@ from typing import NamedTuple
 import keras
 
 from kgan.networks.autoencoder import dcgan_decoder, dcgan_encoder
-from kgan.networks.closing import LinearImages
 from kgan.networks.conditional import ConditionalBatchNormalization, Projection
 from kgan.networks.dcgan import dcgan_discriminator, dcgan_generator
 from kgan.networks.encoder_decoder import encoder_decoder_generator
@@ -33,6 +32,7 @@ from kgan.networks.minibatch import MinibatchStandardDeviation
 from kgan.networks.mlp import mlp_discriminator, mlp_generator
 from kgan.networks.noise import Dropout, GaussianNoise
 from kgan.networks.normalization import BatchNormalization
+from kgan.networks.output_layers import LinearImages
 from kgan.networks.padding import ReflectionPadding2D
 from kgan.networks.patch_projector import patch_projector
 from kgan.networks.perturbation import perturbation_network

@@ -6,10 +6,10 @@ Reference: Radford et al. 2016, section 3 (arXiv:1511.06434).
 import keras
 from keras import layers
 
-from kgan.networks.closing import to_images, to_logits
 from kgan.networks.conditional import with_label
 from kgan.networks.minibatch import MinibatchStandardDeviation
 from kgan.networks.normalization import BatchNormalization
+from kgan.networks.output_layers import to_images, to_logits
 from kgan.networks.resolution import channels_at, resolution
 from kgan.networks.spectral import SpectralConv2D
 

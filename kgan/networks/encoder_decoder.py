@@ -5,7 +5,7 @@ import math
 import keras
 from keras import layers
 
-from kgan.networks.closing import to_images
+from kgan.networks.output_layers import to_images
 from kgan.networks.resolution import channels_at, resolution
 from kgan.networks.translation import instance_normalization
 

@@ -7,10 +7,10 @@ and depth buys steepness at less cost than width.
 import keras
 from keras import layers
 
-from kgan.networks.closing import to_logits
 from kgan.networks.fourier import FourierFeatures
 from kgan.networks.minibatch import MinibatchStandardDeviation
 from kgan.networks.normalization import BatchNormalization
+from kgan.networks.output_layers import to_logits
 from kgan.networks.spectral import SpectralDense
 
 _GENERATOR_DEPTH = 8

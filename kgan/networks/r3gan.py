@@ -8,10 +8,10 @@ import math
 import keras
 from keras import layers
 
-from kgan.networks.closing import LinearImages
 from kgan.networks.conditional import with_label
 from kgan.networks.grouped import GroupedConv2D
 from kgan.networks.minibatch import MinibatchStandardDeviation
+from kgan.networks.output_layers import LinearImages
 from kgan.networks.resampling import FilteredDownsampling2D, FilteredUpsampling2D
 from kgan.networks.resolution import resolution
 from kgan.networks.style import LearnedConstant

@@ -7,10 +7,10 @@ Reference: Miyato et al. 2018, appendix B.4 (arXiv:1802.05957); conditional: Miy
 import keras
 from keras import layers
 
-from kgan.networks.closing import to_images, to_logits
 from kgan.networks.conditional import ConditionalBatchNormalization
 from kgan.networks.minibatch import MinibatchStandardDeviation
 from kgan.networks.normalization import BatchNormalization
+from kgan.networks.output_layers import to_images, to_logits
 from kgan.networks.resolution import resolution
 from kgan.networks.spectral import SpectralConv2D
 

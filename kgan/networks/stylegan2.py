@@ -9,7 +9,6 @@ import math
 import keras
 from keras import layers
 
-from kgan.networks.closing import LinearImages
 from kgan.networks.equalized import (
     EqualizedConv2D,
     EqualizedDense,
@@ -17,6 +16,7 @@ from kgan.networks.equalized import (
     ScaledLeakyReLU,
 )
 from kgan.networks.minibatch import MinibatchStandardDeviation
+from kgan.networks.output_layers import LinearImages
 from kgan.networks.resampling import FilteredDownsampling2D, FilteredUpsampling2D
 from kgan.networks.resolution import resolution
 from kgan.networks.spectral import SpectralConv2D, SpectralDense

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from kgan.networks.closing import to_images
+from kgan.networks.output_layers import to_images
 
 UPSAMPLINGS = ("nearest", "pixel_shuffle")
 

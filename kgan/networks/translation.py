@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from kgan.networks.closing import to_images
+from kgan.networks.output_layers import to_images
 from kgan.networks.padding import ReflectionPadding2D
 
 _INITIALIZER = {"class_name": "RandomNormal", "config": {"mean": 0.0, "stddev": 0.02}}

@@ -3,8 +3,8 @@
 import keras
 from keras import layers
 
-from kgan.networks.closing import to_images
 from kgan.networks.noise import Dropout
+from kgan.networks.output_layers import to_images
 from kgan.networks.translation import instance_normalization
 
 _INITIALIZER = {"class_name": "RandomNormal", "config": {"mean": 0.0, "stddev": 0.02}}

@@ -8,7 +8,7 @@ import numpy as np
 
 from kgan.attacks import APGD, FGSM, PGD, Attack, MomentumPGD, RandomNoise, Square
 from kgan.attacks.victim import victim_of
-from kgan.serving.playground import Fool
+from kgan.serving.playground import AttackedClassifier
 
 # Those that any classifier takes, that learn nothing first and that end in a second or so.
 ATTACKS: dict[str, Attack] = {
@@ -32,7 +32,7 @@ def widest_radii(shape: Sequence[int]) -> dict[str, float]:
     return {"linf": 0.5, "l2": 0.25 * math.sqrt(values), "l1": 0.25 * values}
 
 
-def attacked(model: keras.Model, name: str, class_names: Sequence[str] = ()) -> Fool:
+def attacked(model: keras.Model, name: str, class_names: Sequence[str] = ()) -> AttackedClassifier:
     """A classifier with the attacks of `ATTACKS` on it.
 
     Args:
@@ -72,4 +72,4 @@ def attacked(model: keras.Model, name: str, class_names: Sequence[str] = ()) -> 
     norms = {which: one.norms for which, one in ATTACKS.items()}
     # The first call compiles the default.
     attack(np.full((1, *shape), 0.5, np.float32), 0.1, "fgsm", "linf")
-    return Fool(name, shape, names, norms, widest_radii(shape), attack)
+    return AttackedClassifier(name, shape, names, norms, widest_radii(shape), attack)

@@ -27,7 +27,7 @@ _HEADERS = {
 }
 
 
-class Fool(NamedTuple):
+class AttackedClassifier(NamedTuple):
     """A classifier and an attack on it, for the page.
 
     Attributes:
@@ -52,7 +52,7 @@ class Fool(NamedTuple):
 class Playground:
     """The page's endpoints."""
 
-    def __init__(self, service: Service, *, fool: Fool | None, max_body: int):
+    def __init__(self, service: Service, *, fool: AttackedClassifier | None, max_body: int):
         self.service = service
         self.fool = fool
         self.max_body = max_body
@@ -140,7 +140,7 @@ def _columns(kind: Mapping[str, Any], endpoints: Sequence[Mapping[str, Any]]) ->
     return [name for name in names if any(name in outputs for outputs in made)]
 
 
-def _question(body: bytes, fool: Fool) -> tuple[np.ndarray, float, str, str]:
+def _question(body: bytes, fool: AttackedClassifier) -> tuple[np.ndarray, float, str, str]:
     """The image, epsilon, attack and norm that a request asks for."""
     try:
         document = orjson.loads(body)

@@ -64,7 +64,7 @@ def application(
     repository: Repository,
     limits: Limits,
     *,
-    fool: playground.Fool | None = None,
+    fool: playground.AttackedClassifier | None = None,
     access: Access | None = None,
     measures: Measures | None = None,
 ) -> Application:
@@ -100,7 +100,7 @@ async def running(
     host: str = "127.0.0.1",
     port: int = 0,
     grpc_port: int | None = 0,
-    fool: playground.Fool | None = None,
+    fool: playground.AttackedClassifier | None = None,
     access: Access | None = None,
     certificate: tuple[Path, Path] | None = None,
     reload: Callable[[Any], None] | None = None,

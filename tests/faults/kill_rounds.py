@@ -62,24 +62,40 @@ def main() -> None:
     # Most kills while steps are made and saved, some before, as fast as this machine is now.
     a_step = (time.monotonic() - begin) / asked.epochs
     moments = random.Random(asked.seed)
-    table = Path("runs/killed/metrics.csv")
-    for number in range(1, asked.rounds + 1):
-        resume = ["--resume"] if Path("runs/killed/config.json").is_file() else []
-        before = table.stat().st_mtime_ns if table.is_file() else 0
-        process = start(*epochs, "--name", "killed", *resume)
-        if moments.random() < 0.8:
-            while (table.stat().st_mtime_ns if table.is_file() else 0) == before:
-                time.sleep(0.002)
-        time.sleep(moments.uniform(0, a_step))
-        os.kill(process, signal.SIGKILL)
-        code = end_of(process)
-        assert code == -signal.SIGKILL, Path("said.txt").read_text()
-        rows = len(table.read_text().splitlines()) - 1 if table.is_file() else 0
-        left = [path.name.split("-")[-1] for path in Path().rglob(".tmp-*")]
-        print(f"kill {number}: {rows} of {asked.epochs} steps; left: {left}", flush=True)
-        assert rows < asked.epochs
-    code = end_of(start(*epochs, "--name", "killed", "--resume"))
-    assert code == 0, Path("said.txt").read_text()
+    kills = runs = 0
+    while kills < asked.rounds:
+        # A run that came to its end although it was to be killed is done; so another one.
+        runs += 1
+        name = f"killed-{runs}"
+        table = Path("runs") / name / "metrics.csv"
+        while kills < asked.rounds:
+            before = changed(table)
+            process = start(*epochs, "--name", name, *resume(name))
+            if moments.random() < 0.8:
+                while changed(table) == before:
+                    time.sleep(0.002)
+            time.sleep(moments.uniform(0, 2 * a_step))
+            os.kill(process, signal.SIGKILL)
+            code = end_of(process)
+            if code == 0:
+                break
+            assert code == -signal.SIGKILL, Path("said.txt").read_text()
+            kills += 1
+            rows = len(table.read_text().splitlines()) - 1 if table.is_file() else 0
+            left = [path.name.split("-")[-1] for path in Path().rglob(".tmp-*")]
+            print(f"kill {kills}: {name}, {rows} of {asked.epochs} steps; left: {left}", flush=True)
+        else:
+            code = end_of(start(*epochs, "--name", name, *resume(name)))
+            assert code == 0, Path("said.txt").read_text()
+
+
+def resume(name: str) -> list[str]:
+    """How a run that has begun goes on."""
+    return ["--resume"] if (Path("runs") / name / "config.json").is_file() else []
+
+
+def changed(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.is_file() else 0
 
 
 if __name__ == "__main__":

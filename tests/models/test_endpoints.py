@@ -9,7 +9,7 @@ import kgan.kinds
 import kgan.latents
 import kgan.models
 from kgan.attacks.norms import project
-from kgan.models.ball import within_ball
+from kgan.models.norm_ball import within_ball
 from kgan.networks import (
     dcgan_discriminator,
     mlp_discriminator,

@@ -10,7 +10,7 @@ import kgan.networks
 import kgan.penalties
 from kgan.kinds import Images, Points
 from kgan.models.batches import labels_of, samples_of
-from kgan.models.closing import check_logits, last_activation
+from kgan.models.output_activation import check_logits, last_activation
 from tests.conftest import slow_but
 from tests.models.people import build as build_table
 from tests.models.people import people

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import kgan.models
 import kgan.random
 from kgan.losses.fooling import feature_loss, hinge_on_norm, margin_loss
-from kgan.models.ball import bounded
+from kgan.models.norm_ball import bounded
 from kgan.models.perturbation_gan import WEIGHTS
 from kgan.networks import dcgan_discriminator, perturbation_network
 from tests.conftest import slow_but

@@ -13,7 +13,7 @@ import kgan.export
 from kgan.endpoints import Endpoint, Endpoints
 from kgan.kinds import Images
 from kgan.serving import server
-from kgan.serving.playground import Fool
+from kgan.serving.playground import AttackedClassifier
 from kgan.serving.repository import Model, Repository
 
 
@@ -81,7 +81,7 @@ def serving(repository):
         told["loop"], told["stop"] = asyncio.get_running_loop(), asyncio.Event()
         attacks = {"darken": ("linf", "l2"), "nothing": ("linf",)}
         radii = {"linf": 0.5, "l2": 4.0}
-        fool = Fool("darkness", (8, 8, 1), ("dark", "bright"), attacks, radii, darken)
+        fool = AttackedClassifier("darkness", (8, 8, 1), ("dark", "bright"), attacks, radii, darken)
         running = server.running(repository, server.Limits(poll=0), grpc_port=None, fool=fool)
         async with running as (port, _):
             told["url"] = f"http://127.0.0.1:{port}/"
