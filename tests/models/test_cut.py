@@ -11,6 +11,7 @@ from kgan.kinds import Images
 from kgan.models.cut import patch_nce
 from kgan.networks import patch_projector, translation_generator
 from kgan.networks.translation import depths
+from tests.conftest import slow_but
 
 SHAPE = (6, 8, 2)
 
@@ -66,7 +67,7 @@ def places(step, purpose, count, patches):
     return np.argsort(draws, kind="stable")[: min(patches, count)]
 
 
-@pytest.mark.parametrize("identity", [True, False])
+@pytest.mark.parametrize("identity", slow_but([True, False], True))
 def test_a_step_is_the_published_one(identity):
     gan = build(identity=identity, nce_weight=3.0)
     names = ("generator", "discriminator", "projector")
