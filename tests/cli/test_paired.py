@@ -189,6 +189,19 @@ def test_files_folders_and_streams(trained, command, tmp_path, monkeypatch):
         assert image.size == (29, 40)
 
 
+def test_transparent_places_of_grey_images_are_filled(trained, command, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 12), dtype=np.uint8)
+    known = np.full((8, 12), 255, np.uint8)
+    known[2:5, 3:8] = 0
+    Image.fromarray(np.stack([pixels, known], axis=-1)).save("holes.png")
+    command("translate", trained / "runs" / "restore", "holes.png", "--out", "filled.png")
+    with Image.open("filled.png") as image:
+        filled = np.asarray(image)
+    assert filled.shape == (8, 12)
+    np.testing.assert_array_equal(filled[known > 0], pixels[known > 0])
+    assert (filled[known == 0] != pixels[known == 0]).any()
+
+
 @pytest.mark.slow
 def test_transparent_places_are_filled(trained, command, tmp_path):
     # Grey with holes has two channels, which no image file has; colour has four.
