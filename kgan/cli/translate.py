@@ -114,8 +114,15 @@ class _Translator:
             own = decoded.image.size[::-1] if isinstance(decoded, Bytes) else decoded.values.shape
             size = (own[0], own[1])
         reading = dataclasses.replace(self.reading, image_size=size)
+        # Two channels are grey and opacity, which files hold as RGBA does.
+        opaque_grey = self.making.shape[-1] == 2 and isinstance(decoded, Bytes)
+        if opaque_grey:
+            reading = dataclasses.replace(reading, channels="rgba")
         raw, facts = image_of(decoded, reading)
         image = ImageSet(name, reading, {name: facts}).scaled(raw, facts.depth)
+        if opaque_grey:
+            luma = image[..., :3] @ np.array([[0.299], [0.587], [0.114]], np.float32)
+            return np.concatenate([np.clip(luma, 0.0, 1.0), image[..., 3:]], axis=-1)
         # Grey is a colour, so nothing is lost.
         grey = image.shape[-1] == 1 and self.making.shape[-1] == 3
         return np.repeat(image, 3, axis=-1) if grey else image

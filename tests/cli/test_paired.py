@@ -22,6 +22,7 @@ from kgan.metrics.image_quality import psnr, ssim
 from kgan.recipes import PairedRecipe
 from kgan.runs.run import Run
 from kgan.settings.paired import PairedSettings, Task
+from tests.conftest import slow_but
 from tests.export.test_portable import run_litert, run_onnx
 
 TINY = ["--generator-width", "4", "--discriminator-width", "4", "--batch-size", "4"]
@@ -93,7 +94,7 @@ def test_a_run_leaves_pictures_and_errors(trained):
     assert not (run / "checkpoints" / "best.keras").exists()
 
 
-@pytest.mark.parametrize("preset", ["pix2pix", "restore"])
+@pytest.mark.parametrize("preset", slow_but(["pix2pix", "restore"], "pix2pix"))
 def test_stopped_and_resumed_is_bit_identical(trained, command, tmp_path, monkeypatch, preset):
     class Stop(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
@@ -188,6 +189,20 @@ def test_files_folders_and_streams(trained, command, tmp_path, monkeypatch):
         assert image.size == (29, 40)
 
 
+def test_transparent_places_of_grey_images_are_filled(trained, command, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 12), dtype=np.uint8)
+    known = np.full((8, 12), 255, np.uint8)
+    known[2:5, 3:8] = 0
+    Image.fromarray(np.stack([pixels, known], axis=-1)).save("holes.png")
+    command("translate", trained / "runs" / "restore", "holes.png", "--out", "filled.png")
+    with Image.open("filled.png") as image:
+        filled = np.asarray(image)
+    assert filled.shape == (8, 12)
+    np.testing.assert_array_equal(filled[known > 0], pixels[known > 0])
+    assert (filled[known == 0] != pixels[known == 0]).any()
+
+
+@pytest.mark.slow
 def test_transparent_places_are_filled(trained, command, tmp_path):
     # Grey with holes has two channels, which no image file has; colour has four.
     random = np.random.default_rng(0)
@@ -239,6 +254,7 @@ def test_sampling_shows_held_out_images(trained, command):
     assert all(image.tobytes() in known for image in found["inputs"])
 
 
+@pytest.mark.slow
 def test_folders_of_pairs_and_larger_images(command, tmp_path):
     for index in range(10):
         picture(tmp_path / "pairs" / "a" / f"{index}.png", (16, 20))
@@ -257,7 +273,9 @@ def test_folders_of_pairs_and_larger_images(command, tmp_path):
     assert "sliced_wasserstein" in names
 
 
-@pytest.mark.parametrize("task", ["colourise", "denoise", "super-resolve", "edges"])
+@pytest.mark.parametrize(
+    "task", slow_but(["colourise", "denoise", "super-resolve", "edges"], "denoise")
+)
 def test_each_task_trains(command, tmp_path, task):
     np.save(tmp_path / "some.npy", np.random.default_rng(0).random((12, 16, 16, 3), np.float32))
     options = [*TINY, "--epochs", 1, "--steps-per-epoch", 1, "--no-export"]
@@ -268,6 +286,7 @@ def test_each_task_trains(command, tmp_path, task):
     assert gan.kinds[1].shape == (16, 16, 3)
 
 
+@pytest.mark.slow
 def test_an_encoder_decoder_has_one_size(command, tmp_path):
     command("train", "encoder-decoder", *TINY, "--epochs", 1, "--bottleneck", 6)
     gan = kgan.models.load(tmp_path / "runs" / "encoder-decoder" / "checkpoints" / "last.keras")
