@@ -75,9 +75,15 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
             "key of the noise: keep them to yourself",
         ]
 
-    def feed(self, data: Dataset, *, start: int = 0) -> tf.data.Dataset:
+    @property
+    def feeds_parts(self) -> bool:  # type: ignore[override]
+        return not self.private
+
+    def feed(
+        self, data: Dataset, *, start: int = 0, part: kgan.data.Part | None = None
+    ) -> tf.data.Dataset:
         if not self.private:
-            return super().feed(data, start=start)
+            return super().feed(data, start=start, part=part)
         settings = self.settings
         return kgan.data.private_feed(
             data,

@@ -50,7 +50,7 @@ class Recipe(abc.ABC, Generic[Chosen]):
     shown: ClassVar[tuple[str, ...]] = ("d_loss", "g_loss", "distance")
     curves: ClassVar[Mapping[str, Sequence[str]]] = {"losses": ("d_loss", "g_loss")}
 
-    feeds_parts: ClassVar[bool] = False
+    feeds_parts: bool = False
 
     def __init__(self, settings: Chosen):
         self.settings = settings

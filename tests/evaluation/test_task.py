@@ -137,8 +137,7 @@ def test_what_is_learnt_from_is_as_large_as_the_training_set_and_tested_on_held_
     scores = {score.name: score for score in scored.scores}
     assert list(scores) == [
         *METRICS["table_quality"].lower_is_better,
-        "utility",
-        "utility_logistic",
+        *METRICS["table_utility"].lower_is_better,
     ]
     assert (scores["quality"].protocol.n_fake, scores["quality"].protocol.n_real) == (200, 600)
     utility = scores["utility_logistic"]
