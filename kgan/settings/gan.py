@@ -39,7 +39,7 @@ class GANSettings(
 
     # Networks
     networks: str = "dcgan"
-    """A key of kgan.networks.NETWORKS (dcgan, resnet, mlp, r3gan, stylegan2)."""
+    """A key of kgan.networks.NETWORKS (dcgan, resnet, mlp, biggan, r3gan, stylegan2)."""
     latent_dim: int = 64
     """Length of a latent vector."""
     generator_width: int = 64
@@ -206,6 +206,26 @@ _R3GAN = GANSettings(
     beta_2=0.99,
 )
 
+# BigGAN's run on CIFAR-10 (Brock et al. 2019, arXiv:1809.11096), at half its width.
+_BIGGAN = GANSettings(
+    data="cifar10",
+    flip=True,
+    networks="biggan",
+    latent_dim=80,
+    generator_width=128,
+    discriminator_width=128,
+    spectral=True,
+    loss="hinge",
+    penalty=(),
+    orthogonal=1e-4,
+    n_critic=4,
+    batch_size=50,
+    beta_1=0.0,
+    epochs=100,
+    steps_per_epoch=1000,
+    ema_decay=0.9999,
+)
+
 PRESETS: dict[str, GANSettings] = {
     "digits": _DIGITS,
     "mnist": _MNIST,
@@ -266,4 +286,5 @@ PRESETS: dict[str, GANSettings] = {
     ),
     "stylegan2": _STYLEGAN2,
     "r3gan": _R3GAN,
+    "biggan": _BIGGAN,
 }

@@ -21,9 +21,14 @@ async function samples(role, inputs, n) {
 const latentsOf = async (seed) =>
   Object.values(await call(state.model, endpointFor(state.model, "latents"), { seeds: [seed] }))[0];
 
+// A generator with styles is truncated there, where the mean sample lies; others in their latents.
+const decoded = () => has("truncate")
+  ? samples("truncate", { latents: [state.latents], share: [Number(element("psi").value)] }, 1)
+  : samples("decode", { latents: [scaled()] }, 1);
+
 const showSample = latest(async () => {
   [state.image] = has("latents", "decode")
-    ? await samples("decode", { latents: [scaled()] }, 1)
+    ? await decoded()
     : await samples("generate", { seeds: [seedOf()] }, 1);
   draw(element("sample"), state.image, kind());
   tell(kind() === "images" ? state.image : null);
