@@ -51,7 +51,7 @@ def test_a_line_between_classes():
 
 
 def test_projection_finds_what_made_an_image_and_takes_the_best_start():
-    """Images sin(latent): from 0 the nearest latent is found, from far away another hill."""
+    """Images sin(latent): each start is at a slope or at a summit, where none leads away."""
 
     def generate(points):
         return tf.reshape(0.5 + 0.5 * tf.sin(points), [-1, 1, 2, 1])
@@ -60,8 +60,9 @@ def test_projection_finds_what_made_an_image_and_takes_the_best_start():
     images = generate(tf.constant(wanted)).numpy()
     starts = np.zeros((2, 2, 2), np.float32)
     starts[0] = np.pi / 2  # A summit: no slope leads away.
-    found = kgan.latents.project(generate, images, starts, steps=60, noise=0.0)
-    np.testing.assert_allclose(found.points, wanted, atol=0.02)
+    found = kgan.latents.project(generate, images, starts, steps=200, noise=0.0)
+    # As x and pi - x are one image.
+    np.testing.assert_allclose(np.sin(found.points), np.sin(wanted), atol=0.01)
     np.testing.assert_allclose(found.images, images, atol=0.01)
     assert (found.errors < 1e-4).all()
     assert (found.psnr > 40).all()

@@ -88,7 +88,7 @@ def project(
         return tf.reduce_mean(tf.square(made - targets), axis=[1, 2, 3])
 
     @tf.function
-    def step(rate: tf.Tensor, spread: tf.Tensor, number: tf.Tensor) -> None:
+    def step(spread: tf.Tensor, number: tf.Tensor) -> None:
         drawn = kgan.random.step_seed(seed, number, "projection")
         with tf.GradientTape() as tape:
             shift = spread * kgan.random.stateless_normal(drawn, tf.shape(points))
@@ -101,15 +101,14 @@ def project(
             axes = list(range(1, len(points.shape)))
             loss += pull * tf.reduce_mean(tf.square(points), axis=axes)
             total = tf.reduce_sum(loss)
-        optimizer.learning_rate = rate
         optimizer.apply([tape.gradient(total, points)], [points])
 
     for number in range(steps):
         done = number / steps
         rise, fall = min(1.0, done / 0.05 + 1 / steps), min(1.0, (1.0 - done) / 0.25)
-        rate = learning_rate * rise * (0.5 - 0.5 * np.cos(np.pi * fall))
+        optimizer.learning_rate = learning_rate * rise * (0.5 - 0.5 * np.cos(np.pi * fall))
         spread = deviation * max(0.0, 1.0 - done / 0.75) ** 2
-        step(*(tf.constant(value, tf.float32) for value in (rate, spread)), tf.constant(number))
+        step(tf.constant(spread, tf.float32), tf.constant(number))
     made = generate(tf.convert_to_tensor(points))
     errors = tf.reshape(error(made), [restarts, n]).numpy()
     best = errors.argmin(axis=0)

@@ -14,7 +14,14 @@ from typing import NamedTuple
 
 import keras
 
+from kgan.networks.attention import SelfAttention
 from kgan.networks.autoencoder import dcgan_decoder, dcgan_encoder
+from kgan.networks.biggan import (
+    LatentChunk,
+    SteeredBatchNormalization,
+    biggan_discriminator,
+    biggan_generator,
+)
 from kgan.networks.conditional import ConditionalBatchNormalization, Projection
 from kgan.networks.dcgan import dcgan_discriminator, dcgan_generator
 from kgan.networks.encoder_decoder import encoder_decoder_generator
@@ -84,6 +91,7 @@ NETWORKS: dict[str, NetworkPair] = {
     "dcgan": NetworkPair(dcgan_generator, dcgan_discriminator),
     "resnet": NetworkPair(resnet_generator, resnet_discriminator),
     "mlp": NetworkPair(mlp_generator, mlp_discriminator),
+    "biggan": NetworkPair(biggan_generator, biggan_discriminator),
     "r3gan": NetworkPair(r3gan_generator, r3gan_discriminator),
     "stylegan2": NetworkPair(stylegan2_generator, stylegan2_discriminator),
 }
@@ -137,6 +145,7 @@ __all__ = [
     "GaussianNoise",
     "GroupedConv2D",
     "LabelledMapping",
+    "LatentChunk",
     "LearnedConstant",
     "LearntDeviations",
     "LinearImages",
@@ -149,11 +158,15 @@ __all__ = [
     "Projection",
     "ReflectionPadding2D",
     "ScaledLeakyReLU",
+    "SelfAttention",
     "SpectralConv2D",
     "SpectralDense",
     "SpectralEmbedding",
+    "SteeredBatchNormalization",
     "StyleMapping",
     "TableEncoder",
+    "biggan_discriminator",
+    "biggan_generator",
     "dcgan_decoder",
     "dcgan_discriminator",
     "dcgan_encoder",

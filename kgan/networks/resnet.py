@@ -7,6 +7,7 @@ Reference: Miyato et al. 2018, appendix B.4 (arXiv:1802.05957); conditional: Miy
 import keras
 from keras import layers
 
+from kgan.networks.attention import SelfAttention
 from kgan.networks.conditional import ConditionalBatchNormalization
 from kgan.networks.minibatch import MinibatchStandardDeviation
 from kgan.networks.normalization import BatchNormalization
@@ -93,6 +94,29 @@ def resnet_discriminator(
     Returns:
         A functional model of `images` in [0, 1], or `[images, labels]`, to logits (batch,).
     """
+    return residual_discriminator(
+        image_shape,
+        num_classes=num_classes,
+        width=width,
+        spectral=spectral,
+        minibatch_stddev=minibatch_stddev,
+    )
+
+
+def residual_discriminator(
+    image_shape: tuple[int, int, int],
+    *,
+    num_classes: int | None,
+    width: int,
+    spectral: bool,
+    minibatch_stddev: bool,
+    attention_side: int | None = None,
+) -> keras.Model:
+    """The discriminator of this file, and those that differ from it by attention.
+
+    Args as for `resnet_discriminator`, and:
+        attention_side: After the first block whose map is at most as large there is attention.
+    """
     plan = resolution(image_shape)
     convolution = SpectralConv2D if spectral else layers.Conv2D
 
@@ -120,6 +144,8 @@ def resnet_discriminator(
         if strides != (1, 1) or features.shape[-1] != channels:
             shortcut = convolution(channels, 1)(shortcut)
         features = layers.Add()([residual, shortcut])
+        if attention_side is not None and max(size) <= attention_side:
+            features, attention_side = SelfAttention(spectral=spectral)(features), None
     features = layers.ReLU()(features)
     if minibatch_stddev:
         features = MinibatchStandardDeviation()(features)

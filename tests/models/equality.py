@@ -65,6 +65,7 @@ PRESETS = {
     "stacked-mnist": (28, 28, 3),
     "stylegan2": (8, 8, 1),
     "r3gan": (8, 8, 1),
+    "biggan": (8, 8, 3),
 }
 CASES = (
     *GANS,

@@ -15,6 +15,7 @@ SHAPES = {
     "dcgan": [(8, 8, 1), (28, 28, 1), (20, 45, 3)],
     "resnet": [(8, 8, 1), (32, 32, 3), (17, 40, 1)],
     "mlp": [(2,), (7,)],
+    "biggan": [(8, 8, 1), (28, 28, 1), (20, 45, 3)],
     "r3gan": [(8, 8, 1), (28, 28, 1), (20, 45, 3)],
     "stylegan2": [(8, 8, 1), (28, 28, 1), (20, 45, 3)],
 }
@@ -35,7 +36,7 @@ def inputs(network, batch=4):
 @pytest.mark.parametrize(("name", "shape"), CASES)
 def test_shapes_range_and_serialisation(name, shape, num_classes):
     pair = NETWORKS[name]
-    generator = pair.generator(shape, 5, num_classes=num_classes, width=16)
+    generator = pair.generator(shape, 10, num_classes=num_classes, width=16)
     discriminator = pair.discriminator(shape, num_classes=num_classes, width=16)
     samples = np.asarray(generator(inputs(generator), training=False))
     assert samples.shape == (4, *shape)
@@ -44,7 +45,7 @@ def test_shapes_range_and_serialisation(name, shape, num_classes):
         assert samples.max() <= 1.0
     logits = np.asarray(discriminator(inputs(discriminator), training=False))
     assert logits.shape == (4,)
-    for network in pair.generator(shape, 5, num_classes=num_classes, width=16), discriminator:
+    for network in pair.generator(shape, 10, num_classes=num_classes, width=16), discriminator:
         again = keras.Model.from_config(network.get_config())
         assert [w.shape for w in again.weights] == [w.shape for w in network.weights]
 
@@ -80,7 +81,7 @@ def test_last_layers_are_float32_in_mixed_precision(name):
     shape = SHAPES[name][0]
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        generator = NETWORKS[name].generator(shape, 5, num_classes=3, width=16)
+        generator = NETWORKS[name].generator(shape, 10, num_classes=3, width=16)
         discriminator = NETWORKS[name].discriminator(shape, num_classes=3, width=16)
     finally:
         keras.config.set_dtype_policy("float32")
@@ -110,7 +111,7 @@ def test_any_size_is_reached_exactly(height, width):
 @pytest.mark.parametrize("name", [name for name in NETWORKS if name != "mlp"])
 def test_maps_mirror_each_other_without_a_margin(name, shape):
     sizes = resolution(shape).sizes
-    generator = NETWORKS[name].generator(shape, 5, width=16)
+    generator = NETWORKS[name].generator(shape, 10, width=16)
     maps = [layer.output.shape[1:3] for layer in generator.layers if len(layer.output.shape) == 4]
     assert maps[-1] == sizes[0]
     assert set(sizes) <= set(maps)
@@ -127,7 +128,7 @@ def test_shapes_out_of_range(shape):
 def test_sides_up_to_1024(name):
     shape = (1024, 512, 5)
     pair = NETWORKS[name]
-    assert pair.generator(shape, 5, width=1).output_shape[1:] == shape
+    assert pair.generator(shape, 10, width=1).output_shape[1:] == shape
     assert pair.discriminator(shape, width=1).input_shape[1:] == shape
 
 

@@ -12,16 +12,22 @@ export const onChange = (what, act) => {
   others[what] = act;
 };
 
+// A generator with styles is truncated there, where the mean sample lies; others in their latents.
+const decoding = () =>
+  has("truncate")
+    ? ["truncate", { latents: [chosen.latents], share: [psi()] }]
+    : ["decode", { latents: [scaled()] }];
+
 const asked = () =>
   has("latents", "decode")
-    ? requestOf("decode", { latents: [scaled()] }, [chosen.label])
+    ? requestOf(...decoding(), [chosen.label])
     : requestOf("generate", { seeds: [chosen.seed] }, [chosen.label]);
 
 export const show = latest(async () => {
   const { label, seed } = chosen;
   const more = `${isEdited() ? ", latents changed" : ""}${has("decode") && psi() !== 1 ? `, truncation ${psi().toFixed(2)}` : ""}`;
   const [image] = has("latents", "decode")
-    ? await samples("decode", { latents: [scaled()] }, [label])
+    ? await samples(...decoding(), [label])
     : await samples("generate", { seeds: [seed] }, [label]);
   draw(element("sample"), image, kind());
   element("caption").textContent = described(label, seed, more);
