@@ -84,5 +84,5 @@ def signs(
 
 def shape_of(images: tf.Tensor) -> Sequence[int] | tf.Tensor:
     """The shape of one image, as a tensor where it is known only when the graph runs."""
-    shape = images.shape[1:]
+    shape = tf.TensorShape(images.shape)[1:]
     return tuple(shape) if shape.is_fully_defined() else tf.shape(images)[1:]

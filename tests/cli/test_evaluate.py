@@ -270,7 +270,7 @@ def test_bad_folders(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     assert "no image in" in said_of([tmp_path / "empty", "--data", good], capsys)
     one = write_images(tmp_path / "one", images[:1])
-    assert "holds 1 sample" in said_of([one, "--data", good], capsys)
+    assert "holds 1 image" in said_of([one, "--data", good], capsys)
     three = write_images(tmp_path / "three", images[:3])
     assert "a score needs at least 4" in said_of([good, "--data", three], capsys)
     large = write_images(tmp_path / "large", images[:8].repeat(2, axis=1).repeat(2, axis=2))

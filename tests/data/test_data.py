@@ -132,7 +132,7 @@ BAD_ARRAYS = {
     r"must have their channels last, .* got shape \(2, 3, 8, 8\)": {
         "images": np.zeros((2, 3, 8, 8), np.uint8)
     },
-    "holds 1 sample": {"images": np.zeros((1, 8, 8))},
+    "holds 1 image": {"images": np.zeros((1, 8, 8))},
     "labels of .* must be whole numbers": {"images": np.zeros((2, 8, 8)), "labels": [0.5, 1]},
     r"labels of .* must be 2 whole numbers, one a sample": {
         "images": np.zeros((2, 8, 8)),
@@ -190,7 +190,7 @@ def test_bad_folders(tmp_path, colours):
     with pytest.raises(FileNotFoundError, match="no image in"):
         kgan.data.load(str(tmp_path))
     write(tmp_path / "only.png", colours[0])
-    with pytest.raises(ValueError, match="holds 1 sample"):
+    with pytest.raises(ValueError, match="holds 1 image"):
         kgan.data.load(str(tmp_path))
     write(tmp_path / "class" / "b.png", colours[0])
     with pytest.raises(ValueError, match=r"1 images in class folders and 1 beside them .*only.png"):

@@ -51,6 +51,7 @@ def rows(n, seed):
 
 SETTINGS = {
     "table_utility": {"target": "large"},
+    "table_privacy": {"held_out": rows(120, 2).samples},
     # The score is a mean over consecutive splits: with one the order does not matter.
     "is": {"splits": 1},
     "stacked_modes": {"classify": lambda grey: grey.reshape(len(grey), -1)[:, :10]},
@@ -84,9 +85,11 @@ def test_every_metric_can_be_evaluated(name, digits):
         assert score.protocol.metric == name
         assert score.seeds == (0, 1, 2)
         assert len(score.values) == 3
-        if METRICS[name].of != "generator":
-            # The held-out samples in place of generated ones are the floor itself.
-            np.testing.assert_allclose(score.value, score.floor, rtol=1e-6)
+        if METRICS[name].of != "generator" and METRICS[name].floor:
+            # The held-out samples in place of generated ones are the floor itself, but for the
+            # folds of a classifier, which each seed draws anew.
+            draws = name == "table_detection"
+            np.testing.assert_allclose(score.value, score.floor, rtol=1e-6, atol=0.2 * draws)
             assert score.floor_n == 120
 
 
