@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 import tensorflow as tf
 
-from kgan.client import Client
+from kgan.client import Client, ServerError
 
 SCHEMES = ("http", "https", "grpc")
 """How the address of a server begins."""
@@ -180,7 +180,10 @@ def _server(address: str, signature: str | None, output: str | int | None) -> An
         )
     version = None if path[2] is None else int(path[2])
     client = Client(f"{parts.scheme}://{parts.netloc}", unquote(path[1]), version=version)
-    known = client.metadata()
+    try:
+        known = client.metadata()
+    except ServerError as error:
+        raise ValueError(f"no model answers at {address}: {error}") from error
     name = _choose("signature", signature, list(known), _SIGNATURES, address)
     taken = _only_input(address, {key: _dtype(one) for key, one in known[name]["inputs"].items()})
     given = _choose("output", output, list(known[name]["outputs"]), _OUTPUTS, address)

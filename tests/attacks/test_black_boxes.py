@@ -161,6 +161,8 @@ def test_servers(server, model, images):
     assert max(asked) <= 32
     with pytest.raises(ValueError, match="the address of a model must be like"):
         black_box("http://127.0.0.1:1/")
+    with pytest.raises(ValueError, match="no model answers at http"):
+        black_box("http://127.0.0.1:1/v1/models/mine")
     with pytest.raises(FileNotFoundError, match="must be a SavedModel's folder"):
         black_box("/none")
 
