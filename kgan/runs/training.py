@@ -260,10 +260,12 @@ def _fed(recipe: Recipe, data: Any, start: int, strategy: Any) -> Any:
     if whole or not kgan.distribution.spans_workers(strategy):
         return recipe.feed(data, start=start)
 
+    feed: Any = recipe.feed
+
     def own(context: Any) -> Any:
         workers = context.num_input_pipelines
         part = kgan.data.Part(context.input_pipeline_id, workers, replicas // workers)
-        return recipe.feed(data, start=start, part=part)
+        return feed(data, start=start, part=part)
 
     return strategy.distribute_datasets_from_function(own)
 
