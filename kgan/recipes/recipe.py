@@ -44,6 +44,7 @@ class Recipe(abc.ABC, Generic[Chosen]):
         family: Name of the family, as in the settings.
         shown: Names of the logs that the line of an epoch shows.
         curves: Maps the name of each picture to the names of the logs that it shows.
+        feeds_parts: Whether `feed` takes `part`, so that each of several workers reads its rows.
     """
 
     family: ClassVar[str]
