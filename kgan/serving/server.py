@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -165,6 +166,9 @@ async def running(
             await rehearsal.of_rest(open_to_all, app.rest, app.service)
             if rpc_port is not None and certificate is None:
                 await rehearsal.of_grpc(host, rpc_port)
+            # What that made stays as long as the server; clients do not wait while it is looked at.
+            gc.collect()
+            gc.freeze()
         serving = asyncio.create_task(web.serve(sockets=[listening]))
         try:
             yield listening.getsockname()[1], rpc_port
