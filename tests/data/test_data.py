@@ -132,7 +132,7 @@ BAD_ARRAYS = {
     r"must have their channels last, .* got shape \(2, 3, 8, 8\)": {
         "images": np.zeros((2, 3, 8, 8), np.uint8)
     },
-    "holds 1 image": {"images": np.zeros((1, 8, 8))},
+    "holds 1 sample": {"images": np.zeros((1, 8, 8))},
     "labels of .* must be whole numbers": {"images": np.zeros((2, 8, 8)), "labels": [0.5, 1]},
     r"labels of .* must be 2 whole numbers, one a sample": {
         "images": np.zeros((2, 8, 8)),
