@@ -172,6 +172,7 @@ class TableRecipe(Recipe[TableSettings]):
             discriminator = pair.discriminator(
                 settings.packing * (layout.size + layout.condition_size),
                 width=settings.discriminator_width,
+                dropout=settings.discriminator_dropout,
             )
         model = kgan.models.TableGAN(
             generator,
