@@ -16,7 +16,7 @@ import kgan.dates
 import kgan.names
 from kgan.constraints import Constraint
 from kgan.pixels import to_float
-from kgan.rows import COLUMNS, Category, Column, Date, Id, Learnt, Rows
+from kgan.rows import COLUMNS, Category, Column, Date, Id, Integer, Learnt, Rows
 
 IMAGE_WIDTH = 2.0
 """Width of the interval [-1, 1], for which papers state what concerns images in [0, 1]."""
@@ -285,6 +285,9 @@ class Table(Kind):
 
 
 def _answered(column: Column, values: Any) -> Any:
+    if isinstance(column, Integer):
+        # A list of floats would become float32, which holds no large whole numbers.
+        return np.asarray(values, column.dtype)
     if not isinstance(column, Date):
         return values
     texts = [one.decode() if isinstance(one, bytes) else one for one in np.asarray(values).tolist()]

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kgan.data.image_file import decode
 from PIL import Image
 
 import kgan.models
-from kgan.data.folder import _UNREADABLE
+from kgan.decoding.image import UNREADABLE
+from kgan.decoding.image_file import decode
 from kgan.models.saving import restore
 from kgan.runs.classifier_file import load_classifier
 
@@ -80,7 +80,7 @@ def test_images(images, tmp_path_factory, name, edits):
         # What Pillow warns of is read all the same; a size that a header claims is not taken.
         warnings.simplefilter("ignore")
         patch.setattr(Image, "MAX_IMAGE_PIXELS", 10**6)
-        with contextlib.suppress(*_UNREADABLE):
+        with contextlib.suppress(*UNREADABLE):
             decode(path)
 
 

@@ -32,6 +32,8 @@ INPUTS = {
     "bits_per_dimension": tuple(-50.0 - RANDOM.random((2, 20))),
     "table_quality": (PEOPLE.samples, PEOPLE.samples),
     "table_utility": (PEOPLE.samples, PEOPLE.samples),
+    "table_detection": (PEOPLE.samples, PEOPLE.samples),
+    "table_privacy": (PEOPLE.samples, PEOPLE.samples),
     "spectrum": tuple(RANDOM.random((2, 5, 8, 8, 1))),
 }
 SETTINGS = {
@@ -47,6 +49,8 @@ SETTINGS = {
     "bits_per_dimension": {"dimensions": 64},
     "table_quality": {"table": PEOPLE.kind},
     "table_utility": {"table": PEOPLE.kind, "target": "sex"},
+    "table_detection": {"table": PEOPLE.kind},
+    "table_privacy": {"table": PEOPLE.kind, "held_out": PEOPLE.samples},
 }
 each_metric = pytest.mark.parametrize("name", METRICS)
 of_two_sets = pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def taken() -> np.ndarray:
 
 
 def table_gan():
-    return build(packing=2, eager=False, optimizer=lambda: keras.optimizers.SGD(0.05))
+    return build(packing=2, eager=False, optimizer=lambda: keras.optimizers.SGD(1e-3))
 
 
 def table_batches():
