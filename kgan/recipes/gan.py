@@ -68,9 +68,12 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
                 f"{noise:.4g}, got {self.epochs}, which would spend {spent:.4g}."
             )
         promise = kgan.privacy.Guarantee(spent, delta, noise, rate, steps, "pld")
+        start = settings.init_from
+        known = [] if start is None else [f"the promise does not cover what {start} has seen"]
         return [
             *said,
             f"private: {promise}",
+            *known,
             "no doctor and no score by real images, as they are not covered; checkpoints hold the "
             "key of the noise: keep them to yourself",
         ]

@@ -1,6 +1,7 @@
 """Private training from settings: what is settled, what is said, and what is refused."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -46,6 +47,13 @@ def test_the_noise_is_the_least_that_epsilon_allows(data, settled):
     again = GANRecipe(recipe.settings)
     again.settle(data)
     assert again.settings == recipe.settings
+
+
+def test_what_it_starts_from_is_said_not_to_be_covered(data, settled):
+    started = dataclasses.replace(settled[0].settings, init_from=Path("runs/other"))
+    said = GANRecipe(started).settle(data)
+    assert "the promise does not cover what runs/other has seen" in said
+    assert not any("does not cover what" in line for line in settled[1])
 
 
 def test_more_epochs_than_the_promise_allows_are_refused(data, settled):
