@@ -1,27 +1,24 @@
 """Translation between two domains, one way, by the content of patches."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 import kgan.kinds
 import kgan.losses
 import kgan.names
 import kgan.random
-from kgan.endpoints import Endpoints
 from kgan.kinds import Images, Kind
-from kgan.models import translating
-from kgan.models.batches import Batch, no_weights, samples_of
+from kgan.models.one_way import OneWayTranslation
 from kgan.models.players import Players
 
 _TEMPERATURE = 0.07
 
 
 @keras.saving.register_keras_serializable(package="kgan")
-class CUT(Players):
+class CUT(OneWayTranslation, Players):
     """One generator from A to B, whose images keep what lies where in those that they are made of.
 
     The generator must fool the discriminator of B. Its own features, at several depths and some
@@ -67,7 +64,10 @@ class CUT(Players):
     }
     logs: tuple[str, ...] = ("d_loss", "g_loss", "nce", "identity")
     judges: ClassVar = ("discriminator",)
-    directions: ClassVar[tuple[str, ...]] = ("a_to_b",)
+    family: ClassVar = "cut"
+    trains_on: ClassVar = (
+        "images of its two domains: kgan.data.feed_apart(domains, batch_size) gives them"
+    )
 
     def __init__(
         self,
@@ -208,65 +208,6 @@ class CUT(Players):
 
     def _image_makers(self) -> Sequence[str]:
         return ["generator"]
-
-    def _unpack(self, data: Any) -> Batch:
-        a, b, weights = keras.utils.unpack_x_y_sample_weight(data)
-        if weights is not None:
-            raise ValueError(no_weights("CUT"))
-        if b is None or isinstance(a, Mapping):
-            raise ValueError(
-                "CUT trains on batches (a, b) of images of its two domains: pass "
-                "kgan.data.feed_apart(domains, batch_size)."
-            )
-        found_a, found_b = (
-            samples_of(
-                samples, kind.shape, kind, what=f"samples of domain {name}", whose="their kind's"
-            )
-            for name, samples, kind in zip("ab", (a, b), self.kinds, strict=True)
-        )
-        return Batch(found_a, found_b)
-
-    # Use
-
-    @property
-    def kind(self) -> Kind:
-        """What a sample of B is: what it makes."""
-        return self.kinds[1]
-
-    def call(self, samples, training=False):
-        """Samples of A, translated to B in inference mode."""
-        return self.generator(samples, training=False)
-
-    def translate(self, samples: np.ndarray, direction: str = "a_to_b") -> np.ndarray:
-        """Images of A as images of B.
-
-        Args:
-            samples: Images (n, ...), float32 in [0, 1] or uint8.
-            direction: "a_to_b", the only one that it learns.
-
-        Returns:
-            float32 array (n, ...) in [0, 1].
-        """
-        kgan.names.check("direction", direction, self.directions)
-        source, target = self.kinds
-        source.check("what is translated", samples)
-        return translating.in_batches(self._translate, source.as_float(samples), target)
-
-    @tf.function(reduce_retracing=True)
-    def _translate(self, samples):
-        return self.generator(samples, training=False)
-
-    def endpoints(self) -> Endpoints:
-        """What it can be asked: translations, of images and of files."""
-        source, target = self.kinds
-        return Endpoints(
-            family="cut",
-            kind=target,
-            endpoints=translating.endpoints("translate", self.generator, source, target),
-            tracked=(self.generator,),
-            details={"sample_shape": list(target.shape)},
-            network=self.generator,
-        )
 
     # Saving
 

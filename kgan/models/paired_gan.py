@@ -1,24 +1,21 @@
 """Translation that learns from pairs: near the target, and not to be told from targets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 import kgan.kinds
 import kgan.losses
 import kgan.names
-from kgan.endpoints import Endpoints
 from kgan.kinds import Images, Kind
-from kgan.models import translating
-from kgan.models.batches import Batch, no_weights, samples_of
+from kgan.models.one_way import OneWayTranslation
 from kgan.models.players import Players
 
 
 @keras.saving.register_keras_serializable(package="kgan")
-class PairedGAN(Players):
+class PairedGAN(OneWayTranslation, Players):
     """A generator from samples of A to those of B, and a discriminator that judges what it makes.
 
     The generator's loss is a weighted sum: it must fool the discriminator, and come near to the
@@ -75,7 +72,8 @@ class PairedGAN(Players):
     optimizers: ClassVar = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",)}
     logs: tuple[str, ...] = ("d_loss", "g_loss", "reconstruction", "features")
     judges: ClassVar = ("discriminator",)
-    directions: ClassVar[tuple[str, ...]] = ("a_to_b",)
+    family: ClassVar = "paired"
+    trains_on: ClassVar = "pairs: kgan.data.feed_pairs(pairs, batch_size) gives them"
 
     def __init__(
         self,
@@ -216,65 +214,6 @@ class PairedGAN(Players):
 
     def _image_makers(self) -> Sequence[str]:
         return ["generator"] if isinstance(self.kind, Images) else []
-
-    def _unpack(self, data: Any) -> Batch:
-        a, b, weights = keras.utils.unpack_x_y_sample_weight(data)
-        if weights is not None:
-            raise ValueError(no_weights("PairedGAN"))
-        if b is None or isinstance(a, Mapping):
-            raise ValueError(
-                "a PairedGAN trains on batches (a, b) of pairs: pass "
-                "kgan.data.feed_pairs(pairs, batch_size)."
-            )
-        found_a, found_b = (
-            samples_of(
-                samples, kind.shape, kind, what=f"samples of domain {name}", whose="their kind's"
-            )
-            for name, samples, kind in zip("ab", (a, b), self.kinds, strict=True)
-        )
-        return Batch(found_a, found_b)
-
-    # Use
-
-    @property
-    def kind(self) -> Kind:
-        """What a sample of B is: what it makes."""
-        return self.kinds[1]
-
-    def call(self, samples, training=False):
-        """Samples of A, translated to B in inference mode."""
-        return self.generator(samples, training=False)
-
-    def translate(self, samples: np.ndarray, direction: str = "a_to_b") -> np.ndarray:
-        """Samples of A as samples of B.
-
-        Args:
-            samples: Samples (n, ...) in their kind's units; images also as uint8.
-            direction: "a_to_b", the only one that it learns.
-
-        Returns:
-            float32 array (n, ...); images in [0, 1].
-        """
-        kgan.names.check("direction", direction, self.directions)
-        source, target = self.kinds
-        source.check("what is translated", samples)
-        return translating.in_batches(self._translate, source.as_float(samples), target)
-
-    @tf.function(reduce_retracing=True)
-    def _translate(self, samples):
-        return self.generator(samples, training=False)
-
-    def endpoints(self) -> Endpoints:
-        """What it can be asked: translations, of images and of files."""
-        source, target = self.kinds
-        return Endpoints(
-            family="paired",
-            kind=target,
-            endpoints=translating.endpoints("translate", self.generator, source, target),
-            tracked=(self.generator,),
-            details={"sample_shape": list(target.shape)},
-            network=self.generator,
-        )
 
     # Saving
 
