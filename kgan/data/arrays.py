@@ -1,8 +1,10 @@
 """Arrays in .npy and .npz files."""
 
 import dataclasses
+import re
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ _UNNUMBERED = (
     "labels go from {} to {}, so that the classes from 0 to {} have no sample: classes are counted "
     "from 0, subtract the smallest label if yours are not"
 )
+_OF_SPLIT = re.compile(r"[xy]_(train|test|val\w*)|(train|test|val\w*)_(images|labels)")
 _MAGIC = b"\x93NUMPY"
 _LABEL_KEYS = ("labels", "y", "y_{split}", "{split}_labels", "arr_1")
 
@@ -44,7 +47,7 @@ def load_arrays(path: str | Path, split: str = "train", **reading: Any) -> Datas
     path, wanted = Path(path), Reading(**reading)
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}.")
-    samples, labels, names = _read(path, split)
+    samples, labels, names, unused = _read(path, split)
     kind = kgan.kinds.of_array(str(path), samples.shape)
     if samples.dtype.kind not in "bfiu":
         raise ValueError(f"samples of {path} must be numbers, got {samples.dtype}.")
@@ -55,16 +58,16 @@ def load_arrays(path: str | Path, split: str = "train", **reading: Any) -> Datas
             kind.check(str(path), np.broadcast_to(np.uint8(0), samples.shape))
             data = _prepared(path, split, samples, kind, wanted)
         if data is not None:
-            return _labelled(data, labels, names)
+            return _labelled(data, labels, names, unused)
         samples = np.concatenate([part.images for part in samples.parts(0)])
     samples = samples.reshape(-1, *kind.shape)
     if not isinstance(kind, kgan.kinds.Images):
         wanted.refuse(str(path), f"which holds {kind.plural}")
-        return _labelled(Dataset(str(path), samples.astype(np.float32)), labels, names)
+        return _labelled(Dataset(str(path), samples.astype(np.float32)), labels, names, unused)
     # Its layout is checked before its values.
     kind.check(str(path), np.broadcast_to(np.uint8(0), samples.shape))
     images = images_of(str(path), samples, wanted)
-    return _labelled(Dataset(str(path), **images._asdict()), labels, names)
+    return _labelled(Dataset(str(path), **images._asdict()), labels, names, unused)
 
 
 def _prepared(
@@ -84,7 +87,15 @@ def _prepared(
     return prepared(str(path), key, what, source.shape[0], prepare, memory=memory)
 
 
-def _labelled(data: Dataset, labels: np.ndarray | None, names: tuple[str, ...] | None) -> Dataset:
+def _labelled(
+    data: Dataset,
+    labels: np.ndarray | None,
+    names: tuple[str, ...] | None,
+    unused: Sequence[str],
+) -> Dataset:
+    if unused:
+        note = f"arrays that nothing reads: {', '.join(unused)}"
+        data = dataclasses.replace(data, notes=(*data.notes, note))
     if labels is None:
         return data
     labels = class_numbers(labels, len(labels), what=f"labels of {data.name}")
@@ -106,8 +117,11 @@ def has_split(path: Path, split: str) -> bool:
 
 def _read(
     path: Path, split: str
-) -> tuple[np.ndarray | FileSource, np.ndarray | None, tuple[str, ...] | None]:
-    """Samples, labels, and the names of the classes; many samples are not read yet."""
+) -> tuple[np.ndarray | FileSource, np.ndarray | None, tuple[str, ...] | None, list[str]]:
+    """Samples, labels, the names of the classes, and the arrays that no split has a use for.
+
+    Many samples are not read yet.
+    """
     sample_keys = [key.format(split=split) for key in _SAMPLE_KEYS]
     label_keys = [key.format(split=split) for key in _LABEL_KEYS]
     try:
@@ -115,11 +129,11 @@ def _read(
             is_array = file.read(len(_MAGIC)) == _MAGIC
             source = FileSource(path) if is_array else None
             if source is not None and _is_large(source):
-                return source, None, None
+                return source, None, None, []
             file.seek(0)
             content = np.load(file, allow_pickle=False)
             if isinstance(content, np.ndarray):
-                return content, None, None
+                return content, None, None, []
             keys = content.files
             wanted = [
                 next((key for key in several if key in keys), "")
@@ -141,9 +155,10 @@ def _read(
         raise ValueError(
             f"{path} must hold one of {', '.join(sample_keys)}; it holds {', '.join(keys)}."
         )
+    unused = [key for key in keys if key not in wanted and not _OF_SPLIT.fullmatch(key)]
     if labels is None or names is None:
-        return samples, labels, None
-    return samples, labels, tuple(map(str, names.ravel()))
+        return samples, labels, None, unused
+    return samples, labels, tuple(map(str, names.ravel())), unused
 
 
 def _is_large(source: FileSource) -> bool:

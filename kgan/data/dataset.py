@@ -153,7 +153,7 @@ def _arrays(samples: Any) -> Sequence[np.ndarray]:
 def _check_labels(name: str, labels: np.ndarray, n: int, class_names: Sequence[str]) -> None:
     if labels.shape != (n,) or labels.dtype != np.int32:
         raise ValueError(
-            f"labels of {name} must be {n} whole numbers, one a sample, "
+            f"labels of {name} must be int32 of shape ({n},), one a sample, "
             f"got {labels.dtype} of shape {labels.shape}."
         )
     if n and not (labels.min() >= 0 and labels.max() < len(class_names)):

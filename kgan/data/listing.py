@@ -44,9 +44,9 @@ class Listing:
 def suffixes() -> frozenset[str]:
     """The suffixes of files that Pillow opens as images, in lower case."""
     known = Image.registered_extensions()
-    return frozenset(
-        suffix for suffix, form in known.items() if form in Image.OPEN and form not in _NO_IMAGES
-    )
+    # What opens JPEG files opens those of several pictures too.
+    opened = {*Image.OPEN, "MPO"} - set(_NO_IMAGES)
+    return frozenset(suffix for suffix, form in known.items() if form in opened)
 
 
 def listing(folder: Path) -> Listing:

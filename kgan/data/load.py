@@ -64,6 +64,11 @@ def load(
         FileNotFoundError, ValueError: If the data cannot be loaded; the message says what to do.
     """
     wanted = Reading(**reading)
+    if not name.strip():
+        raise ValueError(
+            f"data must be the name of a set, a folder or a file, got {name!r}; the folder that "
+            "you are in is '.'."
+        )
     if name in DATASETS or name in COMPOSED:
         if wanted.image_size is not None:
             raise ValueError(

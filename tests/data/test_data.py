@@ -134,7 +134,7 @@ BAD_ARRAYS = {
     },
     "holds 1 sample": {"images": np.zeros((1, 8, 8))},
     "labels of .* must be whole numbers": {"images": np.zeros((2, 8, 8)), "labels": [0.5, 1]},
-    r"labels of .* must be 2 whole numbers, one a sample": {
+    r"labels of .* must be int32 of shape \(2,\), one a sample": {
         "images": np.zeros((2, 8, 8)),
         "labels": [0, 1, 2],
     },

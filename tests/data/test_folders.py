@@ -70,6 +70,28 @@ def test_labels_that_are_counted_from_1_are_told(tmp_path):
     assert kgan.data.load(str(tmp_path / "set.npz")).notes == ()
 
 
+def test_arrays_that_nothing_reads_are_told(tmp_path):
+    images = np.zeros((4, 8, 8), np.uint8)
+    np.savez(tmp_path / "set.npz", x_train=images, x_test=images, weights=np.ones(4), ids=[1, 2])
+    assert kgan.data.load(str(tmp_path / "set.npz")).notes == (
+        "arrays that nothing reads: weights, ids",
+    )
+
+
+def test_pictures_of_stereo_cameras_are_read(tmp_path):
+    for number in range(2):
+        left, right = (Image.new("RGB", (16, 16), (shade, 0, 0)) for shade in (200, 10))
+        left.save(tmp_path / f"{number}.mpo", save_all=True, append_images=[right])
+    images = load(tmp_path).values
+    assert abs(int(images[0, 4, 4, 0]) - 200) < 8
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_a_name_left_empty_is_not_the_folder_one_is_in(name):
+    with pytest.raises(ValueError, match=r"data must be the name of a set, a folder or a file"):
+        kgan.data.load(name)
+
+
 def test_a_linked_folder_is_followed_once(pets, tmp_path):
     picture(tmp_path / "elsewhere" / "birds" / "0.png", 200)
     (pets / "birds").symlink_to(tmp_path / "elsewhere" / "birds")
