@@ -4,7 +4,7 @@ import asyncio
 import zlib
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from kgan.serving.errors import ServingError, invalid
@@ -26,8 +26,8 @@ async def read(request: Request, *, limit: int, timeout: float) -> bytes:
 
     Raises:
         ServingError: With status 413 for more than `limit` bytes, at once where the head says so;
-            408 for a client that takes longer than `timeout`; 415 for another encoding;
-            INVALID_ARGUMENT for damaged gzip.
+            408 for a client that takes longer than `timeout`; CANCELLED for one that goes away;
+            415 for another encoding; INVALID_ARGUMENT for damaged gzip.
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip", ""):
@@ -46,6 +46,8 @@ async def read(request: Request, *, limit: int, timeout: float) -> bytes:
                 parts += part
                 if len(parts) > limit:
                     raise too_large(limit, "more")
+    except ClientDisconnect:
+        raise ServingError("CANCELLED", "the client went away before its body had come.") from None
     except TimeoutError:
         raise ServingError(
             "DEADLINE_EXCEEDED", f"the body took longer than {timeout:g} s.", http_status=408

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from kgan.serving.access import Access
-from kgan.serving.errors import ServingError
+from kgan.serving.errors import ServingError, invalid
 from kgan.serving.rest import refused
 
 
@@ -53,6 +53,9 @@ class Guarded:
 
     def _check(self, request: Request, origin: str | None) -> None:
         headers = request.headers
+        if len(headers.getlist("host")) > 1:
+            # Who reads the first and who reads the last would let two different names in.
+            raise invalid("a request must have one Host header.")
         self.access.check_host(headers.get("host", ""))
         self.access.check_origin(origin, headers.get("host", ""))
         if request.method == "OPTIONS":

@@ -99,7 +99,7 @@ def test_connections_that_ask_nothing_make_room(serve, limit):
         # The one that had been there longest went, with no answer; the others are still there.
         assert await said(held[0][0]) == ""
         for _, writer in held[1:]:
-            writer.write(b"\r\n" + request_().partition(b"\r\n")[2])
+            writer.write(b"\r\n" + request_().partition(b"Host: localhost\r\n")[2])
         codes = [await said(reader) for reader, _ in held[1:]]
         for _, writer in held:
             writer.close()
@@ -143,6 +143,37 @@ def test_a_body_that_says_its_size_is_refused_before_it_comes(serve):
         return code, await good(url)
 
     assert serve(body, max_body=1000) == ("413", 200)
+
+
+def test_a_client_that_goes_in_the_middle_of_its_body_is_no_fault_of_the_server(serve, caplog):
+    async def body(url, address):
+        _, writer = await connected(url)
+        writer.write(request_()[:-3])
+        await writer.drain()
+        writer.transport.abort()
+        for _ in range(100):
+            await asyncio.sleep(0.05)
+            async with httpx.AsyncClient() as client:
+                counts = (await client.get(url + "/monitoring/prometheus/metrics")).text
+            if 'code="CANCELLED"' in counts:
+                return counts
+        return counts
+
+    counts = serve(body)
+    assert 'code="CANCELLED"' in counts
+    assert 'code="INTERNAL"' not in counts
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_a_request_has_one_host(serve):
+    async def body(url, address):
+        reader, writer = await connected(url)
+        writer.write(request_("Host: localhost.example.org"))
+        code = await said(reader)
+        writer.close()
+        return code, await good(url)
+
+    assert serve(body) == ("400", 200)
 
 
 def test_the_bytes_of_grpc_messages_and_metadata(serve):
