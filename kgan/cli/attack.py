@@ -6,6 +6,7 @@ import hashlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 from typing import Any, cast
 
 import keras
@@ -89,7 +90,8 @@ def main(request: Request) -> int:
         if settings.corruptions:
             report = _corrupted(report, settings, model, baseline, data)
     except KeyboardInterrupt:
-        resume = f"kgan attack --resume --name {run.folder.name.removeprefix('attack-')}"
+        name = quote(run.folder.name.removeprefix("attack-"))
+        resume = f"kgan attack --resume --name {name}"
         print(f"\nwhat is done is kept; continue with {resume}", file=sys.stderr)
         raise
     except Exception as error:

@@ -110,6 +110,9 @@ def evaluate(settings: EvaluateSettings) -> Path:
 def compare(settings: EvaluateSettings) -> None:
     """Compares the saved scores of two sources. First evaluates each source that has no scores, or
     scores with other options than those given."""
+    for path in settings.compare:
+        if not path.exists():
+            raise FileNotFoundError(f"compare must name runs or scores.json files, got {path}.")
     found = []
     for path in settings.compare:
         if path.suffix != ".json" and not _answers(path / SCORES, settings):

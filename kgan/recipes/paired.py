@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any, ClassVar
 
 import keras
@@ -278,6 +279,6 @@ class PairedRecipe(Recipe[PairedSettings]):
 
     def next_steps(self, folder: Path, version: Path | None) -> Sequence[str]:
         return [
-            f"kgan translate {version or folder} photos/ --out translated/",
-            f"kgan evaluate {folder}",
+            f"kgan translate {quote(str(version or folder))} photos/ --out translated/",
+            f"kgan evaluate {quote(str(folder))}",
         ]

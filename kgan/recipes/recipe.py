@@ -4,6 +4,7 @@ import abc
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import keras
@@ -171,9 +172,10 @@ class Recipe(abc.ABC, Generic[Chosen]):
             folder: The run's folder.
             version: Folder of the exported version, or `None`.
         """
+        sampled, name = quote(str(version or folder)), quote(folder.name)
         return [
-            f"kgan sample {version or folder} --n 100 --out samples.png",
-            f"python train.py --resume --name {folder.name} --epochs N      # train on",
+            f"kgan sample {sampled} --n 100 --out samples.png",
+            f"python train.py --resume --name {name} --epochs N      # train on",
         ]
 
     def callbacks(

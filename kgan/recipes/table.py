@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 
 import keras
 import numpy as np
@@ -227,8 +228,8 @@ class TableRecipe(Recipe[TableSettings]):
 
     def next_steps(self, folder: Path, version: Path | None) -> Sequence[str]:
         return [
-            f"kgan sample {version or folder} --n 1000 --out rows.csv",
-            f"kgan evaluate {folder}",
+            f"kgan sample {quote(str(version or folder))} --n 1000 --out rows.csv",
+            f"kgan evaluate {quote(str(folder))}",
             *super().next_steps(folder, version)[1:],
         ]
 

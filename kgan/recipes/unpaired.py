@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any, ClassVar, TypeVar
 
 import keras
@@ -153,9 +154,9 @@ class UnpairedRecipe(Recipe[Chosen]):
 
     def next_steps(self, folder: Path, version: Path | None) -> Sequence[str]:
         return [
-            f"kgan sample {folder} --out translated.png",
-            f"kgan translate {version or folder} photos/ --out translated/",
-            f"kgan evaluate {folder}",
+            f"kgan sample {quote(str(folder))} --out translated.png",
+            f"kgan translate {quote(str(version or folder))} photos/ --out translated/",
+            f"kgan evaluate {quote(str(folder))}",
         ]
 
     def _known_pairs(self, data: Domains) -> Pairs | None:

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import keras
@@ -184,7 +185,7 @@ def _fit_and_finish(
     total = recipe.epochs * steps
     print(f"stopped at step {steps_done(model)} of {total}; the state is in {run.checkpoints}.")
     print("continue with the same command and --resume")
-    print(f"or export what there is: kgan export {run.folder}")
+    print(f"or export what there is: kgan export {quote(str(run.folder))}")
     return 130
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import tyro
 
-from kgan.settings.groups import Messages
+from kgan.settings.groups import Messages, check_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,3 +25,7 @@ class ExportSettings(Messages):
     """What the classes are called; default what the run knows."""
     out: Path = Path("saved_models")
     """Folder to write to."""
+
+    def check(self) -> None:
+        super().check()
+        check_name(self.name, "--out")

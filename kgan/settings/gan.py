@@ -116,6 +116,11 @@ class GANSettings(
         check_at_least(self, 1, "generator_width", "discriminator_width")
         check_at_least(self, 1, "penalty_half_life", "learning_rate_half_life")
         check_at_least(self, 0, "freeze_discriminator")
+        if self.freeze_discriminator and self.init_from is None:
+            raise ValueError(
+                f"freeze_discriminator must go with init_from, got {self.freeze_discriminator} "
+                "without: layers that never learnt anything would stay as they are."
+            )
         check_at_least(self, 0, "g_learning_rate", "d_learning_rate", "penalty_weight")
         check_at_least(self, 1, "cosine_steps")
         check_at_least(self, 0, "learning_rate_end", "penalty_end")

@@ -17,11 +17,27 @@ import tyro
 
 
 def check_at_least(settings: object, least: float, *names: str) -> None:
-    """Raises `ValueError` if one of the named fields is below `least`; `None` is allowed."""
+    """Raises `ValueError` unless the named fields are finite and at least `least`, or `None`."""
     for name in names:
         value = getattr(settings, name)
         if value is not None and not value >= least:
             raise ValueError(f"{name} must be at least {least}, got {value}.")
+        if value == math.inf:
+            raise ValueError(f"{name} must be finite, got {value}.")
+
+
+def check_name(name: str | None, folder: str) -> None:
+    """Raises `ValueError` unless it names a file in that folder, or is `None`.
+
+    Args:
+        name: What the user chose.
+        folder: The flag that says where it goes.
+    """
+    if name is not None and not is_name(name):
+        raise ValueError(
+            "name must be a plain file name without a path, of at most 200 bytes, "
+            f"got {name!r}. Choose the folder with {folder}."
+        )
 
 
 def _radius(text: str) -> float:
@@ -302,8 +318,9 @@ class Privacy(Settings):
     def check(self) -> None:
         super().check()
         if self.epsilon is None:
-            if self.noise is not None:
-                raise ValueError("noise belongs to a private training: set epsilon too.")
+            for name in ("noise", "delta", "clip_norm"):
+                if getattr(self, name) != Privacy.__dataclass_fields__[name].default:
+                    raise ValueError(f"{name} belongs to a private training: set epsilon too.")
             return
         if not 0 < self.epsilon < math.inf:
             raise ValueError(f"epsilon must be above 0 and finite, got {self.epsilon}.")
@@ -372,12 +389,7 @@ class RunFolder(Settings):
 
     def check(self) -> None:
         super().check()
-        if self.name is not None and not is_name(self.name):
-            raise ValueError(
-                "name must be a plain file name without a path, of at most 200 bytes, "
-                f"got {self.name!r}. "
-                "Choose the folder with --runs-dir."
-            )
+        check_name(self.name, "--runs-dir")
 
     def default_name(self, preset: str | None, defaults: "RunFolder") -> str:
         """Name of the run if the user gives none.

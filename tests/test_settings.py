@@ -1,0 +1,49 @@
+"""Settings that would be dropped, or would lead elsewhere, are refused before any work."""
+
+from pathlib import Path
+
+import pytest
+
+from kgan.cli.evaluate import compare
+from kgan.recipes import GANRecipe
+from kgan.settings import GANSettings
+from kgan.settings.evaluate import EvaluateSettings
+from kgan.settings.export import ExportSettings
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"delta": 1e-6}, "delta belongs to a private training: set epsilon too"),
+        ({"clip_norm": 2.0}, "clip_norm belongs to a private training"),
+        ({"noise": 1.0}, "noise belongs to a private training"),
+        ({"freeze_discriminator": 2}, "freeze_discriminator must go with init_from, got 2"),
+        ({"g_learning_rate": float("inf")}, "g_learning_rate must be finite, got inf"),
+        ({"g_learning_rate": float("nan")}, "g_learning_rate must be at least 0, got nan"),
+    ],
+)
+def test_what_nothing_would_use_is_refused(given, message):
+    with pytest.raises(ValueError, match=message):
+        GANSettings(**given)
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "a/b", "", "."])
+def test_a_name_is_no_path(name):
+    with pytest.raises(ValueError, match="name must be a plain file name"):
+        GANSettings(name=name)
+    with pytest.raises(ValueError, match="name must be a plain file name"):
+        ExportSettings(source=Path("run"), name=name)
+
+
+def test_next_steps_can_be_pasted():
+    folder = Path("runs/my cats; rm x")
+    sample, resume = GANRecipe(GANSettings()).next_steps(folder, None)[:2]
+    assert "'runs/my cats; rm x'" in sample
+    assert "--name 'my cats; rm x'" in resume
+
+
+def test_a_comparison_with_what_is_not_there_is_refused_at_once(tmp_path):
+    (tmp_path / "run").mkdir()
+    settings = EvaluateSettings(compare=(tmp_path / "run", tmp_path / "no"))
+    with pytest.raises(FileNotFoundError, match=r"compare must name runs or scores\.json files"):
+        compare(settings)
