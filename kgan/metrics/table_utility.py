@@ -41,6 +41,21 @@ class TableUtility(NamedTuple):
     utility_auprc: float
 
 
+def check_target(table: Table, target: str) -> Category:
+    """The column of that name, which must hold categories.
+
+    Raises:
+        ValueError: Where it does not, or is not there.
+    """
+    column = table.column(target)
+    if not isinstance(column, Category):
+        raise ValueError(
+            f"target must be a category, got {target!r} of the type {column.type}: declare it one, "
+            "or choose another."
+        )
+    return column
+
+
 def table_utility(
     real: Rows, fake: Rows, *, table: Table, target: str, seed: int = 0
 ) -> TableUtility:
@@ -63,9 +78,7 @@ def table_utility(
 
     Reference: Esteban et al. 2017, section 4.1 (arXiv:1706.02633).
     """
-    column = table.column(target)
-    if not isinstance(column, Category):
-        raise ValueError(f"target must be a category, got {target!r}, a {column.type}.")
+    column = check_target(table, target)
     if len(fake) > _MOST_ROWS:
         chosen = np.random.default_rng(seed).choice(len(fake), _MOST_ROWS, replace=False)
         fake = fake[chosen]

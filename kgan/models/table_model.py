@@ -223,7 +223,7 @@ class TableModel(Generation, Players):
             if name in {one.name for one in self.encoder.table.columns} - set(numbers):
                 kind = self.encoder.table.column(name).type
                 raise ValueError(
-                    f"where must ask for a category, and {name!r} holds a {kind}, or one value "
+                    f"where must ask for a category, and {name!r} holds {kind} values, or one "
                     f"alone: categories are those of {', '.join(numbers) or 'no column'}."
                 )
             kgan.names.check("column of categories", name, numbers)

@@ -18,6 +18,7 @@ import kgan.precision
 from kgan.data import Dataset
 from kgan.evaluation import RealData, SampleSet
 from kgan.kinds import Table
+from kgan.metrics.table_utility import check_target
 from kgan.models.table_model import TableModel
 from kgan.networks import (
     TABLE_NETWORKS,
@@ -51,7 +52,10 @@ class TableRecipe(Recipe[TableSettings]):
         self._fitted: tuple[str, TableEncoder, EncodedRows] | None = None
 
     def data(self) -> Dataset:
-        return self._load("train")
+        data = self._load("train")
+        if self.settings.target is not None:
+            check_target(_table(data), self.settings.target)
+        return data
 
     def settle(self, data: Dataset, *, replicas: int = 1) -> Sequence[str]:
         if self.settings.batch_size is not None:

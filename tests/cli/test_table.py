@@ -227,7 +227,7 @@ def test_evaluation_has_a_floor_a_baseline_and_a_ceiling(trained, command, tmp_p
     assert scores["utility"].protocol.settings == {"target": "sex"}
     assert (tmp_path / "there" / "rows.png").is_file()
     said = command("evaluate", run, "--target", "weight", "--out", "x", check=False)
-    assert "target must be a category, got 'weight', a number" in said.stderr
+    assert "target must be a category, got 'weight' of the type number" in said.stderr
     said = command("evaluate", run, "--metrics", "sliced_wasserstein", check=False)
     assert "metric sliced_wasserstein needs images or points; leave it out" in said.stderr
 
@@ -260,7 +260,7 @@ def test_rows_are_asked_for_from_every_source_and_in_every_file(trained, command
     for words, said in {
         ("sex=mail",): "one of the 2 categories of 'sex', got 'mail'. Did you mean 'male'",
         ("sxe=male",): "column of categories must be one of sex, level",
-        ("weight=70",): "where must ask for a category, and 'weight' holds a number",
+        ("weight=70",): "where must ask for a category, and 'weight' holds number values",
         ("sex",): "where must be COLUMN=CATEGORY, got 'sex'",
         ("sex=male", "sex=female"): "where must ask for one category of 'sex'",
     }.items():
@@ -280,6 +280,8 @@ def test_rows_are_asked_for_from_every_source_and_in_every_file(trained, command
         (["--data", "people.csv", "--columns", "sex"], "columns must be declared as NAME=KIND"),
         (["--data", "people.csv", "--encoding", "utf-9"], "encoding must be one that Python knows"),
         (["--data", "ids.csv"], "column 'id' of ids.csv is another text in each of its 240 rows"),
+        (["--data", "people.csv", "--target", "sexx"], "column must be one of"),
+        (["--data", "people.csv", "--target", "weight"], "target must be a category, got 'weight'"),
         (["--batch-size", 21], "packing must divide batch_size (21), got 2"),
         (["--data", "people.csv", "--held-out", 1.5], "held_out must be in [0, 1), got 1.5"),
         (["--batch-size", 500], "batch_size must be between 1 and the 427 samples"),

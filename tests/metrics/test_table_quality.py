@@ -127,7 +127,7 @@ def test_utility_is_that_of_what_was_learnt():
     share = float(np.mean(test["grade"] == 2))
     found = table_utility(test, one, table=KIND, target="grade")
     assert found[:3] == (share, share, 0.5)
-    with pytest.raises(ValueError, match="target must be a category, got 'x', a number"):
+    with pytest.raises(ValueError, match="target must be a category, got 'x' of the type number"):
         table_utility(test, data, table=KIND, target="x")
     with pytest.raises(ValueError, match=r"column must be one of .*'grad'"):
         table_utility(test, data, table=KIND, target="grad")

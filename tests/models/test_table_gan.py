@@ -135,7 +135,7 @@ def test_a_table_of_numbers_alone_trains_and_generates():
     assert logs.history["condition_loss"] == [0.0]
     rows = gan.generate(5)
     data.kind.check("generated", rows)
-    with pytest.raises(ValueError, match="where must ask for a category, and 'b' holds a integer"):
+    with pytest.raises(ValueError, match="for a category, and 'b' holds integer values"):
         gan.generate(2, where={"b": 3})
 
 
@@ -252,7 +252,7 @@ def test_what_is_asked_for_is_met(trained):
 def test_what_cannot_be_asked_for_is_refused(trained):
     for where, said in (
         ({"sxe": "male"}, "column of categories must be one of sex, level, .*'sex'"),
-        ({"weight": 70}, "where must ask for a category, and 'weight' holds a number"),
+        ({"weight": 70}, "where must ask for a category, and 'weight' holds number values"),
         ({"sex": "mail"}, "one of the 2 categories of 'sex', got 'mail'. Did you mean 'male'"),
     ):
         with pytest.raises(ValueError, match=said):
