@@ -258,10 +258,10 @@ def _with_features(
     generator: keras.Model, layers: Sequence[str], projector: keras.Model
 ) -> Callable[..., list[tf.Tensor]]:
     """The generator with the outputs of these layers before its own."""
-    known = {layer.name for layer in generator.layers}
+    known = _outputs(generator)
     if unknown := [name for name in layers if name not in known]:
         raise ValueError(f"layers must be those of the generator, got {', '.join(unknown)}.")
-    features = [generator.get_layer(name).output for name in layers]
+    features = [known[name] for name in layers]
     taken = [one.shape[-1] for one in projector.inputs]
     if [one.shape[-1] for one in features] != taken:
         raise ValueError(
@@ -271,6 +271,23 @@ def _with_features(
     model = keras.Model(generator.inputs[0], [*features, generator.outputs[0]])
     # A function, so that Keras does not save the generator's weights twice.
     return lambda images, training: model(images, training=training)
+
+
+def _outputs(generator: keras.Model) -> dict[str, Any]:
+    """The output of each layer, by name, on the way from the generator's input to its output.
+
+    A layer's own `output` may be that of another call: a Sequential model that comes from a file
+    has called its layers more than once, and the model of both ways would run them twice.
+    """
+    found: dict[str, Any] = {}
+    waiting = [generator.outputs[0]]
+    while waiting:
+        tensor = waiting.pop()
+        operation, number, _ = tensor._keras_history
+        if operation.name not in found:
+            found[operation.name] = tensor
+            waiting.extend(operation._inbound_nodes[number].input_tensors)
+    return found
 
 
 def _checked_kind(name: str, kind: Kind | None, shape: tuple[int, ...]) -> Kind:
