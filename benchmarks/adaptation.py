@@ -125,10 +125,7 @@ def translator(
     shape = (_SIDE, _SIDE, 1)
     gan = kgan.models.CycleGAN(
         *(kgan.networks.translation_generator(shape, width=options.width) for _ in "ab"),
-        *(
-            kgan.networks.patch_discriminator(shape, width=32, stages=options.stages)
-            for _ in "ab"
-        ),
+        *(kgan.networks.patch_discriminator(shape, width=32, stages=options.stages) for _ in "ab"),
         cycle_weight=cycle,
         identity_weight=0.0,
         consistency=judge if consistency else None,

@@ -206,6 +206,8 @@ def test_the_export_translates_both_ways(trained, command, tmp_path):
     assert {name: one["role"] for name, one in manifest["endpoints"].items()} == {
         "a_to_b": "translate",
         "b_to_a": "translate",
+        "a_to_b_tile": "translate_tile",
+        "b_to_a_tile": "translate_tile",
         "a_to_b_png": "translate_files",
         "b_to_a_png": "translate_files",
     }

@@ -229,6 +229,7 @@ def test_the_export_serves_images_and_files(trained, command, tmp_path):
     assert manifest["family"] == "paired"
     assert {name: one["role"] for name, one in manifest["endpoints"].items()} == {
         "translate": "translate",
+        "translate_tile": "translate_tile",
         "translate_png": "translate_files",
     }
     exported = tf.saved_model.load(version)
@@ -339,7 +340,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(command, tmp_path, options, me
         ("grey.png", ["--direction", "b-to-a"], "direction must be one of a-to-b, got 'b-to-a'"),
         ("grey.png", ["--out", "grey.png"], "grey.png exists; choose another --out or remove it"),
         ("grey.png", ["--out", "somewhere"], "out must be an image file for one image, such as"),
-        ("grey.png", ["--overlap", 300], "overlap must be at most half of the tile (512), got 300"),
+        ("grey.png", ["--overlap", 600], "overlap must be at most half of the tile (1024)"),
         ("grey.png", ["--value-range", "auto"], "value_range must be two values here"),
         ("folder", ["--out", "-"], "out must be a folder for a folder of images"),
     ],
