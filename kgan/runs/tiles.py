@@ -1,12 +1,11 @@
 """Translates a large image in tiles that overlap, so that no seam is seen."""
 
+import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
-# How often tiles tell their statistics: each time those of the layers behind become more exact.
-_ROUNDS = 2
 # Networks halve images up to five times, mostly: tiles that begin at multiples of this are halved
 # at the same places.
 _UNIT = 32
@@ -29,8 +28,9 @@ def in_tiles(
     the overlap, which its border has changed, nothing is taken but at the image's own border.
 
     A network that normalises each image by its own statistics would make each tile of a brightness
-    of its own. Where it can be told statistics, all tiles first tell theirs, `_ROUNDS` times; with
-    the means of them all tiles are translated alike, nearly as the whole image would be.
+    of its own. Where it can be told statistics, the parts of the image first tell theirs, and by
+    the means of them all tiles are translated alike. These are not quite the statistics of the
+    whole image, for which it would have to be translated at once (`tile=0`).
 
     Args:
         translate: Function of an image (height, width, channels) to an image of that size or of a
@@ -50,7 +50,7 @@ def in_tiles(
     spans = [_spans(side, tile, overlap) for side in (height, width)]
     places = [(rows, columns) for rows in spans[0] for columns in spans[1]]
     if by_statistics is not None:
-        translate = _alike(by_statistics, image, places)
+        translate = _alike(by_statistics, image, tile)
     total: np.ndarray = np.zeros(())
     weights: np.ndarray = np.zeros(())
     factor = 1
@@ -69,15 +69,22 @@ def in_tiles(
 
 
 def _alike(
-    translate: TranslateTile, image: np.ndarray, places: Sequence[tuple[slice, slice]]
+    translate: TranslateTile, image: np.ndarray, tile: int
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """The translation of a tile by statistics that are the same for all tiles."""
-    areas = [(rows.stop - rows.start) * (columns.stop - columns.start) for rows, columns in places]
-    statistics = None
-    for _ in range(_ROUNDS):
-        told = [translate(image[place], statistics)[1] for place in places]
-        statistics = np.average(told, axis=0, weights=areas).astype(np.float32)
+    """The translation of a tile by the mean statistics of all parts of the image."""
+    rows, columns = (_parts(side, tile) for side in image.shape[:2])
+    parts = [image[one, other] for one in rows for other in columns]
+    told = [translate(part, None)[1] for part in parts]
+    areas = [part.shape[0] * part.shape[1] for part in parts]
+    statistics = np.average(told, axis=0, weights=areas).astype(np.float32)
     return lambda tile: translate(tile, statistics)[0]
+
+
+def _parts(side: int, tile: int) -> list[slice]:
+    """Parts of a side that do not overlap, about equally long and no longer than a tile."""
+    count = math.ceil(side / tile)
+    cuts = [number * side // count for number in range(count + 1)]
+    return [slice(one, other) for one, other in itertools.pairwise(cuts)]
 
 
 def _spans(side: int, tile: int, overlap: int) -> list[slice]:
