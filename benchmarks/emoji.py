@@ -165,6 +165,7 @@ def main():
         picture = kgan.callbacks.translated_pairs(
             model, test.a.take(some).as_float(), test.b.take(some).as_float()
         )
+        model.save(options.out / f"{arm.replace(' ', '-')}.keras")
         kgan.pictures.save_image(picture, options.out / f"{arm.replace(' ', '-')}.png")
 
 
