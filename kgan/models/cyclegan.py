@@ -1,30 +1,26 @@
 """Translation between two domains from samples that are not paired."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 import kgan.kinds
 import kgan.losses
 import kgan.names
 import kgan.random
-from kgan.endpoints import Endpoints
-from kgan.kinds import Images, Kind
-from kgan.models import translating
-from kgan.models.batches import Batch, no_weights, samples_of
+from kgan.kinds import Kind
 from kgan.models.image_pool import ImagePool
 from kgan.models.learning_rate import ConstantThenLinear  # noqa: F401 (optimizers in files have it)
 from kgan.models.output_activation import check_logits
-from kgan.models.players import Players
+from kgan.models.translation import Translation, of_one_input
 
 DIRECTIONS = ("a_to_b", "b_to_a")
 
 
 @keras.saving.register_keras_serializable(package="kgan")
-class CycleGAN(Players):
+class CycleGAN(Translation):
     """Two generators and two discriminators that learn to translate between domains A and B.
 
     The generators must fool the discriminator of the domain that they make, and there and back
@@ -97,6 +93,10 @@ class CycleGAN(Players):
     logs: tuple[str, ...] = ("d_loss", "g_loss", "cycle", "identity", "consistency")
     judges: ClassVar = ("discriminator_a", "discriminator_b")
     directions: ClassVar[tuple[str, ...]] = DIRECTIONS
+    family: ClassVar = "cyclegan"
+    trains_on: ClassVar = (
+        "samples of its two domains: kgan.data.feed_apart(domains, batch_size) gives them"
+    )
 
     def __init__(
         self,
@@ -135,8 +135,7 @@ class CycleGAN(Players):
                 "samples of B."
             )
         _check_consistency(consistency, consistency_weight, shapes)
-        given = (kind_a, kind_b)
-        self.kinds = tuple(map(_checked_kind, ("kind_a", "kind_b"), given, shapes))
+        self._take_kinds(kind_a, kind_b, shapes)
         self.loss_spec = loss
         self.adversarial_loss = kgan.losses.get(loss)
         self.cycle_weight = cycle_weight
@@ -246,87 +245,9 @@ class CycleGAN(Players):
         self._discriminator_losses(a, b, *fakes, training=False)
         return self._result(*self.logs)
 
-    def _image_makers(self) -> Sequence[str]:
-        makers = zip(("b_to_a", "a_to_b"), self.kinds, strict=True)
-        return [name for name, kind in makers if isinstance(kind, Images)]
-
-    def _unpack(self, data: Any) -> Batch:
-        a, b, weights = keras.utils.unpack_x_y_sample_weight(data)
-        if weights is not None:
-            raise ValueError(no_weights("CycleGAN"))
-        if b is None or isinstance(a, Mapping):
-            raise ValueError(
-                "a CycleGAN trains on batches (a, b) of samples of its two domains: pass "
-                "kgan.data.feed_apart(domains, batch_size)."
-            )
-        found_a, found_b = (
-            samples_of(
-                samples,
-                kind.shape,
-                kind,
-                what=f"samples of domain {name}",
-                whose="their kind's",
-            )
-            for name, samples, kind in zip("ab", (a, b), self.kinds, strict=True)
-        )
-        return Batch(found_a, found_b)
-
-    # Use
-
-    @property
-    def kind(self) -> Kind:
-        """What a sample of B is: what `a_to_b` gives."""
-        return self.kinds[1]
-
-    def call(self, samples, training=False):
-        """Samples of A, translated to B in inference mode."""
-        return self.a_to_b(samples, training=False)
-
-    def translate(self, samples: np.ndarray, direction: str = "a_to_b") -> np.ndarray:
-        """Samples of one domain as samples of the other.
-
-        Args:
-            samples: Samples (n, ...) in their kind's units; images also as uint8.
-            direction: "a_to_b" or "b_to_a".
-
-        Returns:
-            float32 array (n, ...); images in [0, 1].
-        """
-        kgan.names.check("direction", direction, DIRECTIONS)
-        source, target = self.kinds if direction == "a_to_b" else self.kinds[::-1]
-        source.check("what is translated", samples)
-        translate = self._a_to_b if direction == "a_to_b" else self._b_to_a
-        return translating.in_batches(translate, source.as_float(samples), target)
-
-    @tf.function(reduce_retracing=True)
-    def _a_to_b(self, samples):
-        return self.a_to_b(samples, training=False)
-
-    @tf.function(reduce_retracing=True)
-    def _b_to_a(self, samples):
-        return self.b_to_a(samples, training=False)
-
-    def endpoints(self) -> Endpoints:
-        """What it can be asked: translations in both directions, of images and of files."""
-        kind_a, kind_b = self.kinds
-        both = {
-            **translating.endpoints("a_to_b", self.a_to_b, kind_a, kind_b),
-            **translating.endpoints("b_to_a", self.b_to_a, kind_b, kind_a),
-        }
-        return Endpoints(
-            family="cyclegan",
-            kind=kind_b,
-            # The two that are asked most come first, and the first is the default.
-            endpoints={name: both[name] for name in sorted(both, key=len)},
-            tracked=(self.a_to_b, self.b_to_a),
-            details={"sample_shape": list(kind_b.shape)},
-            network=self.a_to_b,
-        )
-
     # Saving
 
     def get_config(self) -> dict[str, Any]:
-        kind_a, kind_b = (kind.get_config() for kind in self.kinds)
         return {
             **super().get_config(),
             "loss": self.loss_spec,
@@ -340,13 +261,12 @@ class CycleGAN(Players):
             ),
             "consistency_weight": self.consistency_weight,
             "seed": self.seed,
-            "kind_a": kind_a,
-            "kind_b": kind_b,
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects=None) -> Self:
-        restored = {name: kgan.kinds.from_config(config[name]) for name in ("kind_a", "kind_b")}
+        # Files of earlier versions have none.
+        restored = {}
         if config.get("consistency") is not None:
             restored["consistency"] = keras.saving.deserialize_keras_object(
                 config["consistency"], custom_objects=custom_objects
@@ -377,11 +297,7 @@ def _check_consistency(
         )
     if classifier is None:
         return
-    if len(getattr(classifier, "inputs", None) or ()) != 1:
-        raise ValueError(
-            "consistency must be a built functional or Sequential Keras model of one input, got "
-            f"{type(classifier).__name__}."
-        )
+    of_one_input({"consistency": classifier})
     taken, given = (tuple(one[0].shape[1:]) for one in (classifier.inputs, classifier.outputs))
     if set(shapes) != {taken}:
         raise ValueError(
@@ -391,16 +307,6 @@ def _check_consistency(
     if len(given) != 1 or not given[0] or given[0] < 2:
         raise ValueError(f"consistency must give logits (batch, classes), got {given}.")
     check_logits("consistency", classifier)
-
-
-def _checked_kind(name: str, kind: Kind | None, shape: tuple[int, ...]) -> Kind:
-    if kind is None:
-        return kgan.kinds.of_array(f"this CycleGAN's domain {name[-1].upper()}", (0, *shape))
-    if kind.shape != shape:
-        raise ValueError(
-            f"{name} must have the shape of the networks' samples, {shape}, got {kind}."
-        )
-    return kind
 
 
 def _checked_shapes(
@@ -416,12 +322,7 @@ def _checked_shapes(
         "discriminator_a": discriminator_a,
         "discriminator_b": discriminator_b,
     }
-    for name, network in networks.items():
-        if len(getattr(network, "inputs", None) or ()) != 1:
-            raise ValueError(
-                f"{name} must be a built functional or Sequential Keras model of one input, got "
-                f"{type(network).__name__}."
-            )
+    of_one_input(networks)
     a, b = (tuple(network.inputs[0].shape[1:]) for network in (a_to_b, b_to_a))
     for name, shape in (("a_to_b", a), ("b_to_a", b)):
         if None in shape:

@@ -10,12 +10,11 @@ import kgan.kinds
 import kgan.losses
 import kgan.names
 from kgan.kinds import Images, Kind
-from kgan.models.one_way import OneWayTranslation
-from kgan.models.players import Players
+from kgan.models.translation import Translation, of_one_input
 
 
 @keras.saving.register_keras_serializable(package="kgan")
-class PairedGAN(OneWayTranslation, Players):
+class PairedGAN(Translation):
     """A generator from samples of A to those of B, and a discriminator that judges what it makes.
 
     The generator's loss is a weighted sum: it must fool the discriminator, and come near to the
@@ -113,11 +112,7 @@ class PairedGAN(OneWayTranslation, Players):
         self.features = features
         self.conditional = conditional
         shapes = _checked_shapes(generator, discriminator, conditional)
-        given = (("kind_a", kind_a), ("kind_b", kind_b))
-        self.kinds = tuple(
-            _checked_kind(name, kind, shape)
-            for (name, kind), shape in zip(given, shapes, strict=True)
-        )
+        self._take_kinds(kind_a, kind_b, shapes)
         self.loss_spec = loss
         self.adversarial_loss = kgan.losses.get(loss)
         self.distance = distance
@@ -212,13 +207,9 @@ class PairedGAN(OneWayTranslation, Players):
         self._generator_losses(a, b, fake, training=False)
         return self._result(*self.logs)
 
-    def _image_makers(self) -> Sequence[str]:
-        return ["generator"] if isinstance(self.kind, Images) else []
-
     # Saving
 
     def get_config(self) -> dict[str, Any]:
-        kind_a, kind_b = (kind.get_config() for kind in self.kinds)
         features = self.features
         return {
             **super().get_config(),
@@ -230,13 +221,11 @@ class PairedGAN(OneWayTranslation, Players):
             "features": None if features is None else keras.saving.serialize_keras_object(features),
             "feature_weight": self.feature_weight,
             "feature_layers": list(self.feature_layers),
-            "kind_a": kind_a,
-            "kind_b": kind_b,
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects=None) -> Self:
-        restored = {name: kgan.kinds.from_config(config[name]) for name in ("kind_a", "kind_b")}
+        restored = {}
         if config["features"] is not None:
             restored["features"] = keras.saving.deserialize_keras_object(
                 config["features"], custom_objects=custom_objects
@@ -252,26 +241,11 @@ def _check_weights(**weights: float) -> None:
         raise ValueError(f"one of {', '.join(weights)} must be above 0: nothing would be learnt.")
 
 
-def _checked_kind(name: str, kind: Kind | None, shape: tuple[int, ...]) -> Kind:
-    if kind is None:
-        return kgan.kinds.of_array(f"this PairedGAN's domain {name[-1].upper()}", (0, *shape))
-    if kind.shape != shape:
-        raise ValueError(
-            f"{name} must have the shape of the networks' samples, {shape}, got {kind}."
-        )
-    return kind
-
-
 def _checked_shapes(
     generator: keras.Model, discriminator: keras.Model | None, conditional: bool
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The shapes of a sample of A and of one of B, on which both networks must agree."""
-    for name, network in (("generator", generator), ("discriminator", discriminator)):
-        if network is not None and len(getattr(network, "inputs", None) or ()) != 1:
-            raise ValueError(
-                f"{name} must be a built functional or Sequential Keras model of one input, got "
-                f"{type(network).__name__}."
-            )
+    of_one_input({"generator": generator, "discriminator": discriminator})
     a, b = (tuple(one[0].shape[1:]) for one in (generator.inputs, generator.outputs))
     if None in a or None in b:
         raise ValueError(f"generator must take and give samples of one shape, got {a} to {b}.")

@@ -198,7 +198,7 @@ def test_the_depths_of_a_residual_generator():
         ({"patches": 1}, "patches must be at least 2, got 1"),
         ({"layers": ["first", "third"]}, "layers must be those of the generator, got third"),
         ({"layers": ["first"]}, "projector must take 1 inputs of the channels"),
-        ({"kind_a": Images(8, 8, 2)}, "kind_a must be of images of the networks' shape"),
+        ({"kind_a": Images(8, 8, 2)}, "kind_a must have the shape of the networks' samples"),
     ],
 )
 def test_bad_values_are_refused(options, message):
