@@ -100,7 +100,7 @@ assert not any(one() for one in seen)
     [
         pytest.param(TRAINING, 10, id="240 steps with every callback"),
         *(
-            pytest.param(TRANSLATING.replace("PRESET", one), 10, id=f"2,000 steps of {one}")
+            pytest.param(TRANSLATING.replace("PRESET", one), 10, id=f"2000 steps of {one}")
             for one in ("cyclegan", "cut", "pix2pix")
         ),
         pytest.param(ATTACKS, 40, id="60 attacks of different shapes"),
