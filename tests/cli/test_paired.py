@@ -222,7 +222,9 @@ def test_a_code_makes_many_outputs(command, tmp_path):
     found = exported.signatures["vary"](images=tf.constant(images), seeds=tf.constant(seeds))
     np.testing.assert_allclose(found["images"], gan.vary(images, seeds), atol=1e-5)
     command("evaluate", "runs/pix2pix", "--out", "there")
-    [score] = [one for one in load_scores(tmp_path / "there" / "scores.json") if one.name == "diversity"]
+    [score] = [
+        one for one in load_scores(tmp_path / "there" / "scores.json") if one.name == "diversity"
+    ]
     held_out = kgan.data.load_slanted_pairs().a.as_float()
     both = [gan.vary(held_out, first + np.arange(355)) for first in (0, 355)]
     assert score.value == pytest.approx(np.abs(both[0] - both[1]).mean(), abs=1e-6)

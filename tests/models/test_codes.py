@@ -175,17 +175,13 @@ def test_the_code_is_not_ignored():
     random = np.random.default_rng(0)
     a = random.random((256, *SHAPE), dtype=np.float32)
     brightness = random.choice([0.25, 1.0], (256, 1, 1, 1)).astype(np.float32)
-    spreads = {}
-    for weight in (0.5, 0.0):
-        # Without the encoder's help the code is of no use, as with noise alone.
-        gan = build(code_weight=weight, reconstruction_weight=10.0 if weight else 0.0)
-        gan.compile(
-            g_optimizer=keras.optimizers.Adam(3e-3, beta_1=0.5),
-            d_optimizer=keras.optimizers.Adam(3e-3, beta_1=0.5),
-        )
-        data = tf.data.Dataset.from_tensor_slices((a, a * brightness)).repeat().batch(16)
-        gan.fit(data, steps_per_epoch=1500, verbose=0)
-        spreads[weight] = spread(gan, a[:100])
-    # Two brightnesses differ half of the time: by 0.75 of a mean of 0.5.
-    print(spreads)
-    assert spreads[0.5] > 0.1
+    gan = build(reconstruction_weight=10.0)
+    gan.compile(
+        g_optimizer=keras.optimizers.Adam(3e-3, beta_1=0.5),
+        d_optimizer=keras.optimizers.Adam(3e-3, beta_1=0.5),
+    )
+    data = tf.data.Dataset.from_tensor_slices((a, a * brightness)).shuffle(256).repeat().batch(16)
+    gan.fit(data, steps_per_epoch=1500, shuffle=False, verbose=0)
+    # Two of these brightnesses differ half of the time, by 0.75 of a mean of 0.5.
+    apart = spread(gan, a[:100])
+    assert 0.5 < apart / (0.5 * 0.75 * 0.5) < 1.5, apart
