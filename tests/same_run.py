@@ -17,8 +17,11 @@ def states(path):
 
 
 def assert_same_run(one, other):
-    """To the bit: both checkpoints, and the table but for its timing."""
-    for name in ("last.keras", "best.keras"):
+    """To the bit: all checkpoints, and the table but for its timing."""
+    names = sorted(path.name for path in (one / "checkpoints").glob("*.keras"))
+    assert "last.keras" in names
+    assert names == sorted(path.name for path in (other / "checkpoints").glob("*.keras"))
+    for name in names:
         first, second = (states(run / "checkpoints" / name) for run in (one, other))
         assert len(first) == len(second)
         for ours, theirs in zip(first, second, strict=True):

@@ -36,6 +36,15 @@ kgan.cli.main(["train", "digits", "--epochs", "60", "--steps-per-epoch", "4", "-
     "--evaluate-samples", "100", "--patience", "99", "--runs-dir", folder, "--no-export"])
 """
 
+TRANSLATING = (
+    TRAINING.partition("folder =")[0].replace("(20, 60)", "(20, 80)")
+    + """
+folder = tempfile.mkdtemp()
+kgan.cli.main(["train", "PRESET", "--epochs", "80", "--steps-per-epoch", "25", "--batch-size", "4",
+    "--generator-width", "4", "--discriminator-width", "4", "--runs-dir", folder, "--no-export"])
+"""
+)
+
 ATTACKS = """
 import keras, numpy as np
 import kgan.attacks.victim
@@ -90,6 +99,10 @@ assert not any(one() for one in seen)
     ("script", "most"),
     [
         pytest.param(TRAINING, 10, id="240 steps with every callback"),
+        *(
+            pytest.param(TRANSLATING.replace("PRESET", one), 10, id=f"2000 steps of {one}")
+            for one in ("cyclegan", "cut", "pix2pix")
+        ),
         pytest.param(ATTACKS, 40, id="60 attacks of different shapes"),
         pytest.param(EXPORTS, 15, id="12 exports"),
         pytest.param(FIT_AND_EXPORT, 70, id="10 times fit and export"),

@@ -67,8 +67,16 @@ class _Translator:
         except UNREADABLE as error:
             raise ValueError(f"{told} cannot be read as an image: {error}") from error
         self._check(image, told)
+        return self._translated(image)
+
+    def _translated(self, image: np.ndarray) -> np.ndarray:
+        making, settings = self.making, self.settings
         return in_tiles(
-            self.making.of, image, tile=self.settings.tile, overlap=self.settings.overlap
+            making.one,
+            image,
+            tile=settings.tile,
+            overlap=settings.overlap,
+            by_statistics=None if making.tile is None else making.one_tile,
         )
 
     def folder(self, folder: Path, out: Path) -> None:
@@ -96,10 +104,7 @@ class _Translator:
                     unreadable.append(f"{path} ({error})")
                     continue
                 self._check(image, str(path))
-                made = in_tiles(
-                    self.making.of, image, tile=self.settings.tile, overlap=self.settings.overlap
-                )
-                write_image(kind, made, temporary / name)
+                write_image(kind, self._translated(image), temporary / name)
             if len(unreadable) == len(names):
                 raise ValueError(f"none of the {len(names)} images in {folder} can be read.")
         for line in unreadable:

@@ -26,7 +26,7 @@ from kgan.evaluation.defaults import (
     training_metrics,
 )
 from kgan.evaluation.likelihood import likelihood_scores
-from kgan.evaluation.paired import paired_scores
+from kgan.evaluation.paired import diversity_score, paired_scores
 from kgan.evaluation.real_data import RealData, real_data
 from kgan.evaluation.score import Comparison, Protocol, Score, compare, load_scores, save_scores
 from kgan.evaluation.scoring import evaluate
@@ -52,6 +52,7 @@ __all__ = [
     "default_count",
     "default_extractor",
     "default_metrics",
+    "diversity_score",
     "evaluate",
     "known_modes",
     "likelihood_scores",

@@ -71,6 +71,19 @@ def paired_scores(
     ]
 
 
+def diversity_score(one: np.ndarray, other: np.ndarray, pairs: Pairs) -> Score:
+    """The mean absolute difference between two outputs of an input, made by two random codes.
+
+    Of a model that ignores its code it is 0.
+
+    Args:
+        one: Outputs of the images of A by one code each, float32 (n, ...).
+        other: Outputs of the same images by another.
+        pairs: The images of A and their targets.
+    """
+    return _score("diversity", _error, False, one, other, pairs, {}, None)
+
+
 def _score(
     name: str,
     measure: Measure,

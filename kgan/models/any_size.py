@@ -67,18 +67,18 @@ def sizes(network: keras.Model) -> Sizes | None:
         return None
     if made[1] % given[1] or made[2] * given[1] != given[2] * made[1]:
         return None
-    operations = _operations(network)
-    if not all(_is_free(one) for one in operations):
+    found = operations(network)
+    if not all(_is_free(one) for one in found):
         return None
     height = given[1]
     unit = 1
-    for one in operations:
+    for one in found:
         if _strides(one) > 1:
             unit = math.lcm(unit, max(1, height // _height(one.output)))
     # Reflection cannot reach across the image.
     reach = [
         max(1, height // _height(one.input)) * (one.padding + 1)
-        for one in operations
+        for one in found
         if isinstance(getattr(one, "padding", None), int)
     ]
     return Sizes(unit, max([2 * unit if unit > 1 else 1, *reach]), made[1] // height)
@@ -100,28 +100,33 @@ def free(network: keras.Model, of: Sizes) -> Callable[[tf.Tensor], tf.Tensor]:
     # Where the sizes are not known Keras does not compare them with the network's own.
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, channels], tf.float32)])
     def translate(images: tf.Tensor) -> tf.Tensor:
-        sides = tf.shape(images)[1:3]
-        enough = tf.debugging.Assert(
-            tf.reduce_all(sides >= of.least),
-            [f"images must have sides of at least {of.least}, got", sides],
-        )
-        with tf.control_dependencies([enough]):
-            missing = -sides % of.unit
-        padding = [[0, 0], [0, missing[0]], [0, missing[1]], [0, 0]]
-        padded = tf.pad(images, padding, mode="SYMMETRIC")
-        made = network(tf.ensure_shape(padded, [None, None, None, channels]), training=False)
-        return made[:, : sides[0] * of.factor, : sides[1] * of.factor]
+        return padded(lambda shown: network(shown, training=False), images, of)
 
     return translate
 
 
-def _operations(network: keras.Model) -> list[Any]:
+def padded(translate: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor, of: Sizes) -> tf.Tensor:
+    """What a network makes of images whose sides are no multiples of its unit, in a graph."""
+    sides = tf.shape(images)[1:3]
+    enough = tf.debugging.Assert(
+        tf.reduce_all(sides >= of.least),
+        [f"images must have sides of at least {of.least}, got", sides],
+    )
+    with tf.control_dependencies([enough]):
+        missing = -sides % of.unit
+    padding = [[0, 0], [0, missing[0]], [0, missing[1]], [0, 0]]
+    shown = tf.pad(images, padding, mode="SYMMETRIC")
+    made = translate(tf.ensure_shape(shown, [None, None, None, images.shape[-1]]))
+    return made[:, : sides[0] * of.factor, : sides[1] * of.factor]
+
+
+def operations(network: keras.Model) -> list[Any]:
     """All operations of a network and of the networks inside."""
     found = []
     inside = network.layers if isinstance(network, keras.Sequential) else network.operations
     for one in inside:
         if isinstance(one, keras.Model):
-            found += _operations(one)
+            found += operations(one)
         else:
             found.append(one)
     return found

@@ -1,7 +1,7 @@
 """Translation between two domains, one way, by the content of patches."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -11,14 +11,13 @@ import kgan.losses
 import kgan.names
 import kgan.random
 from kgan.kinds import Images, Kind
-from kgan.models.one_way import OneWayTranslation
-from kgan.models.players import Players
+from kgan.models.translation import Translation, of_one_input
 
 _TEMPERATURE = 0.07
 
 
 @keras.saving.register_keras_serializable(package="kgan")
-class CUT(OneWayTranslation, Players):
+class CUT(Translation):
     """One generator from A to B, whose images keep what lies where in those that they are made of.
 
     The generator must fool the discriminator of B. Its own features, at several depths and some
@@ -96,11 +95,7 @@ class CUT(OneWayTranslation, Players):
         self.layers_compared = tuple(layers)
         shapes = _checked_shapes(generator, discriminator)
         self._encode = _with_features(generator, self.layers_compared, projector)
-        given = (("A", kind_a), ("B", kind_b))
-        self.kinds = tuple(
-            _checked_kind(name, kind, shape)
-            for (name, kind), shape in zip(given, shapes, strict=True)
-        )
+        self._take_kinds(kind_a, kind_b, shapes)
         self.loss_spec = loss
         self.adversarial_loss = kgan.losses.get(loss)
         self.nce_weight = nce_weight
@@ -206,13 +201,15 @@ class CUT(OneWayTranslation, Players):
         self._discriminator_loss(b, fake, training=False)
         return self._result(*self.logs)
 
-    def _image_makers(self) -> Sequence[str]:
-        return ["generator"]
+    def _checked_kind(self, name: str, kind: Kind | None, shape: tuple[int, ...]) -> Kind:
+        found = super()._checked_kind(name, kind, shape)
+        if not isinstance(found, Images):
+            raise ValueError(f"{name} must be of images, got {found}.")
+        return found
 
     # Saving
 
     def get_config(self) -> dict[str, Any]:
-        kind_a, kind_b = (kind.get_config() for kind in self.kinds)
         return {
             **super().get_config(),
             "layers": list(self.layers_compared),
@@ -222,14 +219,7 @@ class CUT(OneWayTranslation, Players):
             "flip_equivariance": self.flip_equivariance,
             "patches": self.patches,
             "seed": self.seed,
-            "kind_a": kind_a,
-            "kind_b": kind_b,
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects=None) -> Self:
-        kinds = {name: kgan.kinds.from_config(config[name]) for name in ("kind_a", "kind_b")}
-        return super().from_config({**config, **kinds}, custom_objects)
 
 
 def patch_nce(queries: tf.Tensor, keys: tf.Tensor, temperature: float = _TEMPERATURE) -> tf.Tensor:
@@ -258,10 +248,10 @@ def _with_features(
     generator: keras.Model, layers: Sequence[str], projector: keras.Model
 ) -> Callable[..., list[tf.Tensor]]:
     """The generator with the outputs of these layers before its own."""
-    known = {layer.name for layer in generator.layers}
+    known = _outputs(generator)
     if unknown := [name for name in layers if name not in known]:
         raise ValueError(f"layers must be those of the generator, got {', '.join(unknown)}.")
-    features = [generator.get_layer(name).output for name in layers]
+    features = [known[name] for name in layers]
     taken = [one.shape[-1] for one in projector.inputs]
     if [one.shape[-1] for one in features] != taken:
         raise ValueError(
@@ -273,25 +263,27 @@ def _with_features(
     return lambda images, training: model(images, training=training)
 
 
-def _checked_kind(name: str, kind: Kind | None, shape: tuple[int, ...]) -> Kind:
-    if kind is None:
-        kind = kgan.kinds.of_array(f"this CUT's domain {name}", (0, *shape))
-    if kind.shape != shape or not isinstance(kind, Images):
-        raise ValueError(
-            f"kind_{name.lower()} must be of images of the networks' shape, {shape}, got {kind}."
-        )
-    return kind
+def _outputs(generator: keras.Model) -> dict[str, Any]:
+    """The output of each layer, by name, on the way from the generator's input to its output.
+
+    A layer's own `output` may be that of another call: a Sequential model that comes from a file
+    has called its layers more than once, and the model of both ways would run them twice.
+    """
+    found: dict[str, Any] = {}
+    waiting = [generator.outputs[0]]
+    while waiting:
+        tensor = waiting.pop()
+        operation, number, _ = tensor._keras_history
+        if operation.name not in found:
+            found[operation.name] = tensor
+            waiting.extend(operation._inbound_nodes[number].input_tensors)
+    return found
 
 
 def _checked_shapes(
     generator: keras.Model, discriminator: keras.Model
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    for name, network in (("generator", generator), ("discriminator", discriminator)):
-        if len(getattr(network, "inputs", None) or ()) != 1:
-            raise ValueError(
-                f"{name} must be a built functional or Sequential Keras model of one input, got "
-                f"{type(network).__name__}."
-            )
+    of_one_input({"generator": generator, "discriminator": discriminator})
     a, b = (tuple(one[0].shape[1:]) for one in (generator.inputs, generator.outputs))
     if None in a or len(a) != 3 or a != b:
         raise ValueError(

@@ -1,29 +1,26 @@
 """Translation between two domains from samples that are not paired."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 import kgan.kinds
 import kgan.losses
 import kgan.names
 import kgan.random
-from kgan.endpoints import Endpoints
-from kgan.kinds import Images, Kind
-from kgan.models import translating
-from kgan.models.batches import Batch, no_weights, samples_of
+from kgan.kinds import Kind
 from kgan.models.image_pool import ImagePool
 from kgan.models.learning_rate import ConstantThenLinear  # noqa: F401 (optimizers in files have it)
-from kgan.models.players import Players
+from kgan.models.output_activation import check_logits
+from kgan.models.translation import Translation, of_one_input
 
 DIRECTIONS = ("a_to_b", "b_to_a")
 
 
 @keras.saving.register_keras_serializable(package="kgan")
-class CycleGAN(Players):
+class CycleGAN(Translation):
     """Two generators and two discriminators that learn to translate between domains A and B.
 
     The generators must fool the discriminator of the domain that they make, and there and back
@@ -46,6 +43,11 @@ class CycleGAN(Players):
             domains must have one shape otherwise.
         pool_size: Translations of each domain that are kept for the discriminators (`ImagePool`);
             0 keeps none.
+        consistency: Built Keras classifier that takes samples of both domains and gives logits
+            (batch, classes), such as one that learnt from the labels of A. What it takes a sample
+            for, it must take the translation for too. It does not learn. For domain adaptation:
+            translations of A keep their labels then, and train a classifier of B.
+        consistency_weight: Weight of this cross-entropy, above 0 where there is a classifier.
         seed: Seed of the choices of the pools, an int in [0, 2**31 - 1].
         kind_a: What a sample of A is; where `None`, what `kgan.kinds.of_array` says of its shape.
         kind_b: The same for B.
@@ -56,11 +58,14 @@ class CycleGAN(Players):
 
     `fit` takes batches `(a, b)`, such as those of `kgan.data.feed_apart`. Logs: `d_loss` and
     `g_loss` (adversarial; means of both domains), `cycle` and `identity` (mean absolute
-    differences, not weighted; means of both domains).
+    differences, not weighted; means of both domains), and `consistency` (a cross-entropy in nats,
+    likewise).
 
     Reference:
         Zhu et al. 2017, "Unpaired image-to-image translation using cycle-consistent adversarial
-        networks", sections 3 and 4 (arXiv:1703.10593); identity: section 5.2.
+        networks", sections 3 and 4 (arXiv:1703.10593); identity: section 5.2. Consistency:
+        Hoffman et al. 2018, "CyCADA: cycle-consistent adversarial domain adaptation", equation 4
+        (arXiv:1711.03213).
 
     Example:
 
@@ -85,9 +90,13 @@ class CycleGAN(Players):
         "g_optimizer": DIRECTIONS,
         "d_optimizer": ("discriminator_a", "discriminator_b"),
     }
-    logs: tuple[str, ...] = ("d_loss", "g_loss", "cycle", "identity")
+    logs: tuple[str, ...] = ("d_loss", "g_loss", "cycle", "identity", "consistency")
     judges: ClassVar = ("discriminator_a", "discriminator_b")
     directions: ClassVar[tuple[str, ...]] = DIRECTIONS
+    family: ClassVar = "cyclegan"
+    trains_on: ClassVar = (
+        "samples of its two domains: kgan.data.feed_apart(domains, batch_size) gives them"
+    )
 
     def __init__(
         self,
@@ -100,13 +109,20 @@ class CycleGAN(Players):
         cycle_weight: float = 10.0,
         identity_weight: float = 5.0,
         pool_size: int = 50,
+        consistency: keras.Model | None = None,
+        consistency_weight: float = 0.0,
         seed: int = 0,
         kind_a: Kind | None = None,
         kind_b: Kind | None = None,
         **options,
     ):
         super().__init__(**options)
-        for name, weight in (("cycle_weight", cycle_weight), ("identity_weight", identity_weight)):
+        weights = {
+            "cycle_weight": cycle_weight,
+            "identity_weight": identity_weight,
+            "consistency_weight": consistency_weight,
+        }
+        for name, weight in weights.items():
             if not weight >= 0:
                 raise ValueError(f"{name} must be at least 0, got {weight}.")
         self.a_to_b, self.b_to_a = a_to_b, b_to_a
@@ -118,8 +134,8 @@ class CycleGAN(Players):
                 f"{shapes[0]} and {shapes[1]}, got {identity_weight}: what makes B cannot be given "
                 "samples of B."
             )
-        given = (kind_a, kind_b)
-        self.kinds = tuple(map(_checked_kind, ("kind_a", "kind_b"), given, shapes))
+        _check_consistency(consistency, consistency_weight, shapes)
+        self._take_kinds(kind_a, kind_b, shapes)
         self.loss_spec = loss
         self.adversarial_loss = kgan.losses.get(loss)
         self.cycle_weight = cycle_weight
@@ -130,8 +146,11 @@ class CycleGAN(Players):
             ImagePool(pool_size, shape, name=f"pool_{name}")
             for name, shape in zip("ab", shapes, strict=True)
         )
-        if not identity_weight:
-            self.logs = tuple(name for name in self.logs if name != "identity")
+        self.consistency, self.consistency_weight = consistency, consistency_weight
+        if consistency is not None:
+            consistency.trainable = False
+        weighs = {"identity": identity_weight, "consistency": consistency_weight}
+        self.logs = tuple(name for name in self.logs if weighs.get(name, 1.0))
         self._start()
 
     # Training
@@ -176,7 +195,18 @@ class CycleGAN(Players):
             ]
             self._log(identity=_mean(identity))
             weighted += self._weighted(self.identity_weight, identity)
+        if self.consistency is not None:
+            consistency = [self._changes_class(a, fake_b), self._changes_class(b, fake_a)]
+            self._log(consistency=_mean(consistency))
+            weighted += [self.consistency_weight * one for one in consistency]
         return weighted
+
+    def _changes_class(self, samples, translated) -> tf.Tensor:
+        """The cross-entropy of translations with the classes of what they are made of."""
+        assert self.consistency is not None
+        labels = tf.argmax(self.consistency(samples, training=False), axis=-1)
+        logits = tf.cast(self.consistency(translated, training=False), tf.float32)
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
 
     def _discriminator_losses(self, a, b, fake_a, fake_b, *, training=True) -> list[tf.Tensor]:
         losses = [
@@ -215,102 +245,33 @@ class CycleGAN(Players):
         self._discriminator_losses(a, b, *fakes, training=False)
         return self._result(*self.logs)
 
-    def _image_makers(self) -> Sequence[str]:
-        makers = zip(("b_to_a", "a_to_b"), self.kinds, strict=True)
-        return [name for name, kind in makers if isinstance(kind, Images)]
-
-    def _unpack(self, data: Any) -> Batch:
-        a, b, weights = keras.utils.unpack_x_y_sample_weight(data)
-        if weights is not None:
-            raise ValueError(no_weights("CycleGAN"))
-        if b is None or isinstance(a, Mapping):
-            raise ValueError(
-                "a CycleGAN trains on batches (a, b) of samples of its two domains: pass "
-                "kgan.data.feed_apart(domains, batch_size)."
-            )
-        found_a, found_b = (
-            samples_of(
-                samples,
-                kind.shape,
-                kind,
-                what=f"samples of domain {name}",
-                whose="their kind's",
-            )
-            for name, samples, kind in zip("ab", (a, b), self.kinds, strict=True)
-        )
-        return Batch(found_a, found_b)
-
-    # Use
-
-    @property
-    def kind(self) -> Kind:
-        """What a sample of B is: what `a_to_b` gives."""
-        return self.kinds[1]
-
-    def call(self, samples, training=False):
-        """Samples of A, translated to B in inference mode."""
-        return self.a_to_b(samples, training=False)
-
-    def translate(self, samples: np.ndarray, direction: str = "a_to_b") -> np.ndarray:
-        """Samples of one domain as samples of the other.
-
-        Args:
-            samples: Samples (n, ...) in their kind's units; images also as uint8.
-            direction: "a_to_b" or "b_to_a".
-
-        Returns:
-            float32 array (n, ...); images in [0, 1].
-        """
-        kgan.names.check("direction", direction, DIRECTIONS)
-        source, target = self.kinds if direction == "a_to_b" else self.kinds[::-1]
-        source.check("what is translated", samples)
-        translate = self._a_to_b if direction == "a_to_b" else self._b_to_a
-        return translating.in_batches(translate, source.as_float(samples), target)
-
-    @tf.function(reduce_retracing=True)
-    def _a_to_b(self, samples):
-        return self.a_to_b(samples, training=False)
-
-    @tf.function(reduce_retracing=True)
-    def _b_to_a(self, samples):
-        return self.b_to_a(samples, training=False)
-
-    def endpoints(self) -> Endpoints:
-        """What it can be asked: translations in both directions, of images and of files."""
-        kind_a, kind_b = self.kinds
-        both = {
-            **translating.endpoints("a_to_b", self.a_to_b, kind_a, kind_b),
-            **translating.endpoints("b_to_a", self.b_to_a, kind_b, kind_a),
-        }
-        return Endpoints(
-            family="cyclegan",
-            kind=kind_b,
-            # The two that are asked most come first, and the first is the default.
-            endpoints={name: both[name] for name in sorted(both, key=len)},
-            tracked=(self.a_to_b, self.b_to_a),
-            details={"sample_shape": list(kind_b.shape)},
-            network=self.a_to_b,
-        )
-
     # Saving
 
     def get_config(self) -> dict[str, Any]:
-        kind_a, kind_b = (kind.get_config() for kind in self.kinds)
         return {
             **super().get_config(),
             "loss": self.loss_spec,
             "cycle_weight": self.cycle_weight,
             "identity_weight": self.identity_weight,
             "pool_size": self.pool_size,
+            "consistency": (
+                None
+                if self.consistency is None
+                else keras.saving.serialize_keras_object(self.consistency)
+            ),
+            "consistency_weight": self.consistency_weight,
             "seed": self.seed,
-            "kind_a": kind_a,
-            "kind_b": kind_b,
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects=None) -> Self:
-        kinds = {name: kgan.kinds.from_config(config[name]) for name in ("kind_a", "kind_b")}
-        return super().from_config({**config, **kinds}, custom_objects)
+        # Files of earlier versions have none.
+        restored = {}
+        if config.get("consistency") is not None:
+            restored["consistency"] = keras.saving.deserialize_keras_object(
+                config["consistency"], custom_objects=custom_objects
+            )
+        return super().from_config({**config, **restored}, custom_objects)
 
 
 def _judge(discriminator: keras.Model, samples: tf.Tensor, training: bool) -> tf.Tensor:
@@ -325,14 +286,27 @@ def _mean(values: Sequence[tf.Tensor]) -> tf.Tensor:
     return tf.add_n(list(values)) / len(values)
 
 
-def _checked_kind(name: str, kind: Kind | None, shape: tuple[int, ...]) -> Kind:
-    if kind is None:
-        return kgan.kinds.of_array(f"this CycleGAN's domain {name[-1].upper()}", (0, *shape))
-    if kind.shape != shape:
+def _check_consistency(
+    classifier: keras.Model | None, weight: float, shapes: Sequence[tuple[int, ...]]
+) -> None:
+    """Raises unless both are given or none, and the classifier takes samples of both domains."""
+    if (classifier is None) != (weight == 0):
         raise ValueError(
-            f"{name} must have the shape of the networks' samples, {shape}, got {kind}."
+            "consistency and a consistency_weight above 0 belong together, got "
+            f"{'none' if classifier is None else classifier.name} and {weight}."
         )
-    return kind
+    if classifier is None:
+        return
+    of_one_input({"consistency": classifier})
+    taken, given = (tuple(one[0].shape[1:]) for one in (classifier.inputs, classifier.outputs))
+    if set(shapes) != {taken}:
+        raise ValueError(
+            f"consistency must take samples of both domains, {shapes[0]} and {shapes[1]}, got a "
+            f"classifier of {taken}."
+        )
+    if len(given) != 1 or not given[0] or given[0] < 2:
+        raise ValueError(f"consistency must give logits (batch, classes), got {given}.")
+    check_logits("consistency", classifier)
 
 
 def _checked_shapes(
@@ -348,12 +322,7 @@ def _checked_shapes(
         "discriminator_a": discriminator_a,
         "discriminator_b": discriminator_b,
     }
-    for name, network in networks.items():
-        if len(getattr(network, "inputs", None) or ()) != 1:
-            raise ValueError(
-                f"{name} must be a built functional or Sequential Keras model of one input, got "
-                f"{type(network).__name__}."
-            )
+    of_one_input(networks)
     a, b = (tuple(network.inputs[0].shape[1:]) for network in (a_to_b, b_to_a))
     for name, shape in (("a_to_b", a), ("b_to_a", b)):
         if None in shape:

@@ -1,21 +1,26 @@
 """Translation that learns from pairs: near the target, and not to be told from targets."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-import kgan.kinds
+import kgan.latents
 import kgan.losses
 import kgan.names
+import kgan.random
+from kgan.endpoints import Endpoint, Endpoints, Request, takes
 from kgan.kinds import Images, Kind
-from kgan.models.one_way import OneWayTranslation
-from kgan.models.players import Players
+from kgan.losses.likelihood import gaussian_divergence
+from kgan.models.codes import by_the_middle_code, with_codes
+from kgan.models.translation import Translation, of_one_input
 
 
 @keras.saving.register_keras_serializable(package="kgan")
-class PairedGAN(OneWayTranslation, Players):
+class PairedGAN(Translation):
     """A generator from samples of A to those of B, and a discriminator that judges what it makes.
 
     The generator's loss is a weighted sum: it must fool the discriminator, and come near to the
@@ -40,17 +45,28 @@ class PairedGAN(OneWayTranslation, Players):
         features: Keras model of samples of B, whose features are compared too; it does not learn.
         feature_weight: Weight of the distance of the features, above 0 where there are some.
         feature_layers: Names of the layers that give them; see `kgan.losses.FeatureDistance`.
+        encoder: Built Keras model of samples of B to `mean` and `log_variance` of codes (batch,
+            latent_dim), such as `kgan.networks.dcgan_encoder`: then one input has many outputs.
+            The generator takes the channels of A and then as many that hold a code, constant over
+            the image, and `None` leaves codes out. Its output must come near to the target by the
+            target's code; by a random code it must fool the discriminator, and the encoder must
+            find that code again, so it is not ignored.
+        code_weight: Weight of finding the code again (mean absolute difference).
+        divergence_weight: Weight of the divergence of the targets' codes from N(0, 1), in nats.
+        seed: Seed of the codes, an int in [0, 2**31 - 1].
         kind_a: What a sample of A is; where `None`, what `kgan.kinds.of_array` says of its shape.
         kind_b: The same for B.
 
     `fit` takes batches `(a, b)` of pairs, such as those of `kgan.data.feed_pairs` or
     `kgan.data.feed_damaged`. Logs: `d_loss` and `g_loss` (adversarial), `reconstruction` (the
-    distance, not weighted, of values in [-1, 1] for images) and `features` (likewise).
+    distance, not weighted, of values in [-1, 1] for images) and `features` (likewise); with codes
+    `code` (mean absolute difference) and `divergence` (nats).
 
     Reference:
         Isola et al. 2017, "Image-to-image translation with conditional adversarial networks",
         section 3 (arXiv:1611.07004); with a squared distance, Pathak et al. 2016, section 3.2
-        (arXiv:1604.07379).
+        (arXiv:1604.07379); codes: Zhu et al. 2017, "Toward multimodal image-to-image translation",
+        section 3 (arXiv:1711.11586), whose weights are 10 for the distance (L1) and the defaults.
 
     Example:
 
@@ -69,8 +85,14 @@ class PairedGAN(OneWayTranslation, Players):
     ```
     """
 
-    optimizers: ClassVar = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",)}
-    logs: tuple[str, ...] = ("d_loss", "g_loss", "reconstruction", "features")
+    optimizers: ClassVar = {
+        "g_optimizer": ("generator", "encoder"),
+        "d_optimizer": ("discriminator",),
+    }
+    logs: tuple[str, ...] = (
+        *("d_loss", "g_loss", "reconstruction", "features"),
+        *("code", "divergence"),
+    )
     judges: ClassVar = ("discriminator",)
     family: ClassVar = "paired"
     trains_on: ClassVar = "pairs: kgan.data.feed_pairs(pairs, batch_size) gives them"
@@ -88,6 +110,10 @@ class PairedGAN(OneWayTranslation, Players):
         features: keras.Model | None = None,
         feature_weight: float = 0.0,
         feature_layers: Sequence[str] = (),
+        encoder: keras.Model | None = None,
+        code_weight: float = 0.5,
+        divergence_weight: float = 0.01,
+        seed: int = 0,
         kind_a: Kind | None = None,
         kind_b: Kind | None = None,
         **options,
@@ -99,6 +125,7 @@ class PairedGAN(OneWayTranslation, Players):
             adversarial_weight=adversarial_weight,
             feature_weight=feature_weight,
         )
+        _check_at_least_0(code_weight=code_weight, divergence_weight=divergence_weight)
         if discriminator is not None and adversarial_weight == 0:
             raise ValueError(
                 "discriminator must be left out where adversarial_weight is 0: nothing would learn "
@@ -110,19 +137,19 @@ class PairedGAN(OneWayTranslation, Players):
                 f"{'none' if features is None else features.name} and {feature_weight}."
             )
         self.generator, self.discriminator = generator, discriminator
+        self.encoder = encoder
         self.features = features
         self.conditional = conditional
-        shapes = _checked_shapes(generator, discriminator, conditional)
-        given = (("kind_a", kind_a), ("kind_b", kind_b))
-        self.kinds = tuple(
-            _checked_kind(name, kind, shape)
-            for (name, kind), shape in zip(given, shapes, strict=True)
-        )
+        self.latent_dim = 0 if encoder is None else _checked_latent_dim(encoder, generator)
+        shapes = _checked_shapes(generator, discriminator, conditional, self.latent_dim)
+        self._take_kinds(kind_a, kind_b, shapes)
         self.loss_spec = loss
         self.adversarial_loss = kgan.losses.get(loss)
         self.distance = distance
         self.reconstruction_weight = reconstruction_weight
         self.adversarial_weight = adversarial_weight
+        self.code_weight, self.divergence_weight = code_weight, divergence_weight
+        self.seed = kgan.random.check_seed(seed)
         self.feature_weight = feature_weight
         self.feature_layers = tuple(feature_layers)
         self._feature_distance = None
@@ -132,13 +159,20 @@ class PairedGAN(OneWayTranslation, Players):
             # A function, so that Keras does not save the features' weights twice.
             self._feature_distance = compared.__call__
         has = {"d_loss": discriminator, "g_loss": discriminator, "features": features}
+        has |= {"code": encoder, "divergence": encoder}
         self.logs = tuple(name for name in self.logs if has.get(name, True) is not None)
+        if encoder is not None:
+            middle = by_the_middle_code(generator, self.latent_dim)
+            # A function, so that Keras does not save the generator's weights twice.
+            self._by_the_middle_code = lambda: middle
         self._start()
 
     # Training
 
     def train_step(self, data) -> dict[str, tf.Tensor]:
         a, b = self._taken(data)
+        if self.encoder is not None:
+            return self._step_with_codes(a, b)
         with tf.GradientTape() as made:
             fake = self.generator(a, training=True)
         if self.discriminator is not None:
@@ -148,6 +182,58 @@ class PairedGAN(OneWayTranslation, Players):
             "g_optimizer", lambda: self._generator_losses(a, b, fake), through=(fake, made)
         )
         return self._end_step()
+
+    def _step_with_codes(self, a, b) -> dict[str, tf.Tensor]:
+        fakes: list[tf.Tensor] = []
+
+        def losses():
+            near, drawn, found = self._losses_with_codes(a, b, training=True)
+            fakes[:] = [near, drawn]
+            return found
+
+        self._minimise("g_optimizer", losses)
+        near, drawn = map(tf.stop_gradient, fakes)
+        if self.discriminator is not None:
+            self._minimise(
+                "d_optimizer",
+                lambda: [self._discriminator_loss(a, b, fake) for fake in (near, drawn)],
+            )
+        return self._end_step()
+
+    def _losses_with_codes(self, a, b, *, training: bool) -> tuple[tf.Tensor, tf.Tensor, list]:
+        """What is made by the target's code and by a random one; and values per sample."""
+        assert self.encoder is not None
+        random, noise = (
+            kgan.random.normal(
+                kgan.random.step_seed(self.seed, self._step(), purpose),
+                [tf.shape(a)[0], self.latent_dim],
+            )
+            for purpose in ("code", "posterior")
+        )
+        mean, log_variance = self.encoder(b, training=training)
+        near = self._made(a, mean + tf.exp(0.5 * log_variance) * noise, training)
+        drawn = self._made(a, random, training)
+        divergence = tf.reduce_sum(gaussian_divergence(mean, log_variance), axis=1)
+        # The generator alone learns to keep the code: the encoder would hide it.
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(drawn)
+            code = kgan.losses.l1(self.encoder(drawn, training=training)[0], random)
+        away = tape.gradient(code, drawn)
+        axes = list(range(1, drawn.shape.rank))
+        kept = tf.reduce_sum(tf.stop_gradient(away) * drawn, axis=axes)
+        self._log(code=code, divergence=divergence)
+        weighted = [
+            *self._generator_losses(a, b, near, training=training),
+            self.divergence_weight * divergence,
+            # Its value does not count, and its gradient is that of the code's distance.
+            self.code_weight * (kept - tf.stop_gradient(kept) + tf.stop_gradient(code)),
+        ]
+        if self.discriminator is not None:
+            weighted.append(self.adversarial_weight * self._fool(a, b, drawn, training))
+        return near, drawn, weighted
+
+    def _made(self, a, codes, training: bool) -> tf.Tensor:
+        return self.generator(with_codes(a, codes), training=training)
 
     def _discriminator_loss(self, a, b, fake, *, training: bool = True) -> tf.Tensor:
         loss = self._over_maps(
@@ -162,12 +248,7 @@ class PairedGAN(OneWayTranslation, Players):
         """Values per sample, weighted: adversarial, of the distance, and of the features."""
         weighted = []
         if self.discriminator is not None:
-            needs_real = self.adversarial_loss.generator_needs_real
-            fakes = self._judge(a, fake, training)
-            reals = self._judge(a, b, training) if needs_real else [None] * len(fakes)
-            adversarial = self._over_maps(self.adversarial_loss.generator, reals, fakes)
-            self._log(g_loss=adversarial)
-            weighted.append(self.adversarial_weight * adversarial)
+            weighted.append(self.adversarial_weight * self._fool(a, b, fake, training))
         fake = tf.cast(fake, tf.float32)
         # Weights are stated for images in [-1, 1], whose distances are wider.
         width = self.kind.published_width
@@ -179,6 +260,14 @@ class PairedGAN(OneWayTranslation, Players):
             self._log(features=features)
             weighted.append(self.feature_weight * features)
         return weighted
+
+    def _fool(self, a, b, fake, training: bool) -> tf.Tensor:
+        needs_real = self.adversarial_loss.generator_needs_real
+        fakes = self._judge(a, fake, training)
+        reals = self._judge(a, b, training) if needs_real else [None] * len(fakes)
+        adversarial = self._over_maps(self.adversarial_loss.generator, reals, fakes)
+        self._log(g_loss=adversarial)
+        return adversarial
 
     def _judge(self, a, samples, training: bool) -> list[tf.Tensor]:
         """Maps of logits, one a scale."""
@@ -206,19 +295,75 @@ class PairedGAN(OneWayTranslation, Players):
     def test_step(self, data) -> dict[str, tf.Tensor]:
         """The losses in inference mode; no weight is updated."""
         a, b = self._taken(data)
-        fake = self.generator(a, training=False)
+        if self.encoder is not None:
+            fake, *_ = self._losses_with_codes(a, b, training=False)
+        else:
+            fake = self.generator(a, training=False)
+            self._generator_losses(a, b, fake, training=False)
         if self.discriminator is not None:
             self._discriminator_loss(a, b, fake, training=False)
-        self._generator_losses(a, b, fake, training=False)
         return self._result(*self.logs)
 
-    def _image_makers(self) -> Sequence[str]:
-        return ["generator"] if isinstance(self.kind, Images) else []
+    # Use
+
+    def _translator(self, direction: str) -> keras.Model:
+        """The generator; with codes, by the code in their middle."""
+        return self.generator if self.encoder is None else self._by_the_middle_code()
+
+    def vary(self, samples: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+        """Samples of A as samples of B, each by a random code.
+
+        Args:
+            samples: Samples (n, ...) in their kind's units; images also as uint8.
+            seeds: int64 (n,): each tells the code of one output, whatever the others are.
+
+        Returns:
+            float32 array (n, ...).
+
+        Raises:
+            ValueError: If it learnt without codes, or the seeds are not as many as the samples.
+        """
+        if self.encoder is None:
+            raise ValueError("vary needs a PairedGAN with an encoder: this one knows no codes.")
+        source, target = self.kinds
+        source.check("what is translated", samples)
+        if np.shape(seeds) != (len(samples),):
+            raise ValueError(
+                f"seeds must be one for each of the {len(samples)} samples, got the shape "
+                f"{np.shape(seeds)}."
+            )
+        made = [
+            self._varied(given[np.newaxis], tf.constant([seed], tf.int64)).numpy()
+            for given, seed in zip(source.as_float(samples), seeds, strict=True)
+        ]
+        return np.concatenate(made) if made else np.zeros((0, *target.shape), np.float32)
+
+    @tf.function(reduce_retracing=True)
+    def _varied(self, samples, seeds):
+        codes = kgan.latents.from_seeds(seeds, self.latent_dim)
+        return self._made(samples, codes, training=False)
+
+    def endpoints(self) -> Endpoints:
+        """What it can be asked; with codes also `vary`: images and seeds to images."""
+        found = super().endpoints()
+        if self.encoder is None:
+            return found
+        source, target = self.kinds
+
+        def vary(request: Request) -> Request:
+            return {target.plural: self._varied(request[source.plural], request["seeds"])}
+
+        inputs = {source.plural: (source.shape, tf.float32), "seeds": ((), tf.int64)}
+        endpoint = Endpoint(vary, takes(**inputs), "vary", gives=target, takes=source)
+        return dataclasses.replace(
+            found,
+            endpoints={**found.endpoints, "vary": endpoint},
+            tracked=(*found.tracked, self.generator),
+        )
 
     # Saving
 
     def get_config(self) -> dict[str, Any]:
-        kind_a, kind_b = (kind.get_config() for kind in self.kinds)
         features = self.features
         return {
             **super().get_config(),
@@ -230,13 +375,14 @@ class PairedGAN(OneWayTranslation, Players):
             "features": None if features is None else keras.saving.serialize_keras_object(features),
             "feature_weight": self.feature_weight,
             "feature_layers": list(self.feature_layers),
-            "kind_a": kind_a,
-            "kind_b": kind_b,
+            "code_weight": self.code_weight,
+            "divergence_weight": self.divergence_weight,
+            "seed": self.seed,
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects=None) -> Self:
-        restored = {name: kgan.kinds.from_config(config[name]) for name in ("kind_a", "kind_b")}
+        restored = {}
         if config["features"] is not None:
             restored["features"] = keras.saving.deserialize_keras_object(
                 config["features"], custom_objects=custom_objects
@@ -244,35 +390,47 @@ class PairedGAN(OneWayTranslation, Players):
         return super().from_config({**config, **restored}, custom_objects)
 
 
-def _check_weights(**weights: float) -> None:
+def _check_at_least_0(**weights: float) -> None:
     for name, weight in weights.items():
         if not weight >= 0:
             raise ValueError(f"{name} must be at least 0, got {weight}.")
+
+
+def _check_weights(**weights: float) -> None:
+    _check_at_least_0(**weights)
     if not any(weights.values()):
         raise ValueError(f"one of {', '.join(weights)} must be above 0: nothing would be learnt.")
 
 
-def _checked_kind(name: str, kind: Kind | None, shape: tuple[int, ...]) -> Kind:
-    if kind is None:
-        return kgan.kinds.of_array(f"this PairedGAN's domain {name[-1].upper()}", (0, *shape))
-    if kind.shape != shape:
+def _checked_latent_dim(encoder: keras.Model, generator: keras.Model) -> int:
+    """Length of a code, on which encoder and generator must agree."""
+    of_one_input({"encoder": encoder, "generator": generator})
+    taken, wanted = encoder.inputs[0].shape[1:], generator.outputs[0].shape[1:]
+    if taken != wanted:
+        raise ValueError(f"encoder must take samples of B, {tuple(wanted)}, got {tuple(taken)}.")
+    given = [tuple(one.shape[1:]) for one in encoder.outputs]
+    if len(given) != 2 or given[0] != given[1] or len(given[0]) != 1:
         raise ValueError(
-            f"{name} must have the shape of the networks' samples, {shape}, got {kind}."
+            f"encoder must give mean and log_variance (batch, latent_dim), got outputs of {given}."
         )
-    return kind
+    return given[0][0]
 
 
 def _checked_shapes(
-    generator: keras.Model, discriminator: keras.Model | None, conditional: bool
+    generator: keras.Model,
+    discriminator: keras.Model | None,
+    conditional: bool,
+    latent_dim: int,
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The shapes of a sample of A and of one of B, on which both networks must agree."""
-    for name, network in (("generator", generator), ("discriminator", discriminator)):
-        if network is not None and len(getattr(network, "inputs", None) or ()) != 1:
-            raise ValueError(
-                f"{name} must be a built functional or Sequential Keras model of one input, got "
-                f"{type(network).__name__}."
-            )
+    of_one_input({"generator": generator, "discriminator": discriminator})
     a, b = (tuple(one[0].shape[1:]) for one in (generator.inputs, generator.outputs))
+    if latent_dim and (len(a) != 3 or (a[-1] or 0) <= latent_dim):
+        raise ValueError(
+            f"generator must take images of the channels of A and then {latent_dim} of the code, "
+            f"got {a}."
+        )
+    a = (*a[:-1], a[-1] - latent_dim) if latent_dim else a
     if None in a or None in b:
         raise ValueError(f"generator must take and give samples of one shape, got {a} to {b}.")
     if len(a) != len(b) or (len(a) == 3 and (b[0] % a[0] or b[1] * a[0] != a[1] * b[0])):

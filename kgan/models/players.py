@@ -331,7 +331,7 @@ class Players(MendedFit):
         networks = {
             name: keras.saving.deserialize_keras_object(config[name], custom_objects=custom_objects)
             for name in cls._network_names()
-            if config[name] is not None
+            if config.get(name) is not None
         }
         return cls(**{**config, **networks})
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from kgan.endpoints import Endpoint, Request, takes
 from kgan.kinds import Images, Kind
-from kgan.models import any_size
+from kgan.models import any_size, tile_statistics
 
 _BATCH = 64
 
@@ -18,7 +18,9 @@ Translate = Callable[[tf.Tensor], tf.Tensor]
 def endpoints(name: str, network: keras.Model, source: Kind, target: Kind) -> dict[str, Endpoint]:
     """The endpoints of one direction: `name`, and of images `name_png` too.
 
-    Where the network looks at a neighbourhood alone, images of any height and width are taken.
+    Where the network looks at a neighbourhood alone, images of any height and width are taken;
+    where it also normalises each image by its own statistics, `name_tile` takes tiles of a larger
+    image and `statistics` for them (see `kgan.models.tile_statistics`).
     `name_png` takes image files (PNG; JPEG, BMP and GIF where there are one or three channels) as
     `image_bytes` and gives PNG files, which in TensorFlow Serving's REST contract are {"b64": ...}.
 
@@ -52,6 +54,24 @@ def endpoints(name: str, network: keras.Model, source: Kind, target: Kind) -> di
             least_side=least,
         )
     }
+    if of is not None and (norms := tile_statistics.count(network)):
+        tiles = tile_statistics.tile(network, of)
+
+        def translate_tile(request: Request) -> Request:
+            made, statistics = tiles(request[source.plural], request["statistics"])
+            return {target.plural: made, "statistics": statistics}
+
+        found[f"{name}_tile"] = Endpoint(
+            translate_tile,
+            takes(
+                **{source.plural: (shape, tf.float32)},  # type: ignore[arg-type]
+                statistics=((norms, 2), tf.float32),
+            ),
+            "translate_tile",
+            gives=target,
+            takes=source,
+            least_side=least,
+        )
     if _has_files(source) and _has_files(target):
         assert isinstance(source, Images)
         files = _of_files(convert, source, free=of is not None)

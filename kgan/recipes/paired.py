@@ -116,7 +116,9 @@ class PairedRecipe(Recipe[PairedSettings]):
             lines = [*about(f"A: {data.a.name}", data.a), *about(f"B: {data.b.name}", data.b)]
         else:
             lines = about(f"{settings.task}: {data.name}", data)
-        networks = [one for one in (model.generator, model.discriminator) if one is not None]
+        networks = [
+            one for one in (model.generator, model.encoder, model.discriminator) if one is not None
+        ]
         count = sum(network.count_params() for network in networks)
         adversary = settings.loss if model.discriminator is not None else "no adversary"
         return [
@@ -160,12 +162,17 @@ class PairedRecipe(Recipe[PairedSettings]):
             conditional = factor == 1
         channels = [kind.channels for kind in kinds]
         keeps = "nothing" if self.task is None else self.task.keeps
+        if settings.latent_dim and keeps != "nothing":
+            raise ValueError(
+                f"latent_dim must be 0 for the task {settings.task}, whose output keeps what is "
+                f"known, got {settings.latent_dim}."
+            )
         keras.utils.set_random_seed(settings.seed)
         with kgan.precision.under(settings.precision):
             generator = built(
                 name,
                 pair.generator,
-                kinds[0].shape,
+                (*kinds[0].shape[:2], channels[0] + settings.latent_dim),
                 channels=channels[1],
                 width=settings.generator_width,
                 halvings=settings.halvings,
@@ -175,6 +182,11 @@ class PairedRecipe(Recipe[PairedSettings]):
                 factor=factor if factor > 1 or name == "super-resolution" else None,
             )
             generator = kgan.networks.KEEPING[keeps](generator)
+            encoder = None
+            if settings.latent_dim:
+                encoder = kgan.networks.dcgan_encoder(
+                    kinds[1].shape, settings.latent_dim, width=settings.discriminator_width
+                )
             discriminator = None
             if settings.adversarial_weight:
                 shown = channels[1] + (channels[0] if conditional else 0)
@@ -193,6 +205,9 @@ class PairedRecipe(Recipe[PairedSettings]):
             conditional=conditional,
             features=self._features(),
             feature_weight=settings.feature_weight,
+            encoder=encoder,
+            code_weight=settings.code_weight,
+            seed=settings.seed,
             kind_a=kinds[0],
             kind_b=kinds[1],
         )
@@ -246,13 +261,18 @@ class PairedRecipe(Recipe[PairedSettings]):
         if self.task is not None and self.task.keeps == "known":
             holes = 1.0 - inputs[..., -1:]
         name = kgan.evaluation.default_extractor(held_out.b)
-        return kgan.evaluation.paired_scores(
+        scores = kgan.evaluation.paired_scores(
             model.translate(inputs),
             held_out,
             baselines=self._baselines(inputs),
             holes=holes,
             judge=None if name is None else extractor(name),
         )
+        if model.encoder is not None:
+            seeds = np.arange(len(inputs))
+            both = (model.vary(inputs, first + seeds) for first in (0, len(inputs)))
+            scores.append(kgan.evaluation.diversity_score(*both, held_out))
+        return scores
 
     def _baselines(self, inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Answers that need no learning: the input, and the mean and median training image."""

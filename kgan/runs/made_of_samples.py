@@ -32,6 +32,10 @@ class Making(NamedTuple):
         least_side: The smallest side of images that it takes, where it takes any size from that on;
             `None` where it takes one size alone.
         source: What a sample is that it takes, where that is known.
+        tile: Of an endpoint whose network normalises each image by its own statistics, a graph
+            function from tiles and `statistics` to translated tiles and their own statistics; see
+            `kgan.models.tile_statistics`.
+        statistics_shape: Shape of the statistics of one tile.
     """
 
     function: Callable[[Request], Request]
@@ -40,6 +44,28 @@ class Making(NamedTuple):
     kind: Kind
     least_side: int | None = None
     source: Kind | None = None
+    tile: Callable[[Request], Request] | None = None
+    statistics_shape: tuple[int, ...] = ()
+
+    def one(self, image: np.ndarray) -> np.ndarray:
+        """What is made of one image (height, width, channels), which may be large."""
+        answer = self.function({self.takes: tf.constant(image[np.newaxis])})
+        return answer[self.kind.plural].numpy()[0]
+
+    def one_tile(
+        self, tile: np.ndarray, statistics: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """A tile of a larger image, translated by given statistics or its own; and its own ones."""
+        assert self.tile is not None
+        if statistics is None:
+            statistics = np.full(self.statistics_shape, np.nan, np.float32)
+        answer = self.tile(
+            {
+                self.takes: tf.constant(tile[np.newaxis]),
+                "statistics": tf.constant(statistics[np.newaxis]),
+            }
+        )
+        return answer[self.kind.plural].numpy()[0], answer["statistics"].numpy()[0]
 
     def of(self, samples: np.ndarray) -> np.ndarray:
         """The samples that are made of samples (n, ...), which are float32."""
@@ -87,7 +113,12 @@ def of_model(model: Any) -> dict[str, Making]:
             function = tf.function(endpoint.function, input_signature=[dict(endpoint.inputs)])
             kind, source = endpoint.gives or asked.kind, endpoint.takes
             shape = tuple(spec.shape[1:]) if source is None else source.shape
-            found[name] = Making(function, key, shape, kind, endpoint.least_side, source)
+            making = Making(function, key, shape, kind, endpoint.least_side, source)
+            if (tiles := asked.endpoints.get(f"{name}_tile")) is not None:
+                signature = tf.function(tiles.function, input_signature=[dict(tiles.inputs)])
+                statistics = tuple(tiles.inputs["statistics"].shape[1:])
+                making = making._replace(tile=signature, statistics_shape=statistics)
+            found[name] = making
     return found
 
 
@@ -108,7 +139,14 @@ def of_exported(model: Any, manifest: Manifest) -> dict[str, Making]:
             source = None if told is None else kgan.kinds.from_config(told)
             shape = tuple(spec.shape[1:]) if source is None else source.shape
             function, least = _by_name(signature, model), manifest.least_sides.get(name)
-            found[name] = Making(function, key, shape, kind, least, source)
+            making = Making(function, key, shape, kind, least, source)
+            if f"{name}_tile" in manifest.roles:
+                tiles = model.signatures[f"{name}_tile"]
+                spec = tiles.structured_input_signature[1]["statistics"]
+                making = making._replace(
+                    tile=_by_name(tiles, model), statistics_shape=tuple(spec.shape[1:])
+                )
+            found[name] = making
     return found
 
 

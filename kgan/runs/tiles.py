@@ -1,5 +1,6 @@
 """Translates a large image in tiles that overlap, so that no seam is seen."""
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -10,49 +11,80 @@ import numpy as np
 _UNIT = 32
 _TINY = 1e-6
 
+TranslateTile = Callable[[np.ndarray, np.ndarray | None], tuple[np.ndarray, np.ndarray]]
+
 
 def in_tiles(
     translate: Callable[[np.ndarray], np.ndarray],
     image: np.ndarray,
     *,
-    tile: int = 512,
+    tile: int = 1024,
     overlap: int = 64,
+    by_statistics: TranslateTile | None = None,
 ) -> np.ndarray:
     """An image translated in tiles, which are blended where they overlap.
 
     The weight of a tile falls to nothing along a line towards its edges; of the outer quarter of
     the overlap, which its border has changed, nothing is taken but at the image's own border.
 
+    A network that normalises each image by its own statistics would make each tile of a brightness
+    of its own. Where it can be told statistics, the parts of the image first tell theirs, and by
+    the means of them all tiles are translated alike. These are not quite the statistics of the
+    whole image, for which it would have to be translated at once (`tile=0`).
+
     Args:
-        translate: Function of images (1, height, width, channels) to images (1, ...) of that size
-            or of a whole multiple of it.
+        translate: Function of an image (height, width, channels) to an image of that size or of a
+            whole multiple of it.
         image: float32 (height, width, channels).
         tile: Side of a tile; an image that is no larger, or 0, is translated at once.
         overlap: Pixels by which tiles overlap at least, at most half of a tile.
+        by_statistics: Function of a tile and statistics, or `None` for its own, to the translated
+            tile and the statistics that it has itself.
 
     Returns:
         float32 image.
     """
     height, width = image.shape[:2]
     if not tile or max(height, width) <= tile:
-        return translate(image[np.newaxis])[0]
+        return translate(image)
     spans = [_spans(side, tile, overlap) for side in (height, width)]
+    places = [(rows, columns) for rows in spans[0] for columns in spans[1]]
+    if by_statistics is not None:
+        translate = _alike(by_statistics, image, tile)
     total: np.ndarray = np.zeros(())
     weights: np.ndarray = np.zeros(())
     factor = 1
-    for rows in spans[0]:
-        for columns in spans[1]:
-            made = translate(image[np.newaxis, rows, columns])[0]
-            if not total.shape:
-                factor = made.shape[0] // (rows.stop - rows.start)
-                total = np.zeros((height * factor, width * factor, made.shape[-1]))
-                weights = np.zeros((*total.shape[:2], 1))
-            down, across = (_ramp(side, overlap * factor) for side in made.shape[:2])
-            window = np.outer(down, across)[..., np.newaxis]
-            place = tuple(slice(one.start * factor, one.stop * factor) for one in (rows, columns))
-            total[place] += window * made
-            weights[place] += window
+    for rows, columns in places:
+        made = translate(image[rows, columns])
+        if not total.shape:
+            factor = made.shape[0] // (rows.stop - rows.start)
+            total = np.zeros((height * factor, width * factor, made.shape[-1]))
+            weights = np.zeros((*total.shape[:2], 1))
+        down, across = (_ramp(side, overlap * factor) for side in made.shape[:2])
+        window = np.outer(down, across)[..., np.newaxis]
+        place = tuple(slice(one.start * factor, one.stop * factor) for one in (rows, columns))
+        total[place] += window * made
+        weights[place] += window
     return (total / weights).astype(np.float32)
+
+
+def _alike(
+    translate: TranslateTile, image: np.ndarray, tile: int
+) -> Callable[[np.ndarray], np.ndarray]:
+    """The translation of a tile by the mean statistics of all parts of the image."""
+    rows, columns = (_parts(side, tile) for side in image.shape[:2])
+    parts = [image[one, other] for one in rows for other in columns]
+    told = [translate(part, None)[1] for part in parts]
+    areas = [part.shape[0] * part.shape[1] for part in parts]
+    statistics = np.average(told, axis=0, weights=areas).astype(np.float32)
+    return lambda tile: translate(tile, statistics)[0]
+
+
+def _parts(side: int, tile: int) -> list[slice]:
+    """Parts of a side that do not overlap, about equally long and no longer than a tile."""
+    count = math.ceil(side / tile)
+    cuts = [number * side // count for number in range(count + 1)]
+    return [slice(one, other) for one, other in itertools.pairwise(cuts)]
 
 
 def _spans(side: int, tile: int, overlap: int) -> list[slice]:

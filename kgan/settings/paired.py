@@ -90,6 +90,11 @@ class PairedSettings(Messages, Output, Start, Machine, ImageReading, PreparedDat
     """Weight of the distance from the target, as published for images in [-1, 1]."""
     conditional: bool | None = None
     """Show the discriminator what the image is made of, too; default where both have one size."""
+    latent_dim: int = 0
+    """Length of a code by which one image has many outputs (the published one is 8, beside a
+    reconstruction weight of 10 and the loss least_squares); 0 for one output."""
+    code_weight: float = 0.5
+    """Weight of finding the code of an output again."""
     features: Path | None = None
     """A .keras classifier of images of B, whose features are compared too."""
     feature_weight: float = 0.0
@@ -125,6 +130,11 @@ class PairedSettings(Messages, Output, Start, Machine, ImageReading, PreparedDat
             raise ValueError(
                 "b must be left out without --data, or with a task, which makes pairs of --data "
                 f"alone, got {self.b}."
+            )
+        check_at_least(self, 0, "latent_dim", "code_weight")
+        if self.latent_dim and self.networks == "encoder-decoder":
+            raise ValueError(
+                "latent_dim must be 0 for an encoder-decoder, which has a code of its own."
             )
         if self.task is not None and self.direction != "a-to-b":
             raise ValueError(f"direction must be a-to-b for a task, got {self.direction}.")

@@ -23,9 +23,9 @@ class TranslateSettings(Messages, ImageReading):
     direction: str | None = None
     """What to translate to what, of a model of two directions: a-to-b or b-to-a; default the
     first."""
-    tile: int = 512
-    """Larger images are translated in tiles of this side, which overlap; 0 translates any size at
-    once."""
+    tile: int = 1024
+    """Larger images are translated in tiles of this side, which overlap, for the memory's sake; 0
+    translates any size at once."""
     overlap: int = 64
     """Pixels by which tiles overlap; there they are blended."""
     checkpoint: Literal["last", "best"] | None = None

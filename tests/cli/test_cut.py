@@ -13,7 +13,8 @@ import kgan.data
 import kgan.models
 from kgan.callbacks import read_history
 from kgan.recipes import CUTRecipe
-from tests.cli.test_paired import command, picture, states  # noqa: F401
+from tests.cli.pictures import picture
+from tests.same_run import states
 
 TINY = ["--generator-width", "4", "--discriminator-width", "4", "--blocks", "1", "--patches", "8"]
 TINY += ["--projection", "6", "--steps-per-epoch", "4", "--epochs", "2", "--batch-size", "4"]
@@ -21,7 +22,7 @@ TINY += ["--projection", "6", "--steps-per-epoch", "4", "--epochs", "2", "--batc
 
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", ["cut", "fastcut"])
-def test_trained_stopped_and_resumed(command, tmp_path, monkeypatch, preset):  # noqa: F811
+def test_trained_stopped_and_resumed(command, tmp_path, monkeypatch, preset):
     class Stop(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             if int(self.model.step) == 6:
@@ -32,7 +33,7 @@ def test_trained_stopped_and_resumed(command, tmp_path, monkeypatch, preset):  #
     with monkeypatch.context() as patch:
         patch.setattr(CUTRecipe, "doctor", lambda self, data, folder: [Stop()])
         said = command("train", preset, *TINY, "--no-export", "--name", "again", check=False)
-    assert said.code == 130
+    assert said.returncode == 130
     command("train", "--name", "again", "--resume")
     whole, last = (
         tmp_path / "runs" / name / "checkpoints" / "last.keras" for name in (preset, "again")
@@ -68,13 +69,13 @@ def test_trained_stopped_and_resumed(command, tmp_path, monkeypatch, preset):  #
         (["--a", "grey", "--b", "colour", "--image-size", 16], "the domains of CUT must have imag"),
     ],
 )
-def test_bad_input_is_one_line(command, tmp_path, options, message):  # noqa: F811
+def test_bad_input_is_one_line(command, tmp_path, options, message):
     for index in range(8):
         picture(tmp_path / "grey" / f"{index}.png", (16, 16))
         picture(tmp_path / "colour" / f"{index}.png", (16, 16, 3))
     unet = "unet" in options
     tiny = [*TINY[:4], *TINY[6:]] if unet else TINY
     said = command("train", "cut", *tiny, *options, check=False)
-    assert said.code == 2
+    assert said.returncode == 2
     assert message in said.stderr
     assert said.stderr.count("\n") == 1

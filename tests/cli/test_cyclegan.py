@@ -1,6 +1,5 @@
 """`kgan train cyclegan` and what the other commands do with what it leaves, on a tiny budget."""
 
-import dataclasses
 import json
 import os
 import signal
@@ -16,34 +15,11 @@ from kgan.callbacks import read_history
 from kgan.cli import main
 from kgan.evaluation import load_scores
 from kgan.recipes import CycleGANRecipe
+from tests.cli.pictures import picture
+from tests.same_run import states
 
 TINY = ["--generator-width", "4", "--discriminator-width", "4", "--blocks", "1"]
 TINY += ["--steps-per-epoch", "6", "--epochs", "2", "--batch-size", "4", "--pool-size", "10"]
-
-
-@dataclasses.dataclass
-class Said:
-    code: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def command(tmp_path, monkeypatch, capfd):
-    """A command in this process and in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments, check=True):
-        capfd.readouterr()
-        try:
-            code = main([*map(str, arguments)])
-        except SystemExit as end:
-            code = end.code
-        said = Said(code, *capfd.readouterr())
-        assert code == 0 or not check, said
-        return said
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -53,20 +29,6 @@ def trained(tmp_path_factory):
     places = ["--runs-dir", str(folder / "runs"), "--export-dir", str(folder / "saved_models")]
     assert main(["train", "cyclegan", *TINY, *places]) == 0
     return folder
-
-
-def picture(path, shape, value):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    random = np.random.default_rng(value)
-    pixels = random.integers(value, value + 50, shape, dtype=np.uint8)
-    Image.fromarray(pixels).save(path)
-
-
-def states(path):
-    """Every number in a checkpoint: weights, pools, step, both optimizers."""
-    gan = kgan.models.load(path)
-    variables = [*gan.variables, *gan.g_optimizer.variables, *gan.d_optimizer.variables]
-    return [np.asarray(variable) for variable in variables]
 
 
 def test_a_run_leaves_pictures_and_the_error(trained):
@@ -109,7 +71,7 @@ def test_stopped_and_resumed_is_bit_identical(trained, command, tmp_path, monkey
     with monkeypatch.context() as patch:
         patch.setattr(CycleGANRecipe, "doctor", lambda self, data, folder: [Stop()])
         said = command("train", "cyclegan", *TINY, "--no-export", check=False)
-    assert said.code == 130
+    assert said.returncode == 130
     last = tmp_path / "runs" / "cyclegan" / "checkpoints" / "last.keras"
     stopped = kgan.models.load(last)
     assert (int(stopped.step), int(stopped.pool_a.kept)) == (8, 10)
@@ -170,7 +132,7 @@ def test_what_cannot_be_sampled(trained, command, tmp_path, source, options, mes
     for index in range(2):
         picture(tmp_path / "colour" / f"{index}.png", (16, 16, 3), 9)
     said = command("sample", trained / source, *options, check=False)
-    assert said.code == 2
+    assert said.returncode == 2
     assert message in said.stderr
     assert said.stderr.count("\n") == 1
 
@@ -206,6 +168,8 @@ def test_the_export_translates_both_ways(trained, command, tmp_path):
     assert {name: one["role"] for name, one in manifest["endpoints"].items()} == {
         "a_to_b": "translate",
         "b_to_a": "translate",
+        "a_to_b_tile": "translate_tile",
+        "b_to_a_tile": "translate_tile",
         "a_to_b_png": "translate_files",
         "b_to_a_png": "translate_files",
     }
@@ -269,7 +233,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(command, tmp_path, options, me
         picture(tmp_path / "colour" / f"{index}.png", (16, 16, 3), 9)
     np.save(tmp_path / "small.npy", np.zeros((6, 16, 16, 1), np.uint8))
     said = command("train", "cyclegan", *TINY, *options, check=False)
-    assert said.code == 2
+    assert said.returncode == 2
     assert message in said.stderr
     assert said.stderr.count("\n") == 1
     assert not (tmp_path / "runs").exists()

@@ -1,6 +1,5 @@
 """`kgan train pix2pix` and `restore`, and what the other commands do with what they leave."""
 
-import dataclasses
 import io
 import json
 import os
@@ -22,36 +21,13 @@ from kgan.metrics.image_quality import psnr, ssim
 from kgan.recipes import PairedRecipe
 from kgan.runs.run import Run
 from kgan.settings.paired import PairedSettings, Task
+from tests.cli.pictures import picture
 from tests.conftest import slow_but
 from tests.export.test_portable import run_litert, run_onnx
+from tests.same_run import states
 
 TINY = ["--generator-width", "4", "--discriminator-width", "4", "--batch-size", "4"]
 TINY += ["--steps-per-epoch", "4", "--epochs", "2"]
-
-
-@dataclasses.dataclass
-class Said:
-    code: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def command(tmp_path, monkeypatch, capfd):
-    """A command in this process and in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments, check=True):
-        capfd.readouterr()
-        try:
-            code = main([*map(str, arguments)])
-        except SystemExit as end:
-            code = end.code
-        said = Said(code, *capfd.readouterr())
-        assert code == 0 or not check, said
-        return said
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -63,18 +39,6 @@ def trained(tmp_path_factory):
     random = ["--mask", "random", "--networks", "resnet", "--blocks", "1"]
     assert main(["train", "restore", *TINY, *random, *places]) == 0
     return folder
-
-
-def picture(path, shape, value=100):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    random = np.random.default_rng(value)
-    Image.fromarray(random.integers(value, value + 50, shape, dtype=np.uint8)).save(path)
-
-
-def states(path):
-    gan = kgan.models.load(path)
-    variables = [*gan.variables, *gan.g_optimizer.variables, *gan.d_optimizer.variables]
-    return [np.asarray(variable) for variable in variables]
 
 
 def test_the_settings_name_every_task():
@@ -105,7 +69,7 @@ def test_stopped_and_resumed_is_bit_identical(trained, command, tmp_path, monkey
     options = [*TINY, "--no-export", *(more if preset == "restore" else [])]
     with monkeypatch.context() as patch:
         patch.setattr(PairedRecipe, "doctor", lambda self, data, folder: [Stop()])
-        assert command("train", preset, *options, check=False).code == 130
+        assert command("train", preset, *options, check=False).returncode == 130
     last = tmp_path / "runs" / preset / "checkpoints" / "last.keras"
     assert "resuming at step 6" in command("train", "--name", preset, "--resume").stdout
     whole = states(trained / "runs" / preset / "checkpoints" / "last.keras")
@@ -229,6 +193,7 @@ def test_the_export_serves_images_and_files(trained, command, tmp_path):
     assert manifest["family"] == "paired"
     assert {name: one["role"] for name, one in manifest["endpoints"].items()} == {
         "translate": "translate",
+        "translate_tile": "translate_tile",
         "translate_png": "translate_files",
     }
     exported = tf.saved_model.load(version)
@@ -242,6 +207,31 @@ def test_the_export_serves_images_and_files(trained, command, tmp_path):
     for suffix, run in ((".tflite", run_litert), (".onnx", run_onnx)):
         made = run(tmp_path / "out" / f"pix2pix{suffix}", {"images": images})
         np.testing.assert_allclose(made, gan.translate(images), atol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_code_makes_many_outputs(command, tmp_path):
+    codes = ["--latent-dim", 2, "--reconstruction-weight", 10, "--loss", "least_squares"]
+    command("train", "pix2pix", *TINY, *codes)
+    rows = read_history(tmp_path / "runs" / "pix2pix" / "metrics.csv")
+    assert {"code", "divergence"} <= set(rows[-1])
+    gan = kgan.models.load(tmp_path / "runs" / "pix2pix" / "checkpoints" / "last.keras")
+    exported = tf.saved_model.load(tmp_path / "saved_models" / "pix2pix" / "1")
+    images = np.random.default_rng(0).random((3, 16, 16, 1), dtype=np.float32)
+    seeds = np.arange(3)
+    found = exported.signatures["vary"](images=tf.constant(images), seeds=tf.constant(seeds))
+    np.testing.assert_allclose(found["images"], gan.vary(images, seeds), atol=1e-5)
+    command("evaluate", "runs/pix2pix", "--out", "there")
+    [score] = [
+        one for one in load_scores(tmp_path / "there" / "scores.json") if one.name == "diversity"
+    ]
+    held_out = kgan.data.load_slanted_pairs().a.as_float()
+    both = [gan.vary(held_out, first + np.arange(355)) for first in (0, 355)]
+    assert score.value == pytest.approx(np.abs(both[0] - both[1]).mean(), abs=1e-6)
+    Image.fromarray(np.full((20, 30), 99, np.uint8)).save("grey.png")
+    command("translate", "saved_models/pix2pix", "grey.png")
+    with Image.open("grey-translated.png") as image:
+        assert image.size == (30, 20)
 
 
 def test_sampling_shows_held_out_images(trained, command):
@@ -322,7 +312,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(command, tmp_path, options, me
     for index in range(2):
         picture(tmp_path / "alone" / "b" / f"{index}.png", (16, 16))
     said = command("train", "pix2pix", *TINY, *options, check=False)
-    assert said.code == 2
+    assert said.returncode == 2
     assert message in said.stderr
     assert said.stderr.count("\n") == 1
     assert not (tmp_path / "runs").exists()
@@ -339,7 +329,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(command, tmp_path, options, me
         ("grey.png", ["--direction", "b-to-a"], "direction must be one of a-to-b, got 'b-to-a'"),
         ("grey.png", ["--out", "grey.png"], "grey.png exists; choose another --out or remove it"),
         ("grey.png", ["--out", "somewhere"], "out must be an image file for one image, such as"),
-        ("grey.png", ["--overlap", 300], "overlap must be at most half of the tile (512), got 300"),
+        ("grey.png", ["--overlap", 600], "overlap must be at most half of the tile (1024)"),
         ("grey.png", ["--value-range", "auto"], "value_range must be two values here"),
         ("folder", ["--out", "-"], "out must be a folder for a folder of images"),
     ],
@@ -354,7 +344,7 @@ def test_what_cannot_be_translated(trained, command, tmp_path, inputs, options, 
     before = sorted(tmp_path.iterdir())
     run = trained / "runs" / "pix2pix"
     said = command("translate", run, inputs, *options, check=False)
-    assert said.code == 2
+    assert said.returncode == 2
     assert message in said.stderr
     assert said.stderr.count("\n") == 1
     assert sorted(tmp_path.iterdir()) == before

@@ -1,7 +1,6 @@
 """`kgan train table` and what the other commands do with what it leaves, on a tiny budget."""
 
 import csv
-import dataclasses
 import json
 import os
 import signal
@@ -20,37 +19,13 @@ from kgan.data.table_files import write_csv
 from kgan.evaluation import load_scores
 from kgan.recipes import TableRecipe
 from tests.models.people import people
+from tests.same_run import states
 
 pytest.importorskip("pandas")
 
 TINY = ["--generator-width", "8", "--discriminator-width", "8", "--latent-dim", "6"]
 TINY += ["--steps-per-epoch", "5", "--epochs", "2", "--batch-size", "20", "--packing", "2"]
 TINY += ["--evaluate-every", "1"]
-
-
-@dataclasses.dataclass
-class Said:
-    code: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def command(tmp_path, monkeypatch, capfd):
-    """A command in this process and in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments, check=True):
-        capfd.readouterr()
-        try:
-            code = main([*map(str, arguments)])
-        except SystemExit as end:
-            code = end.code
-        said = Said(code, *capfd.readouterr())
-        assert code == 0 or not check, said
-        return said
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -62,13 +37,6 @@ def trained(tmp_path_factory):
     data = ["--data", folder / "people.csv", "--target", "sex"]
     assert main(["train", "table", *TINY, *map(str, data + places)]) == 0
     return folder
-
-
-def states(path):
-    """Every number in a checkpoint: weights, encoder, step, both optimizers."""
-    gan = kgan.models.load(path)
-    variables = [*gan.variables, *gan.g_optimizer.variables, *gan.d_optimizer.variables]
-    return [np.asarray(variable) for variable in variables]
 
 
 def test_a_run_leaves_pictures_and_scores(trained):
@@ -114,7 +82,7 @@ def test_stopped_and_resumed_is_bit_identical(trained, command, tmp_path, monkey
     with monkeypatch.context() as patch:
         patch.setattr(TableRecipe, "doctor", lambda self, data, folder: [Stop()])
         said = command("train", "table", *TINY, *data, "--no-export", check=False)
-    assert said.code == 130
+    assert said.returncode == 130
     last = tmp_path / "runs" / "people" / "checkpoints" / "last.keras"
     assert int(kgan.models.load(last).step) == 7
     assert "resuming at step 7" in command("train", "--name", "people", "--resume").stdout
@@ -266,7 +234,7 @@ def test_rows_are_asked_for_from_every_source_and_in_every_file(trained, command
     }.items():
         for source in (run, trained / "saved_models" / "people"):
             told = command("sample", source, "--where", *words, check=False)
-            assert told.code == 2
+            assert told.returncode == 2
             assert said in told.stderr or said.startswith("where must ask for a category")
 
 
@@ -295,7 +263,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(trained, command, tmp_path, op
     ids = [f"u{number},{line}" for number, line in enumerate(lines[1:])]
     (tmp_path / "ids.csv").write_text("\n".join([f"id,{lines[0]}", *ids]))
     said = command("train", "table", *TINY, *options, check=False)
-    assert said.code == 2
+    assert said.returncode == 2
     assert message in said.stderr
     assert said.stderr.count("\n") == 1
     assert not (tmp_path / "runs").exists()

@@ -1,6 +1,7 @@
 """The train command on a tiny budget; in a process of its own where that matters."""
 
 import dataclasses
+import functools
 import json
 import os
 import shutil
@@ -23,29 +24,10 @@ TINY = ["--generator-width", "4", "--discriminator-width", "4"]
 TINY += ["--steps-per-epoch", "8", "--batch-size", "16"]
 
 
-@dataclasses.dataclass
-class Said:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
 @pytest.fixture
-def train(tmp_path, monkeypatch, capfd):
-    """`kgan train` in this process: starting TensorFlow takes longer than most of these runs."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments, check=True):
-        capfd.readouterr()
-        try:
-            code = kgan.cli.main(["train", *map(str, arguments)])
-        except SystemExit as end:
-            code = end.code
-        said = Said(code, *capfd.readouterr())
-        assert code == 0 or not check, said
-        return said
-
-    return run
+def train(command):
+    """`kgan train` in this process."""
+    return functools.partial(command, "train")
 
 
 def test_a_run_leaves_what_the_readme_says(train, run_python, tmp_path):
@@ -270,7 +252,6 @@ def test_help_names_every_field_without_tensorflow(run_python):
     script = "import sys; from kgan.cli import main\ntry: main(['train', '--help'])\n"
     script += "finally: assert not {'tensorflow', 'keras', 'numpy'} & set(sys.modules)"
     said = run_python("-c", script)
-    import dataclasses
 
     from kgan.settings import GANSettings
 

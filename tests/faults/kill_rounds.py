@@ -1,6 +1,6 @@
 """Kills a tiny run at random moments and resumes it, until it is done.
 
-    python -m tests.faults.kill_rounds FOLDER --rounds 30 --seed 1
+    python -m tests.faults.kill_rounds FOLDER --rounds 30 --seed 1 --preset cyclegan
 
 The run saves at each step. It is a child of this process, which has imported all and started none
 of TensorFlow's threads, so that a round takes a second or two. Prints a line for each kill.
@@ -20,11 +20,18 @@ import kgan.cli.train
 import kgan.recipes
 import kgan.runs.training
 
-ARGUMENTS = ["digits", "--steps-per-epoch", "1", "--batch-size", "8", "--evaluate-samples", "100"]
-ARGUMENTS += ["--generator-width", "4", "--discriminator-width", "4", "--evaluate-every", "10"]
+SMALL = ["--steps-per-epoch", "1", "--batch-size", "8"]
+SMALL += ["--generator-width", "4", "--discriminator-width", "4"]
+PRESETS = {
+    "digits": ["--evaluate-samples", "100", "--evaluate-every", "10"],
+    # A pool that is full after two steps.
+    "cyclegan": ["--blocks", "1", "--pool-size", "12"],
+    "pix2pix": [],
+    "cut": ["--blocks", "1", "--projection", "8", "--patches", "16"],
+}
 
 
-def start(*arguments: str) -> int:
+def start(preset: str, *arguments: str) -> int:
     """The process that trains; what it says goes to said.txt."""
     process = os.fork()
     if process:
@@ -34,7 +41,7 @@ def start(*arguments: str) -> int:
         os.dup2(file.fileno(), 2)
     code = 70
     try:
-        code = kgan.cli.main(["train", *ARGUMENTS, *arguments])
+        code = kgan.cli.main(["train", preset, *SMALL, *PRESETS[preset], *arguments])
     except BaseException:
         traceback.print_exc()
     finally:
@@ -52,12 +59,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--preset", choices=list(PRESETS), default="digits")
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
     os.chdir(asked.folder)
     epochs = ("--epochs", str(asked.epochs))
     begin = time.monotonic()
-    code = end_of(start(*epochs, "--name", "whole"))
+    code = end_of(start(asked.preset, *epochs, "--name", "whole"))
     assert code == 0, Path("said.txt").read_text()
     # Most kills while steps are made and saved, some before, as fast as this machine is now.
     a_step = (time.monotonic() - begin) / asked.epochs
@@ -70,7 +78,7 @@ def main() -> None:
         table = Path("runs") / name / "metrics.csv"
         while kills < asked.rounds:
             before = changed(table)
-            process = start(*epochs, "--name", name, *resume(name))
+            process = start(asked.preset, *epochs, "--name", name, *resume(name))
             if moments.random() < 0.8:
                 while changed(table) == before:
                     time.sleep(0.002)
@@ -85,7 +93,7 @@ def main() -> None:
             left = [path.name.split("-")[-1] for path in Path().rglob(".tmp-*")]
             print(f"kill {kills}: {name}, {rows} of {asked.epochs} steps; left: {left}", flush=True)
         else:
-            code = end_of(start(*epochs, "--name", name, *resume(name)))
+            code = end_of(start(asked.preset, *epochs, "--name", name, *resume(name)))
             assert code == 0, Path("said.txt").read_text()
 
 

@@ -9,11 +9,16 @@ from tests.same_run import assert_same_run, assert_whole
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_killed_again_and_again(run_python, tmp_path):
+@pytest.mark.parametrize(
+    ("preset", "rounds"), [("digits", 5), ("cyclegan", 3), ("pix2pix", 3), ("cut", 3)]
+)
+def test_killed_again_and_again(run_python, tmp_path, preset, rounds):
     said = run_python(
-        *("-m", "tests.faults.kill_rounds", tmp_path, "--rounds", 5, "--epochs", 12), timeout=1800
+        *("-m", "tests.faults.kill_rounds", tmp_path, "--preset", preset),
+        *("--rounds", rounds, "--epochs", 12),
+        timeout=1800,
     )
-    assert said.stdout.count("kill ") == 5
+    assert said.stdout.count("kill ") == rounds
     runs = tmp_path / "runs"
     names = sorted(path.name for path in runs.iterdir() if path.name != "whole")
     for name in names:

@@ -83,7 +83,7 @@ def test_files_in_and_files_out():
     network = build("resnet", blocks=1)
     kind = Images(16, 16, 3)
     found = translating.endpoints("translate", network, kind, kind)
-    assert list(found) == ["translate", "translate_png"]
+    assert list(found) == ["translate", "translate_tile", "translate_png"]
     assert found["translate"].inputs["images"].shape.as_list() == [None, None, None, 3]
     pictures = [RANDOM.integers(0, 256, (*size, 3), dtype=np.uint8) for size in ((16, 16), (9, 20))]
     files = tf.constant([tf.io.encode_png(one).numpy() for one in pictures])
@@ -100,6 +100,6 @@ def test_files_in_and_files_out():
     fixed = translating.endpoints("x", build("encoder-decoder"), kind, kind)
     with pytest.raises(tf.errors.InvalidArgumentError, match="images must be of 16x16, got"):
         fixed["x_png"].function({"image_bytes": files})
-    assert list(translating.endpoints("x", network, Images(16, 16, 2), kind)) == ["x"]
+    assert list(translating.endpoints("x", network, Images(16, 16, 2), kind)) == ["x", "x_tile"]
     dense = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
     assert list(translating.endpoints("x", dense, Points(2), Points(2))) == ["x"]

@@ -139,6 +139,66 @@ def test_testing_changes_nothing():
         np.testing.assert_array_equal(one, other)
 
 
+def sees_classes(shape=SHAPE):
+    return keras.Sequential(
+        [keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(3)], name="sees"
+    )
+
+
+def test_a_classifier_must_see_the_same(tmp_path):
+    options = {"identity_weight": 0.0, "cycle_weight": 0.0, "pool_size": 0}
+    plain = build(**options)
+    judge = sees_classes()
+    gan = build(**options, consistency=judge, consistency_weight=0.7)
+    networks = [getattr(plain, name) for name in ("a_to_b", "b_to_a")]
+    weights, bias = (one.copy() for one in judge.get_weights())
+    logits_of = lambda samples: tf.reshape(samples, [2, -1]) @ weights + bias  # noqa: E731
+    first, second = batches(2, 2)
+    a, b = first
+    variables = [variable for own in networks for variable in own.trainable_variables]
+    with tf.GradientTape() as tape:
+        losses = []
+        for network, samples in zip(networks, (a, b), strict=True):
+            labels = np.argmax(logits_of(samples), axis=-1)
+            chances = tf.nn.softmax(logits_of(network(samples)))
+            losses.append(-tf.reduce_mean(tf.math.log(tf.gather(chances, labels, batch_dims=1))))
+        loss = tf.add_n(losses)
+    gradients = tape.gradient(loss, variables)
+    logs = gan.train_step(first)
+    assert float(logs["consistency"]) == pytest.approx(float(loss) / 2, rel=1e-5)
+    plain.train_step(first)
+    for index, name in enumerate(("a_to_b", "b_to_a")):
+        own, other = (getattr(one, name).trainable_variables for one in (gan, plain))
+        for ours, theirs in zip(own, other, strict=True):
+            moved = 0.1 * 0.7 * gradients.pop(0)
+            np.testing.assert_allclose(ours, theirs - moved, atol=1e-6, err_msg=f"{index}")
+    # It judges, and learns nothing.
+    np.testing.assert_array_equal(judge.get_weights()[0], weights)
+    gan.save(tmp_path / "gan.keras")
+    again = kgan.models.load(tmp_path / "gan.keras")
+    again.run_eagerly = True
+    for one in (gan, again):
+        one.train_step(second)
+    for one, other in zip(gan.variables, again.variables, strict=True):
+        np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
+    assert again.consistency_weight == 0.7
+
+
+@pytest.mark.parametrize(
+    ("judge", "weight", "message"),
+    [
+        (None, 1.0, "consistency and a consistency_weight above 0 belong together, got none and 1"),
+        (sees_classes, 0.0, "belong together, got sees and 0"),
+        (sees_classes, -1.0, "consistency_weight must be at least 0, got -1"),
+        (lambda: sees_classes((4, 4, 1)), 1.0, "must take samples of both domains, .4, 5, 1."),
+        (lambda: tiny(SHAPE, 1, name="map"), 1.0, "consistency must give logits .batch, classes."),
+    ],
+)
+def test_classifiers_that_do_not_fit(judge, weight, message):
+    with pytest.raises(ValueError, match=message):
+        build(consistency=judge and judge(), consistency_weight=weight)
+
+
 def test_domains_of_different_channels():
     colour = (4, 5, 3)
     gan = build(SHAPE, colour, identity_weight=0.0)

@@ -102,6 +102,16 @@ async function showChange(endpoint) {
   element("after-figure").hidden = !after;
   element("after").ariaLabel = `After: ${nameOf(endpoint)}`;
   if (after) draw(element("after"), after[0]);
+  showWipe();
+}
+
+// A translation lies over what it is made of, up to where the slider is.
+function showWipe() {
+  const translated = state.change?.role === "translate";
+  element("wipe-row").hidden = !translated;
+  element("wipe").hidden = element("apart").checked;
+  element("pair").classList.toggle("wiped", translated && !element("apart").checked);
+  element("pair").style.setProperty("--wipe", `${element("wipe").value}%`);
 }
 
 const nameOf = (endpoint) => endpoint.name.replaceAll("_", " ");
@@ -120,6 +130,7 @@ function makeChanges(kept) {
   element("after-panel").hidden = !changes.length && !usable(state.model, ANSWERS).length;
   element("after-title").textContent = changes.length ? "Before and after" : "What the model takes";
   element("after-figure").hidden = !changes.length;
+  showWipe();
   makeChoices(element("changes"), changes.map(nameOf), changes.indexOf(state.change), (index) => {
     state.change = changes[index];
     show();
@@ -153,6 +164,7 @@ element("sample").addEventListener("sample", ({ detail }) => {
 });
 element("image-class").addEventListener("change", show);
 onSlide("image-epsilon", show);
+for (const id of ["wipe", "apart"]) element(id).addEventListener("input", showWipe);
 
 export const fits = (model) =>
   model.kind?.kind === "images" && usable(model, [...CHANGES, ...ANSWERS]).length > 0;

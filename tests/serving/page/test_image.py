@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.serving.page.browser import Select
+from tests.serving.page.browser import Keys, Select
 
 
 @pytest.fixture
@@ -35,6 +35,44 @@ def test_a_picture_is_translated(page, top):
     page.changes("after", page.all("#changes button")[1].click)
     mirrored = before.reshape(8, 8)[:, ::-1].ravel()
     np.testing.assert_allclose(page.pixels("after"), mirrored, atol=1)
+
+
+def test_a_slider_moves_between_before_and_after(page, top):
+    page.choose("pictures")
+    path, _ = top
+    page.get("image-upload").send_keys(path)
+    page.until(lambda: page.pixels("after"))
+    before, after = (page.get(name) for name in ("before", "after"))
+
+    def places():
+        return [(box.x, box.y, box.width, box.height) for box in map(page.box, (before, after))]
+
+    def shown(share):
+        """What lies over each other a share of the way across, the uppermost first."""
+        box = page.box(after)
+        script = "return document.elementsFromPoint(...arguments).map((one) => one.id)"
+        found = page.driver.execute_script(script, box.x + share * box.width, box.y + 9)
+        return [name for name in found if name in ("before", "after")]
+
+    # One lies over the other: before at the left of the middle, after at the right.
+    assert places()[0] == places()[1]
+    assert (shown(0.4)[0], shown(0.6)[0]) == ("before", "after")
+    page.slide("wipe", "80")
+    assert (shown(0.6)[0], shown(0.9)[0]) == ("before", "after")
+    # By the keyboard too.
+    page.get("wipe").send_keys(Keys.END)
+    assert shown(0.95) == ["before"]
+    page.get("wipe").send_keys(Keys.HOME)
+    assert shown(0.05)[0] == "after"
+    page.get("apart").click()
+    assert places()[0][0] + places()[0][2] < places()[1][0]
+    assert not page.get("wipe").is_displayed()
+    assert shown(0.05) == ["after"]
+    # A reconstruction has no slider.
+    page.get("apart").click()
+    page.changes("after", page.all("#changes button")[2].click)
+    assert not page.get("wipe-row").is_displayed()
+    assert places()[0][0] < places()[1][0]
 
 
 def test_a_picture_is_reconstructed_and_encoded(page, top):
