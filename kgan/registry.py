@@ -26,6 +26,7 @@ REGISTERED = {
         "PairedGAN",
         "PerturbationGAN",
         "PrivateGAN",
+        "PrivateTableGAN",
         "TableCopula",
         "TableGAN",
         "TableVAE",

@@ -12,7 +12,7 @@ from kgan.data.folder import folder_splits, load_folder
 from kgan.data.labelled import held_out_split, load_labelled, train_and_test
 from kgan.data.load import COMPOSED, DATASETS, TARGETS, load
 from kgan.data.pairs import load_pairs
-from kgan.data.private_feed import private_feed
+from kgan.data.private_feed import private_feed, private_rows
 from kgan.data.restoration import TASKS, Restoration, damaged, feed_damaged, task
 from kgan.data.slanted import (
     load_slanted_digits,
@@ -75,6 +75,7 @@ __all__ = [
     "long_tailed",
     "middle",
     "private_feed",
+    "private_rows",
     "slant",
     "slanted",
     "steps_per_epoch",

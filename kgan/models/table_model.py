@@ -291,7 +291,7 @@ class TableModel(Generation, Players):
 
     # True shares
 
-    def calibrate(self, rows: EncodedRows) -> None:
+    def calibrate(self, rows: EncodedRows | None) -> None:
         """Shifts the logits of categories and modes until they are as frequent as in the data.
 
         A generator is near to the shares of its data, but not on them. What is added is one number
@@ -299,7 +299,8 @@ class TableModel(Generation, Players):
         averaged networks, and used wherever rows are made, never in training.
 
         Args:
-            rows: The data, from `TableEncoder.encoded_rows`.
+            rows: The data, from `TableEncoder.encoded_rows`; where `None`, the shares are those
+                that the encoder was given.
         """
         if not self.calibrates:
             return
@@ -316,8 +317,16 @@ class TableModel(Generation, Players):
         told = dict(zip(self.layout.conditioned.tolist(), asked.T, strict=True))
         shift = np.zeros(self.layout.size, np.float32)
         starts, sizes = self.layout.hot_starts, self.layout.hot_sizes
+        if rows is None:
+            targets = self.encoder.shares()
+        else:
+            codes = rows.codes.T
+            targets = [
+                np.bincount(own, minlength=size) / len(own)
+                for own, size in zip(codes, sizes, strict=True)
+            ]
         for part, (start, size) in enumerate(zip(starts, sizes, strict=True)):
-            target = np.bincount(rows.codes[:, part], minlength=size) / len(rows.codes)
+            target = targets[part]
             # What is asked for is so anyway.
             free = told[part] < 0 if part in told else slice(None)
             logits = raw[free, start : start + size].astype(np.float64)
