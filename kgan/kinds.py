@@ -292,7 +292,7 @@ def _answered(column: Column, values: Any) -> Any:
         # Each text is made once, not for each row.
         known: dict[Any, Any] = {str(one).encode(): one for one in column.values}
         found = np.empty(len(values), object)
-        found[:] = [known.get(one, one) for one in values.tolist()]
+        found[:] = [known.get(one, one) for one in np.asarray(values).tolist()]
         return found
     if not isinstance(column, Date):
         return values

@@ -2,6 +2,7 @@
 
 from kgan.data.arrays import load_arrays
 from kgan.data.breast_cancer import load_breast_cancer
+from kgan.data.canaries import canaries, with_canaries
 from kgan.data.cropping import cropped_kind, middle
 from kgan.data.dataset import Dataset
 from kgan.data.digits import load_digits
@@ -44,6 +45,7 @@ __all__ = [
     "Reading",
     "Restoration",
     "StackedImages",
+    "canaries",
     "class_counts",
     "cropped_kind",
     "damaged",
@@ -82,4 +84,5 @@ __all__ = [
     "task",
     "to_float",
     "train_and_test",
+    "with_canaries",
 ]

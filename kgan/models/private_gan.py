@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 import kgan.random
@@ -135,6 +136,19 @@ class PrivateGAN(Private, GAN):
         return Batch((batch.first, tf.cast(data["taken"], tf.bool)), batch.second)
 
     # Use
+
+    def membership_scores(self, samples: np.ndarray) -> np.ndarray:
+        """How much each sample looks as if it had been trained on, float32 (n,).
+
+        It is the discriminator's logit. A sample was shown with one label or another, which whoever
+        looks for it does not know: of all labels the highest counts.
+        """
+        labels = range(self.num_classes) if self.num_classes else [None]
+        logits = [
+            self.judge(samples, None if one is None else np.full(len(samples), one, np.int32))
+            for one in labels
+        ]
+        return np.max([one.numpy() for one in logits], axis=0)
 
     def endpoints(self) -> Endpoints:
         return self._with_promise(super().endpoints())

@@ -137,8 +137,11 @@ class PrivateTableGAN(Private, TableGAN):
 
     # Use
 
-    def judge(self, rows: Rows) -> np.ndarray:
-        """Logits of rows, float32 (n,): the mean over the categories that they stand for."""
+    def membership_scores(self, rows: Rows) -> np.ndarray:
+        """How much each row looks as if it had been trained on, float32 (n,).
+
+        It is the discriminator's logit, the mean over the categories that a row may stand for.
+        """
         encoded = self.encoder.expand(self.encoder.encoded_rows(rows))
         own, columns = self.encoder.condition(encoded), self._columns_of()
         shown = [tf.where(columns == one, own, 0.0) for one in np.unique(columns)] or [own]
