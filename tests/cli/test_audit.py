@@ -60,6 +60,7 @@ def table_run(tmp_path_factory):
     return Run.new(folder / "runs", "private", settings).folder
 
 
+@pytest.mark.slow
 def test_a_run_of_a_table(table_run, capsys):
     assert kgan.cli.main(["audit", str(table_run), "--canaries", "40", "--steps", "2"]) == 0
     written = json.loads((table_run / "audit.json").read_text())
