@@ -22,6 +22,7 @@ from kgan.data.slanted import (
     slant,
     slanted,
 )
+from kgan.data.smote import smote
 from kgan.data.stacked import StackedImages, load_stacked_mnist
 from kgan.data.subsets import class_counts, labelled_share, long_tailed
 from kgan.data.synthetic import MIXTURES, load_grid, load_ring
@@ -80,6 +81,7 @@ __all__ = [
     "private_rows",
     "slant",
     "slanted",
+    "smote",
     "steps_per_epoch",
     "task",
     "to_float",
