@@ -1,17 +1,25 @@
-"""Models of a table side by side, and rows that other tools wrote, on one held-out file.
+"""Models of a table beside each other, and beside rows of other programs.
 
-    python benchmarks/tables.py train.csv test.csv income --epochs 60 --rows ctgan.csv tvae.csv
+    python benchmarks/tables.py train.csv test.csv income --models gan --epochs 60 --out rows.csv
+    python benchmarks/tables.py train.csv test.csv income --models --rows rows.csv ctgan.csv
 
-Each line: seconds to fit (encoder included), rows a second, then the scores of as many rows as the
+Prints a line of JSON for real training rows, for each model and for each file of rows: what
+training cost (seconds of the processor; rows in one, of 10,000 after a first call; the peak memory,
+which is that of the model where one alone is trained), then the scores of as many rows as the
 training file has, and the greatest total variation distance of a column of categories.
+`benchmarks/tables_data.py` writes tables, `benchmarks/tables_peer.py` rows of ctgan.
 """
 
 import argparse
 import dataclasses
+import json
+import resource
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import kgan.data
+from kgan.data.table_files import write_csv
 from kgan.kinds import Table
 from kgan.metrics.table_detection import table_detection
 from kgan.metrics.table_privacy import table_privacy
@@ -33,21 +41,32 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rows", nargs="*", type=Path, default=[])
+    parser.add_argument("--out", type=Path, help="where the last model's rows go, unscored")
     given = parser.parse_args()
     train = kgan.data.load_table(given.train, held_out=0.0)
     table = train.kind
     assert isinstance(table, Table)
     test = kgan.data.load_rows(given.test, table).samples
-    print("real", scores(train.samples, train.samples, test, table, given.target))
+    if given.out is None:
+        show("real", scores(train.samples, train.samples, test, table, given.target))
     for name in given.models:
-        rows, told = made(name, given)
-        print(name, told, scores(train.samples, rows, test, table, given.target), flush=True)
+        rows, cost = made(name, given)
+        if given.out is None:
+            cost |= scores(train.samples, rows, test, table, given.target)
+        else:
+            write_csv(rows, given.out, table=table)
+        show(name, {"epochs": given.epochs, "seed": given.seed, **cost})
     for path in given.rows:
         rows = kgan.data.load_rows(path, table).samples
-        print(path, scores(train.samples, rows, test, table, given.target), flush=True)
+        show(str(path), scores(train.samples, rows, test, table, given.target))
 
 
-def made(name: str, given: argparse.Namespace) -> tuple[Rows, str]:
+def show(name: str, found: Mapping[str, float]) -> None:
+    """Prints a line."""
+    print(json.dumps({"rows": name, **found}), flush=True)
+
+
+def made(name: str, given: argparse.Namespace) -> tuple[Rows, dict[str, float]]:
     """Rows of a model that is trained here, and what that cost."""
     settings = dataclasses.replace(
         PRESETS["table"],
@@ -57,7 +76,7 @@ def made(name: str, given: argparse.Namespace) -> tuple[Rows, str]:
         seed=given.seed,
         model=name,
     )
-    begin = time.perf_counter()
+    begin = time.process_time()
     recipe = TableRecipe(settings)
     data = recipe.data()
     recipe.settle(data)
@@ -66,24 +85,32 @@ def made(name: str, given: argparse.Namespace) -> tuple[Rows, str]:
     feed = recipe.feed(data)
     model.fit(feed, steps_per_epoch=steps, epochs=recipe.epochs, shuffle=False, verbose=0)
     model.calibrate(recipe.encoder(data)[1])
-    fitted = time.perf_counter()
+    fit = time.process_time() - begin
     model.generate(1000)
-    begun = time.perf_counter()
-    rows = model.generate(_ROWS, seed=1)
-    speed = _ROWS / (time.perf_counter() - begun)
-    return rows, f"fit {fitted - begin:.1f} s, {speed:,.0f} rows/s"
+    begin = time.process_time()
+    model.generate(_ROWS, seed=1)
+    speed = _ROWS / (time.process_time() - begin)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    cost = {
+        "fit, processor s": round(fit, 1),
+        "rows/processor s": round(speed),
+        "peak, GiB": round(peak, 2),
+    }
+    return model.generate(len(data), seed=1), cost
 
 
-def scores(train: Rows, rows: Rows, test: Rows, table: Table, target: str) -> str:
-    """All scores in a line."""
-    quality = table_quality(train, rows, table=table)
-    utility = table_utility(test, rows, table=table, target=target)
-    detection = table_detection(test, rows, table=table)
-    privacy = table_privacy(train, rows, table=table, held_out=test)
+def scores(train: Rows, rows: Rows, test: Rows, table: Table, target: str) -> dict[str, float]:
+    """All scores of rows."""
     shapes = column_shapes(train, rows, table=table)
     apart = max((1.0 - shapes[column.name] for column in table.conditions), default=0.0)
-    found = {**quality._asdict(), **utility._asdict(), **detection._asdict(), **privacy._asdict()}
-    return ", ".join(f"{key} {value:.3f}" for key, value in found.items()) + f", tv {apart:.4f}"
+    found = [
+        table_quality(train, rows, table=table),
+        table_utility(test, rows, table=table, target=target),
+        table_detection(test, rows, table=table),
+        table_privacy(train, rows, table=table, held_out=test),
+    ]
+    values = {key: value for one in found for key, value in one._asdict().items()}
+    return {key: round(value, 4) for key, value in {**values, "greatest TV": apart}.items()}
 
 
 if __name__ == "__main__":

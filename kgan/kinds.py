@@ -288,6 +288,12 @@ def _answered(column: Column, values: Any) -> Any:
     if isinstance(column, Integer):
         # A list of floats would become float32, which holds no large whole numbers.
         return np.asarray(values, column.dtype)
+    if isinstance(column, Category) and column.dtype == object:
+        # Each text is made once, not for each row.
+        known: dict[Any, Any] = {str(one).encode(): one for one in column.values}
+        found = np.empty(len(values), object)
+        found[:] = [known.get(one, one) for one in np.asarray(values).tolist()]
+        return found
     if not isinstance(column, Date):
         return values
     texts = [one.decode() if isinstance(one, bytes) else one for one in np.asarray(values).tolist()]

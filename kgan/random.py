@@ -44,6 +44,11 @@ def stateless_uniform(seed: tf.Tensor, shape: Sequence) -> tf.Tensor:
     TensorFlow's own float draws differ under XLA; its integers do not, so those are drawn.
     """
     bits = tf.random.stateless_uniform(shape, seed, None, None, tf.uint32, alg="philox")
+    return uniform_of_bits(bits)
+
+
+def uniform_of_bits(bits: tf.Tensor) -> tf.Tensor:
+    """float32 numbers of the open interval (0, 1) of 32 random bits each, uint32."""
     # The upper 23 bits, and half a step so that 0 is never drawn.
     return (tf.cast(tf.bitwise.right_shift(bits, 9), tf.float32) + 0.5) * 2.0**-23
 

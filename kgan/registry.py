@@ -26,6 +26,7 @@ REGISTERED = {
         "PairedGAN",
         "PerturbationGAN",
         "PrivateGAN",
+        "PrivateTableGAN",
         "TableCopula",
         "TableGAN",
         "TableVAE",
@@ -71,6 +72,7 @@ REGISTERED = {
     ),
     "kgan.augmentation": ("ADA", "DiffAugment"),
     "kgan.generator_penalties": ("Orthogonal", "PathLength"),
+    "kgan.losses": ("RareClassCrossentropy",),
     "kgan.penalties": ("DRAGAN", "GradientPenalty", "R1", "R2"),
     "kgan.defenses": (
         "AdversarialTraining",

@@ -372,8 +372,10 @@ def _as_column(name: str, values: Any) -> np.ndarray:
     if array.dtype.kind == "i" or (array.dtype.kind == "u" and array.max(initial=0) < 2**63):
         return array.astype(np.int64, copy=False)
     if array.dtype.kind in "USO":
-        texts = [one.decode() if isinstance(one, bytes) else one for one in array.tolist()]
-        if all(type(one) is str for one in texts):
+        texts = array.tolist()
+        if bytes in set(map(type, texts)):
+            texts = [one.decode() if isinstance(one, bytes) else one for one in texts]
+        if set(map(type, texts)) <= {str}:
             column = np.empty(len(texts), object)
             column[:] = texts
             return column

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 import kgan.latents
 import kgan.random
+from kgan.latents import philox
 
 
 def draw(seed=0, step=0, purpose="latents", shape=(4, 3)):
@@ -46,11 +47,23 @@ def test_xla_draws_the_same(draw):
     np.testing.assert_allclose(plain, compiled, rtol=1e-5)
 
 
-def test_a_seeds_latent_does_not_depend_on_its_neighbours():
-    together = kgan.latents.from_seeds(kgan.latents.example_seeds(7, 5), 8).numpy()
-    alone = kgan.latents.from_seeds(kgan.latents.example_seeds(7, 1, start=3), 8).numpy()
-    np.testing.assert_array_equal(together[3:4], alone)
+@pytest.mark.parametrize("size", [1, 6, 37])
+def test_a_seeds_latent_does_not_depend_on_its_neighbours(size):
+    together = kgan.latents.from_seeds(kgan.latents.example_seeds(7, 5), size).numpy()
+    for row in range(5):
+        alone = kgan.latents.from_seeds(kgan.latents.example_seeds(7, 1, start=row), size)
+        np.testing.assert_array_equal(together[row : row + 1], alone)
     assert len(np.unique(together)) == together.size
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_bits_of_many_seeds_are_tensorflows_of_each(jit):
+    seeds = tf.constant([0, 1, -1, -(2**40), 2**31, 2**62 + 5, 7 << 32], tf.int64)
+    together = tf.function(philox.bits_of, jit_compile=jit)(seeds, 11)
+    for seed, row in zip(seeds, together.numpy(), strict=True):
+        pair = tf.bitcast(seed, tf.int32)
+        alone = tf.random.stateless_uniform([11], pair, None, None, tf.uint32, alg="philox")
+        np.testing.assert_array_equal(row, alone)
 
 
 def test_requests_with_different_seeds_share_no_example():

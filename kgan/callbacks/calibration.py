@@ -10,12 +10,13 @@ class Calibration(keras.callbacks.Callback):
     """Calls `calibrate` of a model of tables at the end of epochs, before it is scored and saved.
 
     Args:
-        rows: The data, from `kgan.networks.TableEncoder.encoded_rows`.
+        rows: The data, from `kgan.networks.TableEncoder.encoded_rows`; `None` for the shares that
+            the model's encoder was given.
         every: Number of steps between two calls, as for `MetricMonitor`; the last epoch has one.
         steps_per_epoch: Number of steps in an epoch.
     """
 
-    def __init__(self, rows: EncodedRows, *, every: int, steps_per_epoch: int):
+    def __init__(self, rows: EncodedRows | None, *, every: int, steps_per_epoch: int):
         super().__init__()
         self.rows, self.every, self.steps_per_epoch = rows, every, steps_per_epoch
 

@@ -2,6 +2,7 @@
 
 from kgan.data.arrays import load_arrays
 from kgan.data.breast_cancer import load_breast_cancer
+from kgan.data.canaries import canaries, with_canaries
 from kgan.data.cropping import cropped_kind, middle
 from kgan.data.dataset import Dataset
 from kgan.data.digits import load_digits
@@ -12,7 +13,7 @@ from kgan.data.folder import folder_splits, load_folder
 from kgan.data.labelled import held_out_split, load_labelled, train_and_test
 from kgan.data.load import COMPOSED, DATASETS, TARGETS, load
 from kgan.data.pairs import load_pairs
-from kgan.data.private_feed import private_feed
+from kgan.data.private_feed import private_feed, private_rows
 from kgan.data.restoration import TASKS, Restoration, damaged, feed_damaged, task
 from kgan.data.slanted import (
     load_slanted_digits,
@@ -21,6 +22,7 @@ from kgan.data.slanted import (
     slant,
     slanted,
 )
+from kgan.data.smote import smote
 from kgan.data.stacked import StackedImages, load_stacked_mnist
 from kgan.data.subsets import class_counts, labelled_share, long_tailed
 from kgan.data.synthetic import MIXTURES, load_grid, load_ring
@@ -44,6 +46,7 @@ __all__ = [
     "Reading",
     "Restoration",
     "StackedImages",
+    "canaries",
     "class_counts",
     "cropped_kind",
     "damaged",
@@ -75,10 +78,13 @@ __all__ = [
     "long_tailed",
     "middle",
     "private_feed",
+    "private_rows",
     "slant",
     "slanted",
+    "smote",
     "steps_per_epoch",
     "task",
     "to_float",
     "train_and_test",
+    "with_canaries",
 ]

@@ -54,6 +54,7 @@ def feed(
     labels: bool = True,
     flip: bool = False,
     part: Part | None = None,
+    order: kgan.data.order.Order | None = None,
 ) -> tf.data.Dataset:
     """An endless stream of training batches, float32, images in [0, 1].
 
@@ -70,6 +71,8 @@ def feed(
         flip: Whether each image is mirrored left to right with probability 1/2.
         part: What is read of each batch: the pieces of one worker, a piece after the other, in the
             place of the whole. The batch size must be a multiple of the number of all pieces.
+        order: Which rows a step has, such as from `kgan.data.order.balanced`; by default those of a
+            shuffled pass.
 
     Returns:
         A `tf.data.Dataset` of samples, or `(samples, labels)`.
@@ -80,7 +83,7 @@ def feed(
     size = batch_size // (part.workers * part.replicas)
     read = reader(dataset, seed=seed, flip=flip, batch_size=batch_size)
     classes = tf.constant(dataset.labels) if labels and dataset.labels is not None else None
-    order = kgan.data.order.shuffled(len(dataset), batch_size, seed=seed)
+    order = order or kgan.data.order.shuffled(len(dataset), batch_size, seed=seed)
 
     def batch(number):
         step, replica = number // part.replicas, number % part.replicas

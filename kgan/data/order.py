@@ -65,6 +65,31 @@ def balanced(labels: np.ndarray, batch_size: int, *, seed: int = 0) -> Order:
     return rows
 
 
+def weighted(labels: np.ndarray, weights: np.ndarray, batch_size: int, *, seed: int = 0) -> Order:
+    """Draws each row with a probability in proportion to the weight of its class.
+
+    Args:
+        labels: Class numbers, int (n,).
+        weights: Of each class, (classes,), at least 0; some class with rows has one above 0.
+        batch_size: Number of rows in a step.
+        seed: Seed of the draws, an int.
+    """
+    seed = kgan.random.check_seed(seed)
+    shares = np.asarray(weights, np.float64)[labels]
+    bounds = tf.constant(np.cumsum(shares / shares.sum())[:-1])
+
+    def rows(step: tf.Tensor) -> tf.Tensor:
+        place = kgan.random.step_seed(seed, step, "weighted row")
+        # Two draws side by side: one of float32 would never reach most rows of a large set.
+        high, low = tf.unstack(kgan.random.stateless_uniform(place, [2, batch_size]))
+        drawn = (
+            tf.floor(tf.cast(high, tf.float64) * 2.0**23) + tf.cast(low, tf.float64)
+        ) * 2.0**-23
+        return tf.cast(tf.searchsorted(bounds, drawn, side="right"), tf.int64)
+
+    return rows
+
+
 def by_category(
     codes: Sequence[np.ndarray], sizes: Sequence[int], batch_size: int, *, seed: int = 0
 ) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:

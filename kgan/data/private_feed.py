@@ -1,5 +1,8 @@
 """Feeds a data set as private training needs it: each record is in a step by a coin of its own."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 from scipy import stats
@@ -8,6 +11,7 @@ import kgan.data.order
 import kgan.random
 from kgan.data.dataset import Dataset
 from kgan.data.feed import reader
+from kgan.rows import EncodedRows
 
 # A batch overflows with this probability in all steps of a training together, at most; what does
 # not fit is left out. Deltas are far larger.
@@ -48,27 +52,70 @@ def private_feed(
         "taken" bool (rows,), false for padding; and "labels" int (rows,). Row i belongs to draw
         i modulo `draws`.
     """
+    read = reader(dataset, seed=kgan.random.check_seed(seed), flip=flip)
+    classes = tf.constant(dataset.labels) if labels and dataset.labels is not None else None
+
+    def batch(step: tf.Tensor, rows: tf.Tensor) -> dict[str, tf.Tensor]:
+        found = {"samples": read(step, rows)}
+        return found if classes is None else {**found, "labels": tf.gather(classes, rows)}
+
+    return _stream(dataset, batch, batch_size, key=key, draws=draws, start=start)
+
+
+def private_rows(
+    dataset: Dataset,
+    batch_size: int,
+    *,
+    encoded: EncodedRows,
+    key: np.ndarray,
+    draws: int = 1,
+    start: int = 0,
+) -> tf.data.Dataset:
+    """`private_feed` for a table: what `kgan.models.PrivateTableGAN` trains on.
+
+    Args:
+        dataset: A table.
+        batch_size: As for `private_feed`, as are `key`, `draws` and `start`.
+        encoded: Its rows, from `encoded_rows` of the model's encoder.
+        key: Seed of the draws.
+        draws: Draws in a step.
+        start: Number of the first step.
+
+    Returns:
+        A `tf.data.Dataset` of dicts of "samples", `EncodedRows`, and "taken".
+    """
+    places, codes = tf.constant(encoded.places), tf.constant(encoded.codes)
+
+    def batch(step: tf.Tensor, rows: tf.Tensor) -> dict[str, Any]:
+        return {"samples": EncodedRows(tf.gather(places, rows), tf.gather(codes, rows))}
+
+    return _stream(dataset, batch, batch_size, key=key, draws=draws, start=start)
+
+
+def _stream(
+    dataset: Dataset,
+    batch: Callable[[tf.Tensor, tf.Tensor], dict[str, Any]],
+    batch_size: int,
+    *,
+    key: np.ndarray,
+    draws: int,
+    start: int,
+) -> tf.data.Dataset:
     n = len(dataset)
     if not 1 <= batch_size <= n:
         raise ValueError(
             f"batch_size must be between 1 and the {n} samples of {dataset.name}, got {batch_size}."
         )
     rate = batch_size / n
-    length = capacity(n, rate)
-    read = reader(dataset, seed=kgan.random.check_seed(seed), flip=flip)
-    classes = tf.constant(dataset.labels) if labels and dataset.labels is not None else None
-    draw = kgan.data.order.poisson(n, rate, length, key=tf.constant(key, tf.int32))
+    draw = kgan.data.order.poisson(n, rate, capacity(n, rate), key=tf.constant(key, tf.int32))
 
-    def batch(step: tf.Tensor) -> dict[str, tf.Tensor]:
-        drawn = [draw(step * draws + part) for part in range(draws)]
-        rows, taken = (
-            tf.reshape(tf.stack(parts, axis=1), [-1]) for parts in zip(*drawn, strict=True)
-        )
-        found = {"samples": read(step, rows), "taken": taken}
-        return found if classes is None else {**found, "labels": tf.gather(classes, rows)}
+    def drawn(step: tf.Tensor) -> dict[str, Any]:
+        parts = [draw(step * draws + part) for part in range(draws)]
+        rows, taken = (tf.reshape(tf.stack(one, axis=1), [-1]) for one in zip(*parts, strict=True))
+        return {**batch(step, rows), "taken": taken}
 
     steps = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
-    return steps.map(batch, num_parallel_calls=1, deterministic=True).prefetch(2)
+    return steps.map(drawn, num_parallel_calls=1, deterministic=True).prefetch(2)
 
 
 def capacity(n: int, rate: float) -> int:

@@ -3,19 +3,22 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
 
 import kgan.constraints
 import kgan.names
-from kgan.data.columns import DECLARED, MOST_CATEGORIES, typed, values_of
+from kgan.data.columns import DECLARED, MOST_CATEGORIES, Typed, typed, values_of
 from kgan.data.dataset import Dataset
+from kgan.data.declared import column_of, declared_values, undeclared
 from kgan.data.table_files import columns_of_frame, read_csv, read_parquet
 from kgan.kinds import Table
-from kgan.rows import Rows
+from kgan.rows import Column, Rows
 
 SUFFIXES = (".csv", ".parquet")
+_SIDECAR = ".columns.json"
 
 
 def load_table(
@@ -32,12 +35,15 @@ def load_table(
     constraints: Sequence[str] = (),
     encoding: str = "utf-8",
     separator: str = ",",
+    in_full: bool = False,
 ) -> Dataset:
     """A table from a CSV or Parquet file (for the latter: extra `tables`).
 
     What a column holds is declared by `columns`; else by NAME.columns.json beside NAME.csv, an
     object of kinds by the columns' names; else told by its values, as `kgan.data.columns.typed`
-    says. Texts are kept as they are, blanks included. A constant column is learnt as what it is.
+    says. In that file a column can also be declared in full, by an object such as {"type":
+    "integer", "low": 0, "high": 120}, see `kgan.data.declared`: nothing of it is told by its values
+    then. Texts are kept as they are, blanks included. A constant column is learnt as what it is.
 
     Args:
         path: A file of comma-separated values, its first line the names; or a .parquet file.
@@ -55,6 +61,7 @@ def load_table(
         encoding: Of the texts of a CSV file, as Python names it; a mark at its beginning goes
             before.
         separator: Between the values of a CSV file, one character.
+        in_full: Whether each column has to be declared in full, as for private training.
 
     Returns:
         A `Dataset` of `kgan.rows.Rows`, whose kind is a `kgan.kinds.Table`.
@@ -73,6 +80,10 @@ def load_table(
         found, columns or {}, category=categorical, integer=integer, number=number, drop=drop
     )
     declared = {**_sidecar(path, found), **declared}
+    if in_full:
+        short = [one for one in found if declared.get(one) != "drop" and not is_full(declared, one)]
+        if short:
+            raise ValueError(undeclared(str(path.with_suffix(_SIDECAR)), short))
     whole = table(
         str(path), found, declared, most_categories=most_categories, constraints=constraints
     )
@@ -82,7 +93,7 @@ def load_table(
 def table(
     name: str,
     columns: Any,
-    declared: Mapping[str, str] | None = None,
+    declared: Mapping[str, str | Column] | None = None,
     *,
     most_categories: int = MOST_CATEGORIES,
     constraints: Sequence[str] = (),
@@ -93,7 +104,7 @@ def table(
         name: What the data are called.
         columns: A pandas frame; or arrays by name, all of one length: numbers, booleans, dates, or
             object arrays of str.
-        declared: Kinds by column, keys of `kgan.data.columns.DECLARED`.
+        declared: Kinds by column, keys of `kgan.data.columns.DECLARED`, or the columns themselves.
         most_categories: Categories that a column may have; of more the rare ones are joined.
         constraints: What holds between columns, as for `load_table`.
     """
@@ -110,7 +121,7 @@ def table(
     if (n := len(next(iter(kept.values())))) < 2:
         raise ValueError(f"{name} holds {n} row(s); a data set needs at least 2.")
     found = {
-        one: typed(name, one, values, told.get(one), most=most_categories)
+        one: _typed(name, one, values, told.get(one), most_categories)
         for one, values in kept.items()
     }
     kind = Table(tuple(one.column for one in found.values()))
@@ -130,6 +141,12 @@ def table(
         )
     notes = tuple(note for one in found.values() for note in one.notes)
     return Dataset(name, rows, kind=kind, notes=notes)
+
+
+def _typed(what: str, name: str, values: Any, declared: Any, most: int) -> Typed:
+    if declared is None or isinstance(declared, str):
+        return typed(what, name, values, declared, most=most)
+    return declared_values(what, declared, values, len(values))
 
 
 def load_rows(path: str | Path, table: Table) -> Dataset:
@@ -175,21 +192,31 @@ def _declared(
     return found
 
 
-def _sidecar(path: Path, columns: Mapping[str, Any]) -> dict[str, str]:
+def is_full(declared: Mapping[str, Any], name: str) -> bool:
+    """Whether a column is declared in full."""
+    return not isinstance(declared.get(name), (str, NoneType))
+
+
+def _sidecar(path: Path, columns: Mapping[str, Any]) -> dict[str, Any]:
     """What the file of columns beside the table declares, if there is one."""
-    beside = path.with_suffix(".columns.json")
+    beside = path.with_suffix(_SIDECAR)
     if not beside.is_file():
         return {}
     try:
         content = json.loads(beside.read_text(encoding="utf-8"))
     except (ValueError, UnicodeDecodeError) as error:
         raise ValueError(f"{beside} is no JSON: {error}") from None
-    if not isinstance(content, dict) or not all(isinstance(one, str) for one in content.values()):
+    if not isinstance(content, dict) or not all(
+        isinstance(one, (str, dict)) for one in content.values()
+    ):
         raise ValueError(
             f'{beside} must be an object of kinds by column, such as {{"age": "integer"}}.'
         )
     for name, kind in content.items():
         kgan.names.check(f"column in {beside}", name, columns)
+        if isinstance(kind, dict):
+            content[name] = column_of(str(beside), name, kind)
+            continue
         kgan.names.check(f"kind of column {name!r} in {beside}", kind.partition(":")[0], DECLARED)
     return content
 

@@ -14,6 +14,7 @@ from kgan.losses.adversarial import (
 )
 from kgan.losses.features import FeatureDistance
 from kgan.losses.fooling import FOOLING
+from kgan.losses.rare_classes import RareClassCrossentropy, effective_weights
 from kgan.losses.reconstruction import DISTANCES, charbonnier, l1, l2
 from kgan.losses.reduction import per_sample, reduce
 
@@ -24,7 +25,9 @@ __all__ = [
     "AdversarialLoss",
     "FeatureDistance",
     "LossFunction",
+    "RareClassCrossentropy",
     "charbonnier",
+    "effective_weights",
     "get",
     "hinge",
     "l1",

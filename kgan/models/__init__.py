@@ -7,6 +7,7 @@ from kgan.models.paired_gan import PairedGAN
 from kgan.models.perturbation_gan import PerturbationGAN
 from kgan.models.players import Players
 from kgan.models.private_gan import PrivateGAN
+from kgan.models.private_table_gan import PrivateTableGAN
 from kgan.models.saving import load, restore
 from kgan.models.table_copula import TableCopula
 from kgan.models.table_gan import TableGAN
@@ -21,6 +22,7 @@ MODELS = {
     "paired_gan": PairedGAN,
     "perturbation_gan": PerturbationGAN,
     "private_gan": PrivateGAN,
+    "private_table_gan": PrivateTableGAN,
     "table_copula": TableCopula,
     "table_gan": TableGAN,
     "table_vae": TableVAE,
@@ -37,6 +39,7 @@ __all__ = [
     "PerturbationGAN",
     "Players",
     "PrivateGAN",
+    "PrivateTableGAN",
     "TableCopula",
     "TableGAN",
     "TableVAE",

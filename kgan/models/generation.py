@@ -1,6 +1,7 @@
 """Samples from latents: the methods that all models share that generate samples from noise."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -92,14 +93,19 @@ class Generation:
 
     def _decoded(self, latents: ArrayLike, labels: ArrayLike | None) -> Any:
         """An array (n, ...), or a dict of arrays where `_samples` gives a dict."""
-        given = tf.convert_to_tensor(latents, tf.float32)
+        return self._in_batches(self._decode, tf.convert_to_tensor(latents, tf.float32), labels)
+
+    def _in_batches(
+        self, make: Callable[..., Any], given: tf.Tensor, labels: ArrayLike | None
+    ) -> Any:
+        """What `make` gives for latents or seeds (n, ...) and labels, batch by batch."""
         n = int(given.shape[0])
         samples = []
         for start in range(0, n, self._decode_batch):
             # A full batch always, so that every sample takes the same arithmetic path.
             rows = tf.minimum(tf.range(start, start + self._decode_batch), n - 1)
             part = None if labels is None else tf.gather(tf.convert_to_tensor(labels), rows)
-            batch = self._decode(tf.gather(given, rows), part)
+            batch = make(tf.gather(given, rows), part)
             rest = slice(n - start)
             samples.append(tf.nest.map_structure(lambda one: one.numpy()[rest], batch))  # noqa: B023
         if not samples:

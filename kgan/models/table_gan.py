@@ -185,23 +185,30 @@ class TableGAN(TableModel):
         size, count = self.layout.condition_size, len(self.layout.conditions)
         if not count:
             return rows, rows[:, :0]
-        of = np.repeat(
-            np.arange(count),
-            [stop - start for start, stop in self.layout.conditions.values()],
-        )
-        own = self.encoder.condition(rows)
+        of, own = self._columns_of(), self.encoder.condition(rows)
         if categories is not None:
             asked = tf.one_hot(labels_of(categories, size, what="categories"), size)
         else:
-            draws = kgan.random.uniform(self._draw("column"), [tf.shape(rows)[0], 1])
-            column = tf.cast(draws * count, tf.int32)
-            asked = tf.where(column == of, own, 0.0)
+            asked = self._one_of(own, "column")
         if self.several and count > 1:
             # Besides what it was drawn for, such a row tells each other column with one half.
             draws = kgan.random.uniform(self._draw("several"), [tf.shape(rows)[0], 1 + count])
             told = (draws[:, :1] < self.several) & (draws[:, 1:] < 0.5)
             asked = tf.maximum(asked, tf.where(tf.gather(told, of, axis=1), own, 0.0))
         return rows, asked
+
+    def _columns_of(self) -> np.ndarray:
+        """Of each place of a condition the number of its column."""
+        spans = self.layout.conditions.values()
+        return np.repeat(np.arange(len(spans)), [stop - start for start, stop in spans])
+
+    def _one_of(self, own: tf.Tensor, purpose: str) -> tf.Tensor:
+        """Of the categories of rows (n, condition size) that of one column, drawn for each row."""
+        if not self.layout.conditions:
+            return own
+        draws = kgan.random.uniform(self._draw(purpose), [tf.shape(own)[0], 1])
+        column = tf.cast(draws * len(self.layout.conditions), tf.int32)
+        return tf.where(column == self._columns_of(), own, 0.0)
 
     # Use
 

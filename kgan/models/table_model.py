@@ -180,6 +180,16 @@ class TableModel(Generation, Players):
             return self.decode(np.zeros((1, self.latent_dim), np.float32))[:0]
         return self.encoder.table.of_answer(self._decoded(latents, labels))
 
+    def _of_seeds(self, seeds: tf.Tensor, codes: np.ndarray | None) -> Rows:
+        """Rows of seeds int64 (n,), whose latents are drawn batch by batch too."""
+        if not len(seeds):
+            return self.decode([])
+        return self.encoder.table.of_answer(self._in_batches(self._generate, seeds, codes))
+
+    @tf.function(reduce_retracing=True)
+    def _generate(self, seeds, labels):
+        return self._samples(kgan.latents.from_seeds(seeds, self.latent_dim), labels)
+
     def generate(
         self,
         n: int,
@@ -206,8 +216,7 @@ class TableModel(Generation, Players):
         codes = self.codes_of(where or {})
         self._check_possible(codes, where or {})
         if self.hears or (codes < 0).all():
-            latents = kgan.latents.from_seeds(kgan.latents.example_seeds(seed, n), self.latent_dim)
-            return self.decode(latents, np.tile(codes, (n, 1)))
+            return self._of_seeds(kgan.latents.example_seeds(seed, n), np.tile(codes, (n, 1)))
         return self._until_met(n, seed, codes, where or {})
 
     def codes_of(self, where: Mapping[str, str | int]) -> np.ndarray:
@@ -262,7 +271,7 @@ class TableModel(Generation, Players):
                     for k in range(tried, tried + times)
                 ]
             )
-            rows = self.decode(kgan.latents.from_seeds(tf.constant(seeds), self.latent_dim))
+            rows = self._of_seeds(tf.constant(seeds), None)
             met = np.all([rows[name] == value for name, value in wanted.items()], axis=0)
             met = met.reshape(times, len(missing))
             found = met.any(axis=0)
@@ -282,7 +291,7 @@ class TableModel(Generation, Players):
 
     # True shares
 
-    def calibrate(self, rows: EncodedRows) -> None:
+    def calibrate(self, rows: EncodedRows | None) -> None:
         """Shifts the logits of categories and modes until they are as frequent as in the data.
 
         A generator is near to the shares of its data, but not on them. What is added is one number
@@ -290,7 +299,8 @@ class TableModel(Generation, Players):
         averaged networks, and used wherever rows are made, never in training.
 
         Args:
-            rows: The data, from `TableEncoder.encoded_rows`.
+            rows: The data, from `TableEncoder.encoded_rows`; where `None`, the shares are those
+                that the encoder was given.
         """
         if not self.calibrates:
             return
@@ -307,8 +317,16 @@ class TableModel(Generation, Players):
         told = dict(zip(self.layout.conditioned.tolist(), asked.T, strict=True))
         shift = np.zeros(self.layout.size, np.float32)
         starts, sizes = self.layout.hot_starts, self.layout.hot_sizes
+        if rows is None:
+            targets = self.encoder.shares()
+        else:
+            codes = rows.codes.T
+            targets = [
+                np.bincount(own, minlength=size) / len(own)
+                for own, size in zip(codes, sizes, strict=True)
+            ]
         for part, (start, size) in enumerate(zip(starts, sizes, strict=True)):
-            target = np.bincount(rows.codes[:, part], minlength=size) / len(rows.codes)
+            target = targets[part]
             # What is asked for is so anyway.
             free = told[part] < 0 if part in told else slice(None)
             logits = raw[free, start : start + size].astype(np.float64)

@@ -43,6 +43,7 @@ from kgan.networks.output_layers import LinearImages
 from kgan.networks.padding import ReflectionPadding2D
 from kgan.networks.patch_projector import patch_projector
 from kgan.networks.perturbation import perturbation_network
+from kgan.networks.private_encoder import private_encoder
 from kgan.networks.r3gan import r3gan_discriminator, r3gan_generator
 from kgan.networks.resampling import FilteredDownsampling2D, FilteredUpsampling2D
 from kgan.networks.resnet import resnet_discriminator, resnet_generator
@@ -179,6 +180,7 @@ __all__ = [
     "patch_discriminator",
     "patch_projector",
     "perturbation_network",
+    "private_encoder",
     "r3gan_discriminator",
     "r3gan_generator",
     "residual",

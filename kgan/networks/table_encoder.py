@@ -1,87 +1,27 @@
 """Rows of a table as the vectors that networks see, and back."""
 
-import dataclasses
-import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-import kgan.dates
 import kgan.kinds
 import kgan.random
 from kgan.constraints import AtMost, counts_of, distances
 from kgan.kinds import Table
-from kgan.networks import row_activation
-from kgan.networks.number_modes import number_modes
+from kgan.networks import date_texts, row_activation
+from kgan.networks.number_modes import Modes, number_modes
+from kgan.networks.row_layout import layout_of
 from kgan.rows import Category, Date, EncodedRows, Id, Integer, Number, Rows
 
 Columns = Mapping[str, tf.Tensor]
 
-# Numpy's NaT: what stands for a missing date among microseconds.
-_NAT = tf.int64.min
 # Rows that are encoded at a time.
 _CHUNK = 8192
 # Ids are below this, which every reader of JSON keeps exactly.
 _IDS = 2**53
-
-
-@dataclasses.dataclass(frozen=True)
-class Layout:
-    """Where what lies in an encoded row.
-
-    A number, or a date, takes one value in [-1, 1], its place in its mode, and a one-hot vector of
-    its modes, with a place more where some are missing; a category takes a one-hot vector; an id
-    takes nothing.
-
-    Attributes:
-        sizes: Length of each part, in order.
-        one_hot: Of each part whether it is a one-hot vector.
-        conditions: (start, stop) of each category with two values or more, by its name: what a
-            generator can be asked for.
-    """
-
-    sizes: tuple[int, ...]
-    one_hot: tuple[bool, ...]
-    conditions: Mapping[str, tuple[int, int]]
-
-    @property
-    def size(self) -> int:
-        """Length of an encoded row."""
-        return sum(self.sizes)
-
-    @property
-    def condition_size(self) -> int:
-        """Length of a condition: how many categories can be asked for, of all columns."""
-        return sum(stop - start for start, stop in self.conditions.values())
-
-    @functools.cached_property
-    def starts(self) -> np.ndarray:
-        """Where each part begins, int (parts,)."""
-        return np.cumsum([0, *self.sizes[:-1]])
-
-    @functools.cached_property
-    def places(self) -> np.ndarray:
-        """Where the places of numbers are, int (numbers,)."""
-        return self.starts[~np.array(self.one_hot, bool)]
-
-    @functools.cached_property
-    def hot_starts(self) -> np.ndarray:
-        """Where each one-hot part begins, int (one-hot parts,)."""
-        return self.starts[np.array(self.one_hot, bool)]
-
-    @functools.cached_property
-    def hot_sizes(self) -> np.ndarray:
-        """Length of each one-hot part, int (one-hot parts,)."""
-        return np.array(self.sizes)[np.array(self.one_hot, bool)]
-
-    @functools.cached_property
-    def conditioned(self) -> np.ndarray:
-        """Of each column that can be asked for the number of its part among the one-hot ones."""
-        hot = {start: number for number, start in enumerate(self.hot_starts.tolist())}
-        return np.array([hot[start] for start, _ in self.conditions.values()], int)
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -105,7 +45,7 @@ class TableEncoder(keras.layers.Layer):
         super().__init__(**{**options, "trainable": False})
         self.table = table if isinstance(table, Table) else self.table_of(table)
         self.modes = tuple(modes)
-        self.layout = _layout(self.table, self.modes)
+        self.layout = layout_of(self.table, self.modes)
         self._bases = _bases(self.table)
         total = (sum(self.modes),)
         self.centers, self.deviations, self.mode_weights, self.scales = (
@@ -150,17 +90,51 @@ class TableEncoder(keras.layers.Layer):
             whole = not isinstance(column, Number)
             step = _step(column) if isinstance(column, Number) else 1.0
             found.append(number_modes(there.astype(np.float64), step=step, whole=whole, seed=seed))
-        encoder = cls(table, tuple(len(one.centers) for one in found))
-        for name in ("centers", "deviations", "weights", "scales"):
-            variable = encoder.mode_weights if name == "weights" else getattr(encoder, name)
-            parts = [getattr(one, name) for one in found]
-            variable.assign(np.concatenate(parts) if parts else np.zeros(0))
         shares = [
             np.bincount(column.codes(rows[column.name]), minlength=len(column.values)) / len(rows)
             for column in table.conditions
         ]
+        return cls.of(table, found, shares)
+
+    @classmethod
+    def of(
+        cls, table: Table, modes: Sequence[Modes], shares: Sequence[np.ndarray]
+    ) -> "TableEncoder":
+        """An encoder of what is known of each column.
+
+        Args:
+            table: The kind of the rows.
+            modes: Of each column of numbers, in the table's order.
+            shares: Of each of `table.conditions`, the share of each of its values.
+        """
+        encoder = cls(table, tuple(len(one.centers) for one in modes))
+        for name in ("centers", "deviations", "weights", "scales"):
+            variable = encoder.mode_weights if name == "weights" else getattr(encoder, name)
+            parts = [getattr(one, name) for one in modes]
+            variable.assign(np.concatenate(parts) if parts else np.zeros(0))
         encoder.frequencies.assign(np.concatenate(shares) if shares else np.zeros(0))
         return encoder
+
+    def shares(self) -> list[np.ndarray]:
+        """Of each one-hot part of an encoded row the shares of its places, as they were given.
+
+        What the weights of a number's modes lack to 1 is the share of what is missing.
+        """
+        weights = np.split(np.asarray(self.mode_weights), np.cumsum(self.modes)[:-1])
+        counts = [len(one.values) for one in self.table.conditions]
+        known = np.split(np.asarray(self.frequencies), np.cumsum(counts)[:-1])
+        numbers, categories = iter(weights), iter(known)
+        found = []
+        for column in self.table.learnt:
+            if not isinstance(column, Category):
+                own = next(numbers)
+                gone = [max(1.0 - own.sum(), 0.0)] * column.missing
+                found.append(np.append(own, gone))
+            elif len(column.values) > 1:
+                found.append(next(categories))
+            else:
+                found.append(np.ones(1))
+        return found
 
     def encode(self, columns: Columns, *, seed: tf.Tensor | None = None) -> tf.Tensor:
         """Encoded rows, float64 (n, size).
@@ -294,7 +268,7 @@ class TableEncoder(keras.layers.Layer):
         """`spelled` for columns of any table."""
         dates = {one.name: one for one in table.columns if isinstance(one, Date)}
         return {
-            name: _spelled(values, dates[name].format) if name in dates else values
+            name: date_texts.spelled(values, dates[name].format) if name in dates else values
             for name, values in columns.items()
         }
 
@@ -398,29 +372,11 @@ def _upwards(table: Table, bases: Mapping[str, AtMost]) -> list:
 def _known(column: Any, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Values as float64 (n,), steps of dates, and which are missing: these are not to be used."""
     if isinstance(column, Date):
-        gone = tf.equal(values, _NAT)
+        gone = tf.equal(values, date_texts.NAT)
         there = tf.where(gone, tf.constant(column.low * column.step, tf.int64), values)
         return tf.cast(tf.math.floordiv(there, column.step), tf.float64), gone
     wide = tf.cast(values, tf.float64)
     return wide, wide != wide
-
-
-def _layout(table: Table, modes: tuple[int, ...]) -> Layout:
-    sizes: list[int] = []
-    one_hot: list[bool] = []
-    conditions: dict[str, tuple[int, int]] = {}
-    counts = iter(modes)
-    for column in table.learnt:
-        if isinstance(column, Category):
-            if len(column.values) > 1:
-                start = sum(sizes)
-                conditions[column.name] = (start, start + len(column.values))
-            sizes.append(len(column.values))
-            one_hot.append(True)
-        else:
-            sizes += [1, next(counts) + column.missing]
-            one_hot += [False, True]
-    return Layout(tuple(sizes), tuple(one_hot), conditions)
 
 
 def _step(column: Number) -> float:
@@ -450,7 +406,7 @@ def decoded_number(
     """Values float64 (n,) as the column holds them: rounded, within what was seen, or missing."""
     if isinstance(column, Date):
         steps = tf.cast(tf.clip_by_value(tf.round(values), column.low, column.high), tf.int64)
-        return tf.where(gone, tf.constant(_NAT), steps * column.step)
+        return tf.where(gone, tf.constant(date_texts.NAT), steps * column.step)
     if isinstance(column, Integer):
         whole = tf.clip_by_value(tf.round(values), column.low, column.high)
         if column.missing:
@@ -467,35 +423,3 @@ def _constant(values: np.ndarray) -> tf.Tensor:
     if values.dtype == object:
         return tf.constant(values.tolist())
     return tf.constant(values.astype(np.int64) if values.dtype.kind == "M" else values)
-
-
-def _spelled(microseconds: tf.Tensor, format: str) -> tf.Tensor:
-    """Texts of microseconds since 1970, "" for what is missing, after Hinnant's algorithm."""
-    gone = tf.equal(microseconds, _NAT)
-    given = tf.where(gone, tf.zeros_like(microseconds), microseconds)
-    days = tf.math.floordiv(given, kgan.dates.DAY)
-    within = given - days * kgan.dates.DAY
-    # Years that begin in March, in eras of 400 years: a leap day is then a year's last day.
-    shifted = days + 719_468
-    era = tf.math.floordiv(shifted, 146_097)
-    of_era = shifted - era * 146_097
-    year = (of_era - of_era // 1_460 + of_era // 36_524 - of_era // 146_096) // 365
-    of_year = of_era - (365 * year + year // 4 - year // 100)
-    month = (5 * of_year + 2) // 153
-    fields = {
-        "%d": of_year - (153 * month + 2) // 5 + 1,
-        "%m": tf.where(month < 10, month + 3, month - 9),
-        "%Y": year + era * 400 + tf.cast(month >= 10, tf.int64),
-        "%H": within // 3_600_000_000,
-        "%M": within // 60_000_000 % 60,
-        "%S": within // 1_000_000 % 60,
-        "%f": within % 1_000_000,
-    }
-    widths = {"%Y": 4, "%f": 6}
-    parts = [
-        tf.strings.as_string(fields[one], width=widths.get(one, 2), fill="0")
-        if one in fields
-        else tf.fill(tf.shape(given), one)
-        for one in kgan.dates.parts_of(format)
-    ]
-    return tf.where(gone, "", tf.strings.join(parts))

@@ -7,6 +7,7 @@ one record, which is there or is not.
 import dataclasses
 import functools
 import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 Method = Literal["pld", "rdp"]
@@ -24,6 +25,8 @@ class Guarantee:
         sampling_rate: Probability of each record to be in a step.
         steps: Number of steps.
         method: How it was accounted: "pld" or "rdp".
+        released: What else was told of the data, once each: standard deviation of normal noise over
+            the sensitivity, which is how far one record can move it.
     """
 
     epsilon: float
@@ -32,17 +35,25 @@ class Guarantee:
     sampling_rate: float
     steps: int
     method: str
+    released: tuple[float, ...] = ()
 
     def __str__(self) -> str:
+        also = "".join(f", counts with noise {one:.4g}" for one in self.released)
         return (
             f"({self.epsilon:.4g}, {self.delta:g})-differentially private for each record: "
             f"{self.steps:,} steps with noise {self.noise:.4g} at sampling rate "
-            f"{self.sampling_rate:.4g} ({self.method.upper()} accountant)"
+            f"{self.sampling_rate:.4g}{also} ({self.method.upper()} accountant)"
         )
 
 
 def epsilon_of(
-    *, sampling_rate: float, noise: float, steps: int, delta: float, method: Method = "pld"
+    *,
+    sampling_rate: float,
+    noise: float,
+    steps: int,
+    delta: float,
+    released: Sequence[float] = (),
+    method: Method = "pld",
 ) -> float:
     """The epsilon of `steps` steps of the Poisson-sampled Gaussian mechanism.
 
@@ -52,6 +63,8 @@ def epsilon_of(
             no guarantee, and epsilon is infinite.
         steps: Number of steps, at least 0.
         delta: In (0, 1).
+        released: What else is told of the data with normal noise, once each: its standard deviation
+            over the sensitivity, above 0.
         method: "pld" (privacy loss distributions, about a tenth tighter) or "rdp" (Rényi).
 
     Returns:
@@ -69,15 +82,24 @@ def epsilon_of(
         raise ValueError(f"noise must be at least 0, got {noise}.")
     if steps != int(steps) or steps < 0:
         raise ValueError(f"steps must be a whole number of at least 0, got {steps}.")
-    if steps == 0:
+    if not all(one > 0 for one in released):
+        raise ValueError(f"released must be noise above 0, got {tuple(released)}.")
+    if steps == 0 and not released:
         return 0.0
-    if noise == 0:
+    if noise == 0 and steps:
         return math.inf
-    return _epsilon(float(sampling_rate), float(noise), int(steps), float(delta), method)
+    once = tuple(map(float, released))
+    return _epsilon(float(sampling_rate), float(noise), int(steps), float(delta), method, once)
 
 
 def noise_for(
-    epsilon: float, *, sampling_rate: float, steps: int, delta: float, method: Method = "pld"
+    epsilon: float,
+    *,
+    sampling_rate: float,
+    steps: int,
+    delta: float,
+    released: Sequence[float] = (),
+    method: Method = "pld",
 ) -> float:
     """The least noise, to a thousandth of it, with which so many steps stay within `epsilon`.
 
@@ -86,6 +108,7 @@ def noise_for(
         sampling_rate: Probability of each record to be in a step, in (0, 1].
         steps: Number of steps, at least 1.
         delta: In (0, 1).
+        released: As for `epsilon_of`.
         method: As for `epsilon_of`.
 
     Returns:
@@ -96,17 +119,19 @@ def noise_for(
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}.")
 
+    spending: dict[str, Any] = {
+        "sampling_rate": sampling_rate,
+        "steps": steps,
+        "delta": delta,
+        "released": released,
+    }
+
     def fits(noise: float) -> bool:
-        spent = epsilon_of(
-            sampling_rate=sampling_rate, noise=noise, steps=steps, delta=delta, method=method
-        )
-        return spent <= epsilon
+        return epsilon_of(noise=noise, method=method, **spending) <= epsilon
 
     if method == "pld":
         # The faster accountant's answer is enough for this one too, and close above it.
-        high = noise_for(
-            epsilon, sampling_rate=sampling_rate, steps=steps, delta=delta, method="rdp"
-        )
+        high = noise_for(epsilon, method="rdp", **spending)
         low = 0.8 * high
     else:
         low, high = 0.5, 1.0
@@ -127,7 +152,13 @@ def noise_for(
 
 
 def steps_for(
-    epsilon: float, *, sampling_rate: float, noise: float, delta: float, method: Method = "pld"
+    epsilon: float,
+    *,
+    sampling_rate: float,
+    noise: float,
+    delta: float,
+    released: Sequence[float] = (),
+    method: Method = "pld",
 ) -> int:
     """The most steps, to a thousandth of them, that stay within `epsilon`; 0 where one is too many.
 
@@ -136,24 +167,26 @@ def steps_for(
         sampling_rate: Probability of each record to be in a step, in (0, 1].
         noise: Standard deviation of the noise over the clipping norm.
         delta: In (0, 1).
+        released: As for `epsilon_of`.
         method: As for `epsilon_of`.
     """
     _check_target(epsilon)
 
+    spending: dict[str, Any] = {
+        "sampling_rate": sampling_rate,
+        "noise": noise,
+        "delta": delta,
+        "released": released,
+    }
+
     def fits(steps: int) -> bool:
-        spent = epsilon_of(
-            sampling_rate=sampling_rate, noise=noise, steps=steps, delta=delta, method=method
-        )
-        return spent <= epsilon
+        return epsilon_of(steps=steps, method=method, **spending) <= epsilon
 
     if not fits(1):
         return 0
     low = 1
     if method == "pld":
-        low = steps_for(
-            epsilon, sampling_rate=sampling_rate, noise=noise, delta=delta, method="rdp"
-        )
-        low = max(low, 1)
+        low = max(steps_for(epsilon, method="rdp", **spending), 1)
     high = 2 * low
     while fits(high):
         low, high = high, 2 * high
@@ -178,15 +211,25 @@ def _check_target(epsilon: float) -> None:
 
 
 @functools.lru_cache(maxsize=256)
-def _epsilon(sampling_rate: float, noise: float, steps: int, delta: float, method: str) -> float:
+def _epsilon(
+    sampling_rate: float,
+    noise: float,
+    steps: int,
+    delta: float,
+    method: str,
+    released: tuple[float, ...],
+) -> float:
     accounting = _dp_accounting()
-    step: Any = accounting.GaussianDpEvent(noise)
+    step: Any = accounting.GaussianDpEvent(noise or 1.0)
     if sampling_rate < 1:
         step = accounting.PoissonSampledDpEvent(sampling_rate, step)
     accountant = (
         accounting.pld.PLDAccountant() if method == "pld" else accounting.rdp.RdpAccountant()
     )
-    accountant.compose(accounting.SelfComposedDpEvent(step, steps))
+    for once in released:
+        accountant.compose(accounting.GaussianDpEvent(once))
+    if steps:
+        accountant.compose(accounting.SelfComposedDpEvent(step, steps))
     return float(accountant.get_epsilon(delta))
 
 

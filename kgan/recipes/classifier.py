@@ -10,6 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 import kgan.data
+import kgan.data.order
+import kgan.losses
 import kgan.names
 import kgan.precision
 import kgan.random
@@ -84,12 +86,44 @@ class ClassifierRecipe(Recipe[Chosen]):
         model = self.network(data)
         model.compile(
             self.optimizer(self.settings.epochs * self.steps_per_epoch(data)),
-            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            self.loss(data),
             metrics=["accuracy"],
             jit_compile=jit_compile(self.settings.jit_compile),
             steps_per_execution=self.settings.steps_per_execution,
         )
         return model
+
+    def loss(self, data: Dataset) -> keras.losses.Loss:
+        """Cross-entropy, as the settings weigh classes and adjust logits."""
+        settings = self.settings
+        weighs, adjustment = settings.class_weights, settings.logit_adjustment
+        if weighs == "none" and not adjustment:
+            return plain_loss()
+        counts = kgan.data.class_counts(data)
+        if counts.min() == 0:
+            raise ValueError(
+                f"class_weights and logit_adjustment need images of every class; {data.name} has "
+                f"none of class {counts.argmin()}."
+            )
+        weights = None
+        if weighs != "none":
+            beta = 1.0 if weighs == "balanced" else settings.effective_beta
+            weights = kgan.losses.effective_weights(counts, beta=beta).tolist()
+        return kgan.losses.RareClassCrossentropy(
+            counts.tolist(), weights=weights, adjustment=adjustment
+        )
+
+    def order(self, data: Dataset) -> kgan.data.order.Order | None:
+        """Which rows a step has, as the settings ask; `None` for shuffled passes."""
+        settings = self.settings
+        if settings.sampling == "shuffled":
+            return None
+        counts = kgan.data.class_counts(data)
+        assert data.labels is not None
+        if settings.sampling == "balanced":
+            return kgan.data.order.balanced(data.labels, self.batch_size, seed=settings.seed)
+        weights = kgan.losses.effective_weights(counts, beta=settings.effective_beta)
+        return kgan.data.order.weighted(data.labels, weights, self.batch_size, seed=settings.seed)
 
     def optimizer(self, steps: int, *, rising_share: float = 0.2) -> keras.optimizers.Optimizer:
         """AdamW with a learning rate that rises linearly, then falls to zero as a cosine.
@@ -111,7 +145,12 @@ class ClassifierRecipe(Recipe[Chosen]):
     def feed(self, data: Dataset, *, start: int = 0) -> tf.data.Dataset:
         settings = self.settings
         batches = kgan.data.feed(
-            data, self.batch_size, seed=settings.seed, start=start, flip=settings.flip
+            data,
+            self.batch_size,
+            seed=settings.seed,
+            start=start,
+            flip=settings.flip,
+            order=self.order(data),
         )
         if not settings.shift and not settings.rotate:
             return batches
@@ -138,3 +177,8 @@ class ClassifierRecipe(Recipe[Chosen]):
 
     def next_steps(self, folder: Path, version: Path | None) -> Sequence[str]:
         return [f"kgan attack --model {version} --data {self.settings.data}"]
+
+
+def plain_loss() -> keras.losses.Loss:
+    """The loss that a classifier has where nothing else is asked for, and is saved with."""
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)

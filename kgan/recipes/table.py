@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,6 +16,7 @@ import kgan.models
 import kgan.names
 import kgan.penalties
 import kgan.precision
+import kgan.privacy
 from kgan.data import Dataset
 from kgan.evaluation import RealData, SampleSet
 from kgan.kinds import Table
@@ -24,6 +26,7 @@ from kgan.networks import (
     TABLE_NETWORKS,
     GaussianCopula,
     TableEncoder,
+    private_encoder,
     table_decoder,
     table_posterior,
 )
@@ -51,6 +54,14 @@ class TableRecipe(Recipe[TableSettings]):
         super().__init__(settings)
         self._fitted: tuple[str, TableEncoder, EncodedRows] | None = None
 
+    @property
+    def private(self) -> bool:
+        """Whether the training is differentially private."""
+        return self.settings.epsilon is not None
+
+    def samples_per_step(self) -> int:
+        return self.batch_size * self.settings.n_critic
+
     def data(self) -> Dataset:
         data = self._load("train")
         if self.settings.target is not None:
@@ -58,6 +69,10 @@ class TableRecipe(Recipe[TableSettings]):
         return data
 
     def settle(self, data: Dataset, *, replicas: int = 1) -> Sequence[str]:
+        said = self._settle_batch(data, replicas)
+        return [*said, *self._settle_privacy(data)] if self.private else said
+
+    def _settle_batch(self, data: Dataset, replicas: int) -> list[str]:
         if self.settings.batch_size is not None:
             return []
         unit = self.settings.packing * replicas
@@ -66,6 +81,57 @@ class TableRecipe(Recipe[TableSettings]):
         if fits == _BATCH:
             return []
         return [f"batches of {fits}, as there are {len(data):,} rows"]
+
+    def _settle_privacy(self, data: Dataset) -> list[str]:
+        """Finds the noise where it is not given, and says what is promised."""
+        settings = self.settings
+        epsilon, noise = settings.epsilon, settings.noise
+        assert epsilon is not None
+        steps = self.epochs * self.steps_per_epoch(data) * settings.n_critic
+        spending: dict[str, Any] = {
+            "sampling_rate": self.batch_size / len(data),
+            "delta": settings.delta,
+            "released": (self.counts_noise,),
+        }
+        if noise is None:
+            noise = kgan.privacy.noise_for(epsilon, steps=steps, **spending)
+            self.settings = dataclasses.replace(settings, noise=noise)
+        spent = kgan.privacy.epsilon_of(noise=noise, steps=steps, **spending)
+        if spent > epsilon:
+            most = kgan.privacy.steps_for(epsilon, noise=noise, **spending)
+            each = self.steps_per_epoch(data) * settings.n_critic
+            raise ValueError(
+                f"epochs must be at most {most // each} for epsilon {epsilon:g} with noise "
+                f"{noise:.4g}, got {self.epochs}, which would spend {spent:.4g}."
+            )
+        promise = kgan.privacy.Guarantee(
+            spent,
+            settings.delta,
+            noise,
+            spending["sampling_rate"],
+            steps,
+            "pld",
+            spending["released"],
+        )
+        start = settings.init_from
+        known = [] if start is None else [f"the promise does not cover what {start} has seen"]
+        return [
+            f"private: {promise}",
+            *known,
+            "no score by real rows, as it is not covered; checkpoints hold the key of the noise: "
+            "keep them to yourself",
+        ]
+
+    @property
+    def counts_noise(self) -> float:
+        """Noise over sensitivity of the counts of columns, of a private training."""
+        settings = self.settings
+        assert settings.epsilon is not None
+        alone = settings.epsilon * settings.counts_share
+        # By the faster accountant, as the other one counts it anyway.
+        return kgan.privacy.noise_for(
+            alone, sampling_rate=1.0, steps=1, delta=settings.delta, method="rdp"
+        )
 
     def encoder(self, data: Dataset) -> tuple[TableEncoder, EncodedRows]:
         """The encoder that is fitted to the data, and the data encoded; made once."""
@@ -79,6 +145,11 @@ class TableRecipe(Recipe[TableSettings]):
     def _load(self, split: str) -> Dataset:
         settings = self.settings
         if settings.data in kgan.data.DATASETS:
+            if self.private:
+                raise ValueError(
+                    f"data must be a file with epsilon, got {settings.data}: what its columns may "
+                    "hold is told by its records."
+                )
             return kgan.data.load(settings.data, split)
         return kgan.data.load_table(
             settings.data,
@@ -93,9 +164,21 @@ class TableRecipe(Recipe[TableSettings]):
             number=settings.number,
             drop=settings.drop,
             held_out=settings.held_out,
+            in_full=self.private,
         )
 
     def feed(self, data: Dataset, *, start: int = 0) -> tf.data.Dataset:
+        if self.private:
+            model = self._private_model
+            return kgan.data.private_rows(
+                data,
+                self.batch_size,
+                # Where a run is resumed, both were restored with the model's weights.
+                encoded=model.encoder.encoded_rows(data.samples, seed=self.settings.seed),
+                key=model.key,
+                draws=self.settings.n_critic,
+                start=start,
+            )
         encoded = self.encoder(data)[1]
         return kgan.data.feed_rows(
             data,
@@ -165,7 +248,11 @@ class TableRecipe(Recipe[TableSettings]):
     def _gan(self, data: Dataset) -> TableModel:
         settings = self.settings
         pair = kgan.names.look_up("networks", settings.networks, TABLE_NETWORKS)
-        encoder = self.encoder(data)[0]
+        if self.private:
+            # Its noise is the operating system's: the encoder of a resumed run is restored.
+            encoder = private_encoder(_table(data), data.samples, noise=self.counts_noise)
+        else:
+            encoder = self.encoder(data)[0]
         layout = encoder.layout
         keras.utils.set_random_seed(settings.seed)
         with kgan.precision.under(settings.precision):
@@ -179,22 +266,41 @@ class TableRecipe(Recipe[TableSettings]):
                 width=settings.discriminator_width,
                 dropout=settings.discriminator_dropout,
             )
-        model = kgan.models.TableGAN(
-            generator,
-            discriminator,
-            encoder,
-            loss=settings.loss,
-            penalties=[
-                kgan.penalties.GradientPenalty(
-                    settings.penalty_weight, input_width=data.kind.published_width
-                )
-            ],
-            packing=settings.packing,
-            temperature=settings.temperature,
-            ema_decay=settings.ema_decay,
-            several=settings.several,
-            seed=settings.seed,
-        )
+        options: dict[str, Any] = {
+            "temperature": settings.temperature,
+            "ema_decay": settings.ema_decay,
+            "packing": settings.packing,
+            "seed": settings.seed,
+        }
+        model: kgan.models.TableGAN
+        if self.private:
+            self._private_model = kgan.models.PrivateTableGAN(
+                generator,
+                discriminator,
+                encoder,
+                records=len(data),
+                batch_size=self.batch_size,
+                noise=settings.noise or 0.0,
+                clip_norm=settings.clip_norm,
+                delta=settings.delta,
+                n_critic=settings.n_critic,
+                released=(self.counts_noise,),
+                loss=settings.loss or "non_saturating",
+                **options,
+            )
+            model = self._private_model
+        else:
+            weight = 10.0 if settings.penalty_weight is None else settings.penalty_weight
+            penalty = kgan.penalties.GradientPenalty(weight, input_width=data.kind.published_width)
+            model = kgan.models.TableGAN(
+                generator,
+                discriminator,
+                encoder,
+                loss=settings.loss or "wasserstein",
+                penalties=[penalty],
+                several=0.5 if settings.several is None else settings.several,
+                **options,
+            )
         model.compile(
             g_optimizer=self._adam(settings.g_learning_rate),
             d_optimizer=self._adam(settings.d_learning_rate),
@@ -205,6 +311,10 @@ class TableRecipe(Recipe[TableSettings]):
 
     def watch(self, data: Dataset, steps: int, *, table: Path) -> Watched:
         settings = self.settings
+        if self.private:
+            # No checkpoint is chosen by records.
+            calibration = kgan.callbacks.Calibration(None, every=1, steps_per_epoch=steps)
+            return Watched([calibration])
         real = SampleSet(data.samples, kind=data.kind, data=data.name)
         # Once at least, in a short training at its end.
         every = min(settings.evaluate_every or 1, steps * self.epochs)
@@ -223,6 +333,8 @@ class TableRecipe(Recipe[TableSettings]):
         return Watched([calibration, quality], quality.monitor, quality.lower_is_better)
 
     def pictures(self, data: Dataset, folder: Path) -> Sequence[keras.callbacks.Callback]:
+        if self.private:
+            return [kgan.callbacks.SampleGrid(folder, seed=self.settings.seed)]
         rows = np.random.default_rng(self.settings.seed).permutation(len(data))[:_SHOWN]
         real = data.samples[np.sort(rows)]
         return [kgan.callbacks.SampleGrid(folder, real=real, seed=self.settings.seed)]
@@ -231,6 +343,12 @@ class TableRecipe(Recipe[TableSettings]):
         return RealData(self._load("train"), self._load("test"))
 
     def next_steps(self, folder: Path, version: Path | None) -> Sequence[str]:
+        if self.private:
+            # What was promised is spent, so there is no training on.
+            return [
+                f"kgan sample {quote(str(version or folder))} --n 1000 --out rows.csv",
+                f"kgan audit {quote(str(folder))}",
+            ]
         return [
             f"kgan sample {quote(str(version or folder))} --n 1000 --out rows.csv",
             f"kgan evaluate {quote(str(folder))}",

@@ -11,7 +11,7 @@ import kgan.data
 from kgan.data import Dataset
 from kgan.files import atomic_path
 from kgan.portions import portions
-from kgan.recipes.classifier import ClassifierRecipe, Generate
+from kgan.recipes.classifier import ClassifierRecipe, Generate, plain_loss
 from kgan.runs.run import Run
 from kgan.runs.source import open_source
 from kgan.runs.training import Trained, train
@@ -49,6 +49,9 @@ def train_classifier(
 def _save(trained: Trained) -> int:
     assert isinstance(trained.recipe, ClassifierRecipe)
     path = trained.recipe.settings.classifiers_dir / f"{trained.run.model}.keras"
+    if not isinstance(trained.recipe.loss(trained.data), type(plain_loss())):
+        # A plain Keras model, which loads without kgan.
+        trained.model.compile(trained.model.optimizer, plain_loss(), metrics=["accuracy"])
     save(trained.model, path)
     test = trained.recipe.splits[1]
     accuracy = _accuracy(trained.model, test)

@@ -99,7 +99,7 @@ class Playground:
 
 _KEYS = (
     *("family", "kind", "class_names", "num_classes", "latent_dim", "sample_shape", "epsilon"),
-    *("preset", "data", "scores"),
+    *("preset", "data", "scores", "conditions"),
 )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from kgan.settings.groups import (
     ImageReading,
@@ -35,6 +35,19 @@ class ClassifierSettings(Messages, RunFolder, Machine, ImageReading, PreparedDat
     fakes_per_class: int | None = None
     """Add them until each class has so many images; default as many as the largest class has."""
 
+    # Rare classes
+    sampling: Literal["shuffled", "balanced", "effective"] = "shuffled"
+    """Which images a step shows. balanced: all classes equally often; effective: by the effective
+    number of their images, see effective_beta."""
+    class_weights: Literal["none", "balanced", "effective"] = "none"
+    """Weights of classes in the loss. balanced: one over their images; effective: one over their
+    effective number."""
+    effective_beta: float = 0.9999
+    """A class of n images counts as (1 - beta^n) / (1 - beta) of them, in [0, 1)."""
+    logit_adjustment: float = 0.0
+    """Add so much of the logarithm of the classes' shares to the logits while training; 1 is for
+    the least mean error over classes."""
+
     # Network
     network: str = "small_cnn"
     """A key of kgan.networks.classifiers.CLASSIFIERS (small_cnn, strided_cnn, lenet, resnet)."""
@@ -57,6 +70,9 @@ class ClassifierSettings(Messages, RunFolder, Machine, ImageReading, PreparedDat
         super().check()
         check_at_least(self, 1, "width")
         check_at_least(self, 0, "shift", "rotate", "learning_rate", "weight_decay")
+        if not 0 <= self.effective_beta < 1:
+            raise ValueError(f"effective_beta must be in [0, 1), got {self.effective_beta}.")
+        check_at_least(self, 0, "logit_adjustment")
         if self.fakes is None and self.fakes_per_class is not None:
             raise ValueError("fakes_per_class must be left out without --fakes SOURCE.")
 

@@ -61,6 +61,12 @@ class HardeningSettings(DeclaredVictim, ClassifierSettings):
                 f"{', '.join(self.declared)} must be left out without --model: a new network takes "
                 "images in [0, 1] and gives logits."
             )
+        for name in ("class_weights", "logit_adjustment"):
+            if getattr(self, name) not in ("none", 0):
+                raise ValueError(
+                    f"{name} must be left out, got {getattr(self, name)}: methods of hardening "
+                    "have losses of their own. --sampling shows rare classes more often."
+                )
         if self.fresh and self.model is None:
             raise ValueError("fresh must be off without --model: a new network is fresh.")
 

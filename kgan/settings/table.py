@@ -7,6 +7,7 @@ from kgan.settings.groups import (
     Machine,
     Messages,
     Output,
+    Privacy,
     RunFolder,
     Scores,
     Start,
@@ -16,7 +17,7 @@ from kgan.settings.groups import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class TableSettings(Messages, Output, Scores, Start, Machine):
+class TableSettings(Messages, Output, Scores, Privacy, Start, Machine):
     """Train a GAN of the rows of a table and export its generator."""
 
     family: ClassVar[str] = "table"
@@ -70,16 +71,22 @@ class TableSettings(Messages, Output, Scores, Start, Machine):
     """Of a tvae, units of each of the decoder's and the posterior's two layers."""
 
     # Objective
-    loss: str = "wasserstein"
-    """A key of kgan.losses.LOSSES."""
-    penalty_weight: float = 10.0
-    """Weight of the gradient penalty."""
+    loss: str | None = None
+    """A key of kgan.losses.LOSSES; default wasserstein, or non_saturating with epsilon."""
+    penalty_weight: float | None = None
+    """Weight of the gradient penalty; default 10, and none with epsilon."""
+    n_critic: int = 1
+    """Discriminator updates for each generator update, of a private training alone."""
+    counts_share: float = 0.2
+    """Of a private training, the share of epsilon that noisy counts of each column's values may
+    spend alone, in (0, 1); they and the training together spend epsilon."""
     packing: int = 10
     """Rows that the discriminator judges at once (PacGAN); it must divide the batch."""
     temperature: float = 0.2
     """Temperature of the softmax with Gumbel noise that makes categories."""
-    several: float = 0.5
-    """Share of the rows that stand for categories of several columns, in [0, 1]."""
+    several: float | None = None
+    """Share of the rows that stand for categories of several columns, in [0, 1]; default 0.5, and 0
+    with epsilon."""
 
     # Optimizers
     g_learning_rate: float = 2e-4
@@ -103,12 +110,13 @@ class TableSettings(Messages, Output, Scores, Start, Machine):
         check_at_least(self, 1, "decoder_width")
         check_at_least(self, 0, "g_learning_rate", "d_learning_rate", "penalty_weight")
         check_at_least(self, 0, "weight_decay", "learning_rate")
+        check_at_least(self, 1, "n_critic")
         check_at_least(self, 2, "most_categories")
         if not 0 <= self.discriminator_dropout < 1:
             raise ValueError(
                 f"discriminator_dropout must be in [0, 1), got {self.discriminator_dropout}."
             )
-        if not 0 <= self.several <= 1:
+        if self.several is not None and not 0 <= self.several <= 1:
             raise ValueError(f"several must be in [0, 1], got {self.several}.")
         if self.constraints and self.model == "copula":
             raise ValueError("constraints must be left out for a copula, which keeps none.")
@@ -119,6 +127,33 @@ class TableSettings(Messages, Output, Scores, Start, Machine):
             raise ValueError(
                 f"packing must divide batch_size ({self.batch_size}), got {self.packing}."
             )
+
+        if self.epsilon is not None:
+            self._check_private()
+        elif self.n_critic > 1:
+            raise ValueError(f"n_critic must be 1 without epsilon, got {self.n_critic}.")
+
+    def _check_private(self) -> None:
+        """Raises for what would look at records outside of what is promised."""
+        if self.model != "gan":
+            raise ValueError(f"model must be gan with epsilon, got {self.model}.")
+        for name, allowed in (("packing", 1), ("penalty_weight", 0), ("several", 0)):
+            if getattr(self, name) not in (None, allowed):
+                raise ValueError(
+                    f"{name} must be {allowed} with epsilon, got {getattr(self, name):g}: it looks "
+                    "at several records together, or at what is not clipped."
+                )
+        for name in ("columns", "categorical", "integer", "number", "constraints"):
+            if getattr(self, name):
+                raise ValueError(
+                    f"{name} must be left out with epsilon, got {' '.join(getattr(self, name))}: "
+                    "what columns may hold is declared in full in DATA.columns.json beside the "
+                    "data, and combinations are not looked up."
+                )
+        if self.precision != "float32":
+            raise ValueError(f"precision must be float32 with epsilon, got {self.precision}.")
+        if not 0 < self.counts_share < 1:
+            raise ValueError(f"counts_share must be in (0, 1), got {self.counts_share}.")
 
     @property
     def declared_columns(self) -> dict[str, str]:

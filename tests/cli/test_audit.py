@@ -8,6 +8,7 @@ import pytest
 import kgan.cli
 from kgan.runs.run import Run
 from kgan.settings import GANSettings
+from kgan.settings.table import TableSettings
 
 # A promise so weak that no luck of the guesses refutes it.
 PRIVATE = GANSettings(
@@ -30,6 +31,42 @@ PRIVATE = GANSettings(
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     return Run.new(tmp_path_factory.mktemp("runs"), "private", PRIVATE).folder
+
+
+@pytest.fixture(scope="module")
+def table_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tables")
+    path = folder / "few.csv"
+    path.write_text("age,sex\n" + "".join(f"{i % 90},{'fm'[i % 2]}\n" for i in range(100)))
+    declared = {
+        "age": {"type": "integer", "low": 0, "high": 100},
+        "sex": {"type": "category", "values": ["f", "m"]},
+    }
+    path.with_suffix(".columns.json").write_text(json.dumps(declared))
+    settings = TableSettings(
+        data=str(path),
+        held_out=0.0,
+        packing=1,
+        epsilon=1000.0,
+        counts_share=0.01,
+        noise=0.4,
+        delta=1e-6,
+        batch_size=50,
+        epochs=1,
+        steps_per_epoch=3,
+        generator_width=4,
+        discriminator_width=4,
+    )
+    return Run.new(folder / "runs", "private", settings).folder
+
+
+@pytest.mark.slow
+def test_a_run_of_a_table(table_run, capsys):
+    assert kgan.cli.main(["audit", str(table_run), "--canaries", "40", "--steps", "2"]) == 0
+    written = json.loads((table_run / "audit.json").read_text())
+    assert (written["promised"]["steps"], len(written["promised"]["released"])) == (2, 1)
+    assert written["found"]["epsilon"] <= written["promised"]["epsilon"]
+    assert "the promise was not refuted" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("control", [False, True])

@@ -70,6 +70,37 @@ def test_stopped_and_resumed_it_ends_with_the_same_weights(here, capsys, monkeyp
     assert "epochs cannot change when a run is resumed" in capsys.readouterr().err
 
 
+def test_rare_classes_are_weighed_adjusted_and_sampled(here, capsys, monkeypatch):
+    """What the settings ask for reaches the loss and the batches; the file is a plain model."""
+    digits = kgan.data.load("digits")
+    few = np.concatenate([np.flatnonzero(digits.labels == 0)[:90],
+                          np.flatnonzero(digits.labels == 1)[:30]])  # fmt: skip
+    np.savez(here / "few.npz", images=digits.samples[few], labels=digits.labels[few])
+    seen = {}
+
+    def fit(model, recipe, data, steps, callbacks):
+        seen["loss"] = model.loss.get_config()
+        model.optimizer.build(model.trainable_variables)
+        batches = recipe.feed(data).take(40).as_numpy_iterator()
+        seen["share"] = np.mean([labels.mean() for _, labels in batches])
+        return True
+
+    monkeypatch.setattr(kgan.runs.training, "fit", fit)
+    command = ["--data", "few.npz", "--batch-size", "10"]
+    flags = ["--class-weights", "balanced", "--logit-adjustment", "1", "--sampling", "balanced"]
+    assert main([*command, *flags]) == 0
+    counts = np.array(seen["loss"]["counts"])
+    np.testing.assert_allclose(seen["loss"]["weights"], 2 / counts / (1 / counts).sum())
+    assert (seen["loss"]["adjustment"], seen["share"]) == (1.0, 0.5)
+    model = keras.models.load_model(here / "saved_models" / "classifiers" / "few.keras")
+    assert type(model.loss) is keras.losses.SparseCategoricalCrossentropy
+    # With beta 0 an image counts as one, whatever its class.
+    assert main([*command, "--sampling", "effective", "--effective-beta", "0"]) == 0
+    assert seen["share"] == pytest.approx(0.25, abs=0.1)
+    assert main([*command, "--effective-beta", "1"]) == 2
+    assert "effective_beta must be in [0, 1), got 1.0" in capsys.readouterr().err
+
+
 def test_a_file_has_a_tenth_held_out(here, capsys):
     data = kgan.data.load("digits")
     np.savez(here / "mine.npz", images=data.samples[:500], labels=data.labels[:500])

@@ -47,6 +47,19 @@ def test_balanced_gives_each_class_its_turn():
     assert not np.array_equal(rows[labels[rows] == 1][:5], rows[labels[rows] == 1][5:10])
 
 
+def test_weighted_draws_each_row_by_its_class():
+    labels = np.repeat([0, 1, 2], [700, 290, 10])
+    rows = order.weighted(labels, np.array([1.0, 0.0, 70.0]), 500, seed=1)
+    drawn = np.concatenate([rows(tf.constant(step, tf.int64)).numpy() for step in range(40)])
+    counts = np.bincount(labels[drawn], minlength=3)
+    # 700 * 1 and 10 * 70: as often; a class without weight never comes.
+    assert counts[1] == 0
+    assert abs(counts[0] - 10_000) < 4 * np.sqrt(20_000 / 4)
+    rare = np.bincount(drawn[labels[drawn] == 2] - 990, minlength=10)
+    assert abs(rare - 1000).max() < 5 * np.sqrt(1000)
+    assert drawn.dtype == np.int64
+
+
 def test_poisson_draws_each_row_with_its_rate():
     n, rate, steps = 400, 0.05, 400
     counts, sizes = np.zeros(n), []
@@ -84,6 +97,7 @@ def test_rows_of_two_sets_do_not_stay_together():
     [
         lambda: order.shuffled(20, 4, seed=5),
         lambda: order.balanced(np.arange(20) % 3, 4, seed=5),
+        lambda: order.weighted(np.arange(20) % 3, np.ones(3), 4, seed=5),
         lambda: order.apart(20, 9, 4, seed=5)[1],
     ],
 )

@@ -39,6 +39,22 @@ def test_no_noise_is_no_promise_and_no_step_spends_nothing():
     assert epsilon_of(sampling_rate=0.1, noise=0, steps=0, delta=1e-5) == 0
 
 
+def test_what_is_released_once_adds_up_with_the_steps():
+    once = {"sampling_rate": 1.0, "noise": 4.0, "delta": 1e-5}
+    twice = epsilon_of(steps=2, **once)
+    assert epsilon_of(steps=1, released=(4.0,), **once) == pytest.approx(twice, rel=1e-6)
+    assert epsilon_of(steps=0, released=(4.0,), **once) == epsilon_of(steps=1, **once)
+    # Gaussian mechanisms compose by the squares of what a record moves: 1/3**2 + 1/4**2 = 1/2.4**2.
+    both = epsilon_of(steps=1, released=(3.0,), **once)
+    alone = epsilon_of(steps=1, sampling_rate=1.0, noise=2.4, delta=1e-5)
+    assert both == pytest.approx(alone, rel=1e-3)
+    noise = noise_for(1.0, steps=50, sampling_rate=0.1, delta=1e-5, released=(9.0,), method="rdp")
+    spent = {"steps": 50, "sampling_rate": 0.1, "delta": 1e-5, "method": "rdp"}
+    assert 0.99 < epsilon_of(noise=noise, released=(9.0,), **spent) <= 1.0
+    with pytest.raises(ValueError, match=r"released must be noise above 0, got \(0.0,\)"):
+        epsilon_of(steps=1, released=(0.0,), **once)
+
+
 @pytest.mark.parametrize("method", ["rdp", pytest.param("pld", marks=pytest.mark.slow)])
 def test_searches_stay_within_what_may_be_spent(method):
     spending = {"sampling_rate": 0.01, "delta": 1e-5, "method": method}

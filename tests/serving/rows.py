@@ -41,6 +41,11 @@ def rows_endpoints():
             "key_bytes": tf.fill(tf.shape(seeds), KEY),
         }
 
+    def generate_where(request):
+        asked = request["where"][:, 0]
+        labels = tf.where(tf.equal(asked, cities[1]), tf.constant(1, tf.int64), 0)
+        return generate({"seeds": request["seeds"], "labels": labels})
+
     def join(request):
         return {"both": tf.strings.join([request["first"], request["second"]], "-")}
 
@@ -48,11 +53,18 @@ def rows_endpoints():
     strings = tf.TensorSpec([None], tf.string)
     return Endpoints(
         family="rows",
-        kind=Rows(tuple({"name": name} for name in COLUMNS)),
+        kind=Rows(
+            tuple({"name": name, "values": CITIES if "city" in name else ()} for name in COLUMNS)
+        ),
         endpoints={
             "generate": Endpoint(generate, {"seeds": numbers, "labels": numbers}, "generate"),
+            "generate_where": Endpoint(
+                generate_where,
+                {"seeds": numbers, "where": tf.TensorSpec([None, 1], tf.string)},
+                "generate_where",
+            ),
             "join": Endpoint(join, {"first": strings, "second": strings}, "join"),
         },
         tracked=(),
-        details={"num_classes": 2},
+        details={"num_classes": 2, "conditions": ["city, country"]},
     )

@@ -1,6 +1,8 @@
 // A generator of rows: as many as are asked for, in a table, and as a file.
 
 import { numberOf } from "./address.js";
+import * as conditions from "./conditions.js";
+import { showDistributions } from "./distributions.js";
 import { LARGEST_SEED, randomSeed, wholeOf } from "./fields.js";
 import { call, classNames, element, endpointFor, latest, questionOf, save } from "./server.js";
 
@@ -18,12 +20,10 @@ const parse = (text) =>
 const label = () => Number(element("table-class").value);
 
 function asked(n, first) {
-  const inputs = {
-    seeds: Array.from({ length: n }, (_, index) => first + index).filter((seed) => seed <= LARGEST_SEED),
-    labels: Array(n).fill(label()),
-  };
-  inputs.labels.length = inputs.seeds.length;
-  return [state.model, endpointFor(state.model, "generate"), inputs];
+  const seeds = Array.from({ length: n }, (_, index) => first + index).filter((seed) => seed <= LARGEST_SEED);
+  const where = conditions.asked();
+  const inputs = { seeds, labels: seeds.map(label), where: seeds.map(() => where) };
+  return [state.model, endpointFor(state.model, where ? "generate_where" : "generate"), inputs];
 }
 
 const show = latest(async () => {
@@ -35,8 +35,15 @@ const show = latest(async () => {
   state.rows = Object.values(outputs)[0].map((_, row) => model.columns.map((name) => outputs[name][row]));
   element("table-head").replaceChildren(line(model.columns, "th"));
   element("table-body").replaceChildren(...state.rows.map((row) => line(row, "td")));
+  showDistributions(
+    model.columns
+      .map((name, index) => ({ name, values: state.rows.map((row) => row[index]), text: shown }))
+      .filter(({ name }) => typeOf(name) !== "id"),
+  );
   element("table-caption").textContent = `${state.rows.length} rows from seed ${first} on`;
 });
+
+const typeOf = (name) => state.model.kind.columns.find((column) => column.name === name)?.type;
 
 function line(values, tag) {
   const { outputs } = endpointFor(state.model, "generate");
@@ -73,6 +80,10 @@ element("table-dice").addEventListener("click", () => {
   show();
 });
 element("table-class").addEventListener("change", show);
+element("any-row").addEventListener("click", () => {
+  conditions.clear();
+  show();
+});
 element("table-download").addEventListener("click", () => {
   const lines = [state.model.columns, ...state.rows].map((row) => `${row.map(quoted).join(",")}\r\n`);
   const url = URL.createObjectURL(new Blob(lines, { type: "text/csv" }));
@@ -88,6 +99,7 @@ export const keep = () => ({
   rows: state.rows.length,
   seed: state.seed,
   class: element("table-class").options.length ? label() : null,
+  where: conditions.keep(),
 });
 
 export async function take(model, kept) {
@@ -97,6 +109,7 @@ export async function take(model, kept) {
   element("table-class").replaceChildren(...names.map((name, label) => new Option(name, label)));
   if (names.length)
     element("table-class").value = numberOf(kept, "class", 0, { most: names.length - 1, whole: true });
+  conditions.make(model, kept, show);
   element("rows").value = numberOf(kept, "rows", 10, { least: 1, whole: true });
   element("table-seed").value = numberOf(kept, "seed", 0, { most: LARGEST_SEED, whole: true });
   await show();

@@ -1,0 +1,111 @@
+"""Private training of tables from settings: what is settled, declared, fed and refused."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from kgan.recipes import TableRecipe
+from kgan.settings.table import TableSettings
+
+DECLARED = {
+    "age": {"type": "integer", "low": 0, "high": 100},
+    "sex": {"type": "category", "values": ["f", "m"]},
+}
+PRIVATE = TableSettings(
+    packing=1,
+    epsilon=6.0,
+    delta=1e-3,
+    batch_size=8,
+    n_critic=2,
+    epochs=3,
+    steps_per_epoch=5,
+    held_out=0.0,
+    generator_width=4,
+    discriminator_width=4,
+)
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory):
+    path = tmp_path_factory.mktemp("table") / "few.csv"
+    path.write_text("age,sex\n" + "".join(f"{20 + i % 50},{'fm'[i % 2]}\n" for i in range(80)))
+    path.with_suffix(".columns.json").write_text(json.dumps(DECLARED))
+    return TableRecipe(dataclasses.replace(PRIVATE, data=str(path)))
+
+
+@pytest.fixture(scope="module")
+def settled(recipe):
+    return recipe.settle(recipe.data())
+
+
+def test_all_that_is_told_stays_within_epsilon(recipe, settled):
+    data = recipe.data()
+    promise = recipe.model(data).guarantee(15)
+    assert 5.9 < promise.epsilon <= 6.0
+    assert (promise.steps, promise.sampling_rate) == (30, 0.1)
+    assert promise.released == (recipe.counts_noise,)
+    assert settled[0] == f"private: {promise}"
+    assert "counts with noise" in settled[0]
+    again = TableRecipe(recipe.settings)
+    again.settle(data)
+    assert again.settings == recipe.settings
+    longer = TableRecipe(dataclasses.replace(recipe.settings, epochs=4))
+    with pytest.raises(ValueError, match=r"epochs must be at most 3 for epsilon 6 with noise .*4"):
+        longer.settle(data)
+
+
+def test_nothing_else_looks_at_the_records(recipe, settled, tmp_path):
+    data = recipe.data()
+    model = recipe.model(data)
+    watched = recipe.watch(data, 5, table=tmp_path / "metrics.csv")
+    assert [type(one).__name__ for one in watched.callbacks] == ["Calibration"]
+    assert (watched.callbacks[0].rows, watched.monitor) == (None, None)
+    (picture,) = recipe.pictures(data, tmp_path)
+    assert picture.real is None
+    assert set(next(iter(recipe.feed(data)))) == {"samples", "taken"}
+    assert not any("--resume" in line for line in recipe.next_steps(tmp_path, None))
+    assert model.several == 0
+    assert model.penalties == []
+
+
+def test_rows_are_fed_as_the_restored_encoder_has_them(recipe, settled):
+    """Each model has noise of its own; a resumed one has that of the first."""
+    data = recipe.data()
+    first = recipe.model(data)
+    again = recipe.model(data)
+    assert (np.asarray(first.encoder.frequencies) != np.asarray(again.encoder.frequencies)).any()
+    again.set_weights(first.get_weights())
+    batch = next(iter(recipe.feed(data)))
+    expected = first.encoder.encoded_rows(data.samples)
+    places = {tuple(one) for one in expected.places.tolist()}
+    taken = batch["taken"].numpy()
+    found = batch["samples"].places.numpy()[taken]
+    assert len(found)
+    assert {tuple(one) for one in found.tolist()} <= places
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"model": "tvae"}, "model must be gan with epsilon, got tvae"),
+        ({"packing": 2}, "packing must be 1 with epsilon, got 2"),
+        ({"penalty_weight": 10.0}, "penalty_weight must be 0 with epsilon, got 10"),
+        ({"several": 0.5}, "several must be 0 with epsilon, got 0.5"),
+        ({"constraints": ("a<=b",)}, "constraints must be left out with epsilon, got a<=b"),
+        ({"columns": ("a=number",)}, "columns must be left out with epsilon, got a=number"),
+        ({"precision": "bfloat16"}, "precision must be float32 with epsilon"),
+        ({"counts_share": 1.0}, r"counts_share must be in \(0, 1\), got 1.0"),
+        ({"epsilon": None}, "n_critic must be 1 without epsilon, got 2"),
+        ({"epsilon": 0.0}, "epsilon must be above 0 and finite, got 0.0"),
+    ],
+)
+def test_what_is_not_covered_is_refused(changed, told):
+    with pytest.raises(ValueError, match=told):
+        dataclasses.replace(PRIVATE, **changed)
+
+
+def test_data_whose_columns_are_told_by_its_records_are_refused():
+    with pytest.raises(ValueError, match="data must be a file with epsilon, got breast-cancer"):
+        TableRecipe(dataclasses.replace(PRIVATE, data="breast-cancer")).data()
