@@ -20,6 +20,7 @@ from kgan.models.average import average_of, update_average
 from kgan.models.batches import Batch, labels_of, parts_of, samples_of, warn_of_labels
 from kgan.models.generation import Generation
 from kgan.models.players import Players
+from kgan.models.self_supervision import check_decodes, decoding_error, revealing
 from kgan.models.splitting import check_divides, pack, part_of
 from kgan.models.styles import Styles, style_endpoints
 
@@ -47,6 +48,10 @@ class GAN(Generation, Players):
         augmentation: An `kgan.augmentation.Augmentation` through which the discriminator sees all
             images in training, real and generated; images without packing only. Penalties are of
             the gradient by the images as they were before.
+        decoder: Built Keras model that draws real images from the discriminator's layer `decoded`
+            and so teaches it what they hold (as FastGAN does), trained by `d_optimizer`; its
+            absolute error is part of the discriminator's loss. See `kgan.networks.fastgan_decoder`.
+        decoding_weight: Weight of that error; published: 1.
         n_critic: Discriminator half-steps for each generator half-step. Each takes its own part of
             the batch, so `fit`'s batch holds `n_critic` times what a half-step sees.
         packing: How many samples the discriminator judges at once (PacGAN, Lin et al. 2018,
@@ -62,8 +67,8 @@ class GAN(Generation, Players):
     float32 (images in [0, 1]), or uint8 images; labels class numbers from 0 on, or one-hot. Logs:
     `d_loss` and `g_loss` (unscaled means), `penalty`, and the mean probabilities `d_real` and
     `d_fake` that real and generated samples are real; at equilibrium both are 0.5. Where there are
-    penalties of the generator, also their sum `g_penalty`; where the augmentation adapts, also its
-    strength `augmentation`.
+    penalties of the generator, also their sum `g_penalty`; with a decoder its error `decoding`;
+    where the augmentation adapts, also its strength `augmentation`.
 
     Example:
 
@@ -78,7 +83,10 @@ class GAN(Generation, Players):
     ```
     """
 
-    optimizers: ClassVar = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",)}
+    optimizers: ClassVar = {
+        "g_optimizer": ("generator",),
+        "d_optimizer": ("discriminator", "decoder"),
+    }
     logs: tuple[str, ...] = ("d_loss", "g_loss", "penalty", "d_real", "d_fake")
     judges: ClassVar = ("discriminator",)
 
@@ -93,6 +101,8 @@ class GAN(Generation, Players):
         penalties: Sequence[kgan.penalties.Penalty] = (),
         generator_penalties: Sequence[GeneratorPenalty] = (),
         augmentation: Augmentation | None = None,
+        decoder: keras.Model | None = None,
+        decoding_weight: float = 1.0,
         n_critic: int = 1,
         packing: int = 1,
         ema_decay: float = 0.999,
@@ -113,6 +123,8 @@ class GAN(Generation, Players):
         _check_built("discriminator", discriminator, inputs=1 if num_classes is None else 2)
         self.generator = generator
         self.discriminator = discriminator
+        self.decoder = decoder
+        self.decoding_weight = decoding_weight
         self.num_classes = num_classes
         self.loss_spec = loss
         self.label_smoothing = label_smoothing
@@ -140,6 +152,11 @@ class GAN(Generation, Players):
             self.logs = (*self.logs, *augmentation.logs())
         if self.generator_penalties:
             self.logs = (*self.logs, "g_penalty")
+        if decoder is not None:
+            _check_range("packing", packing, packing == 1, "1 with a decoder")
+            _check_range("decoding_weight", decoding_weight, decoding_weight >= 0, "at least 0")
+            check_decodes(discriminator, decoder)
+            self.logs = (*self.logs, "decoding")
 
         self.ema_generator = average_of(generator)
         self._start()
@@ -165,7 +182,7 @@ class GAN(Generation, Players):
 
     def _discriminator_half_step(self, real, fakes, labels, part: int) -> None:
         def losses():
-            real_logits = self._judge(real, labels, training=True, draw=f"real {part}")
+            real_logits, missed = self._judge_real(real, labels, part)
             fake_logits = self._judge(fakes, labels, training=True, draw=f"fake {part}")
             if self.augmentation is not None:
                 self.augmentation.observe(kgan.losses.per_sample(real_logits))
@@ -179,9 +196,19 @@ class GAN(Generation, Players):
                 d_real=tf.sigmoid(real_logits),
                 d_fake=tf.sigmoid(fake_logits),
             )
-            return [loss, *penalties]
+            return [loss, *penalties, *missed]
 
         self._minimise("d_optimizer", losses)
+
+    def _judge_real(self, real, labels, part: int) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Logits of real samples, and where there is a decoder what it missed of them."""
+        if self.decoder is None:
+            return self._judge(real, labels, training=True, draw=f"real {part}"), []
+        seen = self._augmented(real, f"real {part}")
+        logits, features = self._network(revealing(self.discriminator), seen, labels, training=True)
+        error = decoding_error(self.decoder, seen, features, self._seed(f"decoding {part}"))
+        self._log(decoding=error)
+        return tf.cast(logits, tf.float32), [self.decoding_weight * error]
 
     def _generator_half_step(self, real, fakes, labels, latents, generator_tape) -> None:
         def losses():
@@ -406,6 +433,7 @@ class GAN(Generation, Players):
             "augmentation": None
             if self.augmentation is None
             else keras.saving.serialize_keras_object(self.augmentation),
+            "decoding_weight": self.decoding_weight,
             "n_critic": self.n_critic,
             "packing": self.packing,
             "ema_decay": self.ema_decay,
@@ -418,8 +446,8 @@ class GAN(Generation, Players):
         cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
     ) -> Self:
         deserialize = keras.saving.deserialize_keras_object
-        # Files of earlier versions know no penalties of the generator, and no augmentation.
-        config = {"generator_penalties": [], "augmentation": None, **config}
+        # Files of earlier versions know no penalties of the generator, no augmentation, no decoder.
+        config = {"generator_penalties": [], "augmentation": None, "decoder": None, **config}
         for name in ("penalties", "generator_penalties"):
             config[name] = [deserialize(one) for one in config[name]]
         if config["augmentation"] is not None:

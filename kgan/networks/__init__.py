@@ -32,6 +32,12 @@ from kgan.networks.equalized import (
     PixelNormalization,
     ScaledLeakyReLU,
 )
+from kgan.networks.fastgan import (
+    GatedLinear,
+    fastgan_decoder,
+    fastgan_discriminator,
+    fastgan_generator,
+)
 from kgan.networks.fourier import FourierFeatures
 from kgan.networks.grouped import GroupedConv2D
 from kgan.networks.keeping import KEEPING, keeping_known, residual
@@ -75,10 +81,18 @@ from kgan.networks.unet import unet_generator
 
 
 class NetworkPair(NamedTuple):
-    """The two builders of a GAN's networks."""
+    """The two builders of a GAN's networks.
+
+    Attributes:
+        generator: Of the generator.
+        discriminator: Of the discriminator.
+        decoder: Of the network that decodes the discriminator's map, where it has one:
+            `decoder(sample_shape, discriminator, *, width=...)`.
+    """
 
     generator: Callable[..., keras.Model]
     discriminator: Callable[..., keras.Model]
+    decoder: Callable[..., keras.Model] | None = None
 
 
 class AutoencoderPair(NamedTuple):
@@ -92,6 +106,7 @@ NETWORKS: dict[str, NetworkPair] = {
     "dcgan": NetworkPair(dcgan_generator, dcgan_discriminator),
     "resnet": NetworkPair(resnet_generator, resnet_discriminator),
     "mlp": NetworkPair(mlp_generator, mlp_discriminator),
+    "fastgan": NetworkPair(fastgan_generator, fastgan_discriminator, fastgan_decoder),
     "biggan": NetworkPair(biggan_generator, biggan_discriminator),
     "r3gan": NetworkPair(r3gan_generator, r3gan_discriminator),
     "stylegan2": NetworkPair(stylegan2_generator, stylegan2_discriminator),
@@ -142,6 +157,7 @@ __all__ = [
     "FilteredDownsampling2D",
     "FilteredUpsampling2D",
     "FourierFeatures",
+    "GatedLinear",
     "GaussianCopula",
     "GaussianNoise",
     "GroupedConv2D",
@@ -173,6 +189,9 @@ __all__ = [
     "dcgan_encoder",
     "dcgan_generator",
     "encoder_decoder_generator",
+    "fastgan_decoder",
+    "fastgan_discriminator",
+    "fastgan_generator",
     "keeping_known",
     "mlp_discriminator",
     "mlp_generator",

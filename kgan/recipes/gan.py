@@ -135,6 +135,7 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
                 spectral=settings.spectral,
                 minibatch_stddev=settings.minibatch_stddev,
             )
+            decoder = self._decoder(pair, data, discriminator)
         freeze_first("discriminator", discriminator, settings.freeze_discriminator)
         penalties = [
             kgan.penalties.get(
@@ -154,6 +155,8 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
             "penalties": penalties,
             "generator_penalties": self._generator_penalties(),
             "augmentation": self._augmentation(),
+            "decoder": decoder,
+            "decoding_weight": settings.decoding,
             "n_critic": settings.n_critic,
             "packing": settings.packing,
             "ema_decay": settings.ema_decay,
@@ -204,6 +207,20 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         if settings.orthogonal:
             found.append(get("orthogonal", settings.orthogonal))
         return found
+
+    def _decoder(
+        self, pair: kgan.networks.NetworkPair, data: Dataset, discriminator: keras.Model
+    ) -> keras.Model | None:
+        settings = self.settings
+        if not settings.decoding:
+            return None
+        if pair.decoder is None:
+            able = [name for name, one in kgan.networks.NETWORKS.items() if one.decoder]
+            raise ValueError(
+                f"decoding must be 0 for networks {settings.networks}, got {settings.decoding:g}: "
+                f"only {', '.join(able)} have a map to decode."
+            )
+        return pair.decoder(data.sample_shape, discriminator, width=settings.discriminator_width)
 
     def _augmentation(self) -> kgan.augmentation.Augmentation | None:
         settings = self.settings

@@ -41,7 +41,7 @@ class GANSettings(
 
     # Networks
     networks: str = "dcgan"
-    """A key of kgan.networks.NETWORKS (dcgan, resnet, mlp, biggan, r3gan, stylegan2)."""
+    """A key of kgan.networks.NETWORKS (dcgan, resnet, mlp, fastgan, biggan, r3gan, stylegan2)."""
     latent_dim: int = 64
     """Length of a latent vector."""
     generator_width: int = 64
@@ -76,6 +76,9 @@ class GANSettings(
     """Apply it at every so many steps, that many times as strong."""
     orthogonal: float = 0.0
     """Weight of the orthogonal regularisation of the generator's kernels; published: 1e-4."""
+    decoding: float = 0.0
+    """Weight of what a decoder misses of real images that it draws from the discriminator's map
+    (networks fastgan); published: 1."""
 
     # Augmentation
     augment: Literal["none", "diffaugment", "ada", "ada-upright"] = "none"
@@ -129,7 +132,7 @@ class GANSettings(
                 f"cosine_steps must be left out with a half-life, got {self.cosine_steps}: both "
                 "say how learning rates and penalties fall."
             )
-        check_at_least(self, 0, "path_length", "orthogonal", "augment_target")
+        check_at_least(self, 0, "path_length", "orthogonal", "decoding", "augment_target")
         check_at_least(self, 1, "path_length_interval", "augment_images")
         if self.epsilon is not None:
             self._check_private()
@@ -142,6 +145,7 @@ class GANSettings(
             "minibatch_stddev": self.minibatch_stddev,
             "evaluate_every": self.evaluate_every is not None,
             "augment": self.augment != "none",
+            "decoding": self.decoding != 0.0,
             "roll_back": self.roll_back,
         }
         for name in (name for name, used in looks.items() if used):
@@ -274,6 +278,24 @@ _BIGGAN = GANSettings(
     ema_decay=0.9999,
 )
 
+# FastGAN at a width and batch for a CPU (Liu et al. 2021, arXiv:2101.04775), with the augmentation
+# for few images that it was published with.
+_FASTGAN = GANSettings(
+    data="mnist",
+    networks="fastgan",
+    latent_dim=128,
+    generator_width=16,
+    discriminator_width=64,
+    spectral=True,
+    loss="hinge",
+    penalty=(),
+    decoding=1.0,
+    augment="diffaugment",
+    batch_size=16,
+    epochs=40,
+    steps_per_epoch=500,
+)
+
 PRESETS: dict[str, GANSettings] = {
     "digits": _DIGITS,
     "mnist": _MNIST,
@@ -333,6 +355,7 @@ PRESETS: dict[str, GANSettings] = {
         d_learning_rate=5e-4,
         learning_rate_half_life=20_000,
     ),
+    "fastgan": _FASTGAN,
     "stylegan2": _STYLEGAN2,
     "r3gan": _R3GAN,
     "biggan": _BIGGAN,

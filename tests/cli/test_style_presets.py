@@ -10,6 +10,7 @@ import kgan.cli
 TINY = ["--data", "digits", "--generator-width", "16", "--discriminator-width", "16"]
 TINY += ["--epochs", "1", "--steps-per-epoch", "4", "--batch-size", "8"]
 PRESETS = {
+    "fastgan": [],
     "stylegan2": ["--augment", "ada-upright"],
     "r3gan": ["--augment", "diffaugment"],
     "biggan": [],

@@ -15,6 +15,7 @@ SHAPES = {
     "dcgan": [(8, 8, 1), (28, 28, 1), (20, 45, 3)],
     "resnet": [(8, 8, 1), (32, 32, 3), (17, 40, 1)],
     "mlp": [(2,), (7,)],
+    "fastgan": [(8, 8, 1), (28, 28, 1), (20, 45, 3)],
     "biggan": [(8, 8, 1), (28, 28, 1), (20, 45, 3)],
     "r3gan": [(8, 8, 1), (28, 28, 1), (20, 45, 3)],
     "stylegan2": [(8, 8, 1), (28, 28, 1), (20, 45, 3)],
@@ -44,7 +45,7 @@ def test_shapes_range_and_serialisation(name, shape, num_classes):
         assert samples.min() >= 0.0
         assert samples.max() <= 1.0
     logits = np.asarray(discriminator(inputs(discriminator), training=False))
-    assert logits.shape == (4,)
+    assert logits.shape == ((4, discriminator.output_shape[1]) if name == "fastgan" else (4,))
     for network in pair.generator(shape, 10, num_classes=num_classes, width=16), discriminator:
         again = keras.Model.from_config(network.get_config())
         assert [w.shape for w in again.weights] == [w.shape for w in network.weights]
