@@ -2,27 +2,27 @@
 
 import pytest
 
-from tests.serving.page.browser import Page
-
 
 @pytest.fixture
 def styled(page):
     page.choose("styled")
     page.until(lambda: mixed(page))
-    page.until(lambda: page.pixels("sample") == rows(0, 0, 0, 0))
+    page.until(lambda: sample(page) == [0, 0, 0, 0])
     return page
 
 
-def rows(*greys):
-    """The pixels of the image whose styles have these greys, in tenths."""
-    return [int(25.5 * grey + 1e-4) for grey in greys for _ in range(16)]
+def sample(page):
+    """The grey of each style of the sample, in tenths; pixels are whole numbers up to 255."""
+    return [round(value / 25.5) for value in page.pixels("sample")[::16]]
 
 
 def mixed(page):
     """The grey of each style of all mixed samples, in tenths, by the name of its picture."""
     found = page.driver.execute_script(
-        """return [...document.querySelectorAll('#mixed canvas')].map((canvas) => {
-            const { data } = canvas.getContext('2d').getImageData(0, 0, 8, 8);
+        """const context = new OffscreenCanvas(8, 8).getContext('2d', {willReadFrequently: true});
+        return [...document.querySelectorAll('#mixed canvas')].map((canvas) => {
+            context.drawImage(canvas, 0, 0);
+            const { data } = context.getImageData(0, 0, 8, 8);
             return [canvas.ariaLabel, [0, 2, 4, 6].map((row) => data[4 * 8 * row])];
         });"""
     )
@@ -47,35 +47,41 @@ def test_rows_give_the_first_layers_and_columns_the_others(styled):
 
 def test_a_sample_is_truncated_in_its_styles_and_moved_from_there(styled):
     styled.slide("seed", 1)
-    styled.until(lambda: styled.pixels("sample") == rows(1, 1, 1, 1))
+    styled.until(lambda: sample(styled) == [1, 1, 1, 1])
     # Half way to the mean, 5, and not to the latents' zero.
     styled.slide("psi", 0.5)
-    styled.until(lambda: styled.pixels("sample") == rows(3, 3, 3, 3))
+    styled.until(lambda: sample(styled) == [3, 3, 3, 3])
     styled.driver.execute_script("document.getElementById('directions').open = true")
     assert len(styled.all("#moves input")) == 2
     styled.slide("d0", 2)
-    styled.until(lambda: styled.pixels("sample") == rows(5, 5, 5, 5))
+    styled.until(lambda: sample(styled) == [5, 5, 5, 5])
     styled.slide("d1", -1)
-    styled.until(lambda: styled.pixels("sample") == rows(3, 3, 3, 3))
+    styled.until(lambda: sample(styled) == [3, 3, 3, 3])
     assert styled.get("caption").text == "seed 1, moved, truncation 0.50"
     assert '"signature_name": "move"' in styled.copied("copy-python").replace('":"', '": "')
     styled.get("stay").click()
     styled.until(lambda: styled.get("caption").text == "seed 1, truncation 0.50")
 
 
-def test_a_link_keeps_moves_and_layer(styled, browser, served):
+def test_a_link_keeps_moves_and_layer(styled):
     styled.slide("d1", 1.5)
     styled.slide("layer", 1)
-    styled.until(lambda: styled.pixels("sample") == rows(3, 3, 3, 3))
+    styled.until(lambda: sample(styled) == [3, 3, 3, 3])
     link = styled.copied("copy-link")
-    again = Page(browser, link)
-    again.until(lambda: again.pixels("sample") == rows(3, 3, 3, 3))
-    again.until(lambda: mixed(again).get("shape of seed 0, style of seed 4") == [0, 4, 4, 4])
-    assert again.get("directions").get_attribute("open")
-    bad = Page(browser, link.replace("moves=0_1.5", "moves=1").replace("layer=1", "layer=9"))
-    bad.until(lambda: bad.get("notice").text)
-    assert "moves must be 2 numbers" in bad.get("notice").text
-    assert "layer must be a whole number from 0 to 4" in bad.get("notice").text
+    follow(styled, link)
+    styled.until(lambda: sample(styled) == [3, 3, 3, 3])
+    styled.until(lambda: mixed(styled).get("shape of seed 0, style of seed 4") == [0, 4, 4, 4])
+    assert styled.get("directions").get_attribute("open")
+    follow(styled, link.replace("moves=0_1.5", "moves=1").replace("layer=1", "layer=9"))
+    styled.until(lambda: styled.get("notice").text)
+    assert "moves must be 2 numbers" in styled.get("notice").text
+    assert "layer must be a whole number from 0 to 4" in styled.get("notice").text
+
+
+def follow(page, link):
+    page.driver.get("about:blank")
+    page.driver.get(link)
+    page.until(lambda: page.get("about").text.startswith("styled"))
 
 
 def test_other_generators_have_no_such_panels(page):
