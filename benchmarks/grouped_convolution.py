@@ -1,4 +1,4 @@
-"""The masked dense convolution beside TensorFlow's grouped one: forward and all gradients.
+"""Convolution in blocks of groups beside TensorFlow's grouped one: forward and all gradients.
 
     TF_NUM_INTRAOP_THREADS=1 python benchmarks/grouped_convolution.py
 
@@ -37,10 +37,10 @@ def main() -> None:
     )
     for groups in GROUPS:
         options = {"padding": "same", "use_bias": False}
-        masked = GroupedConv2D(CHANNELS, 3, groups=groups, **options)
+        blocks = GroupedConv2D(CHANNELS, 3, groups=groups, **options)
         grouped = keras.layers.Conv2D(CHANNELS, 3, groups=groups, **options)
-        functions = [trainer(layer, images) for layer in (masked, grouped)]
-        grouped.kernel.assign(masked.kernel)
+        functions = [trainer(layer, images) for layer in (blocks, grouped)]
+        grouped.kernel.assign(blocks.kernel)
         for one, other in zip(*(function() for function in functions), strict=True):
             scale = float(tf.reduce_max(tf.abs(other)))
             np.testing.assert_allclose(one, other, atol=1e-5 * scale)
@@ -52,7 +52,7 @@ def main() -> None:
                 taken.append(time.perf_counter() - start)
         ours, theirs = (1000 * float(np.median(taken)) for taken in times)
         print(
-            f"{groups} groups: masked {ours:.1f} ms, grouped {theirs:.1f} ms, "
+            f"{groups} groups: blocks {ours:.1f} ms, grouped {theirs:.1f} ms, "
             f"{theirs / ours:.1f} times as long"
         )
 

@@ -102,7 +102,8 @@ class PathLength(GeneratorPenalty):
 
     J is the images' Jacobian by the styles, n noise with deviation 1 / sqrt(pixels), and a the
     moving average of the lengths. It is measured on half a batch of new latents, mixed as in
-    training.
+    training. The average starts at the first lengths that are measured, which cost nothing; from 0
+    on, as published, the penalty at first takes from a short training what the styles do.
 
     Args:
         weight: The published coefficient, for images in [-1, 1]: 2.
@@ -149,7 +150,8 @@ class PathLength(GeneratorPenalty):
         slopes = tf.cast(tape.gradient(total, styles), tf.float32)
         squares = tf.reduce_mean(tf.reduce_sum(tf.square(slopes), axis=2), axis=1)
         lengths = tf.sqrt(tf.maximum(squares, 1e-12))
-        away = lengths - tf.convert_to_tensor(self.average_length)
+        average = tf.convert_to_tensor(self.average_length)
+        away = tf.where(average > 0.0, lengths - average, 0.0)
         return Values(tf.square(away), tf.stop_gradient(tf.reduce_mean(lengths)))
 
     def nothing(self, latents: tf.Tensor) -> Values:
@@ -158,6 +160,7 @@ class PathLength(GeneratorPenalty):
     def remember(self, statistic: tf.Tensor, due: tf.Tensor) -> None:
         average = tf.convert_to_tensor(self.average_length)
         moved = average + (1.0 - self.decay) * (statistic - average)
+        moved = tf.where(average > 0.0, moved, statistic)
         self.average_length.assign(tf.where(due, moved, average))
 
     def get_config(self):

@@ -67,9 +67,15 @@ def test_path_length_is_lazy_and_remembers_when_it_was_due():
 
     assert not at(1).numpy().any()
     assert float(penalty.average_length.numpy()) == 0.0
-    values = at(4).numpy()
-    lengths = np.sqrt(values / 8)  # Weight 2, 4 times as strong, from an average of 0.
-    assert float(penalty.average_length.numpy()) == pytest.approx(0.1 * lengths.mean(), rel=1e-4)
+    # The first lengths are where the average starts, and cost nothing.
+    assert not at(4).numpy().any()
+    first = float(penalty.average_length.numpy())
+    assert first > 0.0
+    penalty.average_length.assign(0.5 * first)
+    values = at(8).numpy()
+    away = np.sqrt(values / 8)  # Weight 2, 4 times as strong; all are longer than the half.
+    expected = 0.5 * first + 0.1 * away.mean()
+    assert float(penalty.average_length.numpy()) == pytest.approx(expected, rel=1e-4)
 
 
 def test_path_length_moves_no_mean_style():

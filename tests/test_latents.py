@@ -1,11 +1,13 @@
 """Truncation, directions and projection against what is known."""
 
+import keras
 import numpy as np
 import pytest
 import scipy.stats
 import tensorflow as tf
 
 import kgan.latents
+import kgan.random
 
 RANDOM = np.random.default_rng(0)
 
@@ -68,3 +70,51 @@ def test_projection_finds_what_made_an_image_and_takes_the_best_start():
     assert (found.psnr > 40).all()
     with pytest.raises(ValueError, match=r"starts must have the shape \(restarts, 2"):
         kgan.latents.project(generate, images, starts[:, :1])
+
+
+def test_projection_clips_what_it_found_but_not_its_gradients():
+    """From far below black a clipped image would have no way to white."""
+    white = np.ones((1, 2, 2, 1), np.float32)
+
+    def generate(points):
+        return tf.reshape(points, [-1, 2, 2, 1])
+
+    start = np.full((1, 1, 4), -0.5, np.float32)
+    found = kgan.latents.project(generate, white, start, steps=100, noise=0.0)
+    assert found.errors[0] < 1e-4
+    dark = kgan.latents.project(generate, white, start, steps=1, noise=0.0, learning_rate=1e-6)
+    np.testing.assert_array_equal(dark.images, 0.0)
+    assert dark.errors[0] == 1.0
+
+
+def test_an_encoder_learns_to_invert_a_linear_generator(tmp_path):
+    """Of orthogonal rows: its inverse is known, and images outside of its reach do no harm."""
+    rng = np.random.default_rng(0)
+    matrix = np.linalg.qr(rng.standard_normal((16, 6)))[0].T.astype(np.float32)
+    mean = np.array([1.0, -1.0, 0.5], np.float32)
+
+    def synthesize(styles):
+        return tf.reshape(tf.reshape(styles, [-1, 6]) @ matrix, [-1, 4, 4, 1])
+
+    def draw(seed, n):
+        return mean + 0.5 * kgan.random.stateless_normal(seed, [n, 2, 3])
+
+    images = keras.Input((4, 4, 1))
+    flat = keras.layers.Dense(6, kernel_initializer="zeros")(keras.layers.Flatten()(images))
+    network = keras.Model(images, keras.layers.Reshape((2, 3))(flat))
+    encoder = kgan.latents.Encoder(network, mean, np.full(3, 0.5))
+    assert encoder.style_shape == (2, 3)
+    noise = rng.integers(0, 256, (8, 4, 4, 1), dtype=np.uint8)
+    options = {"images": noise, "learning_rate": 0.1, "style_weight": 0.1, "batch_size": 16}
+    errors = kgan.latents.train_encoder(encoder, synthesize, draw, steps=600, **options)
+    styles = draw(kgan.random.step_seed(1, 0, "other"), 5)
+    np.testing.assert_allclose(encoder(synthesize(styles)), styles, atol=0.02)
+    # What no style can give of the noise stays, over both halves of a batch.
+    flat_noise = noise.reshape(8, 16) / 255.0
+    left = flat_noise - flat_noise @ matrix.T @ matrix
+    assert errors[-50:].mean() == pytest.approx((left**2).mean() / 2, rel=0.1)
+    encoder.save(tmp_path / "encoder.keras")
+    again = keras.models.load_model(tmp_path / "encoder.keras")
+    np.testing.assert_array_equal(again(synthesize(styles)), encoder(synthesize(styles)))
+    with pytest.raises(ValueError, match="steps must be at least 1"):
+        kgan.latents.train_encoder(encoder, synthesize, draw, steps=0)

@@ -3,18 +3,22 @@
 from collections.abc import Callable
 from typing import Any, cast
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 import kgan.data
 import kgan.latents
+import kgan.networks
 import kgan.pictures
+import kgan.random
 from kgan.cli.command_line import Request
 from kgan.cli.sample import chosen_labels
 from kgan.kinds import Images
 from kgan.models import GAN
 from kgan.models.styles import Styles
 from kgan.pixels import visible
+from kgan.runs.outputs import check_file
 from kgan.runs.source import Source, open_source, reading_of
 from kgan.settings.latents import LatentsSettings
 
@@ -75,9 +79,17 @@ def _truncate(view: _View) -> np.ndarray:
 
 
 def _interpolate(view: _View) -> np.ndarray:
-    n = view.settings.n
+    n, steps = view.settings.n, view.settings.steps
     start, end = (view.latents(n, part=part) for part in (0, 1))
-    return view.gan.interpolate(start, end, steps=view.settings.steps, labels=view.labels(n))
+    if not view.settings.to:
+        return view.gan.interpolate(start, end, steps=steps, labels=view.labels(n))
+    styled = view.styled()
+    ends = chosen_labels(view.source, view.settings.to, n)
+    first = styled.styles(start, _tensor(view.labels(n)))[:, None]
+    last = styled.styles(end, _tensor(ends))[:, None]
+    share = tf.linspace(0.0, 1.0, steps)[None, :, None, None]
+    styles = tf.reshape((1.0 - share) * first + share * last, [n * steps, *styled.shape])
+    return styled.images(styles).numpy().reshape(n, steps, *view.gan.sample_shape)
 
 
 def _mix(view: _View) -> np.ndarray:
@@ -98,19 +110,22 @@ def _mix(view: _View) -> np.ndarray:
 def _directions(view: _View) -> np.ndarray:
     """A row for each direction: the first sample, from three deviations before to three after."""
     n, steps = view.settings.n, np.linspace(-3.0, 3.0, view.settings.steps, dtype=np.float32)
-    many, labels = view.latents(_STYLES), view.labels(_STYLES)
+    latents, labels = view.latents(1), view.labels(1)
     if view.found is None:
-        points = many.numpy()
-    else:
-        points = view.found.styles(many, _tensor(labels)).numpy()[:, 0]
-    if view.settings.find == "principal" and view.found is not None:
-        directions, scales = kgan.latents.principal(points, n)
-    else:
         # Latents vary alike in all directions, so that the weights alone tell.
         directions, _ = kgan.latents.closed_form(_first_kernels(view), n)
-        scales = np.array([(points @ one).std() for one in directions], np.float32)
+        point, scales = latents.numpy()[0], np.ones(n, np.float32)
+    else:
+        classes, dim = view.gan.num_classes, view.gan.latent_dim
+        point = view.found.styles(latents, _tensor(labels)).numpy()[0, 0]
+        count = n if view.settings.find == "principal" else len(point)
+        directions, scales = view.found.directions(count, latent_dim=dim, num_classes=classes)
+        if view.settings.find == "closed-form":
+            vary = directions * scales[:, None]
+            directions, _ = kgan.latents.closed_form(_first_kernels(view), n)
+            scales = np.linalg.norm(vary @ directions.T, axis=0)
     moves = directions[:, None] * scales[:, None, None] * steps[None, :, None]
-    moved = (points[0] + moves).reshape(-1, points.shape[1])
+    moved = (point + moves).reshape(-1, len(point))
     one = None if labels is None else np.repeat(labels[:1], len(moved))
     if view.found is None:
         images = view.gan.decode(moved, one)
@@ -134,14 +149,15 @@ def _project(view: _View) -> np.ndarray:
     """Three rows: images, what was found for them, and the same for the model's own samples."""
     settings, n = view.settings, view.settings.n
     data, known = _images(view)
+    encoder = _encoder(view, data)
     rows = np.random.default_rng(settings.seed).permutation(len(data))[:n]
     wanted = data.take(rows).as_float()
     labels = view.labels(len(wanted))
     if labels is not None and not settings.labels and data.labels is not None:
         labels = np.asarray(data.labels)[rows].astype(np.int32)
     own = view.gan.decode(view.latents(len(wanted)), labels)
-    found = _projected(view, wanted, labels)
-    again = _projected(view, own, labels)
+    found = _projected(view, wanted, labels, encoder)
+    again = _projected(view, own, labels, encoder)
     print(
         f"{known}: PSNR {found.psnr.mean():.1f} dB, mean squared error {found.errors.mean():.2g}; "
         f"the model's own samples: {again.psnr.mean():.1f} dB, {again.errors.mean():.2g}"
@@ -162,27 +178,25 @@ def _images(view: _View) -> tuple[kgan.data.Dataset, str]:
 
 
 def _projected(
-    view: _View, wanted: np.ndarray, labels: np.ndarray | None
+    view: _View, wanted: np.ndarray, labels: np.ndarray | None, encoder: Any
 ) -> kgan.latents.Projection:
-    settings, restarts = view.settings, view.settings.restarts
+    settings, restarts = view.settings, 1 if encoder is not None else view.settings.restarts
     count = restarts * len(wanted)
     many = None if labels is None else _tensor(np.tile(labels, restarts))
-    latents = view.latents(count, part=7)
     generate: Callable[[tf.Tensor], tf.Tensor]
     if view.found is None:
-        starts, pull = latents, 1e-3
+        starts, pull = view.latents(count, part=7), 1e-3
 
         def generate(points: tf.Tensor) -> tf.Tensor:
             return view.gan(points, many)
     else:
-        styled = view.found
-        starts, pull = styled.styles(latents, many), 0.0
-        # Half way to the typical one, from where all are near.
-        starts = styled.truncated(starts, 0.5)
-
-        def generate(points: tf.Tensor) -> tf.Tensor:
-            return styled.images(points)
-
+        generate, pull = view.found.unclipped_images, 0.0
+        if encoder is None:
+            # Half way to the typical one, from where all are near.
+            starts = view.found.styles(view.latents(count, part=7), many)
+            starts = view.found.truncated(starts, 0.5)
+        else:
+            starts = encoder(tf.constant(wanted, tf.float32))
     shape = [restarts, len(wanted), *starts.shape[1:]]
     return kgan.latents.project(
         generate,
@@ -191,8 +205,45 @@ def _projected(
         steps=100 * settings.steps,
         pull=pull,
         learning_rate=0.05,
+        noise=0.05 if encoder is None else 0.0,
         seed=settings.seed,
     )
+
+
+def _encoder(view: _View, data: kgan.data.Dataset) -> Any:
+    """The encoder of the file that the user names, trained first where there is none."""
+    path = view.settings.encoder
+    if path is None:
+        return None
+    styled = view.styled()
+    if path.is_file():
+        encoder = keras.models.load_model(path)
+        shape = getattr(encoder, "style_shape", None)
+        if shape != styled.shape:
+            raise ValueError(f"{path} must hold an encoder to styles {styled.shape}, got {shape}.")
+        return encoder
+    check_file("encoder", path)
+    classes, dim = view.gan.num_classes, view.gan.latent_dim
+
+    def draw(seed: tf.Tensor, n: int) -> tf.Tensor:
+        labels = None if classes is None else tf.range(n) % classes
+        return styled.styles(kgan.random.stateless_normal(seed, [n, dim]), labels)
+
+    many = draw(kgan.random.step_seed(view.settings.seed, 0, "styles"), _STYLES)[:, 0].numpy()
+    height, width, channels = view.gan.sample_shape
+    network = kgan.networks.style_encoder((height, width, channels), *styled.shape)
+    encoder = kgan.latents.Encoder(network, many.mean(axis=0), many.std(axis=0))
+    errors = kgan.latents.train_encoder(
+        encoder,
+        styled.unclipped_images,
+        draw,
+        images=data.samples,
+        steps=view.settings.encoder_steps,
+        seed=view.settings.seed,
+    )
+    encoder.save(path)
+    print(f"an encoder in {path}, mean squared error {errors[-100:].mean():.2g} while it trained")
+    return encoder
 
 
 def _tensor(labels: np.ndarray | None) -> tf.Tensor | None:

@@ -43,6 +43,13 @@ def main(request: Request) -> int:
                 f"where must be left out: {settings.source} makes no rows that can be asked for."
             )
         samples = source.generate_where(n, asked_of(source.kind, settings.where), settings.seed)
+    elif settings.truncation is not None:
+        if source.generate_truncated is None or source.inputs is not None:
+            raise ValueError(
+                f"truncation must be left out: {settings.source} holds no GAN that makes samples "
+                "of latents."
+            )
+        samples = source.generate_truncated(n, labels, settings.seed, settings.truncation)
     else:
         samples = source.generate(n, labels, settings.seed)
     inputs = None if source.inputs is None else source.inputs(n, settings.seed)

@@ -2,11 +2,13 @@
 
 from kgan.latents.directions import closed_form, mean_difference, principal
 from kgan.latents.draws import example_seeds, from_seeds, truncated
+from kgan.latents.encoding import Encoder, train_encoder
 from kgan.latents.interpolation import INTERPOLATIONS, linear, spherical
 from kgan.latents.projection import Projection, project
 
 __all__ = [
     "INTERPOLATIONS",
+    "Encoder",
     "Projection",
     "closed_form",
     "example_seeds",
@@ -16,5 +18,6 @@ __all__ = [
     "principal",
     "project",
     "spherical",
+    "train_encoder",
     "truncated",
 ]

@@ -52,8 +52,9 @@ def project(
     with the smallest squared error counts.
 
     Args:
-        generate: Differentiable function of points (m, ...) to images in [0, 1] (m, height, width,
-            channels).
+        generate: Differentiable function of points (m, ...) to images (m, height, width, channels).
+            It may leave [0, 1], and what it gives is clipped in the end: a clipped pixel has no
+            gradient.
         images: The images, (n, height, width, channels).
         starts: Points to start from, (restarts, n, ...).
         steps: Number of steps from each start.
@@ -109,7 +110,7 @@ def project(
         optimizer.learning_rate = learning_rate * rise * (0.5 - 0.5 * np.cos(np.pi * fall))
         spread = deviation * max(0.0, 1.0 - done / 0.75) ** 2
         step(tf.constant(spread, tf.float32), tf.constant(number))
-    made = generate(tf.convert_to_tensor(points))
+    made = tf.clip_by_value(generate(tf.convert_to_tensor(points)), 0.0, 1.0)
     errors = tf.reshape(error(made), [restarts, n]).numpy()
     best = errors.argmin(axis=0)
     rows = best * n + np.arange(n)

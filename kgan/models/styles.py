@@ -3,11 +3,17 @@
 from typing import Any, NamedTuple, Self
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+import kgan.latents
 from kgan.endpoints import Endpoint, Request, takes
 
 MAPPING, SYNTHESIS = "mapping", "synthesis"
+DIRECTIONS = 8
+"""How many directions an export can be moved along, where a style has as many values."""
+
+_STYLES = 2000
 
 
 class Styles(NamedTuple):
@@ -17,10 +23,12 @@ class Styles(NamedTuple):
         mapping: Its layer from latents (and labels) to styles (n, style_count, units), with
             `truncated`.
         synthesis: The model from styles to images in [0, 1], in inference mode.
+        unclipped: The same to what its images are clipped from, in [-1, 1] and beyond.
     """
 
     mapping: Any
     synthesis: keras.Model
+    unclipped: keras.Model
 
     @classmethod
     def of(cls, generator: keras.Model) -> Self | None:
@@ -28,7 +36,12 @@ class Styles(NamedTuple):
         if not {MAPPING, SYNTHESIS} <= {layer.name for layer in generator.layers}:
             return None
         mapping = generator.get_layer(MAPPING)
-        return cls(mapping, keras.Model(mapping.output, generator.outputs[0]))
+        last = generator.get_layer(SYNTHESIS).output
+        return cls(
+            mapping,
+            keras.Model(mapping.output, generator.outputs[0]),
+            keras.Model(mapping.output, last),
+        )
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -42,6 +55,10 @@ class Styles(NamedTuple):
     def images(self, styles: tf.Tensor) -> tf.Tensor:
         """Images of styles (n, style_count, units)."""
         return tf.cast(self.synthesis(styles, training=False), tf.float32)
+
+    def unclipped_images(self, styles: tf.Tensor) -> tf.Tensor:
+        """The same before they are clipped to [0, 1], where every pixel has a gradient."""
+        return 0.5 * tf.cast(self.unclipped(styles, training=False), tf.float32) + 0.5
 
     def truncated(
         self, styles: tf.Tensor, share: tf.Tensor, cutoff: tf.Tensor | int | None = None
@@ -61,6 +78,29 @@ class Styles(NamedTuple):
             tf.broadcast_to(tf.cast(last, tf.int32), rows),
         )
 
+    def directions(
+        self, count: int, *, latent_dim: int, num_classes: int | None = None, seed: int = 0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The directions in which styles of one class vary most, the strongest first.
+
+        Args:
+            count: Number of directions.
+            latent_dim: Length of a latent vector.
+            num_classes: Number of classes, where there are any.
+            seed: Seed of the latents whose styles are looked at.
+
+        Returns:
+            The directions (count, units), of unit length, and the deviation along each, (count,).
+        """
+        seeds = kgan.latents.example_seeds(seed, _STYLES)
+        latents = kgan.latents.from_seeds(seeds, latent_dim)
+        labels = None if num_classes is None else np.arange(_STYLES, dtype=np.int32) % num_classes
+        styles = self.styles(latents, None if labels is None else tf.constant(labels))
+        rows = styles.numpy()[:, 0].astype(np.float64)
+        for one in () if labels is None else np.unique(labels):
+            rows[labels == one] -= rows[labels == one].mean(axis=0)
+        return kgan.latents.principal(rows, count)
+
     def mixed(self, coarse: tf.Tensor, fine: tf.Tensor, layer: tf.Tensor | int) -> tf.Tensor:
         """The first `layer` styles of `coarse`, which decide the shape, and the others of `fine`.
 
@@ -75,14 +115,23 @@ class Styles(NamedTuple):
 
 
 def style_endpoints(
-    styles: Styles, plural: str, latent_dim: int, label_inputs: Any, labels_of: Any
+    styles: Styles,
+    plural: str,
+    *,
+    latent_dim: int,
+    num_classes: int | None,
+    label_inputs: Any,
+    labels_of: Any,
 ):
     """What can be asked of a generator with styles, by name.
+
+    `move` takes styles along the directions in which they vary most, by so many deviations each.
 
     Args:
         styles: The generator.
         plural: What the samples are called.
         latent_dim: Length of a latent vector.
+        num_classes: Number of classes, or `None`.
         label_inputs: The input `labels` where there are classes, else nothing.
         labels_of: Function from a request to its checked labels, or `None`.
     """
@@ -103,6 +152,18 @@ def style_endpoints(
         coarse, fine = (styles.styles(request[name], labels) for name in ("coarse", "fine"))
         return {plural: styles.images(styles.mixed(coarse, fine, request["layer"]))}
 
+    def move(request: Request) -> Request:
+        found = styles.styles(request["latents"], labels_of(request))
+        found = styles.truncated(found, request["share"])
+        return {plural: styles.images(found + tf.linalg.matmul(request["moves"], along)[:, None])}
+
+    # Endpoints may be asked for where a graph is built.
+    with tf.init_scope():
+        directions, deviations = styles.directions(
+            min(DIRECTIONS, styles.shape[1]), latent_dim=latent_dim, num_classes=num_classes
+        )
+    along = (directions * deviations[:, None]).astype(np.float32)
+    moves = takes(moves=((len(along),), tf.float32))
     share, layer = takes(share=((), tf.float32)), takes(layer=((), tf.int64))
     both = takes(coarse=((latent_dim,), tf.float32), fine=((latent_dim,), tf.float32))
     return {
@@ -110,4 +171,5 @@ def style_endpoints(
         "synthesize": Endpoint(synthesize, takes(styles=(styles.shape, tf.float32)), "synthesize"),
         "truncate": Endpoint(truncate, {**latents, **share, **label_inputs}, "truncate"),
         "mix": Endpoint(mix, {**both, **layer, **label_inputs}, "mix"),
+        "move": Endpoint(move, {**latents, **share, **moves, **label_inputs}, "move"),
     }

@@ -61,6 +61,7 @@ from kgan.networks.style import (
     NoiseInput,
     StyleMapping,
 )
+from kgan.networks.style_encoder import style_encoder
 from kgan.networks.stylegan2 import stylegan2_discriminator, stylegan2_generator
 from kgan.networks.super_resolution import PixelShuffle, super_resolution_generator
 from kgan.networks.table import (
@@ -205,6 +206,7 @@ __all__ = [
     "residual",
     "resnet_discriminator",
     "resnet_generator",
+    "style_encoder",
     "stylegan2_discriminator",
     "stylegan2_generator",
     "super_resolution_generator",

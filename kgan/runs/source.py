@@ -48,6 +48,8 @@ class Source(NamedTuple):
         endpoint: What the model is asked.
         generate_where: Function of (n, categories by column, seed) that returns rows which have
             these; `None` where nothing can be asked for.
+        generate_truncated: Function of (n, labels, seed, truncation) that returns samples nearer to
+            the typical one; `None` where they are not made of latents.
         inputs: Where samples are made of other samples, a function of (n, seed) to those; sample i
             of `generate` is made of the i-th of them.
     """
@@ -62,6 +64,7 @@ class Source(NamedTuple):
     endpoint: str = _GENERATE
     inputs: Inputs | None = None
     generate_where: Callable[[int, Mapping[str, str], int], Any] | None = None
+    generate_truncated: Callable[[int, np.ndarray | None, int, float], Any] | None = None
 
 
 def open_source(
@@ -211,7 +214,20 @@ def _of_model(model: Any, generate: Draw) -> _Opened:
         def where(n: int, asked: Mapping[str, str], seed: int) -> Any:
             return model.generate(n, seed=seed, where=asked)
 
-    source = Source(kind, num_classes, generate, model=model, generate_where=where)  # type: ignore[arg-type]
+    truncated = None
+    if isinstance(model, kgan.models.GAN):
+
+        def truncated(n: int, labels: np.ndarray | None, seed: int, truncation: float) -> Any:
+            return model.generate_truncated(n, truncation, labels, seed=seed)
+
+    source = Source(
+        kind,  # type: ignore[arg-type]
+        num_classes,
+        generate,
+        model=model,
+        generate_where=where,
+        generate_truncated=truncated,
+    )
     return _Opened(source, hasattr(model, "generate"), of_model(model))
 
 
@@ -226,16 +242,33 @@ def _exported(version: Path) -> _Opened:
         )
     kind = kgan.kinds.from_config(manifest.kind)
 
-    def generate(n: int, labels: np.ndarray | None, seed: int) -> Any:
-        signature = model.signatures[_GENERATE]
+    def answers(
+        n: int, labels: np.ndarray | None, seed: int, answer: Callable[..., Mapping[str, Any]]
+    ) -> Any:
         seeds = kgan.latents.example_seeds(seed, n)
         batches = []
         for start in range(0, n, _BATCH):
-            request = {"seeds": seeds[start : start + _BATCH]}
+            given = {}
             if labels is not None:
-                request["labels"] = tf.constant(labels[start : start + _BATCH], tf.int64)
-            batches.append(signature(**request))
+                given["labels"] = tf.constant(labels[start : start + _BATCH], tf.int64)
+            batches.append(answer(seeds[start : start + _BATCH], given))
         return _joined(kind, batches)
+
+    def generate(n: int, labels: np.ndarray | None, seed: int) -> Any:
+        return answers(
+            n, labels, seed, lambda seeds, given: model.signatures[_GENERATE](seeds=seeds, **given)
+        )
+
+    def generate_truncated(n: int, labels: np.ndarray | None, seed: int, truncation: float) -> Any:
+        def answer(seeds: tf.Tensor, given: Mapping[str, Any]) -> Mapping[str, Any]:
+            latents = model.signatures["latents"](seeds=seeds)["latents"]
+            if "truncate" in model.signatures:
+                share = tf.fill(tf.shape(seeds), tf.constant(truncation, tf.float32))
+                return model.signatures["truncate"](latents=latents, share=share, **given)
+            near = kgan.latents.truncated(latents, truncation)
+            return model.signatures["decode"](latents=near, **given)
+
+        return answers(n, labels, seed, answer)
 
     def generate_where(n: int, asked: Mapping[str, str], seed: int) -> Any:
         assert isinstance(kind, Table)
@@ -248,12 +281,14 @@ def _exported(version: Path) -> _Opened:
         ]
         return _joined(kind, batches)
 
+    truncates = manifest["family"] == "gan" and {"latents", "decode"} <= set(model.signatures)
     source = Source(
         kind,
         manifest["num_classes"],
         generate,
         manifest.class_names,
         generate_where=generate_where if _WHERE in model.signatures else None,
+        generate_truncated=generate_truncated if truncates else None,
     )
     return _Opened(source, _GENERATE in model.signatures, makings)
 

@@ -25,6 +25,9 @@ class LatentsSettings(Messages):
     """Columns of a way or direction; of project, hundreds of steps of its search."""
     labels: tuple[str, ...] = ()
     """Classes to show, in turn, by their names or numbers; default all of them."""
+    to: tuple[str, ...] = ()
+    """With interpolate: classes to end in, in turn, by a straight line in the styles; default those
+    that the ways start from."""
     layer: int = 4
     """With mix: how many of the first styles the row decides."""
     find: Literal["principal", "closed-form"] = "principal"
@@ -33,6 +36,11 @@ class LatentsSettings(Messages):
     """With project: a folder or file of images; default those that the run was trained on."""
     restarts: int = 4
     """With project: how many starts the best is taken of."""
+    encoder: Path | None = None
+    """With project: a .keras file with an encoder whose guess is the one start, so that --steps 1
+    suffice; it is trained and written where it is not there."""
+    encoder_steps: int = 3000
+    """Steps of its training."""
     checkpoint: Literal["last", "best"] | None = None
     """Which checkpoint of a run; default the one that was exported."""
     seed: int = 0
@@ -42,12 +50,16 @@ class LatentsSettings(Messages):
 
     def check(self) -> None:
         super().check()
-        check_at_least(self, 1, "n", "restarts")
-        check_at_least(self, 2, "steps")
+        check_at_least(self, 1, "n", "restarts", "encoder_steps")
+        check_at_least(self, 1 if self.show == "project" else 2, "steps")
         check_at_least(self, 0, "layer")
-        if self.images is not None and self.show != "project":
-            raise ValueError(
-                f"images must be left out with --show {self.show}: project takes them."
-            )
+        takers = {"images": "project", "encoder": "project", "to": "interpolate"}
+        for name, taker in takers.items():
+            if getattr(self, name) and self.show != taker:
+                raise ValueError(
+                    f"{name} must be left out with --show {self.show}: {taker} takes it."
+                )
+        if self.encoder is not None and self.encoder.suffix != ".keras":
+            raise ValueError(f"encoder must end in .keras, got {self.encoder}.")
         if self.out.suffix != ".png":
             raise ValueError(f"out must end in .png, got {self.out}.")

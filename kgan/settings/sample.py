@@ -23,6 +23,10 @@ class SampleSettings(Messages):
     """Of a table, categories that all rows shall have, as COLUMN=CATEGORY."""
     seed: int = 0
     """Seed of the request."""
+    truncation: float | None = None
+    """Of a GAN, samples that are more typical and less diverse. With styles (stylegan2): the share
+    of their distance from the mean style that is kept, 0 to 1; else the largest absolute value of
+    a latent, of which 2 is mild and 0.5 strong."""
     inputs: Path | None = None
     """Images to translate, where the model makes images of images: a folder or a file; default
     images that the run did not learn from."""
@@ -38,3 +42,6 @@ class SampleSettings(Messages):
     def check(self) -> None:
         super().check()
         check_at_least(self, 1, "n")
+        check_at_least(self, 0, "truncation")
+        if self.truncation is not None and self.where:
+            raise ValueError("truncation must be left out with where, which asks for rows.")

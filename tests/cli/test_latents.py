@@ -6,6 +6,9 @@ import pytest
 from PIL import Image
 
 import kgan.cli
+import kgan.latents
+import kgan.models
+import kgan.pictures
 from tests.conftest import build_gan
 from tests.models.style_gan import style_gan
 
@@ -15,6 +18,9 @@ def folder(tmp_path_factory):
     found = tmp_path_factory.mktemp("latents")
     keras.utils.set_random_seed(1)
     style_gan(augmentation=None, generator_penalties=[]).save(found / "styles.keras")
+    style_gan(num_classes=3, augmentation=None, generator_penalties=[]).save(
+        found / "classes.keras"
+    )
     build_gan(num_classes=3).save(found / "plain.keras")
     (found / "images").mkdir()
     pixels = np.random.default_rng(0).integers(0, 256, (2, 8, 8), dtype=np.uint8)
@@ -48,6 +54,37 @@ def test_pictures(folder, capsys, show, rows, columns, options):
         assert picture.width / picture.height == pytest.approx(columns / rows, rel=0.15)
 
 
+def test_a_way_from_one_class_to_another(folder):
+    """Its ends are the samples themselves: the second latents, of the other class."""
+    out, code = run(
+        folder, "classes.keras", "interpolate", "--n", 1, "--steps", 3, "--labels", 1, "--to", 2
+    )
+    assert code == 0
+    gan = kgan.models.load(folder / "classes.keras")
+    latents = kgan.latents.from_seeds(kgan.latents.example_seeds(0, 2), 6)
+    ends = kgan.pictures.grid(gan.decode(latents, [1, 2]), 2)
+    with Image.open(out) as picture:
+        way = np.asarray(picture.convert("L"), float)
+    expected = np.asarray(ends.convert("L"), float)
+    width = expected.shape[1] // 2
+    assert np.abs(way[:, :width] - expected[:, :width]).max() <= 1
+    assert np.abs(way[:, -width:] - expected[:, -width:]).max() <= 1
+
+
+def test_projection_starts_from_an_encoder(folder, tmp_path, capsys):
+    """It is trained once; it and the search from it are then the same again."""
+    encoder = tmp_path / "encoder.keras"
+    options = ["--n", 2, "--steps", 1, "--images", folder / "images", "--encoder", encoder]
+    assert run(folder, "classes.keras", "project", *options, "--encoder-steps", 2)[1] == 0
+    first = capsys.readouterr().out
+    assert f"an encoder in {encoder}" in first
+    assert run(folder, "classes.keras", "project", *options)[1] == 0
+    again = capsys.readouterr().out
+    assert again.splitlines() == first.splitlines()[1:]
+    assert run(folder, "plain.keras", "project", *options)[1] == 2
+    assert "the generator must have styles" in capsys.readouterr().err
+
+
 def test_a_generator_without_styles(folder, capsys):
     assert run(folder, "plain.keras", "truncate", "--n", 3)[1] == 0
     assert run(folder, "plain.keras", "directions", "--n", 2, "--steps", 2)[1] == 0
@@ -70,6 +107,8 @@ def test_projection_tells_both_errors(folder, capsys):
         (["--out", "a.jpg"], "out must end in .png"),
         (["--steps", "1"], "steps must be at least 2"),
         (["--images", "a"], "images must be left out with --show interpolate"),
+        (["--to", "1", "--show", "mix"], "to must be left out with --show mix"),
+        (["--encoder", "a.h5", "--show", "project"], "encoder must end in .keras"),
     ],
 )
 def test_refused(capsys, options, match):

@@ -43,6 +43,22 @@ def test_every_source_gives_the_same_images(sources, tmp_path, capsys):
         np.testing.assert_allclose(result["images"], results[0]["images"], atol=1e-5)
 
 
+def test_truncation_is_the_same_from_every_source(sources, tmp_path, capsys):
+    results = []
+    for name in ("keras", "version"):
+        out = tmp_path / f"near-{name}.npz"
+        options = ["--n", "4", "--truncation", "0.3", "--out", str(out)]
+        assert main(["sample", str(sources[name]), *options]) == 0
+        results.append(np.load(out)["images"])
+    np.testing.assert_allclose(results[0], results[1], atol=1e-5)
+    # Latents within 0.3 of the middle give images that are nearer to each other.
+    assert (
+        main(["sample", str(sources["keras"]), "--n", "4", "--out", str(tmp_path / "a.npz")]) == 0
+    )
+    whole = np.load(tmp_path / "a.npz")["images"]
+    assert results[0][[0, 3]].std(axis=0).mean() < 0.5 * whole[[0, 3]].std(axis=0).mean()
+
+
 def test_a_new_process_loads_a_run(sources, tmp_path, run_python):
     """Where nothing else has imported the layers that the file names."""
     script = "import sys; from kgan.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -71,6 +87,8 @@ def test_grid_and_folder(sources, tmp_path):
     [
         (("--labels", "3"), r"labels must be in [0, 2], got 3"),
         (("--n", "0"), "n must be at least 1, got 0"),
+        (("--truncation", "-1"), "truncation must be at least 0"),
+        (("--truncation", "0"), "limit must be above 0"),
     ],
 )
 def test_bad_requests(sources, arguments, message, capsys):

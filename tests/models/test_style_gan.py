@@ -7,6 +7,7 @@ import tensorflow as tf
 
 import kgan.augmentation
 import kgan.kinds
+import kgan.latents
 import kgan.models
 import kgan.networks
 import kgan.penalties
@@ -83,6 +84,55 @@ def test_a_generator_with_styles_answers_as_its_parts_do(trained):
     both = np.concatenate([styles[2:, :1], styles[:1, 1:]], axis=1)
     expected = ask(gan, "synthesize", styles=both)["images"]
     np.testing.assert_allclose(mixed[2], expected[0], atol=1e-5)
+
+
+def test_moves_are_deviations_along_the_principal_directions(trained):
+    """Against directions from the covariance of styles, in float64."""
+    gan, _ = trained
+    many = kgan.latents.from_seeds(kgan.latents.example_seeds(0, 2000), 6)
+    styles = ask(gan, "style", latents=many)["styles"][:, 0].astype(float)
+    values, vectors = np.linalg.eigh(np.cov(styles.T))
+    directions, deviations = gan.styles().directions(3, latent_dim=6)
+    np.testing.assert_allclose(deviations, np.sqrt(values[::-1][:3]), rtol=1e-4)
+    shares = np.abs(np.sum(directions * vectors.T[::-1][:3], axis=1))
+    np.testing.assert_allclose(shares, 1.0, atol=1e-4)
+    latents, moves = np.asarray(many[:3]), np.zeros((3, 8), np.float32)
+    moves[1, 0], moves[2, 2] = 2.0, -1.5
+    made = ask(gan, "move", latents=latents, share=np.ones(3), moves=moves)["images"]
+    shifts = [0.0, 2.0 * deviations[0] * directions[0], -1.5 * deviations[2] * directions[2]]
+    moved = np.stack([one + shift for one, shift in zip(styles[:3], shifts, strict=True)])
+    spread = np.repeat(moved[:, None], gan.styles().shape[0], axis=1).astype(np.float32)
+    expected = ask(gan, "synthesize", styles=spread)["images"]
+    np.testing.assert_allclose(made, expected, atol=1e-4)
+
+
+def test_directions_leave_the_class_alone():
+    """Where the class is all that moves a style, there is no direction within one."""
+    gan = build(num_classes=3, augmentation=None, generator_penalties=[])
+    mapping = gan.ema_generator.get_layer("mapping")
+    first = mapping.stack[0].kernel
+    kernel = np.asarray(first).copy()
+    kernel[:6] = 0.0
+    first.assign(kernel)
+    _, deviations = gan.styles().directions(2, latent_dim=6, num_classes=3)
+    np.testing.assert_allclose(deviations, 0.0, atol=1e-5)
+
+
+def test_truncated_samples(trained, make_gan):
+    """As the exported `truncate` and `decode` have them."""
+    gan, _ = trained
+    latents = kgan.latents.from_seeds(kgan.latents.example_seeds(5, 3), 6)
+    made = gan.generate_truncated(3, 0.5, seed=5)
+    share = np.full(3, 0.5)
+    expected = ask(gan, "truncate", latents=latents, share=share)["images"]
+    np.testing.assert_allclose(made, expected, atol=1e-5)
+    assert gan.generate_truncated(0, 0.5).shape == (0, 8, 8, 1)
+    plain = make_gan(num_classes=3)
+    made = plain.generate_truncated(3, 0.5, [0, 1, 2], seed=5)
+    near = kgan.latents.truncated(latents, 0.5)
+    np.testing.assert_array_equal(made, plain.decode(near, [0, 1, 2]))
+    with pytest.raises(ValueError, match="truncation must be at least 0"):
+        gan.generate_truncated(3, -1.0)
 
 
 def test_only_a_generator_with_styles_has_them(make_gan):

@@ -204,6 +204,16 @@ def test_the_gradient_of_a_styles_gradient():
     assert seen == pytest.approx(expected, rel=1e-2)
 
 
+@pytest.mark.parametrize(("channels", "groups"), [(32, 2), (24, 6), (64, 16)])
+def test_blocks_of_groups_are_one_convolution(channels, groups):
+    """A block for each group, one for all, and four of four groups each."""
+    images = random(2, 4, 4, channels)
+    layer = GroupedConv2D(2 * groups, 3, groups=groups, use_bias=False)
+    layer.build(images.shape)
+    expected = tf.nn.conv2d(tf.constant(images, tf.float32), layer.kernel.value, 1, "SAME")
+    np.testing.assert_allclose(layer(images), expected, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("padding", ["same", "valid"])
 def test_groups_see_their_own_channels_alone(padding):
     """As TensorFlow's grouped convolution, in float64 by slices, and so are its gradients."""

@@ -23,15 +23,40 @@ export function wholeOf(id) {
 export const randomSeed = () => Math.floor(Math.random() * 1e6);
 
 // A slider with its value beside it.
+const written = (slider) => Number(slider.value).toFixed(slider.step === "1" ? 0 : 2);
+
 export function setSlider(id, value) {
   element(id).value = value;
-  element(`${id}-value`).textContent = Number(value).toFixed(2);
+  element(`${id}-value`).textContent = written(element(id));
 }
 
 export function onSlide(id, act) {
-  element(id).addEventListener("input", (event) => {
-    element(`${id}-value`).textContent = Number(event.target.value).toFixed(2);
+  element(id).addEventListener("input", ({ target }) => {
+    element(`${id}-value`).textContent = written(target);
     act();
+  });
+}
+
+// A slider for each of several numbers, called by a letter and the number's place from 1 on.
+export function makeSliders(list, letter, reach, values, act) {
+  list.replaceChildren(...values.map((_, index) => {
+    const label = document.createElement("label");
+    label.innerHTML = `<span>${letter}<sub>${index + 1}</sub></span>
+      <input type="range" min="-${reach}" max="${reach}" step="0.01" id="${letter}${index}"><output for="${letter}${index}"></output>`;
+    label.children[1].addEventListener("input", ({ target }) => {
+      label.children[2].textContent = written(target);
+      act(index, Number(target.value));
+    });
+    return label;
+  }));
+  setSliders(list, values);
+}
+
+export function setSliders(list, values) {
+  values.forEach((value, index) => {
+    const [, slider, output] = list.children[index].children;
+    slider.value = value;
+    output.textContent = value.toFixed(2);
   });
 }
 

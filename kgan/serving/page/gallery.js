@@ -1,7 +1,8 @@
-// The panel of a generator of images or points: a sample, the way from one to another, many at once.
+// The panel of a generator of images or points: a sample, the way from one to another, mixed ones, many at once.
 
 import * as between from "./between.js";
 import * as grid from "./grid.js";
+import * as mixing from "./mixing.js";
 import * as sample from "./sample.js";
 import { endpointFor } from "./server.js";
 
@@ -10,13 +11,20 @@ export const fits = (model) =>
 
 export const { request } = sample;
 
-export const keep = () => ({ ...sample.keep(), ...between.keep(), ...grid.keep() });
+export const keep = () => ({ ...sample.keep(), ...between.keep(), ...mixing.keep(), ...grid.keep() });
 
 export async function take(model, kept) {
   await sample.take(model, kept);
   grid.take(kept);
+  mixing.take(kept);
   await between.take(kept);
 }
 
-sample.onChange("class", grid.takeClass);
-sample.onChange("seed", grid.takeSeed);
+sample.onChange("class", () => {
+  grid.takeClass();
+  mixing.show();
+});
+sample.onChange("seed", () => {
+  grid.takeSeed();
+  mixing.show();
+});

@@ -2,13 +2,14 @@
 
 import { call, classNames, element, endpointFor, samplesOf } from "./server.js";
 
-export const chosen = { model: null, label: 0, seed: 0, drawn: [], latents: [] };
+export const chosen = { model: null, label: 0, seed: 0, drawn: [], latents: [], moves: [] };
 
 export const has = (...roles) => roles.every((role) => endpointFor(chosen.model, role));
 export const kind = () => chosen.model.kind.kind;
 export const psi = () => Number(element("psi").value);
 export const scaled = () => chosen.latents.map((value) => value * psi());
 export const isEdited = () => chosen.latents.some((value, index) => value !== chosen.drawn[index]);
+export const isMoved = () => chosen.moves.some((value) => value !== 0);
 
 // What its classes are called; empty where it has none to choose.
 export const classes = () =>
@@ -28,7 +29,9 @@ export async function samples(role, inputs, labels) {
   return samplesOf(chosen.model, await call(...requestOf(role, inputs, labels)));
 }
 
-export async function latentsOf(seed) {
-  const outputs = await call(chosen.model, endpointFor(chosen.model, "latents"), { seeds: [seed] });
-  return Object.values(outputs)[0][0];
+export async function latentsOfAll(seeds) {
+  const outputs = await call(chosen.model, endpointFor(chosen.model, "latents"), { seeds });
+  return Object.values(outputs)[0];
 }
+
+export const latentsOf = async (seed) => (await latentsOfAll([seed]))[0];

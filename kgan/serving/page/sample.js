@@ -1,8 +1,8 @@
 // The sample that is looked at, and what changes it: class, seed, truncation, latent sliders.
 
 import { joined, numberOf, numbersOf, refuse } from "./address.js";
-import { LARGEST_SEED, makeChoices, onSlide, press, randomSeed, setSlider, wholeOf } from "./fields.js";
-import { chosen, classes, described, has, isEdited, kind, latentsOf, psi, requestOf, samples, scaled } from "./generator.js";
+import { LARGEST_SEED, makeChoices, makeSliders, onSlide, press, randomSeed, setSlider, setSliders, wholeOf } from "./fields.js";
+import { chosen, classes, described, has, isEdited, isMoved, kind, latentsOf, psi, requestOf, samples, scaled } from "./generator.js";
 import { draw } from "./pictures.js";
 import { call, element, endpointFor, latest, questionOf, save, verdict } from "./server.js";
 
@@ -13,10 +13,13 @@ export const onChange = (what, act) => {
 };
 
 // A generator with styles is truncated there, where the mean sample lies; others in their latents.
-const decoding = () =>
-  has("truncate")
-    ? ["truncate", { latents: [chosen.latents], share: [psi()] }]
-    : ["decode", { latents: [scaled()] }];
+function decoding() {
+  const inputs = { latents: [chosen.latents], share: [psi()], moves: [chosen.moves] };
+  if (isMoved()) return ["move", inputs];
+  return has("truncate") ? ["truncate", inputs] : ["decode", { latents: [scaled()] }];
+}
+
+const isPlain = () => !isEdited() && !isMoved() && psi() === 1;
 
 const asked = () =>
   has("latents", "decode")
@@ -25,7 +28,7 @@ const asked = () =>
 
 export const show = latest(async () => {
   const { label, seed } = chosen;
-  const more = `${isEdited() ? ", latents changed" : ""}${has("decode") && psi() !== 1 ? `, truncation ${psi().toFixed(2)}` : ""}`;
+  const more = `${isEdited() ? ", latents changed" : ""}${isMoved() ? ", moved" : ""}${has("decode") && psi() !== 1 ? `, truncation ${psi().toFixed(2)}` : ""}`;
   const [image] = has("latents", "decode")
     ? await samples(...decoding(), [label])
     : await samples("generate", { seeds: [seed] }, [label]);
@@ -44,13 +47,13 @@ const tell = (image) => element("sample").dispatchEvent(new CustomEvent("sample"
 
 // The request for the very sample: by its seed where that is all there is to it.
 export const request = () =>
-  questionOf(...(has("decode") && (isEdited() || psi() !== 1) ? asked() : requestOf("generate", { seeds: [chosen.seed] }, [chosen.label])));
+  questionOf(...(has("decode") && !isPlain() ? asked() : requestOf("generate", { seeds: [chosen.seed] }, [chosen.label])));
 
 const drawLatents = latest(async () => {
   if (has("latents", "decode")) {
     chosen.drawn = await latentsOf(chosen.seed);
     chosen.latents = [...chosen.drawn];
-    setSliders();
+    setSliders(element("sliders"), chosen.latents);
   }
   show();
 });
@@ -74,29 +77,6 @@ function takeSeed() {
   others.seed();
 }
 
-function setSliders() {
-  chosen.latents.forEach((value, index) => {
-    const [, slider, output] = element("sliders").children[index].children;
-    slider.value = value;
-    output.textContent = value.toFixed(2);
-  });
-}
-
-function makeSliders() {
-  element("sliders").replaceChildren(...chosen.drawn.map((_, index) => {
-    const label = document.createElement("label");
-    label.innerHTML = `<span>z<sub>${index + 1}</sub></span>
-      <input type="range" min="-3.5" max="3.5" step="0.01" id="z${index}"><output for="z${index}"></output>`;
-    label.children[1].addEventListener("input", (event) => {
-      chosen.latents[index] = Number(event.target.value);
-      label.children[2].textContent = chosen.latents[index].toFixed(2);
-      show();
-    });
-    return label;
-  }));
-  setSliders();
-}
-
 function makeClasses() {
   element("classes").hidden = !classes().length;
   makeChoices(element("class-buttons"), classes(), chosen.label, (label) => {
@@ -114,7 +94,12 @@ element("dice").addEventListener("click", () => {
 onSlide("psi", show);
 element("reset").addEventListener("click", () => {
   chosen.latents = [...chosen.drawn];
-  setSliders();
+  setSliders(element("sliders"), chosen.latents);
+  show();
+});
+element("stay").addEventListener("click", () => {
+  chosen.moves.fill(0);
+  setSliders(element("moves"), chosen.moves);
   show();
 });
 element("download").addEventListener("click", () => {
@@ -134,10 +119,19 @@ export const keep = () => ({
   seed: chosen.seed,
   psi: has("decode") && psi() !== 1 ? psi() : null,
   z: isEdited() ? joined(chosen.latents) : null,
+  moves: isMoved() ? joined(chosen.moves) : null,
 });
 
+// Numbers that a link gives for so many sliders; null where it gives none.
+function givenBy(kept, name, count) {
+  const given = kept[name] ? numbersOf(kept[name]) : null;
+  if (given?.length === count) return given;
+  if (kept[name]) refuse(`${name} must be ${count} numbers`);
+  return null;
+}
+
 export async function take(model, kept) {
-  Object.assign(chosen, { model, label: 0, drawn: [], latents: [] });
+  Object.assign(chosen, { model, label: 0, drawn: [], latents: [], moves: [] });
   if (classes().length)
     chosen.label = numberOf(kept, "class", 0, { most: classes().length - 1, whole: true });
   chosen.seed = numberOf(kept, "seed", chosen.seed, { most: LARGEST_SEED, whole: true });
@@ -151,12 +145,25 @@ export async function take(model, kept) {
   if (has("latents")) {
     chosen.drawn = await latentsOf(chosen.seed);
     chosen.latents = [...chosen.drawn];
-    const given = kept.z ? numbersOf(kept.z) : null;
-    if (given?.length === chosen.drawn.length) {
-      chosen.latents = given;
-      element("latents").open = true;
-    } else if (kept.z) refuse(`z must be ${chosen.drawn.length} numbers`);
+    const given = givenBy(kept, "z", chosen.drawn.length);
+    if (given) chosen.latents = given;
+    element("latents").open ||= Boolean(given);
   }
-  makeSliders();
+  const move = endpointFor(model, "move");
+  element("directions").hidden = !move || !has("latents", "truncate");
+  if (move) {
+    const count = move.inputs.moves.shape[1];
+    const given = givenBy(kept, "moves", count);
+    chosen.moves = given ?? Array(count).fill(0);
+    element("directions").open ||= Boolean(given);
+  }
+  makeSliders(element("sliders"), "z", 3.5, chosen.latents, (index, value) => {
+    chosen.latents[index] = value;
+    show();
+  });
+  makeSliders(element("moves"), "d", 4, chosen.moves, (index, value) => {
+    chosen.moves[index] = value;
+    show();
+  });
   show();
 }

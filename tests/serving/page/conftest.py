@@ -72,6 +72,48 @@ def layers_endpoints():
     return Endpoints("layers", kind, named, tracked=())
 
 
+def styled_endpoints():
+    """Four styles, each the grey of two rows of pixels; a sample's are all a tenth of its seed."""
+    kind, mean = Images(8, 8, 1), 0.5
+
+    def images(styles):
+        rows = tf.repeat(styles[:, :, 0], 2, axis=1)
+        return {"images": tf.clip_by_value(tf.tile(rows[:, :, None, None], [1, 1, 8, 1]), 0.0, 1.0)}
+
+    def drawn(request):
+        return tf.stack([tf.cast(request["seeds"], tf.float32) / 10.0] * 2, axis=1)
+
+    def styles_of(latents):
+        return tf.repeat(latents[:, None], 4, axis=1)
+
+    def near(request):
+        return mean + request["share"][:, None, None] * (styles_of(request["latents"]) - mean)
+
+    def mix(request):
+        first = tf.range(4)[None] < tf.cast(request["layer"], tf.int32)[:, None]
+        coarse, fine = styles_of(request["coarse"]), styles_of(request["fine"])
+        return images(tf.where(first[:, :, None], coarse, fine))
+
+    def move(request):
+        along = tf.constant([[0.1, 0.0], [0.2, 0.0]])
+        return images(near(request) + (request["moves"] @ along)[:, None])
+
+    spec = lambda *shape: tf.TensorSpec([None, *shape], tf.float32)  # noqa: E731
+    seeds, latents = {"seeds": tf.TensorSpec([None], tf.int64)}, {"latents": spec(2)}
+    share, moves = {"share": spec()}, {"moves": spec(2)}
+    both = {"coarse": spec(2), "fine": spec(2), "layer": tf.TensorSpec([None], tf.int64)}
+    named = {
+        "generate": Endpoint(lambda r: images(styles_of(drawn(r))), seeds, "generate"),
+        "latents": Endpoint(lambda r: {"latents": drawn(r)}, seeds, "latents"),
+        "decode": Endpoint(lambda r: images(styles_of(r["latents"])), latents, "decode"),
+        "style": Endpoint(lambda r: {"styles": styles_of(r["latents"])}, latents, "style"),
+        "truncate": Endpoint(lambda r: images(near(r)), {**latents, **share}, "truncate"),
+        "mix": Endpoint(mix, both, "mix"),
+        "move": Endpoint(move, {**latents, **share, **moves}, "move"),
+    }
+    return Endpoints("gan", kind, named, tracked=())
+
+
 @contextlib.contextmanager
 def serving(repository):
     """A server with a classifier to fool, in a thread; its address."""
@@ -101,12 +143,14 @@ def served(exported, exported_rows, tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
     kgan.export.write(pictures_endpoints(), folder / "pictures", class_names=["dark", "bright"])
     kgan.export.write(layers_endpoints(), folder / "layers")
+    kgan.export.write(styled_endpoints(), folder / "styled")
     repository = Repository(
         [
             Model("toy", exported[0]),
             Model("rows", exported_rows),
             Model("pictures", folder / "pictures"),
             Model("layers", folder / "layers"),
+            Model("styled", folder / "styled"),
         ]
     )
     repository.poll()

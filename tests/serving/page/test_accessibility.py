@@ -64,6 +64,10 @@ def fill_tabs(page, folder):
     page.choose("rows")
     page.until(lambda: page.all("#table-body tr"))
     yield "table"
+    page.choose("styled")
+    page.driver.execute_script("document.getElementById('directions').open = true")
+    page.until(lambda: page.all("#mixed canvas"))
+    yield "styles"
 
 
 @pytest.mark.parametrize(("width", "scheme"), SCREENS)
@@ -71,7 +75,7 @@ def test_no_rule_of_axe_is_broken(page, axe, tmp_path, width, scheme):
     page.screen(width=width, scheme=scheme)
     found = {name: violations(page, axe) for name in fill_tabs(page, tmp_path)}
     assert found == {name: [] for name in found}
-    assert len(found) == 5
+    assert len(found) == 6
 
 
 def test_a_finger_hits_what_it_aims_at(page, tmp_path):
