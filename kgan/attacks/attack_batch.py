@@ -1,6 +1,7 @@
 """A batch under attack: its losses and gradients, and the records that all algorithms share."""
 
 import dataclasses
+import warnings
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -56,7 +57,7 @@ class AttackBatch:
 
     def fooled(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         """Whether each example is misclassified (as the target, if targeted), bool (batch,)."""
-        return self.criterion.fooled(logits, labels, self.targeted)
+        return self.criterion.counts(logits, labels, self.targeted)
 
     def gain(self, logits: tf.Tensor, labels: tf.Tensor, loss: str = "margin") -> tf.Tensor:
         """The value to maximise: the loss of the label, or minus the loss of the target."""
@@ -96,7 +97,10 @@ class AttackBatch:
             tape.watch(images)
             logits = self.logits(images)
             values = value(logits)
-        gradient = tape.gradient(values, images, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        gradient = tape.gradient(values, images)
+        if gradient is None:
+            _warn_of_no_gradient()
+            gradient = tf.zeros_like(images)
         finite = tf.math.is_finite(gradient)
         gradient = tf.raw_ops.Select(condition=finite, x=gradient, y=tf.zeros_like(gradient))
         return logits, values, gradient
@@ -126,10 +130,10 @@ class AttackBatch:
             tape.watch(images)
             logits = self.logits(images)
             picked = tf.unstack(tf.gather(logits, classes, batch_dims=1), axis=1)
-        gradients = [
-            tape.gradient(one, images, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-            for one in picked
-        ]
+        gradients = [tape.gradient(one, images) for one in picked]
+        if gradients[0] is None:
+            _warn_of_no_gradient()
+            gradients = [tf.zeros_like(images)] * len(picked)
         return logits, tf.stack(gradients, axis=1)
 
     def start(self, **extra: tf.Tensor) -> State:
@@ -210,6 +214,16 @@ class AttackBatch:
             return self.record(state, state["images"])
 
         return loop.run(step, state, steps, finish=finish)
+
+
+def _warn_of_no_gradient() -> None:
+    warnings.warn(
+        "No gradient of the model reaches its images, so that an attack that follows it finds "
+        "nothing, which says nothing of the model's robustness. Give the part that stops the "
+        "gradient a stand-in (kgan.attacks.BPDA), or use an attack that asks (Square, "
+        "HopSkipJump).",
+        stacklevel=2,
+    )
 
 
 def allowed(gradients: tf.Tensor, state: State, axis: int | None = None) -> tf.Tensor:

@@ -32,7 +32,7 @@ def check_images(images: Any) -> np.ndarray:
         raise ValueError(f"images must be numbers, got NaN for {unknown} of {array.size} values.")
     if array.size and not (array.min() >= 0.0 and array.max() <= 1.0):
         raise ValueError(
-            f"images must lie in [0, 1], got values from {array.min():g} to {array.max():g}. "
+            f"images must lie in [0, 1], got values from {array.min():.9g} to {array.max():.9g}. "
             "Divide images of 0 to 255 by 255. A model that takes another range is declared, "
             "kgan.attacks.Victim(model, bounds=(0, 255)), or gets a layer in front that makes it, "
             "keras.layers.Rescaling(255.0)."
@@ -59,6 +59,8 @@ def check_radii(name: str, value: Any, norm: str) -> float | np.ndarray:
     Returns:
         A float, or a float64 array of the shape that was given; `as_rows` says which shapes fit.
     """
+    if hasattr(value, "numpy"):  # A tensor or a variable.
+        value = value.numpy()
     try:
         if value is None or np.asarray(value).dtype == bool:
             # As a number, True would be the whole range.

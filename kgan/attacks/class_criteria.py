@@ -19,6 +19,14 @@ class ClassCriterion(Criterion):
     by_class = True
 
     def check_truth(self, given: Any, n: int, shape: tuple[int, ...], *, what: str) -> np.ndarray:
+        if np.shape(given) == (n, *shape) and shape[0] > 1:
+            rows = np.asarray(given)
+            if np.isin(rows, (0, 1)).all() and not (rows.sum(axis=1) == 1).all():
+                raise ValueError(
+                    f"{what} must name one class for each image, got rows with several or none. "
+                    "Where labels do not exclude each other: kgan.attacks.Victim(model, criterion="
+                    "kgan.attacks.MultiLabel())."
+                )
         return class_numbers(given, n, shape[0], what=what)
 
     def truth_of(self, outputs: np.ndarray) -> np.ndarray:

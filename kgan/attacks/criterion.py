@@ -67,6 +67,13 @@ class Criterion:
         """
         raise NotImplementedError
 
+    def counts(self, outputs: tf.Tensor, truth: tf.Tensor, targeted: bool = False) -> tf.Tensor:
+        """The same as `fooled`, where an answer of NaN is wrong: it names nothing."""
+        axes = list(range(1, outputs.shape.rank))
+        unknown = tf.reduce_any(tf.math.is_nan(outputs), axis=axes)
+        fooled = self.fooled(outputs, truth, targeted)
+        return fooled & ~unknown if targeted else fooled | unknown
+
     def margin(self, outputs: tf.Tensor, truth: tf.Tensor, targeted: bool = False) -> tf.Tensor:
         """What is above 0 where an answer counts, and below 0 where it does not, (batch,)."""
         raise NotImplementedError

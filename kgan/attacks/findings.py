@@ -22,6 +22,8 @@ _LOOKED_AT, _COMPARED = 4, 2
 _NOISE = 32
 # Differences of two answers, relative to the largest output, that rounding explains.
 _ROUNDING = {False: 1e-5, True: 2e-3}
+# The same of an answer to an image alone and beside others, which other kernels compute.
+_ALONE = {False: 1e-3, True: 5e-2}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,21 +119,30 @@ def look(
     state = ModelState(model)
     call.find_seeds(images.shape[1:], has_own_code=not state.known)
     half = is_half(model)
+    noise = np.random.default_rng(0).uniform(size=(_NOISE, *images.shape[1:])).astype(np.float32)
     outputs = questions.ask(images)
+    if unknown := int(np.isnan(outputs).reshape(len(images), -1).any(axis=1).sum()):
+        raise ValueError(f"{call.name} answers NaN to {unknown} of {len(images)} images.")
     end = questions.ending(images.shape[1:])
-    random = questions.differ(images, rounding=_ROUNDING[half])
+    # Beside noise, since a plain image may not show what is random.
+    both = np.concatenate([images, noise[:_LOOKED_AT]])
+    random = questions.differ(both, rounding=_ROUNDING[half])
+    if not random:
+        questions.check_alone(both, rounding=_ALONE[half or is_half(model, "bfloat16")])
     if criterion.takes == "values":
         reading = Reading(call.name, "values", outputs.shape[1:])
     else:
         if end in ("unknown", "linear"):
-            noise = np.random.default_rng(0).uniform(size=(_NOISE, *images.shape[1:]))
-            outputs = np.concatenate([outputs, questions.ask(noise.astype(np.float32))])
+            outputs = np.concatenate([outputs, questions.ask(noise)])
         evidence = heads.Evidence(call.name, end, outputs, _told_by_loss(call, loss))
         reading = Reading(
             name=call.name,
             head=heads.find(evidence) if head is None else heads.agree(head, evidence),
             shape=outputs.shape[1:],
             cut=end in ("softmax", "sigmoid"),
+            behind=criterion.borders
+            and outputs.shape[1] > 1
+            and questions.saturates(images.shape[1:]),
         )
     criterion.check_reading(reading)
     rounding = 1e-5
@@ -149,8 +160,7 @@ def look(
         state=state,
         reading=reading,
         random=random,
-        repeatable=not random
-        or not questions.differ(images, rounding=_ROUNDING[half], rewind=True),
+        repeatable=not random or not questions.differ(both, rounding=_ROUNDING[half], rewind=True),
         half=half,
         rounding=rounding,
         declared=head is not None,

@@ -36,6 +36,11 @@ class FunctionModel(keras.Model):
             raise AttributeError(f"{self.name} does not say what it takes.")
         return shape
 
+    def __call__(self, images: Any, training: bool = False) -> tf.Tensor:
+        # Without Keras, which adds codes of colour to the function's errors.
+        self.built = True
+        return self.call(images)
+
     def call(self, images: Any, training: bool = False) -> tf.Tensor:
         if tf.executing_eagerly():
             return tf.constant(self.ask(np.asarray(images)))

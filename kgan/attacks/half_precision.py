@@ -9,11 +9,9 @@ import tensorflow as tf
 _SCALES = (2.0**8, 2.0**-4)
 
 
-def is_half(model: keras.Model) -> bool:
-    """Whether any layer computes in float16."""
-    return any(
-        getattr(layer, "compute_dtype", None) == "float16" for layer in model._flatten_layers()
-    )
+def is_half(model: keras.Model, dtype: str = "float16") -> bool:
+    """Whether any layer computes in float16, or in another dtype of 16 bits."""
+    return any(getattr(layer, "compute_dtype", None) == dtype for layer in model._flatten_layers())
 
 
 def with_scaled_gradient(

@@ -4,11 +4,14 @@ import contextlib
 import dataclasses
 import functools
 import inspect
+import math
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from kgan.attacks import mixtures
 
 HEADS = ("logits", "softmax", "sigmoid")
 """The kinds of output: scores of any size, shares of one whole, or a share for each unit."""
@@ -48,13 +51,108 @@ class Ending:
 
 def ending(outputs: tf.Tensor) -> Ending:
     """Reads the end of the graph that computes `outputs`, in graph mode."""
-    end = _source(outputs)
+    end = _unclipped(_source(outputs))
     kind = _ACTIVATIONS.get(end.op.type)
     if kind in ("softmax", "sigmoid"):
         scores = tf.reshape(end.op.inputs[0], tf.shape(outputs))
         scores.set_shape(end.shape if end.shape.rank == 2 else outputs.shape)
         return Ending(kind, scores)
+    if (scores := mixtures.scores_of(end)) is not None:
+        return Ending("softmax", scores)
     return Ending(kind or ("linear" if _is_linear(end) else "unknown"), outputs)
+
+
+# Functions of single values that rise everywhere, and those of a row that keep its order.
+_RISING = {
+    "Asinh", "Atan", "Elu", "Erf", "Exp", "Expm1", "LeakyRelu", "Log", "Log1p", "LogSoftmax",
+    "Selu", "Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh",
+}  # fmt: skip
+_SHARES = {"Sigmoid", "Softmax"}
+
+
+def behind(outputs: tf.Tensor) -> tf.Tensor:
+    """The values that class scores rise with, from before all functions that may saturate.
+
+    Such as z in log(softmax(z) + 1e-9), where the gradient of the scores is lost. The likeliest
+    class is the same, and nothing else need be.
+
+    Args:
+        outputs: Scores (batch, units) of several units, in graph mode.
+    """
+    found, end = outputs, _source(outputs)
+    while True:
+        kind, inputs = end.op.type, end.op.inputs
+        if kind in _RISING and inputs[0].shape[-1] == outputs.shape[-1]:
+            found = inputs[0]
+            end = _source(found)
+        elif (followed := _rises_with(end)) is not None:
+            end = _source(followed)
+        else:
+            break
+    if found is outputs:
+        return outputs
+    found = tf.reshape(found, tf.shape(outputs))
+    found.set_shape(outputs.shape)
+    return found
+
+
+def _rises_with(end: tf.Tensor) -> tf.Tensor | None:
+    """What a tensor rises with by a number alone, or by a limit that the likeliest never meets."""
+    inputs = end.op.inputs
+    if end.op.type == "RealDiv" and inputs[1].op.type == "Sum":
+        # Shares of their own sum.
+        same = _source(inputs[1].op.inputs[0]).ref() == _source(inputs[0]).ref()
+        return inputs[0] if same and _is_positive(inputs[0]) else None
+    if (shares := _unclipped(end)) is not end:
+        return shares
+    if len(inputs) != 2:
+        return None
+    values, number = inputs
+    if end.op.type in ("AddV2", "Add", "Mul") and values.shape.rank == 0:
+        values, number = number, values
+    constant = tf.get_static_value(number)
+    if constant is None or constant.size != 1:
+        return None
+    constant = float(constant.reshape(-1)[0])
+    follows = {
+        "Add": True,
+        "AddV2": True,
+        "Sub": values is inputs[0],
+        "Mul": constant > 0,
+        "RealDiv": values is inputs[0] and constant > 0,
+        "Pow": values is inputs[0] and constant > 0 and _is_positive(values),
+    }
+    return values if follows.get(end.op.type) else None
+
+
+def _is_positive(tensor: tf.Tensor) -> bool:
+    """Whether a tensor is made of shares, or powers of them."""
+    end = _unclipped(_source(tensor))
+    if end.op.type == "Pow":
+        end = _unclipped(_source(end.op.inputs[0]))
+    return end.op.type in _SHARES
+
+
+def _unclipped(tensor: tf.Tensor) -> tf.Tensor:
+    """The shares that a tensor holds within limits, where these decide no class.
+
+    A softmax's largest share is above every limit below 1 / units, its second below one above 0.5;
+    and a sigmoid's 0.5 is between limits on both sides of it.
+    """
+    end, low, high = tensor, 0.0, 1.0
+    while end.op.type in ("Maximum", "Minimum", "ClipByValue"):
+        numbers = [tf.get_static_value(one) for one in end.op.inputs[1:]]
+        if any(number is None or number.size != 1 for number in numbers):
+            return tensor
+        limits = [float(number.reshape(-1)[0]) for number in numbers]
+        if end.op.type != "Minimum":
+            low = max(low, limits[0])
+        if end.op.type != "Maximum":
+            high = min(high, limits[-1])
+        end = _source(end.op.inputs[0])
+    units = end.shape[-1] if end.shape.rank else None
+    least = {"Softmax": 1.0 / (units or math.inf), "Sigmoid": 0.5}.get(end.op.type, 0.0)
+    return end if low < least and high > 0.5 else tensor
 
 
 def _source(tensor: tf.Tensor) -> tf.Tensor:

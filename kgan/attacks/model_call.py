@@ -1,8 +1,10 @@
 """Calls a model on images in [0, 1] without leaving a trace in it, and picks its class scores."""
 
+import contextlib
 import dataclasses
+import re
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -11,6 +13,22 @@ import tensorflow as tf
 
 from kgan.attacks.held_inputs import HeldInputs, input_names, rows
 from kgan.attacks.intake import Intake, input_dtype
+
+
+@contextlib.contextmanager
+def compiling(name: str) -> Iterator[None]:
+    """Within this context a model is traced; says what to do where that cannot be."""
+    try:
+        yield
+    except (AttributeError, NotImplementedError, TypeError) as error:
+        # Keras colours the error, and adds the arguments.
+        said = re.sub("\x1b\\[[0-9;]*m", "", str(error)).split("\n\nArguments")[0]
+        said = said.split("\n\n")[-1].rstrip(".")
+        raise ValueError(
+            f"{name} cannot be compiled, as attacks that follow gradients need it: {said}. Write "
+            "its call with keras.ops or TensorFlow alone; or let attacks only ask it, "
+            "kgan.attacks.Victim(lambda images: model(images).numpy())."
+        ) from error
 
 
 class ModelCall:
@@ -64,6 +82,12 @@ class ModelCall:
         return shape[1:] + shape[:1] if self.intake.layout == "channels_first" else shape
 
     @property
+    def batch(self) -> int | None:
+        """The only number of images that the model takes at a time; `None` for any."""
+        expected = self._input_shape
+        return expected[0] if isinstance(expected, tuple) and expected else None
+
+    @property
     def _input_shape(self) -> Any:
         """The shape (batch, ...) of the images that the model takes; `None` where it is unknown."""
         try:
@@ -87,6 +111,8 @@ class ModelCall:
         expected = self._input_shape
         if expected is None:
             return
+        if isinstance(expected, dict) and len(expected) == 1:
+            (expected,) = expected.values()
         if not isinstance(expected, tuple) or len(expected) == 0 or isinstance(expected[0], tuple):
             names = ", ".join(input_names(self.model))
             raise ValueError(
@@ -146,7 +172,11 @@ class ModelCall:
         return outputs[0] if len(outputs) == 1 else outputs
 
     def _beside(self, taken: tf.Tensor) -> Any:
-        return taken if self.held is None else self.held.beside(self.model, taken)
+        if self.held is not None:
+            return self.held.beside(self.model, taken)
+        structure = getattr(self.model, "_inputs_struct", None)
+        # A single input may have a name.
+        return dict.fromkeys(structure, taken) if isinstance(structure, dict) else taken
 
     def select(self, outputs: Any) -> tf.Tensor:
         """The class scores in what the model returns."""
@@ -157,6 +187,9 @@ class ModelCall:
                 )
             return outputs
         known = self.named(outputs)
+        if self.output is None and len(outputs) == 1:
+            (only,) = outputs.values() if isinstance(outputs, dict) else outputs
+            return only
         if self.output not in known:
             raise ValueError(
                 f"{self.name} must return one tensor, got {type(outputs).__name__}. Choose the "
@@ -198,7 +231,8 @@ class ModelCall:
         if has_own_code:
             # A compiled function inside the model must be traced outside of a scope first, or its
             # trace would hold what the scope put in the variables' places.
-            tf.function(call, autograph=False).get_concrete_function(signature)
+            with compiling(self.name):
+                tf.function(call, autograph=False).get_concrete_function(signature)
         tf.function(record, autograph=False).get_concrete_function(signature)
         known = {id(one): one for one in (*self.model.variables, *assigned)}
         self._seeds = [one for one in known.values() if one.path.endswith("seed_generator_state")]

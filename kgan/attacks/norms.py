@@ -78,7 +78,10 @@ def length(change: tf.Tensor, norm: str) -> tf.Tensor:
 
 def normalize(change: tf.Tensor, norm: str) -> tf.Tensor:
     """Scales the change of each example to length one; a zero change stays zero."""
-    return change / per_example(length(change, norm) + _TINY, change)
+    # Squares of small numbers are 0 in float32, so the largest value becomes 1 first.
+    largest = length(change, "linf")
+    unit = change / per_example(tf.where(largest > 0.0, largest, 1.0), change)
+    return unit if norm == "linf" else unit / per_example(tf.maximum(length(unit, norm), 1.0), unit)
 
 
 def keep_largest(change: tf.Tensor, count: tf.Tensor | float) -> tf.Tensor:

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from kgan.attacks import head as heads
 from kgan.attacks import held_inputs
-from kgan.attacks.model_call import ModelCall
+from kgan.attacks.model_call import ModelCall, compiling
 from kgan.attacks.reading import TINY
 
 # Images that the model itself is asked about at a time, outside of a graph.
@@ -37,7 +37,7 @@ class Questions:
         """
         shape = tuple(images.shape[1:])
         if ("ask", shape) not in self._functions:
-            found: list[str] = []
+            found: list[Any] = []
 
             @tf.function(
                 autograph=False, input_signature=[tf.TensorSpec([None, *shape], tf.float32)]
@@ -45,13 +45,28 @@ class Questions:
             def ask(images):
                 with held_inputs.rows(tf.range(tf.shape(images)[0])):
                     outputs = self._call.outputs_without_trace(images)
-                found[:] = [heads.ending(outputs).kind]
+                end = heads.ending(outputs)
+                found[:] = [end.kind, heads.behind(end.scores) is not end.scores]
                 return tf.cast(outputs, tf.float32)
 
-            self._functions["ask", shape] = ask.get_concrete_function()
+            with compiling(self._call.name):
+                self._functions["ask", shape] = ask.get_concrete_function()
             self._functions["end", shape] = found
-        outputs = self._functions["ask", shape](tf.constant(images)).numpy()
-        if self._values and outputs.ndim and len(outputs) == len(images):
+        try:
+            outputs = self._functions["ask", shape](tf.constant(images)).numpy()
+        except tf.errors.InvalidArgumentError as error:
+            if self._call.batch is None:
+                raise
+            raise ValueError(
+                f"{self._call.name} takes batches of {self._call.batch} images alone: make it anew "
+                "with a batch of any size, keras.Input(shape)."
+            ) from error
+        if outputs.ndim == 0 or len(outputs) != len(images):
+            raise ValueError(
+                f"{self._call.name} must answer each image, and answered {len(images)} images by "
+                f"an output of shape {outputs.shape}."
+            )
+        if self._values:
             return outputs if outputs.ndim > 1 else outputs[:, None]
         if outputs.ndim > 2 or (outputs.ndim == 2 and outputs.shape[1] == 0):
             raise ValueError(
@@ -63,6 +78,10 @@ class Questions:
     def ending(self, shape: tuple[int, ...]) -> str:
         """How the graph ends that `ask` has compiled for images of this shape."""
         return self._functions["end", tuple(shape)][0]
+
+    def saturates(self, shape: tuple[int, ...]) -> bool:
+        """Whether functions that keep the classes' order stand before the scores there."""
+        return self._functions["end", tuple(shape)][1]
 
     def own(
         self,
@@ -107,6 +126,22 @@ class Questions:
                 self._call.rewind()
             answers.append(self.ask(rows))
         return any(_gap(answers[0], one) > rounding for one in answers[1:])
+
+    def check_alone(self, images: np.ndarray, *, rounding: float) -> None:
+        """Raises `ValueError` where the answer to an image depends on the others of its batch.
+
+        Args:
+            images: Several images.
+            rounding: The difference, relative to the largest output, that rounding explains.
+        """
+        together = self.ask(images)
+        alone = np.concatenate([self.ask(images[:1]), together[1:]])
+        if _gap(alone, together) > rounding:
+            raise ValueError(
+                f"{self._call.name} answers an image otherwise alone than beside others, so no "
+                "attack on one image can be judged. Call its BatchNormalization with "
+                "training=False, and take means over the axes of an image alone."
+            )
 
     def check_draws(self, images: np.ndarray) -> None:
         """Raises `ValueError` for a model that draws numbers where no compiled function sees it."""

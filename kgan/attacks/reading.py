@@ -22,12 +22,14 @@ class Reading:
             are.
         shape: Shape of the outputs for one image, (units,) for a classifier.
         cut: Whether logits are taken from before the last activation in the graph.
+        behind: Whether they are taken from before all functions that keep the classes' order.
     """
 
     name: str
     head: str
     shape: tuple[int, ...]
     cut: bool = False
+    behind: bool = False
 
     @property
     def units(self) -> int:
@@ -47,7 +49,7 @@ class Reading:
     @property
     def is_judged_by_values(self) -> bool:
         """Whether outputs are read as probabilities although the graph shows no activation."""
-        return self.head in ("softmax", "sigmoid") and not self.cut
+        return self.head in ("softmax", "sigmoid") and not (self.cut or self.behind)
 
     def scores(self, outputs: tf.Tensor) -> tf.Tensor:
         """The scores before the activation, or the values, float32 (batch, ...), in graph mode."""
@@ -59,6 +61,8 @@ class Reading:
                     f"{end.kind}: it was changed in the meantime. Run it again."
                 )
             outputs = end.scores
+        if self.behind:
+            outputs = heads.behind(outputs)
         return tf.reshape(tf.cast(outputs, tf.float32), [-1, *self.shape])
 
     def logits(self, scores: tf.Tensor) -> tf.Tensor:
@@ -91,7 +95,7 @@ class Reading:
             "softmax": "outputs are softmax probabilities",
             "sigmoid": "the output is a sigmoid probability",
         }[self.head]
-        if self.cut:
+        if self.cut or self.behind:
             return f"{found}; logits are taken from before the activation"
         if self.is_judged_by_values:
             found += "; logits are recovered by a log, which loses what float32 rounds to 0 or 1"

@@ -268,7 +268,7 @@ class Victim:
         """
         if len(logits) == 0:
             return np.zeros(0, bool)
-        return self.criterion.fooled(tf.constant(logits), tf.constant(truth), targeted).numpy()
+        return self.criterion.counts(tf.constant(logits), tf.constant(truth), targeted).numpy()
 
     def outputs(self, images: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """The model's own outputs for images in [0, 1], for a training step."""
