@@ -184,8 +184,11 @@ class PairedRecipe(Recipe[PairedSettings]):
             generator = kgan.networks.KEEPING[keeps](generator)
             encoder = None
             if settings.latent_dim:
+                height, width = kinds[1].shape[:2]
                 encoder = kgan.networks.dcgan_encoder(
-                    kinds[1].shape, settings.latent_dim, width=settings.discriminator_width
+                    (height, width, channels[1]),
+                    settings.latent_dim,
+                    width=settings.discriminator_width,
                 )
             discriminator = None
             if settings.adversarial_weight:
@@ -270,8 +273,8 @@ class PairedRecipe(Recipe[PairedSettings]):
         )
         if model.encoder is not None:
             seeds = np.arange(len(inputs))
-            both = (model.vary(inputs, first + seeds) for first in (0, len(inputs)))
-            scores.append(kgan.evaluation.diversity_score(*both, held_out))
+            one, other = (model.vary(inputs, first + seeds) for first in (0, len(inputs)))
+            scores.append(kgan.evaluation.diversity_score(one, other, held_out))
         return scores
 
     def _baselines(self, inputs: np.ndarray) -> dict[str, np.ndarray]:
