@@ -12,7 +12,7 @@ import numpy as np
 
 import kgan.data
 from kgan.cli.command_line import Request
-from kgan.data import Dataset
+from kgan.data import Dataset, Reading
 from kgan.data.folder import DEFAULT_SIZE
 from kgan.evaluation import (
     RealData,
@@ -286,6 +286,17 @@ def _real(settings: EvaluateSettings, source: Source | None) -> RealData:
         raise ValueError(
             f"data must be given for {settings.source}: --data digits, mnist, a folder, ..."
         )
+    if settings.data is not None and Path(name).suffix.lower() in kgan.data.TABLE_SUFFIXES:
+        Reading(**settings.reading).refuse(name, "which is a table")
+        train, held_out = (
+            kgan.data.load_table(name, one, **settings.table_reading) for one in ("train", "test")
+        )
+        return RealData(train, held_out)
+    if settings.table_reading != EvaluateSettings(source=Path()).table_reading:
+        raise ValueError(
+            f"columns and other flags of tables must be left out for {name}, which is no table in "
+            "a file."
+        )
     split, reading = "train", settings.reading
     if settings.data is None:
         split = saved.get("split", "train")
@@ -365,7 +376,13 @@ def _check_out(settings: EvaluateSettings, run: Run | None) -> None:
 def _asked(settings: EvaluateSettings) -> dict[str, Any]:
     """The options that a score depends on, as values read back from JSON."""
     words = "data checkpoint endpoint metrics extractor layer n n_real seeds"
-    names = [*words.split(), *settings.reading, "importance_samples", "target"]
+    names = [
+        *words.split(),
+        *settings.reading,
+        *settings.table_reading,
+        "importance_samples",
+        "target",
+    ]
     content = {name: getattr(settings, name) for name in names}
     return json.loads(json.dumps(content))
 

@@ -154,16 +154,7 @@ class TableRecipe(Recipe[TableSettings]):
         return kgan.data.load_table(
             settings.data,
             split,
-            columns=settings.declared_columns,
-            most_categories=settings.most_categories,
-            constraints=settings.constraints,
-            encoding=settings.encoding,
-            separator=settings.separator,
-            categorical=settings.categorical,
-            integer=settings.integer,
-            number=settings.number,
-            drop=settings.drop,
-            held_out=settings.held_out,
+            **settings.table_reading,
             in_full=self.private,
         )
 

@@ -6,11 +6,11 @@ from typing import ClassVar, Literal
 
 import tyro
 
-from kgan.settings.groups import ImageReading, Messages, PreparedData, check_at_least
+from kgan.settings.groups import ImageReading, Messages, PreparedData, TableReading, check_at_least
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateSettings(Messages, ImageReading, PreparedData):
+class EvaluateSettings(Messages, ImageReading, TableReading, PreparedData):
     """Score a generator against real data."""
 
     family: ClassVar[str] = "evaluation"

@@ -8,7 +8,7 @@ import contextlib
 import contextvars
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -185,6 +185,57 @@ class ImageReading(Settings):
                 "value_range must be two finite values, the lower one first, or auto, "
                 f"got {self.value_range}."
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableReading(Settings):
+    """How the rows of a table are read from a file."""
+
+    columns: tuple[str, ...] = ()
+    """What columns hold, as NAME=KIND: number, integer, category, boolean, date, id or drop, and
+    date:%d/%m/%Y; default what DATA.columns.json beside the data says, or their values."""
+    most_categories: int = 250
+    """Categories that a column may have; the rare ones of a column with more are joined."""
+    constraints: tuple[str, ...] = ()
+    """What holds between columns, in every row: start<=end, age>=18, or city&country for the
+    combinations that the data have."""
+    encoding: str = "utf-8"
+    """Encoding of the texts of a .csv file, such as cp1252."""
+    separator: str = ","
+    """What separates the values of a .csv file."""
+    held_out: float = 0.2
+    """Share of a file's rows that training does not see, for kgan evaluate; in [0, 1)."""
+    categorical: tuple[str, ...] = ()
+    """Columns that are categories; default told by their values."""
+    integer: tuple[str, ...] = ()
+    """Columns of whole numbers; default told by their values."""
+    number: tuple[str, ...] = ()
+    """Columns of numbers; default told by their values."""
+    drop: tuple[str, ...] = ()
+    """Columns to leave out."""
+
+    def check(self) -> None:
+        super().check()
+        check_at_least(self, 2, "most_categories")
+        if len(self.declared_columns) < len(self.columns):
+            raise ValueError(f"columns must be declared once each, got {' '.join(self.columns)}.")
+
+    @property
+    def declared_columns(self) -> dict[str, str]:
+        """Kinds by column, as the flag `columns` declares them."""
+        found = {}
+        for one in self.columns:
+            name, equals, kind = one.rpartition("=")
+            if not equals or not name:
+                raise ValueError(f"columns must be declared as NAME=KIND, got {one!r}.")
+            found[name] = kind
+        return found
+
+    @property
+    def table_reading(self) -> dict[str, Any]:
+        """The arguments of `kgan.data.load_table` that say the same."""
+        found = {field.name: getattr(self, field.name) for field in fields(TableReading)}
+        return {**found, "columns": self.declared_columns}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,13 +11,14 @@ from kgan.settings.groups import (
     RunFolder,
     Scores,
     Start,
+    TableReading,
     check_at_least,
     name_of_data,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class TableSettings(Messages, Output, Scores, Privacy, Start, Machine):
+class TableSettings(Messages, Output, TableReading, Scores, Privacy, Start, Machine):
     """Train a GAN of the rows of a table and export its generator."""
 
     family: ClassVar[str] = "table"
@@ -26,28 +27,6 @@ class TableSettings(Messages, Output, Scores, Privacy, Start, Machine):
     # Data
     data: str = "breast-cancer"
     """breast-cancer, or a .csv or .parquet file (extra: tables)."""
-    columns: tuple[str, ...] = ()
-    """What columns hold, as NAME=KIND: number, integer, category, boolean, date, id or drop, and
-    date:%d/%m/%Y; default what DATA.columns.json beside the data says, or their values."""
-    most_categories: int = 250
-    """Categories that a column may have; the rare ones of a column with more are joined."""
-    constraints: tuple[str, ...] = ()
-    """What holds between columns, in every row: start<=end, age>=18, or city&country for the
-    combinations that the data have."""
-    encoding: str = "utf-8"
-    """Encoding of the texts of a .csv file, such as cp1252."""
-    separator: str = ","
-    """What separates the values of a .csv file."""
-    held_out: float = 0.2
-    """Share of a file's rows that training does not see, for kgan evaluate; in [0, 1)."""
-    categorical: tuple[str, ...] = ()
-    """Columns that are categories; default told by their values."""
-    integer: tuple[str, ...] = ()
-    """Columns of whole numbers; default told by their values."""
-    number: tuple[str, ...] = ()
-    """Columns of numbers; default told by their values."""
-    drop: tuple[str, ...] = ()
-    """Columns to leave out."""
     target: str | None = None
     """A category that kgan evaluate trains classifiers to tell; default none, or the data's own."""
 
@@ -111,7 +90,6 @@ class TableSettings(Messages, Output, Scores, Privacy, Start, Machine):
         check_at_least(self, 0, "g_learning_rate", "d_learning_rate", "penalty_weight")
         check_at_least(self, 0, "weight_decay", "learning_rate")
         check_at_least(self, 1, "n_critic")
-        check_at_least(self, 2, "most_categories")
         if not 0 <= self.discriminator_dropout < 1:
             raise ValueError(
                 f"discriminator_dropout must be in [0, 1), got {self.discriminator_dropout}."
@@ -120,9 +98,6 @@ class TableSettings(Messages, Output, Scores, Privacy, Start, Machine):
             raise ValueError(f"several must be in [0, 1], got {self.several}.")
         if self.constraints and self.model == "copula":
             raise ValueError("constraints must be left out for a copula, which keeps none.")
-        declared = self.declared_columns
-        if len(declared) < len(self.columns):
-            raise ValueError(f"columns must be declared once each, got {' '.join(self.columns)}.")
         if self.batch_size is not None and self.batch_size % self.packing:
             raise ValueError(
                 f"packing must divide batch_size ({self.batch_size}), got {self.packing}."
@@ -154,17 +129,6 @@ class TableSettings(Messages, Output, Scores, Privacy, Start, Machine):
             raise ValueError(f"precision must be float32 with epsilon, got {self.precision}.")
         if not 0 < self.counts_share < 1:
             raise ValueError(f"counts_share must be in (0, 1), got {self.counts_share}.")
-
-    @property
-    def declared_columns(self) -> dict[str, str]:
-        """Kinds by column, as the flag `columns` declares them."""
-        found = {}
-        for one in self.columns:
-            name, equals, kind = one.rpartition("=")
-            if not equals or not name:
-                raise ValueError(f"columns must be declared as NAME=KIND, got {one!r}.")
-            found[name] = kind
-        return found
 
     def default_name(self, preset: str | None, defaults: RunFolder) -> str:
         assert isinstance(defaults, TableSettings)

@@ -238,6 +238,19 @@ def test_rows_are_asked_for_from_every_source_and_in_every_file(trained, command
             assert said in told.stderr or said.startswith("where must ask for a category")
 
 
+def test_rows_are_scored_against_a_table_that_needs_a_declaration(trained, command, tmp_path):
+    header, *lines = (trained / "people.csv").read_text().splitlines()
+    ids = [f"u{number};{line.replace(',', ';')}" for number, line in enumerate(lines)]
+    (tmp_path / "ids.csv").write_text("\n".join([f"id;{header.replace(',', ';')}", *ids]))
+    given = ("evaluate", trained / "people.csv", "--data", "ids.csv", "--metrics", "table_quality")
+    refused = command(*given, "--separator", ";", check=False)
+    assert "Leave it out: --drop 'id'" in refused.stderr
+    said = command(*given, "--separator", ";", "--drop", "id", "--seeds", 1, "--out", "scores")
+    assert "column_shapes" in said.stdout
+    refused = command(*given[:2], "--data", "digits", "--drop", "id", check=False)
+    assert "flags of tables must be left out for digits" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
