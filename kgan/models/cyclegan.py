@@ -48,6 +48,9 @@ class CycleGAN(Translation):
             for, it must take the translation for too. It does not learn. For domain adaptation:
             translations of A keep their labels then, and train a classifier of B.
         consistency_weight: Weight of this cross-entropy, above 0 where there is a classifier.
+        consistency_domains: Whose samples the classifier judges: as published those of both, "a"
+            and "b". A classifier that knows A alone takes samples of B for what they are not, and
+            then holds their translations to it.
         seed: Seed of the choices of the pools, an int in [0, 2**31 - 1].
         kind_a: What a sample of A is; where `None`, what `kgan.kinds.of_array` says of its shape.
         kind_b: The same for B.
@@ -111,6 +114,7 @@ class CycleGAN(Translation):
         pool_size: int = 50,
         consistency: keras.Model | None = None,
         consistency_weight: float = 0.0,
+        consistency_domains: Sequence[str] = ("a", "b"),
         seed: int = 0,
         kind_a: Kind | None = None,
         kind_b: Kind | None = None,
@@ -135,6 +139,11 @@ class CycleGAN(Translation):
                 "samples of B."
             )
         _check_consistency(consistency, consistency_weight, shapes)
+        for domain in consistency_domains:
+            kgan.names.check("consistency_domains", domain, ("a", "b"))
+        if consistency is not None and not consistency_domains:
+            raise ValueError("consistency_domains must be a, b or both, got none.")
+        self.consistency_domains = tuple(consistency_domains)
         self._take_kinds(kind_a, kind_b, shapes)
         self.loss_spec = loss
         self.adversarial_loss = kgan.losses.get(loss)
@@ -196,7 +205,8 @@ class CycleGAN(Translation):
             self._log(identity=_mean(identity))
             weighted += self._weighted(self.identity_weight, identity)
         if self.consistency is not None:
-            consistency = [self._changes_class(a, fake_b), self._changes_class(b, fake_a)]
+            judged = {"a": (a, fake_b), "b": (b, fake_a)}
+            consistency = [self._changes_class(*judged[one]) for one in self.consistency_domains]
             self._log(consistency=_mean(consistency))
             weighted += [self.consistency_weight * one for one in consistency]
         return weighted
@@ -260,6 +270,7 @@ class CycleGAN(Translation):
                 else keras.saving.serialize_keras_object(self.consistency)
             ),
             "consistency_weight": self.consistency_weight,
+            "consistency_domains": list(self.consistency_domains),
             "seed": self.seed,
         }
 

@@ -184,6 +184,22 @@ def test_a_classifier_must_see_the_same(tmp_path):
     assert again.consistency_weight == 0.7
 
 
+def test_a_classifier_that_judges_one_domain():
+    options = {"identity_weight": 0.0, "pool_size": 0, "consistency_weight": 1.0}
+    [batch] = batches(2, 1)
+    values = {}
+    for domains in (("a", "b"), ("a",), ("b",)):
+        keras.utils.set_random_seed(4)
+        gan = build(consistency=sees_classes(), consistency_domains=domains, **options)
+        values[domains] = float(gan.train_step(batch)["consistency"])
+    assert values["a", "b"] == pytest.approx((values["a",] + values["b",]) / 2, rel=1e-5)
+    assert values["a",] != values["b",]
+    with pytest.raises(ValueError, match="consistency_domains must be one of a, b, got 'c'"):
+        build(consistency=sees_classes(), consistency_domains=("c",), **options)
+    with pytest.raises(ValueError, match="consistency_domains must be a, b or both, got none"):
+        build(consistency=sees_classes(), consistency_domains=(), **options)
+
+
 @pytest.mark.parametrize(
     ("judge", "weight", "message"),
     [
