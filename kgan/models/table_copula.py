@@ -24,7 +24,8 @@ class TableCopula(TableModel):
     logs: tuple[str, ...] = ("columns",)
 
     def __init__(self, copula: keras.layers.Layer, encoder: keras.layers.Layer, **options):
-        options.pop("calibrates", None)
+        for name in ("calibrates", "draws"):
+            options.pop(name, None)
         super().__init__(**options)
         self.copula = copula
         self._start_table(encoder, len(encoder.table.learnt), calibrates=False)

@@ -41,6 +41,8 @@ class TableGAN(TableModel):
         several: Share of the rows that stand for categories of several columns, which makes
             conditions on several columns learnt, in [0, 1]; the others stand for one.
         calibrates: Whether `calibrate` shifts logits to the shares of the data.
+        draws: "parts" for a draw in the latents for each number and each category, or "values" for
+            one for each value of an encoded row, as files of earlier versions have.
         seed: Seed of all noise, an int in [0, 2**31 - 1].
 
     `fit` takes batches of `kgan.data.feed_rows`: columns by name, or rows that are encoded already,
@@ -71,6 +73,7 @@ class TableGAN(TableModel):
         ema_decay: float = 0.999,
         several: float = 0.5,
         calibrates: bool = True,
+        draws: str = "parts",
         seed: int = 0,
         **options,
     ):
@@ -92,7 +95,7 @@ class TableGAN(TableModel):
         self.seed = kgan.random.check_seed(seed)
         condition_size = encoder.layout.condition_size
         noise_dim = generator.input_shape[-1] - condition_size
-        self._start_table(encoder, noise_dim, calibrates=calibrates)
+        self._start_table(encoder, noise_dim, calibrates=calibrates, draws=draws)
         _check_size("generator's output", generator.output_shape[-1], self.layout.size)
         pack_size = packing * (self.layout.size + condition_size)
         _check_size("discriminator's input", discriminator.input_shape[-1], pack_size)

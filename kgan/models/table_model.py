@@ -45,16 +45,28 @@ class TableModel(Generation, Players):
         layout: Where what lies in an encoded row.
         noise_dim: Length of the networks' noise; a latent vector has other draws beside it.
         calibrates: Whether `calibrate` does something.
+        draws: What has a draw of its own in a latent vector: "parts" of an encoded row, or each of
+            its "values", as in files of earlier versions.
         hears: Whether the networks are told conditions.
     """
 
     hears: bool = False
     _decode_batch = 512
 
-    def _start_table(self, encoder: keras.layers.Layer, noise_dim: int, *, calibrates: bool):
+    def _start_table(
+        self,
+        encoder: keras.layers.Layer,
+        noise_dim: int,
+        *,
+        calibrates: bool,
+        draws: str = "parts",
+    ):
+        kgan.names.check("draws", draws, ("parts", "values"))
         self.encoder, self.layout, self.noise_dim = encoder, encoder.layout, noise_dim
-        # Noise, the draw of a condition, and one for each value of an encoded row.
-        self.latent_dim = noise_dim + 1 + self.layout.size
+        self.draws = draws
+        self._draw_count = self.layout.size if draws == "values" else len(self.layout.sizes)
+        # Noise, the draw of a condition, and the draws of an encoded row.
+        self.latent_dim = noise_dim + 1 + self._draw_count
         self.sample_shape = self.kind.shape
         self.calibrates = calibrates
         self._columns = encoder.table.conditions
@@ -86,7 +98,7 @@ class TableModel(Generation, Players):
 
     def _samples(self, latents, labels) -> dict[str, tf.Tensor]:
         """Columns of latents; labels are the codes that are asked for (n, columns), -1 for none."""
-        noise, drawn, uniform = tf.split(latents, [self.noise_dim, 1, self.layout.size], axis=1)
+        noise, drawn, uniform = tf.split(latents, [self.noise_dim, 1, self._draw_count], axis=1)
         uniform = kgan.random.uniform_of(uniform)
         count = len(self._counts)
         asked = tf.fill([tf.shape(latents)[0], count], -1)
@@ -381,14 +393,15 @@ class TableModel(Generation, Players):
             **super().get_config(),
             "encoder": keras.saving.serialize_keras_object(self.encoder),
             "calibrates": self.calibrates,
+            "draws": self.draws,
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects=None) -> Self:
         encoder = keras.saving.deserialize_keras_object(config["encoder"])
-        # Files of earlier versions know nothing of shifts.
+        # Files of earlier versions know nothing of shifts, and draw each value.
         return super().from_config(
-            {"calibrates": False, **config, "encoder": encoder}, custom_objects
+            {"calibrates": False, "draws": "values", **config, "encoder": encoder}, custom_objects
         )
 
 

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 import kgan.random
@@ -30,6 +31,7 @@ class TableVAE(TableModel):
         reconstruction_weight: Weight of the likelihood beside the divergence.
         ema_decay: Decay of the decoder's moving average, in [0, 1).
         calibrates: Whether `calibrate` shifts logits to the shares of the data.
+        draws: As for `TableGAN`.
         seed: Seed of all noise, an int in [0, 2**31 - 1].
 
     `fit` takes batches of `kgan.data.feed_rows`. Logs: `loss`, and its parts `reconstruction` and
@@ -51,6 +53,7 @@ class TableVAE(TableModel):
         reconstruction_weight: float = 2.0,
         ema_decay: float = 0.999,
         calibrates: bool = True,
+        draws: str = "parts",
         seed: int = 0,
         **options,
     ):
@@ -62,7 +65,7 @@ class TableVAE(TableModel):
         self.posterior, self.decoder = posterior, decoder
         self.reconstruction_weight, self.ema_decay = reconstruction_weight, ema_decay
         self.seed = kgan.random.check_seed(seed)
-        self._start_table(encoder, decoder.input_shape[-1], calibrates=calibrates)
+        self._start_table(encoder, decoder.input_shape[-1], calibrates=calibrates, draws=draws)
         size = self.layout.size
         for what, found in (
             ("posterior's input", posterior.input_shape[-1]),
@@ -131,10 +134,12 @@ class TableVAE(TableModel):
         if not len(places):
             return raw
         deviations = tf.convert_to_tensor(self.ema_decoder.get_layer("deviations").deviation)
-        wide = tf.scatter_nd(
-            places[:, None], tf.clip_by_value(deviations, 0.01, 1.0), [self.layout.size]
-        )
-        return raw + wide * tf.math.ndtri(tf.clip_by_value(uniform, 1e-7, 1.0 - 1e-7))
+        own = places if self.draws == "values" else self.layout.numbers
+        drawn = tf.clip_by_value(tf.gather(uniform, own, axis=1), 1e-7, 1.0 - 1e-7)
+        moved = tf.clip_by_value(deviations, 0.01, 1.0) * tf.math.ndtri(drawn)
+        columns = np.zeros((len(places), self.layout.size), np.float32)
+        columns[np.arange(len(places)), places] = 1.0
+        return raw + tf.matmul(moved, columns)
 
     def endpoints(self) -> Endpoints:
         """What it can be asked: rows, of which each column is an output of its own."""

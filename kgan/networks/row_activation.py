@@ -45,6 +45,29 @@ def draw(
     return tf.where(soft, raw + gumbel(uniform), tf.tanh(raw))
 
 
+def draw_parts(
+    raw: tf.Tensor, uniform: tf.Tensor, sizes: Sequence[int], one_hot: Sequence[bool]
+) -> tf.Tensor:
+    """As `draw`, with one draw for each part in place of one for each value.
+
+    Each one-hot part becomes a draw from softmax(raw), by the inverse of its distribution function.
+    Arguments as for `activate`, but `uniform` is (n, parts).
+    """
+    found = []
+    # Below 1 by more than sums of float32 are rounded, so what cannot be is never drawn.
+    below = tf.clip_by_value(uniform, 0.0, 1.0 - 2.0**-20)
+    for part, (logits, size, hot) in enumerate(
+        zip(tf.split(raw, sizes, axis=1), sizes, one_hot, strict=True)
+    ):
+        if not hot:
+            found.append(tf.tanh(logits))
+            continue
+        reached = tf.cumsum(tf.nn.softmax(logits), axis=1)
+        passed = reached[:, :-1] <= below[:, part, None] * reached[:, -1:]
+        found.append(tf.one_hot(tf.reduce_sum(tf.cast(passed, tf.int32), axis=1), size))
+    return tf.concat(found, axis=1)
+
+
 def gumbel(uniform: tf.Tensor) -> tf.Tensor:
     """Draws from the standard Gumbel distribution, of draws from (0, 1).
 

@@ -50,6 +50,11 @@ class Layout:
         return self.starts[~np.array(self.one_hot, bool)]
 
     @functools.cached_property
+    def numbers(self) -> np.ndarray:
+        """Which parts are places of numbers, int (numbers,)."""
+        return np.flatnonzero(~np.array(self.one_hot, bool))
+
+    @functools.cached_property
     def hot_starts(self) -> np.ndarray:
         """Where each one-hot part begins, int (one-hot parts,)."""
         return self.starts[np.array(self.one_hot, bool)]

@@ -312,8 +312,16 @@ class TableEncoder(keras.layers.Layer):
         )
 
     def draw(self, raw: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:
-        """Rows to `decode`, drawn by a generator's raw outputs; see `row_activation`."""
-        return row_activation.draw(raw, uniform, self.layout.sizes, self.layout.one_hot)
+        """Rows to `decode`, drawn by a generator's raw outputs; see `row_activation`.
+
+        Args:
+            raw: float32 (n, size).
+            uniform: Draws from (0, 1), one for each part (n, parts) or each value (n, size).
+        """
+        own = self.layout
+        each_part = uniform.shape[-1] == len(own.sizes)
+        draw = row_activation.draw_parts if each_part else row_activation.draw
+        return draw(raw, uniform, own.sizes, own.one_hot)
 
     def condition(self, encoded: tf.Tensor) -> tf.Tensor:
         """The parts of an encoded row that a condition asks for, (n, condition_size)."""

@@ -40,7 +40,12 @@ function histogram(name, numbers) {
   for (const value of numbers) counts[Math.min(BINS - 1, Math.floor((BINS * (value - low)) / (high - low)))] += 1;
   const chart = document.createElementNS(SVG, "svg");
   const mean = numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
-  const told = { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${name}: mean ${Number(mean.toPrecision(4))}` };
+  const told = {
+    viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+    preserveAspectRatio: "none",
+    role: "img",
+    "aria-label": `${name}: mean ${Number(mean.toPrecision(4))}`,
+  };
   for (const [key, value] of Object.entries(told)) chart.setAttribute(key, value);
   const step = WIDTH / BINS;
   chart.append(...counts.map((count, bin) => {
@@ -58,7 +63,9 @@ function shares(name, texts) {
   for (const one of texts) counts.set(one, (counts.get(one) ?? 0) + 1);
   const frequent = [...counts].sort(([, one], [, other]) => other - one);
   const rest = frequent.slice(MOST).reduce((sum, [, count]) => sum + count, 0);
-  const shown = [...frequent.slice(0, MOST), ...(rest ? [[`${frequent.length - MOST} others`, rest]] : [])];
+  // One more takes no more room than "1 others" would.
+  const cut = frequent.length > MOST + 1;
+  const shown = cut ? [...frequent.slice(0, MOST), [`${frequent.length - MOST} others`, rest]] : frequent;
   const table = document.createElement("table");
   table.className = "bars";
   table.setAttribute("aria-label", name);
