@@ -64,6 +64,7 @@ PRESETS = {
     "grid": (2,),
     "stacked-mnist": (28, 28, 3),
     "fastgan": (16, 16, 1),
+    "progan": (8, 8, 1),
     "stylegan2": (8, 8, 1),
     "r3gan": (8, 8, 1),
     "biggan": (8, 8, 3),
