@@ -36,7 +36,7 @@ def choice(count: int, shape: tuple[int, ...]) -> Choice:
     """
     height, width, _ = shape
     name, why = "mnist", "learns most in minutes"
-    changes: dict[str, Any] = {"steps_per_epoch": 500, "epochs": 40}
+    changes: dict[str, Any] = {"steps_per_epoch": 400, "epochs": 20}
     if count < FEW:
         changes["augment"] = "diffaugment"
         name, why = f"{name} with diffaugment", f"{why}, and so few are soon known by heart"
