@@ -157,8 +157,8 @@ def _default_preset(command: Command, words: Sequence[str]) -> str | None:
     data = _named_data(words)
     if command.by_data and data in command.presets:
         return data
-    if command.own_data and data is not None and Path(data).expanduser().exists():
-        return command.own_data
+    if command.own_data and data is not None and data not in command.presets:
+        return command.own_data if Path(data).expanduser().exists() else first
     return first
 
 
