@@ -40,6 +40,7 @@ COMMANDS: dict[str, Command] = {
         presets=PRESETS,
         families=FAMILIES,
         remedy="For data of your own: --data FOLDER.",
+        own_data="auto",
     ),
     "sample": Command(
         "generate samples from a run, a .keras file or an exported model", SampleSettings

@@ -1,7 +1,9 @@
 """Turns the arguments of a command into its settings, before anything heavy is imported."""
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import tyro
@@ -23,6 +25,7 @@ class Command:
         prefix: Prefix of the names of its run folders.
         remedy: Advice for the error about an unknown preset.
         by_data: Whether `--data NAME` chooses the preset of that name.
+        own_data: The preset for `--data` that is a file or folder, where none is named.
         first: Name of the setting that a first argument without dashes gives.
     """
 
@@ -33,6 +36,7 @@ class Command:
     prefix: str = ""
     remedy: str = ""
     by_data: bool = False
+    own_data: str = ""
     first: str = ""
 
 
@@ -45,6 +49,7 @@ class Request:
         preset: Name of the preset that the settings started from, or `None`.
         name: Name of the run, for a command that makes a run.
         run: The run to resume, or `None`.
+        given: Names of the settings that the user typed.
         command: The command as it was typed.
     """
 
@@ -52,6 +57,7 @@ class Request:
     preset: str | None = None
     name: str = ""
     run: Run | None = None
+    given: frozenset[str] = frozenset()
     command: str = ""
 
 
@@ -86,7 +92,7 @@ def read(name: str, command: Command, arguments: Sequence[str]) -> Request:
     first = cast(RunFolder, defaults() if isinstance(defaults, type) else defaults)
     run_name = command.prefix + (settings.name or settings.default_name(preset, first))
     if not settings.resume or _starts_anew(settings, run_name):
-        return Request(settings, preset, run_name)
+        return Request(settings, preset, run_name, given=_given(settings, words))
     return _resumed(name, command, words, Run.latest(settings.runs_dir, run_name), chosen)
 
 
@@ -148,11 +154,29 @@ def _default_preset(command: Command, words: Sequence[str]) -> str | None:
     if not command.presets:
         return None
     first = next(iter(command.presets))
-    if not command.by_data:
-        return first
-    split = " ".join(words).replace("--data=", "--data ").split()
-    data = split[split.index("--data") + 1 :][:1] if "--data" in split else []
-    return data[0] if data and data[0] in command.presets else first
+    data = _named_data(words)
+    if command.by_data and data in command.presets:
+        return data
+    if command.own_data and data is not None and data not in command.presets:
+        return command.own_data if Path(data).expanduser().exists() else first
+    return first
+
+
+def _named_data(words: Sequence[str]) -> str | None:
+    """What `--data` names, or `None`."""
+    for word, following in itertools.zip_longest(words, words[1:]):
+        flag, equals, value = word.partition("=")
+        if flag == "--data":
+            return value if equals else following
+    return None
+
+
+def _given(settings: Settings, words: Sequence[str]) -> frozenset[str]:
+    """Names of the settings that are among the words of a command."""
+    flags = {word.partition("=")[0].replace("_", "-") for word in words if word.startswith("--")}
+    names = [field.name for field in dataclasses.fields(cast(Any, settings))]
+    dashed = {name: name.replace("_", "-") for name in names}
+    return frozenset(name for name, flag in dashed.items() if flags & {f"--{flag}", f"--no-{flag}"})
 
 
 def _parse(

@@ -10,8 +10,11 @@ from kgan.runs.training import export_model, train
 def main(request: Request) -> int:
     """The body of `train.py` and `kgan train`."""
     settings: Any = request.settings
+    recipe = RECIPES[settings.family](settings)
+    if request.preset == "auto" and request.run is None:
+        recipe.choose(request.given)
     return train(
-        RECIPES[settings.family](settings),
+        recipe,
         name=request.name,
         preset=request.preset,
         run=request.run,

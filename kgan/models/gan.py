@@ -22,6 +22,7 @@ from kgan.losses import AdversarialLoss, LossFunction
 from kgan.models.average import average_of, update_average
 from kgan.models.batches import Batch, labels_of, parts_of, samples_of, warn_of_labels
 from kgan.models.generation import Generation
+from kgan.models.growing import grow, growing, level_at
 from kgan.models.players import Players
 from kgan.models.self_supervision import check_decodes, decoding_error, revealing
 from kgan.models.splitting import check_divides, pack, part_of
@@ -55,6 +56,9 @@ class GAN(Generation, Players):
             and so teaches it what they hold (as FastGAN does), trained by `d_optimizer`; its
             absolute error is part of the discriminator's loss. See `kgan.networks.fastgan_decoder`.
         decoding_weight: Weight of that error; published: 1.
+        phase_steps: Steps of each phase of networks that grow (networks progan): one for the
+            smallest size, then for each doubling one that fades it in and one that lets it settle.
+            `None` trains them at their full size.
         n_critic: Discriminator half-steps for each generator half-step. Each takes its own part of
             the batch, so `fit`'s batch holds `n_critic` times what a half-step sees.
         packing: How many samples the discriminator judges at once (PacGAN, Lin et al. 2018,
@@ -71,7 +75,8 @@ class GAN(Generation, Players):
     `d_loss` and `g_loss` (unscaled means), `penalty`, and the mean probabilities `d_real` and
     `d_fake` that real and generated samples are real; at equilibrium both are 0.5. Where there are
     penalties of the generator, also their sum `g_penalty`; with a decoder its error `decoding`;
-    where the augmentation adapts, also its strength `augmentation`.
+    where the augmentation adapts, also its strength `augmentation`; of networks that grow their
+    `level`, the doublings so far.
 
     Example:
 
@@ -106,6 +111,7 @@ class GAN(Generation, Players):
         augmentation: Augmentation | None = None,
         decoder: keras.Model | None = None,
         decoding_weight: float = 1.0,
+        phase_steps: int | None = None,
         n_critic: int = 1,
         packing: int = 1,
         ema_decay: float = 0.999,
@@ -160,6 +166,15 @@ class GAN(Generation, Players):
             _check_range("decoding_weight", decoding_weight, decoding_weight >= 0, "at least 0")
             check_decodes(discriminator, decoder)
             self.logs = (*self.logs, "decoding")
+        self.phase_steps = phase_steps
+        if phase_steps is not None:
+            _check_range("phase_steps", phase_steps, phase_steps >= 1, "at least 1")
+            if not (growing(generator) and growing(discriminator)):
+                raise ValueError(
+                    f"phase_steps must be None, got {phase_steps}: the generator and the "
+                    "discriminator do not both grow, as networks progan do."
+                )
+            self.logs = (*self.logs, "level")
 
         self.ema_generator = average_of(generator)
         self._start()
@@ -170,6 +185,11 @@ class GAN(Generation, Players):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         samples, labels = self._taken(data)
         samples = check_divides("n_critic", self.n_critic, samples)
+        if self.phase_steps is not None:
+            level = level_at(self._step(), self.phase_steps)
+            grow(self.generator, level)
+            grow(self.discriminator, level)
+            self._log(level=level)
         for part in range(self.n_critic):
             real = part_of(samples, part, self.n_critic)
             real_labels = None if labels is None else part_of(labels, part, self.n_critic)
@@ -181,6 +201,9 @@ class GAN(Generation, Players):
         self._generator_half_step(real, fakes, real_labels, latents, generator_tape)
         self._adapt(tf.shape(samples)[0])
         update_average(self.ema_generator, self.generator, decay=self.ema_decay, step=self._step())
+        if self.phase_steps is not None:
+            # The level itself is no average.
+            grow(self.ema_generator, level)
         return self._end_step()
 
     def _discriminator_half_step(self, real, fakes, labels, part: int) -> None:
@@ -474,6 +497,7 @@ class GAN(Generation, Players):
             if self.augmentation is None
             else keras.saving.serialize_keras_object(self.augmentation),
             "decoding_weight": self.decoding_weight,
+            "phase_steps": self.phase_steps,
             "n_critic": self.n_critic,
             "packing": self.packing,
             "ema_decay": self.ema_decay,

@@ -86,6 +86,16 @@ class PrivateGAN(Private, GAN):
                 "augmentation must be None under differential privacy, got "
                 f"{type(self.augmentation).__name__}: it may follow what real records look like."
             )
+        if self.decoder is not None:
+            raise ValueError(
+                "decoder must be None under differential privacy: what it learns of each record is "
+                "not clipped."
+            )
+        if self.phase_steps is not None:
+            raise ValueError(
+                f"phase_steps must be None under differential privacy, got {self.phase_steps}: its "
+                "networks do not grow."
+            )
         self._start_private(
             self.loss_spec,
             records=records,

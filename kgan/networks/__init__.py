@@ -40,6 +40,7 @@ from kgan.networks.fastgan import (
 )
 from kgan.networks.fourier import FourierFeatures
 from kgan.networks.grouped import GroupedConv2D
+from kgan.networks.growing import FadeIn, GrowingConvolutions
 from kgan.networks.keeping import KEEPING, keeping_known, residual
 from kgan.networks.minibatch import MinibatchStandardDeviation
 from kgan.networks.mlp import mlp_discriminator, mlp_generator
@@ -50,6 +51,7 @@ from kgan.networks.padding import ReflectionPadding2D
 from kgan.networks.patch_projector import patch_projector
 from kgan.networks.perturbation import perturbation_network
 from kgan.networks.private_encoder import private_encoder
+from kgan.networks.progan import progan_discriminator, progan_generator
 from kgan.networks.r3gan import r3gan_discriminator, r3gan_generator
 from kgan.networks.resampling import FilteredDownsampling2D, FilteredUpsampling2D
 from kgan.networks.resnet import resnet_discriminator, resnet_generator
@@ -108,6 +110,7 @@ NETWORKS: dict[str, NetworkPair] = {
     "resnet": NetworkPair(resnet_generator, resnet_discriminator),
     "mlp": NetworkPair(mlp_generator, mlp_discriminator),
     "fastgan": NetworkPair(fastgan_generator, fastgan_discriminator, fastgan_decoder),
+    "progan": NetworkPair(progan_generator, progan_discriminator),
     "biggan": NetworkPair(biggan_generator, biggan_discriminator),
     "r3gan": NetworkPair(r3gan_generator, r3gan_discriminator),
     "stylegan2": NetworkPair(stylegan2_generator, stylegan2_discriminator),
@@ -154,6 +157,7 @@ __all__ = [
     "Dropout",
     "EqualizedConv2D",
     "EqualizedDense",
+    "FadeIn",
     "FilteredConv2D",
     "FilteredDownsampling2D",
     "FilteredUpsampling2D",
@@ -162,6 +166,7 @@ __all__ = [
     "GaussianCopula",
     "GaussianNoise",
     "GroupedConv2D",
+    "GrowingConvolutions",
     "LabelledMapping",
     "LatentChunk",
     "LearnedConstant",
@@ -201,6 +206,8 @@ __all__ = [
     "patch_projector",
     "perturbation_network",
     "private_encoder",
+    "progan_discriminator",
+    "progan_generator",
     "r3gan_discriminator",
     "r3gan_generator",
     "residual",

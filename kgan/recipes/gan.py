@@ -21,6 +21,7 @@ import kgan.networks
 import kgan.penalties
 import kgan.precision
 import kgan.privacy
+import kgan.settings.auto
 from kgan.data import Dataset
 from kgan.models.transfer import freeze_first
 from kgan.recipes.latent import LatentModelRecipe
@@ -47,7 +48,7 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         return self.batch_size * self.settings.n_critic
 
     def settle(self, data: Dataset, *, replicas: int = 1) -> Sequence[str]:
-        said = super().settle(data, replicas=replicas)
+        said = [*self._chosen(data), *super().settle(data, replicas=replicas)]
         if not self.private:
             return said
         settings = self.settings
@@ -77,6 +78,20 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
             "no doctor and no score by real images, as they are not covered; checkpoints hold the "
             "key of the noise: keep them to yourself",
         ]
+
+    def _chosen(self, data: Dataset) -> Sequence[str]:
+        """Takes the settings that suit such data, where it is left to choose them."""
+        if self._kept is None or self.private or not data.is_images:
+            return []
+        if "networks" in self._kept:
+            # All others hang on them.
+            return [f"auto leaves all as for the digits but your networks {self.settings.networks}"]
+        found = kgan.settings.auto.choice(len(data), data.sample_shape)
+        changes = {name: value for name, value in found.changes.items() if name not in self._kept}
+        self.settings = dataclasses.replace(self.settings, **changes)
+        kept = sorted(set(found.changes) & self._kept)
+        but = f"; as you say: {', '.join(kept)}" if kept else ""
+        return [f"auto chooses {found.name}: {found.why}{but}"]
 
     @property
     def feeds_parts(self) -> bool:  # type: ignore[override]
@@ -157,6 +172,7 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
             "augmentation": self._augmentation(),
             "decoder": decoder,
             "decoding_weight": settings.decoding,
+            "phase_steps": settings.phase_steps,
             "n_critic": settings.n_critic,
             "packing": settings.packing,
             "ema_decay": settings.ema_decay,

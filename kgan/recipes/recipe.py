@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
@@ -56,6 +56,15 @@ class Recipe(abc.ABC, Generic[Chosen]):
 
     def __init__(self, settings: Chosen):
         self.settings = settings
+        self._kept: frozenset[str] | None = None
+
+    def choose(self, kept: Iterable[str]) -> None:
+        """Lets `settle` choose the settings by the data, for the preset `auto`.
+
+        Args:
+            kept: Names of the settings that the user chose, which stay as they are.
+        """
+        self._kept = frozenset(kept)
 
     @abc.abstractmethod
     def data(self) -> Any:

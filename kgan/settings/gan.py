@@ -41,7 +41,8 @@ class GANSettings(
 
     # Networks
     networks: str = "dcgan"
-    """A key of kgan.networks.NETWORKS (dcgan, resnet, mlp, fastgan, biggan, r3gan, stylegan2)."""
+    """A key of kgan.networks.NETWORKS (dcgan, resnet, mlp, fastgan, progan, biggan, r3gan,
+    stylegan2)."""
     latent_dim: int = 64
     """Length of a latent vector."""
     generator_width: int = 64
@@ -79,6 +80,9 @@ class GANSettings(
     decoding: float = 0.0
     """Weight of what a decoder misses of real images that it draws from the discriminator's map
     (networks fastgan); published: 1."""
+    phase_steps: int | None = None
+    """Steps in a phase of networks that grow (progan): the smallest size takes one, each doubling
+    two, one to fade in and one to settle; default at full size from the start."""
 
     # Augmentation
     augment: Literal["none", "diffaugment", "ada", "ada-upright"] = "none"
@@ -125,7 +129,7 @@ class GANSettings(
                 "without: layers that never learnt anything would stay as they are."
             )
         check_at_least(self, 0, "g_learning_rate", "d_learning_rate", "penalty_weight")
-        check_at_least(self, 1, "cosine_steps")
+        check_at_least(self, 1, "cosine_steps", "phase_steps")
         check_at_least(self, 0, "learning_rate_end", "penalty_end")
         if self.cosine_steps and (self.learning_rate_half_life or self.penalty_half_life):
             raise ValueError(
@@ -146,6 +150,7 @@ class GANSettings(
             "evaluate_every": self.evaluate_every is not None,
             "augment": self.augment != "none",
             "decoding": self.decoding != 0.0,
+            "phase_steps": self.phase_steps is not None,
             "roll_back": self.roll_back,
         }
         for name in (name for name, used in looks.items() if used):
@@ -296,6 +301,27 @@ _FASTGAN = GANSettings(
     steps_per_epoch=500,
 )
 
+# ProGAN (Karras et al. 2018, arXiv:1710.10196) in a size for a CPU, with the loss and the lazy
+# penalty of its successor.
+_PROGAN = GANSettings(
+    data="mnist",
+    networks="progan",
+    latent_dim=128,
+    generator_width=32,
+    discriminator_width=32,
+    minibatch_stddev=True,
+    penalty_weight=0.005,
+    penalty_interval=16,
+    phase_steps=1500,
+    batch_size=32,
+    epochs=40,
+    steps_per_epoch=500,
+    g_learning_rate=1e-3,
+    d_learning_rate=1e-3,
+    beta_1=0.0,
+    beta_2=0.99,
+)
+
 PRESETS: dict[str, GANSettings] = {
     "digits": _DIGITS,
     "mnist": _MNIST,
@@ -356,7 +382,10 @@ PRESETS: dict[str, GANSettings] = {
         learning_rate_half_life=20_000,
     ),
     "fastgan": _FASTGAN,
+    "progan": _PROGAN,
     "stylegan2": _STYLEGAN2,
     "r3gan": _R3GAN,
+    # What is not chosen by the images is as for the digits; see kgan.settings.auto.
+    "auto": _DIGITS,
     "biggan": _BIGGAN,
 }

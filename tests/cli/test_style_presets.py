@@ -11,6 +11,7 @@ TINY = ["--data", "digits", "--generator-width", "16", "--discriminator-width", 
 TINY += ["--epochs", "1", "--steps-per-epoch", "4", "--batch-size", "8"]
 PRESETS = {
     "fastgan": [],
+    "progan": ["--phase-steps", "1"],
     "stylegan2": ["--augment", "ada-upright"],
     "r3gan": ["--augment", "diffaugment"],
     "biggan": [],

@@ -64,6 +64,7 @@ PRESETS = {
     "grid": (2,),
     "stacked-mnist": (28, 28, 3),
     "fastgan": (16, 16, 1),
+    "progan": (8, 8, 1),
     "stylegan2": (8, 8, 1),
     "r3gan": (8, 8, 1),
     "biggan": (8, 8, 3),
@@ -271,6 +272,8 @@ def _preset(name: str, seed: int):
         generator_width=config.generator_width // 8,
         discriminator_width=config.discriminator_width // 8,
         batch_size=BATCH,
+        # Networks that grow do so within these steps.
+        phase_steps=config.phase_steps and STEPS // 4,
         seed=seed,
     )
     random, shape = np.random.default_rng(0), PRESETS[name]

@@ -71,6 +71,7 @@ def read(tmp_path, monkeypatch):
 def test_training_sampling_and_scores_read_portions(folder, read, tmp_path):
     data = ["--data", str(folder), *SIZE]
     arguments = ["train", *data, "--name", "own", "--epochs", "1", "--batch-size", "16", *TINY]
+    arguments += ["--steps-per-epoch", "8"]
     assert main([*arguments, "--no-doctor", "--no-export", "--evaluate-every", "4"]) == 0
     assert max(read) == 20
     metrics = ["--metrics", "sliced_wasserstein", "spectrum", "fid", "authenticity"]

@@ -1,0 +1,102 @@
+"""A GAN whose networks grow while it trains."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kgan.models
+import kgan.networks
+import kgan.penalties
+from kgan.models.growing import growing
+
+SHAPE = (8, 8, 1)
+
+
+def build(*, phase_steps=1, kind=kgan.models.GAN, **options):
+    keras.utils.set_random_seed(1)
+    gan = kind(
+        kgan.networks.progan_generator(SHAPE, 4, width=2),
+        kgan.networks.progan_discriminator(SHAPE, width=2),
+        penalties=[kgan.penalties.R1(0.1, interval=2)],
+        phase_steps=phase_steps,
+        ema_decay=0.9,
+        **options,
+    )
+    gan.compile(
+        g_optimizer=keras.optimizers.Adam(1e-2, beta_1=0.0),
+        d_optimizer=keras.optimizers.Adam(1e-2, beta_1=0.0),
+    )
+    return gan
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(0).random((24, *SHAPE), dtype=np.float32)
+
+
+def fed(images, *, start=0):
+    return tf.data.Dataset.from_tensor_slices(images[4 * start :]).batch(4)
+
+
+def levels(network):
+    return {float(layer.reached.numpy()) for layer in growing(network)}
+
+
+def test_it_grows_in_one_graph_and_resumes_over_a_phase_to_the_bit(images, tmp_path):
+    """Six steps of two to a phase, with a file in the middle of the fade of the first doubling."""
+    traces = []
+
+    class Counted(kgan.models.GAN):
+        def train_step(self, data):
+            traces.append(data)
+            return super().train_step(data)
+
+    whole, half = build(phase_steps=2, kind=Counted), build(phase_steps=2)
+    history = whole.fit(fed(images), shuffle=False, verbose=0).history
+    assert len(traces) == 1
+    assert history["level"] == [pytest.approx(np.mean([0, 0, 0, 0.5, 1, 1]))]
+    half.fit(fed(images[:12]), shuffle=False, verbose=0)
+    assert levels(half.generator) == {0.0}
+    half.save(tmp_path / "half.keras")
+    again = kgan.models.load(tmp_path / "half.keras")
+    again.fit(fed(images, start=3), shuffle=False, verbose=0)
+    assert levels(again.generator) == levels(again.ema_generator) == {1.0}
+    pairs = [(whole.weights, again.weights)]
+    pairs += [(getattr(whole, n).variables, getattr(again, n).variables) for n in whole.optimizers]
+    for mine, theirs in pairs:
+        for one, other in zip(mine, theirs, strict=True):
+            np.testing.assert_array_equal(one, other, err_msg=one.path)
+
+
+def test_what_is_not_reached_does_not_learn(images):
+    gan = build(phase_steps=100)
+    gan.run_eagerly = True
+    # The second and third convolutions of the generator are those of the two doublings.
+    first, *later = [
+        layer
+        for layer in gan.generator.layers
+        if isinstance(layer, kgan.networks.GrowingConvolutions)
+    ]
+    before = [[weight.numpy() for weight in one.trainable_weights] for one in (first, *later)]
+    gan.train_step(tf.constant(images[:4]))
+    for number, layer in enumerate((first, *later)):
+        for weight, old in zip(layer.trainable_weights, before[number], strict=True):
+            assert np.array_equal(weight.numpy(), old) == (number > 0), weight.path
+
+
+def test_networks_that_are_not_told_to_grow_are_grown(images):
+    gan = build(phase_steps=None)
+    assert levels(gan.generator) == {100.0}
+    assert "level" not in gan.logs
+
+
+def test_only_networks_that_grow_have_phases():
+    with pytest.raises(ValueError, match="phase_steps must be None, got 3: the generator and"):
+        kgan.models.GAN(
+            kgan.networks.dcgan_generator(SHAPE, 4, width=2),
+            kgan.networks.dcgan_discriminator(SHAPE, width=2),
+            phase_steps=3,
+        )
+    with pytest.raises(ValueError, match="phase_steps must be at least 1, got 0"):
+        build(phase_steps=0)

@@ -1,0 +1,89 @@
+"""What images of the user's own are trained with, where no preset is named."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import kgan.cli.command_line as command_line
+import kgan.data
+from kgan.cli import COMMANDS
+from kgan.recipes import GANRecipe
+from kgan.settings import PRESETS, GANSettings
+from kgan.settings.auto import FEW, choice
+
+
+def read(*words):
+    return command_line.read("train", COMMANDS["train"], words)
+
+
+def images(count, side=16):
+    values = np.random.default_rng(0).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
+    return kgan.data.Dataset("mine", values)
+
+
+def settled(*words, data):
+    request = read("auto", *words)
+    recipe = GANRecipe(request.settings)
+    recipe.choose(request.given)
+    return recipe, recipe.settle(data)
+
+
+def test_what_lies_on_disk_gets_auto_and_names_do_not(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    assert read("--data", "photos").preset == "auto"
+    assert read("--epochs", "3", "--data=photos").preset == "auto"
+    assert read("--data", "photos").name == "photos"
+    assert read().preset == "digits"
+    assert read("--data", "cifar10").preset == "digits"
+    assert read("r3gan", "--data", "photos").preset == "r3gan"
+    assert read("--data", "nowhere").preset == "digits"
+
+
+def test_what_was_typed_is_known():
+    request = read("auto", "--penalty-weight", "1.0", "--no-conditional", "--loss=hinge")
+    assert request.given == {"penalty_weight", "conditional", "loss"}
+
+
+@pytest.mark.parametrize(("count", "augment"), [(150, "diffaugment"), (FEW, "none")])
+def test_few_images_are_augmented(count, augment):
+    found = choice(count, (64, 64, 3))
+    assert found.changes.get("augment", PRESETS["auto"].augment) == augment
+    assert f"{count:,} images" in found.why
+
+
+@pytest.mark.parametrize("count", [10, 200, 2_000, 60_000])
+@pytest.mark.parametrize("side", [8, 28, 64, 256, 1024])
+def test_every_choice_is_valid_and_says_nothing_of_the_data(count, side):
+    found = choice(count, (side, side, 3))
+    settings = dataclasses.replace(GANSettings(), **found.changes)
+    assert settings.penalty_weight > 0 or not settings.penalty
+    assert not {"data", "split", "flip", "conditional", "seed"} & set(found.changes)
+
+
+def test_a_choice_is_made_and_told():
+    recipe, said = settled(data=images(20))
+    found = choice(20, (16, 16, 3))
+    assert said[0] == f"auto chooses {found.name}: {found.why}"
+    for name, value in found.changes.items():
+        if name != "batch_size":
+            assert getattr(recipe.settings, name) == value
+
+
+def test_what_the_user_chose_stays_though_it_is_the_default():
+    default = PRESETS["auto"]
+    assert choice(20, (16, 16, 3)).changes["augment"] != default.augment
+    words = ["--augment", default.augment, "--epochs", "3"]
+    recipe, said = settled(*words, data=images(20))
+    assert recipe.settings.augment == default.augment
+    assert recipe.settings.epochs == 3
+    assert said[0].endswith("; as you say: augment, epochs")
+
+
+def test_networks_of_the_users_choice_and_private_trainings_get_no_choice():
+    recipe, said = settled("--networks", "resnet", data=images(20))
+    assert recipe.settings.loss == PRESETS["auto"].loss
+    assert "networks resnet" in said[0]
+    points = kgan.data.Dataset("points", np.zeros((80, 2), np.float32))
+    assert settled("--networks", "mlp", data=points)[0].settings.networks == "mlp"
