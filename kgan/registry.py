@@ -73,6 +73,7 @@ REGISTERED = {
     "kgan.augmentation": ("ADA", "DiffAugment"),
     "kgan.generator_penalties": ("Orthogonal", "PathLength"),
     "kgan.losses": ("RareClassCrossentropy",),
+    "kgan.latents": ("Encoder",),
     "kgan.penalties": ("DRAGAN", "GradientPenalty", "R1", "R2"),
     "kgan.defenses": (
         "AdversarialTraining",

@@ -1,0 +1,119 @@
+"""`kgan latents --show project`: the samples nearest to given images."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import kgan.data
+import kgan.latents
+import kgan.networks
+import kgan.random
+from kgan.cli.latent_view import View, as_tensor
+from kgan.runs.outputs import check_file
+from kgan.runs.source import reading_of
+
+_STYLES = 2000
+
+
+def project(view: View) -> np.ndarray:
+    """Three rows: images, what was found for them, and the same for the model's own samples."""
+    settings, n = view.settings, view.settings.n
+    data, known = _images(view)
+    encoder = _encoder(view, data)
+    rows = np.random.default_rng(settings.seed).permutation(len(data))[:n]
+    wanted = data.take(rows).as_float()
+    labels = view.labels(len(wanted))
+    if labels is not None and not settings.labels and data.labels is not None:
+        labels = np.asarray(data.labels)[rows].astype(np.int32)
+    own = view.gan.decode(view.latents(len(wanted)), labels)
+    found = _projected(view, wanted, labels, encoder)
+    again = _projected(view, own, labels, encoder)
+    print(
+        f"{known}: PSNR {found.psnr.mean():.1f} dB, mean squared error {found.errors.mean():.2g}; "
+        f"the model's own samples: {again.psnr.mean():.1f} dB, {again.errors.mean():.2g}"
+    )
+    return np.stack([wanted, found.images, own, again.images])
+
+
+def _images(view: View) -> tuple[kgan.data.Dataset, str]:
+    path, run = view.settings.images, view.source.run
+    if path is not None:
+        height, width, _ = view.gan.sample_shape
+        reading: dict[str, Any] = {} if run is None else reading_of(run)
+        reading["image_size"] = (height, width)
+        return kgan.data.load(str(path.expanduser()), **reading), str(path)
+    if view.source.recipe is None:
+        raise ValueError("images must be given for a .keras file: a folder or file of images.")
+    return view.source.recipe.data(), "images of the training"
+
+
+def _projected(
+    view: View, wanted: np.ndarray, labels: np.ndarray | None, encoder: Any
+) -> kgan.latents.Projection:
+    settings, restarts = view.settings, 1 if encoder is not None else view.settings.restarts
+    count = restarts * len(wanted)
+    many = None if labels is None else as_tensor(np.tile(labels, restarts))
+    generate: Callable[[tf.Tensor], tf.Tensor]
+    if view.found is None:
+        starts, pull = view.latents(count, part=7), 1e-3
+
+        def generate(points: tf.Tensor) -> tf.Tensor:
+            return view.gan(points, many)
+    else:
+        generate, pull = view.found.unclipped_images, 0.0
+        if encoder is None:
+            # Half way to the typical one, from where all are near.
+            starts = view.found.styles(view.latents(count, part=7), many)
+            starts = view.found.truncated(starts, 0.5)
+        else:
+            starts = encoder(tf.constant(wanted, tf.float32))
+    shape = [restarts, len(wanted), *starts.shape[1:]]
+    return kgan.latents.project(
+        generate,
+        wanted,
+        tf.reshape(starts, shape),
+        steps=100 * settings.steps,
+        pull=pull,
+        learning_rate=0.05,
+        noise=0.05 if encoder is None else 0.0,
+        seed=settings.seed,
+    )
+
+
+def _encoder(view: View, data: kgan.data.Dataset) -> Any:
+    """The encoder of the file that the user names, trained first where there is none."""
+    path = view.settings.encoder
+    if path is None:
+        return None
+    styled = view.styled()
+    if path.is_file():
+        encoder = keras.models.load_model(path)
+        shape = getattr(encoder, "style_shape", None)
+        if shape != styled.shape:
+            raise ValueError(f"{path} must hold an encoder to styles {styled.shape}, got {shape}.")
+        return encoder
+    check_file("encoder", path)
+    classes, dim = view.gan.num_classes, view.gan.latent_dim
+
+    def draw(seed: tf.Tensor, n: int) -> tf.Tensor:
+        labels = None if classes is None else tf.range(n) % classes
+        return styled.styles(kgan.random.stateless_normal(seed, [n, dim]), labels)
+
+    many = draw(kgan.random.step_seed(view.settings.seed, 0, "styles"), _STYLES)[:, 0].numpy()
+    height, width, channels = view.gan.sample_shape
+    network = kgan.networks.style_encoder((height, width, channels), *styled.shape)
+    encoder = kgan.latents.Encoder(network, many.mean(axis=0), many.std(axis=0))
+    errors = kgan.latents.train_encoder(
+        encoder,
+        styled.unclipped_images,
+        draw,
+        images=data.samples,
+        steps=view.settings.encoder_steps,
+        seed=view.settings.seed,
+    )
+    encoder.save(path)
+    print(f"an encoder in {path}, mean squared error {errors[-100:].mean():.2g} while it trained")
+    return encoder
