@@ -94,7 +94,7 @@ class AutoAttack(Attack):
         self.seed = check_seed(seed)
 
     def members(self, classes: int) -> dict[str, Attack]:
-        """The attacks to run on a model with this number of classes (0 for none), by name."""
+        """The attacks to run on a model of so many classes, by name; 0 where they do not decide."""
         common: dict[str, Any] = {
             "norm": self.norm,
             "quantize": self.quantize,
@@ -124,7 +124,8 @@ class AutoAttack(Attack):
         return members
 
     def _members(self, victim: Victim) -> dict[str, Attack]:
-        return self.members(victim.classes if victim.criterion.by_class else 0)
+        # Losses that aim at other classes are for borders between classes alone.
+        return self.members(victim.classes if victim.criterion.borders else 0)
 
     def check(self, victim: Victim, shape: tuple[int, ...]) -> None:
         if has_pixels(shape) and any(

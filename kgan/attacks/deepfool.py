@@ -14,6 +14,9 @@ from kgan.random import check_seed
 class DeepFool(Attack):
     """Adds up the smallest changes that cross the linearised border, and overshoots a little.
 
+    Where something else than another class counts (a victim's `criterion`), the border is where the
+    criterion's margin is 0, such as that to the k-th likeliest other class.
+
     Args:
         norm: "l2" or "linf".
         steps: Number of steps at most; an example is done when it is fooled.
@@ -30,7 +33,6 @@ class DeepFool(Attack):
     norms = ("l2", "linf")
     minimal = True
     takes_arrays = True
-    needs_borders = True
     tensors: tuple[str, ...] = ("steps", "overshoot", "seed")
 
     def __init__(
@@ -51,28 +53,42 @@ class DeepFool(Attack):
         self.seed = check_seed(seed)
 
     def _attack(self, batch: AttackBatch) -> State:
-        start = batch.logits(batch.images)
-        likeliest = tf.math.top_k(start, min(self.candidates, start.shape[1])).indices
-        if batch.targeted:
-            # A targeted attack considers only the border to the target.
-            likeliest = tf.stack([likeliest[:, 0], batch.labels], axis=1)
-        state = batch.start(images=batch.images, sum=tf.zeros_like(batch.images), classes=likeliest)
+        state = batch.start(images=batch.images, sum=tf.zeros_like(batch.images))
+        if batch.criterion.borders:
+            state["classes"] = self._classes(batch)
 
         def step(_: tf.Tensor, state: State) -> State:
-            logits, gradients = batch.class_gradients(state["images"], state["classes"])
+            logits, behind, gradients = self._borders(batch, state)
             state = batch.record(state, state["images"], logits)
-            gradients = allowed(gradients, state, axis=1)
-            total = state["sum"] + self._nearest(logits, gradients, state["classes"])
+            total = state["sum"] + self._nearest(behind, allowed(gradients, state, axis=1))
             images = state["original"] + (1.0 + self.overshoot) * total
             return {**state, "sum": total, "images": tf.clip_by_value(images, 0.0, 1.0)}
 
         return batch.iterate(step, state, self.steps)
 
-    def _nearest(self, logits: tf.Tensor, gradients: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
+    def _classes(self, batch: AttackBatch) -> tf.Tensor:
+        """The likeliest class, and those to whose borders it may go, int32 (batch, k)."""
+        start = batch.logits(batch.images)
+        likeliest = tf.math.top_k(start, min(self.candidates, start.shape[1])).indices
+        if not batch.targeted:
+            return likeliest
+        # A targeted attack considers only the border to the target.
+        return tf.stack([likeliest[:, 0], batch.labels], axis=1)
+
+    def _borders(self, batch: AttackBatch, state: State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The logits, the leads (batch, k) that are 0 on borders, and their gradients."""
+        images = state["images"]
+        if not batch.criterion.borders:
+            logits, margin, gradient = batch.gradient(
+                images, lambda logits: batch.gain(logits, state["labels"])
+            )
+            return logits, margin[:, None], gradient[:, None]
+        logits, gradients = batch.class_gradients(images, state["classes"])
+        some = tf.gather(logits, state["classes"], batch_dims=1)
+        return logits, some[:, 1:] - some[:, :1], gradients[:, 1:] - gradients[:, :1]
+
+    def _nearest(self, behind: tf.Tensor, gradients: tf.Tensor) -> tf.Tensor:
         """The smallest change to the nearest linearised border; eq. 8 and 9, in linf eq. 11."""
-        logits = tf.gather(logits, classes, batch_dims=1)
-        behind = logits[:, 1:] - logits[:, :1]
-        gradients = gradients[:, 1:] - gradients[:, :1]
         flat = tf.reshape(gradients, [-1, *gradients.shape[2:]])
         slopes = tf.reshape(length(flat, DUAL[self.norm]), tf.shape(behind)) + 1e-8
         distances = tf.abs(behind) / slopes

@@ -47,8 +47,8 @@ def check_criterion(attack: "Attack", victim: Victim) -> None:
     if attack.needs_borders and not criterion.borders:
         raise ValueError(
             f"{name} works with the borders between classes, and what counts for {victim.name} "
-            f"is {criterion!r}: use an attack without needs_borders, such as PGD, FMN, "
-            "CarliniWagner or HopSkipJump."
+            f"is {criterion!r}: use an attack without needs_borders, such as PGD, FMN, DeepFool, "
+            "FAB, CarliniWagner or HopSkipJump."
         )
     loss = getattr(attack, "loss", None)
     if loss in LOSSES and loss not in criterion.losses:

@@ -14,7 +14,6 @@ from kgan.attacks.checks import check_count, check_norm, check_radii
 from kgan.attacks.hyperplane import reach
 from kgan.attacks.norms import DUAL, choose, flatten, length, masked, normalize, per_example
 from kgan.attacks.victim import Victim
-from kgan.losses.fooling import margin
 from kgan.random import check_seed
 
 # Classes up to which `targets=0` takes a gradient for each.
@@ -29,6 +28,10 @@ class FAB(Attack):
 
     Each step moves to the linear approximation of the border (inside the box), with a bias towards
     the clean image. Whenever the border was crossed, the image moves back by `backward`.
+
+    Where something else than another class counts (a victim's `criterion`), the border is where the
+    criterion's margin is 0, such as that to the k-th likeliest other class, and `targets` plays no
+    part.
 
     Args:
         epsilon: Radius of the ball (or an array of radii, see `PGD`), or None to look for the
@@ -52,7 +55,6 @@ class FAB(Attack):
     """
 
     takes_arrays = True
-    needs_borders = True
     tensors: tuple[str, ...] = (
         "epsilon",
         "steps",
@@ -90,6 +92,8 @@ class FAB(Attack):
         self.seed = check_seed(seed)
 
     def attempts(self, victim: Victim) -> int:
+        if not victim.criterion.borders:
+            return self.restarts
         return self.restarts * max(min(self.targets, victim.classes - 1), 1)
 
     def _settings(self) -> dict[str, Any]:
@@ -97,6 +101,8 @@ class FAB(Attack):
         return {**super()._settings(), "epsilon": radius}
 
     def _check_against(self, victim: Victim, shape: tuple[int, ...]) -> None:
+        if not victim.criterion.borders:
+            return
         if self.targets == 0 and victim.classes > MOST_CLASSES:
             raise ValueError(
                 f"targets=0 takes a gradient for each of {victim.classes} classes; set targets to "
@@ -104,13 +110,12 @@ class FAB(Attack):
             )
 
     def _attack(self, batch: AttackBatch) -> State:
-        logits = batch.logits(batch.images)
-        rank = batch.attempt // self.restarts
         state = batch.start(
-            images=self._first(batch),
-            target=ranked_class(logits, rank % (logits.shape[1] - 1)),
-            distance=tf.fill(tf.shape(batch.keys), float("inf")),
+            images=self._first(batch), distance=tf.fill(tf.shape(batch.keys), float("inf"))
         )
+        if batch.criterion.borders:
+            logits, rank = batch.logits(batch.images), batch.attempt // self.restarts
+            state["target"] = ranked_class(logits, rank % (logits.shape[1] - 1))
 
         def step(i: tf.Tensor, state: State) -> State:
             difference, gradient = self._border(batch, state)
@@ -171,12 +176,13 @@ class FAB(Attack):
     def _border(self, batch: AttackBatch, state: State) -> tuple[tf.Tensor, tf.Tensor]:
         """The lead of the nearest border's class over the label, and the gradient of the lead."""
         images, labels = state["images"], state["labels"]
-        if self.targets == 0 and not batch.targeted:
+        aims = batch.criterion.borders and not batch.targeted
+        if self.targets == 0 and aims:
             return self._nearest(batch, state)
 
         def lead(logits: tf.Tensor) -> tf.Tensor:
-            if batch.targeted:
-                return -margin(logits, labels)
+            if not aims:
+                return batch.gain(logits, labels)
             target = tf.gather(logits, state["target"], batch_dims=1)
             return target - tf.gather(logits, labels, batch_dims=1)
 

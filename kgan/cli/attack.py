@@ -4,7 +4,6 @@ import dataclasses
 import datetime
 import hashlib
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from shlex import quote
 from typing import Any, cast
@@ -14,13 +13,13 @@ import numpy as np
 
 import kgan.data
 import kgan.robustness
+from kgan.attacks import Criterion
 from kgan.attacks.black_boxes import black_box, is_black_box
 from kgan.attacks.eight_bit import check_on_grid
 from kgan.attacks.input_range import check_range
 from kgan.attacks.victim import Victim, victim_of
 from kgan.cli.command_line import Request
 from kgan.data import Dataset
-from kgan.data.arrays import has_split
 from kgan.labels import class_numbers
 from kgan.names import printable
 from kgan.progress import Progress
@@ -28,6 +27,7 @@ from kgan.robustness.corruptions.corrupt import check_corruptible
 from kgan.robustness.fitting import fitted
 from kgan.robustness.radii import default_radii
 from kgan.runs import faults, outputs
+from kgan.runs.attacked_data import AttackedData, attacked_data
 from kgan.runs.classifier_file import check_fit, load_classifier
 from kgan.runs.classifying import preset_classifier
 from kgan.runs.run import Run
@@ -55,7 +55,19 @@ def main(request: Request) -> int:
             raise FileNotFoundError(f"{name} must be in an existing folder, got {path}.")
         outputs.check_file(name, path)
     outputs.check_folder("runs_dir", settings.runs_dir)
-    data, others = _data(settings)
+    criterion = kgan.robustness.criterion_from_text(settings.criterion)
+    attacked = attacked_data(
+        _data_name(settings),
+        _split(settings),
+        n=settings.n,
+        seed=settings.seed,
+        several_labels=not criterion.by_class,
+        held=settings.held,
+        data_dir=settings.data_dir,
+        download=settings.download,
+        **settings.reading,
+    )
+    data = attacked.images
     epsilons = settings.epsilons or default_radii(data.kind, settings.norm)
     surrogates = [load_classifier(path.expanduser()) for path in settings.surrogate]
     attacks = [
@@ -69,9 +81,10 @@ def main(request: Request) -> int:
         )
         for text in settings.attack or _usual_attacks(settings)
     ]
-    model, file, digest = _model(settings)
+    model, file, digest = _model(settings, criterion, attacked.held)
     check_fit(settings.model, model, data)
-    _check_range(model, data)
+    if criterion.by_class and not attacked.held:
+        _check_range(model, data)
     if settings.corruptions:
         check_corruptible(data.sample_shape)
     baseline = _baseline(settings, data)
@@ -85,8 +98,8 @@ def main(request: Request) -> int:
         printable(f"{settings.model}: {len(data):,} images of {data.name}; run folder {run.folder}")
     )
     try:
-        attacks = [fitted(attack, model, others, run.folder) for attack in attacks]
-        report = _evaluate(settings, model, data, attacks, epsilons, run.folder)
+        attacks = [fitted(attack, model, attacked.others, run.folder) for attack in attacks]
+        report = _evaluate(settings, model, attacked, attacks, epsilons, run.folder)
         if settings.corruptions:
             report = _corrupted(report, settings, model, baseline, data)
     except KeyboardInterrupt:
@@ -124,7 +137,7 @@ def _check_range(model: keras.Model | Victim, data: Dataset) -> None:
 def _evaluate(
     settings: AttackSettings,
     model: keras.Model | Victim,
-    data: Dataset,
+    attacked: AttackedData,
     attacks: list[Any],
     epsilons: tuple[float, ...],
     folder: Path,
@@ -132,13 +145,13 @@ def _evaluate(
     with Progress() as progress:
         report = kgan.robustness.evaluate(
             model,
-            data.values,
-            data.labels,
+            attacked.images.values,
+            attacked.truth,
             attacks=attacks,
             epsilons=epsilons,
             norm=settings.norm,
             batch_size=settings.batch_size,
-            class_names=data.class_names,
+            class_names=attacked.images.class_names,
             certify=settings.certify,
             keep=folder / "parts",
             progress=progress.update,
@@ -199,19 +212,24 @@ def _usual_attacks(settings: AttackSettings) -> tuple[str, ...]:
     return _ASKING if is_black_box(settings.model) else _USUAL
 
 
-def _model(settings: AttackSettings) -> tuple[keras.Model | Victim, str, str]:
+def _model(
+    settings: AttackSettings, criterion: Criterion, held: dict[str, np.ndarray]
+) -> tuple[keras.Model | Victim, str, str]:
     """The model with what is declared of it, its file or address, and a hash of its files."""
     given = settings.declared
-    criterion = kgan.robustness.criterion_from_text(settings.criterion)
     if not criterion.borders:
         given["criterion"] = criterion
     if settings.model not in CLASSIFIER_PRESETS and is_black_box(settings.model):
+        if settings.input is not None:
+            raise ValueError(f"input must be left out for {settings.model}, which only answers.")
         asked = black_box(settings.model, output=given.pop("output", None))
         digest = asked.identity or "none: a server's model may change"
         print(f"{settings.model} only answers: attacks that follow gradients cannot be run on it")
         return Victim(asked, **given), settings.model, digest
     file = _model_file(settings)
     model = load_classifier(file, presets=CLASSIFIER_PRESETS)
+    if settings.input is not None:
+        given |= {"input": settings.input, "held": held}
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     return (Victim(model, **given) if given else model), str(file), digest
 
@@ -248,35 +266,3 @@ def _split(settings: AttackSettings) -> str:
     if Path(name).expanduser().is_dir():
         return kgan.data.held_out_split(name) or "train"
     return "test"
-
-
-def _data(settings: AttackSettings) -> tuple[Dataset, Callable[[], tuple[Dataset, str]]]:
-    """The labelled images to attack, and a function that gives other images to learn from."""
-    name = _data_name(settings)
-    path = Path(name).expanduser()
-    options: dict[str, Any] = {
-        "data_dir": settings.data_dir,
-        "download": settings.download,
-        **settings.reading,
-    }
-    split = _split(settings)
-    data = kgan.data.load_labelled(name, split, **options)
-    drawn, left = np.arange(len(data)), np.arange(0)
-    if settings.n is not None and settings.n < len(data):
-        rows = np.random.default_rng(settings.seed).permutation(len(data))
-        drawn, left = np.sort(rows[: settings.n]), np.sort(rows[settings.n :])
-
-    def others() -> tuple[Dataset, str]:
-        named = has_split(path, "train") if path.is_file() else _has_training(path)
-        if named and split != "train":
-            return kgan.data.load_labelled(name, "train", **options), "the training split"
-        if len(left):
-            return data.take(left), "those that --n leaves out"
-        return data, "the images to be attacked themselves; --n leaves others out"
-
-    return data.take(drawn), others
-
-
-def _has_training(path: Path) -> bool:
-    """Whether there is a training split beside the one that is attacked; of folders some."""
-    return not path.is_dir() or "train" in kgan.data.folder_splits(path)

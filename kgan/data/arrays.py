@@ -29,7 +29,9 @@ _MAGIC = b"\x93NUMPY"
 _LABEL_KEYS = ("labels", "y", "y_{split}", "{split}_labels", "arr_1")
 
 
-def load_arrays(path: str | Path, split: str = "train", **reading: Any) -> Dataset:
+def load_arrays(
+    path: str | Path, split: str = "train", *, labelled: bool = True, **reading: Any
+) -> Dataset:
     """Samples, and labels where there are any, from a .npy or .npz file.
 
     Arrays of shape (n, height, width[, channels]) are images, of shape (n, features) points. The
@@ -42,12 +44,16 @@ def load_arrays(path: str | Path, split: str = "train", **reading: Any) -> Datas
             `x_SPLIT`, `SPLIT_images`, `points`, and optionally `labels`, `y`, `y_SPLIT`,
             `SPLIT_labels` (whole numbers, or one-hot rows) and `class_names`.
         split: Name of the split, which replaces SPLIT in these keys.
+        labelled: Whether labels are read, where there are any.
         **reading: Fields of `kgan.data.Reading`.
     """
     path, wanted = Path(path), Reading(**reading)
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}.")
     samples, labels, names, unused = _read(path, split)
+    if not labelled:
+        # Whoever reads the labels reads other arrays too.
+        labels, unused = None, []
     kind = kgan.kinds.of_array(str(path), samples.shape)
     if samples.dtype.kind not in "bfiu":
         raise ValueError(f"samples of {path} must be numbers, got {samples.dtype}.")
@@ -104,6 +110,50 @@ def _labelled(
     if len(labels) and labels.min() > 0:
         notes = (*notes, _UNNUMBERED.format(labels.min(), labels.max(), labels.min() - 1))
     return dataclasses.replace(data, labels=labels, class_names=names, notes=notes)
+
+
+def label_rows(path: str | Path, split: str) -> np.ndarray:
+    """The labels of an .npz file that do not exclude each other.
+
+    Returns:
+        int32 (n, labels) of 0 and 1.
+    """
+    with np.load(path, allow_pickle=False) as content:
+        keys = [key.format(split=split) for key in _LABEL_KEYS]
+        found = next((content[key] for key in keys if key in content), None)
+    if found is None:
+        raise ValueError(f"{path} must hold labels as one of {', '.join(keys)}.")
+    if found.ndim != 2 or not np.isin(found, (0, 1)).all():
+        raise ValueError(
+            f"labels of {path} must be rows of 0 and 1, one for each label, got {found.dtype} of "
+            f"the shape {found.shape}."
+        )
+    return found.astype(np.int32)
+
+
+def rows_beside(path: str | Path, split: str, key: str, n: int) -> np.ndarray:
+    """Another array of an .npz file, with a row for each sample, or one for all.
+
+    Args:
+        path: The file.
+        split: Name of the split.
+        key: Name of the array, which `_SPLIT` may follow, or `SPLIT_` precede.
+        n: Number of samples.
+    """
+    with np.load(path, allow_pickle=False) as content:
+        keys = [key, f"{key}_{split}", f"{split}_{key}"]
+        found = next((content[one] for one in keys if one in content), None)
+        if found is None:
+            raise ValueError(
+                f"{path} holds no array {', '.join(keys[:-1])} or {keys[-1]}; it holds "
+                f"{', '.join(content.files)}."
+            )
+    if found.ndim == 0 or len(found) not in (1, n):
+        raise ValueError(
+            f"{key} of {path} must have a row for each of the {n} samples, or one for all, got the "
+            f"shape {found.shape}."
+        )
+    return found
 
 
 def has_split(path: Path, split: str) -> bool:

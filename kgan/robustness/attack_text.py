@@ -75,15 +75,16 @@ def attack_from_text(
         raise ValueError(f"{error} (of --attack {name}{':' if own else ''}{own})") from error
 
 
-# Criteria whose settings can be written as text, and whose truth is a class as data sets hold it.
-_CRITERIA_IN_WORDS = ("misclassification", "top-k", "confidence")
+# Criteria whose settings can be written as text, and whose truth is in files of data sets.
+_CRITERIA_IN_WORDS = ("misclassification", "top-k", "confidence", "multi-label")
 
 
 def criterion_from_text(text: str) -> Criterion:
     """Makes the criterion that a text names.
 
     Args:
-        text: "misclassification", "top-k" or "confidence"; settings may follow: "top-k:k=5".
+        text: "misclassification", "top-k", "confidence" or "multi-label"; settings may follow:
+            "top-k:k=5".
 
     Raises:
         ValueError: For an unknown name, setting or value; the message quotes the text.

@@ -39,10 +39,15 @@ class AttackSettings(Messages, RunFolder, DeclaredVictim, ImageReading, Prepared
     """Which of several outputs the class scores are, by name; default the only one."""
     data_format: Literal["channels_last", "channels_first"] | None = None
     """channels_first for a model of (channels, height, width); default channels_last."""
+    input: str | None = None
+    """For a model with several inputs: which takes the images."""
+    held: tuple[str, ...] = ()
+    """The other inputs, whose rows are arrays of the .npz: NAME, or NAME=KEY of another array."""
 
     # How
     criterion: str = "misclassification"
-    """What counts as fooled: misclassification, top-k:k=5, confidence:least=0.9."""
+    """What counts as fooled: misclassification, top-k:k=5, confidence:least=0.9; or, with rows of
+    0 and 1 as labels of an .npz, multi-label:count=1."""
     attack: tuple[str, ...] = ()
     """Any of noise, fgsm, pgd, mifgsm, deepfool, cw, ead, apgd, fab, square, autoattack, spatial,
     guided (or at), advgan, universal, patch, fmn, ddn, hopskipjump, boundary, jsma, sigma-zero,
@@ -82,6 +87,10 @@ class AttackSettings(Messages, RunFolder, DeclaredVictim, ImageReading, Prepared
         check_at_least(self, 2, "n")
         if self.min_robust is not None and not 0 <= self.min_robust <= 1:
             raise ValueError(f"min_robust must be a share in [0, 1], got {self.min_robust:g}.")
+        if self.held and self.input is None:
+            raise ValueError("held needs --input, the name of the input that takes the images.")
+        if self.corruptions and (self.held or self.criterion.startswith("multi-label")):
+            raise ValueError("corruptions are for classifiers of images alone, one class an image.")
         if self.baseline is not None and not self.corruptions:
             raise ValueError("baseline must be left out without --corruptions.")
 
