@@ -1,6 +1,7 @@
 """What images of the user's own are trained with, where no preset is named.
 
-The choice follows the number of images and their size; `benchmarks/few_images.py` measured it.
+The choice follows the number of images and their size. `benchmarks/few_images.py` compares it with
+other presets on images of one's own, in equal processor time.
 """
 
 import dataclasses
@@ -35,27 +36,31 @@ def choice(count: int, shape: tuple[int, ...]) -> Choice:
         shape: (height, width, channels).
     """
     height, width, _ = shape
-    name, why = "mnist", "learns most in minutes"
-    changes: dict[str, Any] = {"steps_per_epoch": 400, "epochs": 20}
+    preset = PRESETS["mnist"]
+    changes = {
+        **{name: getattr(preset, name) for name in _names() if name not in _OF_DATA},
+        "steps_per_epoch": 400,
+        "epochs": 20,
+        # In proportion to the pixels, as Karras et al. 2020 (arXiv:2006.06676) choose it.
+        "penalty_weight": preset.penalty_weight * max(1.0, height * width / _PIXELS),
+    }
+    name = "mnist"
+    why = f"a small network for short trainings, with a penalty that suits {height}x{width}"
     if count < FEW:
         changes["augment"] = "diffaugment"
-        name, why = f"{name} with diffaugment", f"{why}, and so few are soon known by heart"
+        name = f"{name} with diffaugment"
+        why = f"{why}; {count:,} images are few, and would soon be known by heart"
+    else:
+        why = f"{why}; {count:,} images need no augmentation"
     base = PRESETS["auto"]
-    differing = {**_all_but_data(PRESETS["mnist"]), **changes}
-    return Choice(
-        name,
-        f"for {count:,} images of {height}x{width} it {why}",
-        {key: value for key, value in differing.items() if value != getattr(base, key)},
-    )
+    return Choice(name, why, {n: one for n, one in changes.items() if one != getattr(base, n)})
 
 
 # What a preset says of its data, and how it is read, is not part of the choice.
 _OF_DATA = ("data", "split", "flip", "conditional")
+# Those of the images for which the preset chooses its penalty.
+_PIXELS = 28 * 28
 
 
-def _all_but_data(preset: GANSettings) -> dict[str, Any]:
-    return {
-        field.name: getattr(preset, field.name)
-        for field in dataclasses.fields(preset)
-        if field.name not in _OF_DATA
-    }
+def _names() -> list[str]:
+    return [field.name for field in dataclasses.fields(GANSettings)]

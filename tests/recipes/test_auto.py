@@ -53,6 +53,11 @@ def test_few_images_are_augmented(count, augment):
     assert f"{count:,} images" in found.why
 
 
+@pytest.mark.parametrize(("side", "weight"), [(8, 0.01), (28, 0.01), (56, 0.04), (280, 1.0)])
+def test_the_penalty_grows_with_the_pixels(side, weight):
+    assert choice(100, (side, side, 3)).changes["penalty_weight"] == pytest.approx(weight)
+
+
 @pytest.mark.parametrize("count", [10, 200, 2_000, 60_000])
 @pytest.mark.parametrize("side", [8, 28, 64, 256, 1024])
 def test_every_choice_is_valid_and_says_nothing_of_the_data(count, side):
