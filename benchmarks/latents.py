@@ -43,7 +43,7 @@ class Digits:
     def __init__(self, gan: kgan.models.GAN, n: int):
         self.gan, self.n = gan, n
         self.data = kgan.data.load("mnist", "train")
-        self.judge = kgan.metrics.extractor.extractor("lenet")
+        self.judge = kgan.metrics.extractor.extractor("lenet-mnist")
         self.real = self.sample_set(self.data.samples, self.data.labels).random(n)
         self.labels = None if gan.num_classes is None else self.real.labels
 
