@@ -7,10 +7,18 @@ import numpy as np
 
 import kgan.dates
 import kgan.names
+from kgan.data.cells import (
+    MISSING,
+    as_numbers,
+    as_whole,
+    decimals,
+    is_number,
+    is_whole,
+    no_number,
+    texts_of,
+)
+from kgan.data.date_columns import are_dates, date_column
 from kgan.rows import YES, Boolean, Category, Column, Date, Id, Integer, Number
-
-MISSING = frozenset(("", "na", "n/a", "nan", "nat", "null", "none", "?"))
-"""Texts that stand for a missing number or date, in lower case."""
 
 OTHER = "(other)"
 """The category that stands for all rare ones of a column that has too many."""
@@ -33,12 +41,9 @@ DECLARED = {
 _FEW_VALUES, _FEW_SHARE = 10, 0.05
 # In fewer rows all values may differ by chance.
 _FEWEST_IDS = 20
-_MOST_DECIMALS = 12
 # A column is dirty, rather than of texts, where so many of its rows are numbers or dates.
 _MOSTLY = 0.5
 _BOOLEANS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"), ("0", "1"))
-# The greatest whole number up to which float32 has all.
-_WHOLE_FLOATS = 2**24
 
 
 class Typed(NamedTuple):
@@ -86,20 +91,20 @@ def typed(
     if values.dtype.kind == "b" or word == "boolean":
         return _boolean(told, name, values)
     if values.dtype.kind == "M" or word == "date":
-        return _date(told, name, values, format)
-    numbers = _as_numbers(values)
+        return Typed(*date_column(told, name, values, format))
+    numbers = as_numbers(values)
     if word:
         return _declared_numbers(told, name, values, numbers, word)
     if numbers is None:
-        texts = _texts(values)
+        texts = texts_of(values)
         there = [text for text in texts if text.strip().lower() not in MISSING]
         if _is_boolean(there):
             return _boolean(told, name, values)
-        if there and kgan.dates.formats_of(there[:1]) and _are_dates(told, name, there):
-            return _date(told, name, values, "")
+        if there and kgan.dates.formats_of(there[:1]) and are_dates(told, name, there):
+            return Typed(*date_column(told, name, values, ""))
         _check_mixed(told, name, there)
         return _category(told, name, values, most, declared=False)
-    if numbers.dtype.kind == "f" and not _is_whole(values, numbers):
+    if numbers.dtype.kind == "f" and not is_whole(values, numbers):
         return _number(told, name, numbers)
     if _is_few(numbers):
         # With missing ones among them they are texts, of which "" is one.
@@ -130,87 +135,33 @@ def values_of(column: Column, what: str, values: np.ndarray | None, n: int) -> n
             texts = np.where(values, column.yes or "True", no).astype(object)
         if column.dtype == object:
             found = np.empty(n, object)
-            found[:] = _texts(texts)
+            found[:] = texts_of(texts)
             return found
-        numbers = _as_numbers(values)
+        numbers = as_numbers(values)
         if numbers is None or np.isnan(numbers.astype(float)).any():
             raise ValueError(f"{told} must hold the whole numbers of its categories.")
-        return _whole(told, numbers).astype(np.int64)
+        return as_whole(told, numbers).astype(np.int64)
     if isinstance(column, Date):
         if values.dtype.kind == "M":
             return values.astype(kgan.dates.DTYPE)
-        return _date(told, column.name, values, column.format).values
-    numbers = _as_numbers(values)
+        return date_column(told, column.name, values, column.format)[1]
+    numbers = as_numbers(values)
     if numbers is None:
-        raise ValueError(f"{told} must hold numbers, got {_no_number(values)!r}.")
+        raise ValueError(f"{told} must hold numbers, got {no_number(values)!r}.")
     if isinstance(column, Integer):
-        whole = _whole(told, numbers)
+        whole = as_whole(told, numbers)
         return whole.astype(np.float64) if column.missing else whole
     return numbers.astype(np.float32)
 
 
 def _declared_numbers(told, name, values, numbers, word: str) -> Typed:
     if numbers is None:
-        if all(text.strip().lower() in MISSING for text in _texts(values)):
+        if all(text.strip().lower() in MISSING for text in texts_of(values)):
             raise ValueError(f"{told} is declared {word}, but holds no number at all: drop it.")
-        raise ValueError(f"{told} is declared {word}, but {_no_number(values)!r} is no number.")
+        raise ValueError(f"{told} is declared {word}, but {no_number(values)!r} is no number.")
     if word == "number":
         return _number(told, name, numbers)
-    return _integer(told, name, _whole(told, numbers), declared=True)
-
-
-def _texts(values: np.ndarray) -> list[str]:
-    return ["" if _is_missing(one) else str(one) for one in values.tolist()]
-
-
-def _as_numbers(values: np.ndarray) -> np.ndarray | None:
-    """int64 where all are whole; float64 with NaN for missing ones; `None` where they are texts."""
-    if values.dtype.kind != "O":
-        return values
-    texts = [text.strip() for text in _texts(values)]
-    # Python reads 1_000 as a number; nobody writes one so.
-    if any("_" in text for text in texts):
-        return None
-    try:
-        return np.array([int(one) for one in texts], np.int64)
-    except (ValueError, OverflowError):
-        pass
-    missing = [one.lower() in MISSING for one in texts]
-    try:
-        found = np.array(
-            [np.nan if gone else float(one) for one, gone in zip(texts, missing, strict=True)]
-        )
-    except ValueError:
-        return None
-    # Without a single number they are texts, such as "none".
-    return None if all(missing) else found
-
-
-def _is_whole(values: np.ndarray, numbers: np.ndarray) -> bool:
-    """Whether numbers with missing ones are whole ones, by how they are written.
-
-    Floats of a file are numbers, however whole; but those that float32 could not tell apart are
-    whole numbers, which became floats for their missing ones.
-    """
-    there = numbers[~np.isnan(numbers)]
-    if len(there) == len(numbers) or not np.isfinite(there).all() or (there % 1 != 0).any():
-        return False
-    if values.dtype.kind == "O":
-        return not any("." in text or "e" in text.lower() for text in _numerals(values))
-    return float(np.abs(there).max(initial=0.0)) > _WHOLE_FLOATS
-
-
-def _numerals(values: np.ndarray) -> list[str]:
-    return [text for text in _texts(values) if text.strip().lower() not in MISSING]
-
-
-def _is_number(text: str) -> bool:
-    return "_" not in text and _as_numbers(np.array([text], object)) is not None
-
-
-def _no_number(values: np.ndarray) -> Any:
-    """The first of the values that is no number."""
-    return next((one for one in _numerals(values) if not _is_number(one)), "")
+    return _integer(told, name, as_whole(told, numbers), declared=True)
 
 
 def _is_few(numbers: np.ndarray) -> bool:
@@ -223,17 +174,13 @@ def _check_mixed(told: str, name: str, texts: list[str]) -> None:
     """Raises where most of the texts are numbers, or dates, and some are not."""
     counts = Counter(texts)
     some = [text for text, _ in counts.most_common()]
-    numbers = {text for text in some if _is_number(text)}
+    numbers = {text for text in some if is_number(text)}
     if len(numbers) > _FEW_VALUES and sum(counts[one] for one in numbers) > _MOSTLY * len(texts):
         odd = next(text for text in some if text not in numbers)
         raise ValueError(
             f"{told} holds numbers and other texts, such as {odd!r} in {counts[odd]:,} of its "
             f"rows: mend or empty these cells, or declare it: --columns {name!r}=category."
         )
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and np.isnan(value))
 
 
 # Kinds of columns, each from its values.
@@ -244,7 +191,7 @@ def _category(told: str, name: str, values: np.ndarray, most: int, *, declared: 
         found: Any = values.astype(np.int64)
     else:
         found = np.empty(len(values), object)
-        found[:] = _texts(values)
+        found[:] = texts_of(values)
     counts = Counter(found.tolist())
     distinct = sorted(counts)
     remedy = f"Leave it out: --drop {name!r}; or let it be made anew: --columns {name!r}=id."
@@ -278,7 +225,7 @@ def _category(told: str, name: str, values: np.ndarray, most: int, *, declared: 
 def _boolean(told: str, name: str, values: np.ndarray) -> Typed:
     if values.dtype.kind == "b":
         values = np.where(values, "True", "False").astype(object)
-    texts = [text.strip() for text in _texts(values)]
+    texts = [text.strip() for text in texts_of(values)]
     texts = ["" if text.lower() in MISSING else text for text in texts]
     there = sorted({text for text in texts if text})
     lower = {text.lower() for text in there}
@@ -301,10 +248,10 @@ def _is_boolean(texts: list[str]) -> bool:
 
 
 def _id(told: str, name: str, values: np.ndarray) -> Typed:
-    numbers = _as_numbers(values) if values.dtype.kind in "Oiu" else None
+    numbers = as_numbers(values) if values.dtype.kind in "Oiu" else None
     if numbers is not None and numbers.dtype.kind in "iu":
         return Typed(Id(name), np.arange(len(values), dtype=np.int64))
-    texts = _texts(values)
+    texts = texts_of(values)
     prefix = texts[0]
     for text in texts:
         while not text.startswith(prefix):
@@ -355,114 +302,3 @@ def _number(told: str, name: str, numbers: np.ndarray) -> Typed:
         # Nothing but missing ones: a category of that one value.
         return _category(told, name, np.full(len(values), None, object), 1, declared=True)
     return Typed(Number(name, low, high, decimals(source), missing), values)
-
-
-def decimals(numbers: np.ndarray) -> int | None:
-    """The least count of digits after the point with which all finite numbers can be written.
-
-    Args:
-        numbers: float32 or float64 (n,).
-
-    Returns:
-        At most 12; `None` where that is not enough.
-    """
-    finite = numbers[np.isfinite(numbers)]
-    wide = finite.astype(np.float64)
-    for digits in range(_MOST_DECIMALS + 1):
-        factor = 10.0**digits
-        if np.abs(wide).max(initial=0.0) * factor > 2**53:
-            return None
-        # Division rounds correctly: the nearest float to the decimal number.
-        if np.array_equal((np.round(wide * factor) / factor).astype(finite.dtype), finite):
-            return digits
-    return None
-
-
-def _whole(told: str, numbers: np.ndarray) -> np.ndarray:
-    """Numbers as int64, or as float64 where some are missing."""
-    if numbers.dtype.kind != "f":
-        return numbers
-    there = numbers[~np.isnan(numbers)]
-    if np.isinf(there).any():
-        raise ValueError(f"{told} is declared integer, but has values that are infinite.")
-    broken = there[there != np.round(there)]
-    if len(broken):
-        raise ValueError(f"{told} is declared integer, but {broken[0]:g} is no whole number.")
-    if np.abs(there).max(initial=0.0) > Integer.most:
-        raise ValueError(f"{told} is declared integer, but its numbers go beyond 2**53.")
-    return numbers.astype(np.float64) if len(there) < len(numbers) else numbers.astype(np.int64)
-
-
-def _date(told: str, name: str, values: np.ndarray, format: str) -> Typed:
-    if values.dtype.kind == "M":
-        dates = values.astype(kgan.dates.DTYPE)
-        if format:
-            kgan.dates.check_format(format)
-    else:
-        texts = [text.strip() for text in _texts(values)]
-        gone = np.array([text.lower() in MISSING for text in texts])
-        there = [text for text, missing in zip(texts, gone, strict=True) if not missing]
-        if not there:
-            raise ValueError(f"{told} is declared a date, but holds none at all: drop it.")
-        format = kgan.dates.check_format(format) if format else _format_of(told, name, there)
-        dates = np.full(len(texts), "NaT", kgan.dates.DTYPE)
-        try:
-            dates[~gone] = kgan.dates.parse(there, format)
-        except ValueError:
-            odd = next(text for text in there if not _fits(text, format))
-            raise ValueError(
-                f"{told} is declared a date as {format}, but {odd!r} is none."
-            ) from None
-    seen = dates[~np.isnat(dates)]
-    if not len(seen):
-        raise ValueError(f"{told} holds no date at all: drop it.")
-    step = kgan.dates.step_of(dates)
-    counts = seen.astype(np.int64) // step
-    column = Date(
-        name,
-        int(counts.min()),
-        int(counts.max()),
-        step,
-        format or kgan.dates.usual_format(step),
-        bool(len(seen) < len(dates)),
-    )
-    return Typed(column, dates)
-
-
-def _fits(text: str, format: str) -> bool:
-    try:
-        kgan.dates.parse([text], format)
-    except ValueError:
-        return False
-    return True
-
-
-def _are_dates(told: str, name: str, texts: list[str]) -> bool:
-    """Whether all are dates; raises where most are and some are not."""
-    if kgan.dates.formats_of(texts):
-        return True
-    counts = Counter(texts)
-    for format in kgan.dates.formats_of([counts.most_common(1)[0][0]]):
-        good = {text for text in counts if _fits(text, format)}
-        if sum(counts[one] for one in good) > _MOSTLY * len(texts):
-            odd = next(text for text in texts if text not in good)
-            raise ValueError(
-                f"{told} holds dates as {format} and other texts, such as {odd!r}: mend or empty "
-                f"these cells, or declare it: --columns {name!r}=category."
-            )
-    return False
-
-
-def _format_of(told: str, name: str, texts: list[str]) -> str:
-    formats = kgan.dates.formats_of(texts)
-    if not formats:
-        raise ValueError(
-            f"{told} is declared a date, but {next(iter(texts), '')!r} is written in none of the "
-            f"known ways: say which, such as --columns {name!r}=date:%d.%m.%Y."
-        )
-    if len(formats) > 1:
-        raise ValueError(
-            f"{told} holds dates that may be {' or '.join(formats)}, such as {texts[0]!r}: say "
-            f"which, --columns {name!r}=date:{formats[0]}."
-        )
-    return formats[0]

@@ -9,9 +9,9 @@ from kgan.models.players import Players
 from kgan.models.private_gan import PrivateGAN
 from kgan.models.private_table_gan import PrivateTableGAN
 from kgan.models.saving import load, restore
+from kgan.models.table_conditions import words_of
 from kgan.models.table_copula import TableCopula
 from kgan.models.table_gan import TableGAN
-from kgan.models.table_model import words_of
 from kgan.models.table_vae import TableVAE
 from kgan.models.vae import VAE
 

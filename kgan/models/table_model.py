@@ -15,10 +15,9 @@ from kgan.endpoints import Endpoint, Endpoints, Request, takes
 from kgan.kinds import Kind, Table
 from kgan.models.generation import Generation
 from kgan.models.players import Players
-from kgan.rows import Category, EncodedRows, Rows
-
-ANY = "*"
-"""What stands in a request for a column of which nothing is asked."""
+from kgan.models.shares import shift_to
+from kgan.models.table_conditions import ANY, code_of
+from kgan.rows import EncodedRows, Rows
 
 # Draws of a row before a condition counts as one that is never met.
 _TRIES = 10_000
@@ -26,9 +25,8 @@ _TRIES = 10_000
 _AT_ONCE = 4096
 # Another request's seeds, so that a row that is drawn again is another one.
 _NEXT = 7919
-# Rows from which the shares of a generator are measured, their seed, and how often it is mended.
-_MEASURED, _MEASURING_SEED, _ROUNDS = 8192, 20_190_703, 20
-_MOST_SHIFT = 6.0
+# Rows from which the shares of a generator are measured, and their seed.
+_MEASURED, _MEASURING_SEED = 8192, 20_190_703
 # What a logit is changed by where a category is asked for: more than any other logit.
 _CERTAIN = 1e9
 
@@ -51,7 +49,7 @@ class TableModel(Generation, Players):
     """
 
     hears: bool = False
-    _decode_batch = 512
+    _decode_batch = 2048
 
     def _start_table(
         self,
@@ -343,7 +341,7 @@ class TableModel(Generation, Players):
             free = told[part] < 0 if part in told else slice(None)
             logits = raw[free, start : start + size].astype(np.float64)
             if size > 1 and len(logits):
-                shift[start : start + size] = _shift_to(target, logits)
+                shift[start : start + size] = shift_to(target, logits)
         self.shift.assign(shift)
 
     # Endpoints and saving
@@ -403,52 +401,3 @@ class TableModel(Generation, Players):
         return super().from_config(
             {"calibrates": False, "draws": "values", **config, "encoder": encoder}, custom_objects
         )
-
-
-def code_of(column: Category, value: str | int) -> int:
-    """The number of a category that a user names.
-
-    Args:
-        column: The column.
-        value: The category, or its text; blanks around it are passed over where that is one.
-
-    Raises:
-        ValueError: Names the categories that are alike.
-    """
-    texts = [str(one) for one in column.values]
-    if str(value) in texts:
-        return texts.index(str(value))
-    near = [number for number, one in enumerate(texts) if one.strip() == str(value).strip()]
-    if len(near) == 1:
-        return near[0]
-    raise ValueError(
-        f"where must ask for one of the {len(texts)} categories of {column.name!r}, got "
-        f"{value!r}.{kgan.names.suggestion(str(value), texts)}"
-    )
-
-
-def words_of(table: Table, where: Mapping[str, str | int]) -> list[str]:
-    """What the endpoint `generate_where` takes for a row: the texts of categories, or `ANY`.
-
-    Args:
-        table: The kind of the rows.
-        where: Categories by column.
-    """
-    columns = {column.name: column for column in table.conditions}
-    words = dict.fromkeys(columns, ANY)
-    for name, value in where.items():
-        column = kgan.names.look_up("column of categories", name, columns)
-        words[name] = str(column.values[code_of(column, value)])
-    return list(words.values())
-
-
-def _shift_to(target: np.ndarray, logits: np.ndarray) -> np.ndarray:
-    """What to add to logits (n, k) so that the mean of their softmax is the target (k,)."""
-    logits = logits - logits.max(axis=1, keepdims=True)
-    shift = np.zeros(len(target))
-    for _ in range(_ROUNDS):
-        powers = np.exp(logits + shift)
-        found = (powers / np.maximum(powers.sum(axis=1, keepdims=True), 1e-300)).mean(axis=0)
-        shift += np.log(np.maximum(target, 1e-6)) - np.log(np.maximum(found, 1e-12))
-        shift = np.clip(shift - np.average(shift, weights=target), -_MOST_SHIFT, _MOST_SHIFT)
-    return shift

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -54,17 +55,20 @@ def draw_parts(
     Arguments as for `activate`, but `uniform` is (n, parts).
     """
     found = []
-    # Below 1 by more than sums of float32 are rounded, so what cannot be is never drawn.
-    below = tf.clip_by_value(uniform, 0.0, 1.0 - 2.0**-20)
+    # Below 1 by more than sums of float32 are rounded: something is always reached.
+    below = tf.clip_by_value(uniform, 0.0, 1.0 - 2.0**-16)
     for part, (logits, size, hot) in enumerate(
         zip(tf.split(raw, sizes, axis=1), sizes, one_hot, strict=True)
     ):
         if not hot:
             found.append(tf.tanh(logits))
             continue
-        reached = tf.cumsum(tf.nn.softmax(logits), axis=1)
-        passed = reached[:, :-1] <= below[:, part, None] * reached[:, -1:]
-        found.append(tf.one_hot(tf.reduce_sum(tf.cast(passed, tf.int32), axis=1), size))
+        shares = tf.nn.softmax(logits)
+        # A product, as it takes a tenth of a cumulative sum's time.
+        reached = tf.matmul(shares, np.triu(np.ones((size, size), np.float32)))
+        # The first that is reached; what cannot be has a share of exactly 0.
+        able = (reached > below[:, part, None] * reached[:, -1:]) & (shares > 0.0)
+        found.append(tf.one_hot(tf.argmax(tf.cast(able, tf.uint8), axis=1), size))
     return tf.concat(found, axis=1)
 
 

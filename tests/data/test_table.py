@@ -10,7 +10,8 @@ from sklearn.datasets import load_breast_cancer
 import kgan.data
 import kgan.dates
 from kgan.data import order
-from kgan.data.columns import decimals, typed
+from kgan.data.cells import decimals
+from kgan.data.columns import typed
 from kgan.data.table import table
 from kgan.data.table_files import write_csv, write_parquet
 from kgan.rows import Boolean, Category, Date, Id, Integer, Number
