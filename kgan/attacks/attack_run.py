@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from kgan.attacks import eight_bit, example_random, held_inputs
+from kgan.attacks import eight_bit, example_random, held_inputs, loop
 from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import as_rows
 from kgan.attacks.norms import length, rows_of
@@ -162,10 +162,12 @@ class AttackRun:
 
 
 def pad(rows: np.ndarray, batch_size: int) -> np.ndarray:
-    """Repeats the last row until the batch has batch_size, batch_size / 2, ... rows."""
+    """Repeats the last row until the batch has a size of those that `loop.bucket` returns."""
     size = batch_size
     while size // 2 >= len(rows):
         size //= 2
+    part = max(size // loop.PARTS, 1)
+    size = min(-(-len(rows) // part) * part, size)
     return np.concatenate([rows, np.full(size - len(rows), rows[-1])])
 
 

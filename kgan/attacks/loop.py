@@ -9,15 +9,23 @@ from kgan.attacks import held_inputs
 State = dict[str, tf.Tensor]
 
 
-def bucket(size: tf.Tensor, active: tf.Tensor) -> tf.Tensor:
-    """The smallest of size, size / 2, size / 4, ... that holds `active` examples.
+# A batch shrinks by whole quarters of a halving of its first size.
+PARTS = 4
 
-    It returns one of a few sizes rather than the exact count, because convolution kernels are
-    prepared for each shape, and doing so at every step would cost more than it saves.
+
+def bucket(size: tf.Tensor, active: tf.Tensor) -> tf.Tensor:
+    """The size that a batch shrinks to: at most a third more than its `active` examples.
+
+    It returns one of a few sizes (of 256: 256, 192, 128, 96, 64, ...) rather than the exact count,
+    because convolution kernels are prepared for each shape, and doing so at every step would cost
+    more than it saves.
     """
+    active = tf.maximum(active, 1)
     halvings = tf.bitwise.right_shift(size, tf.range(31))
-    fits = tf.cast(halvings >= tf.maximum(active, 1), tf.int32)
-    return tf.gather(halvings, tf.maximum(tf.reduce_sum(fits) - 1, 0))
+    fits = tf.cast(halvings >= active, tf.int32)
+    half = tf.gather(halvings, tf.maximum(tf.reduce_sum(fits) - 1, 0))
+    part = tf.maximum(half // PARTS, 1)
+    return tf.minimum(-(-active // part) * part, half)
 
 
 def run(
@@ -30,8 +38,9 @@ def run(
 ) -> State:
     """Repeats `state = step(i, state)` until `steps` are made or every example is done.
 
-    Whenever half of the batch is done, the examples that are done leave it. Their results stay as
-    they were when `done` was set, even if their rows remain as padding in later steps.
+    Whenever enough of the batch is done (see `bucket`), the examples that are done leave it. Their
+    results stay as they were when `done` was set, even if their rows remain as padding in later
+    steps.
 
     Args:
         step: Function of one step; must treat each example independently of the others, and keep

@@ -95,9 +95,10 @@ def test_early_exit_and_padding_rows_cost_no_example(model, some):
 
 
 def test_pad():
-    np.testing.assert_array_equal(pad(np.array([7, 8, 9]), 8), [7, 8, 9, 9])
+    np.testing.assert_array_equal(pad(np.array([7, 8, 9]), 8), [7, 8, 9])
+    np.testing.assert_array_equal(pad(np.arange(9), 16), [*range(9), 8, 8, 8])
     np.testing.assert_array_equal(pad(np.array([7]), 8), [7])
-    np.testing.assert_array_equal(pad(np.arange(5), 6), [0, 1, 2, 3, 4, 4])
+    np.testing.assert_array_equal(pad(np.arange(5), 6), [0, 1, 2, 3, 4])
 
 
 def test_checkpoints_of_the_paper():

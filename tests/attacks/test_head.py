@@ -113,7 +113,7 @@ W, V = (np.random.default_rng(seed).normal(size=(4, 3)).astype("float32") for se
         (lambda x: tf.cast(tf.reshape(tf.nn.softmax(x @ W), [-1, 3]), tf.float16), "softmax"),
         (lambda x: tf.sigmoid(x @ W)[:, :], "unknown"),
         (lambda x: tf.identity(tf.sigmoid(x @ W)), "sigmoid"),
-        (lambda x: (tf.nn.softmax(x @ W) + tf.nn.softmax(x @ V)) / 2.0, "softmax"),
+        (lambda x: tf.nn.softmax(x @ W) * tf.nn.softmax(x @ V), "unknown"),
         (lambda x: tf.exp(x @ W) / tf.reduce_sum(tf.exp(x @ W), axis=1, keepdims=True), "unknown"),
         (lambda x: tf.nn.silu(x @ W), "unknown"),
         (lambda x: tf.nn.relu(x @ W), "unknown"),

@@ -8,6 +8,7 @@ from keras import ops
 
 from kgan.attacks import PGD, Confidence, Victim, victim_of
 from kgan.attacks.losses import cross_entropy
+from kgan.attacks.mixtures import scores_of
 from kgan.attacks.norms import normalize
 
 # Logits of the digits classifier differ by some 20, which no float32 softmax survives times this.
@@ -80,6 +81,38 @@ def test_a_sigmoid_beside_its_rest_is_two_logits(model, some):
         logits = victim.predict(some[0])
         want = score(some[0]).numpy()[:, 0] * (-1 if turned else 1)
         np.testing.assert_allclose(logits[:, 1] - logits[:, 0], want, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("mix", "weights"),
+    [
+        (lambda a, b: (a + b) / 2.0, (0.5, 0.5)),
+        (lambda a, b: 0.25 * a + b * 0.75, (0.25, 0.75)),
+        (lambda a, b: tf.add_n([a, b]), (1, 1)),
+        (lambda a, b: tf.reduce_mean(tf.stack([a, b], axis=1), axis=1), (0.5, 0.5)),
+        (lambda a, b: tf.reduce_sum(tf.stack([a, b]), axis=0), (1, 1)),
+        (lambda a, b: a - b, None),
+        (lambda a, b: a * b, None),
+        (lambda a, b: tf.reduce_mean(tf.stack([a, b], axis=1), axis=2), None),
+    ],
+)
+def test_the_logs_of_a_weighted_sum_of_softmaxes_are_exact(mix, weights):
+    rng = np.random.default_rng(0)
+    one, other = (rng.normal(scale=60, size=(7, 4)).astype("float32") for _ in range(2))
+    found = []
+
+    @tf.function(autograph=False)
+    def scores(one, other):
+        found.append(scores_of(mix(tf.nn.softmax(one), tf.nn.softmax(other))))
+        return found[0] if found[0] is not None else one
+
+    logs = scores(one, other).numpy()
+    assert (found[0] is None) == (weights is None)
+    if weights is not None:
+        parts = []
+        for x, weight in zip((np.float64(one), np.float64(other)), weights, strict=True):
+            parts.append(x - np.logaddexp.reduce(x, axis=1, keepdims=True) + np.log(weight))
+        np.testing.assert_allclose(logs, np.logaddexp(*parts), rtol=1e-5, atol=1e-5)
 
 
 def test_the_cross_entropy_has_its_direction_everywhere():
