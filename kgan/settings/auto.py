@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from kgan.settings.gan import PRESETS, GANSettings
 
 FEW = 1_000
-"""Of fewer images a training of this length shows each 500 times and more, so they are augmented."""
+"""Of fewer images so long a training shows each 500 times and more, so they are augmented."""
 
 
 class Choice(NamedTuple):
