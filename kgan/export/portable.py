@@ -28,10 +28,15 @@ def write_onnx(endpoints: Endpoints, path: str | Path) -> None:
         path: The file.
 
     Raises:
-        ValueError: For a model without such a network.
+        ValueError: For a model without such a network, or one whose network grows.
         ImportError: Where the extra is not installed.
     """
     network = network_of(endpoints, "onnx")
+    if any(hasattr(layer, "grow") for layer in network._flatten_layers()):
+        raise ValueError(
+            "networks that grow cannot be written as onnx, whose runtime does not load their "
+            "branches; choose litert or saved_model."
+        )
     if missing := [name for name in ("onnx", "tf2onnx") if importlib.util.find_spec(name) is None]:
         raise ImportError(f"{', '.join(missing)} is needed for ONNX: pip install 'kgan[onnx]'.")
     import onnx

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from kgan.settings.gan import PRESETS, GANSettings
 
-FEW = 10_000
-"""Below as many images a discriminator soon knows them by heart, and needs augmentation."""
+FEW = 1_000
+"""Of fewer images so long a training shows each 500 times and more, so they are augmented."""
 
 
 class Choice(NamedTuple):
@@ -51,7 +51,7 @@ def choice(count: int, shape: tuple[int, ...]) -> Choice:
         name = f"{name} with diffaugment"
         why = f"{why}; {count:,} images are few, and would soon be known by heart"
     else:
-        why = f"{why}; {count:,} images need no augmentation"
+        why = f"{why}; {count:,} images go without augmentation"
     base = PRESETS["auto"]
     return Choice(name, why, {n: one for n, one in changes.items() if one != getattr(base, n)})
 

@@ -6,10 +6,14 @@ import keras
 import numpy as np
 import onnxruntime
 import pytest
+import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
+import kgan.models
 from kgan.export import classifier_endpoints
 from kgan.export.portable import write_litert, write_onnx
+from kgan.models.growing import grow
+from kgan.networks import progan_discriminator, progan_generator
 from kgan.networks.classifiers import small_cnn
 from tests.conftest import build_gan
 
@@ -47,6 +51,22 @@ def test_other_runtimes_agree_with_keras(tmp_path, name, write, answer):
     found = answer(tmp_path / f"classifier{(tmp_path / name).suffix}", inputs)
     np.testing.assert_allclose(found, classifier(images), atol=1e-4)
     assert {path.name.split(".")[0] for path in tmp_path.iterdir()} == {"g", "classifier"}
+
+
+@pytest.mark.slow
+def test_networks_that_have_grown_half_way(tmp_path):
+    gan = kgan.models.GAN(
+        progan_generator((16, 16, 1), 6, width=2), progan_discriminator((16, 16, 1), width=2)
+    )
+    grow(gan.ema_generator, tf.constant(0.5))
+    write_litert(gan.endpoints(), tmp_path / "g.tflite")
+    latents = np.random.default_rng(0).standard_normal((3, 6), np.float32)
+    wanted = gan.decode(latents)
+    np.testing.assert_array_equal(wanted[:, ::2, ::2], wanted[:, 1::2, 1::2])
+    found = run_litert(tmp_path / "g.tflite", {"latents": latents})
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    with pytest.raises(ValueError, match="networks that grow cannot be written as onnx"):
+        write_onnx(gan.endpoints(), tmp_path / "g.onnx")
 
 
 def test_a_path_that_no_runtime_would_take(tmp_path):
