@@ -8,6 +8,17 @@ import tyro
 
 from kgan.settings.groups import Messages, check_at_least
 
+# Which of the pictures takes a setting.
+_TAKERS = {
+    "images": "project",
+    "encoder": "project",
+    "encoder_steps": "project",
+    "restarts": "project",
+    "to": "interpolate",
+    "layer": "mix",
+    "find": "directions",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class LatentsSettings(Messages):
@@ -53,13 +64,22 @@ class LatentsSettings(Messages):
         check_at_least(self, 1, "n", "restarts", "encoder_steps")
         check_at_least(self, 1 if self.show == "project" else 2, "steps")
         check_at_least(self, 0, "layer")
-        takers = {"images": "project", "encoder": "project", "to": "interpolate"}
-        for name, taker in takers.items():
-            if getattr(self, name) and self.show != taker:
+        for name, taker in _TAKERS.items():
+            if self.show != taker and self._is_given(name):
                 raise ValueError(
                     f"{name} must be left out with --show {self.show}: {taker} takes it."
                 )
+        if self.encoder is None and self._is_given("encoder_steps"):
+            raise ValueError(f"encoder_steps must go with encoder, got {self.encoder_steps} alone.")
+        if self.encoder is not None and self._is_given("restarts"):
+            raise ValueError(
+                "restarts must be left out with encoder, whose guess is the one start, "
+                f"got {self.restarts}."
+            )
         if self.encoder is not None and self.encoder.suffix != ".keras":
             raise ValueError(f"encoder must end in .keras, got {self.encoder}.")
         if self.out.suffix != ".png":
             raise ValueError(f"out must end in .png, got {self.out}.")
+
+    def _is_given(self, name: str) -> bool:
+        return getattr(self, name) != type(self).__dataclass_fields__[name].default

@@ -107,6 +107,13 @@ def test_projection_tells_both_errors(folder, capsys):
         (["--out", "a.jpg"], "out must end in .png"),
         (["--steps", "1"], "steps must be at least 2"),
         (["--images", "a"], "images must be left out with --show interpolate"),
+        (["--layer", "3"], "layer must be left out with --show interpolate"),
+        (["--restarts", "2"], "restarts must be left out with --show interpolate"),
+        (["--show", "project", "--encoder-steps", "9"], "encoder_steps must go with encoder"),
+        (
+            ["--show", "project", "--encoder", "e.keras", "--restarts", "2"],
+            "restarts must be left out with encoder",
+        ),
         (["--to", "1", "--show", "mix"], "to must be left out with --show mix"),
         (["--encoder", "a.h5", "--show", "project"], "encoder must end in .keras"),
     ],
