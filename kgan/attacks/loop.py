@@ -9,16 +9,21 @@ from kgan.attacks import held_inputs
 State = dict[str, tf.Tensor]
 
 
-# A batch shrinks by whole quarters of a halving of its first size.
+# Sizes of batches are whole quarters of a halving of their first size.
 PARTS = 4
 
 
 def bucket(size: tf.Tensor, active: tf.Tensor) -> tf.Tensor:
-    """The size that a batch of first `size` examples shrinks to: at most a third more than its `active` examples.
+    """The size that a batch shrinks to, at most a third more than its `active` examples.
 
-    It returns one of a few sizes (of 256: 256, 192, 128, 96, 64, ...) rather than the exact count,
-    because convolution kernels are prepared for each shape, and doing so at every step would cost
-    more than it saves.
+    Args:
+        size: Its first size.
+        active: How many of its examples are not done.
+
+    Returns:
+        One of a few sizes (of 256: 256, 192, 128, 96, 64, ...) rather than the exact count, because
+        convolution kernels are prepared for each shape, and doing so at every step would cost more
+        than it saves.
     """
     active = tf.maximum(active, 1)
     halvings = tf.bitwise.right_shift(size, tf.range(31))
