@@ -88,6 +88,7 @@ def attacked_data(
             )
     else:
         images = kgan.data.load_labelled(name, split, **options)
+        assert images.labels is not None
         truth = images.labels
     arrays = {}
     for one in held:
