@@ -67,7 +67,7 @@ _RISING = {
     "Asinh", "Atan", "Elu", "Erf", "Exp", "Expm1", "LeakyRelu", "Log", "Log1p", "LogSoftmax",
     "Selu", "Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh",
 }  # fmt: skip
-_SHARES = {"Sigmoid", "Softmax"}
+_POSITIVE = {"Exp", "Sigmoid", "Softmax", "Softplus"}
 
 
 def behind(outputs: tf.Tensor) -> tf.Tensor:
@@ -126,11 +126,11 @@ def _rises_with(end: tf.Tensor) -> tf.Tensor | None:
 
 
 def _is_positive(tensor: tf.Tensor) -> bool:
-    """Whether a tensor is made of shares, or powers of them."""
+    """Whether a tensor is made of numbers above 0, or powers of them."""
     end = _unclipped(_source(tensor))
     if end.op.type == "Pow":
         end = _unclipped(_source(end.op.inputs[0]))
-    return end.op.type in _SHARES
+    return end.op.type in _POSITIVE
 
 
 def _unclipped(tensor: tf.Tensor) -> tf.Tensor:

@@ -9,16 +9,21 @@ from kgan.attacks import held_inputs
 State = dict[str, tf.Tensor]
 
 
-# A batch shrinks by whole quarters of a halving of its first size.
+# Sizes of batches are whole quarters of a halving of their first size.
 PARTS = 4
 
 
 def bucket(size: tf.Tensor, active: tf.Tensor) -> tf.Tensor:
-    """The size that a batch shrinks to: at most a third more than its `active` examples.
+    """The size that a batch shrinks to, at most a third more than its `active` examples.
 
-    It returns one of a few sizes (of 256: 256, 192, 128, 96, 64, ...) rather than the exact count,
-    because convolution kernels are prepared for each shape, and doing so at every step would cost
-    more than it saves.
+    Args:
+        size: Its first size.
+        active: How many of its examples are not done.
+
+    Returns:
+        One of a few sizes (of 256: 256, 192, 128, 96, 64, ...) rather than the exact count, because
+        convolution kernels are prepared for each shape, and doing so at every step would cost more
+        than it saves.
     """
     active = tf.maximum(active, 1)
     halvings = tf.bitwise.right_shift(size, tf.range(31))
@@ -55,7 +60,8 @@ def run(
         The tensors named in `results`, for all examples in their original order.
     """
     full = {name: state[name] for name in results}
-    rows = tf.range(tf.shape(state["done"])[0])
+    first = tf.shape(state["done"])[0]
+    rows = tf.range(first)
 
     def write(rows: tf.Tensor, state: State, full: State) -> State:
         return {
@@ -66,7 +72,7 @@ def run(
     def shrink(rows: tf.Tensor, state: State, full: State) -> tuple[tf.Tensor, State, State]:
         size = tf.shape(rows)[0]
         active = size - tf.math.count_nonzero(state["done"], dtype=tf.int32)
-        target = bucket(size, active)
+        target = bucket(first, active)
 
         def smaller():
             # Active examples come first; finished ones serve as padding.

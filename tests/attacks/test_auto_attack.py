@@ -54,6 +54,7 @@ def test_random_models_want_the_random_version(some):
     assert "not random" in warning
 
 
+@pytest.mark.filterwarnings("ignore:No gradient of the model")
 def test_zero_gradients_are_counted(some):
     layers = [keras.Input((8, 8, 1)), keras.layers.Lambda(tf.round), build()]
     (warning,) = warnings_of(keras.Sequential(layers), some[0])
@@ -74,6 +75,7 @@ def test_square_lowering_the_figure_is_said():
     assert "from 50.0% to 40.0%" in warning
 
 
+@pytest.mark.filterwarnings("ignore:No gradient of the model")
 def test_warnings_come_with_the_result(some):
     images, labels = some
     layers = [keras.Input((8, 8, 1)), keras.layers.Lambda(tf.round), build()]

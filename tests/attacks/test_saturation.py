@@ -35,6 +35,7 @@ ENDS = {
     "smoothed": lambda z: 0.9 * _shares(z) + 0.01,
     "percent": lambda z: 100 * _shares(z),
     "shares of a sum": _own_sum,
+    "exponentials": lambda z: ops.exp(z) / ops.sum(ops.exp(z), axis=1, keepdims=True),
     "tanh": lambda z: ops.tanh(z),
     "ensemble": lambda z: (_shares(z) + ops.softmax(SHARP / 2 * z)) / 2,
     "mean of a stack": lambda z: ops.mean(ops.stack([_shares(z), ops.softmax(z)]), axis=0),

@@ -85,6 +85,7 @@ def test_no_flag_at_any_epsilon(robust_model, digits, norm):
         assert probe(victim, images[right], labels[right], norm=norm, epsilon=epsilon) == []
 
 
+@pytest.mark.filterwarnings("ignore:No gradient of the model")
 def test_hidden_gradients_raise_all_flags_but_one(model, digits):
     found = names(behind(Rounding(), model), digits)
     # Nothing was certified here.
