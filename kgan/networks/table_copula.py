@@ -9,7 +9,8 @@ import tensorflow as tf
 
 import kgan.random
 from kgan.kinds import Table
-from kgan.networks.table_encoder import TableEncoder, decoded_number, values_of
+from kgan.networks.column_tensors import decoded_number, values_of
+from kgan.networks.table_encoder import TableEncoder
 from kgan.rows import Category, Date, Id, Rows
 
 # Quantiles of a column of numbers that are kept.

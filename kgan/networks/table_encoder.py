@@ -12,9 +12,16 @@ import kgan.random
 from kgan.constraints import AtMost, counts_of, distances
 from kgan.kinds import Table
 from kgan.networks import date_texts, row_activation
+from kgan.networks.column_tensors import (
+    as_tensor,
+    decoded_number,
+    known_values,
+    one_hot,
+    values_of,
+)
 from kgan.networks.number_modes import Modes, number_modes
 from kgan.networks.row_layout import layout_of
-from kgan.rows import Category, Date, EncodedRows, Id, Integer, Number, Rows
+from kgan.rows import Category, Date, EncodedRows, Id, Number, Rows
 
 Columns = Mapping[str, tf.Tensor]
 
@@ -157,20 +164,20 @@ class TableEncoder(keras.layers.Layer):
         for column in self.table.learnt:
             values = tf.convert_to_tensor(columns[column.name])
             if isinstance(column, Category):
-                parts.append(_one_hot(column, values))
+                parts.append(one_hot(column, values))
             else:
                 stop = start + next(sizes)
                 drawn = None if noise is None else noise[:, start:stop]
                 if base := self._bases.get(column.name):
                     # Learnt is how far it lies above the other column.
-                    known, gone = _known(column, values)
-                    lower, lower_gone = _known(
+                    known, gone = known_values(column, values)
+                    lower, lower_gone = known_values(
                         self.table.column(base.low), tf.convert_to_tensor(columns[base.low])
                     )
                     known -= tf.where(lower_gone, self._least(base), lower)
                     ends = (0.0, base.most)
                 else:
-                    known, gone = _known(column, values)
+                    known, gone = known_values(column, values)
                     ends = (column.low, column.high)
                 own = slice(start, stop)
                 parts += self._encode_number(column, (known, gone, ends), own, drawn)
@@ -189,7 +196,7 @@ class TableEncoder(keras.layers.Layer):
         hot = np.array(self.layout.one_hot, bool)
         for number, start in enumerate(range(0, len(rows), _CHUNK)):
             part = rows[start : start + _CHUNK]
-            columns = {one.name: _constant(part[one.name]) for one in self.table.learnt}
+            columns = {one.name: as_tensor(part[one.name]) for one in self.table.learnt}
             found = encode(columns, seed=kgan.random.step_seed(seed, number, "modes")).numpy()
             places.append(found[:, self.layout.places].astype(np.float32))
             parts = np.split(found, self.layout.starts[1:], axis=1)
@@ -245,7 +252,7 @@ class TableEncoder(keras.layers.Layer):
             start = stop
         for column in _upwards(self.table, self._bases):
             base = self._bases[column.name]
-            lower, lower_gone = _known(self.table.column(base.low), columns[base.low])
+            lower, lower_gone = known_values(self.table.column(base.low), columns[base.low])
             least = self._least(base)
             value, gone = exact[column.name]
             above = tf.clip_by_value(value, 0.0, base.most)
@@ -377,57 +384,5 @@ def _upwards(table: Table, bases: Mapping[str, AtMost]) -> list:
     return [table.column(name) for name in done]
 
 
-def _known(column: Any, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Values as float64 (n,), steps of dates, and which are missing: these are not to be used."""
-    if isinstance(column, Date):
-        gone = tf.equal(values, date_texts.NAT)
-        there = tf.where(gone, tf.constant(column.low * column.step, tf.int64), values)
-        return tf.cast(tf.math.floordiv(there, column.step), tf.float64), gone
-    wide = tf.cast(values, tf.float64)
-    return wide, wide != wide
-
-
 def _step(column: Number) -> float:
     return 0.0 if column.decimals is None else 10.0**-column.decimals
-
-
-def values_of(column: Category) -> tf.Tensor:
-    """The categories, string or int64."""
-    kind = tf.string if column.dtype == object else tf.int64
-    return tf.constant(column.values, kind)
-
-
-def _one_hot(column: Category, values: tf.Tensor) -> tf.Tensor:
-    known = values_of(column)
-    equal = tf.equal(values[:, None], known)
-    check = tf.debugging.Assert(
-        tf.reduce_all(tf.reduce_any(equal, axis=1)),
-        [f"column {column.name!r} must be one of its {len(column.values)} categories, got", values],
-    )
-    with tf.control_dependencies([check]):
-        return tf.cast(equal, tf.float64)
-
-
-def decoded_number(
-    column: Number | Integer | Date, values: tf.Tensor, gone: tf.Tensor
-) -> tf.Tensor:
-    """Values float64 (n,) as the column holds them: rounded, within what was seen, or missing."""
-    if isinstance(column, Date):
-        steps = tf.cast(tf.clip_by_value(tf.round(values), column.low, column.high), tf.int64)
-        return tf.where(gone, tf.constant(date_texts.NAT), steps * column.step)
-    if isinstance(column, Integer):
-        whole = tf.clip_by_value(tf.round(values), column.low, column.high)
-        if column.missing:
-            return tf.where(gone, tf.constant(np.nan, tf.float64), whole)
-        return tf.cast(whole, tf.int64)
-    if column.decimals is not None:
-        factor = 10.0**column.decimals
-        values = tf.round(values * factor) / factor
-    found = tf.cast(tf.clip_by_value(values, column.low, column.high), tf.float32)
-    return tf.where(gone, tf.constant(np.nan, tf.float32), found) if column.missing else found
-
-
-def _constant(values: np.ndarray) -> tf.Tensor:
-    if values.dtype == object:
-        return tf.constant(values.tolist())
-    return tf.constant(values.astype(np.int64) if values.dtype.kind == "M" else values)
