@@ -11,9 +11,13 @@ from kgan.models import any_size
 Tile = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
-def count(network: keras.Model) -> int:
-    """How many maps, or groups of them, a network normalises by the image's own statistics."""
-    return sum(_groups(one) for one in any_size.operations(network) if _normalizes(one))
+def shape(network: keras.Model) -> tuple[int, int, int]:
+    """(norms, maps, 2): the shape of one image's statistics, none of them in a network without.
+
+    Maps are as many as the norm of the most has, or groups of maps where it joins some.
+    """
+    groups = [_groups(one) for one in any_size.operations(network) if _normalizes(one)]
+    return len(groups), max(groups, default=0), 2
 
 
 def tile(network: keras.Model, of: any_size.Sizes) -> Tile:
@@ -29,23 +33,23 @@ def tile(network: keras.Model, of: any_size.Sizes) -> Tile:
 
     Returns:
         A graph function of images (batch, height, width, channels), the tiles, and statistics
-        (batch, `count(network)`, 2): the mean and the mean square of each map, in the order of the
-        network. NaN stands for those of the tile. It gives translated tiles, and the statistics
-        (batch, count, 2) that the maps of these tiles have.
+        (batch, *`shape(network)`): the mean and the mean square of each map, in the network's
+        order; those beyond a norm's maps do not count. NaN stands for those of the tile. It gives
+        translated tiles, and the statistics that the maps of these tiles have.
     """
     channels = network.inputs[0].shape[-1]
-    number = count(network)
+    norms_and_maps = shape(network)
 
     @tf.function(
         input_signature=[
             tf.TensorSpec([None, None, None, channels], tf.float32),
-            tf.TensorSpec([None, number, 2], tf.float32),
+            tf.TensorSpec([None, *norms_and_maps], tf.float32),
         ]
     )
     def translate(images: tf.Tensor, statistics: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         norms = _Norms(statistics)
         made = any_size.padded(lambda shown: norms.run(network, shown), images, of)
-        return made, tf.concat(norms.found, axis=1)
+        return made, tf.stack(norms.found, axis=1)
 
     return translate
 
@@ -56,7 +60,6 @@ class _Norms:
     def __init__(self, statistics: tf.Tensor):
         self.given = statistics
         self.found: list[tf.Tensor] = []
-        self.used = 0
 
     def run(self, network: keras.Model, images: tf.Tensor) -> tf.Tensor:
         if isinstance(network, keras.Sequential):
@@ -77,9 +80,8 @@ class _Norms:
         shape = tf.shape(maps)
         rows = tf.reshape(maps, [shape[0], -1, groups, maps.shape[-1] // groups])
         own = tf.stack([tf.reduce_mean(one, axis=[1, 3]) for one in (rows, tf.square(rows))], -1)
-        self.found.append(own)
-        given = self.given[:, self.used : self.used + groups]
-        self.used += groups
+        given = self.given[:, len(self.found), :groups]
+        self.found.append(tf.pad(own, [[0, 0], [0, self.given.shape[2] - groups], [0, 0]]))
         mean, square = tf.unstack(tf.where(tf.math.is_nan(given), own, given), axis=-1)
         variance = tf.maximum(square - tf.square(mean), 0.0)
         mean, variance = mean[:, None, :, None], variance[:, None, :, None]

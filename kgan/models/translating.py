@@ -54,7 +54,7 @@ def endpoints(name: str, network: keras.Model, source: Kind, target: Kind) -> di
             least_side=least,
         )
     }
-    if of is not None and (norms := tile_statistics.count(network)):
+    if of is not None and (norms := tile_statistics.shape(network))[0]:
         tiles = tile_statistics.tile(network, of)
 
         def translate_tile(request: Request) -> Request:
@@ -65,7 +65,7 @@ def endpoints(name: str, network: keras.Model, source: Kind, target: Kind) -> di
             translate_tile,
             takes(
                 **{source.plural: (shape, tf.float32)},  # type: ignore[arg-type]
-                statistics=((norms, 2), tf.float32),
+                statistics=(norms, tf.float32),
             ),
             "translate_tile",
             gives=target,

@@ -28,9 +28,10 @@ def in_tiles(
     the overlap, which its border has changed, nothing is taken but at the image's own border.
 
     A network that normalises each image by its own statistics would make each tile of a brightness
-    of its own. Where it can be told statistics, the parts of the image first tell theirs, and by
-    the means of them all tiles are translated alike. These are not quite the statistics of the
-    whole image, for which it would have to be translated at once (`tile=0`).
+    of its own. Where it can be told statistics, the parts of the image first tell those of the
+    whole image, one norm after the other, as what a norm sees depends on those before it: so the
+    image is passed once more for each norm. Then all tiles are translated by them, as the whole
+    would be.
 
     Args:
         translate: Function of an image (height, width, channels) to an image of that size or of a
@@ -71,19 +72,28 @@ def in_tiles(
 def _alike(
     translate: TranslateTile, image: np.ndarray, tile: int
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """The translation of a tile by the mean statistics of all parts of the image."""
+    """The translation of a tile by the statistics of the whole image."""
     rows, columns = (_parts(side, tile) for side in image.shape[:2])
     parts = [image[one, other] for one in rows for other in columns]
-    told = [translate(part, None)[1] for part in parts]
     areas = [part.shape[0] * part.shape[1] for part in parts]
-    statistics = np.average(told, axis=0, weights=areas).astype(np.float32)
+    statistics: np.ndarray | None = None
+    for norm in itertools.count():
+        told = np.average(
+            [translate(part, statistics)[1] for part in parts], axis=0, weights=areas
+        ).astype(np.float32)
+        if statistics is None:
+            statistics = np.full_like(told, np.nan)
+        statistics[norm] = told[norm]
+        if norm == len(told) - 1:
+            break
     return lambda tile: translate(tile, statistics)[0]
 
 
 def _parts(side: int, tile: int) -> list[slice]:
-    """Parts of a side that do not overlap, about equally long and no longer than a tile."""
+    """Parts of a side that do not overlap, about equally long and about a tile at most."""
     count = math.ceil(side / tile)
-    cuts = [number * side // count for number in range(count + 1)]
+    unit = _UNIT if tile >= 2 * _UNIT else 1
+    cuts = [*(number * side // count // unit * unit for number in range(count)), side]
     return [slice(one, other) for one, other in itertools.pairwise(cuts)]
 
 

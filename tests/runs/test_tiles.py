@@ -80,7 +80,8 @@ def test_tiles_of_a_network_that_normalises_each_image(build):
     for name, by_statistics in (("own", None), ("shared", making.one_tile)):
         tiled = in_tiles(making.one, image, tile=96, overlap=32, by_statistics=by_statistics)
         errors[name] = np.abs(tiled - whole).mean()
-    assert errors["shared"] < 0.4 * errors["own"], errors
+    # What is left is of the tiles' borders.
+    assert errors["shared"] < 0.2 * errors["own"], errors
 
 
 class Model:
