@@ -107,7 +107,10 @@ class Guise:
     def _formed(self, model) -> keras.Model:
         """The model with another input, or beside another output."""
         images = keras.Input(model.input_shape[1:], dtype=model.inputs[0].dtype, name="images")
-        scores = model(images)
+        # Layer by layer: a model inside that takes whole numbers is refused.
+        scores = images
+        for layer in model.layers:
+            scores = layer(scores)
         if self.form == "two inputs":
             order = keras.Input((self.units, self.units), name="order")
             scores = keras.layers.Dot(axes=1, dtype="float32")([scores, order])

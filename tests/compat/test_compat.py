@@ -173,9 +173,9 @@ def test_a_classifier_is_hardened_again():
     make.command(*make.HARDEN)
     folders = (Path("runs/harden-small-fast"), Path("runs/harden-small-fast-2"))
     kept, found = (json.loads((path / "robustness.json").read_text())["table"] for path in folders)
-    assert found["before"] == kept["before"]
+    assert {row: found["before"][row] for row in kept["before"]} == kept["before"]
     # Its dropout is drawn anew each time.
-    assert list(found["after"]) == list(kept["after"])
+    assert set(kept["after"]) <= set(found["after"])
 
 
 def test_layers_of_networks_of_ones_own(arrays):
