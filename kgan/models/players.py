@@ -204,7 +204,8 @@ class Players(MendedFit):
     def _check_players(self) -> None:
         """Raises where a player would not learn, or learn something else than it is meant to."""
         for name in self.playing:
-            networks, variables = self.optimizers[name], self._variables(name)
+            networks = [one for one in self.optimizers[name] if getattr(self, one) is not None]
+            variables = self._variables(name)
             if not variables:
                 raise ValueError(
                     f"{_listed(networks)} must have something to train, got only what is frozen: "

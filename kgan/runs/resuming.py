@@ -33,7 +33,7 @@ def restore(model: Any, run: Run) -> str | None:
         ValueError: Where no checkpoint can be read, although the run had one: nothing is begun
             anew without a word.
     """
-    troubles = []
+    troubles, damaged = [], []
     for name in CHECKPOINTS:
         path = run.checkpoints / name
         if not path.is_file():
@@ -45,7 +45,11 @@ def restore(model: Any, run: Run) -> str | None:
             # A damaged file fails in whatever reads it: zip, HDF5 or Keras.
             said = " ".join(str(error).split())[:200]
             troubles.append(f"{name} is damaged ({said})")
+            damaged.append(path)
             continue
+        for one in damaged:
+            # Out of the way: the next checkpoint must not make it the one before the last.
+            one.replace(one.with_name(f"{one.name}.damaged"))
         if not troubles:
             return None
         return (

@@ -192,4 +192,4 @@ def test_criteria_have_texts():
     with pytest.raises(ValueError, match=r"k must be .* \(of --criterion top-k:k=0\)"):
         criterion_from_text("top-k:k=0")
     with pytest.raises(ValueError, match="misclassification"):
-        criterion_from_text("multi-label")
+        criterion_from_text("custom")

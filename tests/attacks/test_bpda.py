@@ -34,6 +34,7 @@ def test_values_are_those_of_forward_and_gradients_those_of_backward(backward, s
     np.testing.assert_allclose(tape.gradient(loss, points), want, rtol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:No gradient of the model reaches its images")
 def test_an_attack_sees_past_a_rounding_layer(model, some):
     images, labels = some
     hidden = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Lambda(halve), model])

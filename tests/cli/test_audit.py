@@ -87,7 +87,7 @@ def test_it_compares_what_is_promised_with_what_is_found(run, control, capsys):
 def test_mistakes_are_named(run, tmp_path, capsys):
     assert kgan.cli.main(["audit", str(run), "--canaries", "10000000"]) == 2
     assert "canaries must be from 20 to half of the" in capsys.readouterr().err
-    open_run = dataclasses.replace(PRIVATE, epsilon=None, noise=None)
+    open_run = dataclasses.replace(PRIVATE, epsilon=None, noise=None, delta=1e-5)
     folder = Run.new(tmp_path, "open", open_run).folder
     assert kgan.cli.main(["audit", str(folder)]) == 2
     assert "was trained without --epsilon: it promises nothing" in capsys.readouterr().err

@@ -24,7 +24,7 @@ def here(tmp_path, monkeypatch):
 
     monkeypatch.setattr(kgan.cli.sample, "open_source", never)
     monkeypatch.setattr(kgan.cli.evaluate, "opened", never)
-    monkeypatch.setattr(kgan.cli.attack, "_data", never)
+    monkeypatch.setattr(kgan.cli.attack, "attacked_data", never)
     monkeypatch.setattr(kgan.cli.export, "_load", never)
 
 

@@ -69,6 +69,7 @@ def test_it_grows_in_one_graph_and_resumes_over_a_phase_to_the_bit(images, tmp_p
             np.testing.assert_array_equal(one, other, err_msg=one.path)
 
 
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")
 def test_what_is_not_reached_does_not_learn(images):
     gan = build(phase_steps=100)
     gan.run_eagerly = True

@@ -97,7 +97,7 @@ def test_rows_are_fed_as_the_restored_encoder_has_them(recipe, settled):
         ({"columns": ("a=number",)}, "columns must be left out with epsilon, got a=number"),
         ({"precision": "bfloat16"}, "precision must be float32 with epsilon"),
         ({"counts_share": 1.0}, r"counts_share must be in \(0, 1\), got 1.0"),
-        ({"epsilon": None}, "n_critic must be 1 without epsilon, got 2"),
+        ({"epsilon": None, "delta": 1e-5}, "n_critic must be 1 without epsilon, got 2"),
         ({"epsilon": 0.0}, "epsilon must be above 0 and finite, got 0.0"),
     ],
 )

@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("selenium", reason="selenium is not installed")
 
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
@@ -61,7 +62,10 @@ class Page:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
     def until(self, condition):
-        return WebDriverWait(self.driver, 60).until(lambda driver: condition())
+        # What was found may be drawn anew before it is read.
+        ignored = [StaleElementReferenceException]
+        wait = WebDriverWait(self.driver, 60, ignored_exceptions=ignored)
+        return wait.until(lambda driver: condition())
 
     def pixels(self, name):
         """The red values of a canvas; empty while nothing is drawn."""
