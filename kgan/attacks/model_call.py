@@ -168,8 +168,9 @@ class ModelCall:
                 f"{self.name} takes whole numbers: make it anew with a float32 input to train it "
                 "against attacks."
             )
-        outputs = keras.Function(model.inputs, model.outputs)([taken])
-        return outputs[0] if len(outputs) == 1 else outputs
+        outputs = getattr(model, "_outputs_struct", model.outputs)
+        found = keras.Function(model.inputs, outputs)([taken])
+        return found[0] if isinstance(found, list | tuple) and len(found) == 1 else found
 
     def _beside(self, taken: tf.Tensor) -> Any:
         if self.held is not None:
