@@ -1,7 +1,6 @@
 """What an attack ascends: losses of an example's logits, one number each."""
 
 from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
 
@@ -12,8 +11,7 @@ from kgan.losses.fooling import margin
 _LEAST_SLOPE = 2.0**-24
 
 
-@tf.custom_gradient
-def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> Any:
+def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """-log p(label), shape (batch,), with a direction also where the model is sure of the label.
 
     With l the log of the other classes' sum of exponentials less the label's logit, the
@@ -23,17 +21,10 @@ def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> Any:
     whose direction is that of exact arithmetic. For logits of size 100 it differs by 6e-6.
     """
     is_label = tf.one_hot(labels, logits.shape[1], on_value=True, off_value=False)
-    # Not minus infinity, whose log softmax is unknown where it is all that there is.
+    # Not minus infinity, whose log is unknown where it is all that there is.
     others = tf.where(is_label, logits.dtype.min / 2, logits)
-    log_shares = tf.nn.log_softmax(others)
-    total = tf.reduce_max(others, axis=1) - tf.reduce_max(log_shares, axis=1)
-    lead = total - tf.gather(logits, labels, batch_dims=1)
-
-    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, None]:
-        slope = upstream * (tf.sigmoid(lead) + _LEAST_SLOPE)
-        return slope[:, None] * (tf.exp(log_shares) - tf.cast(is_label, logits.dtype)), None
-
-    return tf.nn.softplus(lead) + _LEAST_SLOPE * lead, gradient
+    lead = tf.reduce_logsumexp(others, axis=1) - tf.gather(logits, labels, batch_dims=1)
+    return tf.nn.softplus(lead) + _LEAST_SLOPE * lead
 
 
 def difference_of_logits_ratio(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
