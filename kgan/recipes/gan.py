@@ -24,6 +24,7 @@ import kgan.privacy
 import kgan.settings.auto
 from kgan.data import Dataset
 from kgan.models.transfer import freeze_first
+from kgan.recipes import privacy
 from kgan.recipes.latent import LatentModelRecipe
 from kgan.recipes.recipe import Watched, cosine, halving, jit_compile
 from kgan.settings.gan import GANSettings
@@ -51,33 +52,15 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         said = [*self._chosen(data), *super().settle(data, replicas=replicas)]
         if not self.private:
             return said
-        settings = self.settings
-        rate, delta = self.batch_size / len(data), settings.delta
-        epsilon, noise = settings.epsilon, settings.noise
-        assert epsilon is not None
-        spending: dict[str, Any] = {"sampling_rate": rate, "delta": delta}
-        steps = self.epochs * self.steps_per_epoch(data) * settings.n_critic
-        if noise is None:
-            noise = kgan.privacy.noise_for(epsilon, steps=steps, **spending)
-            self.settings = dataclasses.replace(settings, noise=noise)
-        spent = kgan.privacy.epsilon_of(noise=noise, steps=steps, **spending)
-        if spent > epsilon:
-            most = kgan.privacy.steps_for(epsilon, noise=noise, **spending)
-            each = self.steps_per_epoch(data) * settings.n_critic
-            raise ValueError(
-                f"epochs must be at most {most // each} for epsilon {epsilon:g} with noise "
-                f"{noise:.4g}, got {self.epochs}, which would spend {spent:.4g}."
-            )
-        promise = kgan.privacy.Guarantee(spent, delta, noise, rate, steps, "pld")
-        start = settings.init_from
-        known = [] if start is None else [f"the promise does not cover what {start} has seen"]
-        return [
-            *said,
-            f"private: {promise}",
-            *known,
-            "no doctor and no score by real images, as they are not covered; checkpoints hold the "
-            "key of the noise: keep them to yourself",
-        ]
+        noise, promised = privacy.settled(
+            self.settings,
+            sampling_rate=self.batch_size / len(data),
+            epochs=self.epochs,
+            steps_per_epoch=self.steps_per_epoch(data),
+        )
+        self.settings = dataclasses.replace(self.settings, noise=noise)
+        unseen = "no doctor and no score by real images, as they are not covered"
+        return [*said, *promised, unseen]
 
     def _chosen(self, data: Dataset) -> Sequence[str]:
         """Takes the settings that suit such data, where it is left to choose them."""

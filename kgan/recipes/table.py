@@ -30,6 +30,7 @@ from kgan.networks import (
     table_decoder,
     table_posterior,
 )
+from kgan.recipes import privacy
 from kgan.recipes.recipe import Recipe, Watched
 from kgan.rows import EncodedRows
 from kgan.settings.table import TableSettings
@@ -84,43 +85,15 @@ class TableRecipe(Recipe[TableSettings]):
 
     def _settle_privacy(self, data: Dataset) -> list[str]:
         """Finds the noise where it is not given, and says what is promised."""
-        settings = self.settings
-        epsilon, noise = settings.epsilon, settings.noise
-        assert epsilon is not None
-        steps = self.epochs * self.steps_per_epoch(data) * settings.n_critic
-        spending: dict[str, Any] = {
-            "sampling_rate": self.batch_size / len(data),
-            "delta": settings.delta,
-            "released": (self.counts_noise,),
-        }
-        if noise is None:
-            noise = kgan.privacy.noise_for(epsilon, steps=steps, **spending)
-            self.settings = dataclasses.replace(settings, noise=noise)
-        spent = kgan.privacy.epsilon_of(noise=noise, steps=steps, **spending)
-        if spent > epsilon:
-            most = kgan.privacy.steps_for(epsilon, noise=noise, **spending)
-            each = self.steps_per_epoch(data) * settings.n_critic
-            raise ValueError(
-                f"epochs must be at most {most // each} for epsilon {epsilon:g} with noise "
-                f"{noise:.4g}, got {self.epochs}, which would spend {spent:.4g}."
-            )
-        promise = kgan.privacy.Guarantee(
-            spent,
-            settings.delta,
-            noise,
-            spending["sampling_rate"],
-            steps,
-            "pld",
-            spending["released"],
+        noise, promised = privacy.settled(
+            self.settings,
+            sampling_rate=self.batch_size / len(data),
+            epochs=self.epochs,
+            steps_per_epoch=self.steps_per_epoch(data),
+            released=(self.counts_noise,),
         )
-        start = settings.init_from
-        known = [] if start is None else [f"the promise does not cover what {start} has seen"]
-        return [
-            f"private: {promise}",
-            *known,
-            "no score by real rows, as it is not covered; checkpoints hold the key of the noise: "
-            "keep them to yourself",
-        ]
+        self.settings = dataclasses.replace(self.settings, noise=noise)
+        return [*promised, "no score by real rows, as it is not covered"]
 
     @property
     def counts_noise(self) -> float:
