@@ -301,6 +301,38 @@ class Start(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TranslationTraining(Settings):
+    """What of the images is trained on, and the optimizers, of models that translate images."""
+
+    crop: tuple[int, ...] | None = None
+    """Train on a random part of this side, or height and width, of each image, the same of both of
+    a pair; test on the middle."""
+    g_learning_rate: float = 2e-4
+    """The generators' learning rate."""
+    d_learning_rate: float = 2e-4
+    """The discriminators' learning rate."""
+    falling_share: float = 0.5
+    """Share of the training in which the learning rates fall to zero along a line; before, they
+    stay."""
+    beta_1: float = 0.5
+    """Adam's decay of the mean."""
+    beta_2: float = 0.999
+    """Adam's decay of the square."""
+
+    @property
+    def crop_shape(self) -> tuple[int, int] | None:
+        """(height, width) of the part to train on, or `None`."""
+        return None if self.crop is None else (self.crop[0], self.crop[-1])
+
+    def check(self) -> None:
+        super().check()
+        check_at_least(self, 0, "g_learning_rate", "d_learning_rate")
+        check_crop(self.crop)
+        if not 0.0 <= self.falling_share <= 1.0:
+            raise ValueError(f"falling_share must be in [0, 1], got {self.falling_share}.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fit(Settings):
     """How long to train, from which seed, and what to record."""
 

@@ -13,8 +13,8 @@ from kgan.settings.groups import (
     PreparedData,
     RunFolder,
     Start,
+    TranslationTraining,
     check_at_least,
-    check_crop,
     name_of_data,
 )
 
@@ -22,7 +22,9 @@ Task = Literal["inpaint", "colourise", "denoise", "deblur", "super-resolve", "de
 
 
 @dataclass(frozen=True, kw_only=True)
-class PairedSettings(Messages, Output, Start, Machine, ImageReading, PreparedData):
+class PairedSettings(
+    Messages, Output, TranslationTraining, Start, Machine, ImageReading, PreparedData
+):
     """Train a generator from images to images on pairs, or to restore images; export it."""
 
     family: ClassVar[str] = "paired"
@@ -52,9 +54,6 @@ class PairedSettings(Messages, Output, Start, Machine, ImageReading, PreparedDat
     """JPEG's quality in de-jpeg, 1 to 100; default 10."""
     flip: bool = False
     """Mirror half of the pairs left to right."""
-    crop: tuple[int, ...] | None = None
-    """Train on a random part of this side, or height and width, of each image, the same of both of
-    a pair; test on the middle."""
 
     # Networks
     networks: str | None = None
@@ -100,32 +99,11 @@ class PairedSettings(Messages, Output, Start, Machine, ImageReading, PreparedDat
     feature_weight: float = 0.0
     """Weight of the distance of the features."""
 
-    # Optimizers
-    g_learning_rate: float = 2e-4
-    """The generator's learning rate."""
-    d_learning_rate: float = 2e-4
-    """The discriminator's learning rate."""
-    falling_share: float = 0.5
-    """Share of the training in which the learning rates fall to zero along a line; before, they
-    stay."""
-    beta_1: float = 0.5
-    """Adam's decay of the mean."""
-    beta_2: float = 0.999
-    """Adam's decay of the square."""
-
-    @property
-    def crop_shape(self) -> tuple[int, int] | None:
-        """(height, width) of the part to train on, or `None`."""
-        return None if self.crop is None else (self.crop[0], self.crop[-1])
-
     def check(self) -> None:
         super().check()
         check_at_least(self, 1, "generator_width", "discriminator_width", "factor", "bottleneck")
         check_at_least(self, 0, "adversarial_weight", "reconstruction_weight", "feature_weight")
-        check_at_least(self, 0, "halvings", "blocks", "g_learning_rate", "d_learning_rate")
-        check_crop(self.crop)
-        if not 0.0 <= self.falling_share <= 1.0:
-            raise ValueError(f"falling_share must be in [0, 1], got {self.falling_share}.")
+        check_at_least(self, 0, "halvings", "blocks")
         if self.b is not None and (self.data is None or self.task is not None):
             raise ValueError(
                 "b must be left out without --data, or with a task, which makes pairs of --data "

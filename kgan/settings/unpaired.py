@@ -10,14 +10,16 @@ from kgan.settings.groups import (
     PreparedData,
     RunFolder,
     Start,
+    TranslationTraining,
     check_at_least,
-    check_crop,
     name_of_data,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class UnpairedSettings(Messages, Output, Start, Machine, ImageReading, PreparedData):
+class UnpairedSettings(
+    Messages, Output, TranslationTraining, Start, Machine, ImageReading, PreparedData
+):
     """Train a translation between two sets of images without pairs; export it."""
 
     # Data
@@ -29,9 +31,6 @@ class UnpairedSettings(Messages, Output, Start, Machine, ImageReading, PreparedD
     known."""
     flip: bool = False
     """Mirror half of the images of both domains left to right."""
-    crop: tuple[int, ...] | None = None
-    """Train on a random part of this side, or height and width, of each image; test on the
-    middle."""
 
     # Networks
     networks: str = "resnet"
@@ -53,31 +52,10 @@ class UnpairedSettings(Messages, Output, Start, Machine, ImageReading, PreparedD
     loss: str = "least_squares"
     """A key of kgan.losses.LOSSES (least_squares, hinge, non_saturating, ...)."""
 
-    # Optimizers
-    g_learning_rate: float = 2e-4
-    """The generators' learning rate."""
-    d_learning_rate: float = 2e-4
-    """The discriminators' learning rate."""
-    falling_share: float = 0.5
-    """Share of the training in which the learning rates fall to zero along a line; before, they
-    stay."""
-    beta_1: float = 0.5
-    """Adam's decay of the mean."""
-    beta_2: float = 0.999
-    """Adam's decay of the square."""
-
-    @property
-    def crop_shape(self) -> tuple[int, int] | None:
-        """(height, width) of the part to train on, or `None`."""
-        return None if self.crop is None else (self.crop[0], self.crop[-1])
-
     def check(self) -> None:
         super().check()
-        check_crop(self.crop)
         check_at_least(self, 1, "generator_width", "discriminator_width")
-        check_at_least(self, 0, "blocks", "halvings", "g_learning_rate", "d_learning_rate")
-        if not 0.0 <= self.falling_share <= 1.0:
-            raise ValueError(f"falling_share must be in [0, 1], got {self.falling_share}.")
+        check_at_least(self, 0, "blocks", "halvings")
         if (self.a is None) != (self.b is None):
             given, missing = ("a", "b") if self.b is None else ("b", "a")
             raise ValueError(f"give both domains or neither: --{given} needs --{missing} too.")
