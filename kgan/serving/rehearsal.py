@@ -8,14 +8,19 @@ import asyncio
 import contextlib
 import json
 import re
+import secrets
 import socket
 import time
 from typing import Any
 
 import grpc
+import tensorflow as tf
 import uvicorn
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 from uvicorn.server import ServerState
 
+from kgan.serving import grpc_service
+from kgan.serving.access import Access
 from kgan.serving.connections import ConnectionLimits, protocol
 from kgan.serving.errors import ServingError
 from kgan.serving.rest import Rest
@@ -52,15 +57,35 @@ async def of_rest(web: Any, rest: Rest, service: Service) -> None:
                     break
 
 
-async def of_grpc(host: str, port: int) -> None:
-    """Asks a server without TLS for its health."""
-    host = "localhost" if host in ("0.0.0.0", "::") else host
-    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    async with grpc.aio.insecure_channel(address) as channel:
-        check = channel.unary_unary("/grpc.health.v1.Health/Check")
-        for _ in range(_TIMES):
-            with contextlib.suppress(grpc.RpcError):
-                await check(b"", timeout=5)
+async def of_grpc(service: Service, *, max_body: int) -> None:
+    """Asks for an answer of each model, by a server of its own that lets in nobody else.
+
+    Args:
+        service: The models, with counters of its own.
+        max_body: Most bytes of a message.
+    """
+    token = secrets.token_urlsafe()
+    server, port = await grpc_service.start(
+        service, "localhost", 0, max_body=max_body, access=Access(token=token)
+    )
+    metadata = (("authorization", f"Bearer {token}"),)
+    async with grpc.aio.insecure_channel(f"localhost:{port}") as channel:
+        predict = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict
+        for name, model in list(service.repository.models.items()):
+            if not model.ready or (inputs := model.get().example) is None:
+                continue
+            dtypes = model.get().signature("").inputs
+            request = predict_pb2.PredictRequest()
+            request.model_spec.name = name
+            for key, values in inputs.items():
+                request.inputs[key].CopyFrom(tf.make_tensor_proto(values, dtypes[key].dtype))
+            for _ in range(_TIMES):
+                begin = time.monotonic()
+                with contextlib.suppress(grpc.RpcError):
+                    await predict(request, timeout=5, metadata=metadata)
+                if time.monotonic() - begin > _LONG:
+                    break
+    await server.stop(0)
 
 
 @contextlib.asynccontextmanager

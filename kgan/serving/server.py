@@ -165,9 +165,9 @@ async def running(
         if rehearse:
             rehearsed = application(repository, dataclasses.replace(limits, poll=0))
             await rehearsal.of_rest(rehearsed.web, app.rest, app.service)
+            if rpc is not None:
+                await rehearsal.of_grpc(rehearsed.service, max_body=limits.max_body)
             await rehearsed.close()
-            if rpc_port is not None and certificate is None:
-                await rehearsal.of_grpc(host, rpc_port)
             # What that made stays as long as the server; clients do not wait while it is looked at.
             gc.collect()
             gc.freeze()
