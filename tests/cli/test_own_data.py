@@ -106,6 +106,7 @@ def test_the_client_takes_names(trained):
                 client.generate(seeds=[1], labels=[0.5])
 
 
+@pytest.mark.slow
 def test_a_range_of_the_whole_set_is_said_and_kept(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     random = np.random.default_rng(0)
