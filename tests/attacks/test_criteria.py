@@ -27,10 +27,14 @@ from kgan.attacks import (
     Victim,
 )
 from kgan.robustness import evaluate
-from kgan.robustness.testing import LinearCase, check_budget_attack, check_minimal_attack
+from kgan.robustness.testing import (
+    LinearCase,
+    check_budget_attack,
+    check_minimal_attack,
+    smallest_l1,
+)
 
 SHAPE = (4, 4, 1)
-DUAL = {"linf": 1, "l2": 2, "l1": np.inf}
 
 
 def linear(weights, bias) -> keras.Model:
@@ -50,6 +54,15 @@ def answers(weights, bias, images) -> np.ndarray:
     return images.reshape(len(images), -1).astype("float64") @ weights + bias
 
 
+def distances_to(images, weights, gap) -> dict[str, np.ndarray]:
+    """From images around 0.5 to where `weights . x` has fallen by the gap; l1 meets the box."""
+    return {
+        "linf": np.abs(gap) / np.linalg.norm(weights, 1),
+        "l2": np.abs(gap) / np.linalg.norm(weights),
+        "l1": smallest_l1(images, weights, gap),
+    }
+
+
 @pytest.fixture(scope="module")
 def multi_label():
     """Five labels; the nearest border is that of the least |z| / |w|.
@@ -61,10 +74,8 @@ def multi_label():
     bias = -0.5 * weights.sum(axis=0)
     images = images_of()
     z = answers(weights, bias, images)
-    distances = {
-        norm: np.min(np.abs(z) / np.linalg.norm(weights, order, axis=0), axis=1)
-        for norm, order in DUAL.items()
-    }
+    each = [distances_to(images, *pair) for pair in zip(weights.T, z.T, strict=True)]
+    distances = {norm: np.min([one[norm] for one in each], axis=0) for norm in each[0]}
     victim = Victim(linear(weights, bias), criterion=MultiLabel())
     return LinearCase(victim, images, (z > 0).astype("int32"), distances)
 
@@ -80,9 +91,7 @@ def top_two():
     z = answers(weights, bias, images)
     gaps = np.sort(z[:, :1] - z[:, 1:4], axis=1)
     assert np.all(gaps > 0)
-    distances = {
-        norm: gaps[:, 1] / np.linalg.norm(direction, order) for norm, order in DUAL.items()
-    }
+    distances = distances_to(images, direction, -gaps[:, 1])
     victim = Victim(linear(weights, bias), criterion=TopK(2))
     return LinearCase(victim, images, np.zeros(len(images), "int32"), distances)
 
@@ -95,9 +104,7 @@ def confident():
     bias = np.array([0, -4 * direction.sum() - 3], "float32")
     images = images_of()
     missing = np.log(9.0) - answers(weights, bias, images)[:, 1]
-    distances = {
-        norm: missing / np.linalg.norm(8 * direction, order) for norm, order in DUAL.items()
-    }
+    distances = distances_to(images, 8 * direction, -missing)
     victim = Victim(linear(weights, bias), criterion=Confidence(0.9))
     return LinearCase(victim, images, np.zeros(len(images), "int32"), distances)
 
@@ -108,12 +115,7 @@ def regression():
     weights = np.random.default_rng(0).normal(size=(16, 1)).astype("float32")
     images = images_of()
     z = answers(weights, np.zeros(1), images)
-    flat = np.abs(weights.ravel())
-    distances = {
-        "linf": np.full(len(images), 0.4 / flat.sum()),
-        "l2": np.full(len(images), 0.4 / np.sqrt(np.sum(flat**2))),
-        "l1": np.full(len(images), 0.4 / flat.max()),
-    }
+    distances = distances_to(images, weights.ravel(), np.full(len(images), -0.4))
     victim = Victim(linear(weights, np.zeros(1, "float32")), criterion=Distance(0.5))
     return LinearCase(victim, images, (z - 0.1).astype("float32"), distances)
 
