@@ -5,10 +5,10 @@
     kgan.robustness.testing.check_minimal_attack(MyAttack(norm="l2"), case, factor=1.05)
 
 For logits `W x + b` the distance from x to the border between classes y and k is
-`(z_y - z_k) / ||w_y - w_k||` in the dual norm; in l1 the values with the largest weights move first,
-each to the edge of the box at most; in l0 it is the number of values, largest weight times room
-first, that close the gap when they move there. So "fools above the distance, never below" can be
-checked for each example, in every norm, with no reference implementation.
+`(z_y - z_k) / ||w_y - w_k||` in the dual norm; in l1 the values with the largest weights move
+first, each to the edge of the box at most; in l0 it is the number of values, largest weight times
+room first, that close the gap when they move there. So "fools above the distance, never below" can
+be checked for each example, in every norm, with no reference implementation.
 """
 
 import dataclasses
