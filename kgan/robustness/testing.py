@@ -107,14 +107,15 @@ def smallest_l1(images: np.ndarray, weights: np.ndarray, gap: np.ndarray) -> np.
         gap: By how much the function must fall for each image, or rise if negative, (n,).
 
     Returns:
-        float64 (n,).
+        float64 (n,); infinite where the whole box is not enough.
     """
     values = images.reshape(len(images), -1).astype(np.float64)
     order = np.argsort(-np.abs(weights))
     steep = np.maximum(np.abs(weights[order]).astype(np.float64), np.finfo(np.float32).tiny)
     room = np.where(np.sign(gap)[:, None] * weights > 0, values, 1.0 - values)[:, order]
     closed_before = np.cumsum(steep * room, axis=1) - steep * room
-    return np.clip((np.abs(gap)[:, None] - closed_before) / steep, 0.0, room).sum(axis=1)
+    size = np.clip((np.abs(gap)[:, None] - closed_before) / steep, 0.0, room).sum(axis=1)
+    return np.where(np.abs(gap) > np.sum(steep * room, axis=1), np.inf, size)
 
 
 def _fewest(images: np.ndarray, apart: np.ndarray, gap: np.ndarray) -> np.ndarray:
