@@ -96,7 +96,7 @@ class AdvGAN(Attack):
     """
 
     norms = ("linf", "l2")
-    needs_borders = True
+    needs_classes = True
     tensors: tuple[str, ...] = ("epsilon", "seed")
     has_last_iterate = True
     adapts = False
@@ -185,14 +185,14 @@ class AdvGAN(Attack):
             if labels is not None:
                 raise ValueError("labels must be left out where images is a tf.data.Dataset.")
             sample = _first_images(images)
-            victim = victim_of(model, check_images(sample))
+            victim = self._checked(victim_of(model, check_images(sample)))
             per_epoch = int(images.cardinality())
             if per_epoch < 1 and epochs is not None:
                 raise ValueError("epochs must be None for a dataset of unknown length; set steps.")
             batches = images.repeat()
         else:
             images = sample = check_images(kgan.pixels.to_float(np.asarray(images)))
-            victim = victim_of(model, images[:32])
+            victim = self._checked(victim_of(model, images[:32]))
             if labels is None:
                 labels = victim.predict(images).argmax(axis=1)
             labels = class_numbers(labels, len(images), victim.classes)
@@ -202,13 +202,13 @@ class AdvGAN(Attack):
             per_epoch = kgan.data.steps_per_epoch(data, batch_size)
             done = 0 if self.network is None else int(self.network.step.numpy())
             batches = kgan.data.feed(data, batch_size, seed=self.seed, start=done)
-        demands.check_criterion(self, victim)
         network = self.network
         if network is None:
             network = self.new_network(victim, tuple(sample.shape[1:]))
         else:
             self._check_against(victim, tuple(sample.shape[1:]))
-        network.set_victim(victim.logits, self._features_of(victim))
+        lead = victim.criterion.margin
+        network.set_victim(victim.logits, self._features_of(victim), lead=lead)
         victim.rewind(self.seed)
         if epochs is None:
             epochs = 1 if per_epoch < 1 else math.ceil(self.steps / per_epoch)
@@ -223,6 +223,10 @@ class AdvGAN(Attack):
             shuffle=False,
             verbose=verbose,
         )
+
+    def _checked(self, victim: Victim) -> Victim:
+        demands.check_criterion(self, victim)
+        return victim
 
     def prepared(self, model: keras.Model | Victim, images: np.ndarray) -> Attack:
         """This attack if it is fitted, else a copy that is fitted on these images."""

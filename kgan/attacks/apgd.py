@@ -25,24 +25,6 @@ from kgan.attacks.victim import Victim
 from kgan.random import check_seed
 
 
-def targeted_dlr(logits: tf.Tensor, labels: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-    """The target's logit minus the label's, divided by the spread of the logits (eq. 7)."""
-    top = tf.math.top_k(logits, 4).values
-    lead = tf.gather(logits, targets, batch_dims=1) - tf.gather(logits, labels, batch_dims=1)
-    return lead / (top[:, 0] - 0.5 * (top[:, 2] + top[:, 3]) + 1e-12)
-
-
-def runner_up(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """The class with the largest logit other than the label, int32 (batch,)."""
-    mask = tf.one_hot(labels, logits.shape[1], on_value=True, off_value=False)
-    return tf.argmax(tf.where(mask, -float("inf"), logits), axis=1, output_type=tf.int32)
-
-
-def ranked_class(logits: tf.Tensor, rank: tf.Tensor) -> tf.Tensor:
-    """The class with the (rank + 2)-th largest logit: rank 0 is the runner-up."""
-    return tf.argsort(logits, axis=1, direction="DESCENDING", stable=True)[:, rank + 1]
-
-
 def checkpoints(steps: int) -> np.ndarray:
     """The length of the window that ends at each step, or 0 if none ends there (section 3.1)."""
     window, shortest, shrink = (max(int(part * steps), 1) for part in (0.22, 0.06, 0.03))
@@ -68,8 +50,10 @@ class APGD(Attack):
         steps: Number of steps.
         loss: "cross_entropy", "margin", "dlr" (needs three classes), or "targeted_dlr" (needs
             four). The last one aims at the `targets` classes with the largest logits, one after
-            the other, and counts any misclassification as success.
-        targets: Number of classes that "targeted_dlr" aims at.
+            the other, and counts any misclassification as success. For other criteria it aims at
+            what may decide there: sets of k classes that pass the label for `TopK(k)`, which needs
+            k + 3 classes; a class's own log odds for `Confidence`; sets of labels for `MultiLabel`.
+        targets: Number of classes, or sets of them, that "targeted_dlr" aims at.
         restarts: Number of random starts (for each target).
         samples: Number of gradients averaged at each step, for models that are random.
         early_stop: Whether to stop work on an example once it is fooled.
@@ -115,17 +99,18 @@ class APGD(Attack):
     def attempts(self, victim: Victim) -> int:
         if self.loss != "targeted_dlr":
             return self.restarts
-        return self.restarts * min(self.targets, victim.classes - 1)
+        return self.restarts * min(self.targets, victim.choices)
 
     def _check_against(self, victim: Victim, shape: tuple[int, ...]) -> None:
-        if self.loss == "targeted_dlr" and not victim.criterion.borders:
+        criterion = victim.criterion
+        if self.loss == "targeted_dlr" and victim.choices == 0:
             raise ValueError(
-                f"loss 'targeted_dlr' aims at other classes, and what counts for {victim.name} is "
-                f"{victim.criterion!r}. Use loss='cross_entropy' or 'margin'."
+                f"loss 'targeted_dlr' aims at one class or label after the other, and {criterion!r}"
+                f", which counts for {victim.name}, has none. Use loss='cross_entropy' or 'margin'."
             )
-        if not victim.criterion.by_class:
+        if not criterion.by_class:
             return
-        needed = {"dlr": 3, "targeted_dlr": 4}.get(self.loss, 2)
+        needed = {"dlr": 3, "targeted_dlr": criterion.spread_needs}.get(self.loss, 2)
         if victim.classes < needed:
             raise ValueError(
                 f"loss {self.loss!r} needs at least {needed} classes, {victim.name} has "
@@ -135,10 +120,11 @@ class APGD(Attack):
     def _attack(self, batch: AttackBatch) -> State:
         state = batch.start()
         first = self._first(batch)
-        target = batch.labels
-        if self.loss == "targeted_dlr":
-            target = ranked_class(batch.logits(batch.images), batch.attempt // self.restarts)
-        state.update(images=first, target=target)
+        state.update(images=first)
+        if self.loss == "targeted_dlr" and not batch.targeted:
+            number = batch.attempt // self.restarts
+            logits = batch.logits(batch.images)
+            state["aim"] = batch.criterion.aim(logits, batch.labels, number)
         if self.norm != "l1":
             return self._end(batch, self._ascend(batch, state, self.steps))
         early = -(-3 * self.steps // 10)
@@ -169,12 +155,12 @@ class APGD(Attack):
 
     def _value(self, batch: AttackBatch, state: State) -> Callable[[tf.Tensor], tf.Tensor]:
         def value(logits: tf.Tensor) -> tf.Tensor:
+            labels, criterion = state["labels"], batch.criterion
             if self.loss != "targeted_dlr":
-                return batch.gain(logits, state["labels"], self.loss)
+                return batch.gain(logits, labels, self.loss)
             if batch.targeted:
-                other = runner_up(logits, state["labels"])
-                return targeted_dlr(logits, other, state["labels"])
-            return targeted_dlr(logits, state["labels"], state["target"])
+                return batch.gain(logits, labels) / criterion.spread(logits)
+            return criterion.lead(logits, labels, state["aim"]) / criterion.spread(logits)
 
         return value
 

@@ -21,6 +21,7 @@ from kgan.attacks.input_range import warn_of_range
 from kgan.attacks.norms import NORMS
 from kgan.attacks.result import Result
 from kgan.attacks.victim import Victim, victim_of
+from kgan.attacks.zero_gradients import warn_of_zero_gradients
 
 
 class Attack:
@@ -48,8 +49,8 @@ class Attack:
         needs: What the attack asks of the model: "gradients", "scores" (logits or probabilities),
             "labels", or "nothing".
         needs_pixels: Whether images must have the axes (height, width, channels).
-        needs_borders: Whether it works with the borders between classes, so that an image is fooled
-            once another class has the largest logit; no other criterion is taken then.
+        needs_classes: Whether it works with one class for each image, so that it takes no criterion
+            without (see `kgan.attacks.Criterion.by_class`).
         takes_arrays: Whether radii may be arrays, and a mask may be given. The attack then reads
             the radius from its state (see `AttackBatch.start`) and never moves a masked value.
         quantize: Whether the adversarial images have 8 bits a value, as a PNG holds them: they are
@@ -66,7 +67,7 @@ class Attack:
     adapts = True
     needs: str = "gradients"
     needs_pixels: bool = False
-    needs_borders: bool = False
+    needs_classes: bool = False
     takes_arrays: bool = False
     quantize: bool = False
     norm: str
@@ -160,6 +161,10 @@ class Attack:
         run = AttackRun(self, victim, images, result, indices, targeted, batch_size, mask)
         for attempt in range(self.attempts(victim)):
             run.attempt(attempt, np.flatnonzero(~result.success | (self.minimal & (attempt > 0))))
+        left = ~result.success
+        warn_of_zero_gradients(
+            self, victim, images[left], result.labels[left], indices[left], targeted=targeted
+        )
         return result
 
     def _prepare(

@@ -94,7 +94,10 @@ class AutoAttack(Attack):
         self.seed = check_seed(seed)
 
     def members(self, classes: int) -> dict[str, Attack]:
-        """The attacks to run on a model of so many classes, by name; 0 where they do not decide."""
+        """The attacks to run on a model of so many classes, by name; 0 where they do not decide.
+
+        Where sets of k classes decide together, each set of `k - 1` of them counts as one less.
+        """
         common: dict[str, Any] = {
             "norm": self.norm,
             "quantize": self.quantize,
@@ -124,8 +127,7 @@ class AutoAttack(Attack):
         return members
 
     def _members(self, victim: Victim) -> dict[str, Attack]:
-        # Losses that aim at other classes are for borders between classes alone.
-        return self.members(victim.classes if victim.criterion.borders else 0)
+        return self.members(victim.choices + 1 if victim.choices else 0)
 
     def check(self, victim: Victim, shape: tuple[int, ...]) -> None:
         if has_pixels(shape) and any(

@@ -1,17 +1,12 @@
 """What makes AutoAttack's figure unreliable, in sentences."""
 
-from typing import Any
-
 import numpy as np
-import tensorflow as tf
 
-from kgan.attacks import held_inputs
-from kgan.attacks.attack_batch import AttackBatch
-from kgan.attacks.norms import flatten
+from kgan.attacks import zero_gradients
 from kgan.attacks.victim import Victim
+from kgan.attacks.zero_gradients import LOOKED_AT
 
-# Images that are looked at, and how much two answers may differ, as the published code does.
-_LOOKED_AT = 250
+# How much two answers may differ, as in the published code.
 _DIFFERENCE = 1e-4
 
 
@@ -37,10 +32,10 @@ def find_warnings(
     Reference:
         The checks of the authors' code, https://github.com/fra31/auto-attack, `flags_doc.md`.
     """
-    images, labels = images[:_LOOKED_AT], labels[:_LOOKED_AT]
-    indices = np.arange(len(images)) if indices is None else indices[:_LOOKED_AT]
+    images, labels = images[:LOOKED_AT], labels[:LOOKED_AT]
+    indices = np.arange(len(images)) if indices is None else indices[:LOOKED_AT]
     indices = indices.astype(np.int32)
-    look = _look(victim, images.shape[1:], labels)
+    look = zero_gradients.look(victim, images.shape[1:], labels)
     victim.rewind()
     looks = []
     for start in range(0, len(images), batch_size):
@@ -60,16 +55,17 @@ def find_warnings(
         found.append(
             'the model is not random: version="standard" has stronger attacks for such a model.'
         )
-    by_class = victim.criterion.by_class
-    if by_class and victim.classes < 4 and version != "rand":
+    choices = victim.choices if victim.criterion.by_class else 9
+    if choices < 3 and version != "rand":
         found.append(
-            f"the model has {victim.classes} classes: the targeted DLR loss needs 4, so APGD on "
-            "the margin takes its place, and this is not the standard AutoAttack."
+            f"the model has {victim.classes} classes: the targeted DLR loss needs "
+            f"{victim.classes + 3 - choices}, so APGD on the margin takes its place, and this is "
+            "not the standard AutoAttack."
         )
-    elif by_class and victim.classes <= 9 and version != "rand":
+    elif choices < 9 and version != "rand":
         found.append(
-            f"the model has {victim.classes} classes: only {victim.classes - 1} targets are tried "
-            "where 9 are standard."
+            f"the model has {victim.classes} classes: only {choices} targets are tried where 9 are "
+            "standard."
         )
     if zeros and victim.shows == "gradients":
         found.append(
@@ -77,38 +73,6 @@ def find_warnings(
             "cannot follow: robustness may be overestimated. See kgan.attacks.BPDA."
         )
     return found
-
-
-def _look(victim: Victim, shape: tuple[int, ...], truth: np.ndarray) -> Any:
-    """A function that says how much two answers differ, and where the gradient is zero."""
-    key = ("autoattack checks", tuple(shape), truth.shape[1:])
-    if key in victim.functions:
-        return victim.functions[key]
-
-    @tf.function(
-        autograph=False,
-        input_signature=[
-            tf.TensorSpec([None, *shape]),
-            tf.TensorSpec([None, *truth.shape[1:]], truth.dtype),
-            tf.TensorSpec([None], tf.int32),
-        ],
-    )
-    def look(images: tf.Tensor, labels: tf.Tensor, indices: tf.Tensor) -> tuple[Any, Any]:
-        batch = AttackBatch(
-            victim.logits, images, labels, indices, False, criterion=victim.criterion
-        )
-
-        def gain(logits: tf.Tensor) -> tf.Tensor:
-            return batch.gain(logits, labels, "cross_entropy")
-
-        with held_inputs.rows(indices):
-            apart = tf.abs(victim.logits(images) - victim.logits(images))
-            gradient = batch.gradient(images, gain)[2]
-        zero = tf.reduce_all(tf.equal(flatten(gradient), 0.0), axis=1)
-        return tf.reduce_max(flatten(apart), axis=1), zero
-
-    victim.functions[key] = look
-    return look
 
 
 def square_warning(before: float, after: float) -> list[str]:

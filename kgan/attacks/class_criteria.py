@@ -40,6 +40,45 @@ class ClassCriterion(Criterion):
         value = LOSSES[loss](outputs, truth)
         return -value if targeted else value
 
+    @property
+    def together(self) -> int:
+        """How many classes must be reached together where the label is left."""
+        return 1
+
+    def choices(self, units: int) -> int:
+        return units - self.together
+
+    def aim(self, outputs: tf.Tensor, truth: tf.Tensor, number: tf.Tensor | int) -> tf.Tensor:
+        is_label = tf.one_hot(truth, outputs.shape[1], on_value=True, off_value=False)
+        return likeliest(tf.where(is_label, -float("inf"), outputs), self.together, number)
+
+
+def likeliest(values: tf.Tensor, together: int, number: tf.Tensor | int) -> tf.Tensor:
+    """The columns of the largest values, of which the last one is replaced by a smaller one.
+
+    Args:
+        values: (batch, units).
+        together: How many columns.
+        number: By how many places the last one falls, from 0.
+
+    Returns:
+        int32 (batch, together).
+    """
+    order = tf.argsort(values, axis=1, direction="DESCENDING", stable=True)
+    last = together - 1 + number
+    return tf.concat([order[:, : together - 1], order[:, last : last + 1]], axis=1)
+
+
+def spread_of(outputs: tf.Tensor, together: int) -> tf.Tensor:
+    """The largest logit less the mean of two that are not at the border with the label.
+
+    Reference:
+        Croce and Hein, "Reliable evaluation of adversarial robustness", 2020, eq. 7, where one
+        class passes the label; here as many as `together`.
+    """
+    top = tf.math.top_k(outputs, together + 3).values
+    return top[:, 0] - 0.5 * (top[:, together + 1] + top[:, together + 2]) + 1e-12
+
 
 @keras.saving.register_keras_serializable(package="kgan")
 class Misclassification(ClassCriterion):
@@ -48,6 +87,7 @@ class Misclassification(ClassCriterion):
     borders = True
     needs_scores = False
     losses = tuple(LOSSES)
+    spread_needs = 4
 
     def fooled(self, outputs: tf.Tensor, truth: tf.Tensor, targeted: bool = False) -> tf.Tensor:
         predicted = tf.argmax(outputs, axis=1, output_type=tf.int32)
@@ -56,6 +96,12 @@ class Misclassification(ClassCriterion):
     def margin(self, outputs: tf.Tensor, truth: tf.Tensor, targeted: bool = False) -> tf.Tensor:
         value = LOSSES["margin"](outputs, truth)
         return -value if targeted else value
+
+    def lead(self, outputs: tf.Tensor, truth: tf.Tensor, aim: tf.Tensor) -> tf.Tensor:
+        return _above_label(outputs, truth, aim)
+
+    def spread(self, outputs: tf.Tensor) -> tf.Tensor:
+        return spread_of(outputs, 1)
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -68,6 +114,7 @@ class TopK(ClassCriterion):
 
     def __init__(self, k: int = 5):
         self.k = check_count("k", k)
+        self.spread_needs = self.k + 3
 
     def check_reading(self, reading: Reading) -> None:
         if self.k >= reading.classes:
@@ -87,6 +134,16 @@ class TopK(ClassCriterion):
         others = tf.where(mask, -float("inf"), outputs)
         lead = tf.math.top_k(others, self.k).values[:, -1] - own
         return -lead if targeted else lead
+
+    @property
+    def together(self) -> int:
+        return self.k
+
+    def lead(self, outputs: tf.Tensor, truth: tf.Tensor, aim: tf.Tensor) -> tf.Tensor:
+        return _above_label(outputs, truth, aim)
+
+    def spread(self, outputs: tf.Tensor) -> tf.Tensor:
+        return spread_of(outputs, self.k)
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -115,3 +172,12 @@ class Confidence(ClassCriterion):
         rest = tf.reduce_logsumexp(tf.where(mask, -float("inf"), outputs), axis=1)
         odds = tf.gather(outputs, best, batch_dims=1) - rest
         return odds - float(np.log(self.least / (1.0 - self.least)))
+
+    def lead(self, outputs: tf.Tensor, truth: tf.Tensor, aim: tf.Tensor) -> tf.Tensor:
+        return self.margin(outputs, aim[:, 0], targeted=True)
+
+
+def _above_label(outputs: tf.Tensor, truth: tf.Tensor, aim: tf.Tensor) -> tf.Tensor:
+    """The least logit of some classes less the label's."""
+    least = tf.reduce_min(tf.gather(outputs, aim, batch_dims=1), axis=1)
+    return least - tf.gather(outputs, truth, batch_dims=1)

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 import kgan.names
 from kgan.attacks.checks import check_count
-from kgan.attacks.class_criteria import Confidence, Misclassification, TopK
+from kgan.attacks.class_criteria import Confidence, Misclassification, TopK, likeliest
 from kgan.attacks.criterion import Criterion
 from kgan.attacks.norms import flatten
 from kgan.attacks.reading import Reading
@@ -75,6 +75,16 @@ class MultiLabel(Criterion):
         if targeted:
             return -tf.reduce_max(wrong, axis=1)
         return tf.math.top_k(wrong, self.count).values[:, -1]
+
+    def choices(self, units: int) -> int:
+        return units - self.count + 1
+
+    def aim(self, outputs: tf.Tensor, truth: tf.Tensor, number: tf.Tensor | int) -> tf.Tensor:
+        return likeliest(tf.where(truth > 0, -outputs, outputs), self.count, number)
+
+    def lead(self, outputs: tf.Tensor, truth: tf.Tensor, aim: tf.Tensor) -> tf.Tensor:
+        wrong = tf.where(truth > 0, -outputs, outputs)
+        return tf.reduce_min(tf.gather(wrong, aim, batch_dims=1), axis=1)
 
     def gain(
         self, outputs: tf.Tensor, truth: tf.Tensor, targeted: bool = False, loss: str = "margin"

@@ -21,12 +21,13 @@ class Criterion:
     Attributes:
         takes: "scores" if the model is a classifier, whose outputs are read as logits; "values" if
             its outputs are taken as they are.
-        by_class: Whether the truth is one class for each image.
-        borders: Whether an image is fooled once another class has the largest logit. Attacks with
-            `needs_borders` take no other criterion.
+        by_class: Whether the truth is one class for each image. Attacks with `needs_classes` take
+            no other criterion.
+        borders: Whether an image is fooled once another class has the largest logit.
         needs_scores: Whether the most likely class alone does not decide.
         targetable: Whether the truth may also be what is to be reached.
         losses: Names of the losses that attacks may raise.
+        spread_needs: Number of outputs that `spread` needs.
     """
 
     takes: str = "scores"
@@ -35,6 +36,18 @@ class Criterion:
     needs_scores: bool = True
     targetable: bool = True
     losses: tuple[str, ...] = ("cross_entropy", "margin")
+    spread_needs: int = 1
+
+    def choices(self, units: int) -> int:
+        """How many aims there are: classes, or sets of them, any of which may decide.
+
+        Args:
+            units: Number of classes, or of labels.
+
+        Returns:
+            0 where there is nothing to choose, so that `aim` and `lead` are not to be called.
+        """
+        return 0
 
     def check_reading(self, reading: Reading) -> None:
         """Raises `ValueError` where a model with such outputs has no such criterion."""
@@ -90,6 +103,31 @@ class Criterion:
             loss: One of `losses`.
         """
         return self.margin(outputs, truth, targeted)
+
+    def aim(self, outputs: tf.Tensor, truth: tf.Tensor, number: tf.Tensor | int) -> tf.Tensor:
+        """What an attack that leaves the truth may aim at, the likeliest first.
+
+        Args:
+            outputs: As for `fooled`, for clean images.
+            truth: What is true.
+            number: Which of the `choices`, from 0.
+
+        Returns:
+            The classes or labels of one aim, int32 (batch, n): all of them are to be reached.
+        """
+        raise NotImplementedError
+
+    def lead(self, outputs: tf.Tensor, truth: tf.Tensor, aim: tf.Tensor) -> tf.Tensor:
+        """The margin where nothing but an aim is looked at, (batch,): never above `margin`."""
+        raise NotImplementedError
+
+    def spread(self, outputs: tf.Tensor) -> tf.Tensor | float:
+        """What the difference of logits ratio divides a lead by, above 0: (batch,), or a number.
+
+        Where only the order of the classes counts, it makes the ratio the same for outputs of any
+        scale. It is 1 where the scale itself counts.
+        """
+        return 1.0
 
     def get_config(self) -> dict[str, Any]:
         names = inspect.signature(type(self).__init__).parameters

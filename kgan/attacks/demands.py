@@ -44,11 +44,11 @@ def _that_need_at_most(attack: "Attack", shown: str) -> list[str]:
 def check_criterion(attack: "Attack", victim: Victim) -> None:
     """Raises `ValueError` where the attack cannot aim at what counts for the model."""
     name, criterion = type(attack).__name__, victim.criterion
-    if attack.needs_borders and not criterion.borders:
+    if attack.needs_classes and not criterion.by_class:
         raise ValueError(
-            f"{name} works with the borders between classes, and what counts for {victim.name} "
-            f"is {criterion!r}: use an attack without needs_borders, such as PGD, FMN, DeepFool, "
-            "FAB, CarliniWagner or HopSkipJump."
+            f"{name} works with one class for each image, and what counts for {victim.name} is "
+            f"{criterion!r}: use PGD or APGD within a radius, UniversalPerturbation for one change "
+            "that is learnt from many images, or FMN for the smallest change."
         )
     loss = getattr(attack, "loss", None)
     if loss in LOSSES and loss not in criterion.losses:

@@ -7,7 +7,6 @@ import numpy as np
 import tensorflow as tf
 
 from kgan.attacks import example_random, loop
-from kgan.attacks.apgd import ranked_class
 from kgan.attacks.attack import Attack
 from kgan.attacks.attack_batch import AttackBatch, State, allowed
 from kgan.attacks.checks import check_count, check_norm, check_radii
@@ -115,7 +114,8 @@ class FAB(Attack):
         )
         if batch.criterion.borders:
             logits, rank = batch.logits(batch.images), batch.attempt // self.restarts
-            state["target"] = ranked_class(logits, rank % (logits.shape[1] - 1))
+            number = rank % (logits.shape[1] - 1)
+            state["target"] = batch.criterion.aim(logits, batch.labels, number)[:, 0]
 
         def step(i: tf.Tensor, state: State) -> State:
             difference, gradient = self._border(batch, state)

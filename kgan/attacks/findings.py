@@ -38,6 +38,7 @@ class Findings:
         random: Whether two answers to the same images differ.
         repeatable: Whether they are the same again from the start of its random numbers.
         half: Whether it computes in float16.
+        hides: Whether the scores that are read may be flat where the model is sure.
         rounding: The difference between its own answers and the compiled ones that is no change.
         declared: Whether its head was declared.
     """
@@ -47,6 +48,7 @@ class Findings:
     random: bool
     repeatable: bool
     half: bool
+    hides: bool
     rounding: float
     declared: bool
 
@@ -67,7 +69,7 @@ class Findings:
             return True
         # Outputs, of which the head was judged by others, that are no probabilities.
         judged = self.reading.is_judged_by_values and not self.declared
-        return judged and not bool(np.all((outputs >= 0) & (outputs <= 1)))
+        return judged and not heads.are_shares(outputs)
 
     def sentences(self, criterion: Criterion) -> list[str]:
         """What was found, for a report."""
@@ -125,7 +127,7 @@ def look(
     outputs = questions.ask(images)
     if unknown := int(np.isnan(outputs).reshape(len(images), -1).any(axis=1).sum()):
         raise ValueError(f"{call.name} answers NaN to {unknown} of {len(images)} images.")
-    end = questions.ending(images.shape[1:])
+    seen = questions.seen(images.shape[1:])
     # Beside noise, since a plain image may not show what is random.
     both = np.concatenate([images, noise[:_LOOKED_AT]])
     random = questions.differ(both, rounding=_ROUNDING[half])
@@ -134,17 +136,20 @@ def look(
     if criterion.takes == "values":
         reading = Reading(call.name, "values", outputs.shape[1:])
     else:
-        if end in ("unknown", "linear"):
+        if seen.kind not in ("softmax", "sigmoid"):
             outputs = np.concatenate([outputs, questions.ask(noise)])
-        evidence = heads.Evidence(call.name, end, outputs, _told_by_loss(call, loss))
+        evidence = heads.Evidence(call.name, seen.kind, outputs, _told_by_loss(call, loss))
+        name = heads.find(evidence) if head is None else heads.agree(head, evidence)
+        behind = criterion.borders and outputs.shape[1] > 1 and seen.rises
+        cut = name == seen.kind or (
+            seen.kind == "shares" and (name == "softmax" or (name == "sigmoid" and seen.odds))
+        )
         reading = Reading(
             name=call.name,
-            head=heads.find(evidence) if head is None else heads.agree(head, evidence),
+            head=name,
             shape=outputs.shape[1:],
-            cut=end in ("softmax", "sigmoid"),
-            behind=criterion.borders
-            and outputs.shape[1] > 1
-            and questions.saturates(images.shape[1:]),
+            behind=behind,
+            cut=seen.kind if cut and not behind else None,
         )
     criterion.check_reading(reading)
     rounding = 1e-5
@@ -165,6 +170,8 @@ def look(
         random=random,
         repeatable=not random or not questions.differ(both, rounding=_ROUNDING[half], rewind=True),
         half=half,
+        hides=reading.is_judged_by_values
+        or (seen.hides_behind if getattr(reading, "behind", False) else seen.hides),
         rounding=rounding,
         declared=head is not None,
     )

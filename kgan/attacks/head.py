@@ -4,179 +4,24 @@ import contextlib
 import dataclasses
 import functools
 import inspect
-import math
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
-
-from kgan.attacks import mixtures
 
 HEADS = ("logits", "softmax", "sigmoid")
 """The kinds of output: scores of any size, shares of one whole, or a share for each unit."""
 
-# Operations that pass values through, between a model's last activation and its output.
-_TRANSPARENT = {"Identity", "IdentityN", "Cast", "Reshape", "Squeeze", "ExpandDims", "EnsureShape"}
-# Those that mix values by sums and shares, so that what goes in decides what may come out.
-_MIXING = {
-    "Add", "AddN", "AddV2", "BiasAdd", "ConcatV2", "GatherV2", "Mean", "Mul", "Neg", "Pack",
-    "RealDiv", "Slice", "StridedSlice", "Sub", "Sum", "Transpose",
-}  # fmt: skip
-# Sums that weights scale without bound.
-_LINEAR = {
-    "BatchMatMulV2", "BatchMatMulV3", "Conv2D", "Conv3D", "DepthwiseConv2dNative", "Einsum",
-    "FusedBatchNormV3", "MatMul", "_FusedMatMul",
-}  # fmt: skip
-_NEUTRAL = {"Const", "Fill", "Placeholder", "ReadVariableOp", "Shape", "Prod", "ZerosLike"}
-_ACTIVATIONS = {"Softmax": "softmax", "Sigmoid": "sigmoid", "LogSoftmax": "linear"}
+# By how much shares, also those of float16, may pass 1 together.
+_ROUNDING = 1e-3
 
 _HINGES = ("hinge", "squared_hinge", "categorical_hinge")
 _REGRESSIONS = ("mean_", "mse", "mae", "huber", "log_cosh", "msle", "mape")
 
 
-@dataclasses.dataclass(frozen=True)
-class Ending:
-    """How a model's graph ends.
-
-    Attributes:
-        kind: "softmax" or "sigmoid" for that activation, "linear" for sums with weights,
-            "unknown" for anything else.
-        scores: The input of the activation, or the output itself.
-    """
-
-    kind: str
-    scores: tf.Tensor
-
-
-def ending(outputs: tf.Tensor) -> Ending:
-    """Reads the end of the graph that computes `outputs`, in graph mode."""
-    end = _unclipped(_source(outputs))
-    kind = _ACTIVATIONS.get(end.op.type)
-    if kind in ("softmax", "sigmoid"):
-        scores = tf.reshape(end.op.inputs[0], tf.shape(outputs))
-        scores.set_shape(end.shape if end.shape.rank == 2 else outputs.shape)
-        return Ending(kind, scores)
-    if (scores := mixtures.scores_of(end)) is not None:
-        return Ending("softmax", scores)
-    return Ending(kind or ("linear" if _is_linear(end) else "unknown"), outputs)
-
-
-# Functions of single values that rise everywhere, and those of a row that keep its order.
-_RISING = {
-    "Asinh", "Atan", "Elu", "Erf", "Exp", "Expm1", "LeakyRelu", "Log", "Log1p", "LogSoftmax",
-    "Selu", "Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh",
-}  # fmt: skip
-_POSITIVE = {"Exp", "Sigmoid", "Softmax", "Softplus"}
-
-
-def behind(outputs: tf.Tensor) -> tf.Tensor:
-    """The values that class scores rise with, from before all functions that may saturate.
-
-    Such as z in log(softmax(z) + 1e-9), where the gradient of the scores is lost. The likeliest
-    class is the same, and nothing else need be.
-
-    Args:
-        outputs: Scores (batch, units) of several units, in graph mode.
-    """
-    found, end = outputs, _source(outputs)
-    while True:
-        kind, inputs = end.op.type, end.op.inputs
-        if kind in _RISING and inputs[0].shape[-1] == outputs.shape[-1]:
-            found = inputs[0]
-            end = _source(found)
-        elif (followed := _rises_with(end)) is not None:
-            end = _source(followed)
-        else:
-            break
-    if found is outputs:
-        return outputs
-    found = tf.reshape(found, tf.shape(outputs))
-    found.set_shape(outputs.shape)
-    return found
-
-
-def _rises_with(end: tf.Tensor) -> tf.Tensor | None:
-    """What a tensor rises with by a number alone, or by a limit that the likeliest never meets."""
-    inputs = end.op.inputs
-    if end.op.type == "RealDiv" and inputs[1].op.type == "Sum":
-        # Shares of their own sum.
-        same = _source(inputs[1].op.inputs[0]).ref() == _source(inputs[0]).ref()
-        return inputs[0] if same and _is_positive(inputs[0]) else None
-    if (shares := _unclipped(end)) is not end:
-        return shares
-    if len(inputs) != 2:
-        return None
-    values, number = inputs
-    if end.op.type in ("AddV2", "Add", "Mul") and values.shape.rank == 0:
-        values, number = number, values
-    constant = tf.get_static_value(number)
-    if constant is None or constant.size != 1:
-        return None
-    constant = float(constant.reshape(-1)[0])
-    follows = {
-        "Add": True,
-        "AddV2": True,
-        "Sub": values is inputs[0],
-        "Mul": constant > 0,
-        "RealDiv": values is inputs[0] and constant > 0,
-        "Pow": values is inputs[0] and constant > 0 and _is_positive(values),
-    }
-    return values if follows.get(end.op.type) else None
-
-
-def _is_positive(tensor: tf.Tensor) -> bool:
-    """Whether a tensor is made of numbers above 0, or powers of them."""
-    end = _unclipped(_source(tensor))
-    if end.op.type == "Pow":
-        end = _unclipped(_source(end.op.inputs[0]))
-    return end.op.type in _POSITIVE
-
-
-def _unclipped(tensor: tf.Tensor) -> tf.Tensor:
-    """The shares that a tensor holds within limits, where these decide no class.
-
-    A softmax's largest share is above every limit below 1 / units, its second below one above 0.5;
-    and a sigmoid's 0.5 is between limits on both sides of it.
-    """
-    end, low, high = tensor, 0.0, 1.0
-    while end.op.type in ("Maximum", "Minimum", "ClipByValue"):
-        numbers = [tf.get_static_value(one) for one in end.op.inputs[1:]]
-        if any(number is None or number.size != 1 for number in numbers):
-            return tensor
-        limits = [float(number.reshape(-1)[0]) for number in numbers]
-        if end.op.type != "Minimum":
-            low = max(low, limits[0])
-        if end.op.type != "Maximum":
-            high = min(high, limits[-1])
-        end = _source(end.op.inputs[0])
-    units = end.shape[-1] if end.shape.rank else None
-    least = {"Softmax": 1.0 / (units or math.inf), "Sigmoid": 0.5}.get(end.op.type, 0.0)
-    return end if low < least and high > 0.5 else tensor
-
-
-def _source(tensor: tf.Tensor) -> tf.Tensor:
-    """The tensor whose values this one passes on."""
-    while tensor.op.type in _TRANSPARENT:
-        tensor = tensor.op.inputs[tensor.value_index if tensor.op.type == "IdentityN" else 0]
-    return tensor
-
-
-def _is_linear(tensor: tf.Tensor) -> bool:
-    """Whether weighted sums alone reach this tensor, mixed by sums and shares only."""
-    todo, seen, found = [tensor], set(), False
-    while todo:
-        end = _source(todo.pop())
-        if end.ref() in seen:
-            continue
-        seen.add(end.ref())
-        if end.op.type in _MIXING:
-            todo += [one for one in end.op.inputs if one.dtype.is_floating]
-        elif end.op.type in _LINEAR:
-            found = True
-        elif end.op.type not in _NEUTRAL:
-            return False
-    return found
+def are_shares(outputs: np.ndarray) -> bool:
+    """Whether all outputs are between 0 and 1, as they are rounded."""
+    return bool(np.all((outputs >= -_ROUNDING) & (outputs <= 1 + _ROUNDING)))
 
 
 def told_by_loss(loss: Any) -> str | None:
@@ -213,7 +58,7 @@ class Evidence:
 
     Attributes:
         name: The classifier's name, for errors.
-        ending: How its graph ends, a kind of `Ending`.
+        ending: How its graph ends, a kind of `kgan.attacks.endings.Ending`.
         outputs: Outputs for a few images and for noise, (n, units).
         loss: What its compiled loss takes, as `told_by_loss` says.
     """
@@ -229,12 +74,12 @@ class Evidence:
 
     @property
     def may_be_probabilities(self) -> bool:
-        return bool(np.all((self.outputs >= 0) & (self.outputs <= 1)))
+        return are_shares(self.outputs)
 
     @property
     def sums_to_one(self) -> bool:
         """Whether the rows are shares of one whole that differ from input to input."""
-        sums = np.allclose(self.outputs.sum(axis=1), 1.0, atol=1e-3)
+        sums = np.allclose(self.outputs.sum(axis=1), 1.0, atol=_ROUNDING)
         varied = bool(np.ptp(self.outputs, axis=0).max() > 1e-6)
         return not self.binary and self.may_be_probabilities and sums and varied
 

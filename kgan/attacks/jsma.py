@@ -3,7 +3,6 @@
 import keras
 import tensorflow as tf
 
-from kgan.attacks.apgd import ranked_class
 from kgan.attacks.attack import Attack
 from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import check_count
@@ -24,10 +23,14 @@ class JSMA(Attack):
     Without targets it aims at the likeliest other classes, one after the other, and keeps the
     fewest changes; any misclassification counts as success.
 
+    Where a victim's `criterion` lets several classes decide together (`TopK`), the logit to raise
+    is that of the class that lags. Where no class does (`MultiLabel`, `Distance`), it is the
+    criterion's margin, and nothing else is to be lowered.
+
     Args:
         change: How far a chosen value moves (theta), in [-1, 1] without 0; 1 sets it to white.
         share: Largest share of the values that may change (gamma), in (0, 1].
-        targets: Number of classes that are tried if none is given.
+        targets: Number of classes, or sets of them, that are tried if none is given.
         quantize: Whether the results have 8 bits a value; see `Attack`.
         seed: Not used, since nothing is random; every attack has it.
 
@@ -39,7 +42,6 @@ class JSMA(Attack):
     norms = ("l0",)
     norm = "l0"
     minimal = True
-    needs_borders = True
     tensors: tuple[str, ...] = ("change", "share", "seed")
 
     def __init__(
@@ -62,15 +64,17 @@ class JSMA(Attack):
         self.seed = check_seed(seed)
 
     def attempts(self, victim: Victim) -> int:
-        return min(self.targets, victim.classes - 1)
+        return max(min(self.targets, victim.choices), 1)
 
     def _attack(self, batch: AttackBatch) -> State:
-        target = batch.labels
-        if not batch.targeted:
-            logits = batch.logits(batch.images)
-            target = ranked_class(logits, batch.attempt % (logits.shape[1] - 1))
         values = batch.images.shape[1:].num_elements()
-        state = batch.start(images=batch.images, target=target)
+        state = batch.start(images=batch.images)
+        logits = batch.logits(batch.images)
+        if batch.targeted and batch.criterion.by_class:
+            state["aim"] = batch.labels[:, None]
+        elif not batch.targeted and (choices := batch.criterion.choices(logits.shape[-1])):
+            number = batch.attempt % choices
+            state["aim"] = batch.criterion.aim(logits, batch.labels, number)
         # A value may take several steps; each step moves two.
         moves = tf.cast(tf.math.ceil(1.0 / tf.abs(self.change)), tf.int32) * (values // 2 + 1)
 
@@ -90,18 +94,28 @@ class JSMA(Attack):
 
     def _pair(self, batch: AttackBatch, state: State) -> tuple[tf.Tensor, tf.Tensor]:
         """The logits, and the most salient pair of values (batch, 2); -1 if there is none."""
-        images, target = state["images"], state["target"]
+        images = state["images"]
+        by_class = batch.criterion.by_class
         with tf.GradientTape(watch_accessed_variables=False, persistent=True) as tape:
             tape.watch(images)
             logits = batch.logits(images)
-            wanted = tf.gather(logits, target, batch_dims=1)
-            everything = tf.reduce_sum(logits, axis=1)
+            if by_class:
+                aimed = tf.gather(logits, state["aim"], batch_dims=1)
+                wanted = tf.reduce_min(aimed, axis=1)
+                rest = tf.reduce_sum(logits, axis=1) - tf.reduce_sum(aimed, axis=1)
+            elif "aim" in state:
+                wanted = batch.criterion.lead(logits, state["labels"], state["aim"])
+            else:
+                wanted = batch.gain(logits, state["labels"])
         zero = tf.UnconnectedGradients.ZERO
         up = flatten(tape.gradient(wanted, images, unconnected_gradients=zero))
-        others = flatten(tape.gradient(everything, images, unconnected_gradients=zero)) - up
-        if logits.shape[1] == 2:
-            # Where the model has a single output one of the two logits is 0 for ever.
-            up, others = up - others, others - up
+        if not by_class:
+            others = -up
+        else:
+            others = flatten(tape.gradient(rest, images, unconnected_gradients=zero))
+            if logits.shape[1] == 2:
+                # Where the model has a single output one of the two logits is 0 for ever.
+                up, others = up - others, others - up
         # A darkening step turns both slopes round.
         side = tf.sign(self.change)
         room = flatten(tf.where(side > 0, 1.0 - images, images)) > _LEAST_ROOM

@@ -1,12 +1,12 @@
 """Asks a model about a few images, outside of an attack, and compares its answers."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from kgan.attacks import head as heads
-from kgan.attacks import held_inputs
+from kgan.attacks import endings, held_inputs
 from kgan.attacks.model_call import ModelCall, compiling
 from kgan.attacks.reading import TINY
 
@@ -14,6 +14,37 @@ from kgan.attacks.reading import TINY
 _AT_A_TIME = 32
 # Rows asked about several times, to see whether the answers differ.
 _ASKED_AGAIN = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """What is seen of a model's graph, see `kgan.attacks.endings`.
+
+    Attributes:
+        kind: How it ends, a kind of `Ending`.
+        odds: Whether the log of the odds is known there.
+        rises: Whether functions that keep the classes' order stand before the end.
+        hides: Whether the scores at the end may be flat.
+        hides_behind: Whether those before these functions may be.
+    """
+
+    kind: str
+    odds: bool
+    rises: bool
+    hides: bool
+    hides_behind: bool
+
+    @classmethod
+    def of(cls, outputs: tf.Tensor) -> "Seen":
+        end = endings.ending(outputs)
+        behind = endings.behind(outputs)
+        return cls(
+            kind=end.kind,
+            odds=end.odds is not None,
+            rises=behind is not outputs,
+            hides=endings.hides(end.scores),
+            hides_behind=endings.hides(behind),
+        )
 
 
 class Questions:
@@ -37,7 +68,7 @@ class Questions:
         """
         shape = tuple(images.shape[1:])
         if ("ask", shape) not in self._functions:
-            found: list[Any] = []
+            found: list[Seen] = []
 
             @tf.function(
                 autograph=False, input_signature=[tf.TensorSpec([None, *shape], tf.float32)]
@@ -45,8 +76,7 @@ class Questions:
             def ask(images):
                 with held_inputs.rows(tf.range(tf.shape(images)[0])):
                     outputs = self._call.outputs_without_trace(images)
-                end = heads.ending(outputs)
-                found[:] = [end.kind, heads.behind(end.scores) is not end.scores]
+                found[:] = [Seen.of(outputs)]
                 return tf.cast(outputs, tf.float32)
 
             with compiling(self._call.name):
@@ -75,13 +105,9 @@ class Questions:
             )
         return outputs.reshape(len(images), -1)
 
-    def ending(self, shape: tuple[int, ...]) -> str:
-        """How the graph ends that `ask` has compiled for images of this shape."""
+    def seen(self, shape: tuple[int, ...]) -> "Seen":
+        """What the graph shows that `ask` has compiled for images of this shape."""
         return self._functions["end", tuple(shape)][0]
-
-    def saturates(self, shape: tuple[int, ...]) -> bool:
-        """Whether functions that keep the classes' order stand before the scores there."""
-        return self._functions["end", tuple(shape)][1]
 
     def own(
         self,

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from kgan.attacks import head as heads
+from kgan.attacks import endings
 
 TINY = float(np.finfo(np.float32).tiny)
 """The least probability whose log is taken."""
@@ -21,15 +21,17 @@ class Reading:
         head: A row of `kgan.attacks.head.HEADS`, or "values" for outputs that are taken as they
             are.
         shape: Shape of the outputs for one image, (units,) for a classifier.
-        cut: Whether logits are taken from before the last activation in the graph.
-        behind: Whether they are taken from before all functions that keep the classes' order.
+        behind: Whether logits are taken from before all functions that keep the classes' order:
+            scores with the model's own answers, and nothing else of it.
+        cut: How the graph ends, a kind of `kgan.attacks.endings.Ending`, where logits are taken
+            from before that; `None` where they are not.
     """
 
     name: str
     head: str
     shape: tuple[int, ...]
-    cut: bool = False
     behind: bool = False
+    cut: str | None = None
 
     @property
     def units(self) -> int:
@@ -49,21 +51,37 @@ class Reading:
     @property
     def is_judged_by_values(self) -> bool:
         """Whether outputs are read as probabilities although the graph shows no activation."""
-        return self.head in ("softmax", "sigmoid") and not (self.cut or self.behind)
+        return self.head in ("softmax", "sigmoid") and not self.is_before_the_end
+
+    @property
+    def is_before_the_end(self) -> bool:
+        """Whether logits are taken from before the end of the graph."""
+        return self.cut is not None or self.behind
 
     def scores(self, outputs: tf.Tensor) -> tf.Tensor:
         """The scores before the activation, or the values, float32 (batch, ...), in graph mode."""
-        if self.cut:
-            end = heads.ending(outputs)
-            if end.kind != self.head:
-                raise ValueError(
-                    f"{self.name} ended in {self.head} when it was looked at, and now in "
-                    f"{end.kind}: it was changed in the meantime. Run it again."
-                )
-            outputs = end.scores
         if self.behind:
-            outputs = heads.behind(outputs)
-        return tf.reshape(tf.cast(outputs, tf.float32), [-1, *self.shape])
+            found = endings.behind(outputs)
+            if found is outputs:
+                raise self._changed("linear")
+            return endings.deciding_as(self._shaped(found), self._shaped(outputs))
+        if self.cut is None:
+            return self._shaped(outputs)
+        end = endings.ending(outputs)
+        if end.kind != self.cut:
+            raise self._changed(end.kind)
+        return self._shaped(
+            end.odds if self.head == "sigmoid" and end.odds is not None else end.scores
+        )
+
+    def _changed(self, kind: str) -> ValueError:
+        return ValueError(
+            f"{self.name} ended in {self.head} when it was looked at, and now in {kind}: it was "
+            "changed in the meantime. Run it again."
+        )
+
+    def _shaped(self, values: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(tf.cast(values, tf.float32), [-1, *self.shape])
 
     def logits(self, scores: tf.Tensor) -> tf.Tensor:
         """The logits (batch, classes) of what `scores` returned."""
@@ -95,7 +113,7 @@ class Reading:
             "softmax": "outputs are softmax probabilities",
             "sigmoid": "the output is a sigmoid probability",
         }[self.head]
-        if self.cut or self.behind:
+        if self.is_before_the_end:
             return f"{found}; logits are taken from before the activation"
         if self.is_judged_by_values:
             found += "; logits are recovered by a log, which loses what float32 rounds to 0 or 1"

@@ -140,6 +140,8 @@ class Victim:
         self.functions = Recent(_FUNCTIONS)
         # Whether `kgan.attacks.input_range` has looked at it.
         self.judged_range = False
+        # Whether `kgan.attacks.zero_gradients` has warned of it.
+        self.judged_gradients = False
         self._questions = Questions(
             self._call, self.functions, values=self.criterion.takes == "values"
         )
@@ -173,12 +175,22 @@ class Victim:
         return self._reading.classes
 
     @property
+    def choices(self) -> int:
+        """How many classes, or sets of them, an attack can aim at, see `Criterion.choices`."""
+        return self.criterion.choices(self.classes)
+
+    @property
     def binary(self) -> bool:
         return self._reading.binary
 
     @property
     def head(self) -> str:
         return self._reading.head
+
+    @property
+    def hides(self) -> bool:
+        """Whether its scores may be flat where it is sure, as far as its graph shows."""
+        return self._findings.hides
 
     @property
     def random(self) -> bool:
@@ -213,7 +225,7 @@ class Victim:
             ModelState(self.model), self._questions, images
         ):
             self.functions.clear()
-            self.judged_range = False
+            self.judged_range = self.judged_gradients = False
             # What is not understood is looked at again.
             self._found = None
             self._found = look(

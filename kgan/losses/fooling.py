@@ -14,8 +14,19 @@ def margin(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     return tf.reduce_max(tf.where(mask, -float("inf"), logits), axis=1) - label_logit
 
 
+def lead(logits: tf.Tensor, labels: tf.Tensor, targeted: bool) -> tf.Tensor:
+    """How far the goal is passed, shape (batch,): `margin`, or minus it if `targeted`."""
+    value = margin(logits, labels)
+    return -value if targeted else value
+
+
 def margin_loss(
-    logits: tf.Tensor, labels: tf.Tensor, *, targeted: bool, kappa: float = 0.0
+    logits: tf.Tensor,
+    labels: tf.Tensor,
+    *,
+    targeted: bool,
+    kappa: float = 0.0,
+    lead: Callable[[tf.Tensor, tf.Tensor, bool], tf.Tensor] = lead,
 ) -> tf.Tensor:
     """By how much the logits miss the goal, 0 where they pass it by `kappa`.
 
@@ -24,6 +35,7 @@ def margin_loss(
         labels: int32 (batch,): classes to leave, or to reach if `targeted`.
         targeted: Whether the labels are classes to reach rather than to leave.
         kappa: Logits by which the goal is to be passed.
+        lead: Function of the first three to how far the goal is passed, (batch,).
 
     Returns:
         A loss for each example, shape (batch,).
@@ -31,8 +43,7 @@ def margin_loss(
     Reference:
         Carlini and Wagner, "Towards evaluating the robustness of neural networks", 2017, f_6.
     """
-    past = margin(logits, labels)
-    return tf.nn.relu((past if targeted else -past) + kappa)
+    return tf.nn.relu(kappa - lead(logits, labels, targeted))
 
 
 def cross_entropy_loss(

@@ -10,7 +10,7 @@ import kgan.losses
 import kgan.random
 from kgan.endpoints import Endpoint, Endpoints, Request, check_labels, takes
 from kgan.kinds import Images
-from kgan.losses.fooling import FOOLING, euclidean, feature_loss, hinge_on_norm
+from kgan.losses.fooling import FOOLING, euclidean, feature_loss, hinge_on_norm, lead
 from kgan.models.batches import Batch, labels_of, parts_of, require, samples_of
 from kgan.models.norm_ball import bounded, within_ball
 from kgan.models.players import Players
@@ -139,6 +139,7 @@ class PerturbationGAN(Players):
         self.seed = kgan.random.check_seed(seed)
         self._victim: Any = None
         self._features: Any = None
+        self._lead: Any = lead
         if surrogate is not None:
             self.logs = (*self.logs, "s_loss")
         self._start()
@@ -149,6 +150,8 @@ class PerturbationGAN(Players):
         self,
         logits: Callable[[tf.Tensor], tf.Tensor],
         features: Callable[[tf.Tensor], tf.Tensor] | None = None,
+        *,
+        lead: Callable[[tf.Tensor, tf.Tensor, bool], tf.Tensor] = lead,
     ) -> None:
         """Sets the classifier to fool, which is neither saved nor changed.
 
@@ -157,6 +160,9 @@ class PerturbationGAN(Players):
                 as that of `kgan.attacks.victim_of`.
             features: Graph function from images to an inner layer's features, for the term
                 "features".
+            lead: Function from logits, classes and whether these are to be reached to a number for
+                each image that is above 0 where it counts as fooled; by how much another class is
+                likelier by default. The term "margin" and the log "success" follow it.
         """
         if (features is None) != (self.weights_of_terms["features"] == 0):
             raise ValueError(
@@ -165,9 +171,9 @@ class PerturbationGAN(Players):
             )
         if features is not None and self.surrogate is not None:
             raise ValueError("features must be None with a surrogate: a black box shows none.")
-        if logits != self._victim or features is not None:
+        if (logits, lead) != (self._victim, self._lead) or features is not None:
             self.train_function = None  # Traced with the victim before.
-        self._victim, self._features = logits, features
+        self._victim, self._features, self._lead = logits, features, lead
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         if self._victim is None:
@@ -220,10 +226,10 @@ class PerturbationGAN(Players):
             loss = tf.zeros(tf.shape(known))
             for name, value in self._terms(images, adversarial, logits, known, goals):
                 loss += self.weights_of_terms[name] * value
-            said = tf.argmax(logits if answers is None else answers, axis=1, output_type=tf.int32)
+            said = logits if answers is None else answers
             self._log(
                 g_loss=loss,
-                success=said != labels if goals is None else said == goals,
+                success=self._lead(said, *_wanted(known, goals)) > 0.0,
                 length=euclidean(adversarial - images),
             )
             return loss
@@ -239,9 +245,12 @@ class PerturbationGAN(Players):
         """Pairs of a term's name and its values (batch,), of those with a weight."""
         used = {name for name, weight in self.weights_of_terms.items() if weight}
         change = adversarial - images
-        for name in sorted(used & set(FOOLING)):
-            wanted, targeted = (labels, False) if goals is None else (goals, True)
-            yield name, FOOLING[name](logits, wanted, targeted=targeted, kappa=self.kappa)
+        wanted, targeted = _wanted(labels, goals)
+        if "cross_entropy" in used:
+            yield "cross_entropy", FOOLING["cross_entropy"](logits, wanted, targeted=targeted)
+        if "margin" in used:
+            how = {"targeted": targeted, "kappa": self.kappa, "lead": self._lead}
+            yield "margin", FOOLING["margin"](logits, wanted, **how)
         if "features" in used:
             clean = tf.stop_gradient(self._features(images))
             yield "features", feature_loss(self._features(adversarial), clean)
@@ -386,6 +395,11 @@ class PerturbationGAN(Players):
             "gan_loss": self.gan_loss,
             "seed": self.seed,
         }
+
+
+def _wanted(labels: tf.Tensor, goals: tf.Tensor | None) -> tuple[tf.Tensor, bool]:
+    """The classes to leave, or to reach, and whether they are to be reached."""
+    return (labels, False) if goals is None else (goals, True)
 
 
 def check_weights(weights: Mapping[str, float] | None) -> dict[str, float]:

@@ -52,6 +52,18 @@ class Comparison:
     uncertified: str | None = None
     provenance: dict[str, str] = dataclasses.field(default_factory=dict)
 
+    @property
+    def hint(self) -> str:
+        """What to do where the hardening learnt nothing; empty where it did."""
+        report = self.reports["after"]
+        chance = max(report.class_counts, default=0) / report.n
+        if report.clean.interval[0] > chance:
+            return ""
+        return (
+            "The hardened classifier is no better than chance: the training did not get going. Let "
+            "the attack grow (--warmup 2), or lower --learning-rate."
+        )
+
     def rows(self, when: str) -> dict[str, tuple[Row, int]]:
         """The rows of the table for "before" or "after", each with its number of images."""
         report = self.reports[when]
@@ -207,6 +219,8 @@ def tell(comparison: Comparison, folder: Path) -> None:
         )
     console = Console(highlight=False, markup=False)
     console.print(table)
+    if comparison.hint:
+        console.print(Text(comparison.hint))
     console.print(
         Text(
             f"hardening took {comparison.seconds:.1f} s; seconds of an attack: before + after; "

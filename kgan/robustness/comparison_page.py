@@ -115,7 +115,7 @@ def _classes(comparison: Comparison) -> str:
 
 
 def _advice(comparison: Comparison) -> list[str]:
-    found = []
+    found = [comparison.hint] if comparison.hint else []
     if not comparison.autoattacks:
         found.append("Run AutoAttack before quoting a robust accuracy: --autoattack-n 200.")
     before, after = (comparison.reports[when].clean for when in ("before", "after"))

@@ -5,10 +5,10 @@
     kgan.robustness.testing.check_minimal_attack(MyAttack(norm="l2"), case, factor=1.05)
 
 For logits `W x + b` the distance from x to the border between classes y and k is
-`(z_y - z_k) / ||w_y - w_k||` in the dual norm; in l0 it is the number of values, largest weight
-times room first, that close the gap when they move to the edge of the box. So "fools above the
-distance, never below" can be checked for each example, in every norm, with no reference
-implementation.
+`(z_y - z_k) / ||w_y - w_k||` in the dual norm; in l1 the values with the largest weights move
+first, each to the edge of the box at most; in l0 it is the number of values, largest weight times
+room first, that close the gap when they move there. So "fools above the distance, never below" can
+be checked for each example, in every norm, with no reference implementation.
 """
 
 import dataclasses
@@ -60,8 +60,7 @@ def linear_case(
         classes: Number of classes, at least 2.
         softmax: Whether the model ends in a softmax.
         tilt: How far each value lies on its class's side, in [0, 0.4]. At 0 one changed value can
-            cross the border, which is no test in l0; at 0.3 it takes several, and the distances in
-            l1 do not hold, because the box is in the way.
+            cross the border, which is no test in l0; at 0.3 it takes several.
         seed: Seed of the weights and the images.
     """
     random = np.random.default_rng(seed)
@@ -90,9 +89,33 @@ def linear_case(
     distances = {
         norm: np.abs(gap[clear]) / np.linalg.norm(apart, _ORDER[DUAL[norm]]) for norm in NORMS
     }
+    distances["l1"] = smallest_l1(images[clear], apart, gap[clear])
     distances["l0"] = _fewest(images[clear].reshape(len(clear), -1), apart, gap[clear])
     labels = (gap[clear] < 0).astype(np.int32)
     return LinearCase(model, images[clear], labels, distances)
+
+
+def smallest_l1(images: np.ndarray, weights: np.ndarray, gap: np.ndarray) -> np.ndarray:
+    """The size of the smallest change in l1, inside of the box, by which `weights . x` falls.
+
+    One value can move by its room alone, so the distance is larger than `gap / max|weights|` where
+    the room is smaller than that.
+
+    Args:
+        images: (n, ...) in [0, 1].
+        weights: The weights of a linear function of the images, (values,).
+        gap: By how much the function must fall for each image, or rise if negative, (n,).
+
+    Returns:
+        float64 (n,); infinite where the whole box is not enough.
+    """
+    values = images.reshape(len(images), -1).astype(np.float64)
+    order = np.argsort(-np.abs(weights))
+    steep = np.maximum(np.abs(weights[order]).astype(np.float64), np.finfo(np.float32).tiny)
+    room = np.where(np.sign(gap)[:, None] * weights > 0, values, 1.0 - values)[:, order]
+    closed_before = np.cumsum(steep * room, axis=1) - steep * room
+    size = np.clip((np.abs(gap)[:, None] - closed_before) / steep, 0.0, room).sum(axis=1)
+    return np.where(np.abs(gap) > np.sum(steep * room, axis=1), np.inf, size)
 
 
 def _fewest(images: np.ndarray, apart: np.ndarray, gap: np.ndarray) -> np.ndarray:

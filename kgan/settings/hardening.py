@@ -36,7 +36,8 @@ class HardeningSettings(DeclaredVictim, ClassifierSettings):
     awp: float | None = None
     """Move the weights by this share of their length to where the loss is worst, such as 0.005."""
     warmup: int | None = None
-    """Epochs in which the attack grows to its full length; default none."""
+    """Epochs in which the attack grows to its full length; default none. With a large radius pgd
+    and mart may not get going without."""
     replays: int | None = None
     """Updates on each batch of free; default 8. The epochs are divided by it."""
     guard: bool = True
@@ -103,5 +104,9 @@ PRESETS: dict[str, HardeningSettings] = {
     # Trains as long in all, and works with any seed; one-step training depends on the seed.
     "mnist-trades": dataclasses.replace(
         _MNIST, method="trades", steps=5, beta=1.0, width=16, epochs=8
+    ),
+    # At this radius it stays at chance where the attack has its full length from the start.
+    "mnist-mart": dataclasses.replace(
+        _MNIST, method="mart", steps=5, beta=5.0, width=16, epochs=6, warmup=2
     ),
 }

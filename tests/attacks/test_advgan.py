@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kgan.attacks import AdvGAN, victim_of
+from kgan.attacks import AdvGAN, TopK, Victim, victim_of
 from kgan.models import PerturbationGAN
 from kgan.robustness import evaluate
 from kgan.robustness.testing import lengths
@@ -45,6 +45,32 @@ def test_on_a_linear_victim_it_is_epsilon_times_sign(black_box):
     assert success[distance < 0.85 * epsilon].all()
     assert not success[distance > epsilon * 1.0001].any()
     assert min((distance < 0.85 * epsilon).sum(), (distance > epsilon * 1.0001).sum()) > 30
+
+
+@pytest.mark.slow
+def test_it_goes_on_until_the_criterion_counts():
+    """Two classes rise along one direction: one passes the label early, the other one late."""
+    sign = np.where(np.arange(8) < 4, 1.0, -1.0) * np.ones((8, 1))
+    classifier = keras.Sequential(
+        [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(3)]
+    )
+    kernel = np.stack([0 * sign.ravel(), sign.ravel(), sign.ravel()], axis=1)
+    # A change of e along the direction raises both by 64 e: they pass at 0.03 and at 0.07.
+    classifier.set_weights([kernel, np.float32([0.0, -64 * 0.03, -64 * 0.07])])
+    images = 0.5 + np.random.default_rng(0).uniform(-0.01, 0.01, (200, 8, 8, 1))
+    images = images.astype("float32")
+    labels = np.zeros(200, np.int32)
+    success = {}
+    for criterion in (None, TopK(2)):
+        attack = AdvGAN(0.1, weights={"gan": 0.0}, kappa=0.2, width=4, blocks=1, steps=200,
+                        batch_size=50, learning_rate=5e-3)  # fmt: skip
+        attack.fit(Victim(classifier, criterion=criterion), images, labels)
+        found = attack.last_iterates(classifier, images, labels)
+        ranks = classifier(found).numpy().argsort(axis=1)
+        success[criterion] = np.mean(ranks[:, -1] != 0), np.mean(ranks[:, 0] == 0)
+    assert success[None][0] > 0.95
+    assert success[None][1] < 0.05
+    assert success[TopK(2)][1] > 0.95
 
 
 @pytest.fixture

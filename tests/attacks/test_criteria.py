@@ -7,11 +7,12 @@ import tensorflow as tf
 
 import kgan.attacks
 from kgan.attacks import (
+    APGD,
     CRITERIA,
     FAB,
     FMN,
-    JSMA,
     PGD,
+    AdvGAN,
     AutoAttack,
     CarliniWagner,
     Confidence,
@@ -25,12 +26,18 @@ from kgan.attacks import (
     Square,
     TopK,
     Victim,
+    victim_of,
 )
 from kgan.robustness import evaluate
-from kgan.robustness.testing import LinearCase, check_budget_attack, check_minimal_attack
+from kgan.robustness.testing import (
+    LinearCase,
+    check_budget_attack,
+    check_minimal_attack,
+    smallest_l1,
+)
+from tests.conftest import slow_but
 
 SHAPE = (4, 4, 1)
-DUAL = {"linf": 1, "l2": 2, "l1": np.inf}
 
 
 def linear(weights, bias) -> keras.Model:
@@ -50,6 +57,15 @@ def answers(weights, bias, images) -> np.ndarray:
     return images.reshape(len(images), -1).astype("float64") @ weights + bias
 
 
+def distances_to(images, weights, gap) -> dict[str, np.ndarray]:
+    """From images around 0.5 to where `weights . x` has fallen by the gap; l1 meets the box."""
+    return {
+        "linf": np.abs(gap) / np.linalg.norm(weights, 1),
+        "l2": np.abs(gap) / np.linalg.norm(weights),
+        "l1": smallest_l1(images, weights, gap),
+    }
+
+
 @pytest.fixture(scope="module")
 def multi_label():
     """Five labels; the nearest border is that of the least |z| / |w|.
@@ -61,10 +77,8 @@ def multi_label():
     bias = -0.5 * weights.sum(axis=0)
     images = images_of()
     z = answers(weights, bias, images)
-    distances = {
-        norm: np.min(np.abs(z) / np.linalg.norm(weights, order, axis=0), axis=1)
-        for norm, order in DUAL.items()
-    }
+    each = [distances_to(images, *pair) for pair in zip(weights.T, z.T, strict=True)]
+    distances = {norm: np.min([one[norm] for one in each], axis=0) for norm in each[0]}
     victim = Victim(linear(weights, bias), criterion=MultiLabel())
     return LinearCase(victim, images, (z > 0).astype("int32"), distances)
 
@@ -80,9 +94,7 @@ def top_two():
     z = answers(weights, bias, images)
     gaps = np.sort(z[:, :1] - z[:, 1:4], axis=1)
     assert np.all(gaps > 0)
-    distances = {
-        norm: gaps[:, 1] / np.linalg.norm(direction, order) for norm, order in DUAL.items()
-    }
+    distances = distances_to(images, direction, -gaps[:, 1])
     victim = Victim(linear(weights, bias), criterion=TopK(2))
     return LinearCase(victim, images, np.zeros(len(images), "int32"), distances)
 
@@ -95,9 +107,7 @@ def confident():
     bias = np.array([0, -4 * direction.sum() - 3], "float32")
     images = images_of()
     missing = np.log(9.0) - answers(weights, bias, images)[:, 1]
-    distances = {
-        norm: missing / np.linalg.norm(8 * direction, order) for norm, order in DUAL.items()
-    }
+    distances = distances_to(images, 8 * direction, -missing)
     victim = Victim(linear(weights, bias), criterion=Confidence(0.9))
     return LinearCase(victim, images, np.zeros(len(images), "int32"), distances)
 
@@ -108,12 +118,7 @@ def regression():
     weights = np.random.default_rng(0).normal(size=(16, 1)).astype("float32")
     images = images_of()
     z = answers(weights, np.zeros(1), images)
-    flat = np.abs(weights.ravel())
-    distances = {
-        "linf": np.full(len(images), 0.4 / flat.sum()),
-        "l2": np.full(len(images), 0.4 / np.sqrt(np.sum(flat**2))),
-        "l1": np.full(len(images), 0.4 / flat.max()),
-    }
+    distances = distances_to(images, weights.ravel(), np.full(len(images), -0.4))
     victim = Victim(linear(weights, np.zeros(1, "float32")), criterion=Distance(0.5))
     return LinearCase(victim, images, (z - 0.1).astype("float32"), distances)
 
@@ -252,16 +257,68 @@ def test_reports_count_by_the_criterion(multi_label, top_two):
         )  # fmt: skip
 
 
-def test_attacks_that_need_borders_refuse_before_they_work(multi_label, top_two):
+# Sets of classes or labels are aimed at one after the other.
+@pytest.mark.parametrize("name", slow_but(CASES[:3], "top_two"))
+@pytest.mark.parametrize("norm", slow_but(["linf", "l2", "l1"], "linf"))
+def test_aims_find_what_can_be_fooled(name, norm, request):
+    case = request.getfixturevalue(name)
+    settings = {"norm": norm, "steps": 50, "loss": "targeted_dlr"}
+    check_budget_attack(lambda epsilon: APGD(epsilon, **settings), case)
+
+
+@pytest.mark.parametrize(
+    "criterion",
+    [Misclassification(), TopK(2), TopK(3), Confidence(0.4), MultiLabel(), MultiLabel(3)],
+    ids=repr,
+)
+def test_the_likeliest_aim_is_the_margin_and_no_other_is_above(criterion):
+    random = np.random.default_rng(0)
+    outputs = tf.constant(random.normal(size=(50, 7)).astype("float32"))
+    size = (50,) if criterion.by_class else (50, 7)
+    truth = tf.constant(random.integers(0, 7 if criterion.by_class else 2, size).astype("int32"))
+    margin = criterion.margin(outputs, truth).numpy()
+    aims = [criterion.aim(outputs, truth, number) for number in range(criterion.choices(7))]
+    leads = np.stack([criterion.lead(outputs, truth, aim).numpy() for aim in aims])
+    np.testing.assert_array_equal(leads[0], margin)
+    assert np.all(np.diff(leads, axis=0) <= 0)
+    together = getattr(criterion, "k", getattr(criterion, "count", 1))
+    sets = np.sort(np.stack([aim.numpy() for aim in aims]), axis=2)
+    assert sets.shape[2] == together
+    for row in range(50):
+        assert len(np.unique(sets[:, row], axis=0)) == len(aims)
+        if criterion.by_class:
+            assert truth[row] not in sets[:, row]
+            # All other classes are in one of them.
+            assert len(np.unique(sets[:, row])) == 6
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_the_ratio_of_several_classes_is_that_of_one_with_as_many_more(k):
+    criterion = Misclassification() if k == 1 else TopK(k)
+    z = np.random.default_rng(0).normal(size=(9, 6)).astype("float32")
+    top = -np.sort(-z, axis=1)
+    wanted = top[:, 0] - (top[:, k + 1] + top[:, k + 2]) / 2
+    np.testing.assert_allclose(criterion.spread(tf.constant(z)), wanted, rtol=1e-6)
+    assert criterion.spread_needs == k + 3
+    few = Victim(linear(np.eye(16, k + 2), np.zeros(k + 2)), criterion=criterion)
+    with pytest.raises(ValueError, match=f"needs at least {k + 3} classes"):
+        APGD(0.1, loss="targeted_dlr").run(few, images_of(1))
+
+
+def test_what_has_no_classes_is_refused_with_what_to_use(multi_label, top_two, regression):
     for case in (multi_label, top_two):
-        with pytest.raises(ValueError, match="JSMA works with the borders between classes"):
-            JSMA().run(case.model, case.images, case.labels)
         with pytest.raises(ValueError, match="loss of PGD must be one of cross_entropy, margin"):
             PGD(0.1, loss="dlr").run(case.model, case.images, case.labels)
-        # Members that aim at the criterion's own margin take the places of those at classes.
         attack = AutoAttack(0.1)
-        assert list(attack._members(case.model)) == ["apgd-ce", "apgd-margin", "fab-t", "square"]
+        assert list(attack._members(case.model)) == ["apgd-ce", "apgd-t", "fab-t", "square"]
         assert not attack.left_out(case.model, SHAPE)
+    victim = victim_of(regression.model, regression.images)
+    assert "apgd-margin" in AutoAttack(0.1)._members(victim)
+    with pytest.raises(ValueError, match=r"Distance.* has none. Use loss='cross_entropy'"):
+        APGD(0.1, loss="targeted_dlr").run(victim, regression.images, regression.labels)
+    for case in (multi_label, regression):
+        with pytest.raises(ValueError, match=r"one class for each image, .* UniversalPerturbation"):
+            AdvGAN(0.1).fit(case.model, case.images, case.labels)
 
 
 def test_what_does_not_fit_is_refused(multi_label, top_two):

@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 from kgan.attacks import Victim, victim_of
-from kgan.attacks.head import Evidence, agree, ending, find, told_by_loss
+from kgan.attacks.endings import ending
+from kgan.attacks.head import Evidence, agree, find, told_by_loss
 from tests.attacks.conftest import build
 
 IMAGES = np.random.default_rng(0).uniform(size=(6, 8, 8, 1)).astype("float32")
@@ -62,6 +63,10 @@ def test_a_loss_tells_what_it_takes(loss, takes):
         ("unknown", PROBABILITIES, None, "softmax"),
         ("unknown", PROBABILITIES, "logits", "softmax"),
         ("unknown", SMALL, "probabilities", "sigmoid"),
+        ("shares", PROBABILITIES, None, "softmax"),
+        ("shares", SMALL, "probabilities", "sigmoid"),
+        # Shares that rounding brings above 1.
+        ("linear", np.array([[1 + 1e-6, 0.0], [0.3, 0.7]]), None, "softmax"),
     ],
 )
 def test_evidence_is_weighed(end, outputs, loss, head):
@@ -111,10 +116,16 @@ W, V = (np.random.default_rng(seed).normal(size=(4, 3)).astype("float32") for se
         (lambda x: tf.reduce_mean(tf.stack([x @ W, x @ V]), axis=0), "linear"),
         (lambda x: tf.nn.log_softmax(x @ W), "linear"),
         (lambda x: tf.cast(tf.reshape(tf.nn.softmax(x @ W), [-1, 3]), tf.float16), "softmax"),
-        (lambda x: tf.sigmoid(x @ W)[:, :], "unknown"),
+        (lambda x: tf.sigmoid(x @ W)[:, :], "shares"),
         (lambda x: tf.identity(tf.sigmoid(x @ W)), "sigmoid"),
-        (lambda x: tf.nn.softmax(x @ W) * tf.nn.softmax(x @ V), "unknown"),
-        (lambda x: tf.exp(x @ W) / tf.reduce_sum(tf.exp(x @ W), axis=1, keepdims=True), "unknown"),
+        (lambda x: tf.nn.softmax(x @ W) * tf.nn.softmax(x @ V), "shares"),
+        (lambda x: tf.exp(x @ W) / tf.reduce_sum(tf.exp(x @ W), axis=1, keepdims=True), "shares"),
+        (lambda x: tf.reshape(tf.nn.softmax(tf.reshape(x @ W, [-1, 3, 1])), [-1, 3]), "shares"),
+        (lambda x: tf.clip_by_value(tf.nn.softmax(x @ W), 1e-7, 1 - 1e-7), "softmax"),
+        (lambda x: tf.clip_by_value(tf.nn.softmax(x @ W), 0.1, 0.9), "shares"),
+        (lambda x: tf.nn.softmax(x @ W) @ W[:3], "linear"),
+        (lambda x: tf.nn.softmax(x @ W) * (x @ W), "unknown"),
+        (lambda x: tf.nn.softmax(x @ W) - 0.1, "unknown"),
         (lambda x: tf.nn.silu(x @ W), "unknown"),
         (lambda x: tf.nn.relu(x @ W), "unknown"),
         (lambda x: 2.0 * x, "unknown"),

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import types
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import kgan.cli
 import kgan.data
 from kgan.callbacks import StopOnSignal
+from kgan.robustness.comparison import Comparison
 from kgan.robustness.report import Report
 from kgan.robustness.report_schema import HARDENING_SCHEMA
 from tests.conftest import ROOT
@@ -156,13 +158,33 @@ def test_a_generator_may_be_what_it_is_hardened_against(mine, here, capsys):
 
 
 @pytest.mark.slow
-def test_a_preset_may_run_on_other_data(mine, here):
+def test_a_preset_may_run_on_other_data(mine, here, capsys):
     arguments = ("mnist-trades", "--data", "digits", "--model", str(mine), *TINY)
     assert main(arguments) == 0
     config = json.loads((here / "runs" / "harden-mine-trades" / "config.json").read_text())[
         "config"
     ]
     assert (config["method"], config["steps"], config["beta"]) == ("trades", 5, 1.0)
+    assert "no better than chance" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("low", "told"), [(0.65, True), (0.71, False)])
+def test_no_better_than_the_commonest_class_is_chance(low, told):
+    clean = types.SimpleNamespace(interval=(low, 0.9))
+    after = types.SimpleNamespace(class_counts=[3, 7], n=10, clean=clean)
+    comparison = Comparison("mart", 0.3, 1.0, False, {"after": after}, {})
+    assert ("--warmup 2" in comparison.hint) == told
+
+
+@pytest.mark.slow
+def test_a_hardening_that_learnt_nothing_is_told_so(mine, here, capsys):
+    arguments = ("mnist-mart", "--data", "digits", "--model", str(mine), "--fresh")
+    assert main([*arguments, *TINY, "--steps-per-epoch", "2", "--learning-rate", "0"]) == 0
+    assert "no better than chance" in capsys.readouterr().out
+    folder = here / "runs" / "harden-mine-mart"
+    assert "no better than chance" in (folder / "report.html").read_text()
+    config = json.loads((folder / "config.json").read_text())["config"]
+    assert (config["method"], config["steps"], config["warmup"]) == ("mart", 5, 2)
 
 
 def mistakes(mine, here):

@@ -95,6 +95,27 @@ def test_the_margin_is_carlini_and_wagners(targeted, kappa):
     np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
 
 
+def test_the_margin_may_be_another_one(classifier, images):
+    """Of each image as far as the second other class lags behind the label."""
+
+    def lead(logits, labels, targeted):
+        assert not targeted
+        is_label = tf.one_hot(labels, 3, on_value=True, off_value=False)
+        others = tf.where(is_label, float("inf"), logits)
+        return tf.reduce_min(others, axis=1) - tf.gather(logits, labels, batch_dims=1)
+
+    gan = make(weights={"gan": 0.0}, kappa=0.5)
+    gan.set_victim(logits_of(classifier), lead=lead)
+    labels = np.arange(16, dtype=np.int32) % 3
+    adversarial = gan.perturb(images)
+    behind = lead(classifier(adversarial, training=False), labels, False).numpy()
+    batch = tf.data.Dataset.from_tensor_slices((images, labels)).batch(16)
+    said = fit(gan, batch, steps=1)
+    wanted = 10 * np.maximum(0.5 - behind, 0).mean()
+    assert said["g_loss"][0] == pytest.approx(wanted, rel=1e-4)
+    assert said["success"][0] == pytest.approx(np.mean(behind > 0))
+
+
 def test_the_hinge_and_the_features_in_closed_form():
     change = np.zeros((3, 2, 2, 1), np.float32)
     change[1, 0] = (3.0,)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import linprog
 
 from kgan import attacks
 from kgan.robustness import testing
@@ -32,6 +33,24 @@ def test_the_distances_are_right(case):
             moved = moved.reshape(case.images.shape).astype("float32")
             predicted = case.model(moved).numpy().argmax(axis=1)
             assert np.all((predicted != case.labels) == fooled)
+
+
+def test_the_smallest_l1_is_that_of_linear_programming():
+    random = np.random.default_rng(0)
+    weights = random.normal(size=6)
+    images = random.uniform(size=(9, 2, 3))
+    gap = random.normal(size=9)
+    found = testing.smallest_l1(images, weights, gap)
+    for image, missing, size in zip(images.reshape(9, 6), gap, found, strict=True):
+        # Up and down by what the box leaves.
+        best = linprog(
+            np.ones(12),
+            A_eq=[np.concatenate([weights, -weights])],
+            b_eq=[-missing],
+            bounds=[(0, most) for most in (*(1 - image), *image)],
+        )
+        assert size == (np.inf if best.fun is None else pytest.approx(best.fun))
+    assert 0 < np.isinf(found).sum() < 5
 
 
 BUDGET = [
