@@ -4,13 +4,15 @@
 
 Half of the training digits are A, the map of the other half is B, so that no pair is among them.
 Prints the mean absolute error of the translated test digits from the map of them, both ways, beside
-the untranslated ones and the mean image.
+the untranslated ones and the mean image; a picture has rows of digits, their translation and its
+truth, and then the same of the way back.
 """
 
 import argparse
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -18,6 +20,7 @@ import numpy as np
 import kgan.data
 import kgan.models
 import kgan.networks
+import kgan.pictures
 from kgan.data import Dataset, Domains
 from kgan.data.slanted import SLOPE
 from kgan.models.learning_rate import ConstantThenLinear
@@ -40,6 +43,7 @@ def main():
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data-dir")
+    parser.add_argument("--picture", type=Path, help="a picture of both ways")
     options = parser.parse_args()
     train, test = (
         kgan.data.load("mnist", split, data_dir=options.data_dir, download=False)
@@ -81,6 +85,7 @@ def main():
     seconds = round(time.process_time() - start)
     images = test.as_float()[:2000]
     truth = mapped(images)
+    made, back = gan.translate(images), gan.translate(truth, "b_to_a")
 
     def error(made: np.ndarray, wanted: np.ndarray) -> float:
         return round(float(np.abs(made - wanted).mean()), 4)
@@ -89,12 +94,17 @@ def main():
         "map": options.map,
         "steps": options.steps,
         "seconds": seconds,
-        "error": error(gan.translate(images), truth),
-        "error back": error(gan.translate(truth, "b_to_a"), images),
+        "error": error(made, truth),
+        "error back": error(back, images),
         "untranslated": error(images, truth),
         "mean image": error(b.as_float().mean(axis=0), truth),
     }
     print(json.dumps(row), flush=True)
+    if options.picture is not None:
+        rows = [one[:16] for one in (images, made, truth, truth, back, images)]
+        channels = b.sample_shape[-1]
+        shown = [np.repeat(one, channels // one.shape[-1], axis=-1) for one in rows]
+        kgan.pictures.save_image(kgan.pictures.grid(np.concatenate(shown), 16), options.picture)
 
 
 if __name__ == "__main__":

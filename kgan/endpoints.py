@@ -21,10 +21,11 @@ class Endpoint:
         role: Purpose: "generate" (samples of seeds), "latents" (of seeds), "decode" (samples
             of latents), "interpolate", "style" (styles of latents), "synthesize" (samples of
             styles), "truncate", "mix", "move", "score", "encode" (latents of samples),
-            "reconstruct", "translate" (samples of another domain), "translate_files" (the same of
-            image files, as bytes), "translate_tile" (the same of a tile of a larger image, by given
-            statistics), "vary" (the same by a code, which a seed tells), "classify", "perturb". A
-            page shows a panel for each role that it knows.
+            "project" (latents whose samples are nearest to given ones, looked for in so many
+            steps), "reconstruct", "translate" (samples of another domain), "translate_files" (the
+            same of image files, as bytes), "translate_tile" (the same of a tile of a larger image,
+            by given statistics), "vary" (the same by a code, which a seed tells), "classify",
+            "perturb". A page shows a panel for each role that it knows.
         gives: What a sample is that it gives, where that is not what the model's samples are.
         row_wise: Whether each row of an output depends on the same row of the inputs alone, so
             that a server may join and pad requests. Where it does not, such as for a mean of all

@@ -23,6 +23,7 @@ from kgan.models.average import average_of, update_average
 from kgan.models.batches import Batch, labels_of, parts_of, samples_of, warn_of_labels
 from kgan.models.generation import Generation
 from kgan.models.growing import grow, growing, level_at
+from kgan.models.nearest import project_endpoint
 from kgan.models.players import Players
 from kgan.models.self_supervision import check_decodes, decoding_error, revealing
 from kgan.models.splitting import check_divides, pack, part_of
@@ -443,7 +444,8 @@ class GAN(Generation, Players):
     def endpoints(self) -> Endpoints:
         """What it can be asked: samples of its averaged generator, and how real samples look.
 
-        A generator with styles has `style`, `synthesize`, `truncate`, `mix` and `move` too.
+        A generator with styles has `style`, `synthesize`, `truncate`, `mix` and `move` too; one of
+        images `project`, the latents whose images are nearest to given ones.
 
         `score` is left out with packing, where the discriminator judges several samples at once.
         """
@@ -456,6 +458,16 @@ class GAN(Generation, Players):
                 plural,
                 latent_dim=self.latent_dim,
                 num_classes=self.num_classes,
+                label_inputs=self._takes_labels(),
+                labels_of=self._requested_labels,
+            )
+        if isinstance(self.kind, Images):
+            endpoints["project"] = project_endpoint(
+                self.ema_generator,
+                self._samples,
+                plural,
+                latent_dim=self.latent_dim,
+                sample_shape=self.sample_shape,
                 label_inputs=self._takes_labels(),
                 labels_of=self._requested_labels,
             )

@@ -41,8 +41,12 @@ class LinearImages(keras.layers.Layer):
     For generators whose last layer is no tanh. The discriminator keeps their values in bounds.
     """
 
+    def unclipped(self, inputs: Any) -> Any:
+        """The images as they are in training, where every pixel has a gradient."""
+        return 0.5 * inputs + 0.5
+
     def call(self, inputs: Any, training: bool = False) -> Any:
-        images = 0.5 * inputs + 0.5
+        images = self.unclipped(inputs)
         return images if training else tf.clip_by_value(images, 0.0, 1.0)
 
     def compute_output_shape(self, input_shape: Any) -> Any:

@@ -59,7 +59,12 @@ def test_what_there_is_to_know_about_a_gan(make_gan):
     asked = gan.endpoints()
     assert (asked.family, asked.kind) == ("gan", kgan.kinds.Images(8, 8, 1))
     # The first is the default one.
-    assert list(asked.endpoints) == ["generate", "latents", "decode", "interpolate", "score"]
+    assert list(asked.endpoints) == [
+        *("generate", "latents", "decode", "interpolate", "project", "score")
+    ]
+    # A search takes long, and is not made longer by the rows of others.
+    alone = [name for name, one in asked.endpoints.items() if not one.row_wise]
+    assert alone == ["project"]
     assert all(endpoint.role == name for name, endpoint in asked.endpoints.items())
     assert asked.details == {"latent_dim": 6, "sample_shape": [8, 8, 1], "num_classes": 3}
     assert asked.tracked == (gan.ema_generator, gan.discriminator)

@@ -7,13 +7,13 @@ import { draw, onUpload, shapeOf, shrink } from "./pictures.js";
 import { call, classNames, element, endpointFor, latest, questionOf, samplesOf, showError, verdict } from "./server.js";
 
 // Roles with an image before and one after, and what else their endpoints may take.
-const CHANGES = ["translate", "reconstruct", "encode", "perturb"];
+const CHANGES = ["translate", "reconstruct", "encode", "project", "perturb"];
 const ANSWERS = ["classify", "score"];
-const FURTHER = ["labels", "targets", "epsilon"];
+const FURTHER = ["labels", "targets", "epsilon", "steps"];
 
 // A picture or canvas, an array where it is a sample; the sample that is offered, and whether a link
-// asks for it; the endpoint whose change is shown.
-const state = { model: null, source: null, sample: null, awaited: false, change: null };
+// asks for it; the endpoint whose change is shown, and the sample that is nearest to the source.
+const state = { model: null, source: null, sample: null, awaited: false, change: null, nearest: null };
 
 const inputOf = (endpoint) => Object.keys(endpoint.inputs).find((name) => !FURTHER.includes(name));
 
@@ -56,6 +56,7 @@ function asked(endpoint) {
     labels: [label],
     targets: [label],
     epsilon: [Number(element("image-epsilon").value)],
+    steps: [Number(element("image-steps").value)],
   };
   return { image, question: [state.model, endpoint, inputs] };
 }
@@ -75,21 +76,22 @@ function canvasOf(source) {
 const show = latest(async () => {
   const { model, change, source } = state;
   if (!source) return;
-  if (change) await showChange(change);
   for (const endpoint of usable(model, ANSWERS)) {
     // Another model may have been chosen meanwhile.
     if (model !== state.model) return;
     const { image, outputs } = await answered(endpoint);
-    if (!change) draw(element("before"), image);
+    draw(element("before"), image);
     if (endpoint.role === "classify") showClasses(outputs.probabilities[0]);
     else element("image-score").textContent = verdict(model, outputs);
   }
+  if (change && model === state.model) await showChange(change);
 });
 
 async function showChange(endpoint) {
   const { image, outputs } = await answered(endpoint);
   draw(element("before"), image);
   element("code").textContent = "";
+  takeNearest(null);
   let after = samplesOf(state.model, outputs);
   if (endpoint.role === "encode") {
     const latents = outputs.latents ?? Object.values(outputs)[0];
@@ -99,11 +101,24 @@ async function showChange(endpoint) {
       ? samplesOf(state.model, await call(state.model, decode, { latents, labels: [Number(element("image-class").value)] }))
       : null;
   }
+  if (endpoint.role === "project") {
+    takeNearest({ label: Number(element("image-class").value), latents: outputs.latents[0] });
+    element("code").textContent = errorOf(outputs.errors[0]);
+  }
   element("after-figure").hidden = !after;
   element("after").ariaLabel = `After: ${nameOf(endpoint)}`;
   if (after) draw(element("after"), after[0]);
   showWipe();
 }
+
+// What the sliders of the other tab may start from.
+function takeNearest(nearest) {
+  state.nearest = nearest;
+  element("take-nearest").hidden = !nearest;
+}
+
+const errorOf = (error) =>
+  `mean squared error ${error.toFixed(4)}, PSNR ${(-10 * Math.log10(Math.max(error, 1e-12))).toFixed(1)} dB`;
 
 // A translation lies over what it is made of, up to where the slider is.
 function showWipe() {
@@ -148,6 +163,9 @@ function makeSettings(kept) {
   const most = state.model.epsilon ?? 0.5;
   Object.assign(element("image-epsilon"), { max: most, step: most / 50 });
   setSlider("image-epsilon", numberOf(kept, "radius", most, { most }));
+  element("image-steps-row").hidden = !takes("steps");
+  const { max, defaultValue } = element("image-steps");
+  setSlider("image-steps", numberOf(kept, "steps", defaultValue, { most: Number(max), whole: true }));
 }
 
 function takeSource(source) {
@@ -164,6 +182,11 @@ element("sample").addEventListener("sample", ({ detail }) => {
 });
 element("image-class").addEventListener("change", show);
 onSlide("image-epsilon", show);
+onSlide("image-steps", show);
+element("take-nearest").addEventListener("click", () => {
+  element("after").dispatchEvent(new CustomEvent("nearest", { detail: state.nearest }));
+  element("tab-gallery").click();
+});
 for (const id of ["wipe", "apart"]) element(id).addEventListener("input", showWipe);
 
 export const fits = (model) =>
@@ -179,12 +202,14 @@ export const keep = () => ({
   change: state.change?.name ?? null,
   as: element("image-class").options.length ? Number(element("image-class").value) : null,
   radius: element("image-epsilon-row").hidden ? null : Number(element("image-epsilon").value),
+  steps: element("image-steps-row").hidden ? null : Number(element("image-steps").value),
   image: state.source && state.source === state.sample ? "sample" : null,
 });
 
 export async function take(model, kept) {
   // The sample comes anew from the gallery, if this model has one.
   Object.assign(state, { model, source: null, sample: null, awaited: kept.image === "sample" });
+  takeNearest(null);
   for (const id of ["before", "after"]) element(id).width = element(id).width;
   for (const id of ["code", "image-score"]) element(id).textContent = "";
   element("image-bars").tBodies[0].replaceChildren();

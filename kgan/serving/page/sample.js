@@ -69,6 +69,20 @@ export function choose(label, seed) {
   if (!sameClass) others.class();
 }
 
+// The sample that is nearest to an image of the user's, for the sliders to go on from.
+function goOnFrom({ label, latents }) {
+  const sameClass = label === chosen.label;
+  Object.assign(chosen, { label, latents: [...latents] });
+  press(element("class-buttons"), label);
+  chosen.moves.fill(0);
+  setSliders(element("sliders"), chosen.latents);
+  setSliders(element("moves"), chosen.moves);
+  setSlider("psi", 1);
+  element("latents").open = true;
+  show();
+  if (!sameClass) others.class();
+}
+
 function takeSeed() {
   const seed = wholeOf("seed");
   if (seed === null) return;
@@ -92,6 +106,7 @@ element("dice").addEventListener("click", () => {
   takeSeed();
 });
 onSlide("psi", show);
+element("after").addEventListener("nearest", ({ detail }) => goOnFrom(detail));
 element("reset").addEventListener("click", () => {
   chosen.latents = [...chosen.drawn];
   setSliders(element("sliders"), chosen.latents);

@@ -96,9 +96,19 @@ def styled_endpoints():
         along = tf.constant([[0.1, 0.0], [0.2, 0.0]])
         return images(near(request) + (request["moves"] @ along)[:, None])
 
+    def project(request):
+        """All the way to an image's mean in a hundred steps."""
+        taken = tf.cast(request["steps"], tf.float32) / 100.0
+        grey = taken * tf.reduce_mean(request["images"], [1, 2, 3])
+        latents = tf.stack([grey] * 2, axis=1)
+        found = images(styles_of(latents))["images"]
+        errors = tf.reduce_mean(tf.square(found - request["images"]), [1, 2, 3])
+        return {"latents": latents, "images": found, "errors": errors}
+
     spec = lambda *shape: tf.TensorSpec([None, *shape], tf.float32)  # noqa: E731
     seeds, latents = {"seeds": tf.TensorSpec([None], tf.int64)}, {"latents": spec(2)}
     share, moves = {"share": spec()}, {"moves": spec(2)}
+    searched = {"images": spec(8, 8, 1), "steps": tf.TensorSpec([None], tf.int64)}
     both = {"coarse": spec(2), "fine": spec(2), "layer": tf.TensorSpec([None], tf.int64)}
     named = {
         "generate": Endpoint(lambda r: images(styles_of(drawn(r))), seeds, "generate"),
@@ -108,6 +118,7 @@ def styled_endpoints():
         "truncate": Endpoint(lambda r: images(near(r)), {**latents, **share}, "truncate"),
         "mix": Endpoint(mix, both, "mix"),
         "move": Endpoint(move, {**latents, **share, **moves}, "move"),
+        "project": Endpoint(project, searched, "project", row_wise=False),
     }
     return Endpoints("gan", kind, named, tracked=())
 

@@ -1,6 +1,7 @@
 """What a generator with styles has besides: truncation by its styles, directions, mixing."""
 
 import pytest
+from PIL import Image
 
 
 @pytest.fixture
@@ -61,6 +62,34 @@ def test_a_sample_is_truncated_in_its_styles_and_moved_from_there(styled):
     assert '"signature_name": "move"' in styled.copied("copy-python").replace('":"', '": "')
     styled.get("stay").click()
     styled.until(lambda: styled.get("caption").text == "seed 1, truncation 0.50")
+
+
+def test_the_nearest_sample_of_a_picture_is_gone_on_from(styled, tmp_path):
+    Image.new("L", (40, 40), 153).save(tmp_path / "grey.png")
+    styled.get("tab-image").click()
+    assert not styled.get("take-nearest").is_displayed()
+    styled.slide("image-steps", 50)
+    styled.get("image-upload").send_keys(str(tmp_path / "grey.png"))
+    told = lambda: styled.get("code").text  # noqa: E731
+    # Half of 0.6, by 0.3 off.
+    styled.until(lambda: told() == "mean squared error 0.0900, PSNR 10.5 dB")
+    assert set(styled.pixels("before")) == {153}
+    assert styled.pixels("after")[0] == pytest.approx(76.5, abs=1)
+    assert '"signature_name": "project"' in styled.copied("copy-python").replace('":"', '": "')
+    styled.slide("image-steps", 100)
+    styled.until(lambda: told().startswith("mean squared error 0.0000"))
+    # In the other tab, with its latents in the sliders.
+    styled.get("take-nearest").click()
+    styled.until(lambda: sample(styled) == [6, 6, 6, 6])
+    assert styled.get("caption").text == "seed 0, latents changed"
+    assert [slider.get_attribute("value") for slider in styled.all("#sliders input")] == ["0.6"] * 2
+    styled.slide("z0", 0.2)
+    styled.until(lambda: sample(styled) == [2, 2, 2, 2])
+    # A link has them too, and the number of steps.
+    link = styled.copied("copy-link")
+    follow(styled, link)
+    styled.until(lambda: sample(styled) == [2, 2, 2, 2])
+    assert styled.get("image-steps").get_attribute("value") == "100"
 
 
 def test_a_link_keeps_moves_and_layer(styled):

@@ -1,0 +1,141 @@
+"""The latents whose samples are nearest to given ones, found where a graph runs.
+
+`kgan.latents.project` does the same in Python, with more to choose from. This is for an export.
+"""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import kgan.latents
+from kgan.endpoints import Endpoint, Request, takes
+
+STARTS = 4
+"""How many latents the search starts from; of what it finds the nearest counts."""
+MOST_STEPS = 300
+"""The most steps that a request may ask for."""
+
+_RATE, _PULL = 0.1, 1e-4
+_BETA_1, _BETA_2 = 0.9, 0.999
+
+Make = Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor]
+
+
+def nearest(
+    make: Make,
+    samples: tf.Tensor,
+    labels: tf.Tensor | None,
+    steps: tf.Tensor,
+    *,
+    latent_dim: int,
+) -> tf.Tensor:
+    """Latents whose samples are near the given ones, by Adam from a few fixed starts.
+
+    The learning rate rises over the first twentieth of the steps and falls on a cosine over the
+    last quarter. Each row is searched for on its own.
+
+    Args:
+        make: Differentiable function of latents (m, latent_dim) and labels (m,) to samples.
+        samples: What to look for, float32 (n, ...).
+        labels: Their classes (n,), or `None`.
+        steps: How many steps each row takes, whole numbers (n,).
+        latent_dim: Length of a latent vector.
+
+    Returns:
+        Latents (n, latent_dim).
+
+    Reference: the schedule of Karras et al. 2019, appendix D (arXiv:1912.04958).
+    """
+    rows = tf.shape(samples)[0]
+    first = kgan.latents.from_seeds(tf.range(STARTS, dtype=tf.int64), latent_dim)
+    # All starts of a row, one after the other; half way to the mean, from where all are near.
+    points = tf.tile(0.5 * first, [rows, 1])
+    wanted = tf.repeat(samples, STARTS, axis=0)
+    given = None if labels is None else tf.repeat(labels, STARTS)
+    count = tf.cast(tf.repeat(steps, STARTS), tf.float32)
+
+    def apart(latents: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_mean(
+            tf.square(make(latents, given) - wanted), axis=list(range(1, wanted.shape.rank))
+        )
+
+    def step(number, latents, mean, square):
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(latents)
+            pull = _PULL * tf.reduce_mean(tf.square(latents), axis=1)
+            total = tf.reduce_sum(apart(latents) + pull)
+        gradient = tape.gradient(total, latents)
+        mean = mean + (1.0 - _BETA_1) * (gradient - mean)
+        square = square + (1.0 - _BETA_2) * (tf.square(gradient) - square)
+        taken = tf.cast(number, tf.float32)
+        unbiased = mean / (1.0 - _BETA_1 ** (taken + 1.0))
+        scale = tf.sqrt(square / (1.0 - _BETA_2 ** (taken + 1.0)))
+        rate = _rate(taken, count)[:, None]
+        return number + 1, latents - rate * unbiased / (scale + 1e-8), mean, square
+
+    _, points, _, _ = tf.while_loop(
+        lambda number, *_: number < tf.reduce_max(steps),
+        step,
+        (tf.zeros([], steps.dtype), points, tf.zeros_like(points), tf.zeros_like(points)),
+        shape_invariants=(tf.TensorShape([]), *[tf.TensorShape([None, latent_dim])] * 3),
+    )
+    errors = tf.reshape(apart(points), [rows, STARTS])
+    best = tf.argmin(errors, axis=1)
+    points = tf.reshape(points, [rows, STARTS, latent_dim])
+    return tf.gather(points, best, batch_dims=1)
+
+
+def _rate(taken: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    """The learning rate of each row after so many steps; 0 for those that are done."""
+    done = taken / tf.maximum(count, 1.0)
+    rise = tf.minimum(1.0, (taken + 1.0) / tf.maximum(0.05 * count, 1.0))
+    fall = 0.5 - 0.5 * tf.cos(np.pi * tf.clip_by_value((1.0 - done) / 0.25, 0.0, 1.0))
+    return tf.where(taken < count, _RATE * rise * fall, 0.0)
+
+
+def project_endpoint(
+    generator: keras.Model,
+    samples_of: Make,
+    plural: str,
+    *,
+    latent_dim: int,
+    sample_shape: tuple[int, ...],
+    label_inputs: dict[str, tf.TensorSpec],
+    labels_of: Callable[[Request], tf.Tensor | None],
+) -> Endpoint:
+    """What answers samples with the latents nearest to them, those latents' samples, and errors.
+
+    Args:
+        generator: Latents (and labels) to samples. Where its last layer clips them in inference
+            mode, the search goes by what they are before, as a clipped one has no gradient.
+        samples_of: Function of latents (m, latent_dim) and labels (m,) to the samples in the end.
+        plural: What the samples are called.
+        latent_dim: Length of a latent vector.
+        sample_shape: Shape of a sample.
+        label_inputs: The input `labels` where there are classes, else nothing.
+        labels_of: Function from a request to its checked labels, or `None`.
+    """
+    last = generator.outputs[0]._keras_history.operation
+    clips = hasattr(last, "unclipped")
+    network = keras.Model(generator.inputs, last.input) if clips else generator
+
+    def make(latents: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+        made = network(latents if labels is None else [latents, labels], training=False)
+        return tf.cast(last.unclipped(made) if clips else made, tf.float32)
+
+    def project(request: Request) -> Request:
+        wanted, labels, steps = request[plural], labels_of(request), request["steps"]
+        allowed = tf.reduce_all((steps >= 0) & (steps <= MOST_STEPS))
+        told = [f"steps must be in [0, {MOST_STEPS}], got", steps]
+        with tf.control_dependencies([tf.debugging.Assert(allowed, told)]):
+            count = tf.cast(steps, tf.int32)
+        latents = nearest(make, wanted, labels, count, latent_dim=latent_dim)
+        found = samples_of(latents, labels)
+        errors = tf.reduce_mean(tf.square(found - wanted), axis=list(range(1, wanted.shape.rank)))
+        return {"latents": latents, plural: found, "errors": errors}
+
+    inputs = takes(**{plural: (sample_shape, tf.float32)}, steps=((), tf.int64))
+    # Alone: a search takes long, and rows that a server adds take as long again.
+    return Endpoint(project, {**inputs, **label_inputs}, "project", row_wise=False)
