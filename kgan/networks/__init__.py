@@ -50,7 +50,8 @@ from kgan.networks.output_layers import LinearImages
 from kgan.networks.padding import ReflectionPadding2D
 from kgan.networks.patch_projector import patch_projector
 from kgan.networks.perturbation import perturbation_network
-from kgan.networks.private_encoder import private_encoder
+from kgan.networks.private_counts import private_counts
+from kgan.networks.private_encoder import encoder_of_counts, private_encoder
 from kgan.networks.progan import progan_discriminator, progan_generator
 from kgan.networks.r3gan import r3gan_discriminator, r3gan_generator
 from kgan.networks.resampling import FilteredDownsampling2D, FilteredUpsampling2D
@@ -195,6 +196,7 @@ __all__ = [
     "dcgan_encoder",
     "dcgan_generator",
     "encoder_decoder_generator",
+    "encoder_of_counts",
     "fastgan_decoder",
     "fastgan_discriminator",
     "fastgan_generator",
@@ -205,6 +207,7 @@ __all__ = [
     "patch_discriminator",
     "patch_projector",
     "perturbation_network",
+    "private_counts",
     "private_encoder",
     "progan_discriminator",
     "progan_generator",

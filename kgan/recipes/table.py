@@ -26,6 +26,8 @@ from kgan.networks import (
     TABLE_NETWORKS,
     GaussianCopula,
     TableEncoder,
+    encoder_of_counts,
+    private_counts,
     private_encoder,
     table_decoder,
     table_posterior,
@@ -85,9 +87,11 @@ class TableRecipe(Recipe[TableSettings]):
 
     def _settle_privacy(self, data: Dataset) -> list[str]:
         """Finds the noise where it is not given, and says what is promised."""
+        # The correlations of a copula are told once, of all records.
+        whole = self.settings.model == "copula"
         noise, promised = privacy.settled(
             self.settings,
-            sampling_rate=self.batch_size / len(data),
+            sampling_rate=1.0 if whole else self.batch_size / len(data),
             epochs=self.epochs,
             steps_per_epoch=self.steps_per_epoch(data),
             released=(self.counts_noise,),
@@ -132,6 +136,9 @@ class TableRecipe(Recipe[TableSettings]):
         )
 
     def feed(self, data: Dataset, *, start: int = 0) -> tf.data.Dataset:
+        if self.private and self.settings.model == "copula":
+            # Which learns nothing from it.
+            return kgan.data.feed_rows(data, self.batch_size, start=start, by_category=False)
         if self.private:
             model = self._private_model
             return kgan.data.private_rows(
@@ -183,11 +190,25 @@ class TableRecipe(Recipe[TableSettings]):
         return makers[self.settings.model](data)
 
     def _copula(self, data: Dataset) -> TableModel:
-        seed = self.settings.seed
-        copula = GaussianCopula.fitted(_table(data), data.samples, seed=seed)
-        model = kgan.models.TableCopula(copula, self.encoder(data)[0])
+        if self.private:
+            model = self._private_copula(data)
+        else:
+            seed = self.settings.seed
+            copula = GaussianCopula.fitted(_table(data), data.samples, seed=seed)
+            model = kgan.models.TableCopula(copula, self.encoder(data)[0])
         model.compile()
         return model
+
+    def _private_copula(self, data: Dataset) -> kgan.models.TableCopula:
+        settings, table = self.settings, _table(data)
+        counted = private_counts(table, data.samples, noise=self.counts_noise)
+        noise = settings.noise
+        assert noise is not None
+        copula = GaussianCopula.private(table, counted, noise=noise)
+        promise = privacy.promise_of(
+            settings, noise=noise, sampling_rate=1.0, steps=1, released=(self.counts_noise,)
+        )
+        return kgan.models.TableCopula(copula, encoder_of_counts(table, counted), promise=promise)
 
     def _vae(self, data: Dataset) -> TableModel:
         settings, encoder = self.settings, self.encoder(data)[0]

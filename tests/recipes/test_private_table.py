@@ -89,7 +89,7 @@ def test_rows_are_fed_as_the_restored_encoder_has_them(recipe, settled):
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"model": "tvae"}, "model must be gan with epsilon, got tvae"),
+        ({"model": "tvae"}, "model must be gan or copula with epsilon, got tvae"),
         ({"packing": 2}, "packing must be 1 with epsilon, got 2"),
         ({"penalty_weight": 10.0}, "penalty_weight must be 0 with epsilon, got 10"),
         ({"several": 0.5}, "several must be 0 with epsilon, got 0.5"),
