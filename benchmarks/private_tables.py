@@ -121,7 +121,7 @@ def made(
     """Rows, the data they were learnt from, the rows that were held out, and what it took."""
     recipe = TableRecipe(settings_of(name, epsilon, seed, given))
     data = recipe.data()
-    train, test = data, recipe.real_data("").test
+    train, test = data, recipe.real_data("").held_out
     if name == "real":
         return test.samples, train, test, {}
     if name == "majority":

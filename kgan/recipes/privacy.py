@@ -35,6 +35,11 @@ def settled(
     promise = promise_of(settings, noise=noise, steps=steps, **spending)
     if promise.epsilon > epsilon:
         most = kgan.privacy.steps_for(epsilon, noise=noise, delta=delta, **spending)
+        if most < each:
+            least = kgan.privacy.noise_for(epsilon, steps=steps, delta=delta, **spending)
+            raise ValueError(
+                f"noise must be at least {least:.4g} for epsilon {epsilon:g}, got {noise:.4g}."
+            )
         raise ValueError(
             f"epochs must be at most {most // each} for epsilon {epsilon:g} with noise "
             f"{noise:.4g}, got {epochs}, which would spend {promise.epsilon:.4g}."
