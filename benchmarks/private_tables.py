@@ -159,6 +159,7 @@ def settings_of(
     """What is trained."""
     model = name if name in ("gan", "copula") else "gan"
     changed: dict[str, Any] = {"data": str(given.data), "seed": seed, "model": model}
+    changed["target"] = given.given
     if epsilon is None:
         return dataclasses.replace(PRESETS["table"], epochs=given.epochs, **changed)
     for one in given.set:

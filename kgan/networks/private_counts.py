@@ -55,10 +55,74 @@ def private_counts(
 
     Reference: Dwork & Roth 2014, "The algorithmic foundations of differential privacy", A.1.
     """
+    random = random or np.random.default_rng()
+    deviation = _checked(noise) * math.sqrt(len(table.learnt))
+    return _counted(table, rows, deviation, float(len(rows)), random)
+
+
+class ByClass(NamedTuple):
+    """What is known of each class of rows, and of the classes.
+
+    Attributes:
+        classes: How often each class is.
+        totals: About how many rows each class has, at least 1, (classes,).
+        counted: Of each class what is known of the other columns.
+    """
+
+    classes: Counted
+    totals: np.ndarray
+    counted: list[dict[str, Counted]]
+
+
+def private_counts_by_class(
+    table: Table,
+    rows: Rows,
+    target: str,
+    *,
+    noise: float,
+    random: np.random.Generator | None = None,
+) -> ByClass:
+    """`private_counts` of the rows of each category of `target`, which is counted too.
+
+    A record is in one class, and there in one count of each other column: the sensitivity is that
+    of `private_counts`.
+
+    Args:
+        table: As for `private_counts`, as are the others.
+        rows: The rows.
+        target: A column of categories.
+        noise: Of the counts.
+        random: Where the noise comes from.
+    """
+    random = random or np.random.default_rng()
+    deviation = _checked(noise) * math.sqrt(len(table.learnt))
+    column = table.column(target)
+    own = Table((column,))
+    classes = _counted(own, rows, deviation, float(len(rows)), random)[target]
+    totals = np.maximum(classes.shares * len(rows), 1.0)
+    others = without(table, target)
+    counted = [
+        _counted(others, rows[classes.codes == number], deviation, float(total), random)
+        for number, total in enumerate(totals)
+    ]
+    return ByClass(classes, totals, counted)
+
+
+def without(table: Table, target: str) -> Table:
+    """The columns that are learnt, but for one."""
+    return Table(tuple(one for one in table.learnt if one.name != target))
+
+
+def _checked(noise: float) -> float:
     if not noise > 0:
         raise ValueError(f"noise must be above 0, got {noise}.")
-    random = random or np.random.default_rng()
-    deviation = noise * math.sqrt(len(table.learnt))
+    return noise
+
+
+def _counted(
+    table: Table, rows: Rows, deviation: float, total: float, random: np.random.Generator
+) -> dict[str, Counted]:
+    """Each column's counts with noise of this deviation, which add up to `total`."""
     found = {}
     for column in table.learnt:
         if isinstance(column, Category):
@@ -71,7 +135,7 @@ def private_counts(
             cells = len(low) + column.missing
         counts = np.bincount(codes, minlength=cells)
         noisy = counts + random.normal(0.0, deviation, cells)
-        found[column.name] = Counted(on_simplex(noisy, float(len(rows))), low, high, codes)
+        found[column.name] = Counted(on_simplex(noisy, total), low, high, codes)
     return found
 
 

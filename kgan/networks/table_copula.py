@@ -94,6 +94,7 @@ class GaussianCopula(keras.layers.Layer):
         counted: Mapping[str, Counted],
         *,
         noise: float,
+        total: float | None = None,
         random: np.random.Generator | None = None,
     ) -> "GaussianCopula":
         """A copula that knows noisy counts of the columns, and noisy correlations.
@@ -101,13 +102,14 @@ class GaussianCopula(keras.layers.Layer):
         A row is a vector of normal variables, each by the noisy shares of its column, and is
         shortened where it is longer than most such vectors. The sum over rows of the products of
         each two of them gets normal noise, by how far one row can move all products together; the
-        correlations are those nearest to it that there can be.
+        correlations are near to it, the smaller the more of it is noise.
 
         Args:
             table: The kind of the rows, declared without looking at them.
             counted: From `kgan.networks.private_counts`, which are private by themselves.
             noise: Standard deviation of the noise over the sensitivity, above 0: the second
                 release, beside the counts.
+            total: About how many rows there are, where that is private too.
             random: Where the noise comes from; by default the operating system.
 
         Reference: Dwork et al. 2014, "Analyze Gauss", algorithm 1; Li, Xiong & Jiang 2014,
@@ -134,7 +136,7 @@ class GaussianCopula(keras.layers.Layer):
             starts = np.append(0.0, np.cumsum(shares)[:-1])
             uniform = starts[codes] + shares[codes] * random.random(len(codes))
             normal.append(scipy.stats.norm.ppf(np.clip(uniform, _LEAST, 1 - _LEAST)))
-        joint = _private_correlations(np.array(normal), noise, random)
+        joint = _private_correlations(np.array(normal), noise, random, total)
         copula.factor.assign(np.linalg.cholesky((joint + _RIDGE * np.eye(len(joint))) / _ONE))
         return copula
 
@@ -199,7 +201,7 @@ class GaussianCopula(keras.layers.Layer):
 
 
 def _private_correlations(
-    normal: np.ndarray, noise: float, random: np.random.Generator
+    normal: np.ndarray, noise: float, random: np.random.Generator, total: float | None = None
 ) -> np.ndarray:
     """Noisy correlations (columns, columns) of normal variables (columns, n).
 
@@ -207,15 +209,21 @@ def _private_correlations(
     (r^4 - sum of z_i^4) / 2, at most r^4 (1 - 1/columns) / 2.
     """
     columns, n = normal.shape
+    n = n if total is None else total
     # Two deviations above the mean of the square of such a length.
     most = columns + 2.0 * np.sqrt(2.0 * columns)
     squares = (normal**2).sum(axis=0)
     kept = normal * np.sqrt(np.minimum(1.0, most / np.maximum(squares, 1e-12)))
-    sensitivity = most * np.sqrt((1.0 - 1.0 / columns) / 2.0)
-    joint = kept @ kept.T
-    drawn = np.triu(random.normal(0.0, noise * sensitivity, joint.shape), 1)
-    joint = np.triu(joint, 1) + drawn
-    return _nearest(np.eye(columns) + (joint + joint.T) / n)
+    deviation = noise * most * np.sqrt((1.0 - 1.0 / columns) / 2.0)
+    noisy = kept @ kept.T + random.normal(0.0, deviation, (columns, columns))
+    pairs = np.triu_indices(columns, 1)
+    found = noisy[pairs] / n
+    # What their squares have beyond the noise's is theirs (James & Stein).
+    if len(found):
+        found = found * max(0.0, 1.0 - (deviation / n) ** 2 / max(np.mean(found**2), 1e-300))
+    joint = np.eye(columns)
+    joint[pairs] = np.clip(found, -1.0, 1.0)
+    return _nearest(np.triu(joint, 1) + joint.T)
 
 
 def _nearest(joint: np.ndarray) -> np.ndarray:

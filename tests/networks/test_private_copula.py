@@ -6,7 +6,14 @@ import pytest
 
 import kgan.models
 from kgan.kinds import Table
-from kgan.networks import GaussianCopula, encoder_of_counts, private_counts
+from kgan.networks import (
+    ClassCopula,
+    GaussianCopula,
+    encoder_of_counts,
+    private_counts,
+    private_counts_by_class,
+    whole_of,
+)
 from kgan.networks.table_copula import _private_correlations
 from kgan.privacy import Guarantee
 from kgan.rows import Category, Integer, Number, Rows
@@ -100,3 +107,37 @@ def test_its_promise_is_kept_with_it(rows, tmp_path):
     assert again.endpoints().details["privacy"]["epsilon"] == 1.5
     for name, values in model.generate(5, seed=3).columns.items():
         np.testing.assert_array_equal(again.generate(5, seed=3)[name], values)
+
+
+def test_a_copula_of_each_class(rows):
+    """x and y fall together in one class, and rise together in the other two."""
+    turned = Rows({**rows.columns, "y": np.where(rows["c"] == "a", -rows["y"], rows["y"])})
+    quiet = Quiet()
+    known = private_counts_by_class(KIND, turned, "c", noise=3.0, random=quiet)
+    # A row adds 1 to one count of its class, in each of three columns, and to that of the class.
+    assert quiet.deviations == [3.0 * 2.0] * (1 + 3 * 3)
+    shares = [(turned["c"] == one).mean() for one in "abc"]
+    np.testing.assert_allclose(known.classes.shares, shares)
+    np.testing.assert_allclose(known.totals, np.multiply(shares, 3000))
+    whole, once = whole_of(known, "c"), private_counts(KIND, turned, noise=1.0, random=Quiet())
+    for name in KIND.columns:
+        np.testing.assert_allclose(whole[name.name].shares, once[name.name].shares, atol=1e-12)
+    copula = ClassCopula.private(KIND, "c", known, noise=0.1, random=quiet)
+    made = copula.rows_of(np.random.default_rng(2).standard_normal((9000, 4)))
+    for one, share in zip("abc", shares, strict=True):
+        ours, theirs = turned[turned["c"] == one], made[made["c"] == one]
+        assert len(theirs) / 9000 == pytest.approx(share, abs=0.02)
+        assert theirs["x"].mean() == pytest.approx(ours["x"].mean(), abs=0.1)
+        between = [np.corrcoef(rows["x"], rows["y"])[0, 1] for rows in (ours, theirs)]
+        assert between[1] == pytest.approx(between[0], abs=0.12)
+
+
+def test_rows_of_a_copula_by_class_are_those_that_were_saved(rows, tmp_path):
+    known = private_counts_by_class(KIND, rows, "c", noise=5.0)
+    copula = ClassCopula.private(KIND, "c", known, noise=4.0)
+    model = kgan.models.TableCopula(copula, encoder_of_counts(KIND, whole_of(known, "c")))
+    model.compile()
+    model.save(tmp_path / "copula.keras")
+    again = keras.saving.load_model(tmp_path / "copula.keras").generate(5, seed=3)
+    for name, values in model.generate(5, seed=3).columns.items():
+        np.testing.assert_array_equal(again[name], values)
