@@ -18,6 +18,9 @@ _TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", "T%H:%M", "T%H:%M:%S", "T%H
 FORMATS = tuple(f"{date}{time}{zone}" for date in _DATES for time in _TIMES for zone in ("", "Z"))
 """What texts are tried for where no format is declared."""
 
+_TIMED = tuple(f"{date}{time}" for date in _DATES for time in _TIMES if time)
+_ZONE = re.compile(r":\d\d(?:\.\d+)?([+-]\d\d:?\d\d)$")
+
 # So many texts tell which formats are worth trying on all.
 _PROBE = 50
 
@@ -59,10 +62,15 @@ def spell(dates: np.ndarray, format: str) -> list[str]:
 
 
 def formats_of(texts: Sequence[str]) -> list[str]:
-    """The formats of `FORMATS` by which all texts are dates; several where they do not tell."""
+    """The formats of `FORMATS` by which all texts are dates; several where they do not tell.
+
+    Where each text ends in the same distance to UTC, such as +02:00, that is part of the format.
+    """
     distinct = list(dict.fromkeys(texts))
     found = []
-    for format in FORMATS:
+    zone = _ZONE.search(distinct[0]) if distinct else None
+    formats = FORMATS if zone is None else [f"{one}{zone.group(1)}" for one in _TIMED]
+    for format in formats:
         try:
             parse(distinct[:_PROBE], format)
             parse(distinct, format)

@@ -37,6 +37,7 @@ REGISTERED = {
         "AddToImage",
         "BatchNormalization",
         "Blank",
+        "ClassCopula",
         "ConditionalBatchNormalization",
         "Dropout",
         "EqualizedConv2D",

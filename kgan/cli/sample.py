@@ -105,8 +105,16 @@ def asked_of(kind: Kind, where: Sequence[str]) -> dict[str, str]:
         # A name may hold a = itself.
         place = next((one for one in places if word[:one] in names), next(iter(places), None))
         if place is None:
-            raise ValueError(f"where must be COLUMN=CATEGORY, got {word!r}.")
+            raise ValueError(
+                f"where must be COLUMN=CATEGORY, got {word!r}: only that a category is equal can "
+                "be asked for."
+            )
         name, value = word[:place], word[place + 1 :]
+        if name not in names and name[:-1].strip() in names and name[-1:] in "<>!":
+            raise ValueError(
+                f"where must be COLUMN=CATEGORY, got {word!r}: only that a category is equal can "
+                "be asked for. Of other conditions, make more rows and keep those that meet them."
+            )
         if found.get(name, value) != value:
             raise ValueError(f"where must ask for one category of {name!r}, got {' '.join(where)}.")
         found[name] = value

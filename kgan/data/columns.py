@@ -17,7 +17,8 @@ from kgan.data.cells import (
     no_number,
     texts_of,
 )
-from kgan.data.date_columns import are_dates, date_column
+from kgan.data.date_columns import are_dates, check_unknown_dates, date_column
+from kgan.data.dressed import check_dressed, is_padded
 from kgan.rows import YES, Boolean, Category, Column, Date, Id, Integer, Number
 
 OTHER = "(other)"
@@ -66,8 +67,9 @@ def typed(
 
     Where nothing is declared: dates are a `Date`; true and false a `Boolean`; whole numbers a
     `Category` where they have at most 10 different values, each in a twentieth of the rows on
-    average, else an `Integer`; other numbers a `Number`; all else is a `Category`, whose missing
-    values are "". Of more than `most` categories the rare ones become `OTHER`.
+    average, or zeros before them ("00712"), else an `Integer`; other numbers a `Number`; all else
+    is a `Category`, whose missing values are "". Of more than `most` categories the rare ones
+    become `OTHER`.
 
     Args:
         what: Whose column it is; an error names it.
@@ -92,6 +94,9 @@ def typed(
         return _boolean(told, name, values)
     if values.dtype.kind == "M" or word == "date":
         return Typed(*date_column(told, name, values, format))
+    if not word and is_padded(values):
+        # As numbers they would lose their zeros.
+        return _category(told, name, values, most, declared=False)
     numbers = as_numbers(values)
     if word:
         return _declared_numbers(told, name, values, numbers, word)
@@ -102,6 +107,8 @@ def typed(
             return _boolean(told, name, values)
         if there and kgan.dates.formats_of(there[:1]) and are_dates(told, name, there):
             return Typed(*date_column(told, name, values, ""))
+        check_unknown_dates(told, name, there)
+        check_dressed(told, name, there)
         _check_mixed(told, name, there)
         return _category(told, name, values, most, declared=False)
     if numbers.dtype.kind == "f" and not is_whole(values, numbers):
@@ -273,6 +280,12 @@ def _integer(told: str, name: str, numbers: np.ndarray, *, declared: bool) -> Ty
             f"{told} counts the rows, {low} to {high}: there is nothing to learn from it. Leave it "
             f"out: --drop {name!r}; let it be made anew: --columns {name!r}=id; or, where it means "
             f"something, declare it: --columns {name!r}=integer."
+        )
+    if high > Integer.most:
+        # int64 would turn the largest ones of uint64 over.
+        raise ValueError(
+            f"{told} has values up to {high}; whole numbers must be within 2**53. Numbers so large "
+            "are names rather: declare the column categorical, or drop it."
         )
     missing = bool(gone.any())
     return Typed(Integer(name, low, high, missing), numbers.astype(float if missing else np.int64))

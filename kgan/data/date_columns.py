@@ -1,5 +1,6 @@
 """Columns of dates: told from texts, or as they are declared."""
 
+import re
 from collections import Counter
 
 import numpy as np
@@ -10,6 +11,10 @@ from kgan.rows import Date
 
 # A column is dirty, rather than of texts, where so many of its rows are dates.
 _MOSTLY = 0.5
+# What looks like a date, with the name of a month or two digits of a year, or with a zone.
+_LIKE = re.compile(r"(\d{1,2}|\d{4})[-/. ]+(\d{1,2}|[^\W\d]{3,9})[-/., ]+\d{2,4}(\D.*)?")
+# So many different ones are dates; fewer may be names of something.
+_FEW = 10
 
 
 def date_column(told: str, name: str, values: np.ndarray, format: str) -> tuple[Date, np.ndarray]:
@@ -78,6 +83,18 @@ def are_dates(told: str, name: str, texts: list[str]) -> bool:
                 f"these cells, or declare it: --columns {name!r}=category."
             )
     return False
+
+
+def check_unknown_dates(told: str, name: str, texts: list[str]) -> None:
+    """Raises where most texts look like dates, and are written in no known way, or in several."""
+    counts = Counter(texts)
+    like = [text for text in counts if _LIKE.fullmatch(text.strip())]
+    if len(like) > _FEW and sum(counts[one] for one in like) > _MOSTLY * len(texts):
+        raise ValueError(
+            f"{told} seems to hold dates, but those such as {like[0]!r} are written in no known "
+            "way, or not all in one: write them as 2020-12-31, or 2020-12-31T23:59:59 in one time "
+            f"zone, or declare it: --columns {name!r}=category."
+        )
 
 
 def _format_of(told: str, name: str, texts: list[str]) -> str:

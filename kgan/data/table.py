@@ -35,6 +35,7 @@ def load_table(
     constraints: Sequence[str] = (),
     encoding: str = "utf-8",
     separator: str = ",",
+    decimal: str = ".",
     in_full: bool = False,
 ) -> Dataset:
     """A table from a CSV or Parquet file (for the latter: extra `tables`).
@@ -60,7 +61,8 @@ def load_table(
             combinations that were seen alone).
         encoding: Of the texts of a CSV file, as Python names it; a mark at its beginning goes
             before.
-        separator: Between the values of a CSV file, one character.
+        separator: Between the values of a CSV file, one character, or "tab".
+        decimal: "," where the numbers of a CSV file have decimal commas.
         in_full: Whether each column has to be declared in full, as for private training.
 
     Returns:
@@ -75,7 +77,7 @@ def load_table(
     if path.suffix.lower() == ".parquet":
         found = read_parquet(path)
     else:
-        found = read_csv(path, encoding=encoding, separator=separator)
+        found = read_csv(path, encoding=encoding, separator=separator, decimal=decimal)
     declared = _declared(
         found, columns or {}, category=categorical, integer=integer, number=number, drop=drop
     )
@@ -203,8 +205,11 @@ def _sidecar(path: Path, columns: Mapping[str, Any]) -> dict[str, Any]:
     if not beside.is_file():
         return {}
     try:
-        content = json.loads(beside.read_text(encoding="utf-8"))
-    except (ValueError, UnicodeDecodeError) as error:
+        content = json.loads(
+            beside.read_text(encoding="utf-8-sig"),
+            object_pairs_hook=lambda pairs: _once(beside, pairs),
+        )
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{beside} is no JSON: {error}") from None
     if not isinstance(content, dict) or not all(
         isinstance(one, (str, dict)) for one in content.values()
@@ -219,6 +224,15 @@ def _sidecar(path: Path, columns: Mapping[str, Any]) -> dict[str, Any]:
             continue
         kgan.names.check(f"kind of column {name!r} in {beside}", kind.partition(":")[0], DECLARED)
     return content
+
+
+def _once(beside: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, in which no name stands twice."""
+    names = [name for name, _ in pairs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{beside} must declare each name once, got {twice!r} twice.")
+    return dict(pairs)
 
 
 def _rows_of(split: str, name: str, n: int, held_out: float) -> np.ndarray:

@@ -3,6 +3,7 @@
 import codecs
 import csv
 import importlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 import kgan.dates
+from kgan.data.cells import MISSING
 from kgan.files import atomic_path
 from kgan.kinds import Table
 from kgan.rows import Boolean, Integer, Rows
@@ -22,37 +24,78 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+# How files of other kinds begin, what they are, and what to do.
+_OTHERS = (
+    (rb"\x1f\x8b", "compressed: unpack it by gunzip"),
+    (rb"PK\x03\x04", "a zip archive, as Excel's workbooks are: unpack it, or save it as CSV"),
+    (rb"\xd0\xcf\x11\xe0", "an old Excel workbook: save it as CSV"),
+    (rb"PAR1", "a Parquet file: give it a name that ends in .parquet"),
+    (rb"(\xef\xbb\xbf)?\s*(\[\s*)?\{", "JSON: write its records as CSV"),
+)
+_TABS = ("\\t", "tab")
+# What Excel writes, and reads, before the names.
+_SEPARATOR_LINE = re.compile("sep=(.)")
+# A number as it is written with decimal commas, and maybe points between thousands.
+_COMMAS = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?([eE][+-]?\d+)?")
 # A cell may be as long as this, in characters; Python's own limit is 131,072.
 _LONGEST_CELL = 10_000_000
 
 
-def read_csv(path: Path, *, encoding: str = "utf-8", separator: str = ",") -> dict[str, np.ndarray]:
-    """Every column as texts, as they are written."""
+def read_csv(
+    path: Path, *, encoding: str = "utf-8", separator: str = ",", decimal: str = "."
+) -> dict[str, np.ndarray]:
+    """Every column as texts, as they are written.
+
+    Args:
+        path: The file; its first line that is not blank has the names, but for one such as "sep=;".
+        encoding: Of its texts; a mark at its beginning goes before.
+        separator: Between values, one character; "tab", or \\t, is a tabulator.
+        decimal: "." or ",": with the latter columns of nothing but numbers with a decimal comma,
+            such as "1.234,5", are written with a point.
+    """
+    separator = "\t" if separator in _TABS else separator
     if len(separator) != 1:
-        raise ValueError(f"separator must be one character, got {separator!r}.")
+        raise ValueError(f"separator must be one character, or tab, got {separator!r}.")
+    if decimal not in (".", ","):
+        raise ValueError(f"decimal must be '.' or ',', got {decimal!r}.")
     try:
         codecs.lookup(encoding)
     except LookupError:
         raise ValueError(f"encoding must be one that Python knows, got {encoding!r}.") from None
     with open(path, "rb") as raw:
-        beginning = raw.read(4)
+        beginning = raw.read(64)
+    for pattern, told in _OTHERS:
+        if re.match(pattern, beginning):
+            raise ValueError(f"{path} is no file of comma-separated values, but {told}.")
     marked = next((name for mark, name in _MARKS.items() if beginning.startswith(mark)), encoding)
     csv.field_size_limit(_LONGEST_CELL)
-    rows = []
+    rows: list[list[str]] = []
     try:
         with open(path, encoding=marked, newline="") as file:
+            start = _SEPARATOR_LINE.fullmatch(file.readline().strip().strip('"'))
+            if start is None:
+                file.seek(0)
+            else:
+                separator = start.group(1)
             reader = csv.reader(file, delimiter=separator, strict=True)
-            names = next(reader, [])
+            names = next((row for row in reader if row), [])
             _check_names(path, names)
             for row in reader:
                 # A blank line, such as the last one, is no row.
                 if not row:
                     continue
                 if len(row) != len(names):
+                    why = f"a value with a {separator!r} in it must be in quotes"
+                    if not rows:
+                        why += ", and the first line must be that of the names"
                     raise ValueError(
                         f"{path} has {len(row)} values in line {reader.line_num}, and "
-                        f"{len(names)} names: a value with a {separator!r} in it must be in "
-                        "quotes."
+                        f"{len(names)} names: {why}."
+                    )
+                if any("\0" in value for value in row):
+                    raise ValueError(
+                        f"{path} has a NUL character in line {reader.line_num}: it is damaged, or "
+                        "of another encoding, such as --encoding utf-16."
                     )
                 rows.append(row)
     except UnicodeDecodeError as error:
@@ -70,7 +113,17 @@ def read_csv(path: Path, *, encoding: str = "utf-8", separator: str = ",") -> di
     for number, name in enumerate(names):
         columns[name] = np.empty(len(rows), object)
         columns[name][:] = [row[number] for row in rows]
+        if decimal == ",":
+            columns[name][:] = _with_points(columns[name].tolist())
     return columns
+
+
+def _with_points(texts: list[str]) -> list[str]:
+    """Texts of numbers with decimal commas, written with points; others as they are."""
+    there = [text for text in texts if text.strip().lower() not in MISSING]
+    if not all(_COMMAS.fullmatch(text.strip()) for text in there):
+        return texts
+    return [text.replace(".", "").replace(",", ".") for text in texts]
 
 
 def read_parquet(path: Path) -> dict[str, np.ndarray]:
@@ -79,6 +132,9 @@ def read_parquet(path: Path) -> dict[str, np.ndarray]:
     try:
         _check_names(path, arrow.parquet.read_schema(path).names)
         frame = pandas.read_parquet(path)
+        # An index with a name was a column of the table.
+        named = [one for one in frame.index.names if one is not None]
+        frame = frame.reset_index(level=named) if named else frame
     except arrow.ArrowInvalid as error:
         raise ValueError(f"{path} is no readable Parquet file: {error}") from None
     return columns_of_frame(str(path), frame)
@@ -191,6 +247,8 @@ def _plain(told: str, series: Any) -> np.ndarray:
             f"{told} holds {series.dtype}, which is no kind of column: write it as numbers."
         )
     present = series.dropna()
+    if len(present) and isinstance(present.iloc[0], (bytes, bytearray)):
+        raise ValueError(f"{told} holds bytes in each cell: decode them to texts, or leave it out.")
     if len(present) and type(present.iloc[0]).__name__ in ("date", "datetime", "Timestamp"):
         try:
             return np.array(series.to_list(), kgan.dates.DTYPE)
@@ -217,10 +275,17 @@ def _check_names(path: str | Path, names: Sequence[str]) -> None:
         raise ValueError(
             f"{path} has several columns of the name {twice[0]!r}: give each a name of its own."
         )
-    if "" in names:
+    bare = [name.strip() for name in names]
+    if "" in bare:
         raise ValueError(
-            f"{path} has a column without a name, the {list(names).index('') + 1}. of "
+            f"{path} has a column without a name, the {bare.index('') + 1}. of "
             f"{len(names)}: name it, or save the table without its index."
+        )
+    alike = next((name for name in names if bare.count(name.strip()) > 1), None)
+    if alike is not None:
+        raise ValueError(
+            f"{path} has several columns of the name {alike.strip()!r}, but for blanks around it: "
+            "give each a name of its own."
         )
     if len(names) == 1 and (separator := next((one for one in ";\t|" if one in names[0]), None)):
         raise ValueError(

@@ -10,6 +10,14 @@ ANY = "*"
 """What stands in a request for a column of which nothing is asked."""
 
 
+def any_word(column: Category) -> str:
+    """`ANY`, or more stars where that is one of the column's categories."""
+    word = ANY
+    while word in map(str, column.values):
+        word += ANY
+    return word
+
+
 def code_of(column: Category, value: str | int) -> int:
     """The number of a category that a user names.
 
@@ -33,14 +41,15 @@ def code_of(column: Category, value: str | int) -> int:
 
 
 def words_of(table: Table, where: Mapping[str, str | int]) -> list[str]:
-    """What the endpoint `generate_where` takes for a row: the texts of categories, or `ANY`.
+    """What the endpoint `generate_where` takes for a row: the texts of categories, or
+    `any_word`.
 
     Args:
         table: The kind of the rows.
         where: Categories by column.
     """
     columns = {column.name: column for column in table.conditions}
-    words = dict.fromkeys(columns, ANY)
+    words = {name: any_word(column) for name, column in columns.items()}
     for name, value in where.items():
         column = kgan.names.look_up("column of categories", name, columns)
         words[name] = str(column.values[code_of(column, value)])

@@ -1,5 +1,6 @@
 """A Gaussian copula as a model of a table: it samples, saves, exports and serves as others do."""
 
+import dataclasses
 from typing import Any, ClassVar
 
 import keras
@@ -7,6 +8,7 @@ import tensorflow as tf
 
 from kgan.endpoints import Endpoints
 from kgan.models.table_model import TableModel
+from kgan.privacy import Guarantee
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -16,18 +18,27 @@ class TableCopula(TableModel):
     It is fitted before it is made, and `fit` changes nothing: a baseline with the ways of a model.
 
     Args:
-        copula: From `kgan.networks.GaussianCopula.fitted`.
-        encoder: From `kgan.networks.TableEncoder.fitted`, of the same table.
+        copula: From `kgan.networks.GaussianCopula.fitted` or `private`.
+        encoder: From `kgan.networks.TableEncoder.fitted`, of the same table; where the copula is
+            private, from `kgan.networks.encoder_of_counts`.
+        promise: What is promised to each record of the data, where both are private.
     """
 
     optimizers: ClassVar = {}
     logs: tuple[str, ...] = ("columns",)
 
-    def __init__(self, copula: keras.layers.Layer, encoder: keras.layers.Layer, **options):
+    def __init__(
+        self,
+        copula: keras.layers.Layer,
+        encoder: keras.layers.Layer,
+        *,
+        promise: Guarantee | None = None,
+        **options,
+    ):
         for name in ("calibrates", "draws"):
             options.pop(name, None)
         super().__init__(**options)
-        self.copula = copula
+        self.copula, self.promise = copula, promise
         self._start_table(encoder, len(encoder.table.learnt), calibrates=False)
         self.latent_dim = self.noise_dim
         self._start()
@@ -42,12 +53,21 @@ class TableCopula(TableModel):
 
     def endpoints(self) -> Endpoints:
         """What it can be asked: rows, of which each column is an output of its own."""
-        return self._table_endpoints((self.copula,))
+        found = self._table_endpoints((self.copula,))
+        if self.promise is None:
+            return found
+        details = {**found.details, "privacy": dataclasses.asdict(self.promise)}
+        return dataclasses.replace(found, details=details)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "copula": keras.saving.serialize_keras_object(self.copula)}
+        promise = None if self.promise is None else dataclasses.asdict(self.promise)
+        copula = keras.saving.serialize_keras_object(self.copula)
+        return {**super().get_config(), "copula": copula, "promise": promise}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects=None):
         copula = keras.saving.deserialize_keras_object(config["copula"])
-        return super().from_config({**config, "copula": copula}, custom_objects)
+        promise = config.get("promise")
+        if promise is not None:
+            promise = Guarantee(**{**promise, "released": tuple(promise["released"])})
+        return super().from_config({**config, "copula": copula, "promise": promise}, custom_objects)

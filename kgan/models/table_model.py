@@ -16,7 +16,7 @@ from kgan.kinds import Kind, Table
 from kgan.models.generation import Generation
 from kgan.models.players import Players
 from kgan.models.shares import shift_to
-from kgan.models.table_conditions import ANY, code_of
+from kgan.models.table_conditions import any_word, code_of
 from kgan.rows import EncodedRows, Rows
 
 # Draws of a row before a condition counts as one that is never met.
@@ -369,14 +369,15 @@ class TableModel(Generation, Players):
         )
 
     def _generate_where(self, request: Request) -> Request:
-        """Rows of seeds (n,) that have the categories `where` (n, columns); `ANY` or "" for any."""
+        """Rows of seeds (n,) that have the categories `where` (n, columns), "*" or "" for any."""
         codes = []
         for number, column in enumerate(self._columns):
             asked = request["where"][:, number]
             equal = tf.equal(asked[:, None], tf.constant([str(one) for one in column.values]))
             # A server warms up with empty texts, which may be a category of their own.
-            free = (tf.equal(asked, ANY) | tf.equal(asked, "")) & ~tf.reduce_any(equal, axis=1)
-            told = f"where must have, of {column.name!r}, one of its categories or {ANY}, got"
+            word = any_word(column)
+            free = (tf.equal(asked, word) | tf.equal(asked, "")) & ~tf.reduce_any(equal, axis=1)
+            told = f"where must have, of {column.name!r}, one of its categories or {word}, got"
             check = tf.debugging.Assert(
                 tf.reduce_all(free | tf.reduce_any(equal, axis=1)), [told, asked]
             )

@@ -22,6 +22,7 @@ from kgan.networks.biggan import (
     biggan_discriminator,
     biggan_generator,
 )
+from kgan.networks.class_copula import ClassCopula, whole_of
 from kgan.networks.conditional import ConditionalBatchNormalization, Projection
 from kgan.networks.dcgan import dcgan_discriminator, dcgan_generator
 from kgan.networks.encoder_decoder import encoder_decoder_generator
@@ -50,7 +51,8 @@ from kgan.networks.output_layers import LinearImages
 from kgan.networks.padding import ReflectionPadding2D
 from kgan.networks.patch_projector import patch_projector
 from kgan.networks.perturbation import perturbation_network
-from kgan.networks.private_encoder import private_encoder
+from kgan.networks.private_counts import private_counts, private_counts_by_class
+from kgan.networks.private_encoder import encoder_of_counts, private_encoder
 from kgan.networks.progan import progan_discriminator, progan_generator
 from kgan.networks.r3gan import r3gan_discriminator, r3gan_generator
 from kgan.networks.resampling import FilteredDownsampling2D, FilteredUpsampling2D
@@ -153,6 +155,7 @@ __all__ = [
     "TRANSLATION_NETWORKS",
     "AutoencoderPair",
     "BatchNormalization",
+    "ClassCopula",
     "ConditionalBatchNormalization",
     "Dropout",
     "EqualizedConv2D",
@@ -195,6 +198,7 @@ __all__ = [
     "dcgan_encoder",
     "dcgan_generator",
     "encoder_decoder_generator",
+    "encoder_of_counts",
     "fastgan_decoder",
     "fastgan_discriminator",
     "fastgan_generator",
@@ -205,6 +209,8 @@ __all__ = [
     "patch_discriminator",
     "patch_projector",
     "perturbation_network",
+    "private_counts",
+    "private_counts_by_class",
     "private_encoder",
     "progan_discriminator",
     "progan_generator",
@@ -223,4 +229,5 @@ __all__ = [
     "table_posterior",
     "translation_generator",
     "unet_generator",
+    "whole_of",
 ]

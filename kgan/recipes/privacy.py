@@ -29,23 +29,21 @@ def settled(
     epsilon, delta, noise = settings.epsilon, settings.delta, settings.noise
     each = steps_per_epoch * settings.n_critic
     steps = epochs * each
-    spending: dict[str, Any] = {
-        "sampling_rate": sampling_rate,
-        "delta": delta,
-        "released": tuple(released),
-    }
+    spending: dict[str, Any] = {"sampling_rate": sampling_rate, "released": tuple(released)}
     if noise is None:
-        noise = kgan.privacy.noise_for(epsilon, steps=steps, **spending)
-    spent = kgan.privacy.epsilon_of(noise=noise, steps=steps, **spending)
-    if spent > epsilon:
-        most = kgan.privacy.steps_for(epsilon, noise=noise, **spending)
+        noise = kgan.privacy.noise_for(epsilon, steps=steps, delta=delta, **spending)
+    promise = promise_of(settings, noise=noise, steps=steps, **spending)
+    if promise.epsilon > epsilon:
+        most = kgan.privacy.steps_for(epsilon, noise=noise, delta=delta, **spending)
+        if most < each:
+            least = kgan.privacy.noise_for(epsilon, steps=steps, delta=delta, **spending)
+            raise ValueError(
+                f"noise must be at least {least:.4g} for epsilon {epsilon:g}, got {noise:.4g}."
+            )
         raise ValueError(
             f"epochs must be at most {most // each} for epsilon {epsilon:g} with noise "
-            f"{noise:.4g}, got {epochs}, which would spend {spent:.4g}."
+            f"{noise:.4g}, got {epochs}, which would spend {promise.epsilon:.4g}."
         )
-    promise = kgan.privacy.Guarantee(
-        spent, delta, noise, sampling_rate, steps, "pld", tuple(released)
-    )
     start = settings.init_from
     known = [] if start is None else [f"the promise does not cover what {start} has seen"]
     return noise, [
@@ -53,3 +51,31 @@ def settled(
         *known,
         "checkpoints hold the key of the noise: keep them to yourself",
     ]
+
+
+def promise_of(
+    settings: Any,
+    *,
+    noise: float,
+    sampling_rate: float,
+    steps: int,
+    released: Sequence[float] = (),
+) -> kgan.privacy.Guarantee:
+    """What so many steps promise to each record.
+
+    Args:
+        settings: Settings with the group `Privacy`.
+        noise: As for `kgan.privacy.epsilon_of`, as are the others.
+        sampling_rate: Probability of each record to be in a step.
+        steps: How many.
+        released: What else is told of the records.
+    """
+    once = tuple(released)
+    spent = kgan.privacy.epsilon_of(
+        noise=noise,
+        steps=steps,
+        sampling_rate=sampling_rate,
+        delta=settings.delta,
+        released=once,
+    )
+    return kgan.privacy.Guarantee(spent, settings.delta, noise, sampling_rate, steps, "pld", once)

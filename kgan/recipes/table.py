@@ -24,11 +24,16 @@ from kgan.metrics.table_utility import check_target
 from kgan.models.table_model import TableModel
 from kgan.networks import (
     TABLE_NETWORKS,
+    ClassCopula,
     GaussianCopula,
     TableEncoder,
+    encoder_of_counts,
+    private_counts,
+    private_counts_by_class,
     private_encoder,
     table_decoder,
     table_posterior,
+    whole_of,
 )
 from kgan.recipes import privacy
 from kgan.recipes.recipe import Recipe, Watched
@@ -39,6 +44,8 @@ from kgan.settings.table import TableSettings
 _SHOWN = 2000
 # The published batch.
 _BATCH = 500
+# Categories of a target that get a private copula each.
+_MOST_CLASSES = 20
 
 
 class TableRecipe(Recipe[TableSettings]):
@@ -85,9 +92,11 @@ class TableRecipe(Recipe[TableSettings]):
 
     def _settle_privacy(self, data: Dataset) -> list[str]:
         """Finds the noise where it is not given, and says what is promised."""
+        # The correlations of a copula are told once, of all records.
+        whole = self.settings.model == "copula"
         noise, promised = privacy.settled(
             self.settings,
-            sampling_rate=self.batch_size / len(data),
+            sampling_rate=1.0 if whole else self.batch_size / len(data),
             epochs=self.epochs,
             steps_per_epoch=self.steps_per_epoch(data),
             released=(self.counts_noise,),
@@ -132,6 +141,9 @@ class TableRecipe(Recipe[TableSettings]):
         )
 
     def feed(self, data: Dataset, *, start: int = 0) -> tf.data.Dataset:
+        if self.private and self.settings.model == "copula":
+            # Which learns nothing from it.
+            return kgan.data.feed_rows(data, self.batch_size, start=start, by_category=False)
         if self.private:
             model = self._private_model
             return kgan.data.private_rows(
@@ -183,11 +195,40 @@ class TableRecipe(Recipe[TableSettings]):
         return makers[self.settings.model](data)
 
     def _copula(self, data: Dataset) -> TableModel:
-        seed = self.settings.seed
-        copula = GaussianCopula.fitted(_table(data), data.samples, seed=seed)
-        model = kgan.models.TableCopula(copula, self.encoder(data)[0])
+        if self.private:
+            model = self._private_copula(data)
+        else:
+            seed = self.settings.seed
+            copula = GaussianCopula.fitted(_table(data), data.samples, seed=seed)
+            model = kgan.models.TableCopula(copula, self.encoder(data)[0])
         model.compile()
         return model
+
+    def _private_copula(self, data: Dataset) -> kgan.models.TableCopula:
+        settings, table = self.settings, _table(data)
+        noise = settings.noise or 0.0
+        copula: GaussianCopula | ClassCopula
+        if self._by_class(table):
+            assert settings.target is not None
+            known = private_counts_by_class(
+                table, data.samples, settings.target, noise=self.counts_noise
+            )
+            copula = ClassCopula.private(table, settings.target, known, noise=noise)
+            counted = whole_of(known, settings.target)
+        else:
+            counted = private_counts(table, data.samples, noise=self.counts_noise)
+            copula = GaussianCopula.private(table, counted, noise=noise)
+        promise = privacy.promise_of(
+            settings, noise=noise, sampling_rate=1.0, steps=1, released=(self.counts_noise,)
+        )
+        return kgan.models.TableCopula(copula, encoder_of_counts(table, counted), promise=promise)
+
+    def _by_class(self, table: Table) -> bool:
+        """Whether each category of the target gets a copula of its own."""
+        target = self.settings.target
+        if target is None or len(table.learnt) < 3:
+            return False
+        return 1 < len(check_target(table, target).values) <= _MOST_CLASSES
 
     def _vae(self, data: Dataset) -> TableModel:
         settings, encoder = self.settings, self.encoder(data)[0]

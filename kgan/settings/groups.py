@@ -202,7 +202,9 @@ class TableReading(Settings):
     encoding: str = "utf-8"
     """Encoding of the texts of a .csv file, such as cp1252."""
     separator: str = ","
-    """What separates the values of a .csv file."""
+    """What separates the values of a .csv file: one character, or tab."""
+    decimal: Literal[".", ","] = "."
+    """What stands before the decimals of a .csv file's numbers."""
     held_out: float = 0.2
     """Share of a file's rows that training does not see, for kgan evaluate; in [0, 1)."""
     categorical: tuple[str, ...] = ()

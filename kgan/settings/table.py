@@ -110,8 +110,15 @@ class TableSettings(Messages, Output, TableReading, Scores, Privacy, Start, Mach
 
     def _check_private(self) -> None:
         """Raises for what would look at records outside of what is promised."""
-        if self.model != "gan":
-            raise ValueError(f"model must be gan with epsilon, got {self.model}.")
+        if self.model == "tvae":
+            raise ValueError("model must be gan or copula with epsilon, got tvae.")
+        if self.model == "copula":
+            for name, only in (("n_critic", 1), ("clip_norm", 1.0)):
+                if getattr(self, name) != only:
+                    raise ValueError(
+                        f"{name} must be left out for a private copula, which has no steps, got "
+                        f"{getattr(self, name):g}."
+                    )
         for name, allowed in (("packing", 1), ("penalty_weight", 0), ("several", 0)):
             if getattr(self, name) not in (None, allowed):
                 raise ValueError(

@@ -87,10 +87,27 @@ def test_rows_are_fed_as_the_restored_encoder_has_them(recipe, settled):
     assert {tuple(one) for one in found.tolist()} <= places
 
 
+def test_a_private_copula_is_told_counts_and_correlations_once(recipe, tmp_path):
+    settings = dataclasses.replace(recipe.settings, model="copula", n_critic=1, noise=None)
+    copula = TableRecipe(settings)
+    data = copula.data()
+    said = copula.settle(data)
+    model = copula.model(data)
+    assert 5.9 < model.promise.epsilon <= 6.0
+    assert (model.promise.steps, model.promise.sampling_rate) == (1, 1.0)
+    assert model.promise.released == (copula.counts_noise,)
+    assert said[0] == f"private: {model.promise}"
+    assert copula.pictures(data, tmp_path)[0].real is None
+    assert len(model.generate(7)) == 7
+    with pytest.raises(ValueError, match=r"noise must be at least .* for epsilon 6, got 0.01"):
+        TableRecipe(dataclasses.replace(settings, noise=0.01)).settle(data)
+
+
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"model": "tvae"}, "model must be gan with epsilon, got tvae"),
+        ({"model": "tvae"}, "model must be gan or copula with epsilon, got tvae"),
+        ({"model": "copula"}, "n_critic must be left out for a private copula.* got 2"),
         ({"packing": 2}, "packing must be 1 with epsilon, got 2"),
         ({"penalty_weight": 10.0}, "penalty_weight must be 0 with epsilon, got 10"),
         ({"several": 0.5}, "several must be 0 with epsilon, got 0.5"),

@@ -3,8 +3,12 @@
 import { refuse } from "./address.js";
 import { element, endpointFor } from "./server.js";
 
-// What the endpoint takes for a column of which nothing is asked.
-const ANY = "*";
+// What the endpoint takes for a column of which nothing is asked: a star, or more where that is a category.
+function anyOf(values) {
+  let word = "*";
+  while (values.includes(word)) word += "*";
+  return word;
+}
 
 const fields = () => [...element("conditions").querySelectorAll("select")];
 
@@ -21,7 +25,7 @@ export function make(model, kept, act) {
   element("condition-fields").replaceChildren(...columns.map(([name, values]) => {
     const [label, select] = [document.createElement("label"), document.createElement("select")];
     const options = values.map((value) => new Option(value.trim() === "" ? "(missing)" : value, value));
-    select.append(new Option("any", ANY), ...options);
+    select.append(new Option("any", anyOf(values)), ...options);
     select.addEventListener("change", act);
     label.append(name, select);
     return label;
