@@ -9,8 +9,8 @@ the same classifier for the same number of updates:
 - plain; balanced, effective: how often a step shows each class; weights, effective-weights: of
   classes in the loss; logit: adjusted logits (Menon et al. 2021);
 - smote: points between neighbouring images; latent-smote: between their codes by an autoencoder,
-  which saw the same images; gan: the preset mnist of these, with DiffAugment. Each fills all classes
-  up to 4,000.
+  which saw the same images; gan: the preset mnist, with DiffAugment. Each fills all classes up
+  to 4,000.
 
 Accuracy is the mean over classes on the balanced test split. Prints a line of JSON for each arm and
 seed.
