@@ -9,13 +9,15 @@ the same classifier for the same number of updates:
 - plain; balanced, effective: how often a step shows each class; weights, effective-weights: of
   classes in the loss; logit: adjusted logits (Menon et al. 2021);
 - smote: points between neighbouring images; latent-smote: between their codes by an autoencoder,
-  which saw the same images; gan: a conditional GAN of these. Each fills all classes up to 4,000.
+  which saw the same images; gan: the preset mnist, with DiffAugment. Each fills all classes up
+  to 4,000.
 
 Accuracy is the mean over classes on the balanced test split. Prints a line of JSON for each arm and
 seed.
 """
 
 import argparse
+import dataclasses
 import json
 import time
 from pathlib import Path
@@ -31,6 +33,8 @@ import kgan.networks
 import kgan.penalties
 from kgan.data import Dataset, order
 from kgan.networks.classifiers import small_cnn
+from kgan.recipes import GANRecipe
+from kgan.settings.gan import PRESETS
 
 COUNTS = (4000, 2000, 1000, 750, 500, 350, 200, 100, 60, 40)
 ARMS = (
@@ -174,18 +178,11 @@ def _latent_smote(few: Dataset, steps: int, seed: int) -> kgan.data.fakes.Genera
 
 
 def _gan(few: Dataset, steps: int, seed: int) -> kgan.data.fakes.Generate:
-    keras.utils.set_random_seed(seed)
-    gan = kgan.models.GAN(
-        kgan.networks.dcgan_generator(few.sample_shape, 64, num_classes=10, width=32),
-        kgan.networks.dcgan_discriminator(few.sample_shape, num_classes=10, width=32),
-        num_classes=10,
-        penalties=[kgan.penalties.R1(1.0, interval=4)],
-        seed=seed,
+    settings = dataclasses.replace(
+        PRESETS["mnist"], augment="diffaugment", batch_size=_BATCH, seed=seed
     )
-    gan.compile(
-        g_optimizer=keras.optimizers.Adam(2e-4, beta_1=0.5),
-        d_optimizer=keras.optimizers.Adam(2e-4, beta_1=0.5),
-    )
+    gan = GANRecipe(settings).model(few)
+    # All classes alike, as for the others.
     rows = order.balanced(few.labels, _BATCH, seed=seed)
     batches = kgan.data.feed(few, _BATCH, seed=seed, order=rows)
     gan.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)

@@ -36,6 +36,10 @@ def checkpoints(steps: int) -> np.ndarray:
     return ends
 
 
+# A value with less room than this is at the edge of the box, as float32 rounds it.
+_EDGE = 1e-6
+
+
 @keras.saving.register_keras_serializable(package="kgan")
 class APGD(Attack):
     """PGD with momentum that halves its step and returns to the best point if progress stalls.
@@ -224,18 +228,40 @@ class APGD(Attack):
         epsilon = state["epsilon"]
         step_size = per_example(state["step_size"], images)
         if self.norm == "l1":
-            size = flatten(gradient).shape[1]
-            magnitude = tf.abs(flatten(gradient))
-            ratio = state["changed"] / size / 1.5
-            rank = tf.cast(tf.clip_by_value((1.0 - ratio) * size, 0.0, size - 1.0), tf.int32)
-            smallest = tf.gather(tf.sort(magnitude, axis=1), rank, batch_dims=1)
-            large = tf.reshape(magnitude >= smallest[:, None], tf.shape(gradient))
+            large = tf.reshape(self._steepest(state), tf.shape(gradient))
             direction = normalize(tf.where(large, tf.sign(gradient), 0.0), "l1")
             return project(images + step_size * direction, original, epsilon, "l1")
         direction = tf.sign(gradient) if self.norm == "linf" else normalize(gradient, "l2")
         there = project(images + step_size * direction, original, epsilon, self.norm)
         there = images + momentum * (there - images) + (1 - momentum) * (images - state["previous"])
         return project(there, original, epsilon, self.norm)
+
+    def _steepest(self, state: State) -> tf.Tensor:
+        """The values with the largest gradients, as many as the sparsity says, bool (batch, n).
+
+        Among few values the published step may go nowhere for ever: two values that change stay
+        two, since their number over 1.5 is rounded up, and a single one stays at the edge of the
+        box. Here that number is rounded down, and where all of these values are pushed out of the
+        box, those that can move take their places.
+        """
+        slope, values = flatten(state["gradient"]), flatten(state["images"])
+        size = slope.shape[1]
+        count = tf.maximum(tf.floor(state["changed"] / 1.5), 1.0)
+        rank = tf.cast(tf.clip_by_value(size - count, 0.0, size - 1.0), tf.int32)
+
+        def largest(magnitude: tf.Tensor) -> tf.Tensor:
+            smallest = tf.gather(tf.sort(magnitude, axis=1), rank, batch_dims=1)
+            return magnitude >= smallest[:, None]
+
+        magnitude = tf.abs(slope)
+        large = largest(magnitude)
+        free = (tf.where(slope > 0, 1.0 - values, values) > _EDGE) & (magnitude > 0)
+        stuck = ~tf.reduce_any(large & free, axis=1)
+        return tf.cond(
+            tf.reduce_any(stuck),
+            lambda: tf.where(stuck[:, None], largest(tf.where(free, magnitude, 0.0)), large),
+            lambda: large,
+        )
 
     def _check_progress(self, state: State, window: tf.Tensor) -> State:
         """Halves the step and returns to the best point if progress stalled; eq. (1) and (2)."""

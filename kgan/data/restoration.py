@@ -29,8 +29,8 @@ class Restoration(abc.ABC):
 
     Attributes:
         keeps: What of its input a restored image has by the task's nature: "nothing" (it is all
-            made), "known" (what the last channel marks as known), or "residual" (the input is
-            near, so that a network need only find the difference).
+            made), "known" (what the last channel marks as known), "residual" (the input is near, so
+            that a network need only find the difference), or "brightness" (it is the grey of it).
         trivial: Name of what the input itself is as an answer, a baseline.
     """
 
@@ -119,6 +119,7 @@ class Inpainting(Restoration):
 class Colourisation(Restoration):
     """Colour images become grey, by the luma of Rec. 601."""
 
+    keeps: ClassVar[str] = "brightness"
     trivial: ClassVar[str] = "grey"
 
     def __call__(self, images, seed):

@@ -16,6 +16,8 @@ STARTS = 4
 """How many latents the search starts from; of what it finds the nearest counts."""
 MOST_STEPS = 300
 """The most steps that a request may ask for."""
+MOST_WORK = 1200
+"""The most steps of all rows of a request together: a search cannot be broken off."""
 
 _RATE, _PULL = 0.1, 1e-4
 _BETA_1, _BETA_2 = 0.9, 0.999
@@ -129,7 +131,14 @@ def project_endpoint(
         wanted, labels, steps = request[plural], labels_of(request), request["steps"]
         allowed = tf.reduce_all((steps >= 0) & (steps <= MOST_STEPS))
         told = [f"steps must be in [0, {MOST_STEPS}], got", steps]
-        with tf.control_dependencies([tf.debugging.Assert(allowed, told)]):
+        # Every row is searched for as long as the one with the most steps.
+        work = tf.size(steps, tf.int64) * tf.reduce_max(tf.concat([steps, [0]], 0))
+        much = [f"rows times the most steps must be at most {MOST_WORK}, got", work, "send fewer"]
+        checks = [
+            tf.debugging.Assert(allowed, told),
+            tf.debugging.Assert(work <= MOST_WORK, much),
+        ]
+        with tf.control_dependencies(checks):
             count = tf.cast(steps, tf.int32)
         latents = nearest(make, wanted, labels, count, latent_dim=latent_dim)
         found = samples_of(latents, labels)

@@ -42,7 +42,7 @@ from kgan.networks.fastgan import (
 from kgan.networks.fourier import FourierFeatures
 from kgan.networks.grouped import GroupedConv2D
 from kgan.networks.growing import FadeIn, GrowingConvolutions
-from kgan.networks.keeping import KEEPING, keeping_known, residual
+from kgan.networks.keeping import KEEPING, keeping_brightness, keeping_known, residual
 from kgan.networks.minibatch import MinibatchStandardDeviation
 from kgan.networks.mlp import mlp_discriminator, mlp_generator
 from kgan.networks.noise import Dropout, GaussianNoise
@@ -202,6 +202,7 @@ __all__ = [
     "fastgan_decoder",
     "fastgan_discriminator",
     "fastgan_generator",
+    "keeping_brightness",
     "keeping_known",
     "mlp_discriminator",
     "mlp_generator",

@@ -1,7 +1,11 @@
-"""Generators whose images keep something of what they are given: what is known, or nearly all."""
+"""Generators whose images keep something of what they are given: what is known, nearly all, or its
+brightness.
+"""
 
 import keras
 import tensorflow as tf
+
+_REC_601 = [[0.299], [0.587], [0.114]]
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -66,14 +70,40 @@ class AddToImage(keras.layers.Layer):
             shape = tf.shape(images)
             sides = [shape[1] * self.factor, shape[2] * self.factor]
             images = tf.image.resize(images, sides)
-        total = images + (2.0 * made - 1.0)
-        return total + tf.stop_gradient(tf.clip_by_value(total, 0.0, 1.0) - total)
+        return _cut(images + (2.0 * made - 1.0))
 
     def compute_output_shape(self, input_shape):
         return input_shape[1]
 
     def get_config(self):
         return {**super().get_config(), "factor": self.factor}
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class KeepBrightness(keras.layers.Layer):
+    """Gives a grey image the colours of another one: the luma (Rec. 601) stays the grey image's.
+
+    Mid-grey, 0.5, has no colour; the range is twice that of images either way. The result is cut to
+    [0, 1] as `AddToImage` does it, which alone can change the luma.
+
+    Shapes: [(batch, height, width, any), (batch, height, width, 3)] to the latter; of the first
+    image its first channel is the grey one.
+    """
+
+    any_size = True
+
+    def call(self, inputs):
+        given, made = inputs
+        colours = 2.0 * made - 1.0
+        luma = tf.tensordot(colours, tf.constant(_REC_601, made.dtype), axes=1)
+        return _cut(tf.cast(given[..., :1], made.dtype) + colours - luma)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[1]
+
+
+def _cut(images: tf.Tensor) -> tf.Tensor:
+    return images + tf.stop_gradient(tf.clip_by_value(images, 0.0, 1.0) - images)
 
 
 def keeping_known(generator: keras.Model) -> keras.Model:
@@ -101,10 +131,26 @@ def residual(generator: keras.Model) -> keras.Model:
     return keras.Model(images, total, name="residual")
 
 
+def keeping_brightness(generator: keras.Model) -> keras.Model:
+    """The generator, which colours grey images and leaves their brightness alone.
+
+    Args:
+        generator: Of images whose first channel is grey to images of three channels.
+    """
+    [images], [made] = generator.inputs, generator.outputs
+    coloured = KeepBrightness(dtype="float32", name="restored")([images, made])
+    return keras.Model(images, coloured, name="keeping_brightness")
+
+
 def everything(generator: keras.Model) -> keras.Model:
     """The generator as it is, which makes the whole image."""
     return generator
 
 
-KEEPING = {"nothing": everything, "known": keeping_known, "residual": residual}
+KEEPING = {
+    "nothing": everything,
+    "known": keeping_known,
+    "residual": residual,
+    "brightness": keeping_brightness,
+}
 """What of its input a generator's image has, by the names of `kgan.data.Restoration.keeps`."""

@@ -162,7 +162,7 @@ class PairedRecipe(Recipe[PairedSettings]):
             conditional = factor == 1
         channels = [kind.channels for kind in kinds]
         keeps = "nothing" if self.task is None else self.task.keeps
-        if settings.latent_dim and keeps != "nothing":
+        if settings.latent_dim and keeps in ("known", "residual"):
             raise ValueError(
                 f"latent_dim must be 0 for the task {settings.task}, whose output keeps what is "
                 f"known, got {settings.latent_dim}."

@@ -257,7 +257,8 @@ def test_reports_count_by_the_criterion(multi_label, top_two):
         )  # fmt: skip
 
 
-# Sets of classes or labels are aimed at one after the other.
+# Sets of classes or labels are aimed at one after the other. In l1 these few values are where the
+# number of values of a step is one or two.
 @pytest.mark.parametrize("name", slow_but(CASES[:3], "top_two"))
 @pytest.mark.parametrize("norm", slow_but(["linf", "l2", "l1"], "linf"))
 def test_aims_find_what_can_be_fooled(name, norm, request):

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import kgan.latents
-from kgan.models.nearest import MOST_STEPS, STARTS, nearest
+from kgan.models.nearest import MOST_STEPS, MOST_WORK, STARTS, nearest
 from kgan.networks.output_layers import LinearImages
 from tests.models.test_endpoints import ask
 
@@ -61,6 +61,12 @@ def test_a_gan_finds_its_own_samples(make_gan):
 def test_more_steps_than_allowed_are_refused(make_gan, images, steps):
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"steps must be in \[0, 300\]"):
         ask(make_gan(), "project", images=images[:1], steps=[steps])
+
+
+def test_more_work_than_a_server_can_bear_is_refused(make_gan, images):
+    few = [MOST_STEPS] * (MOST_WORK // MOST_STEPS + 1)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="must be at most 1200, got"):
+        ask(make_gan(), "project", images=images[:1].repeat(len(few), 0), steps=few)
 
 
 def test_clipped_pixels_guide_the_search(make_gan):

@@ -129,7 +129,7 @@ def test_a_copula_of_each_class(rows):
         assert len(theirs) / 9000 == pytest.approx(share, abs=0.02)
         assert theirs["x"].mean() == pytest.approx(ours["x"].mean(), abs=0.1)
         between = [np.corrcoef(rows["x"], rows["y"])[0, 1] for rows in (ours, theirs)]
-        assert between[1] == pytest.approx(between[0], abs=0.12)
+        assert between[1] == pytest.approx(between[0], abs=0.2)
 
 
 def test_rows_of_a_copula_by_class_are_those_that_were_saved(rows, tmp_path):

@@ -187,6 +187,28 @@ def test_a_residual_network_begins_near_its_input():
     assert KEEPING["nothing"](doubled) is doubled
 
 
+def test_colours_leave_the_brightness_alone():
+    random = np.random.default_rng(1)
+    given = random.random((2, 16, 16, 3), np.float32)
+    # Nothing is cut of greys near the middle and colours that are faint.
+    given[..., 0] = 0.4 + 0.2 * given[..., 0]
+    network = translation_generator((16, 16, 3), channels=3, width=2, blocks=0)
+    made = network(given).numpy().astype(float)
+    faint = keras.Model(network.input, keras.layers.Rescaling(0.1, 0.45)(network.output))
+    found = KEEPING["brightness"](faint)(given).numpy()
+    weights = np.array([0.299, 0.587, 0.114])
+    np.testing.assert_allclose(found @ weights, given[..., 0], atol=1e-6)
+    colours = 0.2 * made - 0.1
+    expected = given[..., :1] + colours - (colours @ weights)[..., None]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    grey = KEEPING["brightness"](constant((16, 16, 3), 3, 0.5))(given).numpy()
+    np.testing.assert_allclose(grey, np.repeat(given[..., :1], 3, axis=-1), atol=1e-6)
+    # What leaves the range is cut.
+    red = KEEPING["brightness"](constant((16, 16, 3), 3, [1.0, 0.0, 0.0]))(given).numpy()
+    np.testing.assert_allclose(red, np.broadcast_to([1.0, 0.0, 0.0], red.shape), atol=0.01)
+    assert red.min() >= 0
+
+
 def test_several_scales_are_judged():
     discriminator = multiscale_discriminator((32, 48, 3), width=2, scales=3)
     maps = discriminator(np.random.default_rng(0).random((2, 32, 48, 3), dtype=np.float32))
