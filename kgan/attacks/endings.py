@@ -32,10 +32,9 @@ _RISING = {
 }  # fmt: skip
 # Functions whose values are above 0, such as lengths.
 _POSITIVE = {"Exp", "Rsqrt", "Softplus", "Sqrt"}
+_LIMITS = {"ClipByValue", "Maximum", "Minimum", "SelectV2"}
 # Limits of shares that are against the log of 0, as in Keras's losses.
 _NEAR = 1e-6
-# Marks in the graph what `log_of` has made.
-_EXACT = "kgan_exact_logs"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,8 +65,8 @@ def ending(outputs: tf.Tensor) -> Ending:
         return Ending("linear", outputs)
     if (logs := log_of(end)) is not None:
         rest = log_of_rest(end)
-        odds = None if rest is None else _exact(logs - rest, outputs)
-        return Ending("shares", _exact(logs, outputs), odds)
+        odds = None if rest is None else _shaped(logs - rest, outputs)
+        return Ending("shares", _shaped(logs, outputs), odds)
     return Ending("linear" if _is_linear(end) else "unknown", outputs)
 
 
@@ -86,13 +85,13 @@ def behind(scores: tf.Tensor) -> tf.Tensor:
             found = end.op.inputs[0]
             end = _source(found)
         elif (followed := _rises_with(end)) is not None:
-            limited = end.op.type in ("Maximum", "Minimum", "ClipByValue")
+            limited = end.op.type in _LIMITS
             end = _source(followed)
             found = end if limited else found
         else:
             break
-    if end.op.type != "Exp" and (logs := log_of(end)) is not None:
-        return _exact(logs, scores)
+    if (logs := log_of(end)) is not None:
+        return _shaped(logs, scores)
     return scores if found is scores else _shaped(found, scores)
 
 
@@ -104,7 +103,7 @@ def deciding_as(scores: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
 
     Args:
         scores: float32 (batch, units).
-        outputs: What the model gives, of the same shape.
+        outputs: What the model gives, of the same shape. NaN, which names no class, stays NaN.
     """
     # TensorFlow takes the argmax from before functions that rise, so that no tie would be seen.
     own = tf.math.top_k(outputs, 1).indices[:, 0]
@@ -113,14 +112,14 @@ def deciding_as(scores: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
     missing = best - tf.gather(scores, own, batch_dims=1) + 1e-5 * (1.0 + tf.abs(best))
     missing = tf.where(own == found, 0.0, missing)
     raised = tf.one_hot(own, scores.shape[1], dtype=scores.dtype) * missing[:, None]
-    return scores + tf.stop_gradient(raised)
+    return tf.where(tf.math.is_nan(outputs), outputs, scores + tf.stop_gradient(raised))
 
 
 def hides(scores: tf.Tensor) -> bool:
     """Whether scores may be flat: more is behind them than weighted sums of what has no bound."""
 
     def visit(end: tf.Tensor) -> list[tf.Tensor] | None:
-        if _EXACT in end.op.name or end.op.type in _NEUTRAL | _UNBOUNDED:
+        if end.op.type in _NEUTRAL | _UNBOUNDED:
             return []
         if end.op.type in _MIXING | _LINEAR | _SCALING:
             return [one for one in end.op.inputs if one.dtype.is_floating]
@@ -148,9 +147,7 @@ def _all_known(tensor: tf.Tensor, visit: Callable[[tf.Tensor], list[tf.Tensor] |
     """Walks back from a tensor, to what `visit` returns, until it returns `None` for one."""
     todo, seen = [tensor], set()
     while todo:
-        end = todo.pop()
-        while end.op.type in _TRANSPARENT and _EXACT not in end.op.name:
-            end = _input(end)
+        end = _source(todo.pop())
         if end.ref() in seen:
             continue
         seen.add(end.ref())
@@ -226,7 +223,3 @@ def _shaped(values: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
     found = tf.reshape(values, tf.shape(outputs))
     found.set_shape(outputs.shape)
     return found
-
-
-def _exact(logs: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-    return tf.identity(_shaped(logs, outputs), name=_EXACT)

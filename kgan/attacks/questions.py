@@ -182,6 +182,8 @@ class Questions:
 
 
 def _gap(one: np.ndarray, other: np.ndarray) -> float:
-    """The largest difference, relative to the largest value."""
-    largest = max(float(np.abs(other).max(initial=0.0)), TINY)
-    return float(np.abs(one - other).max(initial=0.0)) / largest
+    """The largest difference, relative to the largest value; both may be infinite in one place."""
+    differ = one != other
+    finite = np.isfinite(other)
+    largest = max(float(np.abs(other[finite]).max(initial=0.0)), TINY)
+    return float(np.abs(one[differ] - other[differ]).max(initial=0.0)) / largest

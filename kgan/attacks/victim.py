@@ -41,9 +41,13 @@ class Victim:
 
     Gradients of a probability vanish where the classifier is sure, so attacks need logits. If the
     model's graph ends in a softmax or sigmoid, the input of that operation is used, also for
-    nested and subclassed models. If the graph hides the operation and the outputs are known to be
-    probabilities, logits are recovered by a log. Names and types of layers decide neither case,
-    and values between 0 and 1 prove nothing (see `kgan.attacks.head`).
+    nested and subclassed models; and likewise what stands before other functions that keep the
+    classes' order, or the logs that a mixture of probabilities is made of (see
+    `kgan.attacks.endings`). That decides where to go: the class is always the model's own, also
+    where its outputs are rounded to a tie. If the graph hides the operation and the outputs are
+    known to be probabilities, logits are recovered by a log, which may be flat; attacks warn where
+    it is. Names and types of layers decide neither case, and values between 0 and 1 prove nothing
+    (see `kgan.attacks.head`).
 
     The model runs with `training=False` inside a `StatelessScope`, so nothing that it assigns
     (batch-norm statistics, seeds, counters) changes it. A model that was changed in place is
