@@ -106,7 +106,7 @@ def run(case, seed, data, real, name, conditional, minutes, out) -> None:
         PRESETS[preset], data=name, conditional=conditional, seed=seed, flip=False, **own
     )
     if preset == "stylegan2":
-        settings = dataclasses.replace(settings, penalty_weight=0.0002 * pixels / 32)
+        settings = dataclasses.replace(settings, penalty_weight=0.0004 * pixels / 32)
     recipe = GANRecipe(settings)
     recipe.settle(data)
     model = recipe.model(data)
