@@ -24,6 +24,18 @@ ROOT = Path(__file__).parents[1]
 gc.set_threshold(20_000, 20, 20)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def settled():
+    """What a file leaves behind is collected once, and not looked at again.
+
+    A server collects when it has loaded a model. Over all that hundreds of tests left, that takes
+    ten seconds and more.
+    """
+    yield
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def tfds_data_dir():
     folder = os.environ.get("TFDS_DATA_DIR")

@@ -1,14 +1,11 @@
 """One client against both contracts."""
 
-import asyncio
-import threading
-
 import numpy as np
 import pytest
 
 import kgan.latents
 from kgan.client import Client, ServerError
-from kgan.serving import server
+from tests.serving import in_thread
 from tests.serving.conftest import exported_rows, repository  # noqa: F401
 from tests.serving.rows import CITIES, COLUMNS, KEY
 
@@ -16,24 +13,8 @@ from tests.serving.rows import CITIES, COLUMNS, KEY
 @pytest.fixture(scope="module")
 def addresses(repository):  # noqa: F811
     """A server in a thread of its own."""
-    started = threading.Event()
-    told = {}
-
-    async def body():
-        told["loop"], told["stop"] = asyncio.get_running_loop(), asyncio.Event()
-        async with server.running(repository, server.Limits(poll=0)) as (port, grpc_port):
-            told["rest"] = f"http://127.0.0.1:{port}"
-            told["grpc"] = f"grpc://127.0.0.1:{grpc_port}"
-            started.set()
-            await told["stop"].wait()
-
-    thread = threading.Thread(target=asyncio.run, args=(body(),))
-    thread.start()
-    assert started.wait(60)
-    yield told
-    told["loop"].call_soon_threadsafe(told["stop"].set)
-    thread.join(60)
-    assert not thread.is_alive()
+    with in_thread.running(repository) as (port, grpc_port):
+        yield {"rest": f"http://127.0.0.1:{port}", "grpc": f"grpc://127.0.0.1:{grpc_port}"}
 
 
 @pytest.fixture(params=["rest", "grpc"])

@@ -4,13 +4,24 @@ A warm-up file prepares a model alone. The first request to a fresh process woul
 threads that start and code that runs for the first time. Nothing of this is counted.
 """
 
+import asyncio
 import contextlib
 import json
+import re
+import secrets
+import socket
 import time
 from typing import Any
 
 import grpc
+import tensorflow as tf
+import uvicorn
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+from uvicorn.server import ServerState
 
+from kgan.serving import grpc_service
+from kgan.serving.access import Access
+from kgan.serving.connections import ConnectionLimits, protocol
 from kgan.serving.errors import ServingError
 from kgan.serving.rest import Rest
 from kgan.serving.service import Service
@@ -21,53 +32,85 @@ _LONG = 0.2
 
 
 async def of_rest(web: Any, rest: Rest, service: Service) -> None:
-    """Asks the web application for the state of each model, and for an answer of each."""
-    for name, model in list(service.repository.models.items()):
-        if not model.ready:
-            continue
-        inputs = model.get().example
-        for _ in range(_TIMES):
-            begin = time.monotonic()
-            await _get(web, f"/v1/models/{name}")
-            if inputs is not None:
-                body = json.dumps({"inputs": inputs}).encode()
-                # A model that refuses its own example answers others as well as it can.
-                with contextlib.suppress(ServingError):
-                    await rest.predicted(body, name)
-            if time.monotonic() - begin > _LONG:
-                break
+    """Asks for the state and for an answer of each model: `web` by a connection, `rest` itself.
+
+    Args:
+        web: An application open to all, with counters of its own.
+        rest: The one that clients will ask, whose threads start here.
+        service: The models.
+    """
+    async with _connected(web) as (reader, writer):
+        for name, model in list(service.repository.models.items()):
+            if not model.ready:
+                continue
+            inputs = model.get().example
+            for _ in range(_TIMES):
+                begin = time.monotonic()
+                await _ask(reader, writer, "GET", f"/v1/models/{name}")
+                if inputs is not None:
+                    body = json.dumps({"inputs": inputs}).encode()
+                    await _ask(reader, writer, "POST", f"/v1/models/{name}:predict", body)
+                    # A model that refuses its own example answers others as well as it can.
+                    with contextlib.suppress(ServingError):
+                        await rest.predicted(body, name)
+                if time.monotonic() - begin > _LONG:
+                    break
 
 
-async def of_grpc(host: str, port: int) -> None:
-    """Asks a server without TLS for its health."""
-    host = "localhost" if host in ("0.0.0.0", "::") else host
-    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    async with grpc.aio.insecure_channel(address) as channel:
-        check = channel.unary_unary("/grpc.health.v1.Health/Check")
-        for _ in range(_TIMES):
-            with contextlib.suppress(grpc.RpcError):
-                await check(b"", timeout=5)
+async def of_grpc(service: Service, *, max_body: int) -> None:
+    """Asks for an answer of each model, by a server of its own that lets in nobody else.
+
+    Args:
+        service: The models, with counters of its own.
+        max_body: Most bytes of a message.
+    """
+    token = secrets.token_urlsafe()
+    server, port = await grpc_service.start(
+        service, "localhost", 0, max_body=max_body, access=Access(token=token)
+    )
+    metadata = (("authorization", f"Bearer {token}"),)
+    async with grpc.aio.insecure_channel(f"localhost:{port}") as channel:
+        predict = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict
+        for name, model in list(service.repository.models.items()):
+            if not model.ready or (inputs := model.get().example) is None:
+                continue
+            dtypes = model.get().signature("").inputs
+            request = predict_pb2.PredictRequest()
+            request.model_spec.name = name
+            for key, values in inputs.items():
+                request.inputs[key].CopyFrom(tf.make_tensor_proto(values, dtypes[key].dtype))
+            for _ in range(_TIMES):
+                begin = time.monotonic()
+                with contextlib.suppress(grpc.RpcError):
+                    await predict(request, timeout=5, metadata=metadata)
+                if time.monotonic() - begin > _LONG:
+                    break
+    await server.stop(0)
 
 
-async def _get(web: Any, path: str) -> None:
-    scope: dict[str, Any] = {
-        "type": "http",
-        "http_version": "1.1",
-        "method": "GET",
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "root_path": "",
-        "query_string": b"",
-        "headers": [],
-        "client": None,
-        "server": None,
-    }
+@contextlib.asynccontextmanager
+async def _connected(web: Any):
+    """A connection to the application that leaves no port open to anybody else."""
+    limited: Any = protocol(ConnectionLimits())
+    config = uvicorn.Config(
+        web, log_level="warning", access_log=False, lifespan="off", http=limited
+    )
+    config.load()
+    served, ours = socket.socketpair()
+    await asyncio.get_running_loop().connect_accepted_socket(
+        lambda: limited(config=config, server_state=ServerState(), app_state={}), served
+    )
+    reader, writer = await asyncio.open_connection(sock=ours)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        await writer.wait_closed()
 
-    async def receive():
-        return {"type": "http.disconnect"}
 
-    async def send(message):
-        pass
-
-    await web(scope, receive, send)
+async def _ask(reader, writer, method: str, path: str, body: bytes = b"") -> None:
+    request = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+    writer.write(request.encode() + body)
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+    await reader.readexactly(int(length[1]) if length else 0)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import gc
 import logging
 import signal
@@ -162,10 +163,11 @@ async def running(
             )
         )
         if rehearse:
-            open_to_all = Guarded(app.web.application, Access())
-            await rehearsal.of_rest(open_to_all, app.rest, app.service)
-            if rpc_port is not None and certificate is None:
-                await rehearsal.of_grpc(host, rpc_port)
+            rehearsed = application(repository, dataclasses.replace(limits, poll=0))
+            await rehearsal.of_rest(rehearsed.web, app.rest, app.service)
+            if rpc is not None:
+                await rehearsal.of_grpc(rehearsed.service, max_body=limits.max_body)
+            await rehearsed.close()
             # What that made stays as long as the server; clients do not wait while it is looked at.
             gc.collect()
             gc.freeze()

@@ -288,6 +288,7 @@ def test_norms_minimal_and_spatial_attacks(files, here, capsys):
     assert report.attacks["DeepFool"]["norm"] == "l2"
 
 
+@pytest.mark.slow
 def test_l1_and_8_bits_need_no_other_option(files, here, capsys):
     assert main(mine(files, "--norm", "l1", "--eight-bit", "--epsilon", 2, "--n", 20)) == 0
     folder = here / "runs" / "attack-mine"
@@ -414,6 +415,7 @@ def no_training(monkeypatch):
     return begin
 
 
+@pytest.mark.slow
 def test_an_attack_that_learns_is_fitted_once_and_kept(files, here, capsys, no_training):
     arguments = mine(files, "--attack", "advgan:steps=4,width=4,blocks=1", "--epsilons", 0.1, 0.2)
     assert main([*arguments, "--n", "10"]) == 0

@@ -107,6 +107,7 @@ def test_a_new_network_is_compared_with_its_plain_training(here, capsys):
     assert (here / "saved_models" / "classifiers" / "digits-pgd.keras").is_file()
 
 
+@pytest.mark.slow
 def test_stopped_and_resumed_it_ends_with_the_same_weights(here, capsys, monkeypatch):
     arguments = ["digits", "--epochs", "3", "--steps-per-epoch", "6", *TINY[2:], "--shift", "1"]
 
@@ -136,6 +137,7 @@ def test_stopped_and_resumed_it_ends_with_the_same_weights(here, capsys, monkeyp
     assert looks[0]["best"] == looks[1]["best"]
 
 
+@pytest.mark.slow
 def test_the_curve_of_l2_goes_beyond_the_radius_trained_for(mine, here):
     arguments = ("--model", str(mine), "--norm", "l2", "--epsilon", "2", *TINY)
     assert main(arguments) == 0
@@ -144,6 +146,7 @@ def test_the_curve_of_l2_goes_beyond_the_radius_trained_for(mine, here):
     assert found["reports"]["after"]["epsilons"] == pytest.approx(wanted)
 
 
+@pytest.mark.slow
 def test_a_generator_may_be_what_it_is_hardened_against(mine, here, capsys):
     assert main(["--model", str(mine), "--method", "gat", *TINY]) == 0
     assert "by gat, linf" in capsys.readouterr().out
@@ -152,6 +155,7 @@ def test_a_generator_may_be_what_it_is_hardened_against(mine, here, capsys):
     assert (here / "saved_models" / "classifiers" / "mine-gat.keras").is_file()
 
 
+@pytest.mark.slow
 def test_a_preset_may_run_on_other_data(mine, here):
     arguments = ("mnist-trades", "--data", "digits", "--model", str(mine), *TINY)
     assert main(arguments) == 0

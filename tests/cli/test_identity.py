@@ -85,6 +85,7 @@ def test_a_fault_of_the_program_ends_with_3_and_keeps_its_traceback(here, capsys
     assert [path.name for path in (here / "runs").iterdir()] == ["digits"]
 
 
+@pytest.mark.slow
 def test_two_runs_that_start_together_have_a_folder_and_a_version_each(here):
     processes = [
         subprocess.Popen(
@@ -107,6 +108,7 @@ def test_two_runs_that_start_together_have_a_folder_and_a_version_each(here):
     assert sorted(versions) == [1, 2]
 
 
+@pytest.mark.slow
 def test_the_present_folder_has_a_name_and_its_runs_are_no_data(here, capsys, monkeypatch):
     random = np.random.default_rng(0)
     photos = here / "photos"

@@ -1,8 +1,5 @@
 """Data of a user's own, from the folder to the client: classes by name, ranges, channels."""
 
-import asyncio
-import threading
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,8 +10,8 @@ import kgan.export
 from kgan.cli import main
 from kgan.client import Client
 from kgan.runs.run import Run
-from kgan.serving import server
 from kgan.serving.repository import Model, Repository
+from tests.serving import in_thread
 
 TINY = [
     "--generator-width",
@@ -94,22 +91,10 @@ def test_a_run_is_exported_with_its_classes(trained, tmp_path):
 
 
 def test_the_client_takes_names(trained):
-    started, told = threading.Event(), {}
-
-    async def body():
-        told["loop"], told["stop"] = asyncio.get_running_loop(), asyncio.Event()
-        repository = Repository([Model("pets", trained / "saved_models" / "pets")])
-        repository.poll()
-        async with server.running(repository, server.Limits(poll=0)) as (port, grpc_port):
-            told["addresses"] = f"http://127.0.0.1:{port}", f"grpc://127.0.0.1:{grpc_port}"
-            started.set()
-            await told["stop"].wait()
-
-    thread = threading.Thread(target=asyncio.run, args=(body(),))
-    thread.start()
-    try:
-        assert started.wait(60)
-        for address in told["addresses"]:
+    repository = Repository([Model("pets", trained / "saved_models" / "pets")])
+    repository.poll()
+    with in_thread.running(repository) as (port, grpc_port):
+        for address in f"http://127.0.0.1:{port}", f"grpc://127.0.0.1:{grpc_port}":
             client = Client(address, "pets")
             assert client.class_names() == ["cats", "dogs"]
             named = client.generate(seeds=[1, 2, 3], labels=["cats", "dogs", "1"])
@@ -119,11 +104,9 @@ def test_the_client_takes_names(trained):
                 client.generate(seeds=[1], labels=["bird"])
             with pytest.raises(ValueError, match="labels must be whole numbers or names"):
                 client.generate(seeds=[1], labels=[0.5])
-    finally:
-        told["loop"].call_soon_threadsafe(told["stop"].set)
-        thread.join(60)
 
 
+@pytest.mark.slow
 def test_a_range_of_the_whole_set_is_said_and_kept(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     random = np.random.default_rng(0)

@@ -175,6 +175,7 @@ def test_the_threshold_has_the_rate_of_false_alarms_that_was_asked(gan, classifi
     assert defense.detect(images, defense.threshold(made, false_positive_rate=0.0)).all()
 
 
+@pytest.mark.slow
 def test_the_report_gives_both_figures_and_they_are_those_of_the_attacks(gan, draw):
     # Classes are told by what lies in the plane and, as much, by what does not.
     weight = weights_of(gan)[0]

@@ -77,6 +77,7 @@ def test_each_player_has_its_own_weights_and_optimizer(make_classifier, digits):
     assert updated == 2 + 2 * len(classifier.trainable_variables)
 
 
+@pytest.mark.slow
 def test_a_clean_share_of_the_batch_is_trained_on_as_it_is(make_classifier, digits):
     """The classifier's half-step is that of adversarial training on the generator's images."""
     images, labels = digits[0][:64], digits[1][:64]
@@ -90,6 +91,7 @@ def test_a_clean_share_of_the_batch_is_trained_on_as_it_is(make_classifier, digi
     np.testing.assert_allclose(weights(training.classifier), weights(plain), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_saved_training_goes_on_as_if_it_had_not_stopped(make_classifier, tmp_path):
     data = kgan.data.load("digits").take(np.arange(200))
     stopped = make(make_classifier(), seed=4, weights={"gan": 0.5}, kappa=1.0)

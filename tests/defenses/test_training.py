@@ -35,7 +35,7 @@ def assert_equal_weights(one, other):
 
 
 # What a step of each computes is in test_exact.py.
-@pytest.mark.parametrize("method", slow_but(METHODS, "fast", "free", "trades"))
+@pytest.mark.parametrize("method", slow_but(METHODS, "trades"))
 def test_every_method_makes_digits_robust_and_leaves_a_plain_model(
     make_classifier, digits, held, method, tmp_path
 ):

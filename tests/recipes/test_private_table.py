@@ -41,6 +41,7 @@ def settled(recipe):
     return recipe.settle(recipe.data())
 
 
+@pytest.mark.slow
 def test_all_that_is_told_stays_within_epsilon(recipe, settled):
     data = recipe.data()
     promise = recipe.model(data).guarantee(15)

@@ -15,7 +15,7 @@ from kgan.serving.errors import ServingError
 from kgan.serving.repository import Repository, load_servable
 from tests.conftest import ROOT
 from tests.serving.test_repository import load, put
-from tests.serving.test_secured import running
+from tests.serving.in_thread import running
 
 
 def config_of(*models):

@@ -1,7 +1,5 @@
 """TLS, and a token, for REST and gRPC: who has neither learns nothing."""
 
-import asyncio
-import contextlib
 import shutil
 import ssl
 import subprocess
@@ -14,8 +12,8 @@ import pytest
 
 from kgan.cli import serve_models
 from kgan.client import Client, ServerError
-from kgan.serving import server
 from kgan.serving.access import Access
+from tests.serving import in_thread
 from tests.serving.test_server import BODY, PREDICT
 
 TOKEN = "s3cret-token"
@@ -38,33 +36,10 @@ def certificate(tmp_path_factory):
     return make_certificate(tmp_path_factory.mktemp("tls"), "own")
 
 
-@contextlib.contextmanager
-def running(repository, **options):
-    """A server in a thread of its own: its two ports."""
-    ready, told = threading.Event(), {}
-
-    async def body():
-        told["loop"], stop = asyncio.get_running_loop(), asyncio.Event()
-        told["stop"] = stop
-        async with server.running(repository, server.Limits(poll=0), **options) as ports:
-            told["ports"] = ports
-            ready.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=asyncio.run, args=(body(),))
-    thread.start()
-    assert ready.wait(60)
-    try:
-        yield told["ports"]
-    finally:
-        told["loop"].call_soon_threadsafe(told["stop"].set)
-        thread.join(60)
-
-
 def test_tls(repository, certificate, tmp_path):
     chain, _ = certificate
     other, _ = make_certificate(tmp_path, "another")
-    with running(repository, certificate=certificate) as (port, grpc_port):
+    with in_thread.running(repository, certificate=certificate) as (port, grpc_port):
         rest, rpc = f"https://127.0.0.1:{port}", f"grpcs://localhost:{grpc_port}"
         images = [
             Client(url, "toy", certificates=chain).generate([1, 2], [0, 1]) for url in (rest, rpc)
@@ -87,7 +62,7 @@ def test_tls(repository, certificate, tmp_path):
 
 def test_a_token_is_asked_for(repository):
     access = Access.of("127.0.0.1", token=TOKEN)
-    with running(repository, access=access) as (port, grpc_port):
+    with in_thread.running(repository, access=access) as (port, grpc_port):
         urls = f"http://127.0.0.1:{port}", f"grpc://127.0.0.1:{grpc_port}"
         for url, refused in zip(urls, ("401", "UNAUTHENTICATED"), strict=True):
             with_token = Client(url, "toy", token=TOKEN)

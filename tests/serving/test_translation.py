@@ -1,9 +1,7 @@
 """A served translation: images of any size and files, over both contracts and by the client."""
 
-import asyncio
 import base64
 import io
-import threading
 
 import keras
 import numpy as np
@@ -14,8 +12,8 @@ import kgan.export
 import kgan.models
 import kgan.networks
 from kgan.client import Client, ServerError
-from kgan.serving import server
 from kgan.serving.repository import Model, Repository
+from tests.serving import in_thread
 
 SHAPE = (16, 16, 3)
 
@@ -39,23 +37,8 @@ def repository(gan, tmp_path_factory):
 @pytest.fixture(scope="module")
 def addresses(repository):
     """A server in a thread of its own."""
-    started = threading.Event()
-    told = {}
-
-    async def body():
-        told["loop"], told["stop"] = asyncio.get_running_loop(), asyncio.Event()
-        async with server.running(repository, server.Limits(poll=0)) as (port, grpc_port):
-            told["rest"] = f"http://127.0.0.1:{port}"
-            told["grpc"] = f"grpc://127.0.0.1:{grpc_port}"
-            started.set()
-            await told["stop"].wait()
-
-    thread = threading.Thread(target=asyncio.run, args=(body(),))
-    thread.start()
-    assert started.wait(60)
-    yield told
-    told["loop"].call_soon_threadsafe(told["stop"].set)
-    thread.join(60)
+    with in_thread.running(repository) as (port, grpc_port):
+        yield {"rest": f"http://127.0.0.1:{port}", "grpc": f"grpc://127.0.0.1:{grpc_port}"}
 
 
 @pytest.fixture(params=["rest", "grpc"])

@@ -1,15 +1,12 @@
 """One server of one foreign model for all questions of the table."""
 
-import asyncio
-import threading
-
 import grpc
 import httpx
 import pytest
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
-from kgan.serving import server
 from kgan.serving.repository import Model, Repository
+from tests.serving import in_thread
 from tests.serving.contract import models
 
 
@@ -37,21 +34,7 @@ def official(tmp_path_factory):
     folder = models.write(tmp_path_factory.mktemp("contract") / "m")
     repository = Repository([Model("m", folder, labels={"stable": 123, "gone": 7})])
     repository.poll()
-    ready, ports, loops = threading.Event(), [], []
-
-    async def body():
-        loops.append((asyncio.get_running_loop(), asyncio.Event()))
-        async with server.running(repository, server.Limits(poll=0)) as found:
-            ports.extend(found)
-            ready.set()
-            await loops[0][1].wait()
-
-    thread = threading.Thread(target=asyncio.run, args=(body(),))
-    thread.start()
-    assert ready.wait(60)
-    running = Server(ports)
-    yield running
-    running.close()
-    loop, stop = loops[0]
-    loop.call_soon_threadsafe(stop.set)
-    thread.join(60)
+    with in_thread.running(repository) as ports:
+        running = Server(ports)
+        yield running
+        running.close()

@@ -1,8 +1,6 @@
 """The page in a real browser without a screen, and what is served to it."""
 
-import asyncio
 import contextlib
-import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,9 +10,9 @@ import tensorflow as tf
 import kgan.export
 from kgan.endpoints import Endpoint, Endpoints
 from kgan.kinds import Images
-from kgan.serving import server
 from kgan.serving.playground import AttackedClassifier
 from kgan.serving.repository import Model, Repository
+from tests.serving import in_thread
 
 
 def darken(image, epsilon, attack, norm):
@@ -117,25 +115,11 @@ def styled_endpoints():
 @contextlib.contextmanager
 def serving(repository):
     """A server with a classifier to fool, in a thread; its address."""
-    started, told = threading.Event(), {}
-
-    async def body():
-        told["loop"], told["stop"] = asyncio.get_running_loop(), asyncio.Event()
-        attacks = {"darken": ("linf", "l2"), "nothing": ("linf",)}
-        radii = {"linf": 0.5, "l2": 4.0}
-        fool = AttackedClassifier("darkness", (8, 8, 1), ("dark", "bright"), attacks, radii, darken)
-        running = server.running(repository, server.Limits(poll=0), grpc_port=None, fool=fool)
-        async with running as (port, _):
-            told["url"] = f"http://127.0.0.1:{port}/"
-            started.set()
-            await told["stop"].wait()
-
-    thread = threading.Thread(target=asyncio.run, args=(body(),))
-    thread.start()
-    assert started.wait(60)
-    yield told["url"]
-    told["loop"].call_soon_threadsafe(told["stop"].set)
-    thread.join(60)
+    attacks = {"darken": ("linf", "l2"), "nothing": ("linf",)}
+    radii = {"linf": 0.5, "l2": 4.0}
+    fool = AttackedClassifier("darkness", (8, 8, 1), ("dark", "bright"), attacks, radii, darken)
+    with in_thread.running(repository, grpc_port=None, fool=fool) as (port, _):
+        yield f"http://127.0.0.1:{port}/"
 
 
 @pytest.fixture(scope="session")
