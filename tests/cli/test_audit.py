@@ -88,7 +88,9 @@ def test_it_compares_what_is_promised_with_what_is_found(run, control, capsys):
 def test_mistakes_are_named(run, tmp_path, capsys):
     assert kgan.cli.main(["audit", str(run), "--canaries", "10000000"]) == 2
     assert "canaries must be from 20 to half of the" in capsys.readouterr().err
-    copula = Run.new(tmp_path, "copula", TableSettings(packing=1, epsilon=1.0, batch_size=10)).folder
+    copula = Run.new(
+        tmp_path, "copula", TableSettings(packing=1, epsilon=1.0, batch_size=10)
+    ).folder
     assert kgan.cli.main(["audit", str(copula)]) == 2
     assert "is a copula, which has no discriminator" in capsys.readouterr().err
     open_run = dataclasses.replace(PRIVATE, epsilon=None, noise=None, delta=1e-5)
