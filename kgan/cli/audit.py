@@ -27,7 +27,7 @@ def main(request: Request) -> int:
     chosen: Any = run.settings(its_settings)
     if chosen.epsilon is None:
         raise ValueError(f"{run.folder} was trained without --epsilon: it promises nothing.")
-    if getattr(chosen, "model", None) == "copula":
+    if getattr(chosen, "chosen_model", None) == "copula":
         raise ValueError(
             f"{run.folder} is a copula, which has no discriminator to recognise canaries by: all "
             "that it knows of the records are sums with noise, and its promise is theirs."

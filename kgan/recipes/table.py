@@ -93,13 +93,14 @@ class TableRecipe(Recipe[TableSettings]):
     def _settle_privacy(self, data: Dataset) -> list[str]:
         """Finds the noise where it is not given, and says what is promised."""
         # The correlations of a copula are told once, of all records.
-        whole = self.settings.model == "copula"
+        whole = self.settings.chosen_model == "copula"
         noise, promised = privacy.settled(
             self.settings,
             sampling_rate=1.0 if whole else self.batch_size / len(data),
             epochs=self.epochs,
             steps_per_epoch=self.steps_per_epoch(data),
             released=(self.counts_noise,),
+            keyed=not whole,
         )
         self.settings = dataclasses.replace(self.settings, noise=noise)
         return [*promised, "no score by real rows, as it is not covered"]
@@ -141,7 +142,7 @@ class TableRecipe(Recipe[TableSettings]):
         )
 
     def feed(self, data: Dataset, *, start: int = 0) -> tf.data.Dataset:
-        if self.private and self.settings.model == "copula":
+        if self.private and self.settings.chosen_model == "copula":
             # Which learns nothing from it.
             return kgan.data.feed_rows(data, self.batch_size, start=start, by_category=False)
         if self.private:
@@ -162,7 +163,7 @@ class TableRecipe(Recipe[TableSettings]):
             seed=self.settings.seed,
             start=start,
             encoded=encoded,
-            by_category=self.settings.model == "gan",
+            by_category=self.settings.chosen_model == "gan",
         )
 
     def describe(self, data: Dataset, model: keras.Model) -> Sequence[str]:
@@ -185,14 +186,14 @@ class TableRecipe(Recipe[TableSettings]):
     @property
     def epochs(self) -> int:
         # A copula is whole when it is made.
-        return 1 if self.settings.model == "copula" else super().epochs
+        return 1 if self.settings.chosen_model == "copula" else super().epochs
 
     def steps_per_epoch(self, data: Dataset) -> int:
-        return 1 if self.settings.model == "copula" else super().steps_per_epoch(data)
+        return 1 if self.settings.chosen_model == "copula" else super().steps_per_epoch(data)
 
     def model(self, data: Dataset) -> TableModel:
         makers = {"gan": self._gan, "tvae": self._vae, "copula": self._copula}
-        return makers[self.settings.model](data)
+        return makers[self.settings.chosen_model](data)
 
     def _copula(self, data: Dataset) -> TableModel:
         if self.private:
@@ -350,9 +351,10 @@ class TableRecipe(Recipe[TableSettings]):
     def next_steps(self, folder: Path, version: Path | None) -> Sequence[str]:
         if self.private:
             # What was promised is spent, so there is no training on.
+            audit = [f"kgan audit {quote(str(folder))}"]
             return [
                 f"kgan sample {quote(str(version or folder))} --n 1000 --out rows.csv",
-                f"kgan audit {quote(str(folder))}",
+                *(audit if self.settings.chosen_model == "gan" else []),
             ]
         return [
             f"kgan sample {quote(str(version or folder))} --n 1000 --out rows.csv",

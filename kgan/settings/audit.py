@@ -16,7 +16,7 @@ class AuditSettings(Messages):
     family: ClassVar[str] = "audit"
 
     source: tyro.conf.Positional[Path]
-    """The folder of a run that was trained with --epsilon."""
+    """The folder of a run that was trained with --epsilon; of a table, with --model gan."""
     canaries: int = 1000
     """Random records; each takes part by a fair coin of its own. At most half of the data."""
     guesses: int | None = None

@@ -47,6 +47,7 @@ def table_run(tmp_path_factory):
         data=str(path),
         held_out=0.0,
         packing=1,
+        model="gan",
         epsilon=1000.0,
         counts_share=0.01,
         noise=0.4,
@@ -87,6 +88,11 @@ def test_it_compares_what_is_promised_with_what_is_found(run, control, capsys):
 def test_mistakes_are_named(run, tmp_path, capsys):
     assert kgan.cli.main(["audit", str(run), "--canaries", "10000000"]) == 2
     assert "canaries must be from 20 to half of the" in capsys.readouterr().err
+    copula = Run.new(
+        tmp_path, "copula", TableSettings(packing=1, epsilon=1.0, batch_size=10)
+    ).folder
+    assert kgan.cli.main(["audit", str(copula)]) == 2
+    assert "is a copula, which has no discriminator" in capsys.readouterr().err
     open_run = dataclasses.replace(PRIVATE, epsilon=None, noise=None, delta=1e-5)
     folder = Run.new(tmp_path, "open", open_run).folder
     assert kgan.cli.main(["audit", str(folder)]) == 2

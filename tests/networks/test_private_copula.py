@@ -141,3 +141,19 @@ def test_rows_of_a_copula_by_class_are_those_that_were_saved(rows, tmp_path):
     again = keras.saving.load_model(tmp_path / "copula.keras").generate(5, seed=3)
     for name, values in model.generate(5, seed=3).columns.items():
         np.testing.assert_array_equal(again[name], values)
+
+
+def test_a_class_without_rows_is_made_by_noise_alone(rows):
+    few = rows[rows["c"] != "c"]
+    known = private_counts_by_class(KIND, few, "c", noise=0.5)
+    copula = ClassCopula.private(KIND, "c", known, noise=0.5)
+    made = copula.rows_of(np.random.default_rng(2).standard_normal((500, 4)))
+    assert (made["c"] == "c").mean() < 0.02
+    assert np.isfinite(made["x"]).all()
+
+
+def test_a_single_column_has_no_correlations(rows):
+    kind = Table((KIND.column("c"),))
+    counted = private_counts(kind, rows, noise=1.0)
+    copula = GaussianCopula.private(kind, counted, noise=1.0)
+    assert len(copula.rows_of(np.zeros((3, 1)))) == 3

@@ -14,6 +14,7 @@ DECLARED = {
     "sex": {"type": "category", "values": ["f", "m"]},
 }
 PRIVATE = TableSettings(
+    model="gan",
     packing=1,
     epsilon=6.0,
     delta=1e-3,
@@ -88,7 +89,7 @@ def test_rows_are_fed_as_the_restored_encoder_has_them(recipe, settled):
 
 
 def test_a_private_copula_is_told_counts_and_correlations_once(recipe, tmp_path):
-    settings = dataclasses.replace(recipe.settings, model="copula", n_critic=1, noise=None)
+    settings = dataclasses.replace(recipe.settings, model=None, n_critic=1, noise=None)
     copula = TableRecipe(settings)
     data = copula.data()
     said = copula.settle(data)
@@ -99,8 +100,9 @@ def test_a_private_copula_is_told_counts_and_correlations_once(recipe, tmp_path)
     assert said[0] == f"private: {model.promise}"
     assert copula.pictures(data, tmp_path)[0].real is None
     assert len(model.generate(7)) == 7
-    with pytest.raises(ValueError, match=r"noise must be at least .* for epsilon 6, got 0.01"):
-        TableRecipe(dataclasses.replace(settings, noise=0.01)).settle(data)
+    for noise, told in ((0.6, "at least .* for epsilon 6, got 0.6"), (0.01, "more for 1 steps")):
+        with pytest.raises(ValueError, match=f"noise must be {told}"):
+            TableRecipe(dataclasses.replace(settings, noise=noise)).settle(data)
 
 
 @pytest.mark.parametrize(
