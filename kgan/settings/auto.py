@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from kgan.settings.gan import PRESETS, GANSettings
 
-FEW = 1_000
-"""Of fewer images so long a training shows each 500 times and more, so they are augmented."""
+FEW = 5_000
+"""Of fewer images so long a training shows each 100 times and more, so they are augmented."""
 
 
 class Choice(NamedTuple):
@@ -49,7 +49,7 @@ def choice(count: int, shape: tuple[int, ...]) -> Choice:
     if count < FEW:
         changes["augment"] = "diffaugment"
         name = f"{name} with diffaugment"
-        why = f"{why}; {count:,} images are few, and would soon be known by heart"
+        why = f"{why}; {count:,} images are few for so long a training, and would be known by heart"
     else:
         why = f"{why}; {count:,} images go without augmentation"
     base = PRESETS["auto"]
