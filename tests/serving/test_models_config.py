@@ -14,8 +14,8 @@ from kgan.serving import models_config
 from kgan.serving.errors import ServingError
 from kgan.serving.repository import Repository, load_servable
 from tests.conftest import ROOT
-from tests.serving.test_repository import load, put
 from tests.serving.in_thread import running
+from tests.serving.test_repository import load, put
 
 
 def config_of(*models):
