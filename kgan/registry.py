@@ -53,6 +53,7 @@ REGISTERED = {
         "GaussianNoise",
         "GroupedConv2D",
         "GrowingConvolutions",
+        "KeepBrightness",
         "KeepKnown",
         "GrowingConvolutions",
         "LabelledMapping",
