@@ -44,7 +44,8 @@ def private_counts(
     and dates by equal intervals of what they may hold. What is at an end, or 0, is counted for
     itself: values are clipped to the ends, and 0 often stands for "none". A record is in one count
     of each column, so it moves all counts together by at most the root of the number of columns:
-    the sensitivity.
+    the sensitivity. How many rows there are is taken as known: the promise is to a record that is
+    there or left blank.
 
     Args:
         table: The kind of the rows, declared without looking at them.
