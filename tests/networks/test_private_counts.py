@@ -6,17 +6,7 @@ import pytest
 from kgan.kinds import Table
 from kgan.networks.private_counts import cells_of, on_simplex, private_counts
 from kgan.rows import Category, Date, Integer, Number, Rows
-
-
-class Quiet:
-    """Draws no noise, and keeps what deviations were asked for."""
-
-    def __init__(self):
-        self.deviations = []
-
-    def normal(self, mean, deviation, size):
-        self.deviations.append(deviation)
-        return np.zeros(size)
+from tests.networks.quiet import Quiet
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from kgan.kinds import Table
 from kgan.networks.private_encoder import private_encoder
 from kgan.rows import Category, Date, Integer, Number, Rows
+from tests.networks.quiet import Quiet
 
 DAY = 86_400_000_000
 KIND = Table(
@@ -36,17 +37,6 @@ def rows(n=500):
             "one": np.full(n, "x", object),
         }
     )
-
-
-class Quiet:
-    """Draws no noise, and keeps what deviations were asked for."""
-
-    def __init__(self):
-        self.deviations = []
-
-    def normal(self, mean, deviation, size):
-        self.deviations.append(deviation)
-        return np.zeros(size)
 
 
 def test_the_noise_covers_a_record_in_all_columns_together():
