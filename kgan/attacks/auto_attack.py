@@ -96,7 +96,8 @@ class AutoAttack(Attack):
     def members(self, classes: int) -> dict[str, Attack]:
         """The attacks to run on a model of so many classes, by name; 0 where they do not decide.
 
-        Where sets of k classes decide together, each set of `k - 1` of them counts as one less.
+        Where k classes decide together, `classes` is their number less k - 1: as many as an attack
+        can aim at, and one more.
         """
         common: dict[str, Any] = {
             "norm": self.norm,

@@ -192,11 +192,23 @@ def _is_of_row(tensor: tf.Tensor) -> bool:
 
 
 def _is_positive(number: tf.Tensor, values: tf.Tensor) -> bool:
-    """Whether a tensor is a length, or the sum of what it divides."""
+    """Whether a tensor is a length, or the sum of what it divides, which is nowhere negative."""
     number = _source(number)
     if number.op.type == "Sum":
-        return _source(number.op.inputs[0]) is _source(values)
+        same = _source(number.op.inputs[0]).ref() == _source(values).ref()
+        return same and _is_not_negative(values)
     return number.op.type in _POSITIVE
+
+
+def _is_not_negative(tensor: tf.Tensor) -> bool:
+    end = _source(tensor)
+    if end.op.type in ("Add", "AddV2", "Maximum"):
+        parts = [_is_not_negative(one) for one in end.op.inputs]
+        return any(parts) if end.op.type == "Maximum" else all(parts)
+    constant = number_of(end)
+    if constant is not None:
+        return constant >= 0
+    return end.op.type in ("Abs", "Relu", "Relu6", "Square") or log_of(end) is not None
 
 
 def _within_near_limits(end: tf.Tensor) -> tf.Tensor | None:

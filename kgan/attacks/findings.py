@@ -170,8 +170,7 @@ def look(
         random=random,
         repeatable=not random or not questions.differ(both, rounding=_ROUNDING[half], rewind=True),
         half=half,
-        hides=reading.is_judged_by_values
-        or (seen.hides_behind if getattr(reading, "behind", False) else seen.hides),
+        hides=reading.is_judged_by_values or (seen.hides_behind if reading.behind else seen.hides),
         rounding=rounding,
         declared=head is not None,
     )

@@ -8,7 +8,7 @@ from keras import ops
 from scipy.special import logsumexp
 
 from kgan.attacks import PGD, Confidence, Victim, victim_of
-from kgan.attacks.endings import deciding_as
+from kgan.attacks.endings import behind, deciding_as
 from kgan.attacks.log_values import log_of, log_of_rest
 from kgan.attacks.losses import cross_entropy
 from kgan.attacks.norms import normalize
@@ -373,3 +373,18 @@ def test_that_no_gradient_arrives_is_said(model, some):
     rounded = keras.Model(images, model(ops.round(images * 4) / 4))
     with pytest.warns(UserWarning, match="No gradient of the model reaches"):
         ATTACK.run(rounded, *some)
+
+
+def test_a_sum_is_followed_only_where_it_cannot_be_negative():
+    """Shares of a sum below 0 fall where the values rise."""
+    followed = []
+
+    @tf.function
+    def read(z):
+        for values in (z, tf.nn.relu(z), tf.nn.relu(z) + 1, z + 1, tf.square(z) - 1):
+            ratio = values / tf.reduce_sum(values, axis=1, keepdims=True)
+            followed.append(behind(ratio) is not ratio)
+        return z
+
+    read(tf.ones([2, 3]))
+    assert followed == [False, True, True, False, False]

@@ -4,11 +4,14 @@ import numpy as np
 
 
 class Quiet:
-    """Draws no noise, and keeps what deviations were asked for."""
+    """Draws no normal noise, and keeps what deviations were asked for; all else is drawn."""
 
     def __init__(self):
-        self.deviations = []
+        self.deviations, self.generator = [], np.random.default_rng(0)
 
     def normal(self, mean, deviation, size):
         self.deviations.append(deviation)
         return np.zeros(size)
+
+    def random(self, size):
+        return self.generator.random(size)

@@ -17,6 +17,7 @@ from kgan.networks import (
 from kgan.networks.table_copula import _private_correlations
 from kgan.privacy import Guarantee
 from kgan.rows import Category, Integer, Number, Rows
+from tests.networks.quiet import Quiet
 
 KIND = Table(
     (
@@ -26,20 +27,6 @@ KIND = Table(
         Category("c", ("a", "b", "c")),
     )
 )
-
-
-class Quiet:
-    """Draws no noise where counts and products are told; all else is drawn."""
-
-    def __init__(self):
-        self.deviations, self.generator = [], np.random.default_rng(0)
-
-    def normal(self, mean, deviation, size):
-        self.deviations.append(deviation)
-        return np.zeros(size)
-
-    def random(self, size):
-        return self.generator.random(size)
 
 
 @pytest.fixture(scope="module")
