@@ -112,7 +112,9 @@ def deciding_as(scores: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
     missing = best - tf.gather(scores, own, batch_dims=1) + 1e-5 * (1.0 + tf.abs(best))
     missing = tf.where(own == found, 0.0, missing)
     raised = tf.one_hot(own, scores.shape[1], dtype=scores.dtype) * missing[:, None]
-    return tf.where(tf.math.is_nan(outputs), outputs, scores + tf.stop_gradient(raised))
+    # A slope of the outputs themselves may be infinite, and so NaN where it is left out.
+    unknown = tf.stop_gradient(outputs)
+    return tf.where(tf.math.is_nan(unknown), unknown, scores + tf.stop_gradient(raised))
 
 
 def hides(scores: tf.Tensor) -> bool:

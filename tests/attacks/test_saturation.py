@@ -109,7 +109,7 @@ def fooled(model, some):
     "name",
     [
         name
-        if name in ("softmax", "log with a floor", "ensemble", "thousandths")
+        if name in ("softmax", "log", "log with a floor", "ensemble", "thousandths")
         else pytest.param(name, marks=pytest.mark.slow)
         for name in ENDS
     ],
