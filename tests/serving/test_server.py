@@ -20,7 +20,7 @@ from tensorflow_serving.apis import (
 )
 
 import kgan.latents
-from kgan.serving import server
+from kgan.serving import rehearsal, server
 from kgan.serving.repository import Model, Repository
 from tests.serving.rows import CITIES, KEY
 
@@ -352,6 +352,23 @@ def test_a_taken_port_is_told(serve, repository):
                 raise AssertionError("two servers on one port")
 
     serve(body)
+
+
+def test_a_rehearsal_that_fails_keeps_no_server_from_starting(repository):
+    """Here each connection ends before the first answer."""
+    asked = []
+
+    async def silent(scope, receive, send):
+        asked.append(scope["path"])
+        raise RuntimeError("as a bug would")
+
+    async def inside():
+        app = server.application(repository, server.Limits(poll=0))
+        await rehearsal.of_rest(silent, app.rest, app.service)
+        await app.close()
+
+    asyncio.run(inside())
+    assert set(asked) >= {f"/v1/models/{name}" for name in repository.models}
 
 
 def test_a_rehearsal_is_not_counted(repository):
