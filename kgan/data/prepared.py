@@ -34,7 +34,7 @@ from kgan.decoding.array_file import ArrayFile
 from kgan.decoding.reading import Reading
 from kgan.files import remove_left_behind
 
-FORMAT = 1
+FORMAT = 2
 """Grows whenever images are read otherwise, so that entries of earlier versions are not taken."""
 
 _SECONDS = 0.2

@@ -82,7 +82,9 @@ def read_image(path: str | Path, reading: Reading) -> tuple[np.ndarray, Facts]:
     Raises:
         One of `UNREADABLE`: Where the file cannot be read, or cannot have these channels.
     """
-    return image_of(decode(Path(path)), reading)
+    # The values of a file whose range is declared or measured are read as they are.
+    size = reading.image_size if reading.value_range is None else None
+    return image_of(decode(Path(path), size, reading.resize), reading)
 
 
 def image_of(decoded: Bytes | Levels, reading: Reading) -> tuple[np.ndarray, Facts]:

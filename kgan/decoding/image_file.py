@@ -21,6 +21,9 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
+from PIL.JpegImagePlugin import JpegImageFile
+
+from kgan.decoding.resize import ImageSize, reduction
 
 BYTE = (0.0, 255.0)
 SIXTEEN_BITS = (0.0, 65535.0)
@@ -39,6 +42,7 @@ _TURNS = {
     7: lambda a: np.rot90(a, 2).swapaxes(0, 1),
     8: lambda a: np.rot90(a),
 }
+_LYING = (5, 6, 7, 8)
 _ORIENTATION, _SUBFILE, _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 274, 254, 258, 262, 339
 
 
@@ -77,14 +81,20 @@ class Levels:
     has_spare_bits: bool = False
 
 
-def decode(path: Path) -> Bytes | Levels:
+def decode(path: Path, image_size: ImageSize | None = None, how: str = "crop") -> Bytes | Levels:
     """Reads an image file.
+
+    Args:
+        path: The file.
+        image_size: What it will be resized to, if that is known: a JPEG file is then decoded at
+            half, a quarter or an eighth of its size where that is still twice as large.
+        how: How it will be resized, one of `RESIZES`.
 
     Raises:
         OSError, SyntaxError, ValueError, Image.DecompressionBombError: Where it cannot be read.
     """
     try:
-        return _decode(path)
+        return _decode(path, image_size, how)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         raise
     except Exception as error:
@@ -92,8 +102,10 @@ def decode(path: Path) -> Bytes | Levels:
         raise ValueError(f"is damaged: {type(error).__name__}: {error}") from error
 
 
-def _decode(path: Path) -> Bytes | Levels:
+def _decode(path: Path, image_size: ImageSize | None, how: str) -> Bytes | Levels:
     with Image.open(path) as file:
+        if image_size is not None and isinstance(file, JpegImageFile):
+            _reduce(file, image_size, how)
         pages = _pages(file)
         if len(pages) == 1:
             if pages[0]:
@@ -105,6 +117,15 @@ def _decode(path: Path) -> Bytes | Levels:
             # As an array, before the file shows its next page.
             found.append(_as_levels(_page(file, path)))
         return _as_channels(found)
+
+
+def _reduce(file: JpegImageFile, image_size: ImageSize, how: str) -> None:
+    width, height = file.size
+    lies = file.getexif().get(_ORIENTATION, 1) in _LYING
+    size = (width, height) if lies else (height, width)
+    factor = reduction(size, image_size, how)
+    if factor > 1:
+        file.draft(None, (width // factor, height // factor))
 
 
 def _pages(file: Image.Image) -> list[int]:

@@ -6,6 +6,9 @@ from PIL import Image
 ImageSize = int | tuple[int, int]
 RESIZES = ("crop", "pad", "stretch")
 
+# How many times as large as asked for an image must be after a reduction at decoding.
+_LEFT = 2
+
 
 def as_pair(image_size: ImageSize) -> tuple[int, int]:
     """The size as (height, width); a single number is the side of a square."""
@@ -86,6 +89,29 @@ def resized_planes(
         for plane in np.moveaxis(values, -1, 0)
     ]
     return np.stack(planes, axis=-1)
+
+
+def reduction(size: tuple[int, int], image_size: ImageSize, how: str) -> int:
+    """By how much an image may be reduced at decoding before it is resized: 8, 4, 2 or 1.
+
+    JPEG's own reductions average whole blocks, which is faster and nearly what resizing does, as
+    long as what is left has twice the pixels a side that are asked for: the result is within a few
+    of 255 levels. One that does not divide both sides would move the picture, and is not used.
+
+    Args:
+        size: (height, width) of the image.
+        image_size: What it is resized to.
+        how: One of `RESIZES`.
+    """
+    height, width = as_pair(image_size)
+    scales = height / size[0], width / size[1]
+    scale = min(scales) if how == "pad" else max(scales)
+    fits = [
+        factor
+        for factor in (8, 4, 2)
+        if factor * scale * _LEFT <= 1 and all(side % factor == 0 for side in size)
+    ]
+    return max(fits, default=1)
 
 
 def share_cut(size: tuple[int, int], image_size: ImageSize) -> float:
