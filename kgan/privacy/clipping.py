@@ -42,7 +42,8 @@ def clipped_sum(
 ) -> tuple[list[tf.Tensor], tf.Tensor]:
     """Clips the gradient of each record to `clip_norm`, and adds them up.
 
-    So one record changes the sum by at most `clip_norm`, whatever it is.
+    So one record changes the sum by at most `clip_norm`, whatever it is: one whose gradient is not
+    finite, or too long for its length to be told, adds nothing.
 
     Args:
         network: Built network of Keras layers, in float32, whose output for a record depends on
@@ -79,6 +80,7 @@ def clipped_sum(
         use.arrived = arrived
     lengths = tf.sqrt(tf.add_n([_square_lengths(group) for group in by_layer.values()]))
     shares = tf.minimum(1.0, clip_norm / tf.maximum(lengths, 1e-12))
+    shares = tf.where(tf.math.is_finite(lengths), shares, 0.0)
     if mask is not None:
         shares = tf.where(mask, shares, 0.0)
     sums = {
@@ -243,15 +245,16 @@ def _square_lengths(uses: Sequence[_Use]) -> tf.Tensor:
 def _weighted_sums(uses: Sequence[_Use], shares: tf.Tensor) -> list[tf.Tensor]:
     """The sum over records of a share of each one's gradient, for each own variable of a layer."""
     layer = uses[0].layer
-    arrived = [
-        tf.reshape(shares, [-1, *[1] * (use.arrived.shape.rank - 1)]) * use.arrived for use in uses
-    ]
+    arrived = [_share_of(use.arrived, shares) for use in uses]
     if _looks_up_one(uses):
         rows = tf.convert_to_tensor(uses[0].arguments[0])
         return [tf.math.unsorted_segment_sum(arrived[0], rows, layer.input_dim)]
+    # What is not finite would make zero times it NaN.
+    counted = tf.cast(shares > 0, tf.float32)
+    uses = [dataclasses.replace(use, arguments=_counted(use.arguments, counted)) for use in uses]
     if len(uses) > 1 or not _is_linear(layer):
         return _general_sums(uses, arrived)
-    entered = tf.convert_to_tensor(uses[0].arguments[0])
+    entered = uses[0].arguments[0]
     if isinstance(layer, keras.layers.Conv2D):
         if max(layer.dilation_rate) > 1:
             return _general_sums(uses, arrived)
@@ -266,6 +269,20 @@ def _weighted_sums(uses: Sequence[_Use], shares: tf.Tensor) -> list[tf.Tensor]:
         kernel = tf.matmul(_all_rows(entered), _all_rows(arrived[0]), transpose_a=True)
     found = {"kernel": kernel, "bias": tf.reduce_sum(_all_rows(arrived[0]), axis=0)}
     return [found[variable.name] for variable in _own_variables(layer)]
+
+
+def _share_of(values: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
+    """Each record's row times its share; zeros of a share of 0, whatever the row holds."""
+    shares = tf.cast(tf.reshape(shares, [-1, *[1] * (values.shape.rank - 1)]), values.dtype)
+    return tf.math.multiply_no_nan(values, shares)
+
+
+def _counted(arguments: tuple[Any, ...], counted: tf.Tensor) -> Any:
+    """What went into a layer, zeros for the records that do not count."""
+    return tf.nest.map_structure(
+        lambda one: _share_of(one, counted) if one.dtype.is_floating else one,
+        tf.nest.map_structure(tf.convert_to_tensor, arguments),
+    )
 
 
 def _squares(values: tf.Tensor) -> tf.Tensor:

@@ -94,6 +94,29 @@ def test_a_record_changes_the_sum_by_at_most_the_clip_norm(case):
         assert influence == pytest.approx(min(CLIP, float(lengths[row])), rel=1e-4)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])
+def test_a_record_that_is_not_finite_adds_nothing(case, value):
+    network, inputs = case
+    wanted, _ = clipped_sum(
+        network, inputs, losses, clip_norm=CLIP, mask=tf.constant([True, False] + [True] * 4)
+    )
+    spoilt = tf.nest.map_structure(lambda one: one.numpy(), inputs)
+    images = spoilt[0] if isinstance(spoilt, list) else spoilt
+    images[1] = value
+    found, lengths = clipped_sum(
+        network, tf.nest.map_structure(tf.constant, spoilt), losses, clip_norm=CLIP
+    )
+    if np.isfinite(lengths[1]):
+        # Softplus is flat there, or the record is clipped as any other.
+        apart = sum(np.sum((a - b) ** 2) for a, b in zip(found, wanted, strict=True)) ** 0.5
+        assert apart <= CLIP * (1 + 1e-5)
+    else:
+        for one, other in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+    if not np.isfinite(value) and len(network.layers) > 3:
+        assert not np.isfinite(lengths[1])
+
+
 def test_the_network_is_as_it_was(case):
     network, inputs = case
     calls = [layer.call for layer in network._flatten_layers()]
