@@ -92,7 +92,9 @@ def read(name: str, command: Command, arguments: Sequence[str]) -> Request:
     first = cast(RunFolder, defaults() if isinstance(defaults, type) else defaults)
     run_name = command.prefix + (settings.name or settings.default_name(preset, first))
     if not settings.resume or _starts_anew(settings, run_name):
-        return Request(settings, preset, run_name, given=_given(settings, words))
+        given = _given(settings, words)
+        settings = _unmirrored(settings, first, preset, given)
+        return Request(settings, preset, run_name, given=given)
     return _resumed(name, command, words, Run.latest(settings.runs_dir, run_name), chosen)
 
 
@@ -169,6 +171,23 @@ def _named_data(words: Sequence[str]) -> str | None:
         if flag == "--data":
             return value if equals else following
     return None
+
+
+def _unmirrored(
+    settings: RunFolder, preset: Any, name: str | None, given: frozenset[str]
+) -> RunFolder:
+    """The settings, without the mirroring that a preset declares for data of its own."""
+    own = getattr(preset, "data", None)
+    # Presets of a kind of data, such as photographs, name none.
+    names_none = own is None or own == type(preset)().data
+    mirrors = getattr(preset, "flip", False) and not names_none
+    if not mirrors or "flip" in given or cast(Any, settings).data == own:
+        return settings
+    print(
+        f"flip is off: {name} mirrors {own}, and of other data left may not be right; "
+        "--flip mirrors them"
+    )
+    return cast(RunFolder, dataclasses.replace(cast(Any, settings), flip=False))
 
 
 def _given(settings: Settings, words: Sequence[str]) -> frozenset[str]:
