@@ -1,6 +1,7 @@
 """Large sets of image files: decoding, starts, memory, and how long a step waits for its batch.
 
     python benchmarks/data.py make DIR --counts 1000 10000 100000   # JPEGs of 256 pixels
+    python benchmarks/data.py make DIR --counts 600 --side 1024    # those of photographs
     python benchmarks/data.py decode DIR/10000
     python benchmarks/data.py starts DIR/1000 DIR/10000 DIR/100000
     python benchmarks/data.py waits DIR/10000 --sizes 64 128
@@ -42,15 +43,15 @@ BEGUN = time.time() - (time.clock_gettime(time.CLOCK_BOOTTIME) - int(
 ) / os.sysconf("SC_CLK_TCK"))  # fmt: skip
 
 
-def make(folder: Path, counts: list[int], pictures: int) -> None:
-    """Folders of JPEG files of 256 pixels, so many pictures of CIFAR-10 again and again."""
+def make(folder: Path, counts: list[int], pictures: int, side: int) -> None:
+    """Folders of square JPEG files, so many pictures of CIFAR-10 again and again."""
     import kgan.data
 
     data = kgan.data.load("cifar10", "train").take(np.arange(pictures))
     contents = []
     for image in data.samples:
         buffer = io.BytesIO()
-        Image.fromarray(image).resize((256, 256), Image.Resampling.BICUBIC).save(
+        Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC).save(
             buffer, "JPEG", quality=85
         )
         contents.append(buffer.getvalue())
@@ -331,6 +332,7 @@ def main() -> None:
     parser.add_argument("paths", nargs="+")
     parser.add_argument("--counts", nargs="+", type=int, default=[1000])
     parser.add_argument("--pictures", type=int, default=3000)
+    parser.add_argument("--side", type=int, default=256, help="of the files that are made")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sizes", nargs="+", type=int, default=[64, 128])
     parser.add_argument("--batch-size", type=int, default=8)
@@ -345,7 +347,7 @@ def main() -> None:
         return
     folders = [Path(path) for path in options.paths]
     if options.what == "make":
-        make(folders[0], options.counts, options.pictures)
+        make(folders[0], options.counts, options.pictures, options.side)
         return
     result = {
         "decode": lambda: decode(folders[0], options.rounds),
