@@ -69,13 +69,14 @@ class Client:
 
     def generate(
         self,
-        seeds: Sequence[int] | np.ndarray,
+        seeds: Sequence[int] | np.ndarray | None = None,
         labels: Sequence[int] | Sequence[str] | np.ndarray | None = None,
     ) -> np.ndarray | dict[str, np.ndarray]:
         """Samples of a generator.
 
         Args:
             seeds: One integer for each sample; one seed gives one sample, whatever else is asked.
+                By default new ones are drawn, one for each label, or one.
             labels: One class for each sample, for a conditional generator: its number, or its name
                 where the model's classes have names.
 
@@ -83,6 +84,9 @@ class Client:
             float32 images (n, height, width, channels) in [0, 1], or points (n, dimensions); of a
             table a dict of columns (n,) by name.
         """
+        if seeds is None:
+            count = 1 if labels is None else np.size(labels)
+            seeds = np.random.default_rng().integers(0, 2**31, count)
         inputs = {"seeds": np.asarray(seeds, np.int64)}
         if labels is not None:
             inputs["labels"] = self._class_numbers(labels)

@@ -99,7 +99,11 @@ def test_the_client_takes_names(trained):
             assert client.class_names() == ["cats", "dogs"]
             named = client.generate(seeds=[1, 2, 3], labels=["cats", "dogs", "1"])
             numbered = client.generate(seeds=[1, 2, 3], labels=[0, 1, 1])
+            drawn = [client.generate(labels=["cats", "dogs", "cats"]) for _ in range(2)]
             np.testing.assert_array_equal(named, numbered)
+            # Without seeds there are new ones each time.
+            assert drawn[0].shape == drawn[1].shape == named.shape
+            assert np.abs(drawn[0] - drawn[1]).max() > 0
             with pytest.raises(ValueError, match="got 'bird'"):
                 client.generate(seeds=[1], labels=["bird"])
             with pytest.raises(ValueError, match="labels must be whole numbers or names"):
