@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import kgan.losses
 from kgan.attacks.checks import check_radius
-from kgan.certificates.interval_bounds import margins
+from kgan.certificates.interval_bounds import margins, units_of
 from kgan.counter import add_counter
 from kgan.defenses.adversarial_training import check_classifier
 from kgan.models.batches import labels_of
@@ -66,7 +66,7 @@ class IntervalTraining(MendedFit):
     def train_step(self, data) -> dict[str, tf.Tensor]:
         images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         images = check_range(tf.cast(images, tf.float32))
-        classes = labels_of(labels, int(self.classifier.output_shape[-1]))
+        classes = labels_of(labels, units_of(self.classifier))
         share = (tf.cast(self.step, tf.float32) - self.warmup) / self.ramp
         share = tf.clip_by_value(share, 0.0, 1.0)
         kappa = 1.0 - share * (1.0 - self.kappa)
