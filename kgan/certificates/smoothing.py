@@ -108,6 +108,7 @@ class SmoothedClassifier:
             raise ValueError(f"alpha must be in (0, 1), got {alpha}.")
         images = check_images(images)
         victim = victim_of(self.model, images)
+        victim.check_criterion("a smoothed classifier")
         size = min(self.batch_size, n)
 
         @tf.function(autograph=False)
