@@ -73,10 +73,16 @@ def class_number(label: int | str, class_names: Sequence[str] | None, classes: i
         classes: How many there are.
 
     Raises:
-        ValueError: Where there is no such class.
+        ValueError: Where there is no such class, or several have this name.
     """
     text = str(label)
     if isinstance(label, str) and class_names is not None and text in class_names:
+        called = [number for number, name in enumerate(class_names) if name == text]
+        if len(called) > 1:
+            numbers = ", ".join(map(str, called))
+            raise ValueError(
+                f"labels must be numbers for {text!r}, which the classes {numbers} are called."
+            )
         return list(class_names).index(text)
     try:
         number = int(text)

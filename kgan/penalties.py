@@ -5,7 +5,8 @@ weight is kept: `input_width` (2 for images) says how much wider the paper's inp
 `_input_gradients` converts the gradient once, here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -160,6 +161,17 @@ PENALTIES: dict[str, type[Penalty]] = {
 def get(name: str, weight: float | Schedule, **options) -> Penalty:
     """A penalty by its key in `PENALTIES`."""
     return kgan.names.look_up("penalty", name, PENALTIES)(weight, **options)
+
+
+def listed(penalties: Sequence[Penalty]) -> list[Penalty]:
+    """The penalties of a model as a list; raises `TypeError` where they are something else."""
+    alone = isinstance(penalties, str) or hasattr(penalties, "interval")
+    found: list[Any] = [penalties] if alone else list(penalties)
+    if alone or not all(hasattr(one, "interval") for one in found):
+        raise TypeError(
+            f"penalties must be a list such as [kgan.penalties.R1(1.0)], got {penalties!r}."
+        )
+    return found
 
 
 def _norm(gradients: tf.Tensor) -> tf.Tensor:

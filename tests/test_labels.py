@@ -63,3 +63,11 @@ def test_a_class_by_name_or_number():
         class_number("3", names, 3)
     with pytest.raises(ValueError, match="the classes have no names here, got 'cats'"):
         class_number("cats", None, 3)
+
+
+def test_a_name_of_two_classes_names_none():
+    names = ("crane", "dog", "crane")
+    assert class_number("dog", names, 3) == 1
+    assert class_number("2", names, 3) == 2
+    with pytest.raises(ValueError, match="numbers for 'crane', which the classes 0, 2 are called"):
+        class_number("crane", names, 3)

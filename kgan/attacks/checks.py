@@ -133,6 +133,8 @@ def check_indices(indices: Any, n: int) -> np.ndarray:
     array = np.arange(n) if indices is None else np.asarray(indices)
     if array.shape != (n,):
         raise ValueError(f"indices must have the shape ({n},), got {array.shape}.")
+    if n and (array.dtype.kind not in "iu" or array.min() < 0):
+        raise ValueError(f"indices must be whole numbers of at least 0, got {array[:3]}, ...")
     return array
 
 

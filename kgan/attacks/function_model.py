@@ -8,6 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kgan.labels import class_numbers
+
 
 class FunctionModel(keras.Model):
     """A function from arrays to scores or to classes, as a model for attacks that only ask.
@@ -56,7 +58,11 @@ class FunctionModel(keras.Model):
                     f"{self.name} must return class numbers of shape ({len(images)},), as classes= "
                     f"says, returned {answers.dtype} of shape {answers.shape}."
                 )
-            return np.eye(self.classes, dtype=np.float32)[answers]
+            # As an index, -1 would be the last class.
+            numbers = class_numbers(
+                answers, len(images), self.classes, what=f"class numbers that {self.name} returns"
+            )
+            return np.eye(self.classes, dtype=np.float32)[numbers]
         if answers.ndim != 2 or len(answers) != len(images) or answers.dtype.kind not in "fiu":
             raise ValueError(
                 f"{self.name} must return scores of shape ({len(images)}, classes), returned "

@@ -137,7 +137,8 @@ class ModelCall:
     def outputs_without_trace(self, images: tf.Tensor) -> tf.Tensor:
         """The same at inference, in graph mode, without a change of the model's variables."""
         with keras.StatelessScope(state_mapping=self._fresh_seeds()):
-            return self.outputs(images)
+            # The gradient of a reshape has a shape, also where that of a tf.py_function has none.
+            return self.outputs(tf.reshape(images, tf.shape(images)))
 
     def own_outputs(self, images: np.ndarray, bounds: tuple[float, float] | None = None) -> Any:
         """The same as the model itself answers, called eagerly.

@@ -257,6 +257,18 @@ class Victim:
                 '"channels_last" if that is what they are.'
             )
 
+    def check_criterion(self, what: str) -> None:
+        """Raises `ValueError` where another criterion was declared than the likeliest class.
+
+        Args:
+            what: Name of what knows the likeliest class alone; the error begins with it.
+        """
+        if not self.criterion.borders:
+            raise ValueError(
+                f"{what} judges by the likeliest class alone, and {self.criterion!r} was declared "
+                f"for {self.name}: leave the criterion out."
+            )
+
     # Asking the model
 
     def answers(

@@ -17,11 +17,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan.attacks.checks import check_radius
+from kgan.attacks.checks import check_count, check_images, check_radius
 from kgan.labels import class_numbers
 
 # Of the largest logit's size: what float32 may add to a margin by rounding, many times over.
 _ROUNDING = 1e-4
+
+_SHAPELESS = (
+    "{} must be a built Sequential or functional model of one input and one output: interval "
+    "bounds follow its layers."
+)
 
 Box = tuple[tf.Tensor, tf.Tensor]
 """Lower and upper bounds of a layer's values, of equal shape."""
@@ -46,8 +51,9 @@ def margins(
         arithmetic; float32 adds rounding errors.
 
     Raises:
-        ValueError: For a layer whose bounds are unknown.
+        ValueError: For a layer whose bounds are unknown, or a single output.
     """
+    units_of(model)
     box = tf.maximum(images - epsilon, 0.0), tf.minimum(images + epsilon, 1.0)
     head = _dense_end(model)
     lower, upper = _through(model, box, end=head)
@@ -83,9 +89,16 @@ def certified(
 
     Returns:
         bool array of shape (n,). An image that is misjudged without any change is not certified.
+
+    Raises:
+        ValueError: For images that are not in [0, 1], a layer whose bounds are unknown, or a model
+            with a single output.
     """
     check_radius("epsilon", epsilon, "linf")
-    labels = class_numbers(labels, len(images), int(model.output_shape[-1]))
+    check_count("batch_size", batch_size)
+    # A box around values beyond [0, 1] would be cut to one that holds nothing.
+    images = check_images(images)
+    labels = class_numbers(labels, len(images), units_of(model))
 
     @tf.function(autograph=False)
     def safe(images, labels):
@@ -99,6 +112,23 @@ def certified(
         for rows in (slice(at, at + batch_size) for at in range(0, len(images), batch_size))
     ]
     return np.concatenate(batches) if batches else np.zeros(0, bool)
+
+
+def units_of(model: keras.Model) -> int:
+    """The number of the model's outputs; raises `ValueError` where these are no classes."""
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"model must be a keras.Model, got {type(model).__name__}.")
+    try:
+        units = int(model.output_shape[-1])
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(_SHAPELESS.format(model.name)) from error
+    if units < 2:
+        # With no other class, every margin would hold.
+        raise ValueError(
+            f"{model.name} must have an output for each class for interval bounds, got {units}: "
+            "make it anew with two, such as Dense(2)."
+        )
+    return units
 
 
 def _dense_end(model: keras.Model) -> keras.layers.Dense | None:
@@ -124,10 +154,7 @@ def _through(model: keras.Model, box: Box, end: keras.layers.Layer | None = None
         known = {id(model.inputs[0]): box}
         (output,) = model.outputs
     except (AttributeError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{model.name} must be a built Sequential or functional model of one input and one "
-            "output: interval bounds follow its layers."
-        ) from error
+        raise ValueError(_SHAPELESS.format(model.name)) from error
     graph = getattr(model, "_functional", None) or model
     nodes = {id(node) for depth in graph._nodes_by_depth.values() for node in depth}
     for layer in model.layers:

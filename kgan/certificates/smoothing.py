@@ -108,6 +108,7 @@ class SmoothedClassifier:
             raise ValueError(f"alpha must be in (0, 1), got {alpha}.")
         images = check_images(images)
         victim = victim_of(self.model, images)
+        victim.check_criterion("a smoothed classifier")
         size = min(self.batch_size, n)
 
         @tf.function(autograph=False)
@@ -141,7 +142,7 @@ def lower_bound(hits: np.ndarray, n: int, alpha: float) -> np.ndarray:
 
 
 def certified_accuracy(
-    classes: np.ndarray, radii: np.ndarray, labels: Any, at: Sequence[float]
+    classes: np.ndarray, radii: np.ndarray, labels: Any, at: Sequence[float] | float
 ) -> np.ndarray:
     """The share of images answered correctly with a certified radius of at least each of `at`.
 
@@ -149,11 +150,18 @@ def certified_accuracy(
         classes: Answers of `SmoothedClassifier.certify`, int (n,).
         radii: Its radii, (n,).
         labels: The true classes: integers (n,), a column, or one-hot.
-        at: The radii to report.
+        at: The radii to report; a number for one.
 
     Returns:
         float64 array, one share for each radius of `at`.
+
+    Raises:
+        ValueError: Where there are not as many radii and labels as classes.
     """
+    if np.shape(radii) != np.shape(classes):
+        raise ValueError(
+            f"radii must be one for each of the {len(classes)} classes, got {np.shape(radii)}."
+        )
     truth = class_numbers(labels, len(classes))
     right = classes == truth
-    return np.array([np.mean(right & (radii >= radius)) for radius in at])
+    return np.array([np.mean(right & (radii >= radius)) for radius in np.atleast_1d(at)])

@@ -104,8 +104,11 @@ def _labelled(
         data = dataclasses.replace(data, notes=(*data.notes, note))
     if labels is None:
         return data
+    # One-hot rows have a column for each class, also for those of which there is no sample.
+    columns = labels.shape[1] if labels.ndim == 2 and labels.shape[1] > 1 else 0
     labels = class_numbers(labels, len(labels), what=f"labels of {data.name}")
-    names = names or tuple(str(label) for label in range(int(labels.max(initial=0)) + 1))
+    count = max(columns, int(labels.max(initial=0)) + 1)
+    names = names or tuple(str(label) for label in range(count))
     notes = data.notes
     if len(labels) and labels.min() > 0:
         notes = (*notes, _UNNUMBERED.format(labels.min(), labels.max(), labels.min() - 1))
@@ -208,7 +211,11 @@ def _read(
     unused = [key for key in keys if key not in wanted and not _OF_SPLIT.fullmatch(key)]
     if labels is None or names is None:
         return samples, labels, None, unused
-    return samples, labels, tuple(map(str, names.ravel())), unused
+    return samples, labels, tuple(map(_text, names.ravel())), unused
+
+
+def _text(name: Any) -> str:
+    return name.decode() if isinstance(name, bytes) else str(name)
 
 
 def _is_large(source: FileSource) -> bool:

@@ -123,7 +123,7 @@ class ImageSet:
             )
         if squeezed := sum(one.squeezed for one in all_facts):
             notes.append(
-                f"{squeezed} compressed TIFF files of 16-bit colour were read with 8 bits "
+                f"{squeezed} files of 16-bit colour, compressed TIFF or PPM, were read with 8 bits "
                 "(PNG, .npy or an uncompressed TIFF keeps them)"
             )
         return notes

@@ -17,6 +17,8 @@ SPLITS = {
 }
 """The splits that folders at the top may be, and what such folders are called."""
 
+_SPLIT_OF = {word: split for split, words in SPLITS.items() for word in words}
+
 # Folders of file servers and of archives, with thumbnails or what was deleted.
 _OF_SERVERS = ("@eaDir", "#recycle", "@Recycle", "$RECYCLE.BIN", "lost+found", "__MACOSX")
 # What Pillow lists beside images: documents, films and data that other programs draw.
@@ -74,14 +76,13 @@ def splits(folder: Path, names: Sequence[str]) -> dict[str, str]:
     Nothing where images lie beside subfolders, or where a subfolder is called otherwise.
     """
     tops = {name.partition("/")[0] for name in names}
-    known = {word: split for split, words in SPLITS.items() for word in words}
-    if not tops or not all(top.lower() in known for top in tops):
+    if not tops or not all(top.lower() in _SPLIT_OF for top in tops):
         return {}
     if any("/" not in name for name in names):
         return {}
     found: dict[str, str] = {}
     for top in sorted(tops):
-        split = known[top.lower()]
+        split = _SPLIT_OF[top.lower()]
         if split in found:
             raise ValueError(f"{folder} holds {found[split]} and {top}, which mean the same split.")
         found[split] = top
@@ -152,6 +153,14 @@ class _Walk:
             notes.append(f"links to folders that are read already: {self._named(self._twice)}")
         full = {name.partition("/")[0] for name in names}
         full |= {path.relative_to(self.folder).parts[0] for path in [*self._outputs, *self._twice]}
+        tops = {name.partition("/")[0] for name in names if "/" in name}
+        called = sorted(top for top in tops if top.lower() in _SPLIT_OF)
+        if len(called) > 1 and len(called) < len(tops):
+            rest = ", ".join(sorted(tops - set(called))[:5])
+            notes.append(
+                f"{', '.join(called)} are classes and no splits here, as {rest} lie beside them: "
+                "move those away if they are none"
+            )
         if empty := sorted(self._tops - full):
             notes.append(f"folders without images are no classes: {', '.join(empty)}")
         return notes

@@ -2,7 +2,8 @@
 
 Pillow's modes and what becomes of them:
 
-- 1, L: grey. La, LA: grey with opacity. P, RGB, RGBX, CMYK, YCbCr, LAB, HSV: colour, as Pillow
+- 1, L: grey (whole numbers of which the file does not say the range, where a TIFF says that they
+  are signed). La, LA: grey with opacity. P, RGB, RGBX, CMYK, YCbCr, LAB, HSV: colour, as Pillow
   converts it. PA, RGBa, RGBA: colour with opacity. All of these have 8 bits, 0 to 255.
 - I;16 in every byte order: grey, 0 to 65,535 (0 to 4,095 where a TIFF says 12 bits; white and black
   are exchanged where it says that white is 0). 16-bit colour of a PNG file and of an uncompressed
@@ -171,13 +172,17 @@ def _page(file: Image.Image, path: Path) -> Bytes | Levels:
     mode, rawmode = file.mode, _rawmode(file)
     deep_colour = ";16" in rawmode and len(file.getbands()) > 1
     if deep_colour and file.format == "PNG":
-        return _turned(_png_of_16_bits(path, rawmode), file)
+        return _turned(_png_of_16_bits(path, file.info.get("transparency")), file)
     if deep_colour and _is_plain_tiff(file):
         return _tiff_of_16_bits(file, path, rawmode)
     if mode.startswith("I;16"):
         return _turned(_sixteen_bits(file), file)
     if mode in ("I", "F"):
         return _turned(_wide(file), file)
+    if mode == "L" and _is_signed(file):
+        # Pillow shows -1 as 255.
+        return Levels(np.asarray(file)[..., None].view(np.int8))
+    squeezed = deep_colour or _largest_value(file) > BYTE[1]
     image: Image.Image = file
     if file.getexif().get(_ORIENTATION, 1) in _TURNS:
         image = ImageOps.exif_transpose(file)
@@ -188,7 +193,7 @@ def _page(file: Image.Image, path: Path) -> Bytes | Levels:
     if mode == "La":
         image = image.convert("LA")
     wanted = "RGBA" if has_opacity else "L" if grey else "RGB"
-    return Bytes(as_mode(image, wanted), grey, has_opacity, squeezed=deep_colour)
+    return Bytes(as_mode(image, wanted), grey, has_opacity, squeezed=squeezed)
 
 
 def as_mode(image: Image.Image, mode: str) -> Image.Image:
@@ -228,8 +233,14 @@ def _wide(file: Image.Image) -> Levels:
     return Levels(values.view(np.uint32) if unsigned and values.dtype == np.int32 else values)
 
 
-def _png_of_16_bits(path: Path, rawmode: str) -> Levels:
-    """Pillow keeps 8 of the 16 bits of colour; TensorFlow keeps all."""
+def _png_of_16_bits(path: Path, transparent: Any) -> Levels:
+    """Pillow keeps 8 of the 16 bits of colour; TensorFlow keeps all.
+
+    Args:
+        path: The file.
+        transparent: The colour that the file says is transparent, (red, green, blue); TensorFlow
+            leaves it opaque.
+    """
     # Few files are such, and a process that decodes others starts sooner without it.
     import tensorflow as tf
 
@@ -237,7 +248,11 @@ def _png_of_16_bits(path: Path, rawmode: str) -> Levels:
         values = tf.io.decode_png(path.read_bytes(), dtype=tf.uint16).numpy()
     except tf.errors.InvalidArgumentError as error:
         raise ValueError("is no complete PNG file") from error
-    return _with_opacity(values)
+    levels = _with_opacity(values)
+    if isinstance(transparent, tuple) and levels.opacity is None:
+        seen = (values != np.array(transparent, np.uint16)).any(axis=-1, keepdims=True)
+        levels = dataclasses.replace(levels, opacity=seen.astype(np.float32))
+    return levels
 
 
 def _is_plain_tiff(file: Image.Image) -> bool:
@@ -282,6 +297,17 @@ def _turned(levels: Levels, file: Image.Image) -> Levels:
         return levels
     opacity = None if levels.opacity is None else turn(levels.opacity)
     return dataclasses.replace(levels, values=turn(levels.values), opacity=opacity)
+
+
+def _is_signed(file: Image.Image) -> bool:
+    return file.format == "TIFF" and _tag(file, _SAMPLE_FORMAT, 1) == 2
+
+
+def _largest_value(file: Image.Image) -> int:
+    """The value that stands for 1 in a PPM file, which Pillow scales to 255; 0 for others."""
+    tiles = _tiles(file) if file.format == "PPM" else []
+    args = tiles[0][3] if tiles else None
+    return args[1] if isinstance(args, tuple) and len(args) == 2 else 0
 
 
 def _rawmode(file: Image.Image) -> str:

@@ -12,10 +12,11 @@ _LEFT = 2
 
 def as_pair(image_size: ImageSize) -> tuple[int, int]:
     """The size as (height, width); a single number is the side of a square."""
-    pair = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
-    if len(pair) != 2 or any(side < 1 for side in pair):
+    sides = np.atleast_1d(np.asarray(image_size))
+    pair = tuple(sides.tolist()) * (2 if np.ndim(image_size) == 0 else 1)
+    if sides.dtype.kind not in "iu" or len(pair) != 2 or min(pair) < 1:
         raise ValueError(
-            f"image_size must be a side or (height, width) of at least 1, got {image_size}."
+            f"image_size must be a side or (height, width) of at least 1, got {image_size!r}."
         )
     return pair[0], pair[1]
 

@@ -18,8 +18,9 @@ from kgan.attacks.victim import Victim, victim_of
 from kgan.counter import add_counter
 from kgan.defenses.methods import METHODS
 from kgan.defenses.weight_perturbation import gradients_at_the_worst
+from kgan.models.batches import labels_of, require
 from kgan.models.gradient_update import apply_gradients
-from kgan.models.image_range import check_range
+from kgan.models.image_range import check_float, check_range, with_checked_images
 from kgan.models.mended_fit import MendedFit
 
 # Height and width at which a classifier of images of any size is looked at.
@@ -197,6 +198,7 @@ class AdversarialTraining(MendedFit):
     def train_step(self, data) -> dict[str, tf.Tensor]:
         images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         images = self._check(images, labels)
+        check_trainable(self.classifier)
         if METHODS[self.method].attack is None:
             outputs = self._free_updates(images, labels, sample_weight)
         else:
@@ -204,6 +206,12 @@ class AdversarialTraining(MendedFit):
             outputs = self._update(images, adversarial, labels, sample_weight)
         self.step.assign_add(1)
         return self.compute_metrics(images, labels, outputs, sample_weight)
+
+    def test_step(self, data) -> dict[str, tf.Tensor]:
+        return super().test_step(with_checked_images(data))
+
+    def predict_step(self, data) -> tf.Tensor:
+        return super().predict_step(with_checked_images(data))
 
     def _perturb(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         """The batch, each attack's share of it replaced by adversarial images."""
@@ -326,13 +334,7 @@ class AdversarialTraining(MendedFit):
             raise ValueError("run_eagerly must be False: the inner attack needs a graph.")
         if labels is None:
             raise ValueError("adversarial training needs batches of (images, labels), got images.")
-        images = tf.convert_to_tensor(images)
-        if not images.dtype.is_floating:
-            raise ValueError(
-                f"images must be float32 in [0, 1], got {images.dtype.name}. "
-                "Convert them, or feed them with kgan.data.feed."
-            )
-        images = tf.cast(images, tf.float32)
+        images = check_float(images)
         if self.victim.image_shape is not None:
             # A data set may not know its shapes, or know less than the classifier.
             images = tf.ensure_shape(images, [None, *self.victim.image_shape])
@@ -419,6 +421,15 @@ def restored_classifier(config: dict[str, Any], custom_objects=None) -> keras.Mo
     return Victim(classifier, **declared) if declared else classifier
 
 
+def check_trainable(classifier: keras.Model) -> None:
+    """Raises `ValueError` where a training would change nothing."""
+    if not classifier.trainable_variables:
+        raise ValueError(
+            f"classifier {classifier.name} must have something to train, got only what is frozen: "
+            "set trainable = True, and compile again."
+        )
+
+
 def check_classifier(classifier: keras.Model | Victim) -> keras.Model:
     """The model to train; raises where there is none: no Keras model, or one without weights."""
     if isinstance(classifier, Victim):
@@ -472,8 +483,33 @@ def _check_loss(loss: Any, victim: Victim) -> None:
 
 
 def _class_indices(labels: tf.Tensor, victim: Victim) -> tf.Tensor:
-    """Integers, a column, or one-hot rows (soft ones by their largest) as int32 (batch,)."""
+    """The class of each image, that the attack is to leave, int32 (batch,).
+
+    Args:
+        labels: Integers, a column, or one-hot rows; soft ones are taken by their largest, and those
+            of a single output by the nearer class.
+        victim: The classifier.
+
+    Raises:
+        ValueError: For labels that name no class, or several. For their values, when the graph
+            runs.
+    """
     labels = tf.convert_to_tensor(labels)
-    if labels.shape.rank == 2 and labels.shape[1] == victim.classes and not victim.binary:
-        return tf.argmax(labels, axis=1, output_type=tf.int32)
-    return tf.cast(tf.reshape(labels, [-1]), tf.int32)
+    if victim.binary and labels.dtype.is_floating:
+        values = tf.reshape(tf.cast(labels, tf.float32), [-1])
+        shares = tf.reduce_all((values >= 0.0) & (values <= 1.0))
+        values = require(
+            values, shares, "labels of a single output must be 0 and 1, or between, got", values
+        )
+        return tf.cast(values > 0.5, tf.int32)
+    if labels.shape.rank == 2 and labels.shape[1] == victim.classes:
+        rows = tf.cast(labels, tf.float32)
+        one = tf.reduce_all(tf.abs(tf.reduce_sum(rows, axis=1) - 1.0) < 0.01)
+        rows = require(
+            rows,
+            one,
+            "labels must name one class for each image, as rows with the sum 1 do, got",
+            rows[:1],
+        )
+        return tf.argmax(rows, axis=1, output_type=tf.int32)
+    return labels_of(labels, victim.classes)

@@ -117,6 +117,7 @@ def detection_report(
         raise ValueError("images must not be empty.")
     threshold = detector.threshold(calibration, false_alarms=false_alarms, batch_size=batch_size)
     victim = detector.victim.ready(images)
+    victim.check_criterion("a detection report")
     labels = class_numbers(labels, len(images), victim.classes)
     clean_scores = detector.scores(images, batch_size=batch_size)
 

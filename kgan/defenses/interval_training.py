@@ -7,12 +7,12 @@ import tensorflow as tf
 
 import kgan.losses
 from kgan.attacks.checks import check_radius
-from kgan.certificates.interval_bounds import margins
+from kgan.certificates.interval_bounds import margins, units_of
 from kgan.counter import add_counter
-from kgan.defenses.adversarial_training import check_classifier
+from kgan.defenses.adversarial_training import check_classifier, check_trainable
 from kgan.models.batches import labels_of
 from kgan.models.gradient_update import apply_gradients
-from kgan.models.image_range import check_range
+from kgan.models.image_range import check_range, with_checked_images
 from kgan.models.mended_fit import MendedFit
 
 
@@ -66,7 +66,8 @@ class IntervalTraining(MendedFit):
     def train_step(self, data) -> dict[str, tf.Tensor]:
         images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         images = check_range(tf.cast(images, tf.float32))
-        classes = labels_of(labels, int(self.classifier.output_shape[-1]))
+        check_trainable(self.classifier)
+        classes = labels_of(labels, units_of(self.classifier))
         share = (tf.cast(self.step, tf.float32) - self.warmup) / self.ramp
         share = tf.clip_by_value(share, 0.0, 1.0)
         kappa = 1.0 - share * (1.0 - self.kappa)
@@ -88,6 +89,12 @@ class IntervalTraining(MendedFit):
         logs = self.compute_metrics(images, labels, logits, sample_weight)
         safe = tf.reduce_all(worst + tf.one_hot(classes, tf.shape(worst)[1], -1e9) < 0, axis=1)
         return logs | {"certified": tf.reduce_mean(tf.cast(safe, tf.float32))}
+
+    def test_step(self, data) -> dict[str, tf.Tensor]:
+        return super().test_step(with_checked_images(data))
+
+    def predict_step(self, data) -> tf.Tensor:
+        return super().predict_step(with_checked_images(data))
 
     def call(self, images, training=False):
         """The classifier's logits."""

@@ -26,7 +26,7 @@ def example_seeds(seed: int, n: int, start: int = 0) -> tf.Tensor:
     """
     if n < 0 or n != int(n):
         raise ValueError(f"n must be a whole number of at least 0, got {n}.")
-    return tf.range(start, start + n, dtype=tf.int64) + (check_seed(seed) << 32)
+    return tf.range(start, start + int(n), dtype=tf.int64) + (check_seed(seed) << 32)
 
 
 @tf.function(reduce_retracing=True)

@@ -81,6 +81,12 @@ def samples_of(
         what: What the samples are called, for an error.
         whose: Whose shape it is, for an error.
     """
+    if isinstance(samples, list | tuple | Mapping) and not _is_numbers(samples):
+        form = type(samples).__name__
+        raise ValueError(
+            f"{what} must be one array or tensor, got a {form} of {len(samples)}: "
+            "call fit(samples, labels), or give a data set of (samples, labels)."
+        )
     found = tf.convert_to_tensor(samples)
     wanted = tf.TensorShape([None, *shape])
     if not found.shape.is_compatible_with(wanted):
@@ -136,6 +142,11 @@ def labels_of(labels: Any, num_classes: int | None, *, what: str = "labels") -> 
     Raises:
         ValueError: For another type or shape. For other values, when the graph runs.
     """
+    if isinstance(labels, Mapping):
+        raise ValueError(
+            f"{what} must be one array or tensor, got a dict of {', '.join(map(str, labels))}: "
+            "dataset.map(lambda samples, record: (samples, record[...]))."
+        )
     found = tf.convert_to_tensor(labels)
     rank, columns = found.shape.rank, found.shape[-1] if found.shape.rank == 2 else None
     shown = f"class numbers (batch,) or one-hot rows (batch, {num_classes or 'classes'})"
@@ -214,6 +225,11 @@ def in_slices(data: Any, size: int = 4096) -> Iterator[Any]:
     for start in range(0, len(arrays[0]), size):
         rows = slice(start, start + size)
         yield tf.nest.map_structure(lambda one: one[rows], data)  # noqa: B023
+
+
+def _is_numbers(samples: Any) -> bool:
+    """Whether a list holds numbers or lists of them, and no arrays."""
+    return not isinstance(samples, Mapping) and not any(hasattr(one, "shape") for one in samples)
 
 
 def _field(record: Mapping[str, Any], names: tuple[str, ...]) -> Any:

@@ -139,7 +139,7 @@ class GAN(Generation, Players):
         self.loss_spec = loss
         self.label_smoothing = label_smoothing
         self.adversarial_loss = kgan.losses.get(loss, label_smoothing=label_smoothing)
-        self.penalties = list(penalties)
+        self.penalties = kgan.penalties.listed(penalties)
         for penalty in generator_penalties:
             penalty.check(generator)
         self.generator_penalties = list(generator_penalties)

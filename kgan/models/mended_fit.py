@@ -36,6 +36,11 @@ class MendedFit(keras.Model):
         with told():
             return super().evaluate(*args, **options)
 
+    def predict(self, *args: Any, **options: Any) -> Any:
+        """As Keras's `predict`."""
+        with told():
+            return super().predict(*args, **options)
+
     def train_on_batch(self, *args: Any, **options: Any) -> Any:
         """As Keras's `train_on_batch`."""
         with told():
@@ -45,6 +50,15 @@ class MendedFit(keras.Model):
         """As Keras's `test_on_batch`."""
         with told():
             return super().test_on_batch(*args, **options)
+
+    def save(self, filepath: Any, *args: Any, **options: Any) -> None:
+        """As Keras's `save`, into a .keras file; raises `ValueError` for HDF5."""
+        if str(filepath).endswith((".h5", ".hdf5")):
+            raise ValueError(
+                f"filepath must end in .keras for a {type(self).__name__}, got {str(filepath)!r}: "
+                "HDF5 does not hold several networks and optimizers."
+            )
+        super().save(filepath, *args, **options)
 
     # Saving: an optimizer has a state for each variable that it was built on, whatever is frozen
 

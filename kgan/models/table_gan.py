@@ -89,7 +89,7 @@ class TableGAN(TableModel):
         self.generator, self.discriminator = generator, discriminator
         self.loss_name = loss
         self.adversarial_loss = kgan.losses.get(loss)
-        self.penalties = list(penalties)
+        self.penalties = kgan.penalties.listed(penalties)
         self.packing, self.temperature, self.ema_decay = packing, temperature, ema_decay
         self.several = several
         self.seed = kgan.random.check_seed(seed)

@@ -45,7 +45,7 @@ def length_of(images: Any) -> int | None:
     """Number of images; `None` for a stream. Raises `ValueError` for what is neither."""
     if isinstance(images, tf.data.Dataset):
         return None
-    if isinstance(images, keras.utils.PyDataset) or not hasattr(images, "__len__"):
+    if isinstance(images, keras.utils.PyDataset) or not hasattr(images, "__getitem__"):
         raise ValueError(
             "images must be an array or a tf.data.Dataset of (images, labels) batches, got "
             f"{type(images).__name__}."

@@ -58,6 +58,7 @@ def clever(
     check_count("batch_size", batch_size)
     images = check_images(images)
     victim = victim_of(model, images)
+    victim.check_criterion("CLEVER")
     logits = victim.predict(images)
     truth = (
         logits.argmax(1) if labels is None else class_numbers(labels, len(images), logits.shape[1])

@@ -126,7 +126,8 @@ def corruption_report(
     and about with those of ImageNet-C and CIFAR-10-C.
 
     Args:
-        model: Any Keras classifier, or a `kgan.attacks.Victim`.
+        model: Any Keras classifier, or a `kgan.attacks.Victim`, whose criterion says what is right,
+            of the baseline's answers too.
         images: (n, height, width, channels) in [0, 1] or uint8, grey or RGB; or a
             `tf.data.Dataset` of (images, labels) batches.
         labels: Integers, a column, or one-hot; left out for a `tf.data.Dataset`.
@@ -194,12 +195,12 @@ def corruption_report(
 
 
 def _right(models: list[Any], images: np.ndarray, chunk: Any, batch_size: int) -> np.ndarray:
-    """Which images each model classifies correctly, bool (models, n)."""
+    """Which images each model gets right by the criterion of the first, bool (models, n)."""
+    victims = [victim_of(model, images) for model in models]
     return np.stack(
         [
-            victim_of(model, images).predict(images, batch_size=batch_size).argmax(axis=1)
-            == chunk.labels
-            for model in models
+            ~victims[0].fooled(one.predict(images, batch_size=batch_size), chunk.labels)
+            for one in victims
         ]
     )
 

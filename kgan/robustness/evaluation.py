@@ -104,7 +104,9 @@ def evaluate(
     seen = _Seen()
     for chunk in chunks(model, images, labels, batch_size):
         if not seen.labels:
-            _check(victim_of(model, chunk.images), chunk, attacks)
+            victim = victim_of(model, chunk.images)
+            _check(victim, chunk, attacks)
+            _check_names(class_names, victim)
         seen.add(chunk)
         if certify:
             _certify(seen, model, chunk, epsilons, batch_size)
@@ -221,6 +223,14 @@ def _check(victim: Victim, chunk: Chunk, attacks: Sequence[Attack]) -> None:
     for attack in attacks:
         attack.check(victim, chunk.images.shape[1:])
     check_range(victim, chunk.images, chunk.labels)
+
+
+def _check_names(class_names: Sequence[str] | None, victim: Victim) -> None:
+    if class_names is not None and len(class_names) > victim.classes:
+        raise ValueError(
+            f"class_names must be at most {victim.classes}, one for each class of {victim.name}, "
+            f"got {len(class_names)}."
+        )
 
 
 def _masking_flags(

@@ -69,6 +69,8 @@ def plan(attacks: Sequence[Attack], epsilons: Sequence[float]) -> list[Trial]:
 
 def common_norm(attacks: Sequence[Attack], norm: str | None) -> str | None:
     """The norm of a report on these attacks: the given one, or that of the budget attacks."""
+    if isinstance(attacks, Attack):
+        raise TypeError(f"attacks must be a list of attacks, got one alone: [{attacks!r}].")
     if not attacks:
         raise ValueError("attacks must not be empty.")
     for attack in attacks:
@@ -95,6 +97,8 @@ def radii(
     """The radii of a report, ascending: the given ones, or those of the budget attacks."""
     if epsilons is None:
         epsilons = [attack.get_config()["epsilon"] for attack in attacks if attack.has_budget]
-    elif not epsilons and any(attack.has_budget for attack in attacks):
+    elif np.ndim(epsilons) != 1:
+        raise ValueError(f"epsilons must be a list of radii, such as [0.1, 0.2], got {epsilons!r}.")
+    elif not len(epsilons) and any(attack.has_budget for attack in attacks):
         raise ValueError("epsilons must not be empty.")
     return sorted({check_radius("epsilon", epsilon, norm or "l2") for epsilon in epsilons})

@@ -56,3 +56,13 @@ def test_what_is_no_answer_is_refused(model, some):
         Victim("model.keras")
     with pytest.raises(ValueError, match="classes must be left out"):
         Victim(model, classes=10)
+
+
+@pytest.mark.parametrize("answer", [-1, 10])
+def test_an_answer_that_is_no_class_is_refused(some, answer):
+    # As an index, -1 would be the last class.
+    victim = Victim(lambda images: np.full(len(images), answer), classes=10)
+    with pytest.raises(
+        ValueError, match=rf"class numbers that .* returns must be in \[0, 9\], got {answer}"
+    ):
+        RandomNoise(0.1).run(victim, *some)

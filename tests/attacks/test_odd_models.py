@@ -93,3 +93,28 @@ def test_several_labels_of_an_image_need_their_criterion(model):
     assert (
         PGD(0.9, steps=5).run(Victim(model, criterion=MultiLabel()), IMAGES, labels).success.any()
     )
+
+
+def test_a_gradient_without_a_shape_is_followed():
+    def hide(images):
+        hidden = tf.py_function(tf.identity, [images], images.dtype)
+        # Layers need to know the shape; the gradient comes back without one.
+        return tf.ensure_shape(hidden, [None, 8, 8, 1])
+
+    plain, hidden = Own(), Own(before=hide)
+    labels = victim_of(plain, IMAGES).predict(IMAGES).argmax(axis=1)
+    victim_of(hidden, IMAGES)
+    hidden.set_weights(plain.get_weights())
+    for attack in (PGD(0.1, steps=3), PGD(0.5, steps=3, norm="l2")):
+        expected = attack.last_iterates(plain, IMAGES, labels)
+        assert np.abs(expected - IMAGES).max() > 0.01
+        np.testing.assert_allclose(
+            attack.last_iterates(hidden, IMAGES, labels), expected, atol=1e-6
+        )
+
+
+@pytest.mark.parametrize("indices", [np.arange(5) - 1, np.arange(5) + 0.5, np.ones(5, bool)])
+def test_indices_are_places(indices):
+    model = Own()
+    with pytest.raises(ValueError, match="indices must be whole numbers of at least 0"):
+        PGD(0.1).run(model, IMAGES, np.zeros(5, int), indices=indices)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kgan.attacks import PGD
+from kgan.attacks import PGD, Victim
 from kgan.certificates import certified, margins
 from kgan.defenses import IntervalTraining
 
@@ -216,3 +216,45 @@ def test_a_loaded_sequential_model_is_followed_through_the_graph_it_is_in_now(tm
         margins(one, tf.constant(images), tf.zeros(20, tf.int32), 0.05) for one in (model, loaded)
     ]
     np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda images: (images * 255).astype("uint8"),
+        lambda images: images * 255,
+        lambda images: images * 2 - 1,
+        lambda images: np.where(images > 0.5, np.nan, images),
+    ],
+)
+def test_images_of_another_range_are_not_certified(change):
+    # Their box, cut to [0, 1], would hold nothing, and so nothing that fools.
+    model = dense(L.Dense(4))
+    images, labels = labelled(model)
+    with pytest.raises(ValueError, match="images must"):
+        certified(model, change(images), labels, epsilon=0.01)
+
+
+def test_a_single_output_is_not_certified():
+    # It has no other class, so that every margin would hold at any radius.
+    model = dense(L.Dense(1))
+    images = np.zeros((3, 6), np.float32)
+    with pytest.raises(ValueError, match=r"an output for each class.*got 1"):
+        certified(model, images, [0, 0, 0], epsilon=1.0)
+    training = IntervalTraining(model)
+    training.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
+    with pytest.raises(ValueError, match=r"an output for each class.*got 1"):
+        training.fit(images, np.array([0, 1, 0]), verbose=0)
+
+
+def test_what_has_no_layers_to_follow_is_named():
+    class Own(keras.Model):
+        def call(self, images):
+            return images
+
+    with pytest.raises(ValueError, match="must be a built Sequential or functional model"):
+        certified(Own(), np.zeros((2, 6), np.float32), [0, 1], epsilon=0.1)
+    with pytest.raises(TypeError, match=r"must be a keras.Model, got Victim"):
+        certified(Victim(dense(L.Dense(2))), np.zeros((2, 6), np.float32), [0, 1], epsilon=0.1)
+    with pytest.raises(ValueError, match="batch_size must be"):
+        certified(dense(L.Dense(2)), np.zeros((2, 6)), [0, 1], epsilon=0.1, batch_size=0)

@@ -72,6 +72,10 @@ def test_certified_accuracy_counts_what_is_right_and_far_enough():
     radii = np.array([0.5, 0.2, 0.0, 0.9])
     found = certified_accuracy(classes, radii, [1, 1, 1, 1], [0.0, 0.3, 0.6])
     np.testing.assert_allclose(found, [0.5, 0.25, 0.0])
+    np.testing.assert_allclose(certified_accuracy(classes, radii, [1, 1, 1, 1], 0.3), [0.25])
+    # One radius would count for all of them.
+    with pytest.raises(ValueError, match="radii must be one for each of the 4 classes"):
+        certified_accuracy(classes, radii[:1], [1, 1, 1, 1], [0.3])
 
 
 @pytest.mark.parametrize(

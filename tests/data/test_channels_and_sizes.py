@@ -236,6 +236,9 @@ def test_padding_of_opacity_is_transparent(tmp_path):
         ({"channels": "rgbb"}, "channels must be one of grey, rgb, rgba, got 'rgbb'. Did you"),
         ({"background": "whiet"}, "background must be a colour such as white, .* got 'whiet'"),
         ({"image_size": 0}, "image_size must be a side or"),
+        ({"image_size": 8.5}, r"image_size must be a side or .* got 8\.5"),
+        ({"image_size": "8"}, "image_size must be a side or .* got '8'"),
+        ({"image_size": True}, "image_size must be a side or .* got True"),
     ],
 )
 def test_bad_readings(options, message):

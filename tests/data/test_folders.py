@@ -230,6 +230,24 @@ def test_a_class_may_be_called_train(tmp_path):
         load(tmp_path, "test")
 
 
+def test_splits_that_are_read_as_classes_are_told(tmp_path):
+    for name in ("train", "test", "extra"):
+        picture(tmp_path / name / "a" / "0.png")
+    data = load(tmp_path)
+    assert data.class_names == ("extra", "test", "train")
+    assert "test, train are classes and no splits here, as extra lie beside them" in data.notes[0]
+
+
+def test_one_hot_rows_tell_how_many_classes_there_are(tmp_path):
+    # Of the last of five classes there is no sample.
+    images = np.zeros((4, 8, 8), np.uint8)
+    names = np.array([b"cat", b"dog"])
+    np.savez(tmp_path / "few.npz", images=images, labels=np.eye(5)[[0, 1, 2, 3]])
+    np.savez(tmp_path / "named.npz", images=images, labels=[0, 1, 0, 1], class_names=names)
+    assert kgan.data.load(str(tmp_path / "few.npz")).num_classes == 5
+    assert kgan.data.load(str(tmp_path / "named.npz")).class_names == ("cat", "dog")
+
+
 def test_held_out_images_are_scaled_as_the_training_images(tmp_path):
     for place, top in (("train", 3000), ("test", 1500)):
         for number in range(2):

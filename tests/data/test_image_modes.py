@@ -1,5 +1,8 @@
 """What becomes of every mode that Pillow reads, and of files whose range nothing says."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -169,6 +172,31 @@ def test_a_grey_level_of_16_bits_may_be_transparent(tmp_path):
     np.testing.assert_array_equal(data.as_float()[0, ..., 0] == 1, (DEEP == 1000) | (DEEP == 65535))
 
 
+def test_a_colour_of_16_bits_may_be_transparent(tmp_path):
+    values = COLOUR.copy()
+    values[0, :2] = (1, 2, 3)
+    chunk = b"tRNS" + struct.pack(">HHH", 1, 2, 3)
+    chunk = struct.pack(">I", 6) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    head, tail = tf.io.encode_png(values).numpy().split(b"IDAT", 1)
+    # Before the length of the first chunk of data.
+    content = head[:-4] + chunk + head[-4:] + b"IDAT" + tail
+    data = loaded(tmp_path, lambda path: path.write_bytes(content))
+    expected = values / 65535
+    expected[0, :2] = 1
+    np.testing.assert_allclose(data.as_float()[0], expected, atol=1e-6)
+    rgba = kgan.data.load(str(tmp_path), image_size=8, channels="rgba").as_float()[0]
+    np.testing.assert_array_equal(rgba[..., 3] == 0, (values == (1, 2, 3)).all(axis=-1))
+
+
+def test_colour_of_16_bits_that_is_read_with_8_is_told(tmp_path):
+    content = b"P6 8 8 65535\n" + COLOUR.astype(">u2").tobytes()
+    data = loaded(tmp_path, lambda path: path.write_bytes(content), ".ppm")
+    np.testing.assert_allclose(data.as_float()[0], COLOUR / 65535, atol=1 / 255)
+    assert "2 files of 16-bit colour, compressed TIFF or PPM, were read with 8 bits" in str(
+        data.notes
+    )
+
+
 SIGNED = np.linspace(-1000, 1000, 64).reshape(8, 8)
 # Name: writer, suffix, what the values are.
 UNDECLARED = {
@@ -180,6 +208,10 @@ UNDECLARED = {
     "signed 16 bits, big-endian": (
         lambda path: write_tiff(path, [SIGNED.astype(np.int16)], order=">", sample_format=2),
         np.trunc(SIGNED),
+    ),
+    "signed 8 bits": (
+        lambda path: write_tiff(path, [(SIGNED / 10).astype(np.int8)], sample_format=2),
+        np.trunc(SIGNED / 10),
     ),
     "unsigned 32 bits": (
         lambda path: write_tiff(path, [(SIGNED + 1000).astype(np.uint32) + np.uint32(2**31)]),

@@ -4,8 +4,9 @@ import pytest
 import tensorflow as tf
 
 import kgan.data
-from kgan.attacks import FGSM, PGD, AdvGAN, AutoAttack, DeepFool
-from kgan.defenses import METHODS, AdversarialTraining, OverfittingGuard
+from kgan.attacks import FGSM, PGD, AdvGAN, AutoAttack, DeepFool, Victim, victim_of
+from kgan.defenses import METHODS, AdversarialTraining, IntervalTraining, OverfittingGuard
+from kgan.defenses.adversarial_training import _class_indices
 from tests.conftest import slow_but
 from tests.defenses.conftest import sparse_loss
 
@@ -393,3 +394,82 @@ def test_mistakes_with_classifiers_and_data(make_classifier, digits):
     training.compile("adam", sparse_loss(), run_eagerly=True)
     with pytest.raises(ValueError, match="run_eagerly must be False"):
         fit(training, (images, labels))
+
+
+@pytest.mark.parametrize("form", [lambda y: y, lambda y: 0.8 * y + 0.1, lambda y: y[:, None]])
+def test_the_attack_leaves_the_nearer_class_of_soft_labels_of_one_output(batch, form):
+    kernel = np.random.default_rng(0).normal(size=(6, 1)).astype("float32")
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(1)])
+    model.set_weights([kernel, np.float32([0.1])])
+    images, labels = batch
+    training = AdversarialTraining(model, attack=FGSM(0.05))
+    training.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
+    perturb = tf.function(training._perturb, autograph=False)
+    found = perturb(tf.constant(images), tf.constant(form(labels.astype("float32"))))
+    # The loss of a linear logit falls along the kernel for the class 1, and rises for 0.
+    away = np.where(labels[:, None] == 1, -1, 1) * np.sign(kernel[:, 0])
+    np.testing.assert_allclose(found, np.clip(images + 0.05 * away, 0, 1), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("units", "labels", "said"),
+    [
+        (10, [3, 99], r"labels must be in \[0, 9\].* got \[ *3 99\]"),
+        (10, [-1, 1], r"labels must be in \[0, 9\].* got \[-1"),
+        (10, [0.5, 1.0], "labels must be whole numbers"),
+        (1, [-1.0, 1.0], r"labels of a single output must be 0 and 1.* got \[-1"),
+        (1, [-1, 1], r"labels must be in \[0, 1\].* got \[-1"),
+        (3, [[1.0, 1.0, 0.0], [0.0, 1.0, 0.0]], r"must name one class .* got \[\[1. 1. 0.\]\]"),
+        (3, [[0.0, 0.0, 0.0], [0.0, 1.0, 0.0]], r"must name one class .* got \[\[0. 0. 0.\]\]"),
+    ],
+)
+def test_labels_that_name_no_class_are_refused(make_classifier, units, labels, said):
+    images = np.zeros((2, 8, 8, 1), "float32")
+    victim = victim_of(Victim(make_classifier(units=units), head="logits"), images)
+    with pytest.raises(ValueError, match=said):
+        _class_indices(tf.constant(labels), victim)
+
+
+def test_fit_refuses_them_in_words(make_classifier):
+    training = make(make_classifier(), "mart")
+    with pytest.raises(ValueError, match=r"labels must be in \[0, 9\].* got 3 99"):
+        fit(training, (np.zeros((2, 8, 8, 1), "float32"), np.array([3, 99])))
+
+
+def test_soft_labels_of_one_whole_are_taken(make_classifier, digits):
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    hard, soft = (make(make_classifier(), "mart", loss=loss) for _ in range(2))
+    rows = np.eye(10, dtype="float32")[digits[1]]
+    fit(hard, (digits[0], rows), n=64)
+    fit(soft, (digits[0], rows * 0.9 + 0.01), n=64)
+    assert np.isfinite(soft.evaluate(digits[0][:64], rows[:64], verbose=0)[0])
+
+
+@pytest.mark.parametrize("make_training", [AdversarialTraining, IntervalTraining])
+def test_images_of_another_range_are_refused_outside_of_fit_too(
+    make_classifier, digits, make_training
+):
+    training = make_training(make_classifier(), epsilon=0.1)
+    training.compile("adam", sparse_loss())
+    images, labels = digits[0][:8], digits[1][:8]
+    for other, said in (
+        ((images * 255).astype("uint8"), "got uint8"),
+        (images * 255, r"must lie in \[0, 1\].* got 0 to 255"),
+        (images - 0.5, r"must lie in \[0, 1\].* got -0.5 to 0.5"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            training.evaluate(other, labels, verbose=0)
+        with pytest.raises(ValueError, match=said):
+            training.predict(other, verbose=0)
+        with pytest.raises(ValueError, match=said):
+            training.fit(images, labels, validation_data=(other, labels), verbose=0)
+
+
+@pytest.mark.parametrize("make_training", [AdversarialTraining, IntervalTraining])
+def test_a_classifier_that_is_frozen_whole_is_refused(make_classifier, digits, make_training):
+    classifier = make_classifier()
+    classifier.trainable = False
+    training = make_training(classifier, epsilon=0.1)
+    training.compile("adam", sparse_loss())
+    with pytest.raises(ValueError, match="must have something to train"):
+        training.fit(digits[0][:8], digits[1][:8], verbose=0)

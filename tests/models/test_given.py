@@ -374,6 +374,35 @@ def test_weights_are_refused_whatever_the_labels(options):
         own_gan(3).fit(pictures(), np.arange(8) % 3, verbose=0, shuffle=False, **options)
 
 
+@pytest.mark.parametrize("form", [list, tuple])
+def test_samples_and_labels_in_one_list_are_told_apart_by_the_caller(form):
+    together = form([pictures(), np.arange(8) % 3])
+    with pytest.raises(ValueError, match=r"samples must be one array .* got a \w+ of 2: call fit"):
+        own_gan(3).fit(together, verbose=0)
+
+
+def test_labels_in_a_dict_are_named():
+    data = tf.data.Dataset.from_tensor_slices((pictures(), {"label": np.arange(8) % 3})).batch(4)
+    with pytest.raises(ValueError, match="labels must be one array or tensor, got a dict of label"):
+        own_gan(3).fit(data, verbose=0, shuffle=False)
+
+
+def test_a_whole_number_of_samples_may_be_a_float():
+    np.testing.assert_array_equal(own_gan().generate(2.0), own_gan().generate(2))
+
+
+@pytest.mark.parametrize("given", ["r1", ["r1"], kgan.penalties.R1(1.0)])
+def test_penalties_are_a_list_of_penalties(given):
+    with pytest.raises(TypeError, match=r"penalties must be a list such as .* got .*(r1|R1)"):
+        own_gan(penalties=given)
+
+
+def test_hdf5_is_refused_and_leaves_no_file(tmp_path):
+    with pytest.raises(ValueError, match=r"must end in \.keras for a GAN, got .*gan\.h5"):
+        own_gan().save(tmp_path / "gan.h5")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("make", "data"),
     [

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kgan.robustness import CORRUPTIONS, corrupt, corruption_report
+from kgan.attacks import TopK, Victim
+from kgan.certificates import SmoothedClassifier
+from kgan.robustness import CORRUPTIONS, clever, corrupt, corruption_report
 from kgan.robustness.corruptions import blur, digital, noise, weather
 from kgan.robustness.corruptions.motion import trailed
 from kgan.robustness.corruptions.plasma import plasma
@@ -257,6 +259,25 @@ def test_errors_are_those_of_a_known_classifier_and_the_mce_its_share_of_the_bas
         thresholds(0.56), images, labels, names=["brightness"], baseline=thresholds(0.56)
     )
     assert of_itself.mce == of_itself.relative_mce == pytest.approx(1.0)
+
+
+def test_the_declared_criterion_judges_the_baseline_too():
+    # The label is the second of three classes everywhere: among the first two, never the first.
+    layers = [keras.layers.Flatten(), keras.layers.Dense(3, kernel_initializer="zeros")]
+    model = keras.Sequential([keras.Input((8, 8, 1)), *layers])
+    layers[1].bias.assign([2.0, 1.0, 0.0])
+    images, labels = np.full((4, 8, 8, 1), 0.5, np.float32), [1, 1, 1, 1]
+    plain = corruption_report(model, images, labels, names=["fog"])
+    assert (plain.clean, plain.mean_accuracy) == (0, 0)
+    two = corruption_report(
+        Victim(model, criterion=TopK(2)), images, labels, names=["fog"], baseline=model
+    )
+    assert (two.clean, two.mean_accuracy, two.baseline_clean) == (1, 1, 1)
+    assert all(row.baseline == 1 for row in two.rows)
+    with pytest.raises(ValueError, match=r"CLEVER judges by .* TopK\(k=2\) was declared"):
+        clever(Victim(model, criterion=TopK(2)), images, labels)
+    with pytest.raises(ValueError, match="a smoothed classifier judges by"):
+        SmoothedClassifier(Victim(model, criterion=TopK(2)), 0.1).certify(images)
 
 
 def test_every_corruption_has_its_row():

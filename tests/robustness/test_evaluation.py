@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import kgan.data
 from kgan.attacks import FGSM, PGD, Attack, AutoAttackResult, RandomNoise, Result
+from kgan.robustness import corrupt
 from kgan.robustness.evaluation import evaluate
 from kgan.robustness.markdown import markdown
 from kgan.robustness.report import CHANGE_NORMS, Report
@@ -323,6 +325,22 @@ def test_errors_name_the_remedy(linear):
         evaluate(model, images[:0], labels[:0], attacks=[FGSM()])
     with pytest.raises(TypeError, match=r"must be a keras\.Model"):
         evaluate("my.keras", images, attacks=[FGSM()])
+
+
+def test_arguments_of_another_form_are_told(linear):
+    model, images, labels, _ = linear
+    for options, error, said in (
+        ({"attacks": FGSM(0.1)}, TypeError, r"must be a list of attacks, got one alone: \[FGSM"),
+        ({"epsilons": 0.1}, ValueError, r"epsilons must be a list of radii, .* got 0\.1"),
+        ({"class_names": ["a", "b", "c"]}, ValueError, "class_names must be at most 2, .* got 3"),
+    ):
+        with pytest.raises(error, match=said):
+            evaluate(model, images, labels, **{"attacks": [FGSM(0.1)], **options})
+    data = kgan.data.load("digits")
+    with pytest.raises(ValueError, match=r"an array or a tf\.data\.Dataset .* got Dataset"):
+        evaluate(model, data, attacks=[FGSM(0.1)])
+    with pytest.raises(ValueError, match=r"indices must have the shape \(1,\), got \(2,\)"):
+        corrupt(np.zeros((1, 8, 8, 1)), "fog", 1, indices=[0, 1])
 
 
 def test_what_an_attack_warns_of_is_in_the_report_and_kept(linear, tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 
 import kgan.names
 import kgan.pixels
-from kgan.attacks.checks import check_count, check_images, check_pixels
+from kgan.attacks.checks import check_count, check_images, check_indices, check_pixels
 from kgan.random import check_seed
 from kgan.robustness.corruptions import blur, digital, noise, weather
 
@@ -152,7 +152,7 @@ def corrupt(
     strengths = row.small if max(images.shape[1:3]) < SMALL else row.large
     strength = strengths[severity - 1]
     strength = strength if isinstance(strength, tuple) else (strength,)
-    numbers = range(len(images)) if indices is None else [int(one) for one in indices]
+    numbers = check_indices(indices, len(images)).tolist()
     result = np.empty_like(images)
     for place, (image, number) in enumerate(zip(images, numbers, strict=True)):
         # One stream for each image and corruption: a severity only makes its noise stronger.
