@@ -37,6 +37,10 @@ registry.register()
 # TensorFlow leaves oneDNN off on processors without AVX-512, where convolutions then take twice as
 # long. It reads this once, when it is imported.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# On one core it has one thread for operations, which a Python function holds while it runs: one
+# that itself asks a Keras model, such as a function that is attacked, would wait for ever.
+if hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)) == 1:
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "2")
 if "ipykernel" in sys.modules:
     # In a notebook its messages about the hardware would stand above each first result.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

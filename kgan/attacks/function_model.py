@@ -1,6 +1,8 @@
 """A classifier that is only a function: it answers, and shows no gradient."""
 
+import os
 import uuid
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +26,7 @@ class FunctionModel(keras.Model):
 
     def __init__(self, function: Callable[[np.ndarray], Any], *, classes: int | None = None):
         super().__init__(name=getattr(function, "__name__", "function").strip("<>"))
+        _check_threads()
         self.function = function
         self.classes = classes
         self.units = classes
@@ -71,3 +74,16 @@ class FunctionModel(keras.Model):
             )
         self.units = answers.shape[1]
         return answers.astype(np.float32)
+
+
+def _check_threads() -> None:
+    """Warns where TensorFlow has one thread for operations, which the function's call holds."""
+    threads = tf.config.threading.get_inter_op_parallelism_threads()
+    if (threads or int(os.environ.get("TF_NUM_INTEROP_THREADS") or 0)) == 1:
+        warnings.warn(
+            "TensorFlow has one inter-op thread, by TF_NUM_INTEROP_THREADS or tf.config.threading: "
+            "a function that itself runs TensorFlow, as model.predict does, waits for itself for "
+            "ever. Allow two.",
+            RuntimeWarning,
+            stacklevel=4,
+        )

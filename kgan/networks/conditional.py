@@ -14,13 +14,16 @@ from kgan.networks.spectral import SpectralDense, SpectralEmbedding
 _LABEL_FEATURES = 32
 
 
-def with_label(inputs, features, num_classes: int | None) -> tuple:
+def with_label(
+    inputs, features, num_classes: int | None, *, deviation: float | None = None
+) -> tuple:
     """Features with a learned embedding of the class beside them, where there are classes.
 
     Args:
         inputs: The symbolic input of the network so far.
         features: Symbolic features (batch, channels).
         num_classes: Number of classes; `None` for none.
+        deviation: Standard deviation of the embedding at the start; by default uniform within .05.
 
     Returns:
         What the network takes, `inputs` or `[inputs, labels]`, and the features.
@@ -28,7 +31,12 @@ def with_label(inputs, features, num_classes: int | None) -> tuple:
     if num_classes is None:
         return inputs, features
     labels = keras.Input((), dtype="int32", name="labels")
-    embedding = layers.Embedding(num_classes, _LABEL_FEATURES, name="label_embedding")
+    initializer = (
+        "uniform" if deviation is None else keras.initializers.RandomNormal(stddev=deviation)
+    )
+    embedding = layers.Embedding(
+        num_classes, _LABEL_FEATURES, embeddings_initializer=initializer, name="label_embedding"
+    )
     return [inputs, labels], layers.Concatenate()([features, embedding(labels)])
 
 

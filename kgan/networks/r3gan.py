@@ -83,7 +83,9 @@ def r3gan_generator(
     stages = len(plan.strides)
     gain = _GAIN * (_BLOCKS * (stages + 1)) ** -0.25
     latents = keras.Input((latent_dim,), name="latents")
-    inputs, features = with_label(latents, latents, num_classes)
+    # As a dense layer of one-hot classes has it.
+    deviation = None if num_classes is None else num_classes**-0.5
+    inputs, features = with_label(latents, latents, num_classes, deviation=deviation)
     channels = _channels(width, plan.base)
     initializer = _normal(features.shape[-1])
     shares = layers.Dense(channels, use_bias=False, kernel_initializer=initializer)(features)

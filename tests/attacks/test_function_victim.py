@@ -1,5 +1,9 @@
 """A victim that is only a function: the attacks that ask get the same answers as from the model."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -66,3 +70,35 @@ def test_an_answer_that_is_no_class_is_refused(some, answer):
         ValueError, match=rf"class numbers that .* returns must be in \[0, 9\], got {answer}"
     ):
         RandomNoise(0.1).run(victim, *some)
+
+
+_ASKS_KERAS = """
+import os
+os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
+import kgan.attacks
+import keras
+import numpy as np
+model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
+images = np.random.default_rng(0).random((5, 4, 4, 1), np.float32)
+labels = model.predict(images, verbose=0).argmax(axis=1)
+victim = kgan.attacks.Victim(lambda images: model.predict(images, verbose=0))
+print("asked", kgan.attacks.Square(0.3, steps=5)(victim, images, labels).shape)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no process can be held to a core")
+def test_a_function_that_asks_a_keras_model_does_not_wait_for_itself():
+    """On one core TensorFlow would have one thread for both."""
+    alone = {key: value for key, value in os.environ.items() if key != "TF_NUM_INTEROP_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-c", _ASKS_KERAS], env=alone, capture_output=True, text=True, timeout=300
+    )
+    assert "asked (5, 4, 4, 1)" in done.stdout, done.stderr
+
+
+def test_one_thread_is_warned_of(model, monkeypatch):
+    monkeypatch.setenv("TF_NUM_INTEROP_THREADS", "1")
+    with pytest.warns(RuntimeWarning, match="waits for itself for ever"):
+        Victim(lambda images: model(images).numpy())
+    monkeypatch.setenv("TF_NUM_INTEROP_THREADS", "2")
+    Victim(lambda images: model(images).numpy())
