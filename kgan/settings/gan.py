@@ -246,9 +246,9 @@ _STYLEGAN2 = GANSettings(
     ema_decay=0.998,
 )
 
-# R3GAN in a size for a CPU: its cosine, and its penalties with a weight between those of CIFAR-10 and
-# of ImageNet (Huang et al. 2024, arXiv:2501.05441), but lazy, and five times its learning rate for
-# fewer steps. Twice the width takes four times as long.
+# R3GAN in a size for a CPU: its cosine, and its penalties with a weight between those of CIFAR-10
+# and of ImageNet (Huang et al. 2024, arXiv:2501.05441), but lazy, and five times its learning rate
+# for fewer steps. Twice the width takes four times as long.
 _R3GAN = GANSettings(
     data="mnist",
     networks="r3gan",
