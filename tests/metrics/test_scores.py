@@ -295,6 +295,43 @@ def test_a_classifier_that_is_given_is_the_one_trained():
     assert not np.array_equal(before, model.get_weights()[0])
 
 
+@pytest.mark.parametrize(
+    ("activation", "loss"),
+    [
+        ("sigmoid", "binary_crossentropy"),
+        (None, keras.losses.BinaryCrossentropy(from_logits=True)),
+        (None, "hinge"),
+        ("sigmoid", keras.losses.MeanSquaredError()),
+    ],
+)
+def test_a_classifier_of_one_output_tells_both_classes(activation, loss):
+    def classifier():
+        dense = keras.layers.Dense(1, activation, kernel_initializer="zeros")
+        model = keras.Sequential([keras.Input((2,)), dense])
+        model.compile(keras.optimizers.SGD(0.1), loss, jit_compile=False)
+        return model
+
+    train, test = two_classes(0), two_classes(1)
+    assert classification_accuracy_score(classifier, *train, *test, epochs=20) == 1
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_labels_that_a_classifier_has_not_are_refused(outputs):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(outputs)])
+    model.compile("sgd", "mse")
+    train, test = two_classes(0, 10), two_classes(1, 10)
+    with pytest.raises(ValueError, match=r"train_labels must be in \[0, 1\], got 2"):
+        classification_accuracy_score(model, train[0], 2 * train[1], *test)
+    with pytest.raises(ValueError, match=r"test_labels must be in \[0, 1\], got 3"):
+        classification_accuracy_score(model, *train, test[0], 3 * test[1])
+
+
+def test_scores_of_other_classes_of_stacked_images_are_refused():
+    images = np.zeros((4, 8, 8, 3), np.float32)
+    with pytest.raises(ValueError, match=r"scores of shape \(4, 10\), got \(4, 1\)"):
+        stacked_mode_count(images, classify=lambda grey: grey[:, 0, 0])
+
+
 def test_bad_classifiers_and_labels():
     train, test = two_classes(0, 10), two_classes(1, 10)
     with pytest.raises(TypeError, match="must be a function that makes a compiled model, got Seq"):
