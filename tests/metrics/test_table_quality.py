@@ -189,6 +189,26 @@ def test_copies_are_seen_from_both_sides():
     assert mixed.closer_to_train == pytest.approx(0.75, abs=0.05)
 
 
+def test_copies_are_found_in_all_training_rows_however_few_are_held_out():
+    train, held_out, fresh = rows(800, 0), rows(100, 1), rows(400, 2)
+    half = Rows.joined([train[400:], fresh])
+    # No row is drawn twice from these laws, for "x" is continuous.
+    assert table_privacy(train, half, table=KIND, held_out=held_out).copies == 0.5
+    copied = table_privacy(train, train, table=KIND, held_out=held_out)
+    assert copied.copies == 1.0
+    # An eighth of the training rows is drawn; other copies are as near to either set.
+    assert copied.closer_to_train == pytest.approx((1 + 1 / 8) / 2, abs=0.05)
+
+
+def test_rows_that_chance_makes_equal_are_no_copies():
+    kind = Table((Category("c", ("a", "b")), Number("x", 0.0, 1.0, missing=True)))
+    train = Rows({"c": ["a", "a", "b"], "x": [0.0, np.nan, 1.0]})
+    # Of the held-out rows two of four are training rows, of the generated ones three of four.
+    held_out = Rows({"c": ["a", "b", "b", "a"], "x": [-0.0, np.nan, 1.0, 1.0]})
+    fake = Rows({"c": ["a", "a", "b", "b"], "x": [np.nan, 0.0, 1.0, 0.0]})
+    assert table_privacy(train, fake, table=kind, held_out=held_out).copies == 0.25
+
+
 def test_distances_are_those_of_the_formula():
     kind = Table((Number("x", 0.0, 10.0, missing=True), Category("c", ("a", "b"))))
     train = Rows({"x": [0.0, 10.0], "c": ["a", "b"]})
