@@ -127,6 +127,13 @@ def test_utility_is_that_of_what_was_learnt():
     share = float(np.mean(test["grade"] == 2))
     found = table_utility(test, one, table=KIND, target="grade")
     assert found[:3] == (share, share, 0.5)
+    # Where all are said to be green, precision is their share and recall 1; of others F1 is 0.
+    green = Rows({**data.columns, "colour": np.full(len(data), "green", object)})
+    share = float(np.mean(test["colour"] == "green"))
+    found = table_utility(test, green, table=KIND, target="colour")
+    assert found.utility_f1 == pytest.approx(2 * share / (1 + share) / 3)
+    # The area under precision over recall is each class's share.
+    assert found.utility_auprc == pytest.approx(1 / 3)
     with pytest.raises(ValueError, match="target must be a category, got 'x' of the type number"):
         table_utility(test, data, table=KIND, target="x")
     with pytest.raises(ValueError, match=r"column must be one of .*'grad'"):
