@@ -107,3 +107,15 @@ def test_existing_folder_is_kept(sources, tmp_path, capsys):
     (tmp_path / "here").mkdir()
     assert main(["sample", str(sources["keras"]), "--out", str(tmp_path / "here")]) == 2
     assert "exists; choose another --out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", ["PNG", "NPZ"])
+def test_suffixes_may_be_capital_letters(sources, tmp_path, suffix):
+    out = tmp_path / f"x.{suffix}"
+    assert main(["sample", str(sources["keras"]), "--n", "4", "--out", str(out)]) == 0
+    assert [one.name for one in tmp_path.iterdir()] == [out.name]
+    if suffix == "PNG":
+        with Image.open(out) as picture:
+            assert picture.format == "PNG"
+    else:
+        assert len(np.load(out)["images"]) == 4
