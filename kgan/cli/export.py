@@ -41,6 +41,10 @@ def export(settings: ExportSettings) -> list[Path]:
     path = settings.source.expanduser()
     outputs.check_folder("out", settings.out)
     run = Run.open(path, *RECIPES, what="kgan export") if is_run(path) else None
+    if run is None and settings.checkpoint is not None:
+        raise ValueError(
+            f"checkpoint must be left out: {path} is no run, got {settings.checkpoint!r}."
+        )
     source = _file(path) if run is None else run.checkpoint(settings.checkpoint)
     name = settings.name or (path.stem if run is None else run.model)
     model = _load(source)

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from kgan.labels import class_numbers
+
 
 def principal(styles: ArrayLike, count: int) -> tuple[np.ndarray, np.ndarray]:
     """The directions in which styles of random latents vary most.
@@ -22,7 +24,7 @@ def principal(styles: ArrayLike, count: int) -> tuple[np.ndarray, np.ndarray]:
     Reference: Härkönen et al. 2020, GANSpace (arXiv:2004.02546).
     """
     rows = np.asarray(styles, np.float64)
-    _check_count(count, rows.shape[1])
+    _check_count(count, min(rows.shape))
     centred = rows - rows.mean(axis=0)
     _, lengths, directions = np.linalg.svd(centred, full_matrices=False)
     deviations = lengths / np.sqrt(max(len(rows) - 1, 1))
@@ -60,7 +62,8 @@ def mean_difference(styles: ArrayLike, labels: ArrayLike, start: int, end: int) 
         start: Class to leave.
         end: Class to reach.
     """
-    rows, classes = np.asarray(styles, np.float64), np.asarray(labels)
+    rows = np.asarray(styles, np.float64)
+    classes = class_numbers(labels, len(rows))
     for one in (start, end):
         if not (classes == one).any():
             raise ValueError(f"labels must hold the classes {start} and {end}, got no {one}.")

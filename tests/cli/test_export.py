@@ -99,6 +99,13 @@ def test_a_network_that_is_no_classifier(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_only_a_run_has_checkpoints(tmp_path, capsys):
+    path = tmp_path / "gan.keras"
+    path.write_bytes(b"never opened")
+    assert main(["export", str(path), "--checkpoint", "best"]) == 2
+    assert "gan.keras is no run, got 'best'" in capsys.readouterr().err
+
+
 def test_a_damaged_file(tmp_path, capsys):
     (tmp_path / "bad.keras").write_bytes(b"PK but no archive")
     assert main(["export", str(tmp_path / "bad.keras")]) == 2
