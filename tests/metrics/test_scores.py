@@ -6,6 +6,7 @@ import pytest
 
 from kgan.metrics import (
     authenticity,
+    bits_per_dimension,
     classification_accuracy,
     classification_accuracy_score,
     density_coverage,
@@ -254,6 +255,42 @@ def test_a_missing_band_shows():
     images = np.random.default_rng(0).random((50, 16, 16, 1))
     smooth = (images + np.roll(images, 1, axis=1)) / 2
     assert spectral_distance(images, smooth) > 1
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        (
+            {"generate": lambda z: np.asarray(z * 50).astype(np.uint8)},
+            "generate must return floats",
+        ),
+        ({"keep": (99, 1)}, "keep must be two percentiles, the lower first"),
+        ({"keep": (0.01, 0.99)}, "keep must leave some of 50 distances"),
+        ({"features": lambda z: z[:3]}, r"features must be of 100 samples, got the shape \(3, 3\)"),
+        ({"batch_size": 0}, "batch_size must be a whole number of at least 1"),
+    ],
+)
+def test_path_lengths_that_mean_nothing_are_refused(options, match):
+    own = {"generate": lambda z: z, "features": lambda z: z, "latent_dim": 3, "samples": 50}
+    own |= options
+    with pytest.raises(ValueError, match=match):
+        perceptual_path_length(own.pop("generate"), **own)
+
+
+def test_bits_of_nothing_are_refused():
+    # Two nats a value of three are 2 / log(2) bits.
+    found = bits_per_dimension(np.full(4, -6.0), np.full(2, -6.0), dimensions=3)
+    assert found == pytest.approx((2 / np.log(2), 2 / np.log(2)))
+    for train in ([], [np.nan, 1.0], 1.0):
+        with pytest.raises(ValueError, match="train must be finite log-likelihoods"):
+            bits_per_dimension(np.array(train), np.ones(2), dimensions=3)
+    with pytest.raises(ValueError, match="dimensions must be a whole number"):
+        bits_per_dimension(np.ones(2), np.ones(2), dimensions=0)
+
+
+def test_samples_without_a_feature_are_no_equal_ones():
+    with pytest.raises(ValueError, match=r"real must have at least one feature, .* \(9, 0\)"):
+        kernel_distance(np.zeros((9, 0)), np.zeros((9, 0)), subset_size=9)
 
 
 # Classification accuracy

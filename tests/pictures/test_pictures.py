@@ -36,6 +36,14 @@ def test_bytes_are_drawn_as_the_floats_that_they_mean():
     np.testing.assert_array_equal(of_bytes[1:33:4, 1:33:4], images[0])
 
 
+@pytest.mark.parametrize(
+    ("shape", "columns"), [((0, 8, 8, 1), None), ((8, 8, 1), None), ((2, 8, 8, 1), -1)]
+)
+def test_what_makes_no_grid_is_refused(shape, columns):
+    with pytest.raises(ValueError, match="images must be some of shape"):
+        kgan.pictures.grid(np.zeros(shape, np.float32), columns)
+
+
 def test_colour_images_stay_in_colour():
     picture = kgan.pictures.samples(Images(2, 2, 3), np.full((1, 2, 2, 3), [1.0, 0.0, 0.5]))
     assert picture.mode == "RGB"
