@@ -8,8 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kgan.labels import class_numbers
-
 
 def principal(styles: ArrayLike, count: int) -> tuple[np.ndarray, np.ndarray]:
     """The directions in which styles of random latents vary most.
@@ -62,8 +60,9 @@ def mean_difference(styles: ArrayLike, labels: ArrayLike, start: int, end: int) 
         start: Class to leave.
         end: Class to reach.
     """
-    rows = np.asarray(styles, np.float64)
-    classes = class_numbers(labels, len(rows))
+    rows, classes = np.asarray(styles, np.float64), np.asarray(labels)
+    if classes.shape != (len(rows),):
+        raise ValueError(f"labels must have the shape ({len(rows)},), got {classes.shape}.")
     for one in (start, end):
         if not (classes == one).any():
             raise ValueError(f"labels must hold the classes {start} and {end}, got no {one}.")

@@ -138,6 +138,7 @@ def test_projection_tells_both_errors(folder, capsys):
             "restarts must be left out with encoder",
         ),
         (["--to", "1", "--show", "mix"], "to must be left out with --show mix"),
+        (["--seed", "-1"], "seed must be in [0, 2147483647], got -1"),
         (["--encoder", "a.h5", "--show", "project"], "encoder must end in .keras"),
     ],
 )

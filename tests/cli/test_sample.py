@@ -89,6 +89,8 @@ def test_grid_and_folder(sources, tmp_path):
         (("--n", "0"), "n must be at least 1, got 0"),
         (("--truncation", "-1"), "truncation must be at least 0"),
         (("--truncation", "0"), "limit must be above 0"),
+        (("--seed", "-1"), "seed must be in [0, 2147483647], got -1"),
+        (("--seed", str(2**31)), "seed must be in [0, 2147483647], got 2147483648"),
     ],
 )
 def test_bad_requests(sources, arguments, message, capsys):
