@@ -287,10 +287,10 @@ def _real(settings: EvaluateSettings, source: Source | None) -> RealData:
         own = source.recipe.real_data(source.endpoint)
         if own is not None:
             default = EvaluateSettings(source=Path())
-            for name in (*settings.reading, *settings.table_reading):
-                if getattr(settings, name) != getattr(default, name):
+            for field in (*settings.reading, *settings.table_reading):
+                if getattr(settings, field) != getattr(default, field):
                     raise ValueError(
-                        f"{name} must be left out without --data: {settings.source} is compared "
+                        f"{field} must be left out without --data: {settings.source} is compared "
                         "with the data that it was trained on, as it read them."
                     )
             return own
