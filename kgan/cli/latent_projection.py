@@ -29,7 +29,10 @@ def project(view: View) -> np.ndarray:
     wanted = data.take(rows).as_float()
     labels = view.labels(len(wanted))
     if labels is not None and not settings.labels and data.labels is not None:
-        labels = _classes(view, data)[rows]
+        try:
+            labels = _classes(view, data)[rows]
+        except ValueError as error:
+            raise ValueError(f"{error} Rename the folder, or say which: --labels.") from None
     own = view.gan.decode(view.latents(len(wanted)), labels)
     found = _projected(view, wanted, labels, encoder)
     again = _projected(view, own, labels, encoder)

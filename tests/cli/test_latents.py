@@ -97,7 +97,8 @@ def test_images_have_the_classes_that_their_folders_name(folder, tmp_path, capsy
         said.append(capsys.readouterr().out)
     assert said[0] == said[1] != said[2]
     assert run(folder, "classes.keras", "project", "--images", tmp_path / "7")[1] == 2
-    assert "labels must be in [0, 2], got 7" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "labels must be in [0, 2], got 7. Rename the folder, or say which: --labels" in said
 
 
 def test_a_damaged_encoder_is_named(folder, tmp_path, capsys):
