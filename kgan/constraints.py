@@ -113,6 +113,8 @@ def parsed(text: str, names: list[str]) -> Constraint:
                 bound = float(second)
             except ValueError:
                 break
+            if not np.isfinite(bound):
+                break
             return Within(first, high=bound) if sign == "<=" else Within(first, low=bound)
     parts = tuple(part.strip() for part in text.split("&"))
     if len(parts) > 1 and set(parts) <= set(names) and len(set(parts)) == len(parts):

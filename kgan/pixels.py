@@ -68,13 +68,14 @@ def visible(images: np.ndarray, shown: Sequence[int] | None = None) -> np.ndarra
     """What a picture shows of images.
 
     Args:
-        images: float (n, height, width, channels) in [0, 1].
+        images: float (n, height, width, channels) in [0, 1], or uint8.
         shown: Numbers of the channels to show: one, three, or four of which the last is opacity,
             which is laid on white. By default the first three, or the first of one or two.
 
     Returns:
-        Images of one channel or three.
+        Float images of one channel or three.
     """
+    images = to_float(images)
     channels = images.shape[-1]
     chosen = list(shown or (range(3) if channels >= 3 else (0,)))
     if chosen == list(range(channels)) and channels in (1, 3):

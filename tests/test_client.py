@@ -125,6 +125,20 @@ def test_bad_urls(url):
         Client(url, "toy")
 
 
+@pytest.mark.parametrize("seeds", [[1.5, 2.0], [2**63], 7, [[1], [2]]])
+def test_seeds_are_a_list_of_whole_numbers(seeds):
+    with pytest.raises(ValueError, match="seeds must be whole numbers, a list of them, got "):
+        Client("http://127.0.0.1:9", "toy").generate(seeds=seeds)
+
+
+def test_images_of_another_range_are_not_sent():
+    client = Client("http://127.0.0.1:9", "toy")
+    with pytest.raises(ValueError, match=r"translate takes .* got 0 to 200: divide by 255"):
+        client.translate(np.array([[[0.0], [200.0]]]))
+    with pytest.raises(ValueError, match="translate takes images that are uint8 or floats"):
+        client.translate(np.zeros((2, 8, 8, 1), int))
+
+
 def test_version_or_label():
     with pytest.raises(ValueError, match="a version or a label"):
         Client("http://x", "toy", version=1, label="stable")

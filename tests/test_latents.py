@@ -52,6 +52,14 @@ def test_a_line_between_classes():
         kgan.latents.mean_difference(styles, [0, 0, 2], 0, 1)
 
 
+def test_directions_of_too_few_styles_and_labels_are_refused():
+    styles = np.random.default_rng(0).standard_normal((3, 5))
+    with pytest.raises(ValueError, match=r"count must be in \[1, 3\], got 4"):
+        kgan.latents.principal(styles, 4)
+    with pytest.raises(ValueError, match=r"labels must have the shape \(3,\)"):
+        kgan.latents.mean_difference(styles, [0, 1], 0, 1)
+
+
 def test_projection_finds_what_made_an_image_and_takes_the_best_start():
     """Images sin(latent): each start is at a slope or at a summit, where none leads away."""
 

@@ -28,6 +28,11 @@ class Augmentation(keras.layers.Layer):
         self.built = True
 
     def call(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        if not images.dtype.is_floating:
+            raise TypeError(
+                f"{self.name} changes float images in [0, 1], got {images.dtype.name}: divide by "
+                "255."
+            )
         return 0.5 * self.change(2.0 * images - 1.0, seed) + 0.5
 
     def change(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

@@ -154,6 +154,11 @@ def prepare(settings: EvaluateSettings, scored: Dataset | Source) -> Task:
         of_metrics["ppl"] = path_length_settings(source.model)
     model = None if source is None else source.model
     likelihood = likelihood_settings(model, train, importance_samples=settings.importance_samples)
+    if likelihood is None and settings.importance_samples != 1:
+        raise ValueError(
+            f"importance_samples must be left out: {settings.source} has no likelihood, got "
+            f"{settings.importance_samples}."
+        )
     if likelihood is not None:
         of_metrics["bits_per_dimension"] = likelihood
     if target := _target(settings, source, train):
@@ -226,6 +231,9 @@ def opened(settings: EvaluateSettings) -> Dataset | Source:
         )
     given = _given(settings, path)
     if given is not None:
+        for name in ("checkpoint", "endpoint"):
+            if (asked := getattr(settings, name)) is not None:
+                raise ValueError(f"{name} must be left out: {path} holds samples, got {asked!r}.")
         return given
     return open_source(path, checkpoint=settings.checkpoint, endpoint=settings.endpoint)
 
@@ -278,6 +286,13 @@ def _real(settings: EvaluateSettings, source: Source | None) -> RealData:
     if settings.data is None and source is not None and source.recipe is not None:
         own = source.recipe.real_data(source.endpoint)
         if own is not None:
+            default = EvaluateSettings(source=Path())
+            for field in (*settings.reading, *settings.table_reading):
+                if getattr(settings, field) != getattr(default, field):
+                    raise ValueError(
+                        f"{field} must be left out without --data: {settings.source} is compared "
+                        "with the data that it was trained on, as it read them."
+                    )
             return own
     run = None if source is None else source.run
     saved: Mapping[str, Any] = {} if run is None else run.values
@@ -339,7 +354,16 @@ def _target(settings: EvaluateSettings, source: Source | None, data: Dataset) ->
 def _extractor(
     settings: EvaluateSettings, source: Source | None, data: Dataset
 ) -> Extractor | None:
+    if not data.is_images and (settings.extractor or settings.layer):
+        raise ValueError(
+            f"extractor and layer must be left out for {data.kind.plural}, got "
+            f"{settings.extractor or settings.layer}."
+        )
     if settings.extractor == "discriminator":
+        if settings.layer is not None:
+            raise ValueError(
+                f"layer must be left out for the discriminator, got {settings.layer!r}."
+            )
         if source is None or not hasattr(source.model, "discriminator"):
             raise ValueError(
                 f"extractor discriminator needs a run or a .keras file, not {settings.source}."
@@ -347,6 +371,8 @@ def _extractor(
         return discriminator_extractor(source.model)
     name = settings.extractor or default_extractor(data)
     if name is None:
+        if settings.layer is not None:
+            raise ValueError(f"layer must go with an extractor, got {settings.layer!r} alone.")
         return None
     found = extractor(name, settings.layer, download=settings.download)
     found.features(data.samples[:1])

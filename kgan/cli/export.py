@@ -41,6 +41,10 @@ def export(settings: ExportSettings) -> list[Path]:
     path = settings.source.expanduser()
     outputs.check_folder("out", settings.out)
     run = Run.open(path, *RECIPES, what="kgan export") if is_run(path) else None
+    if run is None and settings.checkpoint is not None:
+        raise ValueError(
+            f"checkpoint must be left out: {path} is no run, got {settings.checkpoint!r}."
+        )
     source = _file(path) if run is None else run.checkpoint(settings.checkpoint)
     name = settings.name or (path.stem if run is None else run.model)
     model = _load(source)
@@ -48,6 +52,13 @@ def export(settings: ExportSettings) -> list[Path]:
     # Models that a format cannot hold are refused before anything is written.
     for form in set(settings.format) & set(WRITERS):
         network_of(endpoints, form)
+    if settings.class_names and (
+        "saved_model" not in settings.format or endpoints.details.get("num_classes") is None
+    ):
+        raise ValueError(
+            "class_names must be left out: only a saved_model keeps them, of a model with classes, "
+            f"got {', '.join(settings.class_names)}."
+        )
     class_names = settings.class_names or (None if run is None else _class_names(run))
     written = []
     for form in settings.format:

@@ -12,6 +12,8 @@ import kgan.latents
 import kgan.networks
 import kgan.random
 from kgan.cli.latent_view import View, as_tensor
+from kgan.files import atomic_path
+from kgan.labels import class_number, class_numbers
 from kgan.runs.outputs import check_file
 from kgan.runs.source import reading_of
 
@@ -27,7 +29,10 @@ def project(view: View) -> np.ndarray:
     wanted = data.take(rows).as_float()
     labels = view.labels(len(wanted))
     if labels is not None and not settings.labels and data.labels is not None:
-        labels = np.asarray(data.labels)[rows].astype(np.int32)
+        try:
+            labels = _classes(view, data)[rows]
+        except ValueError as error:
+            raise ValueError(f"{error} Rename the folder, or say which: --labels.") from None
     own = view.gan.decode(view.latents(len(wanted)), labels)
     found = _projected(view, wanted, labels, encoder)
     again = _projected(view, own, labels, encoder)
@@ -36,6 +41,21 @@ def project(view: View) -> np.ndarray:
         f"the model's own samples: {again.psnr.mean():.1f} dB, {again.errors.mean():.2g}"
     )
     return np.stack([wanted, found.images, own, again.images])
+
+
+def _classes(view: View, data: kgan.data.Dataset) -> np.ndarray:
+    """The classes of images by the model's numbers, int32 (n,): a folder has an order of its own.
+
+    Raises:
+        ValueError: For a class that the model has not.
+    """
+    assert view.gan.num_classes is not None
+    labels = class_numbers(data.labels, len(data))
+    names, known = data.class_names or (), view.source.class_names
+    if known is not None or all(name.isdecimal() for name in names):
+        numbers = [class_number(name, known, view.gan.num_classes) for name in names]
+        labels = np.array(numbers, np.int32)[labels] if names else labels
+    return class_numbers(labels, len(data), view.gan.num_classes)
 
 
 def _images(view: View) -> tuple[kgan.data.Dataset, str]:
@@ -90,7 +110,13 @@ def _encoder(view: View, data: kgan.data.Dataset) -> Any:
         return None
     styled = view.styled()
     if path.is_file():
-        encoder = keras.models.load_model(path)
+        try:
+            encoder = keras.models.load_model(path)
+        except (TypeError, ValueError, OSError) as error:
+            said = (str(error).strip().splitlines() or ["no message"])[0]
+            raise ValueError(
+                f"{path} cannot be loaded as an encoder: {said} Remove it, or name another file."
+            ) from error
         shape = getattr(encoder, "style_shape", None)
         if shape != styled.shape:
             raise ValueError(f"{path} must hold an encoder to styles {styled.shape}, got {shape}.")
@@ -114,6 +140,7 @@ def _encoder(view: View, data: kgan.data.Dataset) -> Any:
         steps=view.settings.encoder_steps,
         seed=view.settings.seed,
     )
-    encoder.save(path)
+    with atomic_path(path) as temporary:
+        encoder.save(temporary)
     print(f"an encoder in {path}, mean squared error {errors[-100:].mean():.2g} while it trained")
     return encoder

@@ -183,25 +183,26 @@ def write(
         recipe: Of the run that made them, if any: it knows real samples to draw beside them.
         class_names: What their classes are called, which names their folders.
     """
-    writers = WRITERS.get(type(kind), {})
-    if path.suffix == ".npz":
+    writers, suffix = WRITERS.get(type(kind), {}), path.suffix.lower()
+    if suffix == ".npz":
         arrays: dict[str, Any] = kind.arrays(samples)
         if labels is not None:
             arrays |= {"labels": labels}
             arrays |= {} if class_names is None else {"class_names": np.array(class_names)}
         arrays |= {} if inputs is None else {"inputs": inputs}
-        with atomic_path(path) as temporary:
-            np.savez_compressed(temporary, **arrays)
-    elif path.suffix == ".png" and inputs is not None:
+        # Given a path, numpy would add a suffix to one that ends in ".NPZ".
+        with atomic_path(path) as temporary, open(temporary, "wb") as file:
+            np.savez_compressed(file, **arrays)
+    elif suffix == ".png" and inputs is not None:
         shown = kind.shown if isinstance(kind, Images) else None
         # Of inputs of another domain only the usual channels are known.
         theirs = shown if inputs.shape[1:] == samples.shape[1:] else None
         picture = kgan.pictures.pairs(visible(inputs, theirs), visible(samples, shown))
         kgan.pictures.save_image(picture, path)
-    elif path.suffix == ".png":
+    elif suffix == ".png":
         _draw(kind, samples, labels, path, recipe)
-    elif path.suffix in writers:
-        writers[path.suffix](samples, path, table=kind)
+    elif suffix in writers:
+        writers[suffix](samples, path, table=kind)
     elif isinstance(kind, Images) and inputs is not None:
         _write_before_and_after(kind, inputs, samples, path)
     elif isinstance(kind, Images):

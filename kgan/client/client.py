@@ -13,7 +13,7 @@ from kgan.client.arrays import given
 from kgan.client.grpc_channel import Grpc
 from kgan.client.rest import Rest
 from kgan.labels import class_number
-from kgan.pixels import to_float
+from kgan.pixels import check_images, to_float
 
 # A server may refuse larger batches.
 _NAMES_AT_A_TIME = 32
@@ -87,7 +87,10 @@ class Client:
         if seeds is None:
             count = 1 if labels is None else np.size(labels)
             seeds = np.random.default_rng().integers(0, 2**31, count)
-        inputs = {"seeds": np.asarray(seeds, np.int64)}
+        wanted = np.asarray(seeds)
+        inputs = {"seeds": wanted.astype(np.int64)}
+        if wanted.ndim != 1 or not np.array_equal(inputs["seeds"], wanted):
+            raise ValueError(f"seeds must be whole numbers, a list of them, got {seeds}.")
         if labels is not None:
             inputs["labels"] = self._class_numbers(labels)
         return self.predict("generate", **inputs)
@@ -114,6 +117,7 @@ class Client:
             found = self._transport.predict(f"{name}_png", {"image_bytes": files})
             assert isinstance(found, np.ndarray)
             return _decoded(found[0])
+        check_images("translate", np.asarray(images))
         array = to_float(np.asarray(images)).astype(np.float32)
         if array.ndim not in (3, 4):
             raise ValueError(

@@ -48,17 +48,17 @@ def as_numbers(values: np.ndarray) -> np.ndarray | None:
 
 
 def is_whole(values: np.ndarray, numbers: np.ndarray) -> bool:
-    """Whether numbers with missing ones are whole ones, by how they are written.
+    """Whether floats are whole numbers, by how they are written: for missing ones, or their size.
 
     Floats of a file are numbers, however whole; but those that float32 could not tell apart are
     whole numbers, which became floats for their missing ones.
     """
     there = numbers[~np.isnan(numbers)]
-    if len(there) == len(numbers) or not np.isfinite(there).all() or (there % 1 != 0).any():
+    if not np.isfinite(there).all() or (there % 1 != 0).any():
         return False
     if values.dtype.kind == "O":
         return not any("." in text or "e" in text.lower() for text in numerals(values))
-    return float(np.abs(there).max(initial=0.0)) > _WHOLE_FLOATS
+    return len(there) < len(numbers) and float(np.abs(there).max(initial=0.0)) > _WHOLE_FLOATS
 
 
 def numerals(values: np.ndarray) -> list[str]:

@@ -281,11 +281,11 @@ def _integer(told: str, name: str, numbers: np.ndarray, *, declared: bool) -> Ty
             f"out: --drop {name!r}; let it be made anew: --columns {name!r}=id; or, where it means "
             f"something, declare it: --columns {name!r}=integer."
         )
-    if high > Integer.most:
+    if max(high, -low) > Integer.most:
         # int64 would turn the largest ones of uint64 over.
         raise ValueError(
-            f"{told} has values up to {high}; whole numbers must be within 2**53. Numbers so large "
-            "are names rather: declare the column categorical, or drop it."
+            f"{told} has values from {low} to {high}; whole numbers must be within 2**53. Numbers "
+            "so large are names rather: declare the column categorical, or drop it."
         )
     missing = bool(gone.any())
     return Typed(Integer(name, low, high, missing), numbers.astype(float if missing else np.int64))

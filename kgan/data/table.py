@@ -104,8 +104,8 @@ def table(
 
     Args:
         name: What the data are called.
-        columns: A pandas frame; or arrays by name, all of one length: numbers, booleans, dates, or
-            object arrays of str.
+        columns: A pandas frame; or arrays or lists by name, all of one length: numbers, booleans,
+            dates, or str, `None` where one is missing.
         declared: Kinds by column, keys of `kgan.data.columns.DECLARED`, or the columns themselves.
         most_categories: Categories that a column may have; of more the rare ones are joined.
         constraints: What holds between columns, as for `load_table`.
@@ -117,7 +117,11 @@ def table(
     told = dict(declared or {})
     for one in told:
         kgan.names.check("declared column", one, columns)
-    kept = {one: values for one, values in columns.items() if told.get(one) != "drop"}
+    kept = {
+        str(one): _array(f"column {one!r} of {name}", values)
+        for one, values in columns.items()
+        if told.get(one) != "drop"
+    }
     if not kept:
         raise ValueError(f"{name} has no column that is kept.")
     if (n := len(next(iter(kept.values())))) < 2:
@@ -143,6 +147,16 @@ def table(
         )
     notes = tuple(note for one in found.values() for note in one.notes)
     return Dataset(name, rows, kind=kind, notes=notes)
+
+
+def _array(told: str, values: Any) -> np.ndarray:
+    """A column as `kgan.data.columns.typed` takes it."""
+    array = values if isinstance(values, np.ndarray) else np.array(values, object)
+    if array.ndim != 1:
+        raise ValueError(f"{told} must have one dimension, got the shape {array.shape}.")
+    if array is not values and not {str, NoneType} & set(map(type, array.tolist())):
+        array = np.array(values)
+    return array.astype(object) if array.dtype.kind == "U" else array
 
 
 def _typed(what: str, name: str, values: Any, declared: Any, most: int) -> Typed:

@@ -11,7 +11,7 @@ from kgan.data import Dataset
 from kgan.evaluation.score import Score
 from kgan.evaluation.scoring import protocol_of
 from kgan.intervals import mean_interval
-from kgan.metrics import classification_accuracy_score
+from kgan.metrics.classification_accuracy import classification_accuracy_score, predicted_classes
 from kgan.metrics.sample_set import SampleSet
 from kgan.networks.classifiers import small_cnn
 
@@ -65,7 +65,7 @@ def classification_scores(
         found["cas"].append(
             classification_accuracy_score(classifier, fake.samples, labels, *test, **how(len(fake)))
         )
-        seen = judge.predict(fake.samples, batch_size=256, verbose=0).argmax(axis=1)
+        seen = predicted_classes(judge, fake.samples)
         found["cas_reverse"].append(float((seen == labels).mean()))
     scores = []
     for name, values in found.items():

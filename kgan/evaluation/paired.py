@@ -9,6 +9,7 @@ from kgan.data import Pairs
 from kgan.evaluation.score import Protocol, Score
 from kgan.intervals import mean_interval
 from kgan.metrics.cache import content_hash
+from kgan.metrics.checks import check_answers
 from kgan.metrics.extractor import Extractor
 from kgan.metrics.image_quality import MOST_DECIBELS, psnr, ssim
 
@@ -37,7 +38,7 @@ def paired_scores(
       images that it still recognises; its floor is that of the targets.
 
     Args:
-        translated: What was made of the images of A, float32 (n, ...).
+        translated: What was made of the images of A, (n, ...) float32 in [0, 1] or uint8.
         pairs: Images of A and their targets, which the model did not learn from.
         baselines: Simpler answers, by name, (n, ...) as `translated`.
         holes: 1 where the images were not known, 0 elsewhere, (n, height, width, 1).
@@ -45,8 +46,15 @@ def paired_scores(
 
     Returns:
         The scores, with intervals over the images.
+
+    Raises:
+        ValueError: For images or baselines that are not one for each target, of its shape.
     """
     truth = pairs.b.as_float()
+    translated = check_answers(translated, truth, "translated")
+    baselines = {
+        name: check_answers(one, truth, f"baseline {name!r}") for name, one in baselines.items()
+    }
     measures: dict[str, tuple[Measure, bool]] = {
         "error": (_error, True),
         "psnr": (psnr, False),
@@ -81,6 +89,8 @@ def diversity_score(one: np.ndarray, other: np.ndarray, pairs: Pairs) -> Score:
         other: Outputs of the same images by another.
         pairs: The images of A and their targets.
     """
+    one = check_answers(one, pairs.b.as_float(), "one")
+    other = check_answers(other, one, "other")
     return _score("diversity", _error, False, one, other, pairs, {}, None)
 
 

@@ -50,8 +50,16 @@ def evaluate(
 
     Returns:
         One score for each number that a metric gives.
+
+    Raises:
+        ValueError: For a metric that is none, or is `cas`; for no seeds; and for samples that a
+            metric refuses.
     """
     check_metrics(metrics)
+    if "cas" in metrics:
+        raise ValueError("metrics must be without cas: classification_scores gives it.")
+    if not len(seeds):
+        raise ValueError("seeds must hold at least one, got none.")
     seeds = tuple(seeds[:1] if fixed else seeds)
     reals = {
         name: training if training and METRICS[name].finds_copies else real for name in metrics

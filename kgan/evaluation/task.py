@@ -75,7 +75,8 @@ class Task:
         settings: Maps the name of a metric to its keyword arguments.
         extractor: The extractor of features, or `None`.
         given: Number of samples in a given set, the same for every seed; `None` for a generator.
-        n: Number of generated samples; `None` for as many as there are held-out ones, up to 10,000.
+        n: Number of generated samples; `None` for as many as there are held-out ones, up to 10,000,
+            and for as many as there are real ones, up to 60,000, where a classifier learns of them.
         n_real: Number of real samples; `None` for all, up to 10,000, and up to 60,000 for metrics
             that look for copies.
         seeds: Number of times that samples are drawn; intervals are over these draws.
@@ -121,10 +122,11 @@ class Task:
             baselines=self._baselines(n),
             progress=progress,
         )
-        many = min(_MOST_FOR_TRAINING, len(train))
+        # Of what is learnt from, as many as there are real ones.
+        many = self.n or self.given or min(_MOST_FOR_TRAINING, len(train))
         if learning:
             scores += evaluate(
-                lambda seed: self._drawn(self.fakes, seed, self.given or many),
+                lambda seed: self._drawn(self.fakes, seed, many),
                 self._real_set(self.real.held_out, split="held out"),
                 (floor or train).random(_MOST_FOR_TRAINING),
                 metrics=learning,

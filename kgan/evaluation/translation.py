@@ -5,10 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.spatial.distance import cdist
 
+import kgan.names
 from kgan.data import Pairs
 from kgan.evaluation.score import Protocol, Score
 from kgan.intervals import mean_interval, share_interval
 from kgan.metrics.cache import content_hash
+from kgan.metrics.checks import check_answers
 
 
 def translation_scores(
@@ -26,8 +28,8 @@ def translation_scores(
     output that is plausible but of another content does not count.
 
     Args:
-        translated: Translations of the samples of A, or of B in the other direction, float32
-            (n, ...).
+        translated: Translations of the samples of A, or of B in the other direction, (n, ...)
+            float32 in [0, 1] or uint8.
         pairs: The samples and their truth, which the model did not learn from.
         baselines: Simpler translations, by name, (n, ...) as `translated`.
         ideal: What the rule itself gives for the inputs, (n, ...): its scores are the floor.
@@ -35,9 +37,18 @@ def translation_scores(
 
     Returns:
         The scores `error[DIRECTION]` and `recognised[DIRECTION]`, with intervals over the samples.
+
+    Raises:
+        ValueError: For another direction, and for what is not one for each truth, of its shape.
     """
+    kgan.names.check("direction", direction, ("a_to_b", "b_to_a"))
     target = pairs.b if direction == "a_to_b" else pairs.a
     truth = target.as_float()
+    translated = check_answers(translated, truth, "translated")
+    ideal = check_answers(ideal, truth, "ideal")
+    baselines = {
+        name: check_answers(one, truth, f"baseline {name!r}") for name, one in baselines.items()
+    }
     errors, hits = _errors(translated, truth), _hits(translated, truth)
     n = len(truth)
 

@@ -22,7 +22,7 @@ def principal(styles: ArrayLike, count: int) -> tuple[np.ndarray, np.ndarray]:
     Reference: Härkönen et al. 2020, GANSpace (arXiv:2004.02546).
     """
     rows = np.asarray(styles, np.float64)
-    _check_count(count, rows.shape[1])
+    _check_count(count, min(rows.shape))
     centred = rows - rows.mean(axis=0)
     _, lengths, directions = np.linalg.svd(centred, full_matrices=False)
     deviations = lengths / np.sqrt(max(len(rows) - 1, 1))
@@ -61,6 +61,8 @@ def mean_difference(styles: ArrayLike, labels: ArrayLike, start: int, end: int) 
         end: Class to reach.
     """
     rows, classes = np.asarray(styles, np.float64), np.asarray(labels)
+    if classes.shape != (len(rows),):
+        raise ValueError(f"labels must have the shape ({len(rows)},), got {classes.shape}.")
     for one in (start, end):
         if not (classes == one).any():
             raise ValueError(f"labels must hold the classes {start} and {end}, got no {one}.")

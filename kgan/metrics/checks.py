@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from kgan.pixels import to_float
+
 
 def check_rows(values: Any, name: str, *, minimum: int = 2) -> np.ndarray:
     """Returns `values` as float64 of shape (n, d); raises `ValueError` if that is impossible.
@@ -20,6 +22,8 @@ def check_rows(values: Any, name: str, *, minimum: int = 2) -> np.ndarray:
         raise ValueError(f"{name} must have shape (n, d), got {array.shape}.")
     if len(array) < minimum:
         raise ValueError(f"{name} must hold at least {minimum} samples, got {len(array)}.")
+    if not array.size:
+        raise ValueError(f"{name} must have at least one feature, got the shape {array.shape}.")
     array = array.reshape(len(array), -1).astype(np.float64, copy=False)
     bad = len(array) - int(np.isfinite(array).all(axis=1).sum())
     if bad:
@@ -53,6 +57,24 @@ def check_units(first: Any, second: Any, names: str = "real and fake") -> None:
             f"{names} must be in the same units, got {types[0]} and {types[1]}: uint8 is in "
             "[0, 255]. Divide it by 255."
         )
+
+
+def check_answers(answers: Any, truth: np.ndarray, name: str) -> np.ndarray:
+    """Images as floats; raises `ValueError` unless they are one for each true one, of its shape.
+
+    Args:
+        answers: (n, ...) floats in the units of the truth, or uint8.
+        truth: (n, ...).
+        name: Name of the argument, for the error.
+    """
+    array = to_float(np.asarray(answers))
+    # numpy would compare one answer, or one channel, with all.
+    if array.shape != truth.shape or array.dtype.kind != "f":
+        raise ValueError(
+            f"{name} must be floats or uint8 of the truth's shape {truth.shape}, got "
+            f"{array.dtype} of shape {array.shape}."
+        )
+    return array
 
 
 def check_whole(value: int, name: str, *, minimum: int = 1) -> int:

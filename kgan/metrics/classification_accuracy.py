@@ -5,7 +5,9 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 
+from kgan.labels import class_numbers
 from kgan.metrics.checks import check_rows, check_units, check_whole
 from kgan.random import check_seed
 
@@ -34,9 +36,10 @@ def classification_accuracy_score(
     is low if the generator lacks classes or variety. It sets Keras's global seed to `seed`.
 
     Args:
-        classifier: A compiled Keras classifier, trained in place, or a function that makes one.
+        classifier: A compiled Keras classifier, trained in place, or a function that makes one. A
+            single output tells two classes apart.
         train: (n, ...) samples.
-        train_labels: (n,) whole numbers.
+        train_labels: (n,) whole numbers, classes of the classifier.
         test: (m, ...) samples.
         test_labels: (m,) whole numbers.
         epochs: Passes over `train`.
@@ -45,6 +48,10 @@ def classification_accuracy_score(
 
     Returns:
         Accuracy in [0, 1].
+
+    Raises:
+        ValueError: For labels that are no classes of the classifier, and for one whose outputs are
+            not (n, classes).
 
     Reference: Ravuri and Vinyals 2019 (arXiv:1905.10887), section 3.
     """
@@ -61,9 +68,38 @@ def classification_accuracy_score(
     model = classifier if isinstance(classifier, keras.Model) else classifier()
     if not model.compiled:
         raise ValueError("classifier must be compiled, got one without a loss.")
+    outputs = tuple(model(np.asarray(train[:1])).shape)
+    if len(outputs) != 2:
+        raise ValueError(f"classifier must have outputs of shape (n, classes), got {outputs}.")
+    for name, labels in (("train_labels", train_labels), ("test_labels", test_labels)):
+        class_numbers(labels, len(labels), max(2, outputs[1]), what=name)
     model.fit(train, train_labels, epochs=epochs, batch_size=batch_size, verbose=0)
-    predicted = model.predict(test, batch_size=batch_size, verbose=0).argmax(axis=1)
+    predicted = predicted_classes(model, test, batch_size=batch_size)
     return float((predicted == test_labels).mean())
+
+
+def predicted_classes(model: keras.Model, samples: Any, *, batch_size: int = 256) -> np.ndarray:
+    """The class that a compiled classifier takes each sample for, int (n,).
+
+    Of several outputs it is that of the largest. Of a single one it is the class for which the
+    classifier's loss is less, whether that takes logits, probabilities or margins.
+
+    Args:
+        model: A compiled Keras classifier, with outputs (n, classes) or (n, 1).
+        samples: (n, ...) samples.
+        batch_size: Samples at a time.
+    """
+    outputs = model.predict(samples, batch_size=batch_size, verbose=0)
+    if outputs.shape[1] > 1:
+        return outputs.argmax(axis=1)
+    loss = keras.losses.get(keras.tree.flatten(model.loss)[0])
+    # A loss's `call`, unlike the loss, gives a value for each sample.
+    each = getattr(loss, "call", loss)
+    no, yes = (
+        np.asarray(each(tf.fill(outputs.shape, label), tf.constant(outputs))).reshape(len(outputs))
+        for label in (0.0, 1.0)
+    )
+    return (yes < no).astype(int)
 
 
 def classification_accuracy(

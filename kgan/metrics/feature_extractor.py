@@ -80,9 +80,10 @@ class Extractor:
 
     @property
     def is_classifier(self) -> bool:
-        """Whether the model gives scores of classes for images alone."""
+        """Whether the model gives scores of classes, of which one holds, for images alone."""
         outputs = self.model.outputs[0].shape
-        return len(self.model.inputs) == 1 and len(outputs) == 2 and (outputs[-1] or 2) >= 2
+        of_classes = len(outputs) == 2 and (outputs[-1] or 2) >= 2
+        return len(self.model.inputs) == 1 and of_classes and not _judges_apart(self.model)
 
     @property
     def num_classes(self) -> int | None:
@@ -144,6 +145,12 @@ def weights_hash(model: keras.Model, *, structure: bool = False) -> str:
         digest.update(f"{value.shape} {value.dtype}".encode())
         digest.update(value.tobytes())
     return digest.hexdigest()[:8]
+
+
+def _judges_apart(model: keras.Model) -> bool:
+    """Whether each output is a share of its own, as of labels of which several may hold."""
+    last = model.outputs[0]._keras_history.operation
+    return getattr(getattr(last, "activation", None), "__name__", None) == "sigmoid"
 
 
 def _output_of(model: keras.Model, layer: str | None):

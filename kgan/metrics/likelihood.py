@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kgan.metrics.checks import check_whole
+
 UNIFORM_BITS = 8.0
 """What images of 8 bits cost where all are equally likely."""
 
@@ -29,7 +31,17 @@ def bits_per_dimension(train: np.ndarray, held_out: np.ndarray, *, dimensions: i
 
     Returns:
         `Bits`: bits per dimension of the held-out samples, and of the training samples.
+
+    Raises:
+        ValueError: for no samples, and log-likelihoods that are not finite.
     """
+    check_whole(dimensions, "dimensions")
+    for name, nats in (("train", train), ("held_out", held_out)):
+        if np.ndim(nats) != 1 or not len(nats) or not np.isfinite(nats).all():
+            raise ValueError(
+                f"{name} must be finite log-likelihoods of shape (n,), n > 0, got the shape "
+                f"{np.shape(nats)} and {np.size(nats) - int(np.isfinite(nats).sum())} that are not."
+            )
     per_bit = dimensions * math.log(2)
     held_out_bits, train_bits = (-float(np.mean(nats)) / per_bit for nats in (held_out, train))
     return Bits(held_out_bits, train_bits)

@@ -85,6 +85,11 @@ def stacked_mode_count(
     modes = np.zeros(len(images), np.int64)
     for channel in range(images.shape[-1]):
         scores = np.asarray(classify(images[..., channel : channel + 1]))
+        if scores.shape != (len(images), num_classes):
+            raise ValueError(
+                f"classify must return scores of shape ({len(images)}, {num_classes}), got "
+                f"{scores.shape}."
+            )
         modes = modes * num_classes + scores.argmax(axis=1)
     return mode_count(modes, num_classes ** images.shape[-1])
 

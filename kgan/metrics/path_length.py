@@ -38,6 +38,10 @@ def perceptual_path_length(
         batch_size: Number of pairs computed at a time.
         seed: Seed of latents and positions.
 
+    Raises:
+        ValueError: for samples that are no floats, features that are not finite or not one row a
+            sample, and percentiles that leave nothing.
+
     Returns:
         The mean, in squared units of the features.
 
@@ -45,6 +49,7 @@ def perceptual_path_length(
     """
     check_whole(samples, "samples")
     check_whole(latent_dim, "latent_dim")
+    check_whole(batch_size, "batch_size")
     check_seed(seed)
     if not 0 < epsilon < 1:
         raise ValueError(f"epsilon must be in (0, 1), a share of the path, got {epsilon}.")
@@ -52,6 +57,8 @@ def perceptual_path_length(
         raise ValueError(
             f"interpolation must be one of {sorted(INTERPOLATIONS)}, got {interpolation!r}."
         )
+    if not 0 <= keep[0] < keep[1] <= 100:
+        raise ValueError(f"keep must be two percentiles, the lower first, got {keep}.")
     between, distances = INTERPOLATIONS[interpolation], []
     for batch in range(-(-samples // batch_size)):
         shape = [batch_size, latent_dim]
@@ -59,7 +66,7 @@ def perceptual_path_length(
         end = normal(step_seed(seed, batch, "path end"), shape)
         share = uniform(step_seed(seed, batch, "path share"), [batch_size])
         near, far = (
-            np.asarray(features(generate(between(start, end, t))), np.float64)
+            _checked(features(_unrounded(generate(between(start, end, t)))), batch_size)
             for t in (share, share + epsilon)
         )
         gap = (near - far).reshape(batch_size, -1)
@@ -68,4 +75,25 @@ def perceptual_path_length(
     if not np.isfinite(found).all():
         raise ValueError("features of generated samples must be finite, got NaN or infinity.")
     low, high = np.percentile(found, keep)
-    return float(found[(found >= low) & (found <= high)].mean())
+    kept = found[(found >= low) & (found <= high)]
+    if not len(kept):
+        raise ValueError(
+            f"keep must leave some of {samples} distances, got {keep}, which leave none."
+        )
+    return float(kept.mean())
+
+
+def _unrounded(samples: Any) -> Any:
+    if (dtype := np.dtype(np.asarray(samples).dtype)).kind != "f":
+        raise ValueError(
+            f"generate must return floats, got {dtype}: of rounded samples a small step is 0, or "
+            "the rounding's."
+        )
+    return samples
+
+
+def _checked(features: Any, n: int) -> np.ndarray:
+    values = np.asarray(features, np.float64)
+    if values.shape[:1] != (n,):
+        raise ValueError(f"features must be of {n} samples, got the shape {values.shape}.")
+    return values

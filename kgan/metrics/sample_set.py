@@ -81,7 +81,8 @@ class SampleSet:
     """Samples with the values that metrics need, each computed on first use.
 
     Args:
-        samples: Samples in memory, in the units of their kind; images also as uint8.
+        samples: Samples in memory, an array or `kgan.rows.Rows`, in the units of their kind; images
+            also as uint8.
         labels: Class numbers, int (n,), or `None`.
         kind: Kind of the samples; by default `kgan.kinds.of_array` of the array.
         extractor: The extractor of features and probabilities, or `None`.
@@ -99,6 +100,12 @@ class SampleSet:
         data: str | None = None,
         split: str = "train",
     ):
+        samples = samples if hasattr(samples, "shape") else np.asarray(samples)
+        if labels is not None and np.shape(labels)[:1] != (len(samples),):
+            raise ValueError(
+                f"labels must be one for each of {len(samples)} samples, got the shape "
+                f"{np.shape(labels)}."
+            )
         self._samples = samples
         self.labels = labels
         self.kind = kind or kgan.kinds.of_array(data or "a sample set", samples.shape)

@@ -18,10 +18,13 @@ class TablePrivacy(NamedTuple):
 
     Attributes:
         closer_to_train: Share of generated rows that lie nearer to a training row than to a
-            held-out one, ties counted as a half: 0.5 without copying, 1 for copies.
+            held-out one, ties counted as a half: 0.5 without copying, 1 for copies. As many of both
+            are drawn, so with r training rows for each held-out one copies of all give about
+            (1 + 1 / r) / 2.
         membership_auc: Area under the ROC curve of who tells training rows from held-out ones by
             their distance to the nearest generated row: 0.5 where nobody can.
-        copies: Share of generated rows that are training rows, beyond those that are held-out ones.
+        copies: Share of generated rows that are training rows, beyond the share of held-out rows
+            that are.
     """
 
     closer_to_train: float
@@ -32,14 +35,14 @@ class TablePrivacy(NamedTuple):
 def table_privacy(
     real: Rows, fake: Rows, *, table: Table, held_out: Rows, seed: int = 0
 ) -> TablePrivacy:
-    """Distances to the nearest record, of training rows and of as many held-out ones.
+    """Distances to the nearest record, of training rows and of as many held-out ones; and copies.
 
     The distance of two rows is the mean over columns of |difference| / range, at most 1, of
     numbers, and of 0 or 1 of categories; a missing value is 1 from any other.
 
     Args:
-        real: Training rows.
-        fake: Generated rows; of each kind at most 2,000 are drawn.
+        real: Training rows. Copies are looked for in all of them.
+        fake: Generated rows; for distances at most 2,000 of each kind are drawn.
         table: The kind of all.
         held_out: Real rows that were not learnt from.
         seed: Seed of the draws.
@@ -61,7 +64,13 @@ def table_privacy(
     to_other, from_other = _nearest(made, theirs, hot, spread)
     closer = float((to_train < to_other).mean() + 0.5 * (to_train == to_other).mean())
     area = roc_auc_score(np.repeat([1, 0], n), -np.concatenate([from_train, from_other]))
-    copies = float((to_train == 0).mean() - (to_other == 0).mean())
+    # In all training rows: a copy of one that was not drawn is one too.
+    all_rows = {row.tobytes() for row in _as_numbers(real, table)}
+    copied, by_chance = (
+        np.mean([row.tobytes() in all_rows for row in _as_numbers(one, table)])
+        for one in (fake, held_out)
+    )
+    copies = float(copied - by_chance)
     return TablePrivacy(closer, float(area), max(copies, 0.0))
 
 
@@ -74,8 +83,8 @@ def _spread(column, rows: Rows) -> float:
 
 
 def _as_numbers(rows: Rows, table: Table) -> np.ndarray:
-    """Codes of categories and numbers, float64 (n, columns)."""
-    return np.stack(
+    """Codes of categories and numbers, float64 (n, columns); equal rows have equal bytes."""
+    found = np.stack(
         [
             column.codes(rows[column.name]).astype(np.float64)
             if isinstance(column, Category)
@@ -84,6 +93,8 @@ def _as_numbers(rows: Rows, table: Table) -> np.ndarray:
         ],
         axis=1,
     )
+    # One zero and one NaN.
+    return np.where(np.isnan(found), np.nan, found + 0.0)
 
 
 def _nearest(

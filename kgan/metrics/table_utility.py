@@ -86,10 +86,8 @@ def table_utility(
     if len(np.unique(labels)) < 2:
         # Nothing to learn: one answer for all.
         share = float((truth == labels[0]).mean())
-        positive = _rarer(truth)
-        shares = np.bincount(truth, minlength=len(column.values)) / len(truth)
-        chance = float(shares[positive] if positive is not None else (shares[shares > 0]).mean())
-        return TableUtility(share, share, 0.5, 0.0, chance)
+        certain = np.eye(len(column.values))[np.full(len(truth), labels[0])]
+        return TableUtility(share, share, *_judged(truth, certain))
     hot = [features_of(one, table, without=target, one_hot=True) for one in (fake, real)]
     plain = [features_of(one, table, without=target, one_hot=False) for one in (fake, real)]
     classifiers = _classifiers(categorical_of(table, without=target))

@@ -20,6 +20,11 @@ def grid(images: np.ndarray, columns: int | None = None) -> Image.Image:
         columns: Number of images in a row; `None` makes the grid about square.
     """
     images = visible(images)
+    if images.ndim != 4 or not len(images) or (columns is not None and columns < 1):
+        raise ValueError(
+            "images must be some of shape (n, height, width, channels), in at least one column, "
+            f"got the shape {images.shape} in {columns or 'no'} columns."
+        )
     n, height, width, channels = images.shape
     columns = columns or math.ceil(math.sqrt(n))
     rows = math.ceil(n / columns)

@@ -87,10 +87,11 @@ def open_source(
 
     Raises:
         FileNotFoundError: If the path is none of these.
-        ValueError: If it holds something else than a generator.
+        ValueError: If it holds something else than a generator, or is no run and a checkpoint is
+            given.
     """
     path = path.expanduser()
-    opened = _of_run(path, checkpoint) if is_run(path) else _of_file_or_version(path)
+    opened = _opened(path, checkpoint)
     source, generates, makings = opened
     names = [*([_GENERATE] if generates else []), *makings]
     if not names:
@@ -127,7 +128,7 @@ def open_making(
         ValueError: If it translates nothing, or not in that direction.
     """
     path = path.expanduser()
-    opened = _of_run(path, checkpoint) if is_run(path) else _of_file_or_version(path)
+    opened = _opened(path, checkpoint)
     if not opened.makings:
         raise ValueError(f"{path} holds a model that translates nothing.")
     # A model of one direction has no name for it.
@@ -147,6 +148,15 @@ class _Opened(NamedTuple):
     source: Source
     generates: bool
     makings: Mapping[str, Making]
+
+
+def _opened(path: Path, checkpoint: str | None) -> _Opened:
+    if is_run(path):
+        return _of_run(path, checkpoint)
+    opened = _of_file_or_version(path)
+    if checkpoint is not None:
+        raise ValueError(f"checkpoint must be left out: {path} is no run, got {checkpoint!r}.")
+    return opened
 
 
 def _of_run(path: Path, checkpoint: str | None) -> _Opened:

@@ -15,6 +15,7 @@ from kgan.settings.groups import (
     Radius,
     RunFolder,
     check_at_least,
+    check_seed,
 )
 
 
@@ -85,6 +86,7 @@ class AttackSettings(Messages, RunFolder, DeclaredVictim, ImageReading, Prepared
     def check(self) -> None:
         super().check()
         check_at_least(self, 2, "n")
+        check_seed(self.seed)
         if self.min_robust is not None and not 0 <= self.min_robust <= 1:
             raise ValueError(f"min_robust must be a share in [0, 1], got {self.min_robust:g}.")
         if self.held and self.input is None:

@@ -63,3 +63,7 @@ class EvaluateSettings(Messages, ImageReading, TableReading, PreparedData):
             raise ValueError("give one source to evaluate, or two with --compare.")
         if self.compare and len(self.compare) != 2:
             raise ValueError(f"compare takes two runs, got {len(self.compare)}.")
+        if self.compare and self.out is not None:
+            raise ValueError(
+                f"out must be left out with compare, got {self.out}: each run keeps its scores."
+            )

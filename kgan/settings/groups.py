@@ -16,6 +16,12 @@ from typing import Annotated, Any, ClassVar, Literal
 import tyro
 
 
+def check_seed(seed: int) -> None:
+    """Raises `ValueError` for a seed that a request cannot have."""
+    if not 0 <= seed < 2**31:
+        raise ValueError(f"seed must be in [0, {2**31 - 1}], got {seed}.")
+
+
 def check_at_least(settings: object, least: float, *names: str) -> None:
     """Raises `ValueError` unless the named fields are finite and at least `least`, or `None`."""
     for name in names:
@@ -355,8 +361,7 @@ class Fit(Settings):
     def check(self) -> None:
         super().check()
         check_at_least(self, 1, "epochs", "batch_size", "steps_per_epoch")
-        if not 0 <= self.seed < 2**31:
-            raise ValueError(f"seed must be in [0, {2**31 - 1}], got {self.seed}.")
+        check_seed(self.seed)
 
 
 @dataclass(frozen=True, kw_only=True)

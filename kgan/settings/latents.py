@@ -6,7 +6,7 @@ from typing import Literal
 
 import tyro
 
-from kgan.settings.groups import Messages, check_at_least
+from kgan.settings.groups import Messages, check_at_least, check_seed
 
 # Which of the pictures takes a setting.
 _TAKERS = {
@@ -61,6 +61,7 @@ class LatentsSettings(Messages):
 
     def check(self) -> None:
         super().check()
+        check_seed(self.seed)
         check_at_least(self, 1, "n", "restarts", "encoder_steps")
         check_at_least(self, 1 if self.show == "project" else 2, "steps")
         check_at_least(self, 0, "layer")

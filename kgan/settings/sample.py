@@ -6,7 +6,7 @@ from typing import Literal
 
 import tyro
 
-from kgan.settings.groups import Messages, check_at_least
+from kgan.settings.groups import Messages, check_at_least, check_seed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,7 @@ class SampleSettings(Messages):
 
     def check(self) -> None:
         super().check()
+        check_seed(self.seed)
         check_at_least(self, 1, "n")
         check_at_least(self, 0, "truncation")
         if self.truncation is not None and self.where:

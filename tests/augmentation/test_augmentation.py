@@ -352,3 +352,9 @@ def test_every_change_is_in_a_pipe_or_asked_for_by_name():
 def test_refused(make, match):
     with pytest.raises(ValueError, match=match):
         make()
+
+
+def test_bytes_are_refused():
+    images = tf.zeros([2, 8, 8, 1], tf.uint8)
+    with pytest.raises(TypeError, match=r"changes float images in .* got uint8: divide by 255"):
+        DiffAugment(["color"])(images, tf.constant([0, 1]))

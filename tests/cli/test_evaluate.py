@@ -299,5 +299,26 @@ def test_bad_requests(run, tmp_path, capsys):
     assert "lenet-mnist takes images of 28x28x1" in said
 
 
+def test_what_would_be_ignored_is_refused(run, tmp_path, capsys):
+    data = kgan.data.load("digits")
+    reals = write_images(tmp_path / "reals", data.samples[:8])
+    for options, message in (
+        (["--checkpoint", "best"], "checkpoint must be left out: "),
+        (["--endpoint", "generate"], "endpoint must be left out: "),
+        (["--importance-samples", 5], "importance_samples must be left out: "),
+    ):
+        assert message in said_of([reals, "--data", reals, *options], capsys)
+    keras_file = shutil.copy(run / "checkpoints" / "last.keras", tmp_path / "gan.keras")
+    said = said_of([keras_file, "--data", "digits", "--checkpoint", "last"], capsys)
+    assert "gan.keras is no run, got 'last'" in said
+    said = said_of([run, "--extractor", "discriminator", "--layer", "dense"], capsys)
+    assert "layer must be left out for the discriminator, got 'dense'" in said
+    said = said_of(["--compare", run, run, "--out", tmp_path / "x"], capsys)
+    assert "out must be left out with compare" in said
+    large = write_images(tmp_path / "large", data.samples[:8].repeat(2, axis=1).repeat(2, axis=2))
+    said = said_of([large, "--data", large, "--layer", "dense"], capsys)
+    assert "layer must go with an extractor, got 'dense' alone" in said
+
+
 def test_defaults_are_stated_once():
     assert EvaluateSettings(source="x").seeds >= 3

@@ -99,6 +99,29 @@ def test_a_network_that_is_no_classifier(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_names_of_classes_that_nothing_would_keep_are_refused(tmp_path, capsys):
+    build_gan().save(tmp_path / "plain.keras")
+    build_gan(num_classes=2).save(tmp_path / "two.keras")
+    for name, form in (("plain", "saved_model"), ("two", "litert")):
+        arguments = [
+            str(tmp_path / f"{name}.keras"),
+            "--format",
+            form,
+            "--out",
+            str(tmp_path / "x"),
+        ]
+        assert main(["export", *arguments, "--class-names", "a", "b"]) == 2
+        assert "class_names must be left out" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
+def test_only_a_run_has_checkpoints(tmp_path, capsys):
+    path = tmp_path / "gan.keras"
+    path.write_bytes(b"never opened")
+    assert main(["export", str(path), "--checkpoint", "best"]) == 2
+    assert "gan.keras is no run, got 'best'" in capsys.readouterr().err
+
+
 def test_a_damaged_file(tmp_path, capsys):
     (tmp_path / "bad.keras").write_bytes(b"PK but no archive")
     assert main(["export", str(tmp_path / "bad.keras")]) == 2

@@ -1,5 +1,7 @@
 """`kgan latents` on a tiny generator with styles that was never trained."""
 
+import shutil
+
 import keras
 import numpy as np
 import pytest
@@ -85,6 +87,28 @@ def test_projection_starts_from_an_encoder(folder, tmp_path, capsys):
     assert "the generator must have styles" in capsys.readouterr().err
 
 
+def test_images_have_the_classes_that_their_folders_name(folder, tmp_path, capsys):
+    for name in ("2", "7"):
+        shutil.copytree(folder / "images", tmp_path / name / name)
+    options = ["--n", 2, "--steps", 1, "--restarts", 1, "--images", tmp_path / "2"]
+    said = []
+    for labels in ([], ["--labels", 2], ["--labels", 0]):
+        assert run(folder, "classes.keras", "project", *options, *labels)[1] == 0
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1] != said[2]
+    assert run(folder, "classes.keras", "project", "--images", tmp_path / "7")[1] == 2
+    said = capsys.readouterr().err
+    assert "labels must be in [0, 2], got 7. Rename the folder, or say which: --labels" in said
+
+
+def test_a_damaged_encoder_is_named(folder, tmp_path, capsys):
+    encoder = tmp_path / "encoder.keras"
+    encoder.write_bytes(b"half")
+    options = ["--images", folder / "images", "--encoder", encoder]
+    assert run(folder, "classes.keras", "project", *options)[1] == 2
+    assert f"{encoder} cannot be loaded as an encoder" in capsys.readouterr().err
+
+
 def test_a_generator_without_styles(folder, capsys):
     assert run(folder, "plain.keras", "truncate", "--n", 3)[1] == 0
     assert run(folder, "plain.keras", "directions", "--n", 2, "--steps", 2)[1] == 0
@@ -115,6 +139,7 @@ def test_projection_tells_both_errors(folder, capsys):
             "restarts must be left out with encoder",
         ),
         (["--to", "1", "--show", "mix"], "to must be left out with --show mix"),
+        (["--seed", "-1"], "seed must be in [0, 2147483647], got -1"),
         (["--encoder", "a.h5", "--show", "project"], "encoder must end in .keras"),
     ],
 )

@@ -89,6 +89,8 @@ def test_grid_and_folder(sources, tmp_path):
         (("--n", "0"), "n must be at least 1, got 0"),
         (("--truncation", "-1"), "truncation must be at least 0"),
         (("--truncation", "0"), "limit must be above 0"),
+        (("--seed", "-1"), "seed must be in [0, 2147483647], got -1"),
+        (("--seed", str(2**31)), "seed must be in [0, 2147483647], got 2147483648"),
     ],
 )
 def test_bad_requests(sources, arguments, message, capsys):
@@ -107,3 +109,15 @@ def test_existing_folder_is_kept(sources, tmp_path, capsys):
     (tmp_path / "here").mkdir()
     assert main(["sample", str(sources["keras"]), "--out", str(tmp_path / "here")]) == 2
     assert "exists; choose another --out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", ["PNG", "NPZ"])
+def test_suffixes_may_be_capital_letters(sources, tmp_path, suffix):
+    out = tmp_path / f"x.{suffix}"
+    assert main(["sample", str(sources["keras"]), "--n", "4", "--out", str(out)]) == 0
+    assert [one.name for one in tmp_path.iterdir()] == [out.name]
+    if suffix == "PNG":
+        with Image.open(out) as picture:
+            assert picture.format == "PNG"
+    else:
+        assert len(np.load(out)["images"]) == 4

@@ -198,6 +198,10 @@ def test_evaluation_has_a_floor_a_baseline_and_a_ceiling(trained, command, tmp_p
     assert "target must be a category, got 'weight' of the type number" in said.stderr
     said = command("evaluate", run, "--metrics", "sliced_wasserstein", check=False)
     assert "metric sliced_wasserstein needs images or points; leave it out" in said.stderr
+    said = command("evaluate", run, "--columns", "sex=id", check=False)
+    assert "columns must be left out without --data" in said.stderr
+    said = command("evaluate", run, "--extractor", "lenet-digits", check=False)
+    assert "extractor and layer must be left out for rows, got lenet-digits" in said.stderr
 
 
 def test_an_export_tells_its_columns(trained):

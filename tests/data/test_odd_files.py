@@ -148,7 +148,8 @@ def test_parquet_of_odd_types(tmp_path):
         ([[1, 2]] * N, "holds a ndarray in each cell"),
         ([{"y": 1}] * N, "holds a dict in each cell"),
         ([datetime.timedelta(hours=1)] * N, "timedelta64.*, which is no kind of column"),
-        (3 * np.arange(N, dtype=np.uint64) + 2**63, f"has values up to {2**63 + 3 * N - 3}"),
+        (3 * np.arange(N, dtype=np.uint64) + 2**63, f" to {2**63 + 3 * N - 3}; whole numbers must"),
+        (-3 * np.arange(N) - 2**60, f"has values from {-(2**60) - 3 * N + 3} to "),
     ):
         with pytest.raises(ValueError, match=f"column 'x' of .*{said}"):
             of(values)
@@ -163,3 +164,10 @@ def test_parquet_of_odd_types(tmp_path):
     found = [kgan.data.load_table(tmp_path / name, "all") for name in ("b.parquet", "c.parquet")]
     assert [one.name for one in found[0].kind.columns] == ["sex", "a"]
     assert [one.name for one in found[1].kind.columns] == ["a"]
+
+
+def test_whole_numbers_beyond_64_bits_are_no_numbers(tmp_path):
+    rows = "".join(f"{10**19 + 10**13 * i},{i % 7 / 2}\n" for i in range(N))
+    (tmp_path / "a.csv").write_text(f"account,a\n{rows}")
+    with pytest.raises(ValueError, match=f"'account' of .* from {10**19} to .* names rather"):
+        kgan.data.load_table(tmp_path / "a.csv", "all")

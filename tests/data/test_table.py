@@ -1,6 +1,7 @@
 """Tables from files: what columns hold, what is refused, and the embedded one."""
 
 import csv
+import datetime
 
 import numpy as np
 import pytest
@@ -449,3 +450,29 @@ def test_without_categories_each_pass_takes_every_row_once():
     data = table("x", {"a": np.arange(12) + 0.5})
     found = [columns["a"].numpy() for columns in kgan.data.feed_rows(data, 4, seed=1).take(3)]
     assert sorted(np.concatenate(found)) == sorted(np.arange(12) + 0.5)
+
+
+def test_columns_may_be_lists_and_arrays_of_texts():
+    columns = {
+        "x": [0.5, 1.5, 2.25, 3.0],
+        "word": ["a", None, "b", "a"],
+        "code": np.array(["u", "v", "u", "u"]),
+        "gap": [1.5, None, 2.5, 3.5],
+        "day": [datetime.date(2020, 1, 1 + day) for day in range(4)],
+        "yes": [True, False, True, True],
+    }
+    found = table("mine", columns)
+    kinds = [type(one).__name__ for one in found.kind.columns]
+    assert kinds == ["Number", "Category", "Category", "Number", "Date", "Boolean"]
+    assert found.kind.column("word").values == ("", "a", "b")
+    assert found.kind.column("code").values == ("u", "v")
+    assert np.isnan(found.samples["gap"]).tolist() == [False, True, False, False]
+    assert found.samples["yes"].tolist() == ["True", "False", "True", "True"]
+    with pytest.raises(ValueError, match=r"column 'x' of mine must have one .* shape \(4, 2\)"):
+        table("mine", {"x": [[1, 2]] * 4})
+
+
+@pytest.mark.parametrize("bound", ["nan", "inf", "1e400"])
+def test_a_constraint_has_a_bound(bound):
+    with pytest.raises(ValueError, match=f"a constraint must be .* got 'x>={bound}'"):
+        table("mine", {"x": [0.5, 1.5]}, constraints=[f"x>={bound}"])

@@ -10,7 +10,13 @@ import pytest
 
 import kgan.data
 from kgan.data.table import table
-from kgan.evaluation import SampleSet, classification_scores, evaluate
+from kgan.evaluation import (
+    SampleSet,
+    classification_scores,
+    evaluate,
+    paired_scores,
+    translation_scores,
+)
 from kgan.kinds import Images, Kind, Points
 from kgan.metrics import METRICS, frechet_distance, table_detection
 from kgan.metrics.extractor import extractor
@@ -259,6 +265,38 @@ def test_errors(digits):
         measure("fid", images, images)
     with pytest.raises(ValueError, match="an extractor must be given"):
         measure("is", images, images)
+    with pytest.raises(ValueError, match="metrics must be without cas"):
+        evaluate(lambda seed: images, images, images, metrics=["cas"])
+    with pytest.raises(ValueError, match="seeds must hold at least one"):
+        evaluate(lambda seed: images, images, images, metrics=["sliced_wasserstein"], seeds=())
+    with pytest.raises(ValueError, match=r"one for each of 9 samples, got the shape \(3,\)"):
+        SampleSet(images.samples, np.arange(3))
+
+
+def test_answers_are_compared_with_their_own_truth_alone():
+    images = np.random.default_rng(0).random((6, 12, 12, 1), dtype=np.float32)
+    images = np.round(images * 255) / np.float32(255)
+    known = kgan.data.Dataset("known", images)
+    pairs = kgan.data.Pairs(known, known)
+    as_bytes = np.round(images * 255).astype(np.uint8)
+    for score in (
+        *paired_scores(as_bytes, pairs, baselines={}),
+        *translation_scores(as_bytes, pairs, baselines={}, ideal=images),
+    ):
+        assert (
+            score.value
+            == {"error": 0, "psnr": 100, "ssim": 1, "recognised": 1}[score.name.partition("[")[0]]
+        )
+    # One answer for all, and a colour beside grey, are no answers.
+    for other in (images[:1], images.repeat(3, axis=-1), images.astype(int)):
+        with pytest.raises(ValueError, match=r"translated must be .* shape \(6, 12, 12, 1\)"):
+            paired_scores(other, pairs, baselines={})
+        with pytest.raises(ValueError, match=r"translated must be .* shape \(6, 12, 12, 1\)"):
+            translation_scores(other, pairs, baselines={}, ideal=images)
+        with pytest.raises(ValueError, match=r"baseline 'other' must be .* \(6, 12, 12, 1\)"):
+            paired_scores(images, pairs, baselines={"other": other})
+    with pytest.raises(ValueError, match="direction must be one of a_to_b, b_to_a, got 'a-to-b'"):
+        translation_scores(images, pairs, baselines={}, ideal=images, direction="a-to-b")
 
 
 def test_a_missed_mode_has_an_infinite_divergence_and_no_interval():

@@ -61,6 +61,23 @@ def test_a_family_says_what_is_scored_and_gets_all_the_rest(tmp_path, capsys):
     assert "too wide" in head
 
 
+def test_classifiers_learn_from_as_many_samples_as_are_asked_for():
+    train, test = (kgan.data.load("breast-cancer", split) for split in ("train", "test"))
+    asked = []
+
+    def fakes(n, seed):
+        asked.append(n)
+        return train.samples[:n], None
+
+    settings = {"table_utility": {"target": "diagnosis"}}
+    for options, count in (({}, len(train)), ({"n": 60}, 60), ({"n": 60, "given": 90}, 60)):
+        asked.clear()
+        task = Task(fakes, RealData(train, test), ("table_utility",), settings, seeds=1, **options)
+        scores = task.score().scores
+        assert {score.protocol.n_fake for score in scores} == {count}
+        assert count in asked
+
+
 def test_a_table_without_baselines_has_no_column_for_them(tmp_path, capsys):
     data = kgan.data.load("ring", "test").take(range(400))
     real = RealData(data, data)

@@ -120,6 +120,16 @@ def test_softmax_outputs_are_probabilities_already(linear):
     )
 
 
+def test_labels_of_which_several_may_hold_are_no_classes(linear):
+    model, _ = linear
+    shares = keras.layers.Activation("sigmoid")(model.output)
+    found = Extractor(keras.Model(model.input, shares))
+    assert (found.is_classifier, found.num_classes) == (False, None)
+    with pytest.raises(ValueError, match="gives no class probabilities: it is no classifier"):
+        found.probabilities(np.zeros((3, 2, 2, 1), np.float32))
+    assert found.features(np.zeros((3, 2, 2, 1), np.float32)).shape == (3, 3)
+
+
 def test_feature_maps_are_averaged():
     images = keras.Input((4, 4, 1))
     maps = keras.layers.Conv2D(3, 1, name="maps")(images)

@@ -6,6 +6,7 @@ import pytest
 
 from kgan.metrics import (
     authenticity,
+    bits_per_dimension,
     classification_accuracy,
     classification_accuracy_score,
     density_coverage,
@@ -256,6 +257,42 @@ def test_a_missing_band_shows():
     assert spectral_distance(images, smooth) > 1
 
 
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        (
+            {"generate": lambda z: np.asarray(z * 50).astype(np.uint8)},
+            "generate must return floats",
+        ),
+        ({"keep": (99, 1)}, "keep must be two percentiles, the lower first"),
+        ({"keep": (0.01, 0.99)}, "keep must leave some of 50 distances"),
+        ({"features": lambda z: z[:3]}, r"features must be of 100 samples, got the shape \(3, 3\)"),
+        ({"batch_size": 0}, "batch_size must be a whole number of at least 1"),
+    ],
+)
+def test_path_lengths_that_mean_nothing_are_refused(options, match):
+    own = {"generate": lambda z: z, "features": lambda z: z, "latent_dim": 3, "samples": 50}
+    own |= options
+    with pytest.raises(ValueError, match=match):
+        perceptual_path_length(own.pop("generate"), **own)
+
+
+def test_bits_of_nothing_are_refused():
+    # Two nats a value of three are 2 / log(2) bits.
+    found = bits_per_dimension(np.full(4, -6.0), np.full(2, -6.0), dimensions=3)
+    assert found == pytest.approx((2 / np.log(2), 2 / np.log(2)))
+    for train in ([], [np.nan, 1.0], 1.0):
+        with pytest.raises(ValueError, match="train must be finite log-likelihoods"):
+            bits_per_dimension(np.array(train), np.ones(2), dimensions=3)
+    with pytest.raises(ValueError, match="dimensions must be a whole number"):
+        bits_per_dimension(np.ones(2), np.ones(2), dimensions=0)
+
+
+def test_samples_without_a_feature_are_no_equal_ones():
+    with pytest.raises(ValueError, match=r"real must have at least one feature, .* \(9, 0\)"):
+        kernel_distance(np.zeros((9, 0)), np.zeros((9, 0)), subset_size=9)
+
+
 # Classification accuracy
 
 
@@ -293,6 +330,43 @@ def test_a_classifier_that_is_given_is_the_one_trained():
     before = model.get_weights()[0].copy()
     classification_accuracy_score(model, *train, *test, epochs=1)
     assert not np.array_equal(before, model.get_weights()[0])
+
+
+@pytest.mark.parametrize(
+    ("activation", "loss"),
+    [
+        ("sigmoid", "binary_crossentropy"),
+        (None, keras.losses.BinaryCrossentropy(from_logits=True)),
+        (None, "hinge"),
+        ("sigmoid", keras.losses.MeanSquaredError()),
+    ],
+)
+def test_a_classifier_of_one_output_tells_both_classes(activation, loss):
+    def classifier():
+        dense = keras.layers.Dense(1, activation, kernel_initializer="zeros")
+        model = keras.Sequential([keras.Input((2,)), dense])
+        model.compile(keras.optimizers.SGD(0.1), loss, jit_compile=False)
+        return model
+
+    train, test = two_classes(0), two_classes(1)
+    assert classification_accuracy_score(classifier, *train, *test, epochs=20) == 1
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_labels_that_a_classifier_has_not_are_refused(outputs):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(outputs)])
+    model.compile("sgd", "mse")
+    train, test = two_classes(0, 10), two_classes(1, 10)
+    with pytest.raises(ValueError, match=r"train_labels must be in \[0, 1\], got 2"):
+        classification_accuracy_score(model, train[0], 2 * train[1], *test)
+    with pytest.raises(ValueError, match=r"test_labels must be in \[0, 1\], got 3"):
+        classification_accuracy_score(model, *train, test[0], 3 * test[1])
+
+
+def test_scores_of_other_classes_of_stacked_images_are_refused():
+    images = np.zeros((4, 8, 8, 3), np.float32)
+    with pytest.raises(ValueError, match=r"scores of shape \(4, 10\), got \(4, 1\)"):
+        stacked_mode_count(images, classify=lambda grey: grey[:, 0, 0])
 
 
 def test_bad_classifiers_and_labels():

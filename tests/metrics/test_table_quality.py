@@ -127,6 +127,13 @@ def test_utility_is_that_of_what_was_learnt():
     share = float(np.mean(test["grade"] == 2))
     found = table_utility(test, one, table=KIND, target="grade")
     assert found[:3] == (share, share, 0.5)
+    # Where all are said to be green, precision is their share and recall 1; of others F1 is 0.
+    green = Rows({**data.columns, "colour": np.full(len(data), "green", object)})
+    share = float(np.mean(test["colour"] == "green"))
+    found = table_utility(test, green, table=KIND, target="colour")
+    assert found.utility_f1 == pytest.approx(2 * share / (1 + share) / 3)
+    # The area under precision over recall is each class's share.
+    assert found.utility_auprc == pytest.approx(1 / 3)
     with pytest.raises(ValueError, match="target must be a category, got 'x' of the type number"):
         table_utility(test, data, table=KIND, target="x")
     with pytest.raises(ValueError, match=r"column must be one of .*'grad'"):
@@ -187,6 +194,26 @@ def test_copies_are_seen_from_both_sides():
     half = Rows.joined([train[:400], fresh[:400]])
     mixed = table_privacy(train, half, table=KIND, held_out=held_out)
     assert mixed.closer_to_train == pytest.approx(0.75, abs=0.05)
+
+
+def test_copies_are_found_in_all_training_rows_however_few_are_held_out():
+    train, held_out, fresh = rows(800, 0), rows(100, 1), rows(400, 2)
+    half = Rows.joined([train[400:], fresh])
+    # No row is drawn twice from these laws, for "x" is continuous.
+    assert table_privacy(train, half, table=KIND, held_out=held_out).copies == 0.5
+    copied = table_privacy(train, train, table=KIND, held_out=held_out)
+    assert copied.copies == 1.0
+    # An eighth of the training rows is drawn; other copies are as near to either set.
+    assert copied.closer_to_train == pytest.approx((1 + 1 / 8) / 2, abs=0.05)
+
+
+def test_rows_that_chance_makes_equal_are_no_copies():
+    kind = Table((Category("c", ("a", "b")), Number("x", 0.0, 1.0, missing=True)))
+    train = Rows({"c": ["a", "a", "b"], "x": [0.0, np.nan, 1.0]})
+    # Of the held-out rows two of four are training rows, of the generated ones three of four.
+    held_out = Rows({"c": ["a", "b", "b", "a"], "x": [-0.0, np.nan, 1.0, 1.0]})
+    fake = Rows({"c": ["a", "a", "b", "b"], "x": [np.nan, 0.0, 1.0, 0.0]})
+    assert table_privacy(train, fake, table=kind, held_out=held_out).copies == 0.25
 
 
 def test_distances_are_those_of_the_formula():

@@ -26,6 +26,24 @@ def test_grid_places_images():
     assert (picture[83:123, 42:82] == 255).all()
 
 
+def test_bytes_are_drawn_as_the_floats_that_they_mean():
+    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
+    of_bytes, of_floats = (
+        np.asarray(kgan.pictures.grid(one)) for one in (images, images / np.float32(255))
+    )
+    np.testing.assert_array_equal(of_bytes, of_floats)
+    # A cell is enlarged by 4 and lies behind a pixel of white.
+    np.testing.assert_array_equal(of_bytes[1:33:4, 1:33:4], images[0])
+
+
+@pytest.mark.parametrize(
+    ("shape", "columns"), [((0, 8, 8, 1), None), ((8, 8, 1), None), ((2, 8, 8, 1), -1)]
+)
+def test_what_makes_no_grid_is_refused(shape, columns):
+    with pytest.raises(ValueError, match="images must be some of shape"):
+        kgan.pictures.grid(np.zeros(shape, np.float32), columns)
+
+
 def test_colour_images_stay_in_colour():
     picture = kgan.pictures.samples(Images(2, 2, 3), np.full((1, 2, 2, 3), [1.0, 0.0, 0.5]))
     assert picture.mode == "RGB"
