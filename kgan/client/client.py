@@ -117,13 +117,14 @@ class Client:
             found = self._transport.predict(f"{name}_png", {"image_bytes": files})
             assert isinstance(found, np.ndarray)
             return _decoded(found[0])
-        check_images("translate", np.asarray(images))
-        array = to_float(np.asarray(images)).astype(np.float32)
+        array = np.asarray(images)
         if array.ndim not in (3, 4):
             raise ValueError(
                 "images must be an image file, or an array (height, width, channels) or "
                 f"(n, height, width, channels), got the shape {array.shape}."
             )
+        check_images("translate", array)
+        array = to_float(array).astype(np.float32)
         found = self.predict(name, images=array if array.ndim == 4 else array[np.newaxis])
         assert isinstance(found, np.ndarray)
         return found if array.ndim == 4 else found[0]
