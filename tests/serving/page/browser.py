@@ -50,10 +50,13 @@ class Page:
         self.driver.get("about:blank")
         self.driver.get(url)
         self.until(lambda: self.get("about").text or self.get("error").text)
-        if self.get("gallery").is_displayed():
-            self.until(lambda: len(self.all("#grid button")) >= 24)
-            self.until(lambda: self.pixels("sample"))
-            self.until(lambda: self.get("verdict").text)
+        # A link may lead to another tab, which is shown after the first one.
+        for done in (
+            lambda: len(self.all("#grid button")) >= 24,
+            lambda: self.pixels("sample"),
+            lambda: self.get("verdict").text,
+        ):
+            self.until(lambda done=done: not self.get("gallery").is_displayed() or done())
 
     def get(self, name):
         return self.driver.find_element(By.ID, name)
