@@ -96,8 +96,9 @@ def reduction(size: tuple[int, int], image_size: ImageSize, how: str) -> int:
     """By how much an image may be reduced at decoding before it is resized: 8, 4, 2 or 1.
 
     JPEG's own reductions average whole blocks, which is faster and nearly what resizing does, as
-    long as what is left has twice the pixels a side that are asked for: of photographs the result is
-    within 10 of 255 levels. One that does not divide both sides would move the picture, and is not used.
+    long as what is left has twice the pixels a side that are asked for: of photographs the result
+    is within 10 of 255 levels. One that does not divide both sides would move the picture, and is
+    not used.
 
     Args:
         size: (height, width) of the image.
