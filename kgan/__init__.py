@@ -38,9 +38,17 @@ registry.register()
 # long. It reads this once, when it is imported.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # On one core it has one thread for operations, which a Python function holds while it runs: one
-# that itself asks a Keras model, such as a function that is attacked, would wait for ever.
-if hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)) == 1:
-    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "2")
+# that itself asks a Keras model, such as a function that is attacked, would wait for ever. Where
+# TensorFlow runs already that is fixed, and `kgan.attacks` warns of it.
+_one_core = hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)) == 1
+if _one_core and "TF_NUM_INTEROP_THREADS" not in os.environ:
+    _threads = getattr(getattr(sys.modules.get("tensorflow"), "config", None), "threading", None)
+    try:
+        if _threads is not None and not _threads.get_inter_op_parallelism_threads():
+            _threads.set_inter_op_parallelism_threads(2)
+        os.environ["TF_NUM_INTEROP_THREADS"] = "2"
+    except RuntimeError:
+        pass
 if "ipykernel" in sys.modules:
     # In a notebook its messages about the hardware would stand above each first result.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -79,11 +79,18 @@ class FunctionModel(keras.Model):
 def _check_threads() -> None:
     """Warns where TensorFlow has one thread for operations, which the function's call holds."""
     threads = tf.config.threading.get_inter_op_parallelism_threads()
-    if (threads or int(os.environ.get("TF_NUM_INTEROP_THREADS") or 0)) == 1:
+    threads = threads or int(os.environ.get("TF_NUM_INTEROP_THREADS") or 0) or _cores()
+    if threads == 1:
         warnings.warn(
-            "TensorFlow has one inter-op thread, by TF_NUM_INTEROP_THREADS or tf.config.threading: "
-            "a function that itself runs TensorFlow, as model.predict does, waits for itself for "
-            "ever. Allow two.",
+            "TensorFlow has one thread for operations (inter-op): a function that itself runs "
+            "TensorFlow, as model.predict does, waits for itself for ever. Import kgan before the "
+            "first model is made, or set TF_NUM_INTEROP_THREADS=2.",
             RuntimeWarning,
             stacklevel=4,
         )
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

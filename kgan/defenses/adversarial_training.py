@@ -11,14 +11,13 @@ import kgan.losses
 import kgan.names
 import kgan.random
 from kgan.attacks import Attack
-from kgan.attacks import head as heads
 from kgan.attacks.checks import check_count, check_norm, check_radius
 from kgan.attacks.norms import NORMS, steepest
 from kgan.attacks.victim import Victim, victim_of
 from kgan.counter import add_counter
+from kgan.defenses.checks import check_classifier, check_loss, check_trainable, class_indices
 from kgan.defenses.methods import METHODS
 from kgan.defenses.weight_perturbation import gradients_at_the_worst
-from kgan.models.batches import labels_of, require
 from kgan.models.gradient_update import apply_gradients
 from kgan.models.image_range import check_float, check_range, with_checked_images
 from kgan.models.mended_fit import MendedFit
@@ -218,7 +217,7 @@ class AdversarialTraining(MendedFit):
         victim = self._victim(images)
         step = tf.convert_to_tensor(self.step)
         victim.rewind(step)
-        classes = _class_indices(labels, victim)
+        classes = class_indices(labels, victim)
         local = tf.shape(images)[0]
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         first = local * tf.distribute.get_replica_context().replica_id_in_sync_group
@@ -287,7 +286,7 @@ class AdversarialTraining(MendedFit):
             extra = method.term(
                 victim.logits_of(clean_outputs),
                 victim.logits_of(adversarial_outputs),
-                _class_indices(labels, victim),
+                class_indices(labels, victim),
                 self.beta,
             )
             if sample_weight is not None:
@@ -361,7 +360,7 @@ class AdversarialTraining(MendedFit):
         shape = [_LOOKED_AT if side is None else side for side in images.shape[1:]]
         with tf.init_scope():
             victim = victim_of(self.victim, np.zeros((2, *shape), np.float32))
-        _check_loss(self.loss, victim)
+        check_loss(self.loss, victim)
         return victim
 
     def call(self, images, training=False):
@@ -421,43 +420,6 @@ def restored_classifier(config: dict[str, Any], custom_objects=None) -> keras.Mo
     return Victim(classifier, **declared) if declared else classifier
 
 
-def check_trainable(classifier: keras.Model) -> None:
-    """Raises `ValueError` where a training would change nothing."""
-    if not classifier.trainable_variables:
-        raise ValueError(
-            f"classifier {classifier.name} must have something to train, got only what is frozen: "
-            "set trainable = True, and compile again."
-        )
-
-
-def check_classifier(classifier: keras.Model | Victim) -> keras.Model:
-    """The model to train; raises where there is none: no Keras model, or one without weights."""
-    if isinstance(classifier, Victim):
-        if classifier.black_box:
-            raise TypeError(
-                f"classifier must be a keras.Model, got the function {classifier.name}."
-            )
-        if classifier.intake.whole:
-            raise ValueError(
-                f"classifier {classifier.name} takes whole numbers, which no gradient passes: make "
-                "it anew with a float32 input to train it."
-            )
-        if classifier.held is not None or not classifier.criterion.borders:
-            raise ValueError(
-                f"classifier {classifier.name} must take images alone and name one class, got "
-                f"input={classifier.declared['input']!r}, {classifier.criterion!r}."
-            )
-        classifier = classifier.model
-    if not isinstance(classifier, keras.Model):
-        raise TypeError(f"classifier must be a keras.Model, got {type(classifier).__name__}.")
-    if not classifier.built:
-        raise ValueError(
-            f"classifier {classifier.name} has no weights yet. Call it on a batch of images, "
-            "or give a Sequential model a keras.Input."
-        )
-    return classifier
-
-
 def _only(name: str, value, default, method: str):
     """A setting that some methods have: the method's default, or an error where it has none."""
     if value is None:
@@ -467,49 +429,3 @@ def _only(name: str, value, default, method: str):
     if not value >= 0:
         raise ValueError(f"{name} must be at least 0, got {value}.")
     return value
-
-
-def _check_loss(loss: Any, victim: Victim) -> None:
-    """Raises where a cross-entropy takes the classifier's logits for probabilities, or reverse."""
-    takes = heads.told_by_loss(loss)
-    gives = "logits" if victim.head == "logits" else "probabilities"
-    if takes in ("logits", "probabilities") and takes != gives:
-        flag = gives == "logits"
-        raise ValueError(
-            f"loss must be compiled with from_logits={flag}, such as "
-            f"keras.losses.SparseCategoricalCrossentropy(from_logits={flag}): "
-            f"{victim.name} ends in {victim.head}."
-        )
-
-
-def _class_indices(labels: tf.Tensor, victim: Victim) -> tf.Tensor:
-    """The class of each image, that the attack is to leave, int32 (batch,).
-
-    Args:
-        labels: Integers, a column, or one-hot rows; soft ones are taken by their largest, and those
-            of a single output by the nearer class.
-        victim: The classifier.
-
-    Raises:
-        ValueError: For labels that name no class, or several. For their values, when the graph
-            runs.
-    """
-    labels = tf.convert_to_tensor(labels)
-    if victim.binary and labels.dtype.is_floating:
-        values = tf.reshape(tf.cast(labels, tf.float32), [-1])
-        shares = tf.reduce_all((values >= 0.0) & (values <= 1.0))
-        values = require(
-            values, shares, "labels of a single output must be 0 and 1, or between, got", values
-        )
-        return tf.cast(values > 0.5, tf.int32)
-    if labels.shape.rank == 2 and labels.shape[1] == victim.classes:
-        rows = tf.cast(labels, tf.float32)
-        one = tf.reduce_all(tf.abs(tf.reduce_sum(rows, axis=1) - 1.0) < 0.01)
-        rows = require(
-            rows,
-            one,
-            "labels must name one class for each image, as rows with the sum 1 do, got",
-            rows[:1],
-        )
-        return tf.argmax(rows, axis=1, output_type=tf.int32)
-    return labels_of(labels, victim.classes)

@@ -8,11 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from kgan.attacks import AdvGAN, Victim, victim_of
-from kgan.defenses.adversarial_training import (
-    AdversarialTraining,
-    check_classifier,
-    restored_classifier,
-)
+from kgan.defenses.adversarial_training import AdversarialTraining, restored_classifier
+from kgan.defenses.checks import check_classifier
 from kgan.models.perturbation_gan import PerturbationGAN
 
 

@@ -9,7 +9,7 @@ import kgan.losses
 from kgan.attacks.checks import check_radius
 from kgan.certificates.interval_bounds import margins, units_of
 from kgan.counter import add_counter
-from kgan.defenses.adversarial_training import check_classifier, check_trainable
+from kgan.defenses.checks import check_classifier, check_trainable
 from kgan.models.batches import labels_of
 from kgan.models.gradient_update import apply_gradients
 from kgan.models.image_range import check_range, with_checked_images

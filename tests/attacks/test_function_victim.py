@@ -96,6 +96,28 @@ def test_a_function_that_asks_a_keras_model_does_not_wait_for_itself():
     assert "asked (5, 4, 4, 1)" in done.stdout, done.stderr
 
 
+_LATE = """
+import os, warnings
+os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
+import tensorflow as tf
+tf.constant(1) + 1
+import kgan.attacks
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    kgan.attacks.Victim(lambda images: images)
+print("told", [str(one.message) for one in told])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no process can be held to a core")
+def test_one_core_is_warned_of_where_tensorflow_runs_already():
+    alone = {key: value for key, value in os.environ.items() if key != "TF_NUM_INTEROP_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-c", _LATE], env=alone, capture_output=True, text=True, timeout=300
+    )
+    assert "waits for itself for ever" in done.stdout, done.stderr
+
+
 def test_one_thread_is_warned_of(model, monkeypatch):
     monkeypatch.setenv("TF_NUM_INTEROP_THREADS", "1")
     with pytest.warns(RuntimeWarning, match="waits for itself for ever"):

@@ -6,7 +6,7 @@ import tensorflow as tf
 import kgan.data
 from kgan.attacks import FGSM, PGD, AdvGAN, AutoAttack, DeepFool, Victim, victim_of
 from kgan.defenses import METHODS, AdversarialTraining, IntervalTraining, OverfittingGuard
-from kgan.defenses.adversarial_training import _class_indices
+from kgan.defenses.checks import class_indices
 from tests.conftest import slow_but
 from tests.defenses.conftest import sparse_loss
 
@@ -427,7 +427,7 @@ def test_labels_that_name_no_class_are_refused(make_classifier, units, labels, s
     images = np.zeros((2, 8, 8, 1), "float32")
     victim = victim_of(Victim(make_classifier(units=units), head="logits"), images)
     with pytest.raises(ValueError, match=said):
-        _class_indices(tf.constant(labels), victim)
+        class_indices(tf.constant(labels), victim)
 
 
 def test_fit_refuses_them_in_words(make_classifier):
