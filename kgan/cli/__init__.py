@@ -8,6 +8,7 @@ import dataclasses
 import importlib
 import logging
 import os
+import select
 import shlex
 import sys
 import tempfile
@@ -33,6 +34,9 @@ from kgan.settings import (
     ServeSettings,
     TranslateSettings,
 )
+
+# The exit code that a shell gives for the signal of a broken pipe.
+_GONE = 141
 
 COMMANDS: dict[str, Command] = {
     "train": Command(
@@ -90,9 +94,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0 for success; 1 if a check that the user asked for failed; 2 for a mistake
-        of the user; 3 for a fault of the program or the machine; 130 if interrupted.
+        of the user; 3 for a fault of the program or the machine; 130 if interrupted; 141 if whoever
+        read its output has gone, as `head` does when it has enough.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _command(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        if not _is_closed(error):
+            raise
+        # What is still held back would be written when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return _GONE
+    return code
+
+
+def _command(arguments: list[str]) -> int:
+    """Reads the command and runs it; see `main`."""
     if not arguments or arguments[0] in ("-h", "--help"):
         print("usage: kgan COMMAND [options]      (kgan COMMAND --help tells the options)\n")
         for name, command in COMMANDS.items():
@@ -110,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         request = read(name, COMMANDS[name], arguments[1:])
         request = dataclasses.replace(request, command=shlex.join(["kgan", *arguments]))
     except (ValueError, OSError) as error:
-        if debug:
+        if debug or _is_closed(error):
             raise
         return _tell(error)
     return _run(name, request, debug=debug)
@@ -129,9 +147,18 @@ def _run(name: str, request: Request, *, debug: bool) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     except Exception as error:
-        if debug:
+        if debug or _is_closed(error):
             raise
         return _tell(error)
+
+
+def _is_closed(error: Exception) -> bool:
+    """Whether it is the pipe behind the standard output that broke, and no connection."""
+    if not isinstance(error, BrokenPipeError):
+        return False
+    asked = select.poll()
+    asked.register(1, 0)
+    return any(found & select.POLLERR for _, found in asked.poll(0))
 
 
 def _tell(error: Exception) -> int:
