@@ -75,6 +75,7 @@ def made(name: str, given: argparse.Namespace) -> tuple[Rows, dict[str, float]]:
         epochs=given.epochs,
         seed=given.seed,
         model=name,
+        target=given.target,
     )
     begin = time.process_time()
     recipe = TableRecipe(settings)

@@ -161,7 +161,8 @@ def prepare(settings: EvaluateSettings, scored: Dataset | Source) -> Task:
         )
     if likelihood is not None:
         of_metrics["bits_per_dimension"] = likelihood
-    if target := _target(settings, source, train):
+    target = _target(settings, source, train)
+    if target:
         of_metrics["table_utility"] = {"target": target}
     if isinstance(train.kind, Table):
         of_metrics["table_privacy"] = {"held_out": real.held_out.samples}
@@ -196,7 +197,7 @@ def prepare(settings: EvaluateSettings, scored: Dataset | Source) -> Task:
         n_real=settings.n_real,
         seeds=settings.seeds,
         classifier=classifier_of(train),
-        baselines={**_inputs(source, train), **baselines(train)},
+        baselines={**_inputs(source, train), **baselines(train, target=target)},
     )
 
 

@@ -14,7 +14,7 @@ from kgan.metrics import METRICS
 from kgan.metrics.extractor import Extractor, extractor
 from kgan.metrics.sample_set import preparation
 from kgan.metrics.table_quality import independent_columns
-from kgan.networks import GaussianCopula
+from kgan.networks import ClassCopula, GaussianCopula
 from kgan.rows import Rows
 
 # The published number of samples of stacked digits.
@@ -136,12 +136,17 @@ def default_count(kind: Kind, modes: dict[str, dict[str, Any]]) -> int | None:
     return _STACKED_SAMPLES if "stacked_modes" in modes else DEFAULTS[type(kind)].n
 
 
-def baselines(data: Dataset) -> dict[str, Fakes]:
+def baselines(data: Dataset, *, target: str | None = None) -> dict[str, Fakes]:
     """The simpler generators that samples of such data are compared with.
 
     Args:
         data: The real data, from which they make samples.
+        target: Of a table, the column that classifiers are to tell: where its categories are few,
+            a copula of each of them is one more.
     """
+    found, kind = dict(DEFAULTS[type(data.kind)].baselines), data.kind
+    if isinstance(kind, Table) and target is not None and ClassCopula.suits(kind, target):
+        found["copula by class"] = lambda data, seed: _copula_rows(data, seed, target)
 
     def fakes(make: Callable[[Any, int], Any]) -> Fakes:
         def drawn(n: int, seed: int) -> tuple[Any, None]:
@@ -151,13 +156,16 @@ def baselines(data: Dataset) -> dict[str, Fakes]:
 
         return drawn
 
-    return {name: fakes(make) for name, make in DEFAULTS[type(data.kind)].baselines.items()}
+    return {name: fakes(make) for name, make in found.items()}
 
 
-def _copula_rows(data: Dataset, seed: int) -> Rows:
-    """As many rows of a Gaussian copula that is fitted to the data."""
+def _copula_rows(data: Dataset, seed: int, target: str | None = None) -> Rows:
+    """As many rows of a Gaussian copula that is fitted to the data, or to each class of them."""
     assert isinstance(data.kind, Table)
-    copula = GaussianCopula.fitted(data.kind, data.samples)
+    if target is None:
+        copula = GaussianCopula.fitted(data.kind, data.samples)
+    else:
+        copula = ClassCopula.fitted(data.kind, target, data.samples)
     noise = np.random.default_rng(seed).standard_normal((len(data), len(data.kind.learnt)))
     return copula.rows_of(noise)
 

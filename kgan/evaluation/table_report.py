@@ -74,7 +74,8 @@ def write_table_report(
         f"<p>{len(fake):,} generated rows beside {len(real):,} real ones. <b>real data</b>: "
         "held-out real rows in place of generated ones, the best that can be expected. "
         "<b>independent columns</b>: real columns, each shuffled for itself, the negative "
-        "control. <b>Gaussian copula</b>: the simple model to beat.</p>",
+        "control. <b>Gaussian copula</b>, and one for each category of the target: "
+        "the simple models to beat.</p>",
         _html_table(head, rows),
         "<h2>Columns, generated over real</h2>",
         _picture(kgan.pictures.marginals(*some)),

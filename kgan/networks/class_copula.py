@@ -1,4 +1,4 @@
-"""A Gaussian copula for each category of one column, with differential privacy."""
+"""A Gaussian copula for each category of one column."""
 
 from collections.abc import Mapping
 
@@ -14,13 +14,18 @@ from kgan.networks.table_copula import GaussianCopula
 from kgan.networks.table_encoder import TableEncoder
 from kgan.rows import Category, Id, Rows
 
+# Of a class, for a copula of its own.
+_LEAST_ROWS = 50
+# That a column may have, for each to get a copula.
+_MOST_CLASSES = 20
+
 
 @keras.saving.register_keras_serializable(package="kgan")
 class ClassCopula(keras.layers.Layer):
     """Rows of a class that is drawn by its share, each class by a Gaussian copula of its own.
 
     So all columns may depend on the class in any way, and on each other as a Gaussian allows. Made
-    by `private`.
+    by `fitted`, or by `private` with differential privacy.
 
     Args:
         table: The kind of the rows.
@@ -39,6 +44,37 @@ class ClassCopula(keras.layers.Layer):
             trainable=False, autocast=False,
         )  # fmt: skip
         self.built = True
+
+    @staticmethod
+    def suits(table: Table, target: str) -> bool:
+        """Whether the categories of a column can be the classes: 2 to 20, and columns to join."""
+        column = table.column(target)
+        if not isinstance(column, Category) or len(table.learnt) < 3:
+            return False
+        return 1 < len(column.values) <= _MOST_CLASSES
+
+    @classmethod
+    def fitted(cls, table: Table, target: str, rows: Rows, *, seed: int = 0) -> "ClassCopula":
+        """Copulas of the rows of each class; `seed` is that of the draws within ties.
+
+        A class of fewer than 50 rows gets the copula of all rows: its own would be little but
+        copies of them.
+        """
+        found = cls(table, target)
+        column = table.column(target)
+        assert isinstance(column, Category)
+        codes = column.codes(rows[target])
+        counts = np.bincount(codes, minlength=len(column.values))
+        found.shares.assign(counts / len(codes))
+        others = without(table, target)
+        whole = None
+        for code, part in enumerate(found.parts):
+            if counts[code] >= _LEAST_ROWS:
+                own = GaussianCopula.fitted(others, rows[np.flatnonzero(codes == code)], seed=seed)
+            else:
+                whole = own = whole or GaussianCopula.fitted(others, rows, seed=seed)
+            part.set_weights(own.get_weights())
+        return found
 
     @classmethod
     def private(

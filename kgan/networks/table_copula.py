@@ -77,7 +77,8 @@ class GaussianCopula(keras.layers.Layer):
                     values.astype(np.int64) // column.step if isinstance(column, Date) else values
                 )
                 there = counts[~gone].astype(np.float64)
-                grid = np.quantile(there, np.linspace(0, 1, _GRID))
+                # Where none is present, none is ever drawn.
+                grid = np.quantile(there if len(there) else [0.0], np.linspace(0, 1, _GRID))
                 copula._know_number(column.name, 1.0 - gone.mean(), grid)
                 ranked = np.where(gone, np.inf, counts.astype(np.float64))
             # Ties in an order of chance.

@@ -44,8 +44,6 @@ from kgan.settings.table import TableSettings
 _SHOWN = 2000
 # The published batch.
 _BATCH = 500
-# Categories of a target that get a private copula each.
-_MOST_CLASSES = 20
 
 
 class TableRecipe(Recipe[TableSettings]):
@@ -199,8 +197,12 @@ class TableRecipe(Recipe[TableSettings]):
         if self.private:
             model = self._private_copula(data)
         else:
-            seed = self.settings.seed
-            copula = GaussianCopula.fitted(_table(data), data.samples, seed=seed)
+            settings, table = self.settings, _table(data)
+            copula: GaussianCopula | ClassCopula
+            if target := self._class_column(table):
+                copula = ClassCopula.fitted(table, target, data.samples, seed=settings.seed)
+            else:
+                copula = GaussianCopula.fitted(table, data.samples, seed=settings.seed)
             model = kgan.models.TableCopula(copula, self.encoder(data)[0])
         model.compile()
         return model
@@ -209,13 +211,10 @@ class TableRecipe(Recipe[TableSettings]):
         settings, table = self.settings, _table(data)
         noise = settings.noise or 0.0
         copula: GaussianCopula | ClassCopula
-        if self._by_class(table):
-            assert settings.target is not None
-            known = private_counts_by_class(
-                table, data.samples, settings.target, noise=self.counts_noise
-            )
-            copula = ClassCopula.private(table, settings.target, known, noise=noise)
-            counted = whole_of(known, settings.target)
+        if target := self._class_column(table):
+            known = private_counts_by_class(table, data.samples, target, noise=self.counts_noise)
+            copula = ClassCopula.private(table, target, known, noise=noise)
+            counted = whole_of(known, target)
         else:
             counted = private_counts(table, data.samples, noise=self.counts_noise)
             copula = GaussianCopula.private(table, counted, noise=noise)
@@ -224,12 +223,10 @@ class TableRecipe(Recipe[TableSettings]):
         )
         return kgan.models.TableCopula(copula, encoder_of_counts(table, counted), promise=promise)
 
-    def _by_class(self, table: Table) -> bool:
-        """Whether each category of the target gets a copula of its own."""
+    def _class_column(self, table: Table) -> str | None:
+        """The target, where each of its categories gets a copula of its own."""
         target = self.settings.target
-        if target is None or len(table.learnt) < 3:
-            return False
-        return 1 < len(check_target(table, target).values) <= _MOST_CLASSES
+        return target if target is not None and ClassCopula.suits(table, target) else None
 
     def _vae(self, data: Dataset) -> TableModel:
         settings, encoder = self.settings, self.encoder(data)[0]

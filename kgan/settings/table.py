@@ -33,7 +33,7 @@ class TableSettings(Messages, Output, TableReading, Scores, Privacy, Start, Mach
     # Model
     model: Literal["gan", "tvae", "copula"] | None = None
     """gan: a conditional GAN (CTGAN); tvae: a variational autoencoder; copula: correlations of a
-    Gaussian, a baseline that is fitted at once; with epsilon, one for each category of the target.
+    Gaussian, fitted at once; with a target of at most 20 categories, one for each of them.
     Default gan, and copula with epsilon."""
 
     # Networks

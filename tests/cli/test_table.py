@@ -166,7 +166,11 @@ def test_evaluation_has_a_floor_a_baseline_and_a_ceiling(trained, command, tmp_p
         "utility_auprc",
     ]
     for name, score in scores.items():
-        assert set(score.baselines) == {"independent columns", "Gaussian copula"}
+        assert set(score.baselines) == {
+            "independent columns",
+            "Gaussian copula",
+            "copula by class",
+        }
         assert all(0 <= value <= 1 for value in score.baselines.values())
         if name in ("closer_to_train", "membership_auc", "copies"):
             assert score.floor is None

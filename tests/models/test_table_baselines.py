@@ -11,7 +11,7 @@ import kgan.export
 import kgan.models
 from kgan.data.table import table
 from kgan.models import TableCopula, TableVAE
-from kgan.networks import GaussianCopula, TableEncoder, table_decoder, table_posterior
+from kgan.networks import ClassCopula, GaussianCopula, TableEncoder, table_decoder, table_posterior
 from tests.models.people import BATCH, LATENT, encoder_of, people
 
 
@@ -148,3 +148,54 @@ def test_a_condition_that_is_never_met_says_so(copula, monkeypatch):
     name = data.kind.column("half").values[int(model.copula.orders["half"].numpy()[1])]
     with pytest.raises(ValueError, match="was met by 0 of 4 rows, each drawn 2 times"):
         model.generate(4, where={"half": name})
+
+
+def by_class(n=(2000, 1000, 12)):
+    """Two numbers that rise together in one class and not in the next, and a class of few rows.
+
+    In the second class one number is never present.
+    """
+    random = np.random.default_rng(3)
+    parts = [random.multivariate_normal([k, 0], [[1, c], [c, 1]], m)
+             for k, (c, m) in enumerate(zip((0.9, -0.9, 0.0), n, strict=True))]  # fmt: skip
+    first, second = np.concatenate(parts).T
+    label = np.repeat(["rise", "fall", "rare"], n).astype(object)
+    third = np.where(label == "fall", np.nan, first + 3.0)
+    columns = {"first": first, "second": second, "third": third, "label": label}
+    return table("by-class", columns)
+
+
+def test_a_copula_of_each_class_knows_what_holds_in_it(tmp_path):
+    data = by_class()
+    copula = ClassCopula.fitted(data.kind, "label", data.samples)
+    rows = copula.rows_of(np.random.default_rng(4).standard_normal((6000, 4)))
+    for name, share, correlation in (("rise", 2000, 0.9), ("fall", 1000, -0.9)):
+        own = rows["label"] == name
+        assert own.mean() == pytest.approx(share / 3012, abs=0.02)
+        found = np.corrcoef(rows["first"][own], rows["second"][own])[0, 1]
+        assert found == pytest.approx(correlation, abs=0.03)
+        assert np.isnan(rows["third"][own]).all() == (name == "fall")
+    assert not np.isnan(rows["third"][rows["label"] == "rise"]).any()
+    # One of all rows does not tell the classes apart.
+    whole = GaussianCopula.fitted(data.kind, data.samples)
+    rows = whole.rows_of(np.random.default_rng(4).standard_normal((6000, 4)))
+    own = rows["label"] == "fall"
+    assert np.corrcoef(rows["first"][own], rows["second"][own])[0, 1] > -0.3
+
+
+def test_a_class_of_few_rows_is_not_learnt_by_heart():
+    data = by_class()
+    copula = ClassCopula.fitted(data.kind, "label", data.samples)
+    rare = copula.parts[data.kind.column("label").values.index("rare")]
+    every = GaussianCopula.fitted(rare.table, data.samples)
+    noise = np.random.default_rng(5).standard_normal((50, 3))
+    for name in ("first", "second", "third"):
+        np.testing.assert_array_equal(rare.rows_of(noise)[name], every.rows_of(noise)[name])
+
+
+@pytest.mark.parametrize("column", ["first", "label"])
+def test_classes_are_the_categories_of_a_column_of_few(column):
+    data = by_class()
+    assert ClassCopula.suits(data.kind, column) == (column == "label")
+    two = table("two", {name: data.samples[name] for name in ("first", "label")})
+    assert not ClassCopula.suits(two.kind, "label")
