@@ -9,8 +9,8 @@ the same classifier for the same number of updates:
 - plain; balanced, effective: how often a step shows each class; weights, effective-weights: of
   classes in the loss; logit: adjusted logits (Menon et al. 2021);
 - smote: points between neighbouring images; latent-smote: between their codes by an autoencoder,
-  which saw the same images; gan: the preset mnist, with DiffAugment. Each fills all classes up
-  to 4,000.
+  which saw the same images; gan: the preset mnist, with DiffAugment; bagan: the same after a start
+  as an autoencoder. Each fills all classes up to 4,000.
 
 Accuracy is the mean over classes on the balanced test split. Prints a line of JSON for each arm and
 seed.
@@ -47,6 +47,7 @@ ARMS = (
     "smote",
     "latent-smote",
     "gan",
+    "bagan",
 )
 _BATCH, _BETA = 64, 0.9999
 
@@ -116,8 +117,9 @@ def trained(arm: str, few: Dataset, given: argparse.Namespace, seed: int) -> ker
         few = kgan.data.fill(few, _smote(few), seed=seed)
     elif arm == "latent-smote":
         few = kgan.data.fill(few, _latent_smote(few, given.autoencoder_steps, seed), seed=seed)
-    elif arm == "gan":
-        few = kgan.data.fill(few, _gan(few, given.gan_steps, seed), seed=seed)
+    elif arm in ("gan", "bagan"):
+        start = given.autoencoder_steps if arm == "bagan" else 0
+        few = kgan.data.fill(few, _gan(few, given.gan_steps, start, seed), seed=seed)
     keras.utils.set_random_seed(seed)
     model = small_cnn(few.sample_shape, 10, width=16)
     rate = keras.optimizers.schedules.CosineDecay(2e-3, given.updates)
@@ -177,15 +179,20 @@ def _latent_smote(few: Dataset, steps: int, seed: int) -> kgan.data.fakes.Genera
     return generate
 
 
-def _gan(few: Dataset, steps: int, seed: int) -> kgan.data.fakes.Generate:
+def _gan(few: Dataset, steps: int, start: int, seed: int) -> kgan.data.fakes.Generate:
     settings = dataclasses.replace(
-        PRESETS["mnist"], augment="diffaugment", batch_size=_BATCH, seed=seed
+        PRESETS["mnist"],
+        augment="diffaugment",
+        batch_size=_BATCH,
+        seed=seed,
+        autoencoder_steps=start,
+        # All classes alike, as for the others.
+        sampling="balanced",
     )
-    gan = GANRecipe(settings).model(few)
-    # All classes alike, as for the others.
-    rows = order.balanced(few.labels, _BATCH, seed=seed)
-    batches = kgan.data.feed(few, _BATCH, seed=seed, order=rows)
-    gan.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)
+    recipe = GANRecipe(settings)
+    gan = recipe.model(few)
+    recipe.begin(gan, few)
+    gan.fit(recipe.feed(few), steps_per_epoch=steps, shuffle=False, verbose=0)
     return lambda n, labels, seed: gan.generate(n, labels, seed=seed)
 
 

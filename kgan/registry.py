@@ -38,6 +38,7 @@ REGISTERED = {
         "BatchNormalization",
         "Blank",
         "ClassCopula",
+        "ClassLatents",
         "ConditionalBatchNormalization",
         "Dropout",
         "EqualizedConv2D",

@@ -1,5 +1,6 @@
 """Models with their own training step, such as a GAN, which combines networks and losses."""
 
+from kgan.models.autoencoding import learn_to_reconstruct
 from kgan.models.cut import CUT
 from kgan.models.cyclegan import CycleGAN
 from kgan.models.gan import GAN
@@ -43,6 +44,7 @@ __all__ = [
     "TableCopula",
     "TableGAN",
     "TableVAE",
+    "learn_to_reconstruct",
     "load",
     "restore",
     "words_of",

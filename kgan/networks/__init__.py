@@ -23,6 +23,7 @@ from kgan.networks.biggan import (
     biggan_generator,
 )
 from kgan.networks.class_copula import ClassCopula, whole_of
+from kgan.networks.class_latents import ClassLatents, with_class_latents
 from kgan.networks.conditional import ConditionalBatchNormalization, Projection
 from kgan.networks.dcgan import dcgan_discriminator, dcgan_generator
 from kgan.networks.encoder_decoder import encoder_decoder_generator
@@ -156,6 +157,7 @@ __all__ = [
     "AutoencoderPair",
     "BatchNormalization",
     "ClassCopula",
+    "ClassLatents",
     "ConditionalBatchNormalization",
     "Dropout",
     "EqualizedConv2D",
@@ -231,4 +233,5 @@ __all__ = [
     "translation_generator",
     "unet_generator",
     "whole_of",
+    "with_class_latents",
 ]

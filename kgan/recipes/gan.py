@@ -23,11 +23,16 @@ import kgan.precision
 import kgan.privacy
 import kgan.settings.auto
 from kgan.data import Dataset
+from kgan.models.growing import growing
+from kgan.models.styles import Styles
 from kgan.models.transfer import freeze_first
 from kgan.recipes import privacy
 from kgan.recipes.latent import LatentModelRecipe
 from kgan.recipes.recipe import Watched, cosine, halving, jit_compile
 from kgan.settings.gan import GANSettings
+
+# Samples of a class whose codes say how its latents are distributed.
+_MOST_CODES = 1000
 
 
 class GANRecipe(LatentModelRecipe[GANSettings]):
@@ -134,6 +139,9 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
                 minibatch_stddev=settings.minibatch_stddev,
             )
             decoder = self._decoder(pair, data, discriminator)
+            if settings.autoencoder_steps:
+                self._check_plain(generator, num_classes)
+                generator = kgan.networks.with_class_latents(generator, num_classes or 1)
         freeze_first("discriminator", discriminator, settings.freeze_discriminator)
         penalties = [
             kgan.penalties.get(
@@ -184,6 +192,49 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
             steps_per_execution=settings.steps_per_execution,
         )
         return model
+
+    def begin(self, model: kgan.models.GAN, data: Dataset) -> Sequence[str]:
+        settings = self.settings
+        if not settings.autoencoder_steps:
+            return ()
+        # Outside of any strategy: each worker does the same.
+        plain, labels = self.model(data), data.labels
+        assert labels is not None
+        order = kgan.data.order.balanced(labels, self.batch_size, seed=settings.seed)
+        batches = kgan.data.feed(
+            data, self.batch_size, seed=settings.seed, flip=settings.flip, order=order
+        )
+        rows = np.random.default_rng(settings.seed).permutation(len(data))
+        some = np.concatenate(
+            [rows[labels[rows] == label][:_MOST_CODES] for label in np.unique(labels)]
+        )
+        error = kgan.models.learn_to_reconstruct(
+            plain,
+            batches,
+            data.take(some).as_float(),
+            labels[some],
+            steps=settings.autoencoder_steps,
+        )
+        for name in ("generator", "ema_generator", "discriminator"):
+            getattr(model, name).set_weights(getattr(plain, name).get_weights())
+        return [
+            f"starting as an autoencoder of {settings.autoencoder_steps:,} steps: mean squared "
+            f"error {error:.4f}"
+        ]
+
+    def _check_plain(self, generator: keras.Model, num_classes: int | None) -> None:
+        """Raises where latents are no codes of classes."""
+        why = None
+        if num_classes is None:
+            why = "there are no classes"
+        elif Styles.of(generator) is not None:
+            why = f"latents of {self.settings.networks} are mapped to styles"
+        elif growing(generator):
+            why = f"{self.settings.networks} begins with small images"
+        if why is not None:
+            raise ValueError(
+                f"autoencoder_steps must be 0, got {self.settings.autoencoder_steps}: {why}."
+            )
 
     def next_steps(self, folder: Path, version: Path | None) -> Sequence[str]:
         found = super().next_steps(folder, version)

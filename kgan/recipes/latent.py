@@ -31,13 +31,19 @@ class LatentModelRecipe(Recipe[Chosen]):
 
     def data(self) -> Dataset:
         settings = self.settings
-        return kgan.data.load(
+        data = kgan.data.load(
             settings.data,
             settings.split,
             data_dir=settings.data_dir,
             download=settings.download,
             **settings.reading,
         )
+        if settings.sampling != "shuffled" and data.labels is None:
+            raise ValueError(
+                f"sampling must be shuffled for {settings.data}, which has no classes, got "
+                f"{settings.sampling}."
+            )
+        return data
 
     def feed(
         self, data: Dataset, *, start: int = 0, part: kgan.data.Part | None = None
@@ -50,6 +56,15 @@ class LatentModelRecipe(Recipe[Chosen]):
             labels=self.settings.conditional,
             flip=self.settings.flip,
             part=part,
+            order=self._order(data),
+        )
+
+    def _order(self, data: Dataset) -> kgan.data.order.Order | None:
+        """Which rows a step has, as the settings ask; `None` for shuffled passes."""
+        if self.settings.sampling == "shuffled" or data.labels is None:
+            return None
+        return kgan.data.order.balanced(
+            data.labels, self.samples_per_step(), seed=self.settings.seed
         )
 
     def describe(self, data: Dataset, model: keras.Model) -> Sequence[str]:

@@ -123,6 +123,14 @@ class Recipe(abc.ABC, Generic[Chosen]):
     def describe(self, data: Any, model: keras.Model) -> Sequence[str]:
         """Lines to print before training, which describe the model and its data."""
 
+    def begin(self, model: Any, data: Any) -> Sequence[str]:
+        """Brings a new model to where its training begins; nothing by default.
+
+        Returns:
+            Lines that say what was done.
+        """
+        return ()
+
     def watch(self, data: Any, steps: int, *, table: Path) -> Watched:
         """The measurements made while the model trains; none by default."""
         return Watched()

@@ -85,11 +85,12 @@ def train(
     note = None
     if run is not None:
         check_same_data(run, fingerprint)
-    source = getattr(recipe.settings, "init_from", None)
-    if source is not None and (run is None or not resuming.has_checkpoint(run)):
-        told = start_from(model, source)
-        if kgan.distribution.is_chief(strategy):
-            print(told)
+    if run is None or not resuming.has_checkpoint(run):
+        source = getattr(recipe.settings, "init_from", None)
+        told = [] if source is None else [start_from(model, source)]
+        for line in (*told, *recipe.begin(model, data)):
+            if kgan.distribution.is_chief(strategy):
+                print(line)
     identity = {"model": model_name, "preset": preset, "data": fingerprint}
     if kgan.distribution.is_chief(strategy):
         with contextlib.ExitStack() as stack:

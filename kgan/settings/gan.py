@@ -94,6 +94,10 @@ class GANSettings(
     augment_images: int = 500_000
     """Real images that take ada from nothing to its full strength; fewer for short trainings."""
 
+    autoencoder_steps: int = 0
+    """Steps in which the networks first learn to reconstruct samples, and the latents to be as the
+    codes of each class (BAGAN); for rare classes, with --sampling balanced."""
+
     # Optimizers
     n_critic: int = 1
     """Discriminator updates for each generator update."""
@@ -122,7 +126,12 @@ class GANSettings(
         check_at_least(self, 1, "latent_dim", "n_critic", "packing", "penalty_interval")
         check_at_least(self, 1, "generator_width", "discriminator_width")
         check_at_least(self, 1, "penalty_half_life", "learning_rate_half_life")
-        check_at_least(self, 0, "freeze_discriminator")
+        check_at_least(self, 0, "freeze_discriminator", "autoencoder_steps")
+        if self.autoencoder_steps and self.init_from is not None:
+            raise ValueError(
+                f"autoencoder_steps must be left out with init_from, got {self.autoencoder_steps}: "
+                "both say what the training starts from."
+            )
         if self.freeze_discriminator and self.init_from is None:
             raise ValueError(
                 f"freeze_discriminator must go with init_from, got {self.freeze_discriminator} "
@@ -152,6 +161,8 @@ class GANSettings(
             "decoding": self.decoding != 0.0,
             "phase_steps": self.phase_steps is not None,
             "roll_back": self.roll_back,
+            "autoencoder_steps": self.autoencoder_steps != 0,
+            "sampling": self.sampling != "shuffled",
         }
         for name in (name for name, used in looks.items() if used):
             raise ValueError(

@@ -293,6 +293,8 @@ class SampleData(Settings):
     """Mirror half of the images left to right."""
     conditional: bool = True
     """Condition on the class where the data has labels."""
+    sampling: Literal["shuffled", "balanced"] = "shuffled"
+    """Which samples a step has: shuffled passes, or every class equally often."""
 
 
 USUAL_BATCH = 64

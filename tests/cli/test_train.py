@@ -90,6 +90,16 @@ def whole(tmp_path_factory):
     return runs / "whole"
 
 
+def test_a_start_as_an_autoencoder_is_made_once(train, tmp_path):
+    words = ["--autoencoder-steps", 3, "--sampling", "balanced", "--no-export", *TINY]
+    said = train(*words, "--epochs", 2, "--name", "at-once")
+    assert "starting as an autoencoder of 3 steps: mean squared error" in said.stdout
+    train(*words, "--epochs", 1, "--name", "in-two")
+    said = train(*words, "--epochs", 2, "--name", "in-two", "--resume")
+    assert "autoencoder" not in said.stdout
+    assert_same_run(tmp_path / "runs" / "at-once", tmp_path / "runs" / "in-two")
+
+
 def test_killed_and_resumed_is_bit_identical(train, whole, run_python, tmp_path):
     script = """
 import os, signal, sys
@@ -221,6 +231,10 @@ def test_a_folder_of_images_trains(train, tmp_path):
         (("--batch-size", "5000"), "batch_size must be between 1 and the 1442 samples of digits"),
         (("--networks", "unet"), "networks must be one of .*dcgan, .*got 'unet'"),
         (("--precision", "float8"), "precision must be one of"),
+        (("--autoencoder-steps", 5, "--no-conditional"), "got 5: there are no classes"),
+        (("stylegan2", "--data", "digits", "--autoencoder-steps", 5), "are mapped to styles"),
+        (("progan", "--data", "digits", "--autoencoder-steps", 5), "begins with small images"),
+        (("--autoencoder-steps", 5, "--init-from", "x"), "both say what the training starts"),
         (("--epochs", "many"), "many"),
     ],
 )
