@@ -20,6 +20,7 @@ import dataclasses
 import keyword
 import re
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ import tensorflow as tf
 
 from kgan import files
 from kgan.endpoints import Endpoint, Endpoints, takes
-from kgan.export import manifest, versions, warmup
+from kgan.export import apart, manifest, versions, warmup
 
 CLASS_NAMES = "class_names"
 """The endpoint of a model whose classes have names: from `labels` to `names`, which are empty where
@@ -97,7 +98,7 @@ def write(
     names = None if class_names is None else tuple(class_names)
     _check_names(endpoints)
     _check_class_names(names, endpoints.details.get("num_classes"))
-    written = endpoints
+    endpoints = written = _with_rows_shown(endpoints)
     archive = keras.export.ExportArchive()
     for one in endpoints.tracked:
         archive.track(one)
@@ -137,6 +138,30 @@ def _add_endpoints(archive: keras.export.ExportArchive, endpoints: Endpoints) ->
         functions.append(function)
     # Traced already, so the file holds its graph once.
     archive.add_endpoint(ALIASES[0], functions[0])
+
+
+def _with_rows_shown(endpoints: Endpoints) -> Endpoints:
+    """The endpoints; those of networks of somebody else's that mix rows say so."""
+    if apart.all_known(endpoints.tracked):
+        return endpoints
+    sample = () if endpoints.kind is None else endpoints.kind.shape
+    shown = {}
+    for name, endpoint in endpoints.endpoints.items():
+        shown[name] = endpoint
+        own = sample if endpoint.takes is None else endpoint.takes.shape
+        shapes = {key: _shape(spec.shape, 4, own) for key, spec in endpoint.inputs.items()}
+        known = {key: shape for key, shape in shapes.items() if shape is not None}
+        files_alone = endpoint.role == "translate_files"
+        if not endpoint.row_wise or files_alone or len(known) < len(shapes):
+            continue
+        if not apart.keeps_rows_apart(endpoint, known):
+            warnings.warn(
+                f"the endpoint {name!r} answers a sample otherwise beside others than alone, so "
+                "a server answers each request by itself.",
+                stacklevel=3,
+            )
+            shown[name] = dataclasses.replace(endpoint, row_wise=False)
+    return dataclasses.replace(endpoints, endpoints=shown)
 
 
 def _check_names(endpoints: Endpoints) -> None:

@@ -15,6 +15,9 @@ HEAD_BYTES = 64 * 1024
 """Most bytes in the head of a request: its first line and its header lines."""
 
 _LINGER_SECONDS = 1.0
+# What came is read in pieces, until a request must wait for the one before it: 256 kB hold 14,000
+# requests of a line each, and all of them would take memory.
+_PIECE = 4 * 1024
 _TOO_LONG = b"431 Request Header Fields Too Large", "the head of a request is too long"
 
 
@@ -44,14 +47,16 @@ class LimitedProtocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, limits: ConnectionLimits, **options: Any):
         super().__init__(*arguments, **options)
         self.limits = limits
-        # Bytes of a head that has not ended; and of its lines.
+        # Bytes of a head that has not ended, or of what is no body; and of a request's lines.
         self._head = 0
         self._lines = 0
-        self._in_head = True
+        self._in_head = self._moved = True
         self._unanswered = 0
+        self._rest = b""
         self._timer: asyncio.TimerHandle | None = None
         self._since = 0.0
         self._refused = False
+        self._refusal: tuple[bytes, str] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -69,15 +74,29 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._refused:
-            return
-        before = self._in_head
-        super().data_received(data)
-        if not self._in_head or self.transport.is_closing():
-            return
-        # Of a piece that ends in a head, what came before that is not known.
-        self._head += len(data) if before else 1
-        if self._head > HEAD_BYTES:
+        self._rest += data
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Reads what came, up to a request that waits for the answer to another."""
+        came = memoryview(self._rest)
+        at = 0
+        while at < len(came) and not (self._closed or self.pipeline):
+            piece = came[at : at + _PIECE]
+            at += len(piece)
+            self._read(piece)
+        self._rest = b"" if self._closed else bytes(came[at:])
+
+    @property
+    def _closed(self) -> bool:
+        return self._refused or self._refusal is not None or self.transport.is_closing()
+
+    def _read(self, piece: memoryview) -> None:
+        self._moved = False
+        super().data_received(piece)  # type: ignore[arg-type]
+        # Of a piece with the end of a head or with a body, what belongs to the next is not known.
+        self._head = int(self._in_head) if self._moved else self._head + len(piece)
+        if self._head > HEAD_BYTES and not self._closed:
             self._refuse(*_TOO_LONG)
 
     def on_message_begin(self) -> None:
@@ -90,23 +109,27 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._lines += len(name) + len(value) + len(b": \r\n")
-        super().on_header(name, value)
+        if self._lines > HEAD_BYTES:
+            if not self._closed:
+                self._refuse(*_TOO_LONG)
+        elif self._in_head:
+            # Lines after a body in chunks nobody reads.
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._in_head, self._head = False, 0
+        if self._closed:
+            return
+        self._in_head, self._moved = False, True
         self._stop_timer()
-        if self._lines > HEAD_BYTES:
-            # It came in one piece with its end.
-            self._refuse(*_TOO_LONG)
-        else:
-            super().on_headers_complete()
+        super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        if not self._refused:
+        self._moved = True
+        if not self._closed:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        if self._refused:
+        if self._closed:
             return
         if self.cycle.response_complete:
             # It was answered before its end.
@@ -118,8 +141,13 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         self._unanswered = max(0, self._unanswered - 1)
         super().on_response_complete()
-        if not (self._unanswered or self.pipeline or self.transport.is_closing()):
+        if self.transport.is_closing():
+            return
+        if self._refusal is not None and not self._unanswered:
+            self._refuse(*self._refusal)
+        elif not (self._unanswered or self.pipeline):
             self._wait_for_head()
+        self._read_on()
 
     @property
     def idle(self) -> bool:
@@ -127,7 +155,7 @@ class LimitedProtocol(HttpToolsProtocol):
         return not self._unanswered
 
     def _wait_for_head(self) -> None:
-        self._in_head = True
+        self._in_head, self._head = True, 0
         self._since = self.loop.time()
         self._stop_timer()
         self._timer = self.loop.call_later(self.limits.head_seconds, self._too_late)
@@ -144,7 +172,16 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, status: bytes, message: str, *, linger: bool = True) -> None:
-        """Answers, and closes: later where the client still sends, so that it sees the answer."""
+        """Answers, and closes: later where the client still sends, so that it sees the answer.
+
+        Requests that came whole before are answered first, and one of which a part came is not.
+        """
+        if self._unanswered:
+            self._refusal = status, message
+            return
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         body = f'{{"error": "{message}"}}'.encode()
         self.transport.write(
             b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"

@@ -173,6 +173,8 @@ def _array(name: str, value: Any, spec: Spec) -> np.ndarray:
         array = np.array(value)
         if array.dtype == object and wanted.kind == "f":
             array = _of_large_integers(array)
+        if array.dtype == np.float64 and wanted == np.uint64:
+            array = _of_whole_numbers(array, value)
     except (ValueError, OverflowError):
         raise invalid(
             f"the input {name!r} must have one shape, got lists of unexpected size."
@@ -198,6 +200,14 @@ def _of_large_integers(array: np.ndarray) -> np.ndarray:
     """Integers beyond 64 bits as floats; anything else as it is."""
     if all(type(item) in (int, float) for item in array.flat):
         return array.astype(np.float64)
+    return array
+
+
+def _of_whole_numbers(array: np.ndarray, value: Any) -> np.ndarray:
+    """Whole numbers as they are: of some below 2**63 and some above numpy makes floats."""
+    exact = np.array(value, object)
+    if all(type(item) is int and item >= 0 for item in exact.flat):
+        return exact.astype(np.uint64)
     return array
 
 

@@ -66,6 +66,12 @@ class Model:
         # Replaced, never changed: requests read it while another thread polls.
         self._loaded: dict[int, Servable] = {}
         self._failed: dict[int, object] = {}
+        self._told: list[int] = []
+
+    @property
+    def missing(self) -> list[int]:
+        """The versions that were chosen and are not in memory."""
+        return [version for version in self.versions if version not in self._loaded]
 
     @property
     def ready(self) -> bool:
@@ -122,12 +128,18 @@ class Model:
 
     def _load_specific(self) -> set[int]:
         on_disk = self._on_disk()
-        return {
+        wanted = {
             version
             for version in self.versions
             if version in self._loaded
             or (version in on_disk and self._load(version, on_disk[version]))
         }
+        absent = [version for version in self.missing if version not in on_disk]
+        if absent != self._told:
+            for version in absent:
+                log.warning("%s: %s has no version %d", self.name, self.folder, version)
+            self._told = absent
+        return wanted
 
     def _load_newest(self) -> set[int]:
         wanted: set[int] = set()
@@ -202,7 +214,8 @@ class Repository:
         """Serves other models, or the same ones with other versions and labels.
 
         What is in memory of a model in the same folder stays there. Nothing changes where a new
-        model has no version that can be loaded, or a label is of none.
+        model has no version that can be loaded, or lacks one that was chosen, or a label is of
+        none.
 
         Raises:
             ServingError: INVALID_ARGUMENT; FAILED_PRECONDITION for such a label.
@@ -215,6 +228,11 @@ class Repository:
                 model.poll()
                 if not model.ready:
                     raise invalid(f"no version of {model.name!r} in {model.folder} can be served.")
+                if model.missing:
+                    missing = ", ".join(map(str, model.missing))
+                    raise invalid(
+                        f"version {missing} of {model.name!r} in {model.folder} cannot be served."
+                    )
                 for label, version in model.labels.items():
                     if model.states.get(version) != VersionState("AVAILABLE"):
                         raise ServingError(

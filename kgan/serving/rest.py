@@ -30,6 +30,8 @@ _STATUS = re.compile(rf"/v1/models(?:/{_MODEL})?(?:/(?P<metadata>metadata))?", r
 _SMALL = 32 * 1024
 # Replies from this size on are compressed for clients that take it.
 _WORTH_GZIP = 1024
+# Not where it is named to be refused: gzip;q=0.
+_GZIP_TAKEN = re.compile(r"(?:^|,)\s*(?:x-)?gzip\s*(?:,|$|;\s*q=(?!0(?:\.0*)?\s*(?:,|$)))", re.I)
 _METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]
 
 
@@ -84,9 +86,8 @@ class Rest:
             body = await bodies.read(request, limit=self.max_body, timeout=self.service.timeout)
             answering = self._predict if method == "predict" else self._infer
             reply = await while_connected(request, answering(body, method, *asked))
-            packed = len(reply) >= _WORTH_GZIP and "gzip" in request.headers.get(
-                "accept-encoding", ""
-            )
+            taken = request.headers.get("accept-encoding", "")
+            packed = len(reply) >= _WORTH_GZIP and _GZIP_TAKEN.search(taken) is not None
             if packed:
                 reply = await asyncio.to_thread(gzip.compress, reply, 1)
         headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"} if packed else None

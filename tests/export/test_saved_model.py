@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,6 +12,8 @@ from tensorflow.core.protobuf import saved_model_pb2
 import kgan.export
 import kgan.latents
 from kgan.endpoints import Endpoint, Endpoints
+from kgan.export import manifest
+from kgan.export.saved_model import ALIASES
 from kgan.kinds import Images
 from kgan.networks.classifiers import small_cnn
 from tests.conftest import build_gan
@@ -337,3 +340,48 @@ def test_an_unwritable_folder_is_named(make_gan, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
         kgan.export.export(make_gan(), tmp_path / "file" / "toy")
+
+
+@keras.saving.register_keras_serializable("kgan_tests")
+class Centred(keras.layers.Layer):
+    """Looks at the whole batch, as somebody's own layer may."""
+
+    def call(self, inputs):
+        return inputs - tf.reduce_mean(inputs, axis=0)
+
+
+def _centred_operation(inputs):
+    return inputs - keras.ops.mean(inputs, axis=0, keepdims=True)
+
+
+def _with(layer, units, shape=(8, 8, 1)):
+    inputs = keras.Input(shape)
+    return keras.Model(inputs, keras.layers.Dense(units)(layer(keras.layers.Flatten()(inputs))))
+
+
+@pytest.mark.parametrize(
+    "layer", [Centred(), _centred_operation, keras.layers.Lambda(_centred_operation)]
+)
+def test_layers_of_others_that_mix_samples_are_found(tmp_path, layer):
+    with pytest.warns(UserWarning, match="'classify' answers a sample otherwise"):
+        version = kgan.export.export_classifier(_with(layer, 3), tmp_path)
+    assert manifest.read(version).row_wise == dict.fromkeys(("classify", *ALIASES), False)
+
+
+def test_layers_of_others_that_keep_samples_apart_are_taken_at_their_word(tmp_path):
+    version = kgan.export.export_classifier(_with(lambda x: keras.ops.sin(x) * 2, 3), tmp_path)
+    assert manifest.read(version).row_wise == dict.fromkeys(("classify", *ALIASES), True)
+
+
+def test_a_generator_that_mixes_samples_is_found_by_its_seeds(tmp_path):
+    latents, labels = keras.Input((4,)), keras.Input((), dtype="int32")
+    images = keras.layers.Reshape((2, 2, 1))(keras.layers.Dense(4)(Centred()(latents)))
+    images = images + keras.layers.Embedding(2, 1)(labels)[:, None, None]
+    judged = [keras.Input((2, 2, 1)), keras.Input((), dtype="int32")]
+    discriminator = keras.Model(judged, _with(lambda x: x, 1, (2, 2, 1))(judged[0]))
+    gan = kgan.models.GAN(keras.Model([latents, labels], images), discriminator, num_classes=2)
+    with pytest.warns(UserWarning, match="answers a sample otherwise"):
+        version = kgan.export.export(gan, tmp_path)
+    row_wise = manifest.read(version).row_wise
+    mixing = {"generate", "decode", "interpolate", "project", *ALIASES}
+    assert {name for name, apart in row_wise.items() if not apart} == mixing

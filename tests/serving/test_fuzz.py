@@ -7,6 +7,7 @@ import contextlib
 import gzip
 import json
 import tracemalloc
+import zlib
 
 import pytest
 import tensorflow as tf
@@ -121,6 +122,28 @@ def test_gzip_of_any_bytes(body):
     for one in (body, gzip.compress(body), gzip.compress(body)[:-3], gzip.compress(body) + body):
         with contextlib.suppress(ServingError):
             bodies.inflate(one, LIMIT)
+
+
+def test_no_member_of_gzip_is_given_all_that_follows(monkeypatch):
+    """What follows a member is copied at its end: 14 MB of 700,000 members took hours."""
+    given = []
+
+    class Member:
+        def __init__(self, wbits):
+            self.made = made(wbits=wbits)
+
+        def __getattr__(self, name):
+            return getattr(self.made, name)
+
+        def decompress(self, piece, most):
+            given.append(len(piece))
+            return self.made.decompress(piece, most)
+
+    made = zlib.decompressobj
+    monkeypatch.setattr(bodies.zlib, "decompressobj", Member)
+    assert bodies.inflate(gzip.compress(b"a") * 2000, LIMIT) == b"a" * 2000
+    assert len(given) < 2100
+    assert max(given) < 10_000
 
 
 def test_a_decompression_bomb_takes_what_is_allowed():

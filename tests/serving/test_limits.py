@@ -1,6 +1,7 @@
 """Each stated limit: what goes beyond is refused, what keeps to it is answered, and all go on."""
 
 import asyncio
+import contextlib
 import json
 import threading
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-from kgan.serving.connections import HEAD_BYTES
+from kgan.serving.connections import HEAD_BYTES, LimitedProtocol
 from tests.serving.test_server import BODY, PREDICT, request_of
 
 CONTENT = json.dumps(BODY).encode()
@@ -60,6 +61,94 @@ def test_the_bytes_of_a_head(serve):
         return codes, await good(url)
 
     assert serve(body) == (["200", "431", "431"], 200)
+
+
+CHUNKED = (
+    f"POST {PREDICT} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+)
+
+
+@pytest.mark.parametrize(
+    "end", [b"0\r\n" + b"a: b\r\n" * 20000, b"0\r\na: " + b"b" * 90000, b"5;a="]
+)
+def test_what_is_no_body_is_bounded_after_the_head_too(serve, end):
+    """Lines after the last chunk, and what may follow a chunk's size, come without an end."""
+
+    async def body(url, address):
+        reader, writer = await connected(url)
+        writer.write(CHUNKED + b"2\r\n{}\r\n" + end)
+        with contextlib.suppress(ConnectionError):
+            for _ in range(100):
+                writer.write(b"b" * 1000)
+                await writer.drain()
+        code = await said(reader)
+        writer.close()
+        return code, await good(url)
+
+    assert serve(body) == ("431", 200)
+
+
+def test_small_chunks_are_a_body(serve):
+    async def body(url, address):
+        reader, writer = await connected(url)
+        pieces = b"".join(b"1;x=y\r\n%c\r\n" % byte for byte in CONTENT + b" " * 20000)
+        writer.write(CHUNKED + pieces + b"0\r\na: b\r\n\r\n" + request_())
+        codes = [await said(reader)]
+        await reader.readuntil(b"]}")
+        codes.append(await said(reader))
+        writer.close()
+        return codes
+
+    assert serve(body) == ["200", "200"]
+
+
+def test_requests_that_come_at_once_are_answered_in_their_order(serve, caplog):
+    """Many of them in one piece, one whose body comes in two, and then a head that is too long."""
+    count = 600
+    heads = b"".join(
+        f"GET /v1/models/none{number} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() * 2
+        for number in range(count)
+    )
+
+    async def body(url, address):
+        reader, writer = await connected(url)
+        half = len(CONTENT) // 2
+        writer.write(heads + request_()[:-half])
+        await asyncio.sleep(0.1)
+        writer.write(request_()[-half:] + HALF + b"a" * 2 * HEAD_BYTES)
+        answers = (await asyncio.wait_for(reader.read(), 30)).split(b"HTTP/1.1 ")[1:]
+        writer.close()
+        return answers, await good(url)
+
+    answers, code = serve(body)
+    assert [one[:3] for one in answers] == [b"404"] * 2 * count + [b"200", b"431"]
+    named = [int(one.rpartition(b"none")[2].rstrip(b"'\"}")) for one in answers[:-2]]
+    assert named == [number // 2 for number in range(2 * count)]
+    assert code == 200
+    assert not caplog.records
+
+
+def test_requests_that_wait_for_others_of_their_connection_are_not_read(serve, monkeypatch):
+    most = 0
+    started = LimitedProtocol._start_asgi_task
+
+    def observed(self, *arguments):
+        nonlocal most
+        most = max(most, len(self.pipeline))
+        started(self, *arguments)
+
+    monkeypatch.setattr(LimitedProtocol, "_start_asgi_task", observed)
+
+    async def body(url, address):
+        reader, writer = await connected(url)
+        writer.write(b"GET /none HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2000)
+        for _ in range(2000):
+            await said(reader)
+            await reader.readuntil(b"}")
+        writer.close()
+
+    serve(body)
+    assert 0 < most < 200
 
 
 def test_the_time_of_a_head(serve):

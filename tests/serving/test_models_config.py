@@ -97,7 +97,15 @@ def test_a_replacement_keeps_what_is_in_memory_and_is_whole_or_nothing(folder, t
     assert repository.model("o").get().version == 7
     absent = f'name: "gone" base_path: "{tmp_path}/gone"'
     label = f'{second[0]} version_labels {{ key: "x" value: 9 }}'
-    for wrong, code in ((absent, "INVALID_ARGUMENT"), (label, "FAILED_PRECONDITION")):
+    # What is in memory of it must not stand in for the version that was chosen.
+    chosen = f"{second[0]} model_version_policy {{ specific {{ versions: 9 }} }}"
+    partly = f"{second[0]} model_version_policy {{ specific {{ versions: 3 versions: 9 }} }}"
+    for wrong, code in (
+        (absent, "INVALID_ARGUMENT"),
+        (label, "FAILED_PRECONDITION"),
+        (chosen, "INVALID_ARGUMENT"),
+        (partly, "INVALID_ARGUMENT"),
+    ):
         with pytest.raises(ServingError) as caught:
             repository.replace(models_config.models_of(config_of(second[1], wrong), load))
         assert caught.value.code == code

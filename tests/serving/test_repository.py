@@ -138,6 +138,18 @@ def test_chosen_versions_and_labels(folder):
         assert caught.value.code == code
 
 
+def test_a_chosen_version_that_is_not_there_is_told_once_and_served_when_it_comes(folder, caplog):
+    model = make(folder, versions=(1, 9))
+    model.poll()
+    assert [record.message for record in caplog.records if "no version" in record.message] == [
+        f"m: {folder} has no version 9"
+    ]
+    assert model.missing == [9]
+    put(folder, 9)
+    model.poll()
+    assert model.get().version == 9
+
+
 def test_a_server_without_a_version_says_so(tmp_path):
     repository = Repository([Model("m", tmp_path, load=load)])
     repository.poll()

@@ -161,6 +161,26 @@ BODIES = [
         "servables/tensorflow/predict_util.cc",
     ),
     Row('{"signature_name":"total","inputs":[1,2]}', 200, '{"outputs":{"count":2,"sum":3.0}}'),
+    # Whole numbers on both sides of 2**63.
+    Row(
+        '{"signature_name":"uint64","inputs":[[18446744073709551615,0],[1,9223372036854775808]]}',
+        200,
+        '{"outputs":[[18446744073709551615,0],[1,9223372036854775808]]}',
+    ),
+    Row(
+        '{"signature_name":"uint64","instances":[9223372036854775809,1]}',
+        200,
+        '{"predictions":[9223372036854775809,1]}',
+    ),
+    Row('{"signature_name":"uint64","inputs":[9223372036854775808,-1]}', 400, "expected type"),
+    Row('{"signature_name":"uint64","inputs":[9223372036854775808,1.0]}', 400, "expected type"),
+    Row('{"signature_name":"int64","inputs":[9223372036854775808,-1]}', 400, "expected type"),
+    Row('{"signature_name":"uint64","inputs":[18446744073709551616,1]}', 400, "expected type"),
+    Row(
+        '{"signature_name":"double","inputs":[9223372036854775808,-1]}',
+        200,
+        '{"outputs":[9.2233720368547758e+18,-1.0]}',
+    ),
     Row(
         '{"signature_name":"several","inputs":[1,2]}',
         200,

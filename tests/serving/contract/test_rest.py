@@ -32,12 +32,24 @@ def test_the_table_is_whole_and_readme_tells_its_counts():
 
 
 def test_gzip_both_ways(official):
-    body = gzip.compress(json.dumps({"inputs": [1.0] * 2000}).encode())
+    plain = json.dumps({"inputs": [1.0] * 2000}).encode()
+    body = gzip.compress(plain)
     reply = official.ask("POST", table.PREDICT, body, **{"Content-Encoding": "gzip"})
     assert reply.headers["content-encoding"] == "gzip"
     assert reply.json() == {"outputs": [2.5] * 2000}
-    plain = official.ask("POST", table.PREDICT, b'{"inputs":1}', **{"Accept-Encoding": "identity"})
-    assert "content-encoding" not in plain.headers
+    small = official.ask("POST", table.PREDICT, b'{"inputs":1}', **{"Accept-Encoding": "identity"})
+    assert "content-encoding" not in small.headers
+    for taken, packed in (
+        ("gzip;q=0", False),
+        ("gzip;q=0.000, br", False),
+        ("br", False),
+        ("xgzip", False),
+        ("br, GZIP;q=0.5", True),
+        ("x-gzip", True),
+        ("deflate, gzip ;q=1, *;q=0", True),
+    ):
+        reply = official.ask("POST", table.PREDICT, plain, **{"Accept-Encoding": taken})
+        assert (reply.headers.get("content-encoding") == "gzip") == packed, taken
     bad = official.ask("POST", table.PREDICT, b"\x1f\x8b...", **{"Content-Encoding": "gzip"})
     assert bad.status_code == 400
     # 64 MiB of zeros in 64 KiB.
