@@ -16,11 +16,9 @@ import kgan.robustness
 from kgan.attacks import Criterion
 from kgan.attacks.black_boxes import black_box, is_black_box
 from kgan.attacks.eight_bit import check_on_grid
-from kgan.attacks.input_range import check_range
-from kgan.attacks.victim import Victim, victim_of
+from kgan.attacks.victim import Victim
 from kgan.cli.command_line import Request
 from kgan.data import Dataset
-from kgan.labels import class_numbers
 from kgan.names import printable
 from kgan.progress import Progress
 from kgan.robustness.corruptions.corrupt import check_corruptible
@@ -28,7 +26,7 @@ from kgan.robustness.fitting import fitted
 from kgan.robustness.radii import default_radii
 from kgan.runs import faults, outputs
 from kgan.runs.attacked_data import AttackedData, attacked_data
-from kgan.runs.classifier_file import check_fit, load_classifier
+from kgan.runs.classifier_file import check_fit, check_model_range, load_classifier
 from kgan.runs.classifying import preset_classifier
 from kgan.runs.run import Run
 from kgan.settings import CLASSIFIER_PRESETS, AttackSettings
@@ -36,8 +34,6 @@ from kgan.settings import CLASSIFIER_PRESETS, AttackSettings
 # The attacks where none is named: of a model with gradients, and of one that only answers.
 _USUAL = ("noise", "fgsm", "apgd:steps=40", "square:steps=1000")
 _ASKING = ("noise", "square:steps=1000")
-# Number of images on which the range that the model takes is judged before anything else.
-_JUDGED = 256
 
 
 def main(request: Request) -> int:
@@ -84,7 +80,7 @@ def main(request: Request) -> int:
     model, file, digest = _model(settings, criterion, attacked.held)
     check_fit(settings.model, model, data)
     if criterion.by_class and not attacked.held:
-        _check_range(model, data)
+        check_model_range(model, data)
     if settings.corruptions:
         check_corruptible(data.sample_shape)
     baseline = _baseline(settings, data)
@@ -123,15 +119,6 @@ def main(request: Request) -> int:
         kgan.robustness.write_sarif(report, settings.sarif)
     kgan.robustness.print_report(report, run.folder)
     return 0 if report.verdict is None or report.verdict.passed else 1
-
-
-def _check_range(model: keras.Model | Victim, data: Dataset) -> None:
-    """Raises `ValueError` where the model seems to take images in another range."""
-    if data.labels is None:
-        return
-    few = data.take(np.linspace(0, len(data) - 1, min(len(data), _JUDGED)).astype(int))
-    victim = victim_of(model, few.as_float())
-    check_range(victim, few.as_float(), class_numbers(few.labels, len(few), victim.classes))
 
 
 def _evaluate(

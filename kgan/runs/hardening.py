@@ -15,7 +15,13 @@ from kgan.recipes.classifier import ClassifierRecipe
 from kgan.recipes.hardening import HardeningRecipe
 from kgan.robustness.comparison import compare, tell, write
 from kgan.robustness.comparison_page import write_comparison_page
-from kgan.runs.classifier_file import check_fit, declared, load_classifier
+from kgan.runs.classifier_file import (
+    check_fit,
+    check_model_range,
+    declared,
+    load_classifier,
+    new_name,
+)
 from kgan.runs.classifying import fakes_of, save
 from kgan.runs.run import Run
 from kgan.runs.training import Trained, train
@@ -34,25 +40,29 @@ def harden(
 ) -> int:
     """Hardens a classifier, saves it, and reports its robustness before and after.
 
-    Args:
-        settings: The settings that the user chose.
-        name: Name of a new run, "harden-NAME"; the hardened classifier is
-            `classifiers_dir/NAME.keras`.
-        preset: Name of the preset that the settings started from, or `None`.
-        run: The run to resume, or `None` to start a new one.
+        Args:
+            settings: The settings that the user chose.
+            name: Name of a new run, "harden-NAME"; the hardened classifier is
+    X        preset: Name of the preset that the settings started from, or `None`.
+            run: The run to resume, or `None` to start a new one.
 
-    Returns:
-        The exit code: 0, or 130 if a signal ended the training.
+        Returns:
+            The exit code: 0, or 130 if a signal ended the training.
     """
     short = run.model if run else name.removeprefix("harden-")
     target = settings.classifiers_dir / f"{short}.keras"
     source = None if settings.model is None else settings.model.expanduser()
     if source is not None and target.resolve() == source.resolve():
         raise ValueError(f"name must differ from the model's: {target} would be overwritten.")
+    if run is None:
+        short = new_name(settings.classifiers_dir, short, data=None)
     recipe = HardeningRecipe(settings, start=_start(settings), fakes=fakes_of(settings))
     data = recipe.splits[0]
-    if settings.model is not None:
-        check_fit(settings.model, recipe.start, data)
+    if source is not None:
+        check_fit(source, recipe.start, data)
+        # New weights say nothing of the range; those of the file do.
+        given = declared(load_classifier(source), settings) if settings.fresh else recipe.start
+        check_model_range(given, data)
     if data.sample_shape[-1] == 3 and settings.norm == "linf" and settings.epsilon > _COLOUR:
         print(f"note: epsilon {settings.epsilon:.3g} is large for colour images; 8/255 is usual")
     return train(recipe, name=name, model_name=short, preset=preset, run=run, finish=_finish)

@@ -190,6 +190,12 @@ def test_a_hardening_that_learnt_nothing_is_told_so(mine, here, capsys):
 def mistakes(mine, here):
     small = here / "small.npz"
     np.savez(small, images=np.zeros((40, 4, 4), "uint8"), labels=np.arange(40) % 4)
+    bytes_of = mine.with_name("bytes.keras")
+    if not bytes_of.is_file():
+        inner = keras.models.load_model(mine, compile=False)
+        keras.Sequential(
+            [keras.Input((8, 8, 1)), keras.layers.Rescaling(1 / 255), inner]
+        ).save(bytes_of)  # fmt: skip
     return {
         "preset": (["minst"], "Did you mean 'mnist'?"),
         "method": (["--method", "madry"], "trades, mart, gat, got 'madry'"),
@@ -205,13 +211,16 @@ def mistakes(mine, here):
             "would be overwritten",
         ),
         "data": (["--data", "ring"], "images with labels"),
+        "range": (["--model", str(bytes_of)], "seems to take 0..255"),
+        "range, anew": (["--model", str(bytes_of), "--fresh"], "seems to take 0..255"),
+        "preset's name": (["--name", "digits"], "kgan attack keeps a plain classifier"),
     }
 
 
 @pytest.mark.parametrize(
     "name",
     ["preset", "method", "epsilon", "network", "steps", "beta", "gat", "no file",
-     "shape", "overwrite", "data"],
+     "shape", "overwrite", "data", "range", "range, anew", "preset's name"],
 )  # fmt: skip
 def test_a_mistake_is_told_in_a_line_with_exit_code_2(mine, here, capsys, name):
     arguments, said = mistakes(mine, here)[name]
