@@ -19,6 +19,7 @@ from kgan.attacks.eight_bit import check_on_grid
 from kgan.attacks.victim import Victim
 from kgan.cli.command_line import Request
 from kgan.data import Dataset
+from kgan.data.arrays import has_split
 from kgan.names import printable
 from kgan.progress import Progress
 from kgan.robustness.corruptions.corrupt import check_corruptible
@@ -52,6 +53,7 @@ def main(request: Request) -> int:
         outputs.check_file(name, path)
     outputs.check_folder("runs_dir", settings.runs_dir)
     criterion = kgan.robustness.criterion_from_text(settings.criterion)
+    whole = _has_no_splits(settings)
     attacked = attacked_data(
         _data_name(settings),
         _split(settings),
@@ -108,8 +110,11 @@ def main(request: Request) -> int:
             faults.keep(error, run.folder)
         raise
     report = dataclasses.replace(
-        report, provenance=_provenance(settings, request.command, file, digest, data)
+        report, provenance=_provenance(settings, request.command, file, digest, data, whole)
     )
+    if whole:
+        told = f"{data.name} has no splits: the model is taken to have been trained on none of it"
+        report = dataclasses.replace(report, assumptions=[*report.assumptions, printable(told)])
     if settings.min_robust is not None:
         report = report.judged(settings.min_robust)
     kgan.robustness.write_report(report, run.folder)
@@ -177,16 +182,16 @@ def _corrupted(
 
 
 def _provenance(
-    settings: AttackSettings, command: str, file: str, digest: str, data: Dataset
+    settings: AttackSettings, command: str, file: str, digest: str, data: Dataset, whole: bool
 ) -> dict[str, str]:
-    """Where the figures come from, by the name of the fact."""
+    """Where the figures come from, by the name of the fact; `whole` data have no splits."""
     facts = {
         "model file": file,
         "model SHA-256": digest,
         "data": data.name,
-        "split": _split(settings),
+        "split": "none: the data have no splits" if whole else _split(settings),
         "images": f"{len(data):,}"
-        + (f", drawn by seed {settings.seed}" if settings.n is not None else ", all of the split"),
+        + (f", drawn by seed {settings.seed}" if settings.n is not None else ", all of them"),
         "seed": str(settings.seed),
         "command": command,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -250,6 +255,26 @@ def _split(settings: AttackSettings) -> str:
     if settings.split is not None:
         return settings.split
     name = _data_name(settings)
-    if Path(name).expanduser().is_dir():
-        return kgan.data.held_out_split(name) or "train"
-    return "test"
+    held_out = kgan.data.held_out_split(name)
+    return held_out or ("train" if Path(name).expanduser().is_dir() else "test")
+
+
+def _has_no_splits(settings: AttackSettings) -> bool:
+    """Whether the data are a file or folder of one set for all splits.
+
+    Raises:
+        ValueError: If a split of such a file is asked for.
+    """
+    name = _data_name(settings)
+    path = Path(name).expanduser()
+    if kgan.data.held_out_split(name) is not None:
+        return False
+    if path.is_dir():
+        return not kgan.data.folder_splits(path)
+    if has_split(path, _split(settings)):
+        return False
+    if settings.split is not None:
+        raise ValueError(
+            f"split must be left out for {path}, which has none, got {settings.split}."
+        )
+    return True

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+import kgan.data
 from kgan.attacks import Victim
 from kgan.defenses import OverfittingGuard
 from kgan.history import read_history
@@ -120,13 +121,23 @@ def _provenance(settings: HardeningSettings, target: Path, run: Run) -> dict[str
         "model after": str(target),
         "SHA-256 of after": hashlib.sha256(target.read_bytes()).hexdigest(),
         "data": settings.data,
-        "split": "test",
+        "split": _split(settings),
         "method": settings.method,
         "seed": str(settings.seed),
         "run": str(run.folder),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
     return {name: printable(value) for name, value in facts.items()}
+
+
+def _split(settings: HardeningSettings) -> str:
+    """The split that is attacked, in words where the data have none."""
+    held_out = kgan.data.held_out_split(settings.data)
+    if held_out is not None:
+        return held_out
+    tenth = f"a tenth of the data, held out by seed {settings.seed}"
+    # What was trained elsewhere may know these images.
+    return tenth + ("" if settings.model is None else "; the model before may have seen it")
 
 
 def _before(recipe: HardeningRecipe, run: Run) -> keras.Model | Victim:
