@@ -2,7 +2,9 @@
 
 import datetime
 import hashlib
+import sys
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import keras
@@ -14,7 +16,7 @@ from kgan.history import read_history
 from kgan.names import printable
 from kgan.recipes.classifier import ClassifierRecipe
 from kgan.recipes.hardening import HardeningRecipe
-from kgan.robustness.comparison import compare, tell, write
+from kgan.robustness.comparison import Comparison, compare, tell, write
 from kgan.robustness.comparison_page import write_comparison_page
 from kgan.runs.classifier_file import (
     check_fit,
@@ -91,7 +93,26 @@ def _finish(trained: Trained) -> int:
     stopped = any(isinstance(one, OverfittingGuard) and one.fired for one in trained.callbacks)
     if stopped:
         print("the guard stopped the training: robustness was falling; the best weights are kept")
-    comparison = compare(
+    try:
+        comparison = _compared(recipe, run, target, seconds=seconds, stopped=stopped)
+    except KeyboardInterrupt:
+        resume = f"kgan harden --resume --name {quote(run.folder.name.removeprefix('harden-'))}"
+        print(f"\nthe comparison is missing; make it with {resume}", file=sys.stderr)
+        raise
+    write(comparison, run.folder)
+    write_comparison_page(
+        comparison, run.folder / "report.html", curves=run.folder / "robustness.png"
+    )
+    tell(comparison, run.folder)
+    return 0
+
+
+def _compared(
+    recipe: HardeningRecipe, run: Run, target: Path, *, seconds: float, stopped: bool
+) -> Comparison:
+    """The classifier before and the hardened one in the file `target`, attacked alike."""
+    settings = recipe.settings
+    return compare(
         _before(recipe, run),
         # What was saved, which is what is used from now on.
         declared(load_classifier(target), settings),
@@ -106,12 +127,6 @@ def _finish(trained: Trained) -> int:
         stopped=stopped,
         provenance=_provenance(settings, target, run),
     )
-    write(comparison, run.folder)
-    write_comparison_page(
-        comparison, run.folder / "report.html", curves=run.folder / "robustness.png"
-    )
-    tell(comparison, run.folder)
-    return 0
 
 
 def _provenance(settings: HardeningSettings, target: Path, run: Run) -> dict[str, str]:

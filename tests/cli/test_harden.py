@@ -12,6 +12,7 @@ import pytest
 
 import kgan.cli
 import kgan.data
+import kgan.runs.hardening
 from kgan.callbacks import StopOnSignal
 from kgan.robustness.comparison import Comparison
 from kgan.robustness.report import Report
@@ -83,6 +84,9 @@ def test_a_model_of_ones_own_becomes_robust_and_stays_what_it_was(mine, here):
         shares = [f"{table[name]['accuracy']:.1%}" for table in (before, after)]
         assert f"<b>{' → '.join(shares)}</b>" in page
     assert "SHA-256 of after" in page
+    count = content["reports"]["after"]["class_counts"][3]
+    hits = round(content["reports"]["after"]["clean"]["per_class"][3] * count)
+    assert f"({hits} of {count})" in page
     with contextlib.suppress(ImportError):
         import jsonschema
 
@@ -98,6 +102,25 @@ def test_a_model_of_ones_own_becomes_robust_and_stays_what_it_was(mine, here):
     assert np.mean(predicted == test.labels[rows]) == pytest.approx(after["clean"]["accuracy"])
     assert (folder / "robustness.png").read_bytes().startswith(b"\x89PNG")
     assert json.loads((folder / "config.json").read_text())["config"]["method"] == "fast"
+
+
+def test_broken_off_in_the_comparison_nothing_is_lost_and_no_classifier_replaced(
+    mine, here, capsys, monkeypatch
+):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(kgan.runs.training, "fit", lambda *_: True)
+    monkeypatch.setattr(kgan.runs.hardening, "compare", interrupted)
+    for number in ("", "-2"):
+        assert main(["--model", str(mine), "--no-guard", *TINY]) == 130
+        said = capsys.readouterr()
+        assert f"make it with kgan harden --resume --name mine-fast{number}" in said.err
+        assert (here / "saved_models" / "classifiers" / f"mine-fast{number}.keras").is_file()
+    assert "mine-fast.keras is kept" in said.out
+    # The latest run of that name, whose file is its own.
+    assert main(["--resume", "--name", "mine-fast", "--no-guard"]) == 130
+    assert "saved as saved_models/classifiers/mine-fast-2.keras" in capsys.readouterr().out
 
 
 @pytest.mark.slow
