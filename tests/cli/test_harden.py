@@ -216,9 +216,12 @@ def mistakes(mine, here):
     bytes_of = mine.with_name("bytes.keras")
     if not bytes_of.is_file():
         inner = keras.models.load_model(mine, compile=False)
-        keras.Sequential(
-            [keras.Input((8, 8, 1)), keras.layers.Rescaling(1 / 255), inner]
-        ).save(bytes_of)  # fmt: skip
+        rescaling = keras.layers.Rescaling(1 / 255, dtype="float32")
+        for path, dtype in ((bytes_of, "float32"), (mine.with_name("whole.keras"), "uint8")):
+            images = keras.Input((8, 8, 1), dtype=dtype)
+            keras.Model(images, inner(rescaling(images))).save(path)
+        inner.trainable = False
+        inner.save(mine.with_name("frozen.keras"))
     return {
         "preset": (["minst"], "Did you mean 'mnist'?"),
         "method": (["--method", "madry"], "trades, mart, gat, got 'madry'"),
@@ -236,6 +239,8 @@ def mistakes(mine, here):
         "data": (["--data", "ring"], "images with labels"),
         "range": (["--model", str(bytes_of)], "seems to take 0..255"),
         "range, anew": (["--model", str(bytes_of), "--fresh"], "seems to take 0..255"),
+        "whole": (["--model", str(mine.with_name("whole.keras"))], "takes whole numbers"),
+        "frozen": (["--model", str(mine.with_name("frozen.keras"))], "set trainable = True"),
         "preset's name": (["--name", "digits"], "kgan attack keeps a plain classifier"),
     }
 
@@ -243,7 +248,8 @@ def mistakes(mine, here):
 @pytest.mark.parametrize(
     "name",
     ["preset", "method", "epsilon", "network", "steps", "beta", "gat", "no file",
-     "shape", "overwrite", "data", "range", "range, anew", "preset's name"],
+     "shape", "overwrite", "data", "range", "range, anew", "whole", "frozen",
+     "preset's name"],
 )  # fmt: skip
 def test_a_mistake_is_told_in_a_line_with_exit_code_2(mine, here, capsys, name):
     arguments, said = mistakes(mine, here)[name]
