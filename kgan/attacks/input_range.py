@@ -7,7 +7,9 @@ import numpy as np
 
 from kgan.attacks.victim import Victim
 
-_OTHERS = ((0.0, 255.0), (-1.0, 1.0))
+# The narrower one first: where both fit alike, a network of rectifiers, whose answer hardly depends
+# on the scale, is asked in 256 times its range, not in a 256th of it.
+_OTHERS = ((-1.0, 1.0), (0.0, 255.0))
 # Number of images below which nothing is said, and above which no more are asked about.
 _FEWEST, _MOST = 8, 256
 # Shares of the images in one class that are suspicious, and that are not.
@@ -40,19 +42,28 @@ def misfit(
     # Noise inside a model is weaker beside images of a wider range, which may help by itself.
     if victim.random and right.mean() >= 2 / victim.classes:
         return None
+    found: dict[tuple[float, float], float] = {}
     for bounds in _OTHERS:
         other = victim.answers(images, bounds, indices) == labels
         gained, lost = int(np.sum(other & ~right)), int(np.sum(right & ~other))
         significant = gained - lost > _SIGNIFICANT * math.sqrt(gained + lost)
         if significant and 2 * np.sum(~other) <= min(np.sum(~right), constant):
-            low, high = (f"{bound:g}" for bound in bounds)
-            return (
-                f"the clean accuracy of {victim.name} is {right.mean():.1%} on images in [0, 1], "
-                f"and {other.mean():.1%} on the same in [{low}, {high}]: your model seems to take "
-                f"{low}..{high}. Declare it: --input-range {low} {high}, or "
-                f"kgan.attacks.Victim(model, bounds=({low}, {high})); (0, 1) if this is wrong."
-            )
-    return None
+            found[bounds] = float(other.mean())
+    if not found:
+        return None
+    best = max(found, key=lambda bounds: found[bounds])
+    low, high = (f"{bound:g}" for bound in best)
+    also = "".join(
+        f", and {accuracy:.1%} in [{bounds[0]:g}, {bounds[1]:g}]"
+        for bounds, accuracy in found.items()
+        if bounds != best
+    )
+    return (
+        f"the clean accuracy of {victim.name} is {right.mean():.1%} on images in [0, 1], "
+        f"and {found[best]:.1%} on the same in [{low}, {high}]{also}: your model seems to take "
+        f"{low}..{high}. Declare it: --input-range {low} {high}, or "
+        f"kgan.attacks.Victim(model, bounds=({low}, {high})); (0, 1) if this is wrong."
+    )
 
 
 def suspicion(victim: Victim, images: np.ndarray) -> str | None:

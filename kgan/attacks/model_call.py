@@ -122,7 +122,10 @@ class ModelCall:
             )
         if not _fits(expected, shape):
             turned = (shape[0], shape[-1], *shape[1:-1])
-            hint = ' Its channels come first? Declare data_format="channels_first".'
+            hint = (
+                " Its channels come first? Declare it: --data-format channels_first, or "
+                'kgan.attacks.Victim(model, data_format="channels_first").'
+            )
             raise ValueError(
                 f"images must have the shape {expected} that {self.name} takes, got {shape}."
                 + (hint if _fits(expected, turned) else "")
@@ -195,9 +198,9 @@ class ModelCall:
         if self.output not in known:
             raise ValueError(
                 f"{self.name} must return one tensor, got {type(outputs).__name__}. Choose the "
-                f"class scores, output={' or '.join(map(repr, known)) or 'name'}, in "
-                "kgan.attacks.Victim(model, output=...), or wrap it in a keras.Model that returns "
-                "them alone."
+                f"class scores, output={' or '.join(map(repr, known)) or 'name'}: --output NAME, "
+                "or kgan.attacks.Victim(model, output=...), or wrap it in a keras.Model that "
+                "returns them alone."
             )
         return known[self.output]
 

@@ -18,6 +18,8 @@ import numpy as np
 import tensorflow as tf
 
 from kgan.attacks.checks import check_count, check_images, check_radius
+from kgan.attacks.class_criteria import Misclassification
+from kgan.attacks.victim import Victim
 from kgan.labels import class_numbers
 
 # Of the largest logit's size: what float32 may add to a margin by rounding, many times over.
@@ -35,13 +37,14 @@ _INCREASING = ("relu", "relu6", "linear", "sigmoid", "tanh", "softplus", "elu", 
 
 
 def margins(
-    model: keras.Model, images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor | float
+    model: keras.Model | Victim, images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor | float
 ) -> tf.Tensor:
     """Lower bounds of z_label - z_class over all images within `epsilon`, for every class.
 
     Args:
         model: A Sequential or functional classifier of logits (a softmax at its end is left out),
-            made of the layers in `LAYERS`.
+            made of the layers in `LAYERS`; or a `Victim` that declares the range, mean and layout
+            of its images.
         images: float32 tensor of shape (batch, ...) in [0, 1].
         labels: int32 tensor of shape (batch,).
         epsilon: Radius of the linf ball, which is cut to [0, 1].
@@ -55,6 +58,10 @@ def margins(
     """
     units_of(model)
     box = tf.maximum(images - epsilon, 0.0), tf.minimum(images + epsilon, 1.0)
+    if isinstance(model, Victim):
+        # Each value grows with the image's.
+        box = model.intake(box[0]), model.intake(box[1])
+        model = model.model
     head = _dense_end(model)
     lower, upper = _through(model, box, end=head)
     if head is None:
@@ -71,7 +78,7 @@ def margins(
 
 
 def certified(
-    model: keras.Model,
+    model: keras.Model | Victim,
     images: np.ndarray,
     labels: Any,
     *,
@@ -114,8 +121,11 @@ def certified(
     return np.concatenate(batches) if batches else np.zeros(0, bool)
 
 
-def units_of(model: keras.Model) -> int:
+def units_of(model: keras.Model | Victim) -> int:
     """The number of the model's outputs; raises `ValueError` where these are no classes."""
+    if isinstance(model, Victim):
+        _check_declared(model)
+        model = model.model
     if not isinstance(model, keras.Model):
         raise TypeError(f"model must be a keras.Model, got {type(model).__name__}.")
     try:
@@ -129,6 +139,21 @@ def units_of(model: keras.Model) -> int:
             "make it anew with two, such as Dense(2)."
         )
     return units
+
+
+def _check_declared(victim: Victim) -> None:
+    """Raises `ValueError` for what no bounds are known for."""
+    others = [name for name in ("output", "input", "held") if victim.declared[name] is not None]
+    others += ["a model that only answers"] if victim.black_box else []
+    others += ["a model of whole numbers"] if victim.intake.whole else []
+    others += (
+        [repr(victim.criterion)] if not isinstance(victim.criterion, Misclassification) else []
+    )
+    if others:
+        raise ValueError(
+            f"interval bounds are for one input and the classes of one output, not for "
+            f"{', '.join(others)}: {victim.name}."
+        )
 
 
 def _dense_end(model: keras.Model) -> keras.layers.Dense | None:

@@ -16,11 +16,10 @@ import kgan.robustness
 from kgan.attacks import Criterion
 from kgan.attacks.black_boxes import black_box, is_black_box
 from kgan.attacks.eight_bit import check_on_grid
-from kgan.attacks.input_range import check_range
-from kgan.attacks.victim import Victim, victim_of
+from kgan.attacks.victim import Victim
 from kgan.cli.command_line import Request
 from kgan.data import Dataset
-from kgan.labels import class_numbers
+from kgan.data.arrays import has_split
 from kgan.names import printable
 from kgan.progress import Progress
 from kgan.robustness.corruptions.corrupt import check_corruptible
@@ -28,7 +27,7 @@ from kgan.robustness.fitting import fitted
 from kgan.robustness.radii import default_radii
 from kgan.runs import faults, outputs
 from kgan.runs.attacked_data import AttackedData, attacked_data
-from kgan.runs.classifier_file import check_fit, load_classifier
+from kgan.runs.classifier_file import check_fit, check_model_range, load_classifier
 from kgan.runs.classifying import preset_classifier
 from kgan.runs.run import Run
 from kgan.settings import CLASSIFIER_PRESETS, AttackSettings
@@ -36,8 +35,6 @@ from kgan.settings import CLASSIFIER_PRESETS, AttackSettings
 # The attacks where none is named: of a model with gradients, and of one that only answers.
 _USUAL = ("noise", "fgsm", "apgd:steps=40", "square:steps=1000")
 _ASKING = ("noise", "square:steps=1000")
-# Number of images on which the range that the model takes is judged before anything else.
-_JUDGED = 256
 
 
 def main(request: Request) -> int:
@@ -56,6 +53,7 @@ def main(request: Request) -> int:
         outputs.check_file(name, path)
     outputs.check_folder("runs_dir", settings.runs_dir)
     criterion = kgan.robustness.criterion_from_text(settings.criterion)
+    whole = _has_no_splits(settings)
     attacked = attacked_data(
         _data_name(settings),
         _split(settings),
@@ -84,7 +82,7 @@ def main(request: Request) -> int:
     model, file, digest = _model(settings, criterion, attacked.held)
     check_fit(settings.model, model, data)
     if criterion.by_class and not attacked.held:
-        _check_range(model, data)
+        check_model_range(model, data)
     if settings.corruptions:
         check_corruptible(data.sample_shape)
     baseline = _baseline(settings, data)
@@ -112,8 +110,11 @@ def main(request: Request) -> int:
             faults.keep(error, run.folder)
         raise
     report = dataclasses.replace(
-        report, provenance=_provenance(settings, request.command, file, digest, data)
+        report, provenance=_provenance(settings, request.command, file, digest, data, whole)
     )
+    if whole:
+        told = f"{data.name} has no splits: the model is taken to have been trained on none of it"
+        report = dataclasses.replace(report, assumptions=[*report.assumptions, printable(told)])
     if settings.min_robust is not None:
         report = report.judged(settings.min_robust)
     kgan.robustness.write_report(report, run.folder)
@@ -123,15 +124,6 @@ def main(request: Request) -> int:
         kgan.robustness.write_sarif(report, settings.sarif)
     kgan.robustness.print_report(report, run.folder)
     return 0 if report.verdict is None or report.verdict.passed else 1
-
-
-def _check_range(model: keras.Model | Victim, data: Dataset) -> None:
-    """Raises `ValueError` where the model seems to take images in another range."""
-    if data.labels is None:
-        return
-    few = data.take(np.linspace(0, len(data) - 1, min(len(data), _JUDGED)).astype(int))
-    victim = victim_of(model, few.as_float())
-    check_range(victim, few.as_float(), class_numbers(few.labels, len(few), victim.classes))
 
 
 def _evaluate(
@@ -190,16 +182,16 @@ def _corrupted(
 
 
 def _provenance(
-    settings: AttackSettings, command: str, file: str, digest: str, data: Dataset
+    settings: AttackSettings, command: str, file: str, digest: str, data: Dataset, whole: bool
 ) -> dict[str, str]:
-    """Where the figures come from, by the name of the fact."""
+    """Where the figures come from, by the name of the fact; `whole` data have no splits."""
     facts = {
         "model file": file,
         "model SHA-256": digest,
         "data": data.name,
-        "split": _split(settings),
+        "split": "none: the data have no splits" if whole else _split(settings),
         "images": f"{len(data):,}"
-        + (f", drawn by seed {settings.seed}" if settings.n is not None else ", all of the split"),
+        + (f", drawn by seed {settings.seed}" if settings.n is not None else ", all of them"),
         "seed": str(settings.seed),
         "command": command,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -263,6 +255,26 @@ def _split(settings: AttackSettings) -> str:
     if settings.split is not None:
         return settings.split
     name = _data_name(settings)
-    if Path(name).expanduser().is_dir():
-        return kgan.data.held_out_split(name) or "train"
-    return "test"
+    held_out = kgan.data.held_out_split(name)
+    return held_out or ("train" if Path(name).expanduser().is_dir() else "test")
+
+
+def _has_no_splits(settings: AttackSettings) -> bool:
+    """Whether the data are a file or folder of one set for all splits.
+
+    Raises:
+        ValueError: If a split of such a file is asked for.
+    """
+    name = _data_name(settings)
+    path = Path(name).expanduser()
+    if kgan.data.held_out_split(name) is not None:
+        return False
+    if path.is_dir():
+        return not kgan.data.folder_splits(path)
+    if has_split(path, _split(settings)):
+        return False
+    if settings.split is not None:
+        raise ValueError(
+            f"split must be left out for {path}, which has none, got {settings.split}."
+        )
+    return True

@@ -19,6 +19,7 @@ from kgan.defenses import (
     GenerativeAdversarialTraining,
     OverfittingGuard,
 )
+from kgan.defenses.checks import check_classifier, check_trainable
 from kgan.recipes.classifier import ClassifierRecipe
 from kgan.recipes.recipe import Watched, about
 from kgan.settings.hardening import HardeningSettings
@@ -72,8 +73,9 @@ class HardeningRecipe(ClassifierRecipe[HardeningSettings]):
 
     def model(self, data: Dataset) -> keras.Model:
         classifier = self.network(data) if self.start is None else self.start
-        training = self._training(classifier, self.steps_per_epoch(data))
         victim = victim_of(classifier, data.take([0, 1]).as_float())
+        check_trainable(check_classifier(victim))
+        training = self._training(classifier, self.steps_per_epoch(data))
         loss = keras.losses.SparseCategoricalCrossentropy
         if victim.binary:
             loss = keras.losses.BinaryCrossentropy

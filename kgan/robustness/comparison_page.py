@@ -4,7 +4,17 @@ import html
 from pathlib import Path
 
 from kgan.robustness.comparison import Comparison
-from kgan.robustness.page import facts, interval, items, picture, section, settings, table, tile
+from kgan.robustness.page import (
+    facts,
+    interval,
+    items,
+    of_class,
+    picture,
+    section,
+    settings,
+    table,
+    tile,
+)
 from kgan.robustness.page import write_page as write
 from kgan.robustness.report import Report, Row
 
@@ -108,9 +118,10 @@ def _classes(comparison: Comparison) -> str:
     head += [f"at {comparison.epsilon:.4g} {when}" for when in ("before", "after")]
     rows: list[tuple[str, list[str | Row]]] = []
     for index, name in enumerate(after.class_names):
-        shares = [row.per_class[index] for row in (before.clean, after.clean, *worst)]
-        cells = ["no images" if share is None else f"{share:.1%}" for share in shares]
-        rows.append(("", [html.escape(name), f"{after.class_counts[index]:,}", *cells]))
+        count = after.class_counts[index]
+        shown = (before.clean, after.clean, *worst)
+        cells = [of_class(row.per_class[index], count) for row in shown]
+        rows.append(("", [html.escape(name), f"{count:,}", *cells]))
     return table(head, rows)
 
 

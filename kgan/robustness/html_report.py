@@ -4,7 +4,6 @@ import html
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from kgan.intervals import share_interval
 from kgan.robustness.advice import advice
 from kgan.robustness.corruption_report import CorruptionReport, corruption_errors
 from kgan.robustness.corruptions import SEVERITIES
@@ -12,6 +11,7 @@ from kgan.robustness.page import (
     facts,
     interval,
     items,
+    of_class,
     picture,
     section,
     settings,
@@ -162,16 +162,5 @@ def _classes(report: Report) -> str:
     for index, name in enumerate(report.class_names):
         count = report.class_counts[index] if report.class_counts else None
         cells: list[str | Row] = [html.escape(name), "" if count is None else f"{count:,}"]
-        rows.append(("", cells + [_of_class(row.per_class[index], count) for row in shown]))
+        rows.append(("", cells + [of_class(row.per_class[index], count) for row in shown]))
     return table(head, rows)
-
-
-def _of_class(share: float | None, count: int | None) -> str:
-    """How many of a class stay correct, in words, with the 95% interval of the share."""
-    if share is None:
-        return "no images"
-    if count is None:
-        return f"{share:.1%}"
-    hits = round(share * count)
-    low, high = share_interval(hits, count)
-    return f"{share:.1%} ({hits:,} of {count:,})<br><small>{low:.0%} to {high:.0%}</small>"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from kgan.files import atomic_path
+from kgan.intervals import share_interval
 from kgan.robustness.report import Report, Row
 
 _PAGE = string.Template("""\
@@ -102,6 +103,17 @@ def interval(row: Row, n: int) -> str:
     digits = 1 if n < 1000 else 2
     low, high = row.interval
     return f"{low:.{digits}%} to {high:.{digits}%}"
+
+
+def of_class(share: float | None, count: int | None) -> str:
+    """How many of a class stay correct, in words, with the 95% interval of the share."""
+    if share is None:
+        return "no images"
+    if count is None:
+        return f"{share:.1%}"
+    hits = round(share * count)
+    low, high = share_interval(hits, count)
+    return f"{share:.1%} ({hits:,} of {count:,})<br><small>{low:.0%} to {high:.0%}</small>"
 
 
 def table(head: Sequence[str], rows: Sequence[tuple[str, list[str | Row]]]) -> str:

@@ -1,14 +1,48 @@
-"""Loads a classifier from a file and checks that it fits the data."""
+"""Classifiers in files: their names, loading them, and checks that they fit the data."""
 
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
 import keras
+import numpy as np
 
+from kgan.attacks.input_range import check_range
 from kgan.attacks.victim import Victim, victim_of
 from kgan.data import Dataset
+from kgan.labels import class_numbers
 from kgan.models.saving import damaged
+from kgan.settings import CLASSIFIER_PRESETS
 from kgan.settings.groups import DeclaredVictim
+
+# Number of images on which the range that a model takes is judged.
+_JUDGED = 256
+
+
+def new_name(folder: Path, name: str, *, data: str | None) -> str:
+    """A name in a folder of classifiers under which nothing is replaced.
+
+    Args:
+        folder: The folder of the files NAME.keras.
+        name: The name that was asked for.
+        data: The data that a plain classifier is trained on; `None` for one that is hardened.
+
+    Returns:
+        The first of NAME, NAME-2, NAME-3, ... that is free.
+
+    Raises:
+        ValueError: If `kgan attack` would take the file for a preset's classifier.
+    """
+    if name in CLASSIFIER_PRESETS and data != CLASSIFIER_PRESETS[name].data:
+        raise ValueError(
+            f"name must not be {name}: kgan attack keeps a plain classifier of its own under it. "
+            "Choose another --name."
+        )
+    names = (name if number == 1 else f"{name}-{number}" for number in itertools.count(1))
+    free = next(one for one in names if not (folder / f"{one}.keras").exists())
+    if free != name:
+        print(f"{folder / name}.keras is kept; the new classifier will be {free}.keras")
+    return free
 
 
 def load_classifier(path: Path, *, presets: Iterable[str] = ()) -> keras.Model:
@@ -61,3 +95,17 @@ def check_fit(path: str | Path, model: keras.Model | Victim, data: Dataset) -> N
         raise ValueError(
             f"{path} has {victim.classes} classes, but {data.name} has {data.num_classes}."
         )
+
+
+def check_model_range(model: keras.Model | Victim, data: Dataset) -> None:
+    """Raises `ValueError` where the model seems to take images in another range.
+
+    Args:
+        model: The model, which fits the data.
+        data: Labelled images; without labels nothing is judged.
+    """
+    if data.labels is None:
+        return
+    few = data.take(np.linspace(0, len(data) - 1, min(len(data), _JUDGED)).astype(int))
+    victim = victim_of(model, few.as_float())
+    check_range(victim, few.as_float(), class_numbers(few.labels, len(few), victim.classes))

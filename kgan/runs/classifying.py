@@ -12,6 +12,7 @@ from kgan.data import Dataset
 from kgan.files import atomic_path
 from kgan.portions import portions
 from kgan.recipes.classifier import ClassifierRecipe, Generate, plain_loss
+from kgan.runs.classifier_file import new_name
 from kgan.runs.run import Run
 from kgan.runs.source import open_source
 from kgan.runs.training import Trained, train
@@ -29,17 +30,21 @@ def train_classifier(
 
     Args:
         settings: The settings that the user chose.
-        name: Name of a new run, "classifier-NAME"; the file is `classifiers_dir/NAME.keras`.
+        name: Name of a new run, "classifier-NAME"; the file is `classifiers_dir/NAME.keras`, or
+            with a number where there is such a file already.
         preset: Name of the preset that the settings started from, or `None`.
         run: The run to resume, or `None` to start a new one.
 
     Returns:
         The exit code: 0, or 130 if a signal ended the training.
     """
+    short = run.model if run else name.removeprefix("classifier-")
+    if run is None:
+        short = new_name(settings.classifiers_dir, short, data=settings.data)
     return train(
         ClassifierRecipe(settings, fakes=fakes_of(settings)),
         name=name,
-        model_name=name.removeprefix("classifier-"),
+        model_name=short,
         preset=preset,
         run=run,
         finish=_save,

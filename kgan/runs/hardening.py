@@ -2,20 +2,29 @@
 
 import datetime
 import hashlib
+import sys
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import keras
 
+import kgan.data
 from kgan.attacks import Victim
 from kgan.defenses import OverfittingGuard
 from kgan.history import read_history
 from kgan.names import printable
 from kgan.recipes.classifier import ClassifierRecipe
 from kgan.recipes.hardening import HardeningRecipe
-from kgan.robustness.comparison import compare, tell, write
+from kgan.robustness.comparison import Comparison, compare, tell, write
 from kgan.robustness.comparison_page import write_comparison_page
-from kgan.runs.classifier_file import check_fit, declared, load_classifier
+from kgan.runs.classifier_file import (
+    check_fit,
+    check_model_range,
+    declared,
+    load_classifier,
+    new_name,
+)
 from kgan.runs.classifying import fakes_of, save
 from kgan.runs.run import Run
 from kgan.runs.training import Trained, train
@@ -34,25 +43,29 @@ def harden(
 ) -> int:
     """Hardens a classifier, saves it, and reports its robustness before and after.
 
-    Args:
-        settings: The settings that the user chose.
-        name: Name of a new run, "harden-NAME"; the hardened classifier is
-            `classifiers_dir/NAME.keras`.
-        preset: Name of the preset that the settings started from, or `None`.
-        run: The run to resume, or `None` to start a new one.
+        Args:
+            settings: The settings that the user chose.
+            name: Name of a new run, "harden-NAME"; the hardened classifier is
+    X        preset: Name of the preset that the settings started from, or `None`.
+            run: The run to resume, or `None` to start a new one.
 
-    Returns:
-        The exit code: 0, or 130 if a signal ended the training.
+        Returns:
+            The exit code: 0, or 130 if a signal ended the training.
     """
     short = run.model if run else name.removeprefix("harden-")
     target = settings.classifiers_dir / f"{short}.keras"
     source = None if settings.model is None else settings.model.expanduser()
     if source is not None and target.resolve() == source.resolve():
         raise ValueError(f"name must differ from the model's: {target} would be overwritten.")
+    if run is None:
+        short = new_name(settings.classifiers_dir, short, data=None)
     recipe = HardeningRecipe(settings, start=_start(settings), fakes=fakes_of(settings))
     data = recipe.splits[0]
-    if settings.model is not None:
-        check_fit(settings.model, recipe.start, data)
+    if source is not None:
+        check_fit(source, recipe.start, data)
+        # New weights say nothing of the range; those of the file do.
+        given = declared(load_classifier(source), settings) if settings.fresh else recipe.start
+        check_model_range(given, data)
     if data.sample_shape[-1] == 3 and settings.norm == "linf" and settings.epsilon > _COLOUR:
         print(f"note: epsilon {settings.epsilon:.3g} is large for colour images; 8/255 is usual")
     return train(recipe, name=name, model_name=short, preset=preset, run=run, finish=_finish)
@@ -80,7 +93,26 @@ def _finish(trained: Trained) -> int:
     stopped = any(isinstance(one, OverfittingGuard) and one.fired for one in trained.callbacks)
     if stopped:
         print("the guard stopped the training: robustness was falling; the best weights are kept")
-    comparison = compare(
+    try:
+        comparison = _compared(recipe, run, target, seconds=seconds, stopped=stopped)
+    except KeyboardInterrupt:
+        resume = f"kgan harden --resume --name {quote(run.folder.name.removeprefix('harden-'))}"
+        print(f"\nthe comparison is missing; make it with {resume}", file=sys.stderr)
+        raise
+    write(comparison, run.folder)
+    write_comparison_page(
+        comparison, run.folder / "report.html", curves=run.folder / "robustness.png"
+    )
+    tell(comparison, run.folder)
+    return 0
+
+
+def _compared(
+    recipe: HardeningRecipe, run: Run, target: Path, *, seconds: float, stopped: bool
+) -> Comparison:
+    """The classifier before and the hardened one in the file `target`, attacked alike."""
+    settings = recipe.settings
+    return compare(
         _before(recipe, run),
         # What was saved, which is what is used from now on.
         declared(load_classifier(target), settings),
@@ -95,12 +127,6 @@ def _finish(trained: Trained) -> int:
         stopped=stopped,
         provenance=_provenance(settings, target, run),
     )
-    write(comparison, run.folder)
-    write_comparison_page(
-        comparison, run.folder / "report.html", curves=run.folder / "robustness.png"
-    )
-    tell(comparison, run.folder)
-    return 0
 
 
 def _provenance(settings: HardeningSettings, target: Path, run: Run) -> dict[str, str]:
@@ -110,13 +136,23 @@ def _provenance(settings: HardeningSettings, target: Path, run: Run) -> dict[str
         "model after": str(target),
         "SHA-256 of after": hashlib.sha256(target.read_bytes()).hexdigest(),
         "data": settings.data,
-        "split": "test",
+        "split": _split(settings),
         "method": settings.method,
         "seed": str(settings.seed),
         "run": str(run.folder),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
     return {name: printable(value) for name, value in facts.items()}
+
+
+def _split(settings: HardeningSettings) -> str:
+    """The split that is attacked, in words where the data have none."""
+    held_out = kgan.data.held_out_split(settings.data)
+    if held_out is not None:
+        return held_out
+    tenth = f"a tenth of the data, held out by seed {settings.seed}"
+    # What was trained elsewhere may know these images.
+    return tenth + ("" if settings.model is None else "; the model before may have seen it")
 
 
 def _before(recipe: HardeningRecipe, run: Run) -> keras.Model | Victim:

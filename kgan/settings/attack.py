@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import tyro
 
@@ -36,10 +36,6 @@ class AttackSettings(Messages, RunFolder, DeclaredVictim, ImageReading, Prepared
     n: int | None = None
     """Attack so many images, drawn by the seed; default all."""
 
-    output: str | None = None
-    """Which of several outputs the class scores are, by name; default the only one."""
-    data_format: Literal["channels_last", "channels_first"] | None = None
-    """channels_first for a model of (channels, height, width); default channels_last."""
     input: str | None = None
     """For a model with several inputs: which takes the images."""
     held: tuple[str, ...] = ()
@@ -95,13 +91,6 @@ class AttackSettings(Messages, RunFolder, DeclaredVictim, ImageReading, Prepared
             raise ValueError("corruptions are for classifiers of images alone, one class an image.")
         if self.baseline is not None and not self.corruptions:
             raise ValueError("baseline must be left out without --corruptions.")
-
-    @property
-    def declared(self) -> dict[str, Any]:
-        given = {"output": self.output, "data_format": self.data_format}
-        return super().declared | {
-            name: value for name, value in given.items() if value is not None
-        }
 
     def default_name(self, preset: str | None, defaults: RunFolder) -> str:
         return Path(self.model.rstrip("/")).stem

@@ -258,6 +258,10 @@ class DeclaredVictim(Settings):
     """Subtracted from images in that range: one number, or one for each channel."""
     std: tuple[float, ...] = ()
     """Divided by after that, likewise."""
+    output: str | None = None
+    """Which of several outputs the class scores are, by name; default the only one."""
+    data_format: Literal["channels_last", "channels_first"] | None = None
+    """channels_first for a model of (channels, height, width); default channels_last."""
 
     def check(self) -> None:
         super().check()
@@ -276,6 +280,8 @@ class DeclaredVictim(Settings):
             "bounds": self.input_range,
             "mean": self.mean or None,
             "std": self.std or None,
+            "output": self.output,
+            "data_format": self.data_format,
         }
         return {name: value for name, value in given.items() if value is not None}
 

@@ -5,6 +5,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kgan.attacks import FGSM, Victim, victim_of
 from kgan.attacks.input_range import misfit
@@ -47,6 +48,22 @@ def test_an_evaluation_stops_and_an_attack_warns_once(bounds):
     # The classes are 0.2 from the border.
     assert report.clean.robust_accuracy == report.rows[0].robust_accuracy == 1.0
     assert any(f"[{low:g}, {high:g}]" in text for text in report.assumptions)
+
+
+def test_of_two_ranges_that_fit_the_better_one_is_named():
+    """Bright is above 0 for values up to 10, and above 150 for larger ones."""
+    large = keras.layers.Lambda(lambda values: tf.where(values > 10.0, values - 150.0, values))
+    dense = keras.layers.Dense(2, use_bias=False)
+    model = keras.Sequential([keras.Input((4, 4, 1)), large, keras.layers.Flatten(), dense])
+    dense.set_weights([np.tile([[0.0, 1.0]], (16, 1))])
+    # Both are right of all images: the narrower one.
+    text = misfit(victim_of(model, IMAGES), IMAGES, LABELS)
+    assert "100.0% in [0, 255]: your model seems to take -1..1." in text
+    # Less dark images, of 140 in 0..255, are above 0 in -1..1.
+    images = IMAGES.copy()
+    images[:8:2] = 0.55
+    text = misfit(victim_of(model, images), images, LABELS)
+    assert "93.3% in [-1, 1]: your model seems to take 0..255." in text
 
 
 def test_without_labels_a_single_class_is_suspicious():

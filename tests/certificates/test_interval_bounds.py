@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kgan.attacks import PGD, Victim
+from kgan.attacks import PGD, TopK, Victim
 from kgan.certificates import certified, margins
 from kgan.defenses import IntervalTraining
 
@@ -235,6 +235,25 @@ def test_images_of_another_range_are_not_certified(change):
         certified(model, change(images), labels, epsilon=0.01)
 
 
+def test_what_is_declared_of_a_model_counts():
+    """A model that undoes what its victim declares is the model without both."""
+    body = L.Conv2D(3, 3, activation="relu"), L.Flatten(), L.Dense(4)
+    plain = dense(*body, shape=(5, 6, 2))
+    images, labels = labelled(plain)
+    mean, std = np.array([10.0, 30.0]), np.array([20.0, 50.0])
+    undo = L.Permute((2, 3, 1)), L.Normalization(mean=-mean / std, variance=1 / std**2)
+    other = dense(*undo, L.Rescaling(1 / 255), *body, shape=(2, 5, 6))
+    victim = Victim(
+        other, bounds=(0, 255), mean=mean, std=std, data_format="channels_first"
+    )  # fmt: skip
+    given = tf.constant(images), tf.constant(labels), 0.02
+    found, expected = margins(victim, *given), margins(plain, *given)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    safe = certified(victim, images, labels, epsilon=0.02)
+    assert safe.any()
+    np.testing.assert_array_equal(safe, certified(plain, images, labels, epsilon=0.02))
+
+
 def test_a_single_output_is_not_certified():
     # It has no other class, so that every margin would hold at any radius.
     model = dense(L.Dense(1))
@@ -254,7 +273,11 @@ def test_what_has_no_layers_to_follow_is_named():
 
     with pytest.raises(ValueError, match="must be a built Sequential or functional model"):
         certified(Own(), np.zeros((2, 6), np.float32), [0, 1], epsilon=0.1)
-    with pytest.raises(TypeError, match=r"must be a keras.Model, got Victim"):
-        certified(Victim(dense(L.Dense(2))), np.zeros((2, 6), np.float32), [0, 1], epsilon=0.1)
+    held = Victim(lambda images: images)
+    with pytest.raises(ValueError, match=r"not for a model that only answers"):
+        certified(held, np.zeros((2, 6), np.float32), [0, 1], epsilon=0.1)
+    several = Victim(dense(L.Dense(3)), criterion=TopK(2))
+    with pytest.raises(ValueError, match=r"not for TopK"):
+        certified(several, np.zeros((2, 6), np.float32), [0, 1], epsilon=0.1)
     with pytest.raises(ValueError, match="batch_size must be"):
         certified(dense(L.Dense(2)), np.zeros((2, 6)), [0, 1], epsilon=0.1, batch_size=0)

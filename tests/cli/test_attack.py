@@ -14,10 +14,12 @@ import pytest
 from PIL import Image
 
 import kgan.cli
+import kgan.cli.attack
 import kgan.data
 from kgan.attacks import ATTACKS, AdvGAN
 from kgan.models import PerturbationGAN
 from kgan.robustness.report import Report
+from kgan.settings import AttackSettings
 from tests.attacks.test_black_boxes import write_onnx
 
 ROOT = Path(__file__).parents[2]
@@ -96,6 +98,7 @@ def test_a_report_of_a_model_of_ones_own_and_exit_code_1_below_the_threshold(fil
     assert facts["model SHA-256"] == hashlib.sha256((files / "mine.keras").read_bytes()).hexdigest()
     assert facts["images"] == "60, drawn by seed 0"
     assert facts["split"] == "test"
+    assert not any("no splits" in text for text in report.assumptions)
     assert "--min-robust 0.8" in facts["command"]
     assert not report.verdict.passed
     assert "failed: the lowest robust accuracy" in page
@@ -437,7 +440,7 @@ def test_an_attack_that_learns_is_fitted_once_and_kept(files, here, capsys, no_t
     assert len(list(folder.glob("advgan-*.keras"))) == 2
 
 
-def test_without_others_an_attack_learns_from_what_it_attacks_and_says_so(
+def test_without_splits_an_attack_learns_from_what_it_attacks_and_says_so(
     files, here, capsys, no_training
 ):
     no_training()
@@ -445,8 +448,17 @@ def test_without_others_an_attack_learns_from_what_it_attacks_and_says_so(
     np.savez("plain.npz", images=images["x_test"][:20], labels=images["y_test"][:20])
     model = f"{files}/mine.keras"
     arguments = ["--model", model, "--data", "plain.npz", "--attack", "advgan:steps=2,width=4"]
+    assert main([*arguments, "--split", "val"]) == 2
+    assert "split must be left out for plain.npz" in capsys.readouterr().err
+    # A folder of a known set's name does not change the split that is taken of the set.
+    (here / "digits" / "train").mkdir(parents=True)
+    assert kgan.cli.attack._split(AttackSettings()) == "test"
     assert main([*arguments, "--epsilon", "0.1"]) == 0
     assert "20 images: the images to be attacked themselves" in capsys.readouterr().out
+    report = Report.load(here / "runs" / "attack-mine" / "report.json")
+    # That none of them was trained on is an assumption.
+    assert report.provenance["split"] == "none: the data have no splits"
+    assert any("plain.npz has no splits" in text for text in report.assumptions)
 
 
 def test_a_training_split_is_what_an_attack_learns_from(files, here, capsys, no_training):

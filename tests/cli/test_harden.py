@@ -12,6 +12,7 @@ import pytest
 
 import kgan.cli
 import kgan.data
+import kgan.runs.hardening
 from kgan.callbacks import StopOnSignal
 from kgan.robustness.comparison import Comparison
 from kgan.robustness.report import Report
@@ -83,6 +84,9 @@ def test_a_model_of_ones_own_becomes_robust_and_stays_what_it_was(mine, here):
         shares = [f"{table[name]['accuracy']:.1%}" for table in (before, after)]
         assert f"<b>{' → '.join(shares)}</b>" in page
     assert "SHA-256 of after" in page
+    count = content["reports"]["after"]["class_counts"][3]
+    hits = round(content["reports"]["after"]["clean"]["per_class"][3] * count)
+    assert f"({hits} of {count})" in page
     with contextlib.suppress(ImportError):
         import jsonschema
 
@@ -98,6 +102,25 @@ def test_a_model_of_ones_own_becomes_robust_and_stays_what_it_was(mine, here):
     assert np.mean(predicted == test.labels[rows]) == pytest.approx(after["clean"]["accuracy"])
     assert (folder / "robustness.png").read_bytes().startswith(b"\x89PNG")
     assert json.loads((folder / "config.json").read_text())["config"]["method"] == "fast"
+
+
+def test_broken_off_in_the_comparison_nothing_is_lost_and_no_classifier_replaced(
+    mine, here, capsys, monkeypatch
+):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(kgan.runs.training, "fit", lambda *_: True)
+    monkeypatch.setattr(kgan.runs.hardening, "compare", interrupted)
+    for number in ("", "-2"):
+        assert main(["--model", str(mine), "--no-guard", *TINY]) == 130
+        said = capsys.readouterr()
+        assert f"make it with kgan harden --resume --name mine-fast{number}" in said.err
+        assert (here / "saved_models" / "classifiers" / f"mine-fast{number}.keras").is_file()
+    assert "mine-fast.keras is kept" in said.out
+    # The latest run of that name, whose file is its own.
+    assert main(["--resume", "--name", "mine-fast", "--no-guard"]) == 130
+    assert "saved as saved_models/classifiers/mine-fast-2.keras" in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -190,6 +213,15 @@ def test_a_hardening_that_learnt_nothing_is_told_so(mine, here, capsys):
 def mistakes(mine, here):
     small = here / "small.npz"
     np.savez(small, images=np.zeros((40, 4, 4), "uint8"), labels=np.arange(40) % 4)
+    bytes_of = mine.with_name("bytes.keras")
+    if not bytes_of.is_file():
+        inner = keras.models.load_model(mine, compile=False)
+        rescaling = keras.layers.Rescaling(1 / 255, dtype="float32")
+        for path, dtype in ((bytes_of, "float32"), (mine.with_name("whole.keras"), "uint8")):
+            images = keras.Input((8, 8, 1), dtype=dtype)
+            keras.Model(images, inner(rescaling(images))).save(path)
+        inner.trainable = False
+        inner.save(mine.with_name("frozen.keras"))
     return {
         "preset": (["minst"], "Did you mean 'mnist'?"),
         "method": (["--method", "madry"], "trades, mart, gat, got 'madry'"),
@@ -205,13 +237,19 @@ def mistakes(mine, here):
             "would be overwritten",
         ),
         "data": (["--data", "ring"], "images with labels"),
+        "range": (["--model", str(bytes_of)], "seems to take 0..255"),
+        "range, anew": (["--model", str(bytes_of), "--fresh"], "seems to take 0..255"),
+        "whole": (["--model", str(mine.with_name("whole.keras"))], "takes whole numbers"),
+        "frozen": (["--model", str(mine.with_name("frozen.keras"))], "set trainable = True"),
+        "preset's name": (["--name", "digits"], "kgan attack keeps a plain classifier"),
     }
 
 
 @pytest.mark.parametrize(
     "name",
     ["preset", "method", "epsilon", "network", "steps", "beta", "gat", "no file",
-     "shape", "overwrite", "data"],
+     "shape", "overwrite", "data", "range", "range, anew", "whole", "frozen",
+     "preset's name"],
 )  # fmt: skip
 def test_a_mistake_is_told_in_a_line_with_exit_code_2(mine, here, capsys, name):
     arguments, said = mistakes(mine, here)[name]
