@@ -14,6 +14,7 @@ from kgan.data.array_images import ArrayImages, extremes_of, images_of
 from kgan.data.prepared import Made, check_space
 from kgan.decoding.array_file import ArrayFile
 from kgan.decoding.reading import Reading
+from kgan.files import atomic_path
 from kgan.progress import Progress
 
 _BYTES = 32 * 2**20
@@ -160,7 +161,8 @@ def prepare_source(folder: Path, what: str, source: Source, reading: Reading) ->
             if time.monotonic() - synced > _SECONDS:
                 array.sync()
                 if labels is not None:
-                    np.save(folder / _KEPT, labels)
+                    with atomic_path(folder / _KEPT) as temporary:
+                        np.save(temporary, labels)
                 kgan.cache.write_json(folder / _STATE, {"extremes": extremes, "done": done})
                 synced = time.monotonic()
         array.sync()

@@ -1,5 +1,6 @@
 """Decodes many image files: into memory, or once and in several processes into the cache."""
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -144,10 +145,14 @@ class _Work:
         # First the name of an image of each number of channels.
         self._channels: dict[str, int] = {}
         self._later: list[Decoded] = []
-        self.form = self._resumed() or self._probed()
+        resumed = self._resumed()
+        self.form = resumed or self._probed()
         self.path = self._path_of(self.form)
-        if not self.path.is_file():
+        if resumed is None:
             self._begin()
+        else:
+            # Without what was cut off, which the next line would be written behind.
+            self._write_journal()
 
     def _path_of(self, form: Form) -> Path:
         return self.folder / f"images-{form.dtype}-{form.channels}.npy"
@@ -165,15 +170,14 @@ class _Work:
         if not self._path_of(form).is_file():
             return None
         for line in lines:
-            # The last line may have been cut off.
-            if line.endswith("\n"):
-                self._note(*json.loads(line))
+            # A line may have been cut off, by a kill or by a disk that was full.
+            with contextlib.suppress(ValueError, TypeError):
+                start, facts = json.loads(line)
+                found = [one if isinstance(one, str) else Facts.from_list(one) for one in facts]
+                self.facts.update(enumerate(found, start))
+        for row, one in self.facts.items():
+            self._check_channels(row, [one])
         return form
-
-    def _note(self, start: int, facts: list[Any]) -> None:
-        found = [one if isinstance(one, str) else Facts.from_list(one) for one in facts]
-        self.facts.update(enumerate(found, start))
-        self._check_channels(start, found)
 
     def _check_channels(self, start: int, facts: Sequence[Facts | str]) -> None:
         """Raises as soon as images were met that cannot be made alike."""

@@ -212,6 +212,37 @@ def test_a_killed_preparation_is_gone_on_with(pets, monkeypatch):
     assert [job[2] for job in done] == [4, 6]
 
 
+@pytest.mark.parametrize("cut", [lambda text: text[:-9], lambda text: text[:3], lambda text: ""])
+def test_a_journal_that_was_cut_off_is_gone_on_with(pets, monkeypatch, cut):
+    memory = load(pets)
+    on_disk(monkeypatch)
+    monkeypatch.setattr(kgan.data.image_files, "_SECONDS", -1.0)
+    real = kgan.data.image_files.decode_rows
+
+    def stopping(*job):
+        if done:
+            raise KeyboardInterrupt
+        done.append(job[2])
+        return real(*job)
+
+    monkeypatch.setattr(kgan.data.image_files, "decode_rows", stopping)
+    for number in range(2):
+        done: list[int] = []
+        with pytest.raises(KeyboardInterrupt):
+            load(pets)
+        [entry] = kgan.cache.entries()
+        journal = entry.folder / "journal.jsonl"
+        if not number:
+            journal.write_text(cut(journal.read_text()))
+    # What the second wrote behind the cut is known to the third.
+    done = []
+    monkeypatch.setattr(
+        kgan.data.image_files, "decode_rows", lambda *job: done.append(job[2]) or real(*job)
+    )
+    assert_same(load(pets), memory)
+    assert done == [2, 4, 6]
+
+
 def test_a_second_process_waits_for_the_first(pets, monkeypatch, capsys):
     memory = load(pets)
     on_disk(monkeypatch)
