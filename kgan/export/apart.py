@@ -23,19 +23,19 @@ def all_known(tracked: Sequence[Any]) -> bool:
 
 
 def keeps_rows_apart(endpoint: Endpoint, shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Whether a row's answer is the same alone and beside others.
+    """Whether a row's answer is the same alone and beside others; not where no trial is answered.
 
     Args:
         endpoint: The endpoint.
         shapes: Of each input, with several rows.
     """
-    for most in (None, 2):
+    # Whole numbers may be labels, of which there may be two, or one.
+    for most in (None, 2, 1):
         try:
             return _keeps_apart(endpoint, shapes, most)
         except tf.errors.InvalidArgumentError:
-            # Whole numbers may be labels, of which there may be two.
             continue
-    return _keeps_apart(endpoint, shapes, 1)
+    return False
 
 
 def _keeps_apart(
