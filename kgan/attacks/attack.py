@@ -188,6 +188,8 @@ class Attack:
         if targets is not None and not victim.criterion.targetable:
             raise ValueError(f"targets must be left out for {victim.criterion!r}.")
         indices = check_indices(indices, len(images))
+        if victim.held is not None:
+            victim.held.check_rows(indices)
         if labels is None and targets is None:
             outputs = victim.predict(images, batch_size=batch_size, indices=indices)
             wanted = victim.criterion.truth_of(outputs)

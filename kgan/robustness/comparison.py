@@ -15,6 +15,7 @@ from kgan.attacks import FGSM, PGD, AutoAttack, Victim
 from kgan.certificates.interval_bounds import certified
 from kgan.data import Dataset
 from kgan.files import atomic_path
+from kgan.names import printable
 from kgan.robustness.comparison_picture import draw_comparison
 from kgan.robustness.evaluation import evaluate
 from kgan.robustness.report import Report, Row
@@ -222,6 +223,6 @@ def tell(comparison: Comparison, folder: Path) -> None:
     console.print(
         Text(
             f"hardening took {comparison.seconds:.1f} s; seconds of an attack: before + after; "
-            f"interval of after. Report: {folder}/report.html"
+            + printable(f"interval of after. Report: {folder}/report.html")
         )
     )

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from kgan.names import printable
 from kgan.robustness.advice import advice
 from kgan.robustness.report import CHANGE_NORMS, Report, Row
 
@@ -41,7 +42,10 @@ def print_report(report: Report, folder: Path) -> None:
         style = "bold green" if report.verdict.passed else "bold red"
         console.print(Text(f"{report.verdict}.", style=style))
     console.print(
-        Text(f"changes: mean / median over the images fooled. Report: {folder}/report.html")
+        Text(
+            "changes: mean / median over the images fooled. "
+            + printable(f"Report: {folder}/report.html")
+        )
     )
 
 

@@ -12,6 +12,7 @@ from kgan.attacks.victim import Victim, victim_of
 from kgan.data import Dataset
 from kgan.labels import class_numbers
 from kgan.models.saving import damaged
+from kgan.names import printable
 from kgan.settings import CLASSIFIER_PRESETS
 from kgan.settings.groups import DeclaredVictim
 
@@ -41,7 +42,7 @@ def new_name(folder: Path, name: str, *, data: str | None) -> str:
     names = (name if number == 1 else f"{name}-{number}" for number in itertools.count(1))
     free = next(one for one in names if not (folder / f"{one}.keras").exists())
     if free != name:
-        print(f"{folder / name}.keras is kept; the new classifier will be {free}.keras")
+        print(printable(f"{folder / name}.keras is kept; the new classifier will be {free}.keras"))
     return free
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import kgan.data
 from kgan.data import Dataset
 from kgan.files import atomic_path
+from kgan.names import printable
 from kgan.portions import portions
 from kgan.recipes.classifier import ClassifierRecipe, Generate, plain_loss
 from kgan.runs.classifier_file import new_name
@@ -61,7 +62,7 @@ def _save(trained: Trained) -> int:
     test = trained.recipe.splits[1]
     accuracy = _accuracy(trained.model, test)
     print(f"test accuracy {accuracy:.2%} ({len(test):,} images)")
-    print(f"saved as {path}")
+    print(printable(f"saved as {path}"))
     return 0
 
 

@@ -89,7 +89,7 @@ def _finish(trained: Trained) -> int:
     target = settings.classifiers_dir / f"{run.model}.keras"
     save(trained.model.classifier, target)
     seconds = sum(row["seconds"] for row in read_history(run.table))
-    print(f"hardened in {seconds:.1f} s; saved as {target}", flush=True)
+    print(printable(f"hardened in {seconds:.1f} s; saved as {target}"), flush=True)
     stopped = any(isinstance(one, OverfittingGuard) and one.fired for one in trained.callbacks)
     if stopped:
         print("the guard stopped the training: robustness was falling; the best weights are kept")

@@ -20,6 +20,7 @@ import kgan.models
 from kgan.counter import steps_done
 from kgan.files import locked
 from kgan.history import read_history
+from kgan.names import printable
 from kgan.recipes import Recipe
 from kgan.runs import faults, outputs, resuming
 from kgan.runs.run import Run, check_same_data
@@ -173,8 +174,8 @@ def _fit_and_finish(
                 run.discard()
             raise
         for line in recipe.describe(data, model):
-            print(line)
-        print(f"run folder {run.folder}: {space}")
+            print(printable(line))
+        print(printable(f"run folder {run.folder}: {space}"))
         if done:
             print(f"resuming at step {done:,}")
         if fit(model, recipe, data, steps, callbacks):
@@ -184,7 +185,8 @@ def _fit_and_finish(
             faults.keep(error, run.folder)
         raise
     total = recipe.epochs * steps
-    print(f"stopped at step {steps_done(model)} of {total}; the state is in {run.checkpoints}.")
+    stopped = f"stopped at step {steps_done(model)} of {total}; the state is in {run.checkpoints}."
+    print(printable(stopped))
     print("continue with the same command and --resume")
     print(f"or export what there is: kgan export {quote(str(run.folder))}")
     return 130

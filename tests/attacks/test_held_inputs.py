@@ -92,6 +92,11 @@ def test_what_is_missing_is_named(case):
     short = Victim(model, input="image", held={"shift": np.zeros((3, 1))}, output="scores")
     with pytest.raises(ValueError, match="held has rows for 3 images, but an image has the index"):
         PGD(0.1).run(short, case.images)
+    # With labels nothing is asked before the attack, which took other images' rows.
+    with pytest.raises(ValueError, match="an image has the index 23"):
+        PGD(0.1).run(short, case.images, case.labels)
+    with pytest.raises(ValueError, match="an image has the index 23"):
+        AutoAttack(0.1).run(short, case.images, case.labels)
     with pytest.raises(ValueError, match=r"output='(scores|other)' or"):
         PGD(0.1).run(Victim(model, input="image", held={"shift": np.zeros((1, 1))}), case.images)
     with pytest.raises(ValueError, match="give surrogates="):

@@ -20,6 +20,8 @@ from kgan.robustness.masking import Flag, Outcome, contradictions
 from kgan.robustness.report import Report, Row
 from kgan.robustness.report_schema import HARDENING_SCHEMA, REPORT_SCHEMA
 from kgan.robustness.sarif import sarif
+from kgan.robustness.terminal import print_report
+from kgan.runs.classifier_file import new_name
 
 ESCAPE = "\x1b[31mred\x1b[0m\u202ecba\x07"
 
@@ -107,12 +109,21 @@ def test_the_page_gives_each_class_its_counts_and_interval(report, tmp_path):
     assert "2026-01-02T03:04:05" in page
 
 
-def test_control_characters_are_shown_and_never_obeyed(report, tmp_path):
+def test_control_characters_are_shown_and_never_obeyed(report, tmp_path, capsys):
     shown = printable(ESCAPE)
     assert shown == "\\x1b[31mred\\x1b[0m\\u202ecba\\x07"
     assert printable("Größe 7, 猫") == "Größe 7, 猫"
     write_junit(dataclasses.replace(report, model=shown), tmp_path / "out.xml")
     assert "\\x1b[31m" in ElementTree.parse(tmp_path / "out.xml").getroot().get("name")
+    # The folder's name is that of the model's file.
+    print_report(report, tmp_path / ESCAPE)
+    folder = tmp_path / ESCAPE / "mine.keras"
+    folder.parent.mkdir()
+    folder.touch()
+    assert new_name(folder.parent, "mine", data=None) == "mine-2"
+    said = capsys.readouterr().out
+    assert said.count("\\x1b[31mred") == 2
+    assert not set(said) & set(ESCAPE) - set(printable(ESCAPE))
 
 
 def test_certified_and_attacked_bracket_the_truth(tmp_path):
