@@ -27,7 +27,7 @@ def test_what_nothing_would_use_is_refused(given, message):
         GANSettings(**given)
 
 
-@pytest.mark.parametrize("name", ["../x", "/x", "a/b", "", "."])
+@pytest.mark.parametrize("name", ["../x", "/x", "a/b", "", ".", "a\x1b[31mb", "a\rb", "a\x9bb"])
 def test_a_name_is_no_path(name):
     with pytest.raises(ValueError, match="name must be a plain file name"):
         GANSettings(name=name)

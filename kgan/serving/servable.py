@@ -53,6 +53,7 @@ class Servable:
                 function,
                 row_wise=batch or self.manifest.is_row_wise(key),
                 strict=strict,
+                file_channels=_file_channels(self.manifest, key),
             )
             for key, function in self._model.signatures.items()
             if key in self.definitions
@@ -102,6 +103,14 @@ class Servable:
                 self.example = {name: array.tolist() for name, array in inputs.items()}
             seen.append(signature.name)
         return len(seen)
+
+
+def _file_channels(told: manifest.Manifest, endpoint: str) -> int | None:
+    """Channels of the images in files that an endpoint takes; `None` where it takes others."""
+    if told.roles.get(endpoint) != "translate_files":
+        return None
+    kind = told.takes.get(endpoint) or told.kind or {}
+    return int(kind.get("channels", 4))
 
 
 def _definitions(folder: Path) -> dict[str, Any]:

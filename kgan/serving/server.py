@@ -81,7 +81,12 @@ def application(
         observe_waiting=measures.waiting.set,
     )
     service = Service(
-        repository, batcher, measures, timeout=limits.timeout, max_rows=limits.max_rows
+        repository,
+        batcher,
+        measures,
+        timeout=limits.timeout,
+        max_rows=limits.max_rows,
+        max_bytes=limits.max_body,
     )
     rest = Rest(service, max_body=limits.max_body)
     routes = [

@@ -9,7 +9,7 @@ from typing import Any
 from google.protobuf import wrappers_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
-from kgan.serving import examples
+from kgan.serving import examples, image_files
 from kgan.serving.batching import Batcher
 from kgan.serving.errors import ServingError, invalid
 from kgan.serving.measures import Measures
@@ -29,6 +29,7 @@ class Service:
         measures: The counters of the server.
         timeout: Longest time for a request, in seconds.
         max_rows: Largest number of rows in a request.
+        max_bytes: Most bytes of the arrays that a request's image files hold.
     """
 
     def __init__(
@@ -39,12 +40,14 @@ class Service:
         *,
         timeout: float = 30.0,
         max_rows: int = 1024,
+        max_bytes: int = 16 * 2**20,
     ):
         self.repository = repository
         self.batcher = batcher
         self.measures = measures
         self.timeout = timeout
         self.max_rows = max_rows
+        self.max_bytes = max_bytes
 
     def servable(self, name: str, version: int | None, label: str | None) -> Servable:
         """The version that a request names."""
@@ -58,8 +61,20 @@ class Service:
         rows = signature.check(inputs)
         if rows is not None and rows > self.max_rows:
             raise invalid(f"a request may have {self.max_rows} rows, got {rows}.")
+        if signature.file_channels is not None:
+            await asyncio.to_thread(self._check_files, signature, inputs)
         within = self.timeout if within is None else min(within, self.timeout)
         return await self.batcher.submit(signature, inputs, within=within)
+
+    def _check_files(self, signature: Signature, inputs: Arrays) -> None:
+        for name, array in inputs.items():
+            if array.dtype == object:
+                image_files.check(
+                    name,
+                    array.ravel().tolist(),
+                    channels=signature.file_channels or 1,
+                    limit=self.max_bytes,
+                )
 
     async def infer(
         self,

@@ -52,6 +52,8 @@ class Signature:
             nobody says so, requests are answered one by one, as they came.
         strict: Whether inputs of another shape than the signature's are refused here. Otherwise
             the graph decides, as in TensorFlow Serving, which feeds what it gets.
+        file_channels: Channels of the images that its strings are files of; `None` for other
+            strings. The graph decodes them one by one, so requests are not joined.
 
     Attributes:
         inputs, outputs: `Spec` by name.
@@ -69,14 +71,17 @@ class Signature:
         *,
         row_wise: bool = False,
         strict: bool = False,
+        file_channels: int | None = None,
     ):
+        self.file_channels = file_channels
         self.model = model
         self.name = name
         self.inputs = {key: _spec(info) for key, info in sorted(definition.inputs.items())}
         self.outputs = {key: _spec(info) for key, info in sorted(definition.outputs.items())}
         self.defaults = dict(definition.defaults)
         specs = [*self.inputs.values(), *self.outputs.values()]
-        self.batchable = row_wise and bool(self.inputs) and all(spec.has_rows for spec in specs)
+        apart = row_wise and file_channels is None
+        self.batchable = apart and bool(self.inputs) and all(spec.has_rows for spec in specs)
         self._strict = strict
         self._function = function
 

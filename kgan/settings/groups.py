@@ -7,6 +7,7 @@ are the flags of a command, their docstrings are its help, and it is written bes
 import contextlib
 import contextvars
 import math
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from fractions import Fraction
@@ -516,8 +517,13 @@ def name_of_data(text: str) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Whether a text is a valid folder name: not a path, not hidden, not empty, not too long."""
-    if not text.strip() or text.startswith(".") or set(text) & set("/\\\0\n"):
+    """Whether a text is a valid folder name: not a path, not hidden, not empty, not too long.
+
+    Control characters would reach terminals with every message that names the folder.
+    """
+    if not text.strip() or text.startswith(".") or set(text) & set("/\\"):
+        return False
+    if any(unicodedata.category(character) == "Cc" for character in text):
         return False
     # File systems take 255 bytes, some of which a number or a temporary file needs.
     return len(text.encode(errors="surrogateescape")) <= 200

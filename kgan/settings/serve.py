@@ -68,7 +68,7 @@ class ServeSettings(Messages):
     max_samples: int = 1024
     """Most samples in a request."""
     max_body_mb: float = 16.0
-    """Most megabytes in a request's body."""
+    """Most megabytes in a request's body, in a tensor, and in the images of its files, decoded."""
     max_connections: int = 1000
     """Most connections at a time, and gRPC requests; for a further one the idlest is dropped."""
     max_per_address: int = 512

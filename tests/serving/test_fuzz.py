@@ -5,6 +5,7 @@ A few dozen examples each; the memory that a parser may take is bounded by what 
 
 import contextlib
 import gzip
+import io
 import json
 import tracemalloc
 import zlib
@@ -13,12 +14,13 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from tensorflow.core.framework import tensor_pb2
 
 from kgan.history import read_history
 from kgan.names import printable
 from kgan.runs.run import Run
-from kgan.serving import bodies, json_examples, json_tensors, tensors
+from kgan.serving import bodies, image_files, json_examples, json_tensors, tensors
 from kgan.serving.access import Access
 from kgan.serving.errors import ServingError
 from kgan.serving.signature import Spec
@@ -144,6 +146,18 @@ def test_no_member_of_gzip_is_given_all_that_follows(monkeypatch):
     assert bodies.inflate(gzip.compress(b"a") * 2000, LIMIT) == b"a" * 2000
     assert len(given) < 2100
     assert max(given) < 10_000
+
+
+@FEW
+@given(st.sampled_from(["PNG", "JPEG", "GIF", "BMP"]), st.integers(0, 60), st.binary(max_size=20))
+def test_image_files_of_any_bytes(form, at, bytes_):
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, form)
+    whole = file.getvalue()
+    for content in (bytes_, whole[:at], whole[:at] + bytes_ + whole[at + len(bytes_) :]):
+        with contextlib.suppress(ServingError):
+            image_files.check("x", [content], channels=3, limit=LIMIT)
+    image_files.check("x", [whole], channels=3, limit=4 * 3 * 64)
 
 
 def test_a_decompression_bomb_takes_what_is_allowed():

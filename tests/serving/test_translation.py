@@ -94,3 +94,32 @@ def test_tensorflow_servings_form_of_a_file(repository, call, gan):
     assert by_name["translate"]["least_side"] == 4
     assert by_name["translate"]["takes"]["height"] == 16
     assert by_name["translate_png"]["role"] == "translate_files"
+
+
+def _file(*sizes, format="PNG", **options):
+    file = io.BytesIO()
+    first, *others = [Image.new("RGB", size, (shade,) * 3) for shade, size in enumerate(sizes)]
+    first.save(file, format, **({"save_all": True, "append_images": others} if others else options))
+    return file.getvalue()
+
+
+def test_files_that_hold_more_than_they_are_are_refused_before_they_are_decoded(
+    addresses, repository, monkeypatch
+):
+    """Of 8,000 by 8,000 pixels a PNG file has 0.2 MB, and TensorFlow took some 30 GB for it."""
+    signature = repository.model("restore").get().signature("translate_png")
+    assert not signature.batchable
+    asked = []
+    monkeypatch.setattr(signature, "_function", lambda **inputs: asked.append(inputs))
+    client = Client(addresses["grpc"], "restore")
+    for files, message in (
+        ([_file((8000, 8000))], "8000x8000 pixels. Send smaller ones"),
+        ([_file((8000, 8000), format="JPEG")], "8000x8000"),
+        ([_file((700, 700))] * 3, "16,777,216 bytes together"),
+        ([_file((16, 16), (16, 17), format="GIF")], "an animated GIF"),
+        ([_file((16, 16), format="TIFF")], "must hold files of PNG, JPEG, GIF, BMP"),
+        ([b""], "must hold files of"),
+    ):
+        with pytest.raises(ServerError, match=message):
+            client.predict("translate_png", image_bytes=np.array(files, object))
+    assert not asked

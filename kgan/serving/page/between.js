@@ -1,6 +1,6 @@
 // From one sample to another: each end keeps its class, and what lies between has that of the nearer end.
 
-import { joined, numbersOf, refuse } from "./address.js";
+import { joined, numberOf, numbersOf, refuse } from "./address.js";
 import { onSlide, setSlider } from "./fields.js";
 import { chosen, classes, described, has, isEdited, kind, latentsOf, nameOf, psi, samples, scaled } from "./generator.js";
 import { draw } from "./pictures.js";
@@ -72,6 +72,6 @@ export async function take(kept) {
   // The sample, and another one of its class.
   const [start, end] = [await endOf(kept, "start", [label, seed, 1]), await endOf(kept, "end", [label, seed + 1, 1])];
   Object.assign(ends, { start, end });
-  setSlider("share", kept.share >= 0 && kept.share <= 1 ? kept.share : 0.5);
+  setSlider("share", numberOf(kept, "share", 0.5, { most: 1 }));
   show();
 }

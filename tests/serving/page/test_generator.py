@@ -170,13 +170,14 @@ def test_a_link_restores_what_is_seen(page, browser, served, exported):
 
 
 def test_what_a_link_cannot_have_is_told(browser, served):
-    page = Page(browser, served.url + "#class=12&seed=-4&model=none&z=1_2&psi=x")
+    page = Page(browser, served.url + "#class=12&seed=-4&model=none&z=1_2&psi=x&share=9")
     told = page.get("notice").text
     assert told.startswith("Not all of the link could be used: model must be one of toy, ")
     assert 'class must be a whole number from 0 to 2, it is "12"' in told
     assert 'seed must be a whole number from 0 to 2147483647, it is "-4"' in told
     assert 'psi must be a number from 0 to 1.5, it is "x"' in told
     assert "z must be 6 numbers" in told
+    assert 'share must be a number from 0 to 1, it is "9"' in told
     assert page.complaints() == []
 
 
