@@ -517,11 +517,11 @@ def name_of_data(text: str) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Whether a text is a valid folder name: not a path, not hidden, not empty, not too long.
+    """Whether a text is a valid folder name: no path, no flag, not hidden, empty or too long.
 
     Control characters would reach terminals with every message that names the folder.
     """
-    if not text.strip() or text.startswith(".") or set(text) & set("/\\"):
+    if not text.strip() or text.startswith((".", "-")) or set(text) & set("/\\"):
         return False
     if any(unicodedata.category(character) == "Cc" for character in text):
         return False

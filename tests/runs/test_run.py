@@ -51,7 +51,7 @@ def test_the_latest_run_has_the_highest_number_and_no_other_name(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["", ".", "..", "a/b", "/tmp/x", "../x", ".hidden", "a\\b", "x" * 201]
+    "name", ["", ".", "..", "a/b", "/tmp/x", "../x", ".hidden", "-x", "a\\b", "x" * 201]
 )
 def test_a_name_is_no_path(tmp_path, name):
     with pytest.raises(ValueError, match="name must be a plain file name"):
@@ -168,3 +168,9 @@ def test_a_value_that_no_run_records_is_damage(values, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"config": values}))
     with pytest.raises(ValueError, match=r"config\.json is damaged: "):
         Run.open(tmp_path).settings(GANSettings)
+
+
+def test_of_a_classifiers_run_its_file_is_named(tmp_path):
+    run = Run.new(tmp_path, "harden-digits", HardeningSettings(), model="digits-hardened")
+    with pytest.raises(ValueError, match=r"or the classifier's file .*/digits-hardened\.keras\."):
+        Run.open(run.folder, "gan", what="kgan export")
