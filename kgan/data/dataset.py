@@ -164,9 +164,7 @@ def _check_class_name(name: str, class_name: str) -> None:
             # The name of a folder that was unpacked from an archive of another encoding.
             wrong = "be text in UTF-8"
     if wrong:
-        raise ValueError(
-            f"class_names of {name} must each {wrong}, got {ascii(class_name)}: rename it."
-        )
+        raise ValueError(f"class_names of {name} must each {wrong}, got {class_name!a}: rename it.")
 
 
 def _check_labels(name: str, labels: np.ndarray, n: int, class_names: Sequence[str]) -> None:

@@ -63,7 +63,10 @@ def test_a_split_of_one_image_is_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("called", "said"),
-    [("new\nline", r"be of one line, got 'new\\nline'"), (b"caf\xe9", r"be text in UTF-8, got 'caf\\udce9'")],
+    [
+        ("new\nline", r"be of one line, got 'new\\nline'"),
+        (b"caf\xe9", r"be text in UTF-8, got 'caf\\udce9'"),
+    ],
 )
 def test_a_class_that_no_export_could_name_is_refused_at_once(tmp_path, called, said):
     for name in (called, "dogs"):
