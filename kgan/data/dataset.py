@@ -58,7 +58,7 @@ class Dataset:
                 f"{self.name} holds {len(self.samples)} sample(s); a data set needs at least 2."
             )
         for one in self.class_names or ():
-            _check_class_name(self.name, one)
+            check_class_name(self.name, one)
         if self.labels is not None:
             _check_labels(self.name, self.labels, len(self.samples), self.class_names or ())
 
@@ -152,7 +152,7 @@ def _arrays(samples: Any) -> Sequence[np.ndarray]:
     return samples.arrays if hasattr(samples, "arrays") else [samples]
 
 
-def _check_class_name(name: str, class_name: str) -> None:
+def check_class_name(name: str, class_name: str) -> None:
     """Raises for a name that no export can hold, which would be told when the training ends."""
     wrong = None
     if len(class_name.splitlines()) != 1:

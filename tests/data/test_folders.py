@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import kgan.data
+import kgan.data.folder
 
 
 def picture(path, value=0, size=(8, 8)):
@@ -68,7 +69,8 @@ def test_a_split_of_one_image_is_named(tmp_path):
         (b"caf\xe9", r"be text in UTF-8, got 'caf\\udce9'"),
     ],
 )
-def test_a_class_that_no_export_could_name_is_refused_at_once(tmp_path, called, said):
+def test_a_class_that_no_export_could_name_is_refused_at_once(tmp_path, monkeypatch, called, said):
+    monkeypatch.setattr(kgan.data.folder, "gather", None)
     for name in (called, "dogs"):
         (tmp_path / os.fsdecode(name)).mkdir()
         with open(tmp_path / os.fsdecode(name) / "1.png", "wb") as file:
