@@ -57,6 +57,8 @@ class Dataset:
             raise ValueError(
                 f"{self.name} holds {len(self.samples)} sample(s); a data set needs at least 2."
             )
+        for one in self.class_names or ():
+            check_class_name(self.name, one)
         if self.labels is not None:
             _check_labels(self.name, self.labels, len(self.samples), self.class_names or ())
 
@@ -148,6 +150,21 @@ class Dataset:
 def _arrays(samples: Any) -> Sequence[np.ndarray]:
     """The arrays that hold the samples."""
     return samples.arrays if hasattr(samples, "arrays") else [samples]
+
+
+def check_class_name(name: str, class_name: str) -> None:
+    """Raises for a name that no export can hold, which would be told when the training ends."""
+    wrong = None
+    if len(class_name.splitlines()) != 1:
+        wrong = "be of one line"
+    elif not class_name.isascii():
+        try:
+            class_name.encode()
+        except UnicodeEncodeError:
+            # The name of a folder that was unpacked from an archive of another encoding.
+            wrong = "be text in UTF-8"
+    if wrong:
+        raise ValueError(f"class_names of {name} must each {wrong}, got {class_name!a}: rename it.")
 
 
 def _check_labels(name: str, labels: np.ndarray, n: int, class_names: Sequence[str]) -> None:

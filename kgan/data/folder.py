@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kgan.data.dataset import Dataset
+from kgan.data.dataset import Dataset, check_class_name
 from kgan.data.image_files import Classes, Labelled, gather, prepare
 from kgan.data.listing import SPLITS, listing, splits, suffixes
 from kgan.data.prepared import Made, key_of, prepared
@@ -192,6 +192,8 @@ def _classes(
             f"are {', '.join(class_names)}."
         )
     names = class_names or own
+    for name in names:
+        check_class_name(str(folder), name)
     numbers = {name: number for number, name in enumerate(names)}
     return np.array([numbers[first] for first, _, _ in parts], np.int32), names
 

@@ -18,6 +18,7 @@ from kgan.counter import add_counter
 from kgan.defenses.checks import check_classifier, check_loss, check_trainable, class_indices
 from kgan.defenses.methods import METHODS
 from kgan.defenses.weight_perturbation import gradients_at_the_worst
+from kgan.models.batches import unpacked
 from kgan.models.gradient_update import apply_gradients
 from kgan.models.image_range import check_float, check_range, with_checked_images
 from kgan.models.mended_fit import MendedFit
@@ -195,7 +196,7 @@ class AdversarialTraining(MendedFit):
     # Training
 
     def train_step(self, data) -> dict[str, tf.Tensor]:
-        images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        images, labels, sample_weight = unpacked(data)
         images = self._check(images, labels)
         check_trainable(self.classifier)
         if METHODS[self.method].attack is None:
@@ -335,8 +336,14 @@ class AdversarialTraining(MendedFit):
             raise ValueError("adversarial training needs batches of (images, labels), got images.")
         images = check_float(images)
         if self.victim.image_shape is not None:
+            wanted = [None, *self.victim.image_shape]
+            if not images.shape.is_compatible_with(wanted):
+                raise ValueError(
+                    f"images must have the classifier's shape {self.victim.image_shape}, got "
+                    f"{tuple(images.shape[1:])}."
+                )
             # A data set may not know its shapes, or know less than the classifier.
-            images = tf.ensure_shape(images, [None, *self.victim.image_shape])
+            images = tf.ensure_shape(images, wanted)
         if images.shape.rank is None or images.shape[-1] is None:
             raise ValueError(
                 f"images must have known axes and channels, got the shape {images.shape}: set it "

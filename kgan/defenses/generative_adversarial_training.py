@@ -10,6 +10,7 @@ import tensorflow as tf
 from kgan.attacks import AdvGAN, Victim, victim_of
 from kgan.defenses.adversarial_training import AdversarialTraining, restored_classifier
 from kgan.defenses.checks import check_classifier
+from kgan.models.batches import unpacked
 from kgan.models.perturbation_gan import PerturbationGAN
 
 
@@ -106,7 +107,7 @@ class GenerativeAdversarialTraining(AdversarialTraining):
         self._players_are_given = players is not None
 
     def train_step(self, data) -> dict[str, tf.Tensor]:
-        images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        images, labels, _ = unpacked(data)
         images = self._check(images, labels)
         self.players.set_victim(self._victim(images).logits)
         said = self.players.train_step((images, labels))

@@ -10,9 +10,9 @@ from kgan.attacks.checks import check_radius
 from kgan.certificates.interval_bounds import margins, units_of
 from kgan.counter import add_counter
 from kgan.defenses.checks import check_classifier, check_trainable
-from kgan.models.batches import labels_of
+from kgan.models.batches import labels_of, unpacked
 from kgan.models.gradient_update import apply_gradients
-from kgan.models.image_range import check_range, with_checked_images
+from kgan.models.image_range import check_float, check_range, with_checked_images
 from kgan.models.mended_fit import MendedFit
 
 
@@ -64,8 +64,8 @@ class IntervalTraining(MendedFit):
         self.built = True
 
     def train_step(self, data) -> dict[str, tf.Tensor]:
-        images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        images = check_range(tf.cast(images, tf.float32))
+        images, labels, sample_weight = unpacked(data)
+        images = check_range(check_float(images))
         check_trainable(self.classifier)
         classes = labels_of(labels, units_of(self.classifier))
         share = (tf.cast(self.step, tf.float32) - self.warmup) / self.ramp

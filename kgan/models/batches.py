@@ -44,11 +44,24 @@ def parts_of(data: Any, owner: str) -> tuple[Any, Any]:
     Raises:
         ValueError: For weights of samples, and for a dict that names no samples.
     """
-    first, second, weights = keras.utils.unpack_x_y_sample_weight(data)
+    first, second, weights = unpacked(data)
     if weights is not None:
         raise ValueError(no_weights(owner))
+    return first, second
+
+
+def unpacked(data: Any) -> tuple[Any, Any, Any]:
+    """A batch's samples, labels and weights; what is not there is `None`.
+
+    Args:
+        data: As for `parts_of`, weights allowed.
+
+    Raises:
+        ValueError: For a dict that names no samples.
+    """
+    first, second, weights = keras.utils.unpack_x_y_sample_weight(data)
     if not isinstance(first, Mapping):
-        return first, second
+        return first, second, weights
     samples, labels = _field(first, _SAMPLES), _field(first, _LABELS)
     if samples is None:
         raise ValueError(
@@ -56,7 +69,7 @@ def parts_of(data: Any, owner: str) -> tuple[Any, Any]:
             f"under {_any_of(_LABELS)}, got {', '.join(map(str, first))}. Make it (samples, "
             "labels): dataset.map(lambda record: (record[...], record[...]))."
         )
-    return samples, labels if second is None else second
+    return samples, labels if second is None else second, weights
 
 
 def no_weights(owner: str) -> str:
@@ -90,6 +103,11 @@ def samples_of(
     found = tf.convert_to_tensor(samples)
     wanted = tf.TensorShape([None, *shape])
     if not found.shape.is_compatible_with(wanted):
+        if found.shape.rank is not None and found.shape == shape:
+            raise ValueError(
+                f"{what} must come in batches, got one of the shape {shape} alone: "
+                "dataset.batch(batch_size)."
+            )
         raise ValueError(
             f"{what} must have {whose} shape {shape}, got {tuple(found.shape[1:])}. Where a data "
             "set does not know its shapes, tf.ensure_shape states them."
@@ -172,7 +190,9 @@ def labels_of(labels: Any, num_classes: int | None, *, what: str = "labels") -> 
     else:
         allowed = f"in [0, {num_classes - 1}], counted from 0,"
         fits = (numbers >= 0) & (numbers < num_classes)
-    numbers = require(numbers, tf.reduce_all(fits), f"{what} must be {allowed} got", numbers)
+    # A graph shows the first values of a tensor alone, which may be right.
+    ends = tf.reduce_min(numbers), "to", tf.reduce_max(numbers)
+    numbers = require(numbers, tf.reduce_all(fits), f"{what} must be {allowed} got", *ends)
     return tf.cast(numbers, tf.int32)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kgan.models.batches import require
+from kgan.models.batches import require, unpacked
 
 
 def check_range(images: tf.Tensor) -> tf.Tensor:
@@ -39,6 +39,6 @@ def check_float(images: Any) -> tf.Tensor:
 
 def with_checked_images(data: Any) -> Any:
     """A batch of `evaluate` or `predict`, whose images are floats in [0, 1]."""
-    images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+    images, labels, sample_weight = unpacked(data)
     images = check_range(check_float(images))
     return keras.utils.pack_x_y_sample_weight(images, labels, sample_weight)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from kgan.history import Logs
 
@@ -56,8 +57,29 @@ class OfOptimizer(keras.callbacks.Callback):
         self.callback.on_epoch_end(epoch, dict(logs or {}))
 
 
+class _OfEveryLoss(keras.callbacks.Callback):
+    """Lets `TerminateOnNaN`, which looks at one log called "loss", look at all that `fit` logs."""
+
+    def __init__(self, callback: keras.callbacks.Callback):
+        super().__init__()
+        self.callback = callback
+
+    def set_model(self, model: keras.Model) -> None:
+        super().set_model(model)
+        self.callback.set_model(model)
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        super().set_params(params)
+        self.callback.set_params(params)
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        logs = dict(logs or {})
+        broken = [value for value in logs.values() if not np.isfinite(value)]
+        self.callback.on_train_batch_end(batch, logs | {"loss": broken[0]} if broken else logs)
+
+
 def _passed_on(hook: str) -> Any:
-    def method(self: OfOptimizer, *arguments: Any, **options: Any) -> None:
+    def method(self: Any, *arguments: Any, **options: Any) -> None:
         getattr(self.callback, hook)(*arguments, **options)
 
     return method
@@ -71,8 +93,11 @@ for _hook in (
         for when in ("begin", "end")
     ),
     "on_epoch_begin",
+    "on_epoch_end",
 ):
-    setattr(OfOptimizer, _hook, _passed_on(_hook))
+    for _class in (OfOptimizer, _OfEveryLoss):
+        if _hook not in vars(_class):
+            setattr(_class, _hook, _passed_on(_hook))
 
 
 class _Seen:
@@ -108,6 +133,8 @@ class Optimizers(keras.callbacks.Callback):
 def with_optimizers(callbacks: Any, names: Sequence[str]) -> list[keras.callbacks.Callback]:
     """The callbacks of a `fit`, those that act on an optimizer once for each.
 
+    `TerminateOnNaN` looks at all losses.
+
     Args:
         callbacks: What `fit` was given: a callback, several, or `None`.
         names: Names of the optimizers.
@@ -125,6 +152,8 @@ def with_optimizers(callbacks: Any, names: Sequence[str]) -> list[keras.callback
                 OfOptimizer(name, copy.copy(callback) if number else callback)
                 for number, name in enumerate(names)
             ]
+        elif isinstance(callback, keras.callbacks.TerminateOnNaN):
+            found.append(_OfEveryLoss(callback))
         else:
             found.append(callback)
     return found

@@ -53,8 +53,8 @@ class Players(MendedFit):
     data that the model's `_unpack` refuses: arrays before the training begins, other data in its
     step. And Keras's callbacks that act on `model.optimizer` (`LearningRateScheduler`,
     `ReduceLROnPlateau`, `SwapEMAWeights`) act on each player's optimizer, or on one where
-    `kgan.callbacks.OfOptimizer` names it. The learning rates are logged: `g_learning_rate` is that
-    of `g_optimizer`.
+    `kgan.callbacks.OfOptimizer` names it. `TerminateOnNaN` looks at all losses. The learning rates
+    are logged: `g_learning_rate` is that of `g_optimizer`.
 
     Attributes:
         optimizers: The players: name of an optimizer's attribute, to the names of the attributes

@@ -1,12 +1,14 @@
 """Folders: what is a class, a split, an image and what is none."""
 
 import json
+import os
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import kgan.data
+import kgan.data.folder
 
 
 def picture(path, value=0, size=(8, 8)):
@@ -58,6 +60,23 @@ def test_a_split_of_one_image_is_named(tmp_path):
     assert len(load(tmp_path / "set")) == 3
     with pytest.raises(ValueError, match=r"set/test holds 1 image \(such as test/9.png\); .* 2"):
         load(tmp_path / "set", "test")
+
+
+@pytest.mark.parametrize(
+    ("called", "said"),
+    [
+        ("new\nline", r"be of one line, got 'new\\nline'"),
+        (b"caf\xe9", r"be text in UTF-8, got 'caf\\udce9'"),
+    ],
+)
+def test_a_class_that_no_export_could_name_is_refused_at_once(tmp_path, monkeypatch, called, said):
+    monkeypatch.setattr(kgan.data.folder, "gather", None)
+    for name in (called, "dogs"):
+        (tmp_path / os.fsdecode(name)).mkdir()
+        with open(tmp_path / os.fsdecode(name) / "1.png", "wb") as file:
+            Image.new("L", (8, 8)).save(file)
+    with pytest.raises(ValueError, match=f"class_names of .* must each {said}: rename it"):
+        kgan.data.load(str(tmp_path))
 
 
 def test_labels_that_are_counted_from_1_are_told(tmp_path):

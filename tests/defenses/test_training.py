@@ -414,11 +414,11 @@ def test_the_attack_leaves_the_nearer_class_of_soft_labels_of_one_output(batch, 
 @pytest.mark.parametrize(
     ("units", "labels", "said"),
     [
-        (10, [3, 99], r"labels must be in \[0, 9\].* got \[ *3 99\]"),
-        (10, [-1, 1], r"labels must be in \[0, 9\].* got \[-1"),
+        (10, [3, 99], r"labels must be in \[0, 9\].* got 3 to 99"),
+        (10, [-1, 1], r"labels must be in \[0, 9\].* got -1 to 1"),
         (10, [0.5, 1.0], "labels must be whole numbers"),
         (1, [-1.0, 1.0], r"labels of a single output must be 0 and 1.* got \[-1"),
-        (1, [-1, 1], r"labels must be in \[0, 1\].* got \[-1"),
+        (1, [-1, 1], r"labels must be in \[0, 1\].* got -1 to 1"),
         (3, [[1.0, 1.0, 0.0], [0.0, 1.0, 0.0]], r"must name one class .* got \[\[1. 1. 0.\]\]"),
         (3, [[0.0, 0.0, 0.0], [0.0, 1.0, 0.0]], r"must name one class .* got \[\[0. 0. 0.\]\]"),
     ],
@@ -432,7 +432,7 @@ def test_labels_that_name_no_class_are_refused(make_classifier, units, labels, s
 
 def test_fit_refuses_them_in_words(make_classifier):
     training = make(make_classifier(), "mart")
-    with pytest.raises(ValueError, match=r"labels must be in \[0, 9\].* got 3 99"):
+    with pytest.raises(ValueError, match=r"labels must be in \[0, 9\].* got 3 to 99"):
         fit(training, (np.zeros((2, 8, 8, 1), "float32"), np.array([3, 99])))
 
 
@@ -473,3 +473,25 @@ def test_a_classifier_that_is_frozen_whole_is_refused(make_classifier, digits, m
     training.compile("adam", sparse_loss())
     with pytest.raises(ValueError, match="must have something to train"):
         training.fit(digits[0][:8], digits[1][:8], verbose=0)
+
+
+@pytest.mark.parametrize("make_training", [AdversarialTraining, IntervalTraining])
+def test_records_are_pairs(make_classifier, digits, make_training):
+    images, labels = digits[0][:32], digits[1][:32]
+    records = tf.data.Dataset.from_tensor_slices({"image": images, "label": labels}).batch(16)
+    found = []
+    for data in (records, records.map(lambda record: (record["image"], record["label"]))):
+        training = make_training(make_classifier(), epsilon=0.1)
+        training.compile("adam", sparse_loss())
+        training.fit(data, shuffle=False, verbose=0)
+        found.append((training, training.evaluate(data, verbose=0)))
+    assert_equal_weights(*(training.classifier for training, _ in found))
+    assert found[0][1] == found[1][1]
+    nameless = tf.data.Dataset.from_tensor_slices({"scan": images}).batch(16)
+    with pytest.raises(ValueError, match=r"must hold its samples under image.* got scan"):
+        found[0][0].fit(nameless, shuffle=False, verbose=0)
+
+
+def test_images_of_another_shape_are_refused_with_both(make_classifier, digits):
+    with pytest.raises(ValueError, match=r"the classifier's shape \(8, 8, 1\), got \(4, 8, 1\)"):
+        fit(make(make_classifier()), (digits[0][:64, :4], digits[1][:64]))

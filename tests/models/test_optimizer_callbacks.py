@@ -83,6 +83,18 @@ def test_schedules_are_logged_as_they_fall(schedule, wanted):
     assert logs["mover_learning_rate"] == pytest.approx([0.01] * 3)
 
 
+def test_a_loss_that_is_no_number_ends_the_training_whatever_it_is_called():
+    def wild():
+        return {"judge_optimizer": keras.optimizers.SGD(1e38), "mover_optimizer": "sgd"}
+
+    stopped = keras.callbacks.TerminateOnNaN()
+    _, logs = pulled([stopped], optimizers=wild())
+    assert len(logs["judge_loss"]) < 4
+    with pytest.raises(RuntimeError, match="NaN or Inf loss"):
+        pulled([keras.callbacks.TerminateOnNaN(raise_error=True)], optimizers=wild())
+    assert len(pulled([stopped])[1]["judge_loss"]) == 4
+
+
 def test_an_optimizer_that_is_not_there_is_named():
     callback = kgan.callbacks.OfOptimizer("g_optimizer", keras.callbacks.SwapEMAWeights())
     message = "must be one of judge_optimizer, mover_optimizer of this TugOfWar, got 'g_optimizer'"
