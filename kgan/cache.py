@@ -152,20 +152,32 @@ def drop_beyond(most: float, *, keep: Path) -> list[Entry]:
     total, dropped = 0, []
     for entry in sorted(entries(), key=lambda one: (one.folder != keep, -one.used)):
         total += entry.size
-        if total > most and entry.folder != keep and remove(entry):
-            dropped.append(entry)
-            total -= entry.size
+        if total <= most or entry.folder == keep:
+            continue
+        with contextlib.suppress(OSError):
+            if remove(entry):
+                dropped.append(entry)
+                total -= entry.size
     return dropped
 
 
 def remove(entry: Entry) -> bool:
-    """Removes a set, and returns whether it could: one that is in use stays."""
-    with contextlib.suppress(OSError), in_use(entry.folder, alone=True):
+    """Removes a set, and returns whether it could: one that is in use stays.
+
+    Raises:
+        OSError: Where the disk does not let it, such as a read-only one.
+    """
+    with contextlib.suppress(BlockingIOError, FileNotFoundError), in_use(entry.folder, alone=True):
         # What is left of a removal that is cut short shall not look whole.
         (entry.folder / META).unlink(missing_ok=True)
         shutil.rmtree(entry.folder)
         return True
     return False
+
+
+def shown(size: float) -> str:
+    """Bytes in words."""
+    return f"{size / 1e9:.2f} GB" if size >= 1e7 else f"{size / 1e6:.2f} MB"
 
 
 def others() -> dict[str, Path]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import cast
 
 import kgan.cache
-from kgan.cache import Entry
+from kgan.cache import Entry, shown
 from kgan.cli.command_line import Request
 from kgan.files import size_of
 from kgan.names import printable
@@ -31,17 +31,17 @@ def show() -> None:
     total = sum(entry.size for entry in entries)
     print(
         f"{kgan.cache.cache_dir()} (KGAN_CACHE names another folder): {len(entries)} prepared "
-        f"sets, {_shown(total)} of at most {_shown(kgan.cache.limit())} (KGAN_CACHE_LIMIT, in GB)"
+        f"sets, {shown(total)} of at most {shown(kgan.cache.limit())} (KGAN_CACHE_LIMIT, in GB)"
     )
     for entry in entries:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
         rest = "" if entry.is_whole else ", not finished"
         print(
-            f"  {entry.folder.name[:_SHORT]}  {_shown(entry.size):>9}  used {used}  "
+            f"  {entry.folder.name[:_SHORT]}  {shown(entry.size):>9}  used {used}  "
             f"{printable(entry.what)}: {entry.count:,} samples{rest}"
         )
     for what, folder in kgan.cache.others().items():
-        print(f"  {what}: {_shown(size_of(folder))}")
+        print(f"  {what}: {shown(size_of(folder))}")
 
 
 def clear(names: Sequence[str]) -> None:
@@ -57,7 +57,7 @@ def clear(names: Sequence[str]) -> None:
             freed += _removed(entry)
     if not names:
         freed += kgan.cache.remove_others()
-    print(f"{_shown(freed)} freed in {kgan.cache.cache_dir()}")
+    print(f"{shown(freed)} freed in {kgan.cache.cache_dir()}")
 
 
 def _removed(entry: Entry) -> int:
@@ -65,7 +65,3 @@ def _removed(entry: Entry) -> int:
         return entry.size
     print(f"kept, as a process uses it: {printable(entry.what)}")
     return 0
-
-
-def _shown(size: float) -> str:
-    return f"{size / 1e9:.2f} GB" if size >= 1e7 else f"{size / 1e6:.2f} MB"

@@ -154,10 +154,11 @@ def check_space(folder: Path, size: float) -> None:
     """Raises `Cannot` unless so many bytes more find place beside a folder."""
     free = shutil.disk_usage(folder).free
     if free < size:
+        needed, there = kgan.cache.shown(size), kgan.cache.shown(free)
         raise Cannot(
-            f"the prepared images need {size / 1e9:.1f} GB in {kgan.cache.cache_dir()}, whose disk "
-            f"has {free / 1e9:.1f} GB free: make room (kgan cache lists what lies there), name a "
-            "folder on another disk with KGAN_CACHE, or choose smaller images."
+            f"the prepared images need {needed} in {kgan.cache.cache_dir()}, whose disk has "
+            f"{there} free: make room (kgan cache lists what lies there), name a folder on another "
+            "disk with KGAN_CACHE, or choose smaller images."
         )
 
 

@@ -281,7 +281,7 @@ def test_a_disk_that_is_too_small_is_told_before_the_work(pets, monkeypatch):
         kgan.data.prepared.shutil, "disk_usage", lambda path: os.statvfs_result and _Free()
     )
     monkeypatch.setattr(kgan.data.image_files, "decode_rows", None)
-    with pytest.raises(OSError, match=r"need 0.0 GB in .* has 0.0 GB free: make room"):
+    with pytest.raises(OSError, match=r"need 0.00 MB in .* has 0.00 MB free: make room"):
         load(pets)
     assert kgan.cache.entries() == []
 
@@ -337,6 +337,10 @@ def test_the_least_recently_used_set_is_dropped(tmp_path, pets, monkeypatch):
         load(pets, image_size=7)
 
 
+def _read_only(*arguments, **options):
+    raise OSError(errno.EROFS, "Read-only file system")
+
+
 def test_the_command_lists_and_clears(pets, monkeypatch, capsys, cache):
     on_disk(monkeypatch)
     data = load(pets)
@@ -347,6 +351,11 @@ def test_the_command_lists_and_clears(pets, monkeypatch, capsys, cache):
     assert main(["cache", "--clear"]) == 0
     assert "kept, as a process uses it" in capsys.readouterr().out
     del data
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.rmtree", _read_only)
+        assert main(["cache", "--clear"]) == 2
+    assert "Read-only file system" in capsys.readouterr().err
+    load(pets)
     assert main(["cache", "zz", "--clear"]) == 2
     name = kgan.cache.entries()[0].folder.name[:8]
     assert main(["cache", name]) == 2
