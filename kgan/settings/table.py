@@ -90,6 +90,10 @@ class TableSettings(Messages, Output, TableReading, Scores, Privacy, Start, Mach
         # Measured: the copula's rows are worth more, at every epsilon that was tried.
         return self.model or ("gan" if self.epsilon is None else "copula")
 
+    @property
+    def shaped_by(self) -> frozenset[str]:
+        return frozenset({"target"} if self.chosen_model == "copula" else ())
+
     def check(self) -> None:
         super().check()
         check_at_least(self, 1, "latent_dim", "generator_width", "discriminator_width", "packing")
