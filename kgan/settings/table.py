@@ -143,6 +143,11 @@ class TableSettings(Messages, Output, TableReading, Scores, Privacy, Start, Mach
                     "what columns may hold is declared in full in DATA.columns.json beside the "
                     "data, and combinations are not looked up."
                 )
+        if self.patience is not None:
+            raise ValueError(
+                f"patience must be left out with epsilon, got {self.patience}: it stops by scores "
+                "by real rows, and there is none."
+            )
         if self.precision != "float32":
             raise ValueError(f"precision must be float32 with epsilon, got {self.precision}.")
         if not 0 < self.counts_share < 1:
