@@ -5,6 +5,7 @@ import pytest
 
 import kgan.latents
 from kgan.client import Client, ServerError
+from kgan.client.rest import Rest
 from tests.serving import in_thread
 from tests.serving.conftest import exported_rows, repository  # noqa: F401
 from tests.serving.rows import CITIES, COLUMNS, KEY
@@ -151,3 +152,25 @@ def test_rest_does_not_import_tensorflow(run_python, addresses):
         "assert not {'tensorflow', 'keras', 'grpc', 'starlette'} & set(sys.modules)"
     )
     assert run_python("-c", script, addresses["rest"]).stdout.strip() == "(1, 8, 8, 1)"
+
+
+def test_whole_numbers_that_float32_has_not_come_whole_over_rest(monkeypatch):
+    """As of a column of whole numbers of which some are missing, which is float64."""
+    rest = Rest("http://nowhere", "rows", None, None, 1.0)
+    large = 2.0**40 + 1
+    types = {"wide": "DT_DOUBLE", "plain": "DT_FLOAT"}
+    outputs = {name: {"dtype": one} for name, one in types.items()}
+    known = {"signature_def": {"signature_def": {"generate": {"outputs": outputs}}}}
+    answers = {
+        ":predict": {"outputs": {"wide": [large, float("nan")], "plain": [large, 0.1]}},
+        "/metadata": {"metadata": known},
+    }
+    monkeypatch.setattr(rest, "_ask", lambda path, body=None: answers[path])
+    found = rest.predict("generate", {})
+    assert found["wide"].dtype == np.float64
+    assert found["wide"][0] == large
+    assert found["plain"].dtype == np.float32
+    # Of one output alone the server tells no name.
+    outputs.pop("plain")
+    answers[":predict"] = {"outputs": [large]}
+    assert rest.predict("generate", {}).tolist() == [large]

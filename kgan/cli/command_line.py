@@ -115,7 +115,7 @@ def _resumed(
         )
     saved = run.settings(families[run.family])
     settings = _parse(name, command, words, saved)
-    check_unchanged(saved, settings, may_change=tuple(settings.may_change()))
+    check_unchanged(saved, settings, may_change=tuple(settings.may_change() - saved.shaped_by))
     return Request(settings, run.preset or chosen, run.folder.name, run)
 
 

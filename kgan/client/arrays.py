@@ -32,8 +32,8 @@ def as_type(array: np.ndarray, wanted: np.dtype | None) -> np.ndarray:
     return array
 
 
-def from_json(value: Any) -> np.ndarray:
-    """The tensor that a JSON value holds, as an array."""
+def from_json(value: Any, *, narrowed: bool = True) -> np.ndarray:
+    """The tensor that a JSON value holds, as an array; floats as float32 where `narrowed`."""
     array = np.array(value)
     if array.dtype.kind == "U":
         # numpy's own strings lose zeros at their end.
@@ -41,7 +41,13 @@ def from_json(value: Any) -> np.ndarray:
     if array.dtype == object:
         flat = [base64.b64decode(item["b64"]) for item in array.ravel()]
         return _objects(flat, array.shape)
-    return narrow(array)
+    return narrow(array) if narrowed else array
+
+
+def outgrows_float32(value: Any) -> bool:
+    """Whether a JSON value has floats so large that float32 skips whole numbers there."""
+    array = np.array(value)
+    return array.dtype == np.float64 and bool(np.abs(np.nan_to_num(array)).max(initial=0) > 2**24)
 
 
 def text(name: str, array: np.ndarray) -> np.ndarray:

@@ -156,6 +156,8 @@ def _array(told: str, values: Any) -> np.ndarray:
         raise ValueError(f"{told} must have one dimension, got the shape {array.shape}.")
     if array is not values and not {str, NoneType} & set(map(type, array.tolist())):
         array = np.array(values)
+    if array.dtype.kind == "S" or (array.dtype == object and bytes in set(map(type, array))):
+        raise ValueError(f"{told} holds bytes: decode them to texts, or leave it out.")
     return array.astype(object) if array.dtype.kind == "U" else array
 
 

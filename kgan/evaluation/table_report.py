@@ -10,6 +10,7 @@ from PIL import Image
 
 import kgan.pictures
 from kgan.evaluation.score import Score
+from kgan.evaluation.tables import seen_held_out
 from kgan.files import atomic_path
 from kgan.kinds import Table
 from kgan.metrics.sample_set import SampleSet
@@ -77,6 +78,7 @@ def write_table_report(
         "control. <b>Gaussian copula</b>, and one for each category of the target: "
         "the simple models to beat.</p>",
         _html_table(head, rows),
+        f"<p><b>{html.escape(seen_held_out(scores) or '')}</b></p>",
         "<h2>Columns, generated over real</h2>",
         _picture(kgan.pictures.marginals(*some)),
         "<h2>Columns, the least alike first</h2>",

@@ -14,6 +14,9 @@ from kgan.evaluation.score import Score, compare
 
 # Width of the tables, in characters, if there is no terminal.
 _WIDTH = 110
+# Rows of training rows alone are not so seldom nearer to these than to held-out rows, but by chance
+# where few are held out.
+_FAR_FROM_TRAIN = 0.4
 
 
 def print_scores(
@@ -42,11 +45,29 @@ def print_scores(
         better = "lower" if score.lower_is_better else "higher"
         table.add_row(score.name, _number(score.value), interval, floor, *beside, better)
     console.print(table)
+    if told := seen_held_out(scores):
+        console.print(Text(told), soft_wrap=True)
     for line in protocol_lines(scores):
         console.print(Text(line, style="dim"), soft_wrap=True)
     if classes:
         console.print(_class_table(classes))
     console.print(Text(f"scores and pictures in {folder}"), soft_wrap=True)
+
+
+def seen_held_out(scores: Sequence[Score]) -> str | None:
+    """A warning where generated rows of a table lie nearer to held-out rows than to training rows.
+
+    Lower is better there only down to one half: beyond, the rows were made of what should judge
+    them, and all scores by held-out rows flatter.
+    """
+    closer = next((one for one in scores if one.name == "closer_to_train"), None)
+    if closer is None or max(closer.value, closer.high or 0.0) >= _FAR_FROM_TRAIN:
+        return None
+    return (
+        f"warning: {1 - closer.value:.0%} of the rows lie nearer to held-out rows than to training "
+        "rows: their generator seems to have seen what is held out, and then utility and "
+        "closeness flatter. Make rows of the training rows alone, or hold others out."
+    )
 
 
 def score_table(scores: Sequence[Score]) -> str:

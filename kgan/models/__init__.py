@@ -10,7 +10,7 @@ from kgan.models.players import Players
 from kgan.models.private_gan import PrivateGAN
 from kgan.models.private_table_gan import PrivateTableGAN
 from kgan.models.saving import load, restore
-from kgan.models.table_conditions import words_of
+from kgan.models.table_conditions import rows_until_met, words_of
 from kgan.models.table_copula import TableCopula
 from kgan.models.table_gan import TableGAN
 from kgan.models.table_vae import TableVAE
@@ -47,5 +47,6 @@ __all__ = [
     "learn_to_reconstruct",
     "load",
     "restore",
+    "rows_until_met",
     "words_of",
 ]

@@ -58,6 +58,15 @@ def learn_to_reconstruct(
 
 
 def _features(discriminator: keras.Model) -> keras.KerasTensor:
-    """What the last layer with weights gets, but for labels."""
-    last = [layer for layer in discriminator.layers if layer.weights][-1]
-    return last.input[0] if isinstance(last.input, list) else last.input
+    """What the last layer with weights gets that sees samples alone, and no labels."""
+    inputs = [layer.input for layer in discriminator.layers if layer.weights]
+    for found in reversed([one[0] if isinstance(one, list) else one for one in inputs]):
+        try:
+            keras.Model(discriminator.inputs[0], found)
+        except ValueError:
+            # Such as an embedding of labels, or what is made of one.
+            continue
+        return found
+    raise ValueError(
+        f"autoencoder_steps must be 0 for {discriminator.name}: each of its layers sees labels."
+    )

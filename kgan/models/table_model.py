@@ -16,15 +16,9 @@ from kgan.kinds import Kind, Table
 from kgan.models.generation import Generation
 from kgan.models.players import Players
 from kgan.models.shares import shift_to
-from kgan.models.table_conditions import any_word, code_of
+from kgan.models.table_conditions import any_word, codes_of, rows_until_met
 from kgan.rows import EncodedRows, Rows
 
-# Draws of a row before a condition counts as one that is never met.
-_TRIES = 10_000
-# Draws in one call, where rows are drawn until they meet a condition.
-_AT_ONCE = 4096
-# Another request's seeds, so that a row that is drawn again is another one.
-_NEXT = 7919
 # Rows from which the shares of a generator are measured, and their seed.
 _MEASURED, _MEASURING_SEED = 8192, 20_190_703
 # What a logit is changed by where a category is asked for: more than any other logit.
@@ -158,6 +152,10 @@ class TableModel(Generation, Players):
                 for number in kept:
                     wanted = asked[:, numbers[one.columns[number]]][:, None]
                     left &= (wanted < 0) | (wanted == seen[:, number])
+                told = f"where asks for what the constraint {one.describe()!r} forbids"
+                check = tf.debugging.Assert(tf.reduce_all(tf.reduce_any(left, axis=1)), [told])
+                with tf.control_dependencies([check]):
+                    left = tf.identity(left)
             for number in kept:
                 start, stop = spans[one.columns[number]]
                 hot = np.eye(stop - start, dtype=np.float32)[seen[:, number]]
@@ -224,10 +222,15 @@ class TableModel(Generation, Players):
         if labels is not None:
             raise ValueError("labels must be None: ask for rows by where={column: category}.")
         codes = self.codes_of(where or {})
-        self._check_possible(codes, where or {})
         if self.hears or (codes < 0).all():
             return self._of_seeds(kgan.latents.example_seeds(seed, n), np.tile(codes, (n, 1)))
-        return self._until_met(n, seed, codes, where or {})
+        return rows_until_met(
+            lambda seeds: self._of_seeds(seeds, None),
+            n,
+            table=self.encoder.table,
+            where=where or {},
+            seed=seed,
+        )
 
     def codes_of(self, where: Mapping[str, str | int]) -> np.ndarray:
         """Numbers of the categories that are asked for, int32 (columns of categories,); -1: none.
@@ -236,68 +239,7 @@ class TableModel(Generation, Players):
             where: Categories by column. Blanks around a text are passed over, where only one
                 category differs from it by these.
         """
-        numbers = {column.name: number for number, column in enumerate(self._columns)}
-        codes = np.full(len(numbers), -1, np.int32)
-        for name, value in where.items():
-            if name in {one.name for one in self.encoder.table.columns} - set(numbers):
-                kind = self.encoder.table.column(name).type
-                raise ValueError(
-                    f"where must ask for a category, and {name!r} holds {kind} values, or one "
-                    f"alone: categories are those of {', '.join(numbers) or 'no column'}."
-                )
-            kgan.names.check("column of categories", name, numbers)
-            codes[numbers[name]] = code_of(self._columns[numbers[name]], value)
-        return codes
-
-    def _check_possible(self, codes: np.ndarray, where: Mapping[str, str | int]) -> None:
-        numbers = {column.name: number for number, column in enumerate(self._columns)}
-        for one in self.kind.constraints:  # type: ignore[attr-defined]
-            if isinstance(one, Together):
-                left = np.ones(len(one.seen), bool)
-                for number, name in enumerate(one.columns):
-                    code = codes[numbers[name]] if name in numbers else -1
-                    left &= (code < 0) | (np.array(one.seen)[:, number] == code)
-                if not left.any():
-                    raise ValueError(
-                        f"where={dict(where)} asks for a combination that the constraint "
-                        f"{one.describe()!r} forbids: it is in no row of the data."
-                    )
-
-    def _until_met(self, n: int, seed: int, codes: np.ndarray, where: Mapping) -> Rows:
-        """Rows of a model that is not told conditions, each drawn until it meets them."""
-        wanted = {
-            column.name: column.values[code]
-            for column, code in zip(self._columns, codes, strict=True)
-            if code >= 0
-        }
-        missing, tried, parts, places = np.arange(n), 0, [], []
-        while len(missing) and tried < _TRIES:
-            times = int(np.clip(_AT_ONCE // len(missing), 1, _TRIES - tried))
-            seeds = np.concatenate(
-                [
-                    kgan.latents.example_seeds(
-                        (seed + _NEXT * k) % kgan.random.MAX_SEED, n
-                    ).numpy()[missing]
-                    for k in range(tried, tried + times)
-                ]
-            )
-            rows = self._of_seeds(tf.constant(seeds), None)
-            met = np.all([rows[name] == value for name, value in wanted.items()], axis=0)
-            met = met.reshape(times, len(missing))
-            found = met.any(axis=0)
-            first = met.argmax(axis=0)[found] * len(missing) + np.flatnonzero(found)
-            parts.append(rows[first])
-            places.append(missing[found])
-            missing, tried = missing[~found], tried + times
-        if len(missing):
-            raise ValueError(
-                f"where={dict(where)} was met by {n - len(missing)} of {n} rows, each drawn "
-                f"{_TRIES:,} times: the model makes such rows rarely or never. Ask for less, train "
-                "longer, or train a model that is told conditions (--model gan)."
-            )
-        if not parts:
-            return self.decode([])
-        return Rows.joined(parts)[np.argsort(np.concatenate(places))]
+        return codes_of(self.encoder.table, where)
 
     # True shares
 

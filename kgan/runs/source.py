@@ -280,8 +280,17 @@ def _exported(version: Path) -> _Opened:
 
         return answers(n, labels, seed, answer)
 
+    def of_seeds(seeds: tf.Tensor) -> Any:
+        batches = [
+            model.signatures[_GENERATE](seeds=seeds[start : start + _BATCH])
+            for start in range(0, max(len(seeds), 1), _BATCH)
+        ]
+        return _joined(kind, batches)
+
     def generate_where(n: int, asked: Mapping[str, str], seed: int) -> Any:
         assert isinstance(kind, Table)
+        if _WHERE not in model.signatures:
+            return kgan.models.rows_until_met(of_seeds, n, table=kind, where=asked, seed=seed)
         words = kgan.models.words_of(kind, asked)
         seeds = kgan.latents.example_seeds(seed, n)
         batches = [
@@ -291,13 +300,14 @@ def _exported(version: Path) -> _Opened:
         ]
         return _joined(kind, batches)
 
+    asks = isinstance(kind, Table) and _GENERATE in model.signatures
     truncates = manifest["family"] == "gan" and {"latents", "decode"} <= set(model.signatures)
     source = Source(
         kind,
         manifest["num_classes"],
         generate,
         manifest.class_names,
-        generate_where=generate_where if _WHERE in model.signatures else None,
+        generate_where=generate_where if asks else None,
         generate_truncated=generate_truncated if truncates else None,
     )
     return _Opened(source, _GENERATE in model.signatures, makings)

@@ -110,6 +110,11 @@ class Settings:
             name for group in cls.__mro__ for name in vars(group).get("changeable", ())
         )
 
+    @property
+    def shaped_by(self) -> frozenset[str]:
+        """Names of changeable fields on which a model of these settings depends all the same."""
+        return frozenset()
+
     def __post_init__(self) -> None:
         if _checked.get():
             self.check()

@@ -90,6 +90,10 @@ class TableSettings(Messages, Output, TableReading, Scores, Privacy, Start, Mach
         # Measured: the copula's rows are worth more, at every epsilon that was tried.
         return self.model or ("gan" if self.epsilon is None else "copula")
 
+    @property
+    def shaped_by(self) -> frozenset[str]:
+        return frozenset({"target"} if self.chosen_model == "copula" else ())
+
     def check(self) -> None:
         super().check()
         check_at_least(self, 1, "latent_dim", "generator_width", "discriminator_width", "packing")
@@ -139,6 +143,11 @@ class TableSettings(Messages, Output, TableReading, Scores, Privacy, Start, Mach
                     "what columns may hold is declared in full in DATA.columns.json beside the "
                     "data, and combinations are not looked up."
                 )
+        if self.patience is not None:
+            raise ValueError(
+                f"patience must be left out with epsilon, got {self.patience}: it stops by scores "
+                "by real rows, and there is none."
+            )
         if self.precision != "float32":
             raise ValueError(f"precision must be float32 with epsilon, got {self.precision}.")
         if not 0 < self.counts_share < 1:

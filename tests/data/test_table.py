@@ -2,6 +2,7 @@
 
 import csv
 import datetime
+import math
 
 import numpy as np
 import pytest
@@ -375,6 +376,9 @@ def test_encodings_and_separators_are_known_by_their_mark_or_declared(tmp_path):
         ([1 / 3], None),
         ([1e14, 0.5], 1),
         ([1e16, 0.5], None),
+        ([0.1 + 0.2, 70.12 + 50.0, 1.1 * 3], 2),
+        ([123456.78 * 3], 2),
+        ([2000 + 1000 * math.pi, 3000 + 1000 / 7], None),
         ([], 0),
     ],
 )
@@ -382,6 +386,14 @@ def test_decimals_are_as_many_as_the_values_have(values, expected):
     assert decimals(np.array(values)) == expected
     if expected is not None and values and max(values) < 100:
         assert decimals(np.array(values, np.float32)) == expected
+
+
+@pytest.mark.parametrize(
+    "values", [[b"a", b"b"], np.array([b"a", b"b"]), np.array(["a", b"b"], object)]
+)
+def test_bytes_are_no_texts(values):
+    with pytest.raises(ValueError, match="column 'x' of t holds bytes: decode them"):
+        table("t", {"x": values})
 
 
 def test_whole_numbers_with_few_values_are_categories():

@@ -13,6 +13,7 @@ from kgan.evaluation.score import (
     load_scores,
     save_scores,
 )
+from kgan.evaluation.tables import print_scores, seen_held_out
 
 PROTOCOL = Protocol(
     metric="fid",
@@ -118,3 +119,13 @@ def test_bad_files(tmp_path):
         (tmp_path / "scores.json").write_text(text)
         with pytest.raises(ValueError, match="holds no scores that this version can read"):
             load_scores(tmp_path / "scores.json")
+
+
+def test_rows_made_of_what_is_held_out_are_warned_of(capsys, tmp_path):
+    """Nearer to held-out rows than to training rows: no privacy, but a leak that flatters."""
+    for value, half, warned in ((0.0, 0.0, True), (0.3, 0.05, True), (0.38, 0.1, False)):
+        one = score(value, half, name="closer_to_train")
+        assert (seen_held_out([score(), one]) is not None) == warned
+        print_scores("rows", [score(), one], [], tmp_path)
+        assert ("have seen what is held out" in capsys.readouterr().out) == warned
+    assert seen_held_out([score(0.1)]) is None

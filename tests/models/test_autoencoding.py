@@ -2,11 +2,14 @@
 
 import keras
 import numpy as np
+import pytest
 
 import kgan.data
 import kgan.models
 import kgan.precision
+from kgan.models.autoencoding import _features
 from kgan.networks import (
+    NETWORKS,
     ClassLatents,
     dcgan_discriminator,
     dcgan_generator,
@@ -99,3 +102,22 @@ def test_the_gaussians_stay_in_float32():
     assert generator.get_layer("class_latents").compute_dtype == "float32"
     made = generator([np.zeros((2, LATENT), np.float32), np.array([0, 2])])
     assert np.isfinite(np.asarray(made)).all()
+
+
+@pytest.mark.parametrize("name", ["dcgan", "resnet", "fastgan", "biggan", "r3gan"])
+def test_codes_are_made_of_what_sees_samples_alone(name):
+    discriminator = NETWORKS[name].discriminator(
+        (16, 16, 1), num_classes=3, width=8, spectral=False, minibatch_stddev=False
+    )
+    encoder = keras.Model(discriminator.inputs[0], _features(discriminator))
+    codes = np.asarray(encoder(np.random.default_rng(0).random((2, 16, 16, 1), np.float32)))
+    assert np.abs(codes[0] - codes[1]).max() > 0
+
+
+def test_a_discriminator_that_sees_labels_everywhere_is_named():
+    images, labels = keras.Input((8, 8, 1)), keras.Input((), dtype="int32")
+    shown = keras.layers.Dense(64)(keras.layers.Embedding(3, 4)(labels))
+    both = keras.layers.Concatenate()([keras.layers.Flatten()(images), shown])
+    discriminator = keras.Model([images, labels], keras.layers.Dense(1)(both), name="judge")
+    with pytest.raises(ValueError, match="must be 0 for judge: each of its layers sees labels"):
+        _features(discriminator)

@@ -12,6 +12,7 @@ import kgan.models
 from kgan.data.table import table
 from kgan.models import TableCopula, TableVAE
 from kgan.networks import ClassCopula, GaussianCopula, TableEncoder, table_decoder, table_posterior
+from kgan.runs.source import open_source
 from tests.models.people import BATCH, LATENT, encoder_of, people
 
 
@@ -139,11 +140,17 @@ def test_a_copula_is_asked_saved_and_exported(copula, tmp_path):
     again = data.kind.of_answer({name: values.numpy() for name, values in answer.items()})
     for name, values in rows.columns.items():
         np.testing.assert_array_equal(again[name], values)
+    # Its export is told no conditions either, and gives the same rows.
+    met = model.generate(30, seed=5, where={"half": "up"})
+    source = open_source(tmp_path / "copula")
+    again = source.generate_where(30, {"half": "up"}, 5)
+    for name, values in met.columns.items():
+        np.testing.assert_array_equal(again[name], values)
 
 
 def test_a_condition_that_is_never_met_says_so(copula, monkeypatch):
     data, model = copula
-    monkeypatch.setattr("kgan.models.table_model._TRIES", 2)
+    monkeypatch.setattr("kgan.models.table_conditions._TRIES", 2)
     model.copula.steps["half"].assign([1.0, 1.0])
     name = data.kind.column("half").values[int(model.copula.orders["half"].numpy()[1])]
     with pytest.raises(ValueError, match="was met by 0 of 4 rows, each drawn 2 times"):

@@ -124,6 +124,19 @@ def test_constraints_are_saved_trained_and_exported(wild, tmp_path):
         {name: values.numpy() for name, values in answer.items()}
     )["city"].tolist() == rows["city"].tolist()  # fmt: skip
     assert isinstance(gan, keras.Model)
+    # A request that no client has looked at is refused too, whole.
+    seeds = kgan.latents.example_seeds(3, 2)
+    where = tf.function(gan.endpoints().endpoints["generate_where"].function)
+    names = [one.name for one in data.kind.conditions]
+    asked = np.full((2, len(names)), "*", object)
+    asked[1, names.index("city")] = "Rom"
+    answer = where({"seeds": seeds, "where": tf.constant(asked.tolist())})
+    assert answer["country"].numpy()[1] == b"IT"
+    asked[1, names.index("country")] = "FR"
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"city&country&code.* forbids"):
+        where({"seeds": seeds, "where": tf.constant(asked.tolist())})
+    with pytest.raises(ValueError, match="forbids: it is in no row of the data"):
+        kgan.models.words_of(data.kind, {"city": "Rom", "country": "FR"})
 
 
 @pytest.mark.parametrize(

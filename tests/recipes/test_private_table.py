@@ -116,6 +116,7 @@ def test_a_private_copula_is_told_counts_and_correlations_once(recipe, tmp_path)
         ({"constraints": ("a<=b",)}, "constraints must be left out with epsilon, got a<=b"),
         ({"columns": ("a=number",)}, "columns must be left out with epsilon, got a=number"),
         ({"precision": "bfloat16"}, "precision must be float32 with epsilon"),
+        ({"evaluate_every": 5, "patience": 2}, "patience must be left out with epsilon, got 2"),
         ({"counts_share": 1.0}, r"counts_share must be in \(0, 1\), got 1.0"),
         ({"epsilon": None, "delta": 1e-5}, "n_critic must be 1 without epsilon, got 2"),
         ({"epsilon": 0.0}, "epsilon must be above 0 and finite, got 0.0"),

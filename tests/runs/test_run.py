@@ -8,6 +8,7 @@ import pytest
 
 from kgan.runs.run import Run, check_same_data, check_unchanged
 from kgan.settings import AttackSettings, GANSettings, HardeningSettings
+from kgan.settings.table import TableSettings
 
 SETTINGS = GANSettings(batch_size=64, generator_width=4, image_size=(8, 16), name="mine")
 
@@ -152,6 +153,10 @@ def test_what_shaped_the_training_cannot_change():
     check_unchanged(SETTINGS, later, may_change=allowed)
     # The length of a classifier's training shapes its learning rate from the first step on.
     assert "epochs" not in HardeningSettings.may_change()
+    # A copula is one of each category of its target; a GAN knows nothing of it.
+    for model, fixed in (("copula", {"target"}), ("gan", set()), ("tvae", set())):
+        assert TableSettings(model=model).shaped_by == fixed
+    assert TableSettings(epsilon=1.0, packing=1).shaped_by == {"target"}
 
 
 def test_other_data_are_told(tmp_path):
