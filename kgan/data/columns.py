@@ -314,4 +314,11 @@ def _number(told: str, name: str, numbers: np.ndarray) -> Typed:
     if missing and not len(seen):
         # Nothing but missing ones: a category of that one value.
         return _category(told, name, np.full(len(values), None, object), 1, declared=True)
-    return Typed(Number(name, low, high, decimals(source), missing), values)
+    digits, step = decimals(source), float(np.spacing(np.float32(max(-low, high))))
+    notes: tuple[str, ...] = ()
+    if digits is not None and step > 10.0**-digits:
+        notes = (
+            f"{name}: its largest numbers are kept in steps of {step:g} (float32), not to {digits} "
+            "decimals",
+        )
+    return Typed(Number(name, low, high, digits, missing), values, notes)

@@ -488,3 +488,19 @@ def test_columns_may_be_lists_and_arrays_of_texts():
 def test_a_constraint_has_a_bound(bound):
     with pytest.raises(ValueError, match=f"a constraint must be .* got 'x>={bound}'"):
         table("mine", {"x": [0.5, 1.5]}, constraints=[f"x>={bound}"])
+
+
+@pytest.mark.parametrize(
+    ("largest", "told"), [(9e7, "steps of 8 "), (200000.0, "steps of 0.015625 "), (9000.0, None)]
+)
+def test_cents_that_float32_does_not_hold_are_told(largest, told):
+    """Between 2**26 and 2**27 float32 has every eighth whole number."""
+    values = np.arange(100) * 1.25 + 0.01
+    values[0] = largest
+    notes = [
+        note
+        for note in table("money", {"money": values, "other": np.arange(100) * 0.5}).notes
+        if "float32" in note
+    ]
+    assert len(notes) == (told is not None)
+    assert told is None or told in notes[0]
