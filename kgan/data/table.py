@@ -13,7 +13,7 @@ import kgan.names
 from kgan.data.columns import DECLARED, MOST_CATEGORIES, Typed, typed, values_of
 from kgan.data.dataset import Dataset
 from kgan.data.declared import column_of, declared_values, undeclared
-from kgan.data.table_files import columns_of_frame, read_csv, read_parquet
+from kgan.data.table_files import columns_of_frame, notes_of_frame, read_csv, read_parquet
 from kgan.kinds import Table
 from kgan.rows import Column, Rows
 
@@ -112,8 +112,10 @@ def table(
     """
     if most_categories < 2:
         raise ValueError(f"most_categories must be at least 2, got {most_categories}.")
+    notes: tuple[str, ...] = ()
     if not isinstance(columns, Mapping):
-        columns = columns_of_frame(name, columns)
+        frame, columns = columns, columns_of_frame(name, columns)
+        notes = notes_of_frame(frame)
     told = dict(declared or {})
     for one in told:
         kgan.names.check("declared column", one, columns)
@@ -145,7 +147,7 @@ def table(
                 for text in constraints
             ),
         )
-    notes = tuple(note for one in found.values() for note in one.notes)
+    notes += tuple(note for one in found.values() for note in one.notes)
     return Dataset(name, rows, kind=kind, notes=notes)
 
 

@@ -159,6 +159,15 @@ def columns_of_frame(name: str, frame: Any) -> dict[str, np.ndarray]:
     }
 
 
+def notes_of_frame(frame: Any) -> tuple[str, ...]:
+    """What `columns_of_frame` leaves out of a frame that a user should know, a line each."""
+    return tuple(
+        f"{name}: its times are taken in UTC, and made ones are without a time zone"
+        for name, dtype in frame.dtypes.items()
+        if getattr(dtype, "tz", None) is not None
+    )
+
+
 def to_frame(rows: Rows, table: Table | None = None) -> Any:
     """A pandas frame of rows (extra `tables`), of nullable types where values are missing.
 

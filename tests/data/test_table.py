@@ -244,6 +244,9 @@ def test_dates_are_told_by_their_texts_and_ambiguous_ones_declared(tmp_path):
     data = table("frame", frame)
     assert [one.type for one in data.kind.columns] == ["date", "date", "boolean", "integer"]
     assert data.samples["time"][0] == np.datetime64("2020-01-01T10:00")
+    assert data.notes == (
+        "time: its times are taken in UTC, and made ones are without a time zone",
+    )
     assert kgan.data.table_files.to_frame(data.samples, data.kind)["count"][2] == 2**53 - 1
 
 
