@@ -9,7 +9,7 @@ import numpy as np
 
 import kgan.data
 from kgan.data import Dataset
-from kgan.files import atomic_path
+from kgan.files import atomic_path, remove_left_behind
 from kgan.names import printable
 from kgan.portions import portions
 from kgan.recipes.classifier import ClassifierRecipe, Generate, plain_loss
@@ -74,7 +74,8 @@ def _accuracy(model: keras.Model, data: Dataset) -> float:
 
 
 def save(model: keras.Model, path: Path) -> None:
-    """Saves a model as a .keras file; an interrupted save leaves no partial file."""
+    """Saves a model as a .keras file; what a save that was killed left there is removed."""
+    remove_left_behind(path.parent)
     with atomic_path(path) as temporary:
         model.save(temporary)
 
