@@ -44,7 +44,7 @@ def here(tmp_path, monkeypatch):
 
 def attack(folder, model, data, *more):
     paths = ["--model", f"{folder}/{model}.keras", "--data", f"{folder}/{data}.npz"]
-    options = ["--attack", "fgsm", "--epsilon", "0.05", "--split", "train"]
+    options = ["--attack", "fgsm", "--epsilon", "0.05"]
     return kgan.cli.main(["attack", *paths, *options, *map(str, more)])
 
 
