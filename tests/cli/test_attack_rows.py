@@ -96,7 +96,7 @@ MISTAKES = {
         "two",
         "rows",
         ("--input", "picture", "--held", "shift=where", *MULTI),
-        "no array where, where_train or train_where; it holds images, labels",
+        "no array where, where_test or test_where; it holds images, labels",
     ),
     "no input": ("two", "rows", ("--held", "shift", *MULTI), "held needs --input"),
     "not held": ("two", "rows", ("--input", "picture", *MULTI), "give all others, held="),
