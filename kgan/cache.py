@@ -175,11 +175,6 @@ def remove(entry: Entry) -> bool:
     return False
 
 
-def shown(size: float) -> str:
-    """Bytes in words."""
-    return f"{size / 1e9:.2f} GB" if size >= 1e7 else f"{size / 1e6:.2f} MB"
-
-
 def others() -> dict[str, Path]:
     """What lies in the cache folder beside the sets, by what it is."""
     names = {"features of reference sets": "features"}

@@ -85,6 +85,15 @@ def size_of(folder: Path) -> int:
     return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
 
 
+def bytes_in_words(count: float) -> str:
+    """A number of bytes to three digits, in the unit that suits it: "49.8 MB"."""
+    units = ["bytes", "kB", "MB", "GB", "TB"]
+    while count >= 1000 and len(units) > 1:
+        count /= 1000
+        units.pop(0)
+    return f"{count:.3g} {units[0]}"
+
+
 def sync_names(folder: str | os.PathLike[str]) -> None:
     """Waits until the names in a folder are on disk: what was renamed in it keeps its name."""
     _sync(Path(folder))

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import cast
 
 import kgan.cache
-from kgan.cache import Entry, shown
+from kgan.cache import Entry
 from kgan.cli.command_line import Request
-from kgan.files import size_of
+from kgan.files import bytes_in_words, size_of
 from kgan.names import printable
 from kgan.settings import CacheSettings
 
@@ -28,20 +28,21 @@ def main(request: Request) -> int:
 def show() -> None:
     """Prints what lies in the cache folder."""
     entries = kgan.cache.entries()
-    total = sum(entry.size for entry in entries)
+    total = bytes_in_words(sum(entry.size for entry in entries))
+    most = bytes_in_words(kgan.cache.limit())
     print(
         f"{kgan.cache.cache_dir()} (KGAN_CACHE names another folder): {len(entries)} prepared "
-        f"sets, {shown(total)} of at most {shown(kgan.cache.limit())} (KGAN_CACHE_LIMIT, in GB)"
+        f"sets, {total} of at most {most} (KGAN_CACHE_LIMIT, in GB)"
     )
     for entry in entries:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
         rest = "" if entry.is_whole else ", not finished"
         print(
-            f"  {entry.folder.name[:_SHORT]}  {shown(entry.size):>9}  used {used}  "
+            f"  {entry.folder.name[:_SHORT]}  {bytes_in_words(entry.size):>9}  used {used}  "
             f"{printable(entry.what)}: {entry.count:,} samples{rest}"
         )
     for what, folder in kgan.cache.others().items():
-        print(f"  {what}: {shown(size_of(folder))}")
+        print(f"  {what}: {bytes_in_words(size_of(folder))}")
 
 
 def clear(names: Sequence[str]) -> None:
@@ -57,7 +58,7 @@ def clear(names: Sequence[str]) -> None:
             freed += _removed(entry)
     if not names:
         freed += kgan.cache.remove_others()
-    print(f"{shown(freed)} freed in {kgan.cache.cache_dir()}")
+    print(f"{bytes_in_words(freed)} freed in {kgan.cache.cache_dir()}")
 
 
 def _removed(entry: Entry) -> int:

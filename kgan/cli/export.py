@@ -21,7 +21,7 @@ from kgan.recipes import RECIPES
 from kgan.runs import outputs
 from kgan.runs.run import Run, is_run
 from kgan.runs.training import origin
-from kgan.settings import FAMILIES, ExportSettings
+from kgan.settings import FAMILIES, ClassifierSettings, ExportSettings, HardeningSettings
 
 
 def main(request: Request) -> int:
@@ -38,9 +38,7 @@ def export(settings: ExportSettings) -> list[Path]:
         Paths of the written files and folders.
     """
     outputs.check_folder("out", settings.out)
-    path = settings.source.expanduser()
-    outputs.check_folder("out", settings.out)
-    run = Run.open(path, *RECIPES, what="kgan export") if is_run(path) else None
+    path, run = _opened(settings.source.expanduser())
     if run is None and settings.checkpoint is not None:
         raise ValueError(
             f"checkpoint must be left out: {path} is no run, got {settings.checkpoint!r}."
@@ -88,6 +86,16 @@ def _file(path: Path) -> Path:
             f"{'' if path.exists() else ', which is not there'}."
         )
     return path
+
+
+def _opened(path: Path) -> tuple[Path, Run | None]:
+    """A run, or a file: that of a classifier's run is what it left."""
+    if not is_run(path):
+        return path, None
+    run = Run.open(path)
+    if run.family in (ClassifierSettings.family, HardeningSettings.family):
+        return Path(run.values["classifiers_dir"]) / f"{run.model}.keras", None
+    return path, Run.open(path, *RECIPES, what="kgan export")
 
 
 def _load(path: Path) -> Any:

@@ -32,7 +32,7 @@ from kgan.data.dataset import Dataset
 from kgan.data.stored import StoredImages
 from kgan.decoding.array_file import ArrayFile
 from kgan.decoding.reading import Reading
-from kgan.files import remove_left_behind
+from kgan.files import bytes_in_words, remove_left_behind
 
 FORMAT = 2
 """Grows whenever images are read otherwise, so that entries of earlier versions are not taken."""
@@ -154,7 +154,7 @@ def check_space(folder: Path, size: float) -> None:
     """Raises `Cannot` unless so many bytes more find place beside a folder."""
     free = shutil.disk_usage(folder).free
     if free < size:
-        needed, there = kgan.cache.shown(size), kgan.cache.shown(free)
+        needed, there = bytes_in_words(size), bytes_in_words(free)
         raise Cannot(
             f"the prepared images need {needed} in {kgan.cache.cache_dir()}, whose disk has "
             f"{there} free: make room (kgan cache lists what lies there), name a folder on another "

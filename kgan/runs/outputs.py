@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import kgan.export
+from kgan.files import bytes_in_words
 
 # The last and the best state, and one that is being written.
 _COPIES = 3
@@ -81,11 +82,12 @@ def check_space(model: Any, folder: Path) -> str:
     size = _bytes(model.weights) + 2 * _bytes(model.trainable_weights)
     free = shutil.disk_usage(_nearest(folder)).free
     if free < _COPIES * size:
+        needed = bytes_in_words(_COPIES * size)
         raise OSError(
-            f"{folder} has {_shown(free)} free, and its checkpoints need {_shown(_COPIES * size)}: "
+            f"{folder} has {bytes_in_words(free)} free, and its checkpoints need {needed}: "
             "make room, or choose another --runs-dir."
         )
-    return f"checkpoints of {_shown(size)} each; {_shown(free)} free"
+    return f"checkpoints of {bytes_in_words(size)} each; {bytes_in_words(free)} free"
 
 
 def _nearest(folder: Path) -> Path:
@@ -106,11 +108,3 @@ def _size(shape: Any) -> int:
     for side in shape:
         size *= int(side)
     return size
-
-
-def _shown(count: float) -> str:
-    units = ["bytes", "kB", "MB", "GB", "TB"]
-    while count >= 1000 and len(units) > 1:
-        count /= 1000
-        units.pop(0)
-    return f"{count:.3g} {units[0]}"

@@ -116,11 +116,9 @@ class Run:
             raise FileNotFoundError(f"{folder} is no run folder: it holds no {_FILE}.")
         run = cls(folder, **_identity(folder / _FILE))
         if families and run.family not in families:
-            kept = run.values.get("classifiers_dir")
-            file = "" if kept is None else f", or the classifier's file {kept}/{run.model}.keras"
             raise ValueError(
                 f"{folder} is a run of the family {run.family}; {what} takes a run of "
-                f"{' or '.join(families)}{file}."
+                f"{' or '.join(families)}."
             )
         return run
 

@@ -11,6 +11,8 @@ import kgan.export
 from kgan.attacks import AdvGAN
 from kgan.cli import main
 from kgan.networks.classifiers import small_cnn
+from kgan.runs.run import Run
+from kgan.settings import ClassifierSettings, HardeningSettings
 from tests.conftest import build_gan
 
 
@@ -53,6 +55,16 @@ def test_a_classifier_answers_with_probabilities(tmp_path, head):
     np.testing.assert_allclose(answer["probabilities"], wanted, atol=1e-5)
     np.testing.assert_array_equal(answer["classes"], wanted.argmax(axis=1))
     assert kgan.export.manifest.read(folder)["image_shape"] == [8, 8, 1]
+
+
+@pytest.mark.parametrize("settings", [ClassifierSettings(), HardeningSettings()])
+def test_of_a_classifiers_run_its_file_is_exported(tmp_path, monkeypatch, settings):
+    monkeypatch.chdir(tmp_path)
+    run = Run.new(tmp_path / "runs", "classifier-mine", settings, model="mine")
+    (tmp_path / settings.classifiers_dir).mkdir(parents=True)
+    small_cnn((8, 8, 1), 3, width=4).save(settings.classifiers_dir / "mine.keras")
+    assert main(["export", str(run.folder)]) == 0
+    assert (tmp_path / "saved_models" / "mine" / "1" / "saved_model.pb").is_file()
 
 
 def test_an_advgan(tmp_path, capsys):

@@ -281,7 +281,8 @@ def test_a_disk_that_is_too_small_is_told_before_the_work(pets, monkeypatch):
         kgan.data.prepared.shutil, "disk_usage", lambda path: os.statvfs_result and _Free()
     )
     monkeypatch.setattr(kgan.data.image_files, "decode_rows", None)
-    with pytest.raises(OSError, match=r"need 0.00 MB in .* has 0.00 MB free: make room"):
+    # Seven images of 6x6 in colour, a byte each value.
+    with pytest.raises(OSError, match=r"need 756 bytes in .* has 0 bytes free: make room"):
         load(pets)
     assert kgan.cache.entries() == []
 

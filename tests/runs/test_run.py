@@ -173,9 +173,3 @@ def test_a_value_that_no_run_records_is_damage(values, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"config": values}))
     with pytest.raises(ValueError, match=r"config\.json is damaged: "):
         Run.open(tmp_path).settings(GANSettings)
-
-
-def test_of_a_classifiers_run_its_file_is_named(tmp_path):
-    run = Run.new(tmp_path, "harden-digits", HardeningSettings(), model="digits-hardened")
-    with pytest.raises(ValueError, match=r"or the classifier's file .*/digits-hardened\.keras\."):
-        Run.open(run.folder, "gan", what="kgan export")
