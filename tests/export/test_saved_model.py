@@ -11,8 +11,8 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 import kgan.export
 import kgan.latents
-from kgan.endpoints import Endpoint, Endpoints
-from kgan.export import manifest
+from kgan.endpoints import Endpoint, Endpoints, takes
+from kgan.export import apart, manifest
 from kgan.export.saved_model import ALIASES
 from kgan.kinds import Images
 from kgan.networks.classifiers import small_cnn
@@ -371,6 +371,24 @@ def test_layers_of_others_that_mix_samples_are_found(tmp_path, layer):
 def test_layers_of_others_that_keep_samples_apart_are_taken_at_their_word(tmp_path):
     version = kgan.export.export_classifier(_with(lambda x: keras.ops.sin(x) * 2, 3), tmp_path)
     assert manifest.read(version).row_wise == dict.fromkeys(("classify", *ALIASES), True)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda x: tf.argsort(x[:, 0], direction="DESCENDING"),
+        lambda x: tf.cast(x[:, 0] >= tf.reduce_max(x[:, 0]), tf.int64),
+        lambda x: tf.reduce_max(x),
+        lambda x: tf.reduce_max(x, axis=0, keepdims=True),
+    ],
+)
+def test_whole_numbers_and_answers_without_rows_are_compared_too(answer):
+    endpoint = Endpoint(
+        lambda request: {"out": answer(request["x"])}, takes(x=((2,), tf.float32)), "score"
+    )
+    assert not apart.keeps_rows_apart(endpoint, {"x": (4, 2)})
+    plain = Endpoint(lambda request: {"out": tf.argmax(request["x"], 1)}, endpoint.inputs, "score")
+    assert apart.keeps_rows_apart(plain, {"x": (4, 2)})
 
 
 def test_a_generator_that_mixes_samples_is_found_by_its_seeds(tmp_path):
