@@ -32,8 +32,8 @@ def as_type(array: np.ndarray, wanted: np.dtype | None) -> np.ndarray:
     return array
 
 
-def from_json(value: Any, *, narrowed: bool = True) -> np.ndarray:
-    """The tensor that a JSON value holds, as an array; floats as float32 where `narrowed`."""
+def from_json(value: Any) -> np.ndarray:
+    """The tensor that a JSON value holds, as an array; floats are Python's float64."""
     array = np.array(value)
     if array.dtype.kind == "U":
         # numpy's own strings lose zeros at their end.
@@ -41,12 +41,11 @@ def from_json(value: Any, *, narrowed: bool = True) -> np.ndarray:
     if array.dtype == object:
         flat = [base64.b64decode(item["b64"]) for item in array.ravel()]
         return _objects(flat, array.shape)
-    return narrow(array) if narrowed else array
+    return array
 
 
-def outgrows_float32(value: Any) -> bool:
-    """Whether a JSON value has floats so large that float32 skips whole numbers there."""
-    array = np.array(value)
+def outgrows_float32(array: np.ndarray) -> bool:
+    """Whether an array has floats so large that float32 skips whole numbers there."""
     return array.dtype == np.float64 and bool(np.abs(np.nan_to_num(array)).max(initial=0) > 2**24)
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from kgan.client.arrays import from_json, outgrows_float32, to_json
+from kgan.client.arrays import from_json, narrow, outgrows_float32, to_json
 from kgan.client.errors import ServerError
 
 
@@ -53,13 +53,14 @@ class Rest:
         # A dict may also be the one string of an output without rows.
         several = isinstance(outputs, dict) and set(outputs) != {"b64"}
         values = outputs if several else {"": outputs}
+        found = {name: from_json(value) for name, value in values.items()}
         wide: set[str] = set()
-        if any(map(outgrows_float32, values.values())):
+        if any(map(outgrows_float32, found.values())):
             # JSON does not tell float64, such as whole numbers some of which are missing.
             known = self.metadata()[signature]["outputs"]
             wide = {name for name, one in known.items() if one["dtype"] == "DT_DOUBLE"}
             wide = wide if several or not wide else {""}
-        found = {name: from_json(one, narrowed=name not in wide) for name, one in values.items()}
+        found = {name: one if name in wide else narrow(one) for name, one in found.items()}
         return found if several else found[""]
 
     def status(self) -> list[dict[str, Any]]:
