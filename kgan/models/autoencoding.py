@@ -35,9 +35,16 @@ def learn_to_reconstruct(
 
     Returns:
         The mean squared error on the samples at the end.
+
+    Raises:
+        ValueError: For another generator, or a discriminator each of whose layers sees labels.
     """
     wrapped = gan.generator
-    decoder = next(one for one in wrapped.layers if isinstance(one, keras.Model))
+    decoder = next((one for one in wrapped.layers if isinstance(one, keras.Model)), None)
+    if decoder is None:
+        raise ValueError(
+            f"the generator must be from kgan.networks.with_class_latents, got {wrapped.name}."
+        )
     features = layers.Flatten()(_features(gan.discriminator))
     codes = layers.Dense(gan.latent_dim, dtype="float32", name="codes")(features)
     encoder = keras.Model(gan.discriminator.inputs[0], codes)
@@ -68,5 +75,6 @@ def _features(discriminator: keras.Model) -> keras.KerasTensor:
             continue
         return found
     raise ValueError(
-        f"autoencoder_steps must be 0 for {discriminator.name}: each of its layers sees labels."
+        f"{discriminator.name} must have layers that see samples alone to reconstruct them, but "
+        "each sees labels."
     )

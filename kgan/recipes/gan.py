@@ -140,8 +140,7 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
             )
             decoder = self._decoder(pair, data, discriminator)
             if settings.autoencoder_steps:
-                self._check_plain(generator, num_classes)
-                generator = kgan.networks.with_class_latents(generator, num_classes or 1)
+                generator = self._with_class_latents(generator, num_classes)
         freeze_first("discriminator", discriminator, settings.freeze_discriminator)
         penalties = [
             kgan.penalties.get(
@@ -222,19 +221,19 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
             f"error {error:.4f}"
         ]
 
-    def _check_plain(self, generator: keras.Model, num_classes: int | None) -> None:
-        """Raises where latents are no codes of classes."""
-        why = None
+    def _with_class_latents(self, generator: keras.Model, num_classes: int | None) -> keras.Model:
+        """The generator for a start as an autoencoder; raises where latents are no codes."""
         if num_classes is None:
             why = "there are no classes"
         elif Styles.of(generator) is not None:
             why = f"latents of {self.settings.networks} are mapped to styles"
         elif growing(generator):
             why = f"{self.settings.networks} begins with small images"
-        if why is not None:
-            raise ValueError(
-                f"autoencoder_steps must be 0, got {self.settings.autoencoder_steps}: {why}."
-            )
+        else:
+            return kgan.networks.with_class_latents(generator, num_classes)
+        raise ValueError(
+            f"autoencoder_steps must be 0, got {self.settings.autoencoder_steps}: {why}."
+        )
 
     def next_steps(self, folder: Path, version: Path | None) -> Sequence[str]:
         found = super().next_steps(folder, version)

@@ -172,7 +172,7 @@ def by_class(n=(2000, 1000, 12)):
     return table("by-class", columns)
 
 
-def test_a_copula_of_each_class_knows_what_holds_in_it(tmp_path):
+def test_a_copula_of_each_class_knows_what_holds_in_it():
     data = by_class()
     copula = ClassCopula.fitted(data.kind, "label", data.samples)
     rows = copula.rows_of(np.random.default_rng(4).standard_normal((6000, 4)))
