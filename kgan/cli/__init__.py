@@ -104,7 +104,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not _is_closed(error):
             raise
         # What is still held back would be written when the process ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
         return _GONE
     return code
 

@@ -75,10 +75,10 @@ def write_table_report(
         f"<p>{len(fake):,} generated rows beside {len(real):,} real ones. <b>real data</b>: "
         "held-out real rows in place of generated ones, the best that can be expected. "
         "<b>independent columns</b>: real columns, each shuffled for itself, the negative "
-        "control. <b>Gaussian copula</b>, and one for each category of the target: "
-        "the simple models to beat.</p>",
+        "control. <b>Gaussian copula</b>, and where there is a target <b>copula by class</b>, one "
+        "for each of its categories: the simple models to beat.</p>",
         _html_table(head, rows),
-        f"<p><b>{html.escape(seen_held_out(scores) or '')}</b></p>",
+        f"<p><b>{html.escape(warning)}</b></p>" if (warning := seen_held_out(scores)) else "",
         "<h2>Columns, generated over real</h2>",
         _picture(kgan.pictures.marginals(*some)),
         "<h2>Columns, the least alike first</h2>",
