@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import hashlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 from typing import Any, cast
@@ -13,7 +14,7 @@ import numpy as np
 
 import kgan.data
 import kgan.robustness
-from kgan.attacks import Criterion
+from kgan.attacks import Attack, Criterion
 from kgan.attacks.black_boxes import black_box, is_black_box
 from kgan.attacks.eight_bit import check_on_grid
 from kgan.attacks.victim import Victim
@@ -25,6 +26,7 @@ from kgan.progress import Progress
 from kgan.robustness.corruptions.corrupt import check_corruptible
 from kgan.robustness.fitting import fitted
 from kgan.robustness.radii import default_radii
+from kgan.robustness.report import Report
 from kgan.runs import faults, outputs
 from kgan.runs.attacked_data import AttackedData, attacked_data
 from kgan.runs.classifier_file import check_fit, check_model_range, load_classifier
@@ -44,14 +46,7 @@ def main(request: Request) -> int:
         The exit code: 0, or 1 if a robust accuracy is below `min_robust`.
     """
     settings = cast(AttackSettings, request.settings)
-    for name in ("junit", "sarif"):
-        path = getattr(settings, name)
-        if path is None:
-            continue
-        if not path.parent.is_dir():
-            raise FileNotFoundError(f"{name} must be in an existing folder, got {path}.")
-        outputs.check_file(name, path)
-    outputs.check_folder("runs_dir", settings.runs_dir)
+    _check_outputs(settings)
     criterion = kgan.robustness.criterion_from_text(settings.criterion)
     whole = _has_no_splits(settings)
     attacked = attacked_data(
@@ -67,18 +62,7 @@ def main(request: Request) -> int:
     )
     data = attacked.images
     epsilons = settings.epsilons or default_radii(data.kind, settings.norm)
-    surrogates = [load_classifier(path.expanduser()) for path in settings.surrogate]
-    attacks = [
-        kgan.robustness.attack_from_text(
-            text,
-            epsilons=epsilons,
-            norm=settings.norm,
-            seed=settings.seed,
-            quantize=settings.eight_bit,
-            surrogates=surrogates,
-        )
-        for text in settings.attack or _usual_attacks(settings)
-    ]
+    attacks = _attacks(settings, epsilons)
     model, file, digest = _model(settings, criterion, attacked.held)
     check_fit(settings.model, model, data)
     if criterion.by_class and not attacked.held:
@@ -117,13 +101,45 @@ def main(request: Request) -> int:
         report = dataclasses.replace(report, assumptions=[*report.assumptions, printable(told)])
     if settings.min_robust is not None:
         report = report.judged(settings.min_robust)
-    kgan.robustness.write_report(report, run.folder)
+    _write(report, settings, run.folder)
+    return 0 if report.verdict is None or report.verdict.passed else 1
+
+
+def _check_outputs(settings: AttackSettings) -> None:
+    """Raises where the end of the command could not write what it is to leave."""
+    for name in ("junit", "sarif"):
+        path = getattr(settings, name)
+        if path is None:
+            continue
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"{name} must be in an existing folder, got {path}.")
+        outputs.check_file(name, path)
+    outputs.check_folder("runs_dir", settings.runs_dir)
+
+
+def _attacks(settings: AttackSettings, epsilons: Sequence[float]) -> list[Attack]:
+    surrogates = [load_classifier(path.expanduser()) for path in settings.surrogate]
+    return [
+        kgan.robustness.attack_from_text(
+            text,
+            epsilons=epsilons,
+            norm=settings.norm,
+            seed=settings.seed,
+            quantize=settings.eight_bit,
+            surrogates=surrogates,
+        )
+        for text in settings.attack or _usual_attacks(settings)
+    ]
+
+
+def _write(report: Report, settings: AttackSettings, folder: Path) -> None:
+    """Writes the report in every form that was asked for, and prints it."""
+    kgan.robustness.write_report(report, folder)
     if settings.junit is not None:
         kgan.robustness.write_junit(report, settings.junit)
     if settings.sarif is not None:
         kgan.robustness.write_sarif(report, settings.sarif)
-    kgan.robustness.print_report(report, run.folder)
-    return 0 if report.verdict is None or report.verdict.passed else 1
+    kgan.robustness.print_report(report, folder)
 
 
 def _evaluate(

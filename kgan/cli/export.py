@@ -94,7 +94,13 @@ def _opened(path: Path) -> tuple[Path, Run | None]:
         return path, None
     run = Run.open(path)
     if run.family in (ClassifierSettings.family, HardeningSettings.family):
-        return Path(run.values["classifiers_dir"]) / f"{run.model}.keras", None
+        file = Path(run.values["classifiers_dir"]) / f"{run.model}.keras"
+        if not file.is_file():
+            raise FileNotFoundError(
+                f"{path} has left no classifier: {file} is not there. (It is written when the "
+                "training ends; a copy elsewhere is exported by its own name.)"
+            )
+        return file, None
     return path, Run.open(path, *RECIPES, what="kgan export")
 
 
