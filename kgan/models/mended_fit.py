@@ -27,7 +27,8 @@ class MendedFit(keras.Model):
     """
 
     def fit(self, *args: Any, **options: Any) -> keras.callbacks.History:
-        """As Keras's `fit`."""
+        """As Keras's `fit`; raises `TypeError` for a data set that was not made batches."""
+        _check_batches(args[0] if args else options.get("x"))
         with told(), _ending_as_built(self.optimizer):
             return super().fit(*args, **options)
 
@@ -108,6 +109,17 @@ class MendedFit(keras.Model):
 
     def _spans_workers(self) -> bool:
         return isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+
+def _check_batches(data: Any) -> None:
+    """Keras calls a `kgan.data.Dataset`, which it does not know, an "unrecognized data type"."""
+    if type(data).__module__.startswith("kgan.data."):
+        raise TypeError(
+            f"x must be batches, got rows: {data!r}. kgan.data.feed(data, batch_size) makes "
+            "batches of them (feed_rows of a table, feed_pairs of pairs, feed_apart of domains, "
+            "feed_damaged of a restoration), an endless stream: give steps_per_epoch too, such "
+            "as kgan.data.steps_per_epoch(data, batch_size)."
+        )
 
 
 @contextlib.contextmanager

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import kgan.data
+import kgan.defenses
 import kgan.models
 import kgan.networks
 import kgan.penalties
@@ -546,3 +548,16 @@ def test_what_is_unfrozen_wants_to_be_compiled():
 
 def test_images_are_the_kind_that_decides():
     assert isinstance(own_gan()._known_kind(), Images)
+
+
+@pytest.mark.parametrize("by_name", [False, True], ids=["x", "x="])
+@pytest.mark.parametrize("hardening", [False, True], ids=["gan", "hardening"])
+def test_a_data_set_that_was_not_made_batches_is_told_how(hardening, by_name):
+    model = own_gan()
+    if hardening:
+        layers = [keras.Input((SIZE, SIZE, 1)), keras.layers.Flatten(), keras.layers.Dense(2)]
+        model = kgan.defenses.AdversarialTraining(keras.Sequential(layers), epsilon=0.1)
+        model.compile("adam")
+    data = kgan.data.Dataset("mine", np.zeros((4, SIZE, SIZE, 1), np.float32))
+    with pytest.raises(TypeError, match=r"got rows: Dataset\('mine'.*kgan\.data\.feed\("):
+        model.fit(x=data) if by_name else model.fit(data)
