@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+import kgan.hdf5
 import kgan.models
 from kgan.decoding.image import UNREADABLE
 from kgan.decoding.image_file import decode
@@ -173,6 +174,25 @@ def test_models_of_changed_weights(saved, tmp_path_factory, edits):
         )
     )
     check_models(saved, path)
+
+
+def endless(content):
+    """HDF5 whose heap has an object of 2^64 - 16 bytes: its library goes on from where it is."""
+    at = content.index(b"GCOL") + 24
+    return content[:at] + (2**64 - 16).to_bytes(8, "little") + content[at + 8 :]
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_models_that_hdf5_never_comes_back_from(saved, tmp_path, monkeypatch, suffix):
+    monkeypatch.setattr(kgan.hdf5, "SECONDS", 3.0)
+    content, path = saved[1][suffix], tmp_path / f"m{suffix}"
+
+    def change(name, member):
+        return endless(member) if name.endswith(".h5") else member
+
+    path.write_bytes(endless(content) if suffix == ".h5" else packed(content, change))
+    with pytest.raises(ValueError, match="it is damaged, HDF5 does not come to an end"):
+        load_classifier(path)
 
 
 @pytest.mark.parametrize("absent", ["config.json", "model.weights.h5"])

@@ -17,6 +17,7 @@ from kgan.cli.command_line import Request
 from kgan.counter import steps_done
 from kgan.endpoints import Endpoints
 from kgan.export.portable import WRITERS, network_of
+from kgan.hdf5 import check_readable
 from kgan.recipes import RECIPES
 from kgan.runs import outputs
 from kgan.runs.run import Run, is_run
@@ -106,6 +107,7 @@ def _opened(path: Path) -> tuple[Path, Run | None]:
 
 def _load(path: Path) -> Any:
     """The model in a file, without its optimizers, which an export does not need."""
+    check_readable(path)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", message=".*[Ss]kipping (variable|nested).*")

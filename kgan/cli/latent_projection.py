@@ -13,6 +13,7 @@ import kgan.networks
 import kgan.random
 from kgan.cli.latent_view import View, as_tensor
 from kgan.files import atomic_path
+from kgan.hdf5 import check_readable
 from kgan.labels import class_number, class_numbers
 from kgan.runs.outputs import check_file
 from kgan.runs.source import reading_of
@@ -110,6 +111,7 @@ def _encoder(view: View, data: kgan.data.Dataset) -> Any:
         return None
     styled = view.styled()
     if path.is_file():
+        check_readable(path)
         try:
             encoder = keras.models.load_model(path)
         except (TypeError, ValueError, OSError) as error:

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 import kgan.names
+from kgan.hdf5 import check_readable
 from kgan.metrics.feature_extractor import Extractor
 from kgan.metrics.inception import Inception
 
@@ -83,6 +84,7 @@ def extractor(
             f"extractor must be one of {', '.join(EXTRACTORS)} or a .keras file that exists (such "
             f"as kgan train-classifier makes), got {name!r}.{hint}"
         )
+    check_readable(path)
     try:
         model = keras.models.load_model(path, compile=False)
     except (TypeError, ValueError, OSError) as error:

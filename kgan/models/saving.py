@@ -10,6 +10,8 @@ from typing import Any
 
 import keras
 
+from kgan.hdf5 import check_readable
+
 _UNKNOWN = re.compile(r"Could not locate (class|function) '([^']+)'")
 _CAUSE = "Exception encountered: "
 
@@ -64,6 +66,7 @@ def _strict(path: str | Path) -> Iterator[None]:
     """Makes a `ValueError` of whatever Keras says when some state is not restored."""
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*[Ss]kipping (variable|nested).*")
+        check_readable(path)
         try:
             yield
         except (UserWarning, ValueError, TypeError) as error:

@@ -10,6 +10,7 @@ import numpy as np
 from kgan.attacks.input_range import check_range
 from kgan.attacks.victim import Victim, victim_of
 from kgan.data import Dataset
+from kgan.hdf5 import check_readable
 from kgan.labels import class_numbers
 from kgan.models.saving import damaged
 from kgan.names import printable
@@ -69,6 +70,7 @@ def load_classifier(path: Path, *, presets: Iterable[str] = ()) -> keras.Model:
             f"model must be a .keras file{f' or one of {names}' if names else ''}, "
             f"got {str(path)!r}{'' if path.exists() else ', which is not there'}."
         )
+    check_readable(path)
     try:
         return keras.models.load_model(path, compile=False)
     except (TypeError, ValueError) as error:
