@@ -21,6 +21,7 @@ from kgan.attacks.victim import Victim
 from kgan.cli.command_line import Request
 from kgan.data import Dataset
 from kgan.data.arrays import has_split
+from kgan.files import read_token
 from kgan.names import printable
 from kgan.progress import Progress
 from kgan.robustness.corruptions.corrupt import check_corruptible
@@ -217,7 +218,12 @@ def _provenance(
 
 def _usual_attacks(settings: AttackSettings) -> tuple[str, ...]:
     """The attacks that are run where none is named."""
-    return _ASKING if is_black_box(settings.model) else _USUAL
+    return _ASKING if _only_answers(settings) else _USUAL
+
+
+def _only_answers(settings: AttackSettings) -> bool:
+    """Whether the model is none of Keras's; a preset's name means its classifier."""
+    return settings.model not in CLASSIFIER_PRESETS and is_black_box(settings.model)
 
 
 def _model(
@@ -227,13 +233,21 @@ def _model(
     given = settings.declared
     if not criterion.borders:
         given["criterion"] = criterion
-    if settings.model not in CLASSIFIER_PRESETS and is_black_box(settings.model):
+    if _only_answers(settings):
         if settings.input is not None:
             raise ValueError(f"input must be left out for {settings.model}, which only answers.")
-        asked = black_box(settings.model, output=given.pop("output", None))
+        asked = black_box(
+            settings.model,
+            signature=settings.signature,
+            output=given.pop("output", None),
+            token=None if settings.token_file is None else read_token(settings.token_file),
+        )
         digest = asked.identity or "none: a server's model may change"
         print(f"{settings.model} only answers: attacks that follow gradients cannot be run on it")
         return Victim(asked, **given), settings.model, digest
+    for name in ("signature", "token_file"):
+        if getattr(settings, name) is not None:
+            raise ValueError(f"{name} must be left out for {settings.model}, a Keras model.")
     file = _model_file(settings)
     model = load_classifier(file, presets=CLASSIFIER_PRESETS)
     if settings.input is not None:
