@@ -17,6 +17,8 @@ _SIGNATURES = ("classify", "serving_default")
 _OUTPUTS = ("logits", "probabilities")
 # Images in one request; a server may refuse larger batches.
 _AT_A_TIME = 32
+# What REST and gRPC answer where a token is missing.
+_NO_TOKEN = (401, "UNAUTHENTICATED")
 _ONNX_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": float}
 
 Ask = Callable[[np.ndarray], np.ndarray]
@@ -103,7 +105,8 @@ def server(
     try:
         known = client.metadata()
     except ServerError as error:
-        raise ValueError(f"no model answers at {address}: {error}") from error
+        remedy = " (--token-file FILE)" if error.code in _NO_TOKEN and token is None else ""
+        raise ValueError(f"no model answers at {address}: {error}{remedy}") from error
     # TensorFlow Serving also lists what initialises a model.
     names = [name for name in known if not name.startswith("__")]
     name = _choose("signature", signature, names, _SIGNATURES, address)
