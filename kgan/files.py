@@ -165,3 +165,11 @@ def _runs(process: int) -> bool:
     except OSError:
         pass
     return True
+
+
+def read_token(path: Path) -> str:
+    """The token in a file, a line of printable ASCII."""
+    token = path.expanduser().read_text(encoding="utf-8", errors="replace").strip()
+    if not token.isascii() or not token.isprintable() or not token or " " in token:
+        raise ValueError(f"{path} must hold a token: one line of ASCII without spaces.")
+    return token

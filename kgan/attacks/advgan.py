@@ -18,7 +18,14 @@ import kgan.pixels
 from kgan.attacks import demands
 from kgan.attacks.attack import Attack
 from kgan.attacks.attack_batch import AttackBatch, State
-from kgan.attacks.checks import check_count, check_images, check_norm, check_pixels, check_radius
+from kgan.attacks.checks import (
+    check_count,
+    check_images,
+    check_norm,
+    check_pixels,
+    check_radius,
+    usual_radius,
+)
 from kgan.attacks.norms import project
 from kgan.attacks.result import Result
 from kgan.attacks.substitute import substitute_network
@@ -56,8 +63,8 @@ class AdvGAN(Attack):
     `kgan.models.PerturbationGAN`, which documents the terms of the loss.
 
     Args:
-        epsilon: Radius of the ball, in units of images in [0, 1]. After `fit`, `replace` can make
-            it smaller but not larger.
+        epsilon: Radius of the ball, in units of images in [0, 1]; by norm if `None`, as of `PGD`.
+            After `fit`, `replace` can make it smaller but not larger.
         norm: "linf" or "l2".
         least_epsilon: Where given, one network is trained for all radii from this one to `epsilon`.
         targets: `None`: leave the label; a class: reach that one; "any": one network for all
@@ -106,7 +113,7 @@ class AdvGAN(Attack):
 
     def __init__(
         self,
-        epsilon: float = 0.3,
+        epsilon: float | None = None,
         *,
         norm: str = "linf",
         least_epsilon: float | None = None,
@@ -128,7 +135,7 @@ class AdvGAN(Attack):
         seed: int = 0,
     ):
         self.norm = check_norm(norm, self.norms)
-        self.epsilon = check_radius("epsilon", epsilon, norm)
+        self.epsilon = check_radius("epsilon", usual_radius(epsilon, norm), norm)
         self.least_epsilon = least_epsilon
         self.targets = targets
         self.needs_targets = targets is not None

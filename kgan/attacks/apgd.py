@@ -10,7 +10,7 @@ import kgan.names
 from kgan.attacks import example_random, loop
 from kgan.attacks.attack import Attack
 from kgan.attacks.attack_batch import AttackBatch, State, allowed
-from kgan.attacks.checks import check_count, check_norm, check_radii
+from kgan.attacks.checks import check_count, check_norm, check_radii, usual_radius
 from kgan.attacks.losses import LOSSES
 from kgan.attacks.norms import (
     choose,
@@ -49,7 +49,8 @@ class APGD(Attack):
     three stages.
 
     Args:
-        epsilon: Radius of the ball, in units of images in [0, 1], or an array of radii (see `PGD`).
+        epsilon: Radius of the ball, in units of images in [0, 1], or an array of radii; see `PGD`,
+            also for `None`.
         norm: "linf", "l2" or "l1".
         steps: Number of steps.
         loss: "cross_entropy", "margin", "dlr" (needs three classes), or "targeted_dlr" (needs
@@ -76,7 +77,7 @@ class APGD(Attack):
 
     def __init__(
         self,
-        epsilon: float | np.ndarray = 0.3,
+        epsilon: float | np.ndarray | None = None,
         *,
         norm: str = "linf",
         steps: int = 100,
@@ -89,7 +90,7 @@ class APGD(Attack):
         seed: int = 0,
     ):
         self.norm = check_norm(norm, self.norms)
-        self.epsilon = check_radii("epsilon", epsilon, norm)
+        self.epsilon = check_radii("epsilon", usual_radius(epsilon, norm), norm)
         self.steps = check_count("steps", steps)
         kgan.names.check("loss", loss, (*LOSSES, "targeted_dlr"))
         self.loss = loss

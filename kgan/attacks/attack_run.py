@@ -11,6 +11,7 @@ import tensorflow as tf
 from kgan.attacks import eight_bit, example_random, held_inputs, loop
 from kgan.attacks.attack_batch import AttackBatch, State
 from kgan.attacks.checks import as_rows
+from kgan.attacks.function_model import own_errors
 from kgan.attacks.norms import length, rows_of
 from kgan.attacks.result import Result
 from kgan.attacks.victim import Victim
@@ -63,14 +64,16 @@ class AttackRun:
         for start in range(0, len(pending), self.batch_size):
             rows = pending[start : start + self.batch_size]
             padded = pad(rows, self.batch_size)
-            adversarial, success = function(
-                tf.constant(images[padded]),
-                tf.constant(labels[padded]),
-                tf.constant(self.indices[padded], tf.int32),
-                tf.range(len(padded)) >= len(rows),
-                tf.constant(number),
-                settings | {name: tf.constant(array[padded]) for name, array in arrays.items()},
-            )
+            fed = {name: tf.constant(array[padded]) for name, array in arrays.items()}
+            with own_errors(self.victim.model):
+                adversarial, success = function(
+                    tf.constant(images[padded]),
+                    tf.constant(labels[padded]),
+                    tf.constant(self.indices[padded], tf.int32),
+                    tf.range(len(padded)) >= len(rows),
+                    tf.constant(number),
+                    settings | fed,
+                )
             self._write(rows, adversarial.numpy()[: len(rows)], success.numpy()[: len(rows)])
 
     def _fed(self) -> tuple[dict[str, tf.Tensor], dict[str, np.ndarray]]:

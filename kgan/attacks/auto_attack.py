@@ -19,6 +19,7 @@ from kgan.attacks.checks import (
     check_norm,
     check_radii,
     has_pixels,
+    usual_radius,
 )
 from kgan.attacks.fab import FAB, MOST_CLASSES
 from kgan.attacks.result import Result
@@ -59,7 +60,8 @@ class AutoAttack(Attack):
     tables, series and volumes it is left out, with a warning.
 
     Args:
-        epsilon: Radius of the ball, in units of images in [0, 1], or an array of radii (see `PGD`).
+        epsilon: Radius of the ball, in units of images in [0, 1], or an array of radii; see `PGD`,
+            also for `None`.
         norm: "linf", "l2" or "l1".
         version: "standard", "plus" or "rand".
         quantize: Whether the results have 8 bits a value; see `Attack`.
@@ -78,7 +80,7 @@ class AutoAttack(Attack):
 
     def __init__(
         self,
-        epsilon: float | np.ndarray = 0.3,
+        epsilon: float | np.ndarray | None = None,
         *,
         norm: str = "linf",
         version: str = "standard",
@@ -86,7 +88,7 @@ class AutoAttack(Attack):
         seed: int = 0,
     ):
         self.norm = check_norm(norm, self.norms)
-        self.epsilon = check_radii("epsilon", epsilon, norm)
+        self.epsilon = check_radii("epsilon", usual_radius(epsilon, norm), norm)
         if version not in ("standard", "plus", "rand"):
             raise ValueError(f"version must be standard, plus or rand, got {version!r}.")
         self.version = version

@@ -8,30 +8,17 @@ Nothing is known of their gradients, so only attacks that ask can be run, see `A
 """
 
 import hashlib
-import importlib.util
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import numpy as np
-import tensorflow as tf
 
-from kgan.client import Client, ServerError
+from kgan.attacks import answers
+from kgan.attacks.answers import Answer
 
-SCHEMES = ("http", "https", "grpc")
+SCHEMES = ("http", "https", "grpc", "grpcs")
 """How the address of a server begins."""
-
-# Signatures and outputs that are taken where there are several, the first that is there.
-_SIGNATURES = ("classify", "serving_default")
-_OUTPUTS = ("logits", "probabilities")
-# Images in one request; a server may refuse larger batches.
-_AT_A_TIME = 32
-_ONNX_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": float}
-
-# The shape that a model takes, (batch, ...) with None where it is free, or None; and what answers.
-Answer = tuple[tuple[int | None, ...] | None, Callable[[np.ndarray], np.ndarray]]
 
 
 class BlackBox:
@@ -67,7 +54,12 @@ def is_address(source: str) -> bool:
 
 
 def black_box(
-    source: str | Path, *, signature: str | None = None, output: str | int | None = None
+    source: str | Path,
+    *,
+    signature: str | None = None,
+    output: str | int | None = None,
+    token: str | None = None,
+    timeout: float = 30.0,
 ) -> BlackBox:
     """A classifier that only answers.
 
@@ -75,11 +67,13 @@ def black_box(
         source: A SavedModel's folder, or the folder of its versions, of which the newest is taken;
             an `.onnx` file (extra `onnx`); or the address of a model that TensorFlow Serving or
             `kgan serve` answers for: "http://HOST:PORT/v1/models/NAME" (a version may follow) or
-            "grpc://HOST:PORT/NAME".
+            "grpc://HOST:PORT/NAME"; https and grpcs with TLS.
         signature: Name of the signature; "classify" or "serving_default", or the only one, if
             `None`.
         output: Which of several outputs the class scores are, by name (or number, of an ONNX file);
             "logits" or "probabilities", or the only one, if `None`.
+        token: What a server asks for, see `kgan.client.Client`.
+        timeout: Seconds to wait for a server's answer to 32 images.
 
     Raises:
         FileNotFoundError: Where there is no such file or folder.
@@ -88,12 +82,15 @@ def black_box(
     """
     text = str(source)
     if is_address(text):
-        return BlackBox(text, _server(text, signature, output), None)
+        found = answers.server(text, signature, output, token=token, timeout=timeout)
+        return BlackBox(text, found, None)
+    if token is not None:
+        raise ValueError(f"token must be left out for {text}, which is no server's address.")
     path = Path(text).expanduser()
     if path.suffix == ".onnx":
         if signature is not None:
             raise ValueError(f"signature must be left out for an ONNX file, got {signature!r}.")
-        return BlackBox(text, _onnx(path, output), _hash([path]))
+        return BlackBox(text, answers.onnx(path, output), _hash([path]))
     folder = _version_of(path)
     if folder is None:
         raise FileNotFoundError(
@@ -101,7 +98,7 @@ def black_box(
             f"http://HOST:PORT/v1/models/NAME, got {text!r}."
         )
     files = sorted(one for one in folder.rglob("*") if one.is_file())
-    return BlackBox(text, _saved_model(folder, signature, output), _hash(files))
+    return BlackBox(text, answers.saved_model(folder, signature, output), _hash(files))
 
 
 def _version_of(path: Path) -> Path | None:
@@ -117,114 +114,3 @@ def _hash(files: Iterable[Path]) -> str:
     for file in files:
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
-
-
-def _saved_model(folder: Path, signature: str | None, output: str | int | None) -> Answer:
-    try:
-        loaded = tf.saved_model.load(str(folder))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{folder} is no SavedModel that can be loaded: {error}") from error
-    name = _choose("signature", signature, list(loaded.signatures), _SIGNATURES, str(folder))
-    function = loaded.signatures[name]
-    inputs = function.structured_input_signature[1]
-    taken = _only_input(str(folder), {key: spec.dtype.name for key, spec in inputs.items()})
-    shape = inputs[taken].shape
-    given = _choose("output", output, list(function.structured_outputs), _OUTPUTS, str(folder))
-
-    def answer(images: np.ndarray) -> np.ndarray:
-        # The loaded model lives as long as this function.
-        outputs = loaded.signatures[name](**{taken: tf.cast(images, inputs[taken].dtype)})
-        return outputs[given].numpy()
-
-    return tuple(shape.as_list()) if shape.rank is not None else None, answer
-
-
-def _onnx(path: Path, output: str | int | None) -> Answer:
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {path}.")
-    if importlib.util.find_spec("onnxruntime") is None:
-        raise ImportError("onnxruntime is needed for ONNX: pip install 'kgan[onnx]'.")
-    import onnxruntime
-
-    try:
-        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    except Exception as error:  # Of classes that have no common base.
-        raise ValueError(f"{path} is no ONNX file that can be loaded: {error}") from error
-    inputs = {one.name: one for one in session.get_inputs()}
-    taken = _only_input(str(path), {name: one.type for name, one in inputs.items()})
-    names = [one.name for one in session.get_outputs()]
-    if isinstance(output, int) and 0 <= output < len(names):
-        output = names[output]
-    given = _choose("output", output, names, _OUTPUTS, str(path))
-    dtype = _ONNX_TYPES[inputs[taken].type]
-    shape = [size if isinstance(size, int) else None for size in inputs[taken].shape]
-    single = shape[:1] == [1]
-
-    def answer(images: np.ndarray) -> np.ndarray:
-        if single:
-            # Exported for one image at a time.
-            rows = [session.run([given], {taken: row[None].astype(dtype)})[0] for row in images]
-            return np.concatenate(rows)
-        return session.run([given], {taken: images.astype(dtype)})[0]
-
-    return (None, *shape[1:]), answer
-
-
-def _server(address: str, signature: str | None, output: str | int | None) -> Answer:
-    parts = urlsplit(address)
-    path = re.fullmatch(r"/(?:v1/models/)?([^/]+)(?:/versions/(\d+))?/?", parts.path)
-    if path is None:
-        raise ValueError(
-            "the address of a model must be like http://HOST:PORT/v1/models/NAME, or with "
-            f"/versions/NUMBER after it, or grpc://HOST:PORT/NAME, got {address!r}."
-        )
-    version = None if path[2] is None else int(path[2])
-    client = Client(f"{parts.scheme}://{parts.netloc}", unquote(path[1]), version=version)
-    try:
-        known = client.metadata()
-    except ServerError as error:
-        raise ValueError(f"no model answers at {address}: {error}") from error
-    name = _choose("signature", signature, list(known), _SIGNATURES, address)
-    taken = _only_input(address, {key: _dtype(one) for key, one in known[name]["inputs"].items()})
-    given = _choose("output", output, list(known[name]["outputs"]), _OUTPUTS, address)
-
-    def answer(images: np.ndarray) -> np.ndarray:
-        found = []
-        for start in range(0, len(images), _AT_A_TIME):
-            outputs = client.predict(name, **{taken: images[start : start + _AT_A_TIME]})
-            found.append(outputs[given] if isinstance(outputs, dict) else outputs)
-        return np.concatenate(found)
-
-    return None, answer
-
-
-def _dtype(tensor: Mapping[str, Any]) -> str:
-    return str(tensor.get("dtype", "")).removeprefix("DT_").lower()
-
-
-def _only_input(source: str, types: Mapping[str, str]) -> str:
-    """The name of the one input, of floating-point numbers."""
-    if len(types) != 1:
-        raise ValueError(f"{source} must take images alone, takes {', '.join(types) or 'nothing'}.")
-    ((name, kind),) = types.items()
-    if not any(word in kind for word in ("float", "double", "half")):
-        raise ValueError(
-            f"{source} takes {kind}, where images change by less than a whole number: it must take "
-            "floating-point numbers."
-        )
-    return name
-
-
-def _choose(
-    what: str, given: str | int | None, known: list[str], usual: tuple[str, ...], source: str
-) -> str:
-    """The signature or output that is given, the only one, or the first usual one."""
-    if given is None:
-        found = known if len(known) == 1 else [name for name in usual if name in known]
-        if found:
-            return found[0]
-    elif given in known:
-        return str(given)
-    raise ValueError(
-        f"{what} of {source} must be one of {', '.join(known) or '(there is none)'}, got {given!r}."
-    )

@@ -53,6 +53,7 @@ class FAB(Attack):
         attack", 2020, algorithm 1.
     """
 
+    minimal_without_epsilon = True
     takes_arrays = True
     tensors: tuple[str, ...] = (
         "epsilon",

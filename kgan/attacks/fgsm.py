@@ -16,7 +16,8 @@ class FGSM(PGD):
     move to the edge of the box, one after the other, until `epsilon` is used up.
 
     Args:
-        epsilon: Radius of the ball, in units of images in [0, 1], or an array of radii (see `PGD`).
+        epsilon: Radius of the ball, in units of images in [0, 1], or an array of radii; see `PGD`,
+            also for `None`.
         norm: "linf", "l2" or "l1".
         step_size: Length of the step; `epsilon` if None.
         random_start: Whether to start at a random point of the ball. With
@@ -38,7 +39,7 @@ class FGSM(PGD):
 
     def __init__(
         self,
-        epsilon: float | np.ndarray = 0.3,
+        epsilon: float | np.ndarray | None = None,
         *,
         norm: str = "linf",
         step_size: float | np.ndarray | None = None,

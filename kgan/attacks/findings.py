@@ -10,6 +10,7 @@ from kgan.attacks import head as heads
 from kgan.attacks import intake as intakes
 from kgan.attacks.criterion import Criterion
 from kgan.attacks.draws import DRAWS
+from kgan.attacks.function_model import FunctionModel
 from kgan.attacks.half_precision import is_half
 from kgan.attacks.model_call import ModelCall
 from kgan.attacks.model_state import ModelState
@@ -41,6 +42,7 @@ class Findings:
         hides: Whether the scores that are read may be flat where the model is sure.
         rounding: The difference between its own answers and the compiled ones that is no change.
         declared: Whether its head was declared.
+        one_hot: Whether its scores are 1 for one class and 0 for the others: labels alone.
     """
 
     state: ModelState
@@ -51,6 +53,7 @@ class Findings:
     hides: bool
     rounding: float
     declared: bool
+    one_hot: bool = False
 
     def have_changed(self, state: ModelState, questions: Questions, images: np.ndarray) -> bool:
         """Whether the model is another one by now.
@@ -139,7 +142,11 @@ def look(
         if seen.kind not in ("softmax", "sigmoid"):
             outputs = np.concatenate([outputs, questions.ask(noise)])
         evidence = heads.Evidence(call.name, seen.kind, outputs, _told_by_loss(call, loss))
-        name = heads.find(evidence) if head is None else heads.agree(head, evidence)
+        if head is None and isinstance(model, FunctionModel) and model.classes is not None:
+            # A function that names classes; they may be the same ones for all these images.
+            name = "softmax"
+        else:
+            name = heads.find(evidence) if head is None else heads.agree(head, evidence)
         behind = criterion.borders and outputs.shape[1] > 1 and seen.rises
         cut = name == seen.kind or (
             seen.kind == "shares" and (name == "softmax" or (name == "sigmoid" and seen.odds))
@@ -173,6 +180,7 @@ def look(
         hides=reading.is_judged_by_values or (seen.hides_behind if reading.behind else seen.hides),
         rounding=rounding,
         declared=head is not None,
+        one_hot=criterion.takes != "values" and heads.are_one_hot(outputs),
     )
 
 

@@ -1,9 +1,10 @@
 """A classifier that is only a function: it answers, and shows no gradient."""
 
+import contextlib
 import os
 import uuid
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -30,6 +31,8 @@ class FunctionModel(keras.Model):
         self.function = function
         self.classes = classes
         self.units = classes
+        # Why it did not answer; TensorFlow alone would tell it in a text of its own.
+        self.error: Exception | None = None
         # What a stored result belongs to: nothing of a function can be compared, but of a file.
         self.identity = getattr(function, "identity", None) or str(uuid.uuid4())
 
@@ -49,8 +52,15 @@ class FunctionModel(keras.Model):
     def call(self, images: Any, training: bool = False) -> tf.Tensor:
         if tf.executing_eagerly():
             return tf.constant(self.ask(np.asarray(images)))
-        outputs = tf.numpy_function(self.ask, [images], tf.float32, stateful=True)
+        outputs = tf.numpy_function(self._ask_and_keep_error, [images], tf.float32, stateful=True)
         return tf.ensure_shape(outputs, [None, self.units])
+
+    def _ask_and_keep_error(self, images: np.ndarray) -> np.ndarray:
+        try:
+            return self.ask(images)
+        except Exception as error:
+            self.error = error
+            raise
 
     def ask(self, images: np.ndarray) -> np.ndarray:
         """The scores (n, units), where classes are returned one-hot."""
@@ -67,13 +77,30 @@ class FunctionModel(keras.Model):
             )
             return np.eye(self.classes, dtype=np.float32)[numbers]
         if answers.ndim != 2 or len(answers) != len(images) or answers.dtype.kind not in "fiu":
+            told = f"{answers.dtype} of shape {answers.shape}"
+            if answers.dtype.kind not in "fiu":
+                first = next(iter(answers.ravel().tolist()), None)
+                told = f"a {type(first).__name__} such as {str(first)[:40]!r}"
             raise ValueError(
                 f"{self.name} must return scores of shape ({len(images)}, classes), returned "
-                f"{answers.dtype} of shape {answers.shape}. A function that returns class numbers "
-                "goes in as kgan.attacks.Victim(function, classes=10)."
+                f"{told}. A function that returns class numbers goes in as "
+                "kgan.attacks.Victim(function, classes=10)."
             )
         self.units = answers.shape[1]
         return answers.astype(np.float32)
+
+
+@contextlib.contextmanager
+def own_errors(model: keras.Model) -> Iterator[None]:
+    """Within this context an error of a function is raised as the function raised it."""
+    try:
+        yield
+    except tf.errors.OpError:
+        error = getattr(model, "error", None)
+        if not isinstance(error, Exception):
+            raise
+        model.error = None
+        raise error from None
 
 
 def _check_threads() -> None:

@@ -18,6 +18,7 @@ from kgan.attacks.checks import (
     check_pixels,
     check_radii,
     has_pixels,
+    usual_radius,
 )
 from kgan.attacks.momentum_pgd import MomentumPGD
 from kgan.attacks.pgd import PGD
@@ -71,7 +72,8 @@ class Guided(Attack):
     called `guided` or `at`; it has nothing to do with adversarial training.
 
     Args:
-        epsilon: Radius of the ball, in units of images in [0, 1], or an array of radii (see `PGD`).
+        epsilon: Radius of the ball, in units of images in [0, 1], or an array of radii; see `PGD`,
+            also for `None`.
         surrogates: A classifier or several, trained for the same classes; None distills one.
         query_budget: Largest number of labels that distilling may ask for.
         norm: "linf", "l2" or "l1".
@@ -100,7 +102,7 @@ class Guided(Attack):
 
     def __init__(
         self,
-        epsilon: float | np.ndarray = 0.3,
+        epsilon: float | np.ndarray | None = None,
         *,
         surrogates: keras.Model | Sequence[keras.Model] | None = None,
         query_budget: int = 2000,
@@ -117,7 +119,7 @@ class Guided(Attack):
         seed: int = 0,
     ):
         self.norm = check_norm(norm, self.norms)
-        self.epsilon = check_radii("epsilon", epsilon, norm)
+        self.epsilon = check_radii("epsilon", usual_radius(epsilon, norm), norm)
         self.surrogates = surrogates
         self.query_budget = check_count("query_budget", query_budget)
         self.steps = check_count("steps", steps)

@@ -24,6 +24,12 @@ def are_shares(outputs: np.ndarray) -> bool:
     return bool(np.all((outputs >= -_ROUNDING) & (outputs <= 1 + _ROUNDING)))
 
 
+def are_one_hot(outputs: np.ndarray) -> bool:
+    """Whether each row (n, units) is 1 for one unit and 0 for all others, of several."""
+    binary = (outputs == 0) | (outputs == 1)
+    return outputs.shape[1] > 1 and bool(np.all(binary) and np.all(outputs.sum(axis=1) == 1))
+
+
 def told_by_loss(loss: Any) -> str | None:
     """What a compiled loss takes: "logits", "probabilities", "values", or `None` if unknown."""
     if isinstance(loss, str):

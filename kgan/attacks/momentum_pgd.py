@@ -9,7 +9,7 @@ import tensorflow as tf
 from kgan.attacks import example_random
 from kgan.attacks.attack_batch import AttackBatch, State, allowed
 from kgan.attacks.checks import check_count, check_radius
-from kgan.attacks.norms import choose, length, per_example
+from kgan.attacks.norms import choose, length, per_example, random_change
 from kgan.attacks.pgd import PGD
 
 
@@ -18,7 +18,8 @@ class MomentumPGD(PGD):
     """PGD along a running sum of gradients (MI-FGSM).
 
     Args:
-        epsilon: Radius of the ball, in units of images in [0, 1], or an array of radii (see `PGD`).
+        epsilon: Radius of the ball, in units of images in [0, 1], or an array of radii; see `PGD`,
+            also for `None`.
         steps: Number of steps.
         step_size: Length of a step; `epsilon / steps` if None, as published.
         norm: "linf", "l2" or "l1".
@@ -33,7 +34,8 @@ class MomentumPGD(PGD):
             5 is published.
         neighbours: Number of random neighbours whose mean gradient corrects the next step
             (VMI-FGSM); 20 is published, 0 for none.
-        spread: How far the neighbours lie, as a multiple of `epsilon` (beta).
+        spread: Radius of the ball in `norm` that the neighbours are drawn from, as a multiple of
+            `epsilon` (beta).
         random_start: Whether to start at a random point of the ball.
         restarts: Number of starts for images that are not fooled; more than 1 needs
             `random_start`.
@@ -58,7 +60,7 @@ class MomentumPGD(PGD):
 
     def __init__(
         self,
-        epsilon: float | np.ndarray = 0.3,
+        epsilon: float | np.ndarray | None = None,
         *,
         steps: int = 10,
         step_size: float | np.ndarray | None = None,
@@ -123,9 +125,8 @@ class MomentumPGD(PGD):
         if self.nesterov:
             # The authors' code divides gradients by the mean of their sizes, not by the sum as the
             # formula says, by which this would look hardly ahead.
-            values = tf.cast(tf.reduce_prod(tf.shape(points)[1:]), tf.float32)
             step_size = per_example(state["step_size"], points)
-            points += step_size * self.decay * values * state["momentum"]
+            points += step_size * self.decay * _unit(state["momentum"], self.norm)
         logits, gradient = self._mean_gradient(batch, state, points, step)
         if self.neighbours:
             around = self._neighbours(batch, state, points, step)
@@ -161,13 +162,12 @@ class MomentumPGD(PGD):
         self, batch: AttackBatch, state: State, points: tf.Tensor, step: tf.Tensor
     ) -> tf.Tensor:
         """The mean gradient at random neighbours of the points."""
-        shape = example_random.shape_of(points)
+        reach = self.spread * state["epsilon"]
 
         def add(k, total):
             draw = step * self.neighbours + k
-            noise = 2.0 * example_random.uniform(state["keys"], shape, "neighbour", draw) - 1.0
-            near = points + self.spread * per_example(state["epsilon"], points) * noise
-            return k + 1, total + self._mean_gradient(batch, state, near, step)[1]
+            noise = random_change(points, state["keys"], reach, self.norm, "neighbour", draw)
+            return k + 1, total + self._mean_gradient(batch, state, points + noise, step)[1]
 
         _, total = tf.while_loop(
             lambda k, _: k < self.neighbours, add, (tf.constant(0), tf.zeros_like(points))
@@ -200,6 +200,19 @@ class MomentumPGD(PGD):
             fill_value=0.0,
         )
         return choose(chance < self.diversity, copies, images)
+
+
+def _unit(momentum: tf.Tensor, norm: str) -> tf.Tensor:
+    """The sum of gradients of length 1 in l1, in a scale in which a single one has length 1.
+
+    In linf that is a mean size of 1; in l2 the sum is turned from its length in l1.
+    """
+    if norm == "l1":
+        return momentum
+    if norm == "linf":
+        return momentum * tf.cast(tf.reduce_prod(tf.shape(momentum)[1:]), tf.float32)
+    ratio = length(momentum, "l1") / tf.maximum(length(momentum, "l2"), 1e-12)
+    return momentum * per_example(ratio, momentum)
 
 
 def _smooth(gradient: tf.Tensor, side: int) -> tf.Tensor:

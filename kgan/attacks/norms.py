@@ -216,6 +216,20 @@ def random_point(
     With a `mask`, bool (batch, ...), only the values where it is True are changed, and the ball is
     that of these values.
     """
+    change = random_change(original, keys, epsilon, norm, "start", step, mask)
+    return tf.clip_by_value(original + change, 0.0, 1.0)
+
+
+def random_change(
+    original: tf.Tensor,
+    keys: tf.Tensor,
+    epsilon: tf.Tensor | float,
+    norm: str,
+    what: str,
+    step: tf.Tensor | int = 0,
+    mask: tf.Tensor | None = None,
+) -> tf.Tensor:
+    """A change drawn uniformly from the ball of radius `epsilon`; `what` names the draw."""
     shape = example_random.shape_of(original)
     epsilon = per_example(epsilon, original)
     size: tf.Tensor | int = (
@@ -224,16 +238,16 @@ def random_point(
     if mask is not None:
         size = tf.maximum(tf.reduce_sum(tf.cast(flatten(mask), tf.float32), axis=1), 1.0)
     if norm == "linf":
-        change = epsilon * (2.0 * example_random.uniform(keys, shape, "start", step) - 1.0)
+        change = epsilon * (2.0 * example_random.uniform(keys, shape, what, step) - 1.0)
         change = masked(change, mask)
     else:
         # Uniform in a ball of dimension n: a uniform direction times U^(1/n).
         if norm == "l2":
-            direction = example_random.normal(keys, shape, "start", step)
+            direction = example_random.normal(keys, shape, what, step)
         else:
-            exponential = -tf.math.log(example_random.uniform(keys, shape, "start", step))
-            direction = exponential * example_random.signs(keys, shape, "start sign", step)
+            exponential = -tf.math.log(example_random.uniform(keys, shape, what, step))
+            direction = exponential * example_random.signs(keys, shape, f"{what} sign", step)
         direction = masked(direction, mask)
-        radius = example_random.uniform(keys, (), "start radius", step) ** (1.0 / size)
+        radius = example_random.uniform(keys, (), f"{what} radius", step) ** (1.0 / size)
         change = epsilon * per_example(radius, original) * normalize(direction, norm)
-    return tf.clip_by_value(original + change, 0.0, 1.0)
+    return change

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from kgan.attacks.attack import Attack
 from kgan.attacks.attack_batch import AttackBatch, State, allowed
-from kgan.attacks.checks import check_count, check_norm, check_radii
+from kgan.attacks.checks import check_count, check_norm, check_radii, usual_radius
 from kgan.attacks.losses import check_loss
 from kgan.attacks.norms import project, random_point, rows_of, steepest
 from kgan.random import check_seed
@@ -24,7 +24,8 @@ class PGD(Attack):
 
     Args:
         epsilon: Radius of the ball, in units of images in [0, 1]; or an array of radii, one for
-            each image, or in linf for each channel or value.
+            each image, or in linf for each channel or value. If `None`, one that is usual for grey
+            images of digits: 0.3 in linf, 2 in l2, 10 in l1.
         steps: Number of steps.
         step_size: Length of a step; `2.5 * epsilon / steps` if None (Madry et al.'s rule). An array
             like `epsilon`, too.
@@ -48,7 +49,7 @@ class PGD(Attack):
 
     def __init__(
         self,
-        epsilon: float | np.ndarray = 0.3,
+        epsilon: float | np.ndarray | None = None,
         *,
         steps: int = 40,
         step_size: float | np.ndarray | None = None,
@@ -62,7 +63,7 @@ class PGD(Attack):
         seed: int = 0,
     ):
         self.norm = check_norm(norm, self.norms)
-        self.epsilon = check_radii("epsilon", epsilon, norm)
+        self.epsilon = check_radii("epsilon", usual_radius(epsilon, norm), norm)
         self.steps = check_count("steps", steps)
         self.step_size = None if step_size is None else check_radii("step_size", step_size, norm)
         self.random_start = random_start

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kgan.attacks import endings, held_inputs
+from kgan.attacks.function_model import own_errors
 from kgan.attacks.model_call import ModelCall, compiling
 from kgan.attacks.reading import TINY
 
@@ -83,7 +84,8 @@ class Questions:
                 self._functions["ask", shape] = ask.get_concrete_function()
             self._functions["end", shape] = found
         try:
-            outputs = self._functions["ask", shape](tf.constant(images)).numpy()
+            with own_errors(self._call.model):
+                outputs = self._functions["ask", shape](tf.constant(images)).numpy()
         except tf.errors.InvalidArgumentError as error:
             if self._call.batch is None:
                 raise

@@ -7,7 +7,7 @@ import tensorflow as tf
 from kgan.attacks import example_random, loop
 from kgan.attacks.attack import Attack
 from kgan.attacks.attack_batch import AttackBatch, State
-from kgan.attacks.checks import check_count, check_norm, check_radii
+from kgan.attacks.checks import check_count, check_norm, check_radii, usual_radius
 from kgan.attacks.norms import masked, normalize, per_example, project, random_point
 from kgan.random import check_seed
 
@@ -17,7 +17,8 @@ class RandomNoise(Attack):
     """Adds noise that does not depend on the model.
 
     Args:
-        epsilon: Radius of the ball, in units of images in [0, 1], or an array of radii (see `PGD`).
+        epsilon: Radius of the ball, in units of images in [0, 1], or an array of radii; see `PGD`,
+            also for `None`.
         norm: "linf", "l2" or "l1".
         distribution: "uniform" in the ball, or "gaussian": a normal draw with the standard
             deviation `epsilon / 2` a value in linf, or scaled to the length `epsilon` in l2 and
@@ -36,7 +37,7 @@ class RandomNoise(Attack):
 
     def __init__(
         self,
-        epsilon: float | np.ndarray = 0.3,
+        epsilon: float | np.ndarray | None = None,
         *,
         norm: str = "linf",
         distribution: str = "uniform",
@@ -45,7 +46,7 @@ class RandomNoise(Attack):
         seed: int = 0,
     ):
         self.norm = check_norm(norm, self.norms)
-        self.epsilon = check_radii("epsilon", epsilon, norm)
+        self.epsilon = check_radii("epsilon", usual_radius(epsilon, norm), norm)
         if distribution not in ("uniform", "gaussian"):
             raise ValueError(f"distribution must be uniform or gaussian, got {distribution!r}.")
         self.distribution = distribution

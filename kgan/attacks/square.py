@@ -7,7 +7,7 @@ import tensorflow as tf
 from kgan.attacks import example_random, loop
 from kgan.attacks.attack import Attack
 from kgan.attacks.attack_batch import AttackBatch, State
-from kgan.attacks.checks import check_count, check_norm, check_radii
+from kgan.attacks.checks import check_count, check_norm, check_radii, usual_radius
 from kgan.attacks.norms import choose, length, masked, normalize, per_example, project_l1
 from kgan.attacks.victim import Victim
 from kgan.random import check_seed
@@ -21,7 +21,8 @@ class Square(Attack):
     """Changes random squares and keeps changes that lower the margin; needs no gradient.
 
     Args:
-        epsilon: Radius of the ball, in units of images in [0, 1], or an array of radii (see `PGD`).
+        epsilon: Radius of the ball, in units of images in [0, 1], or an array of radii; see `PGD`,
+            also for `None`.
         norm: "linf", "l2" or "l1".
         steps: Number of queries for each image.
         share: Share of an image that the first squares change (p), in (0, 1].
@@ -46,7 +47,7 @@ class Square(Attack):
 
     def __init__(
         self,
-        epsilon: float | np.ndarray = 0.3,
+        epsilon: float | np.ndarray | None = None,
         *,
         norm: str = "linf",
         steps: int = 5000,
@@ -57,7 +58,7 @@ class Square(Attack):
         seed: int = 0,
     ):
         self.norm = check_norm(norm, self.norms)
-        self.epsilon = check_radii("epsilon", epsilon, norm)
+        self.epsilon = check_radii("epsilon", usual_radius(epsilon, norm), norm)
         self.steps = check_count("steps", steps)
         if not 0 < share <= 1:
             raise ValueError(f"share must be in (0, 1], got {share}.")

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan.attacks.checks import check_count, check_norm, check_radius
+from kgan.attacks.checks import check_count, check_norm, check_radius, usual_radius
 from kgan.attacks.learnt_attack import LearntAttack
 from kgan.attacks.norms import length, normalize
 from kgan.attacks.victim import Victim
@@ -18,8 +18,8 @@ class Universal(LearntAttack):
     """Adds the same change to every image; `fit` finds it by projected gradient ascent.
 
     Args:
-        epsilon: Radius of the ball, in units of images in [0, 1]. After `fit`, `replace` can make
-            it smaller, which shortens the change, but not larger.
+        epsilon: Radius of the ball, in units of images in [0, 1]; by norm if `None`, as of `PGD`.
+            After `fit`, `replace` can make it smaller, which shortens the change, but not larger.
         norm: "linf" or "l2".
         target: A class that all images shall be taken for; `None` to leave their labels.
         steps: Number of steps of `fit`, each on one batch.
@@ -40,7 +40,7 @@ class Universal(LearntAttack):
 
     def __init__(
         self,
-        epsilon: float = 0.3,
+        epsilon: float | None = None,
         *,
         norm: str = "linf",
         target: int | None = None,
@@ -52,7 +52,7 @@ class Universal(LearntAttack):
         seed: int = 0,
     ):
         self.norm = check_norm(norm, self.norms)
-        self.epsilon = check_radius("epsilon", epsilon, norm)
+        self.epsilon = check_radius("epsilon", usual_radius(epsilon, norm), norm)
         self.target = target
         self.targetable = target is not None
         self.steps = check_count("steps", steps)

@@ -15,6 +15,7 @@ from kgan.attacks.criterion import Criterion
 from kgan.attacks.declaration import as_model, checked_criterion, checked_held
 from kgan.attacks.draws import mean_answer, most_frequent
 from kgan.attacks.findings import Findings, look
+from kgan.attacks.function_model import own_errors
 from kgan.attacks.half_precision import with_scaled_gradient
 from kgan.attacks.held_inputs import rows
 from kgan.attacks.model_call import ModelCall
@@ -85,7 +86,8 @@ class Victim:
         binary: Whether the model has a single output.
         head: Kind of the model's output, "logits", "softmax", or "sigmoid".
         black_box: Whether the model only answers.
-        shows: What an attack may ask of it: "gradients", "scores", or "labels".
+        shows: What an attack may ask of it: "gradients", "scores", or "labels"; labels too of a
+            function whose scores are 1 for one class and 0 for the others.
         random: Whether two answers to the same images differ.
         declared: What was declared, by the names of the arguments; `None` for the rest.
         assumptions: Sentences for a report that say how the model was understood.
@@ -116,9 +118,7 @@ class Victim:
         if data_format is not None:
             kgan.names.check("data_format", data_format, intakes.LAYOUTS)
         self.name = model.name
-        self.shows = "gradients"
-        if self.black_box:
-            self.shows = "scores" if classes is None else "labels"
+        self._names_classes = classes is not None
         self.criterion = checked_criterion(criterion, head, classes)
         self.held = checked_held(model, input, held)
         self.intake = intakes.declared(
@@ -173,6 +173,14 @@ class Victim:
     @property
     def _reading(self) -> Reading:
         return self._findings.reading
+
+    @property
+    def shows(self) -> str:
+        """What an attack may ask of it: "gradients", "scores", or "labels"."""
+        if not self.black_box:
+            return "gradients"
+        one_hot = self._found is not None and self._found.one_hot
+        return "labels" if self._names_classes or one_hot else "scores"
 
     @property
     def classes(self) -> int:
@@ -364,7 +372,8 @@ class Victim:
         for start in range(0, len(images), batch_size):
             some = slice(start, start + batch_size)
             rows_of_some = tf.constant(indices[some], tf.int32)
-            found.append(function(tf.constant(images[some]), rows_of_some).numpy())
+            with own_errors(self.model):
+                found.append(function(tf.constant(images[some]), rows_of_some).numpy())
         return np.concatenate(found)
 
     def _answer(self, images: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:

@@ -3,10 +3,10 @@
 import dataclasses
 import datetime
 import hashlib
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from shlex import quote
 from typing import Any, cast
 
 import keras
@@ -16,11 +16,13 @@ import kgan.data
 import kgan.robustness
 from kgan.attacks import Attack, Criterion
 from kgan.attacks.black_boxes import black_box, is_black_box
+from kgan.attacks.checks import USUAL_RADII
 from kgan.attacks.eight_bit import check_on_grid
 from kgan.attacks.victim import Victim
 from kgan.cli.command_line import Request
 from kgan.data import Dataset
 from kgan.data.arrays import has_split
+from kgan.files import read_token
 from kgan.names import printable
 from kgan.progress import Progress
 from kgan.robustness.corruptions.corrupt import check_corruptible
@@ -32,7 +34,7 @@ from kgan.runs.attacked_data import AttackedData, attacked_data
 from kgan.runs.classifier_file import check_fit, check_model_range, load_classifier
 from kgan.runs.classifying import preset_classifier
 from kgan.runs.run import Run
-from kgan.settings import CLASSIFIER_PRESETS, AttackSettings
+from kgan.settings import CLASSIFIER_PRESETS, AttackSettings, hints
 
 # The attacks where none is named: of a model with gradients, and of one that only answers.
 _USUAL = ("noise", "fgsm", "apgd:steps=40", "square:steps=1000")
@@ -85,8 +87,7 @@ def main(request: Request) -> int:
         if settings.corruptions:
             report = _corrupted(report, settings, model, baseline, data)
     except KeyboardInterrupt:
-        name = quote(run.folder.name.removeprefix("attack-"))
-        resume = f"kgan attack --resume --name {name}"
+        resume = shlex.join(hints.resume("attack", settings, run.folder, prefix="attack-"))
         print(f"\nwhat is done is kept; continue with {resume}", file=sys.stderr)
         raise
     except Exception as error:
@@ -94,7 +95,11 @@ def main(request: Request) -> int:
             faults.keep(error, run.folder)
         raise
     report = dataclasses.replace(
-        report, provenance=_provenance(settings, request.command, file, digest, data, whole)
+        report,
+        provenance={
+            **_provenance(settings, request.command, file, digest, data, whole),
+            "to harden": _to_harden(settings, criterion, file),
+        },
     )
     if whole:
         told = f"{data.name} has no splits: the model is taken to have been trained on none of it"
@@ -215,9 +220,28 @@ def _provenance(
     return {name: printable(value) for name, value in facts.items()}
 
 
+def _to_harden(settings: AttackSettings, criterion: Criterion, file: str) -> str:
+    """The command that hardens the model, or why there is none."""
+    if _only_answers(settings):
+        return "needs the Keras model itself, a .keras file"
+    if settings.held or not criterion.by_class:
+        return "is none of kgan harden's, which takes images alone and one class for each"
+    # Without a radius that the user chose, that of the preset or of the method.
+    norm = "linf" if settings.norm == "l0" else settings.norm
+    radius = max(settings.epsilons, default=None) if settings.norm == norm else None
+    if radius is None and norm != "linf":
+        radius = USUAL_RADII[norm]
+    return printable(hints.harden(settings, file, _data_name(settings), norm, radius))
+
+
 def _usual_attacks(settings: AttackSettings) -> tuple[str, ...]:
     """The attacks that are run where none is named."""
-    return _ASKING if is_black_box(settings.model) else _USUAL
+    return _ASKING if _only_answers(settings) else _USUAL
+
+
+def _only_answers(settings: AttackSettings) -> bool:
+    """Whether the model is none of Keras's; a preset's name means its classifier."""
+    return settings.model not in CLASSIFIER_PRESETS and is_black_box(settings.model)
 
 
 def _model(
@@ -227,13 +251,21 @@ def _model(
     given = settings.declared
     if not criterion.borders:
         given["criterion"] = criterion
-    if settings.model not in CLASSIFIER_PRESETS and is_black_box(settings.model):
+    if _only_answers(settings):
         if settings.input is not None:
             raise ValueError(f"input must be left out for {settings.model}, which only answers.")
-        asked = black_box(settings.model, output=given.pop("output", None))
+        asked = black_box(
+            settings.model,
+            signature=settings.signature,
+            output=given.pop("output", None),
+            token=None if settings.token_file is None else read_token(settings.token_file),
+        )
         digest = asked.identity or "none: a server's model may change"
         print(f"{settings.model} only answers: attacks that follow gradients cannot be run on it")
         return Victim(asked, **given), settings.model, digest
+    for name in ("signature", "token_file"):
+        if getattr(settings, name) is not None:
+            raise ValueError(f"{name} must be left out for {settings.model}, a Keras model.")
     file = _model_file(settings)
     model = load_classifier(file, presets=CLASSIFIER_PRESETS)
     if settings.input is not None:

@@ -10,6 +10,7 @@ from typing import Any
 from tensorflow_serving.config import model_server_config_pb2
 
 import kgan.export
+from kgan.files import read_token
 from kgan.robustness.one_image import attacked
 from kgan.runs.classifier_file import load_classifier
 from kgan.serving import models_config
@@ -37,7 +38,7 @@ def serve(
         announce: Called with them, the place and a model's name when requests are answered.
         channel: The line to the process that watches, where this is one of several workers.
     """
-    token = None if settings.token_file is None else _token(settings.token_file)
+    token = None if settings.token_file is None else read_token(settings.token_file)
     access = Access.of(
         settings.host,
         hosts=settings.allowed_hosts,
@@ -142,14 +143,6 @@ def _models(settings: ServeSettings, load: models_config.Load) -> list[Model]:
         Model(name, folder, versions=settings.versions, labels=labels, load=load)
         for name, folder in _folders(settings.models).items()
     ]
-
-
-def _token(path: Path) -> str:
-    """The token in a file, a line of printable ASCII."""
-    token = path.expanduser().read_text(encoding="utf-8", errors="replace").strip()
-    if not token.isascii() or not token.isprintable() or not token or " " in token:
-        raise ValueError(f"{path} must hold a token: one line of ASCII without spaces.")
-    return token
 
 
 def _certificate(chain: Path, key: Path) -> tuple[Path, Path]:

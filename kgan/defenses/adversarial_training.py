@@ -11,7 +11,7 @@ import kgan.losses
 import kgan.names
 import kgan.random
 from kgan.attacks import Attack
-from kgan.attacks.checks import check_count, check_norm, check_radius
+from kgan.attacks.checks import check_count, check_norm, check_radius, usual_radius
 from kgan.attacks.norms import NORMS, steepest
 from kgan.attacks.victim import Victim, victim_of
 from kgan.counter import add_counter
@@ -58,7 +58,7 @@ class AdversarialTraining(MendedFit):
             answers to clean and adversarial images;
             "mart": the compiled loss on adversarial images, a margin, and a divergence that weighs
             more where the clean image is misjudged.
-        epsilon: Radius of the ball, in units of images in [0, 1].
+        epsilon: Radius of the ball, in units of images in [0, 1]; by norm if `None`, as of `PGD`.
         norm: "linf", "l2" or "l1".
         attack: In place of the method's own attack (then `epsilon` and `norm` are not used): an
             attack with a last iterate, such as `PGD(8 / 255, steps=7)` or `APGD(8 / 255, steps=7)`
@@ -98,7 +98,7 @@ class AdversarialTraining(MendedFit):
         classifier: keras.Model | Victim,
         *,
         method: str = "pgd",
-        epsilon: float = 0.3,
+        epsilon: float | None = None,
         norm: str = "linf",
         attack: Attack | Sequence[Attack] | None = None,
         shares: Sequence[float] | None = None,
@@ -117,7 +117,7 @@ class AdversarialTraining(MendedFit):
         self.classifier = classifier
         self.method = method
         self.norm = check_norm(norm, NORMS)
-        self.epsilon = check_radius("epsilon", epsilon, norm)
+        self.epsilon = check_radius("epsilon", usual_radius(epsilon, norm), norm)
         self.seed = kgan.random.check_seed(seed)
         self.beta = _only("beta", beta, row.beta, method)
         self.awp = _only("awp", awp, None if row.attack is None else 0.0, method)

@@ -27,7 +27,7 @@ class EvadingPGD(PGD):
     Args:
         detector: The detector, fitted.
         threshold: The score above which it raises the alarm.
-        epsilon: Radius of the ball, in units of images in [0, 1].
+        epsilon: Radius of the ball, in units of images in [0, 1]; by norm if `None`, as of `PGD`.
         norm: "linf", "l2" or "l1".
         steps: Number of steps for each weight.
         step_size: Length of a step; `2.5 * epsilon / steps` if None.
@@ -45,7 +45,7 @@ class EvadingPGD(PGD):
         self,
         detector: Detector,
         threshold: float,
-        epsilon: float = 0.3,
+        epsilon: float | None = None,
         *,
         norm: str = "linf",
         steps: int = 100,

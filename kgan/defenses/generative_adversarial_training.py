@@ -25,7 +25,7 @@ class GenerativeAdversarialTraining(AdversarialTraining):
 
     Args:
         classifier: The classifier to train, as for `AdversarialTraining`.
-        epsilon: Radius of the ball, in units of images in [0, 1].
+        epsilon: Radius of the ball, in units of images in [0, 1]; by norm if `None`, as of `PGD`.
         norm: "linf" or "l2".
         clean_share: Share of each batch that stays clean for the classifier, in [0, 1).
         weights: Weights of the terms of the generator's loss, see `kgan.models.PerturbationGAN`.
@@ -58,7 +58,7 @@ class GenerativeAdversarialTraining(AdversarialTraining):
         self,
         classifier: keras.Model | Victim,
         *,
-        epsilon: float = 0.3,
+        epsilon: float | None = None,
         norm: str = "linf",
         clean_share: float = 0.5,
         weights: Mapping[str, float] | None = None,

@@ -25,7 +25,7 @@ class OverfittingGuard(keras.callbacks.Callback):
     Args:
         images: Held images, float32 (n, ...) in [0, 1]; a batch will do.
         labels: Labels of these images: integers, a column, or one-hot.
-        epsilon: Radius of the attack's ball.
+        epsilon: Radius of the attack's ball; by norm if `None`, as of `PGD`.
         norm: Norm of that ball.
         drop: The fall that stops the training, as a share: 0.2 is 20 points.
         every: Batches between two looks, besides those before training and after each epoch.
@@ -47,7 +47,7 @@ class OverfittingGuard(keras.callbacks.Callback):
         images: Any,
         labels: Any,
         *,
-        epsilon: float = 0.3,
+        epsilon: float | None = None,
         norm: str = "linf",
         drop: float = 0.2,
         every: int | None = None,

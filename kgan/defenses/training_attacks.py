@@ -16,7 +16,7 @@ class FastStep(FGSM):
     `epsilon` always ends at the same corner, and the classifier overfits to corners.
 
     Args:
-        epsilon: Radius of the ball, in units of images in [0, 1].
+        epsilon: Radius of the ball, in units of images in [0, 1]; by norm if `None`, as of `PGD`.
         norm: "linf", "l2" or "l1"; only in linf is the start left uncut.
         step_size: Length of the step; `1.25 * epsilon` if None.
         seed: Seed of the random start.
@@ -27,7 +27,7 @@ class FastStep(FGSM):
 
     def __init__(
         self,
-        epsilon: float = 0.3,
+        epsilon: float | None = None,
         *,
         norm: str = "linf",
         step_size: float | None = None,
@@ -56,7 +56,7 @@ class DivergencePGD(PGD):
     divergence is zero at the image itself. Labels are not used.
 
     Args:
-        epsilon: Radius of the ball, in units of images in [0, 1].
+        epsilon: Radius of the ball, in units of images in [0, 1]; by norm if `None`, as of `PGD`.
         steps: Number of steps.
         step_size: Length of a step; `2.5 * epsilon / steps` if None.
         norm: "linf", "l2" or "l1".
@@ -69,7 +69,7 @@ class DivergencePGD(PGD):
 
     def __init__(
         self,
-        epsilon: float = 0.3,
+        epsilon: float | None = None,
         *,
         steps: int = 10,
         step_size: float | None = None,

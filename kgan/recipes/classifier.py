@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import ClassVar
 
 import keras
@@ -174,9 +173,6 @@ class ClassifierRecipe(Recipe[Chosen]):
             *about(self.settings.data, data),
             f"training {self.settings.network} ({size:,} weights) on {self.settings.data}",
         ]
-
-    def next_steps(self, folder: Path, version: Path | None) -> Sequence[str]:
-        return [f"kgan attack --model {version} --data {self.settings.data}"]
 
 
 def plain_loss() -> keras.losses.Loss:

@@ -2,9 +2,9 @@
 
 import abc
 import dataclasses
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from shlex import quote
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import keras
@@ -13,6 +13,7 @@ import tensorflow as tf
 import kgan.callbacks
 import kgan.data
 import kgan.evaluation
+from kgan.settings import hints
 from kgan.settings.groups import USUAL_BATCH
 
 Chosen = TypeVar("Chosen", bound=Any)
@@ -189,10 +190,10 @@ class Recipe(abc.ABC, Generic[Chosen]):
             folder: The run's folder.
             version: Folder of the exported version, or `None`.
         """
-        sampled, name = quote(str(version or folder)), quote(folder.name)
+        longer = shlex.join(hints.resume("train", self.settings, folder))
         return [
-            f"kgan sample {sampled} --n 100 --out samples.png",
-            f"python train.py --resume --name {name} --epochs N      # train on",
+            f"kgan sample {shlex.quote(str(version or folder))} --n 100 --out samples.png",
+            f"{longer} --epochs {2 * self.epochs}      # train on",
         ]
 
     def callbacks(

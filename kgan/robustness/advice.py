@@ -1,5 +1,6 @@
 """What a report suggests to do next, in sentences."""
 
+from kgan.attacks.norms import NORMS
 from kgan.robustness.report import Report
 
 # Images below which an interval is too wide to compare two models.
@@ -16,7 +17,9 @@ def advice(report: Report) -> list[str]:
             f"Do not quote these figures yet: {names}. Each flag says how to attack around it."
         )
     classes = [config.get("class") for config in report.attacks.values()]
-    if _STANDARD not in classes:
+    asks_alone = any(text.startswith("the model is a function") for text in report.assumptions)
+    # Of a model without gradients little is left of it; in l0 there is none.
+    if _STANDARD not in classes and report.norm in (None, *NORMS) and not asks_alone:
         found.append(
             "Before quoting a robust accuracy, run the standard attack: --attack autoattack."
         )
@@ -33,5 +36,6 @@ def advice(report: Report) -> list[str]:
             "trained for them, by kgan.defenses.IntervalTraining."
         )
     if report.worst_case and report.worst_case[-1].robust_accuracy < report.clean.robust_accuracy:
-        found.append("To make the classifier robust: kgan harden --model FILE --data DATA.")
+        how = report.provenance.get("to harden", "kgan harden --model FILE --data DATA")
+        found.append(f"To make the classifier robust: {how}")
     return found or ["Nothing is left to do but to attack it in ways that this report does not."]

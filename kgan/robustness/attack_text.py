@@ -54,8 +54,8 @@ def attack_from_text(
     settings: dict[str, Any] = {"seed": seed}
     if "norm" in takes and norm in make.norms:
         settings["norm"] = norm
-    # If epsilon is None by default, the attack looks for the smallest change, so it gets none.
-    if "epsilon" in takes and takes["epsilon"].default is not None:
+    # What looks for the smallest change without a radius gets none.
+    if "epsilon" in takes and not make.minimal_without_epsilon:
         settings["epsilon"] = max(epsilons)
     if "least_epsilon" in takes and len(epsilons) > 1:
         settings["least_epsilon"] = min(epsilons)

@@ -133,7 +133,8 @@ def _advice(comparison: Comparison) -> list[str]:
     lost = before.robust_accuracy - after.robust_accuracy
     if lost > 0.02:
         found.append(f"Hardening cost {lost:.1%} of clean accuracy; a smaller epsilon costs less.")
-    found.append("Attack the hardened classifier in other ways: kgan attack --model FILE.")
+    how = comparison.provenance.get("to attack", "kgan attack --model FILE --data DATA")
+    found.append(f"Attack the hardened classifier in other ways: {how}")
     return found
 
 

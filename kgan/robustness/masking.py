@@ -110,7 +110,9 @@ def compare(outcomes: Sequence[Outcome], norm: str | None) -> tuple[list[Flag], 
     fooled: dict[str, dict[float, np.ndarray]] = {}
     for outcome in outcomes:
         attack = outcome.attack
-        if attack.category and attack.norms and attack.norm == norm:
+        # What was learnt before follows no gradient of the image that it is tried on.
+        follows = attack.adapts or attack.category != "white-box"
+        if attack.category and follows and attack.norms and attack.norm == norm:
             union = fooled.setdefault(attack.category, {})
             before = union.get(outcome.epsilon, False)
             union[outcome.epsilon] = before | outcome.fooled

@@ -37,7 +37,8 @@ def print_report(report: Report, folder: Path) -> None:
         console.print(Text(f"not checked for gradient masking: {text}", style="dim"))
     console.print(Text("assumed: " + "; ".join(report.assumptions) + "."))
     for text in advice(report):
-        console.print(Text(f"next: {text}"))
+        # A command in it must not be broken into lines.
+        console.print(Text(f"next: {text}"), soft_wrap=True)
     if report.verdict is not None:
         style = "bold green" if report.verdict.passed else "bold red"
         console.print(Text(f"{report.verdict}.", style=style))

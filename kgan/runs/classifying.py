@@ -1,6 +1,7 @@
 """Training a classifier in a run folder."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from kgan.runs.classifier_file import new_name
 from kgan.runs.run import Run
 from kgan.runs.source import open_source
 from kgan.runs.training import Trained, train
-from kgan.settings import ClassifierSettings
+from kgan.settings import ClassifierSettings, hints
 
 
 def train_classifier(
@@ -26,6 +27,7 @@ def train_classifier(
     name: str,
     preset: str | None = None,
     run: Run | None = None,
+    hint: bool = True,
 ) -> int:
     """Trains a classifier, prints its accuracy on the test split, and saves it.
 
@@ -35,6 +37,7 @@ def train_classifier(
             with a number where there is such a file already.
         preset: Name of the preset that the settings started from, or `None`.
         run: The run to resume, or `None` to start a new one.
+        hint: Whether to print the command that attacks it.
 
     Returns:
         The exit code: 0, or 130 if a signal ended the training.
@@ -48,11 +51,11 @@ def train_classifier(
         model_name=short,
         preset=preset,
         run=run,
-        finish=_save,
+        finish=functools.partial(_save, hint=hint),
     )
 
 
-def _save(trained: Trained) -> int:
+def _save(trained: Trained, *, hint: bool) -> int:
     assert isinstance(trained.recipe, ClassifierRecipe)
     path = trained.recipe.settings.classifiers_dir / f"{trained.run.model}.keras"
     if not isinstance(trained.recipe.loss(trained.data), type(plain_loss())):
@@ -63,6 +66,9 @@ def _save(trained: Trained) -> int:
     accuracy = _accuracy(trained.model, test)
     print(f"test accuracy {accuracy:.2%} ({len(test):,} images)")
     print(printable(f"saved as {path}"))
+    if hint:
+        settings = trained.recipe.settings
+        print(printable(f"next: {hints.attack(settings, path, settings.data)}"))
     return 0
 
 
@@ -90,7 +96,10 @@ def preset_classifier(name: str, settings: ClassifierSettings) -> Path:
     path = settings.classifiers_dir / f"{name}.keras"
     if not path.is_file():
         train_classifier(
-            dataclasses.replace(settings, name=name), name=f"classifier-{name}", preset=name
+            dataclasses.replace(settings, name=name),
+            name=f"classifier-{name}",
+            preset=name,
+            hint=False,
         )
     return path
 

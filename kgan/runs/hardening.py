@@ -2,9 +2,9 @@
 
 import datetime
 import hashlib
+import shlex
 import sys
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import keras
@@ -28,7 +28,7 @@ from kgan.runs.classifier_file import (
 from kgan.runs.classifying import fakes_of, save
 from kgan.runs.run import Run
 from kgan.runs.training import Trained, train
-from kgan.settings import HardeningSettings
+from kgan.settings import HardeningSettings, hints
 
 # linf radius above which a change of a photograph is plain to see.
 _COLOUR = 16 / 255
@@ -43,14 +43,15 @@ def harden(
 ) -> int:
     """Hardens a classifier, saves it, and reports its robustness before and after.
 
-        Args:
-            settings: The settings that the user chose.
-            name: Name of a new run, "harden-NAME"; the hardened classifier is
-    X        preset: Name of the preset that the settings started from, or `None`.
-            run: The run to resume, or `None` to start a new one.
+    Args:
+        settings: The settings that the user chose.
+        name: Name of a new run, "harden-NAME"; the hardened classifier is
+            `classifiers_dir/NAME.keras`, or with a number where there is such a file already.
+        preset: Name of the preset that the settings started from, or `None`.
+        run: The run to resume, or `None` to start a new one.
 
-        Returns:
-            The exit code: 0, or 130 if a signal ended the training.
+    Returns:
+        The exit code: 0, or 130 if a signal ended the training.
     """
     short = run.model if run else name.removeprefix("harden-")
     target = settings.classifiers_dir / f"{short}.keras"
@@ -96,7 +97,7 @@ def _finish(trained: Trained) -> int:
     try:
         comparison = _compared(recipe, run, target, seconds=seconds, stopped=stopped)
     except KeyboardInterrupt:
-        resume = f"kgan harden --resume --name {quote(run.folder.name.removeprefix('harden-'))}"
+        resume = shlex.join(hints.resume("harden", settings, run.folder, prefix="harden-"))
         print(f"\nthe comparison is missing; make it with {resume}", file=sys.stderr)
         raise
     write(comparison, run.folder)
@@ -104,6 +105,7 @@ def _finish(trained: Trained) -> int:
         comparison, run.folder / "report.html", curves=run.folder / "robustness.png"
     )
     tell(comparison, run.folder)
+    print(printable(f"next: {comparison.provenance['to attack']}"))
     return 0
 
 
@@ -141,6 +143,7 @@ def _provenance(settings: HardeningSettings, target: Path, run: Run) -> dict[str
         "seed": str(settings.seed),
         "run": str(run.folder),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "to attack": hints.attack(settings, target, settings.data),
     }
     return {name: printable(value) for name, value in facts.items()}
 

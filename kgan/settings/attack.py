@@ -36,6 +36,10 @@ class AttackSettings(Messages, RunFolder, DeclaredVictim, ImageReading, Prepared
     n: int | None = None
     """Attack so many images, drawn by the seed; default all."""
 
+    signature: str | None = None
+    """For a SavedModel or a server with several signatures: which is asked."""
+    token_file: Path | None = None
+    """For a server that asks for a token: a file with it."""
     input: str | None = None
     """For a model with several inputs: which takes the images."""
     held: tuple[str, ...] = ()
@@ -93,7 +97,10 @@ class AttackSettings(Messages, RunFolder, DeclaredVictim, ImageReading, Prepared
             raise ValueError("baseline must be left out without --corruptions.")
 
     def default_name(self, preset: str | None, defaults: RunFolder) -> str:
-        return Path(self.model.rstrip("/")).stem
+        parts = self.model.rstrip("/").split("/")
+        # An address may end in a version's number.
+        end = -3 if parts[-2:-1] == ["versions"] and len(parts) > 2 else -1
+        return Path(parts[end]).stem
 
     @classmethod
     def may_change(cls) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import shutil
 import threading
 
 import keras
@@ -42,7 +43,7 @@ def files(model, tmp_path_factory):
     return folder
 
 
-def write_onnx(model, path, shape) -> None:
+def write_onnx(model, path, shape, *, batch="n", kind=None) -> None:
     """The W x + b of a model as ONNX operations; images have one channel, which comes first."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
@@ -51,16 +52,17 @@ def write_onnx(model, path, shape) -> None:
     kernel, bias = model.get_weights()
     classes = len(bias)
     nodes = [
-        helper.make_node("Flatten", ["pixels"], ["flat"]),
+        helper.make_node("Cast", ["pixels"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("Flatten", ["floats"], ["flat"]),
         helper.make_node("Gemm", ["flat", "kernel", "bias"], ["logits"]),
         helper.make_node("Softmax", ["logits"], ["shares"]),
     ]
     graph = helper.make_graph(
         nodes,
         "linear",
-        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", *shape])],
+        [helper.make_tensor_value_info("pixels", kind or TensorProto.FLOAT, [batch, *shape])],
         [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", classes])
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, classes])
             for name in ("shares", "logits")
         ],
         [numpy_helper.from_array(kernel, "kernel"), numpy_helper.from_array(bias, "bias")],
@@ -77,8 +79,12 @@ def server(model):
         asked: list[int] = []  # noqa: RUF012
 
         def do_GET(self):
-            tensors = {"inputs": {"x": {"dtype": "DT_FLOAT"}}, "outputs": {"y": {}}}
-            self._send({"metadata": {"signature_def": {"signature_def": {"only": tensors}}}})
+            sizes = [{"size": str(size)} for size in (-1, *SHAPE)]
+            x = {"dtype": "DT_FLOAT", "tensor_shape": {"dim": sizes}}
+            known = {"only": {"inputs": {"x": x}, "outputs": {"y": {}}}}
+            # As TensorFlow Serving lists it.
+            known["__saved_model_init_op"] = {"inputs": {}, "outputs": {}}
+            self._send({"metadata": {"signature_def": {"signature_def": known}}})
 
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -193,3 +199,81 @@ def test_criteria_have_texts():
         criterion_from_text("top-k:k=0")
     with pytest.raises(ValueError, match="misclassification"):
         criterion_from_text("custom")
+
+
+def test_batches_of_one_size_are_filled(tmp_path, model, images):
+    class Eight(tf.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        @tf.function(input_signature=[tf.TensorSpec([4, *SHAPE], tf.float32)])
+        def ask(self, x):
+            return {"y": self.model(x)}
+
+    module = Eight()
+    tf.saved_model.save(module, str(tmp_path / "four"), signatures={"ask": module.ask})
+    write_onnx(model, tmp_path / "four.onnx", (1, 6, 6), batch=4)
+    for source, how in (
+        (tmp_path / "four", {}),
+        (tmp_path / "four.onnx", {"data_format": "channels_first"}),
+    ):
+        # Nine images are two batches and a part of one.
+        check(Victim(black_box(source), head="logits", **how), model, images)
+
+
+def test_files_that_cannot_be_loaded_or_answer_no_scores_are_refused(tmp_path, files):
+    from onnx import TensorProto
+
+    broken = tmp_path / "broken"
+    shutil.copytree(files / "plain", broken)
+    (data,) = broken.rglob("variables.data*")
+    data.write_bytes(data.read_bytes()[:100])
+    with pytest.raises(ValueError, match="no SavedModel that can be loaded"):
+        black_box(broken)
+    keras.utils.set_random_seed(0)
+    small = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    write_onnx(small, tmp_path / "half.onnx", (2,), kind=TensorProto.BFLOAT16)
+    with pytest.raises(ValueError, match=r"must take one of tensor\(float\), .*bfloat16"):
+        black_box(tmp_path / "half.onnx")
+    names = Victim(lambda images: np.full(len(images), "cat", object))
+    with pytest.raises(ValueError, match="returned a str such as 'cat'"):
+        names.predict(np.zeros((1, *SHAPE), np.float32))
+
+
+def test_scores_that_are_one_hot_count_as_labels(model, images):
+    victim = Victim(lambda images: np.eye(4)[model(images).numpy().argmax(axis=1)])
+    with pytest.raises(ValueError, match=r"Square asks for scores.*shows labels alone"):
+        Square(0.1).run(victim, images)
+    np.testing.assert_array_equal(
+        RandomNoise(0.5).run(victim, images).success, RandomNoise(0.5).run(model, images).success
+    )
+
+
+def test_a_function_that_names_one_class_first_is_read(images):
+    victim = Victim(lambda images: np.full(len(images), 3), classes=4)
+    assert victim.predict(images).argmax(axis=1).tolist() == [3] * len(images)
+
+
+def test_what_fails_midway_is_told_as_it_is(images, model):
+    asked = []
+
+    def dying(images):
+        asked.append(len(images))
+        if len(asked) > 12:
+            raise ConnectionError("the line is dead")
+        return model(images).numpy()
+
+    with pytest.raises(ConnectionError, match=r"^the line is dead$"):
+        Square(0.01, steps=100).run(Victim(dying, head="logits"), images)
+    assert len(asked) == 13
+
+
+def test_a_server_says_what_it_takes(server, model):
+    address, _ = server
+    with pytest.raises(ValueError, match=r"images must have the shape \(None, 6, 6, 1\)"):
+        Victim(black_box(address), head="logits").predict(np.zeros((1, 5, 5, 1), np.float32))
+    with pytest.raises(ValueError, match=r"signature of .* must be one of only, got 'other'"):
+        black_box(address, signature="other")
+    with pytest.raises(ValueError, match="token must be left out"):
+        black_box("some.onnx", token="secret")

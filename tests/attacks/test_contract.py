@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import kgan.attacks
 from kgan.attacks import ATTACKS, Attack, victim_of
-from kgan.attacks.checks import check_images
+from kgan.attacks.checks import USUAL_RADII, check_images
 from kgan.attacks.learnt_attack import LearntAttack
 from kgan.pixels import to_float, to_uint8
 from kgan.robustness.testing import lengths
@@ -409,3 +409,13 @@ def test_a_budget_is_kept_after_a_search_for_the_smallest_change(model, some):
     kgan.attacks.FAB(**settings).run(model, images, labels)
     result = kgan.attacks.FAB(0.2, **settings).run(model, images, labels)
     assert lengths(result.adversarial - images, "l2").max() <= 0.2 + 1e-6
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_the_default_radius_is_one_of_the_norm(name):
+    make = ATTACKS[name]
+    takes = inspect.signature(make.__init__).parameters
+    if "epsilon" not in takes or make.minimal_without_epsilon:
+        return
+    for norm in make.norms:
+        assert make(norm=norm).epsilon == {**USUAL_RADII, "l0": 24}[norm]

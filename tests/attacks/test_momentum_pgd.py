@@ -3,7 +3,8 @@ import pytest
 import tensorflow as tf
 
 from kgan.attacks import MomentumPGD, example_random
-from kgan.attacks.momentum_pgd import _smooth
+from kgan.attacks.momentum_pgd import _smooth, _unit
+from kgan.attacks.norms import random_change
 
 IMAGES = np.random.default_rng(0).uniform(0.5, 1, size=(200, 10, 10, 2)).astype("float32")
 KEYS = example_random.example_keys(0, tf.range(200))
@@ -93,3 +94,16 @@ def test_the_variants_go_together_and_are_judged_where_they_are(model, some):
     result = attack.run(model, *some)
     predicted = model(result.adversarial).numpy().argmax(axis=1)
     np.testing.assert_array_equal(result.success, predicted != some[1])
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
+def test_neighbours_and_look_ahead_are_as_long_as_the_norm_says(norm):
+    order = {"linf": np.inf, "l2": 2, "l1": 1}[norm]
+    change = random_change(tf.constant(IMAGES), KEYS, 0.9, norm, "neighbour", 0)
+    reach = np.linalg.norm(change.numpy().reshape(200, -1), order, axis=1)
+    # Nearly all of a ball of 200 dimensions lies at its surface.
+    assert reach.max() <= 0.9 + 1e-5
+    assert reach.mean() > 0.85
+    gradient = np.random.default_rng(1).choice([-1.0, 1.0], size=IMAGES.shape).astype("float32")
+    ahead = _unit(tf.constant(gradient / gradient[0].size), norm).numpy().reshape(200, -1)
+    np.testing.assert_allclose(np.linalg.norm(ahead, order, axis=1), 1.0, rtol=1e-5)

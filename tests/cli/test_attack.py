@@ -479,3 +479,29 @@ def test_every_attack_runs_from_its_name(files, here, capsys, name):
     ball = ("l0", 8) if name == "sparse-rs" else ("l2", 0.5)
     flags = ("--attack", name, "--norm", ball[0], "--epsilon", ball[1], "--n", 10)
     assert main(mine(files, *flags)) == 0
+
+
+def test_what_belongs_to_a_black_box_is_refused_elsewhere(files, here, capsys):
+    for given in (["--signature", "classify"], ["--token-file", "token"]):
+        assert main(mine(files, "--attack", "noise", *given)) == 2
+        assert "must be left out for" in capsys.readouterr().err
+
+
+def test_a_preset_is_no_folder_of_its_name(here):
+    (here / "digits" / "1").mkdir(parents=True)
+    (here / "digits" / "1" / "saved_model.pb").touch()
+    assert "apgd:steps=40" in kgan.cli.attack._usual_attacks(AttackSettings())
+    assert "apgd:steps=40" not in kgan.cli.attack._usual_attacks(AttackSettings(model="./digits"))
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("http://host:8501/v1/models/mine", "mine"),
+        ("http://host:8501/v1/models/mine/versions/3/", "mine"),
+        ("folder/mine.keras", "mine"),
+        ("mine/", "mine"),
+    ],
+)
+def test_a_run_is_called_as_its_model(model, name):
+    assert AttackSettings(model=model).default_name(None, AttackSettings()) == name

@@ -303,3 +303,9 @@ def test_the_readmes_example_with_autoattack(here, capsys):
     before, after = content["table"]["before"], content["table"]["after"]
     assert after["clean"]["accuracy"] > 0.93
     assert after["AutoAttack"]["accuracy"] > before["AutoAttack"]["accuracy"] + 0.25
+
+
+def test_a_radius_of_linf_is_no_default_of_another_norm(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert kgan.cli.main(["harden", "digits", "--norm", "l2"]) == 2
+    assert "epsilon must be given for the norm l2" in capsys.readouterr().err

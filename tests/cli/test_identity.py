@@ -31,7 +31,7 @@ def test_the_printed_advice_goes_on_with_the_run_and_its_model(here, capsys):
     assert main([*arguments, "--no-export"]) == 0
     assert main(arguments) == 0
     said = capsys.readouterr().out
-    assert "python train.py --resume --name wgan-gp-2 --epochs N" in said
+    assert "kgan train --resume --name wgan-gp-2 --epochs 2 " in said
     assert main(["train", "--resume", "--name", "wgan-gp-2", "--epochs", "2"]) == 0
     assert "resuming at step 2" in capsys.readouterr().out
     # A finished run has nothing new to export.

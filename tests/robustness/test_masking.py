@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kgan.attacks import FGSM, PGD, AutoAttack, RandomNoise, Square, victim_of
+from kgan.attacks import FGSM, PGD, AutoAttack, RandomNoise, Square, Universal, victim_of
 from kgan.robustness.evaluation import evaluate
 from kgan.robustness.masking import MEANINGS, Outcome, compare, probe
 from tests.attacks.conftest import build
@@ -152,3 +152,13 @@ def test_a_subclass_is_of_its_bases_category():
     attacks = (RandomNoise(), FGSM(), PGD(), Mine(), AutoAttack())
     categories = [attack.category for attack in attacks]
     assert categories == ["noise", "single-step", "white-box", "black-box", None]
+
+
+def test_what_was_learnt_before_is_no_attack_on_gradients():
+    many, few = np.ones(40, bool), np.arange(40) < 10
+    outcomes = [Outcome(Square(0.1), 0.1, many), Outcome(Universal(0.1), 0.1, few)]
+    flags, unchecked = compare(outcomes, "linf")
+    assert not flags
+    assert any("black-box beats white-box: needs" in text for text in unchecked)
+    flags, _ = compare([*outcomes, Outcome(PGD(0.1), 0.1, few)], "linf")
+    assert [flag.name for flag in flags] == ["black-box beats white-box"]

@@ -97,6 +97,15 @@ def test_advice_follows_from_the_report(report):
     assert advice(full) == [
         "Nothing is left to do but to attack it in ways that this report does not."
     ]
+    # Where there is no standard attack, none is recommended.
+    sparse = dataclasses.replace(report, norm="l0")
+    asked = dataclasses.replace(report, assumptions=["the model is a function that shows scores"])
+    for one in (sparse, asked):
+        assert "autoattack" not in " ".join(advice(one))
+    named = dataclasses.replace(
+        report, provenance={"to harden": "kgan harden --model 'my m.keras'"}
+    )
+    assert advice(named)[-1].endswith("robust: kgan harden --model 'my m.keras'")
 
 
 def test_the_page_gives_each_class_its_counts_and_interval(report, tmp_path):

@@ -12,6 +12,7 @@ import pytest
 
 from kgan.cli import serve_models
 from kgan.client import Client, ServerError
+from kgan.files import read_token
 from kgan.serving.access import Access
 from tests.serving import in_thread
 from tests.serving.test_server import BODY, PREDICT
@@ -126,9 +127,9 @@ def test_files_of_tokens(tmp_path, text, token):
     path.write_text(text, encoding="utf-8")
     if token is None:
         with pytest.raises(ValueError, match="must hold a token"):
-            serve_models._token(path)
+            read_token(path)
     else:
-        assert serve_models._token(path) == token
+        assert read_token(path) == token
 
 
 def test_files_of_certificates(certificate, tmp_path):
