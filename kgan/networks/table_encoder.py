@@ -96,7 +96,9 @@ class TableEncoder(keras.layers.Layer):
                 there = there[~np.isnan(there)]
             whole = not isinstance(column, Number)
             step = _step(column) if isinstance(column, Number) else 1.0
-            found.append(number_modes(there.astype(np.float64), step=step, whole=whole, seed=seed))
+            modes = number_modes(there.astype(np.float64), step=step, whole=whole, seed=seed)
+            # What is missing has the rest.
+            found.append(modes._replace(weights=modes.weights * (len(there) / len(rows))))
         shares = [
             np.bincount(column.codes(rows[column.name]), minlength=len(column.values)) / len(rows)
             for column in table.conditions
@@ -330,10 +332,15 @@ class TableEncoder(keras.layers.Layer):
         draw = row_activation.draw_parts if each_part else row_activation.draw
         return draw(raw, uniform, own.sizes, own.one_hot)
 
-    def condition(self, encoded: tf.Tensor) -> tf.Tensor:
-        """The parts of an encoded row that a condition asks for, (n, condition_size)."""
-        parts = [encoded[:, start:stop] for start, stop in self.layout.conditions.values()]
-        return tf.concat(parts, axis=1) if parts else encoded[:, :0]
+    def condition(self, encoded: tf.Tensor, conditions: str = "categories") -> tf.Tensor:
+        """What all conditions on these rows would be, side by side (n, size of a condition).
+
+        Args:
+            encoded: (n, size).
+            conditions: As for `Layout.told`.
+        """
+        parts = [encoded[:, start:stop] for start, stop in self.layout.told(conditions).spans]
+        return tf.concat([*parts, encoded[:, :0]], axis=1)
 
     def _least(self, base: AtMost) -> tf.Tensor:
         """The least value of the lower column, from which is counted where it is missing."""
