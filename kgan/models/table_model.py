@@ -89,6 +89,11 @@ class TableModel(Generation, Players):
         """The table."""
         return self.encoder.table
 
+    @property
+    def at_once(self) -> tuple[str, ...]:
+        """Columns of categories of which a row has what is asked for at the first draw."""
+        return tuple(one.name for one in self._columns) if self.hears else ()
+
     def _raw(self, noise: tf.Tensor, condition: tf.Tensor) -> tf.Tensor:
         """Raw rows (n, size), before any activation, in inference mode.
 
@@ -236,8 +241,8 @@ class TableModel(Generation, Players):
             labels: Must be `None`: what a row shall be is asked for by `where`.
             seed: Seed of the request, an int in [0, 2**31 - 1].
             where: Categories that all rows shall have, by column, such as
-                `{"income": ">50K", "sex": "Female"}`. A model that is told conditions (`hears`)
-                makes such rows; of another, rows are drawn until one has them.
+                `{"income": ">50K", "sex": "Female"}`. Of columns that a model makes `at_once` they
+                are made so; for others, rows are drawn until one has them.
 
         Raises:
             ValueError: For a column or category that the table has not, or one that no draw met.
@@ -245,15 +250,14 @@ class TableModel(Generation, Players):
         if labels is not None:
             raise ValueError("labels must be None: ask for rows by where={column: category}.")
         codes = self.codes_of(where or {})
-        if self.hears or (codes < 0).all():
-            return self._of_seeds(kgan.latents.example_seeds(seed, n), np.tile(codes, (n, 1)))
-        return rows_until_met(
-            lambda seeds: self._of_seeds(seeds, None),
-            n,
-            table=self.encoder.table,
-            where=where or {},
-            seed=seed,
-        )
+        told = np.where([one.name in self.at_once for one in self._columns], codes, -1)
+
+        def draw(seeds: tf.Tensor) -> Rows:
+            return self._of_seeds(seeds, np.tile(told, (len(seeds), 1)))
+
+        if (codes == told).all():
+            return draw(kgan.latents.example_seeds(seed, n))
+        return rows_until_met(draw, n, table=self.encoder.table, where=where or {}, seed=seed)
 
     def codes_of(self, where: Mapping[str, str | int]) -> np.ndarray:
         """Numbers of the categories that are asked for, int32 (columns of categories,); -1: none.
@@ -318,10 +322,10 @@ class TableModel(Generation, Players):
     def _table_endpoints(self, tracked: tuple[Any, ...]) -> Endpoints:
         """What it can be asked: rows, of which each column is an output of its own."""
         found = self._latent_endpoints()
-        if self.hears and self._columns:
+        if self.at_once:
             found["generate_where"] = Endpoint(
                 self._generate_where,
-                takes(seeds=((), tf.int64), where=((len(self._columns),), tf.string)),
+                takes(seeds=((), tf.int64), where=((len(self.at_once),), tf.string)),
                 "generate_where",
             )
         table: Table = self.encoder.table
@@ -334,15 +338,18 @@ class TableModel(Generation, Players):
             details={
                 "latent_dim": self.latent_dim,
                 "num_classes": None,
-                "conditions": [one.name for one in self._columns],
+                "conditions": list(self.at_once),
             },
         )
 
     def _generate_where(self, request: Request) -> Request:
         """Rows of seeds (n,) that have the categories `where` (n, columns), "*" or "" for any."""
         codes = []
-        for number, column in enumerate(self._columns):
-            asked = request["where"][:, number]
+        for column in self._columns:
+            if column.name not in self.at_once:
+                codes.append(tf.fill(tf.shape(request["seeds"]), -1))
+                continue
+            asked = request["where"][:, self.at_once.index(column.name)]
             equal = tf.equal(asked[:, None], tf.constant([str(one) for one in column.values]))
             # A server warms up with empty texts, which may be a category of their own.
             word = any_word(column)

@@ -276,6 +276,14 @@ def test_rows_are_scored_against_a_table_that_needs_a_declaration(trained, comma
     assert "Leave it out: --drop 'id'" in refused.stderr
     said = command(*given, "--separator", ";", "--drop", "id", "--seeds", 1, "--out", "scores")
     assert "column_shapes" in said.stdout
+    # Rows may be written as the data are.
+    lines = [line.replace(",", ";").replace(".", ",") for line in [header, *lines]]
+    (tmp_path / "rows.csv").write_text("\n".join(lines))
+    own = ["--data", "rows.csv", "--metrics", "table_quality", "--seeds", 1, "--out", "again"]
+    said = command("evaluate", "rows.csv", *own, "--separator", ";", "--decimal", ",")
+    assert "column_shapes" in said.stdout
+    refused = command("evaluate", "rows.csv", *own[:1], trained / "people.csv", check=False)
+    assert "separated by ';'. Say so, --separator ';'" in refused.stderr
     refused = command(*given[:2], "--data", "digits", "--drop", "id", check=False)
     assert "flags of tables must be left out for digits" in refused.stderr
 
