@@ -130,11 +130,20 @@ def read_parquet(path: Path) -> Any:
     """A pandas frame of every column with the file's type (extra `tables`)."""
     pandas, arrow = _pandas(), _pyarrow()
     try:
-        _check_names(path, arrow.parquet.read_schema(path).names)
+        schema = arrow.parquet.read_schema(path)
+        _check_names(path, schema.names)
         frame = pandas.read_parquet(path)
         # An index with a name was a column of the table.
         named = [one for one in frame.index.names if one is not None]
-        return frame.reset_index(level=named) if named else frame
+        frame = frame.reset_index(level=named) if named else frame
+        for one in (schema.pandas_metadata or {}).get("columns", []):
+            name = one["field_name"]
+            # Of categories that are numbers pandas reads back the numbers.
+            if one["pandas_type"] == "categorical" and name in frame.columns:
+                whole = arrow.types.is_integer(schema.field(name).type)
+                values = frame[name].astype("Int64") if whole else frame[name]
+                frame[name] = values.astype("category")
+        return frame
     except arrow.ArrowInvalid as error:
         raise ValueError(f"{path} is no readable Parquet file: {error}") from None
 
