@@ -51,7 +51,7 @@ class TableCopula(TableModel):
     def at_once(self) -> tuple[str, ...]:
         return () if self.copula.target is None else (self.copula.target,)
 
-    def _samples(self, latents, labels) -> dict[str, tf.Tensor]:
+    def _samples(self, latents, labels, *, coded: bool = False) -> dict[str, tf.Tensor]:
         keys = self.encoder.keys_of(latents) if self.encoder.has_ids else None
         told = []
         if labels is not None and self.at_once:

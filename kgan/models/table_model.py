@@ -109,8 +109,11 @@ class TableModel(Generation, Players):
 
     # Rows
 
-    def _samples(self, latents, labels) -> dict[str, tf.Tensor]:
-        """Columns of latents; labels are the codes that are asked for (n, columns), -1 for none."""
+    def _samples(self, latents, labels, *, coded: bool = False) -> dict[str, tf.Tensor]:
+        """Columns of latents; labels are the codes that are asked for (n, columns), -1 for none.
+
+        Where `coded`, texts that are categories may be their numbers, which is faster.
+        """
         noise, drawn, uniform = tf.split(latents, [self.noise_dim, 1, self._draw_count], axis=1)
         uniform = kgan.random.uniform_of(uniform)
         count, columns = len(self._counts), len(self._columns)
@@ -134,7 +137,8 @@ class TableModel(Generation, Players):
         keys = None
         if self.encoder.has_ids:
             keys = self.encoder.keys_of(latents)
-        return self.encoder.spelled(self.encoder.decode(self._spread(row, uniform), keys))
+        columns = self.encoder.decode(self._spread(row, uniform), keys, coded=coded)
+        return self.encoder.spelled(columns)
 
     def _drawn(self, uniform: tf.Tensor) -> tf.Tensor:
         """Codes (n, columns): of one column, all alike, a category by its share in the data.
@@ -224,7 +228,8 @@ class TableModel(Generation, Players):
 
     @tf.function(reduce_retracing=True)
     def _generate(self, seeds, labels):
-        return self._samples(kgan.latents.from_seeds(seeds, self.latent_dim), labels)
+        latents = kgan.latents.from_seeds(seeds, self.latent_dim)
+        return self._samples(latents, labels, coded=True)
 
     def generate(
         self,

@@ -216,19 +216,22 @@ class TableEncoder(keras.layers.Layer):
         values = tf.concat([rows.places, tf.ones_like(hot, tf.float32)], axis=1)
         return tf.scatter_nd(tf.stack([number, where], axis=2), values, [n, self.layout.size])
 
-    def decode(self, encoded: tf.Tensor, keys: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+    def decode(
+        self, encoded: tf.Tensor, keys: tf.Tensor | None = None, *, coded: bool = False
+    ) -> dict[str, tf.Tensor]:
         """Columns of the table's own types and units.
 
         Args:
             encoded: (n, size) floats; of each one-hot part the greatest value counts, so it may
                 also hold logits.
             keys: int64 (n,), what ids are made of; by default the numbers of the rows.
+            coded: Whether categories that are texts stay their numbers.
 
         Returns:
             float32, float64, int64 or string tensors (n,), by name, in the table's order; dates as
             int64 microseconds since 1970, see `spelled`.
         """
-        parts = iter(tf.split(tf.cast(encoded, tf.float64), self.layout.sizes, axis=1))
+        parts = iter(tf.split(encoded, self.layout.sizes, axis=1))
         sizes = iter(self.modes)
         columns, exact, start = {}, {}, 0
         for column in self.table.columns:
@@ -237,9 +240,10 @@ class TableEncoder(keras.layers.Layer):
                 continue
             if isinstance(column, Category):
                 chosen = tf.argmax(next(parts), axis=1)
-                columns[column.name] = tf.gather(values_of(column), chosen)
+                stays = coded and column.dtype == object
+                columns[column.name] = chosen if stays else tf.gather(values_of(column), chosen)
                 continue
-            place, count = next(parts)[:, 0], next(sizes)
+            place, count = tf.cast(next(parts)[:, 0], tf.float64), next(sizes)
             stop = start + count
             mode = tf.argmax(next(parts), axis=1)
             # The place after the last mode is that of what is missing.
