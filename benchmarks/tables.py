@@ -17,6 +17,7 @@ import resource
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import kgan.data
 from kgan.data.table_files import write_csv
@@ -30,6 +31,12 @@ from kgan.rows import Rows
 from kgan.settings.table import PRESETS
 
 _ROWS = 10_000
+OPTIONS: dict[str, dict[str, Any]] = {
+    "preset": {},
+    "modes": {"conditions": "modes"},
+    "target-loss": {"target_loss": 1.0},
+    "both": {"conditions": "modes", "target_loss": 1.0},
+}
 
 
 def main() -> None:
@@ -40,6 +47,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="*", default=["gan", "tvae", "copula"])
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--options", choices=OPTIONS, default="preset", help="of the GAN")
     parser.add_argument("--rows", nargs="*", type=Path, default=[])
     parser.add_argument("--out", type=Path, help="where the last model's rows go, unscored")
     given = parser.parse_args()
@@ -55,7 +63,7 @@ def main() -> None:
             cost |= scores(train.samples, rows, test, table, given.target)
         else:
             write_csv(rows, given.out, table=table)
-        show(name, {"epochs": given.epochs, "seed": given.seed, **cost})
+        show(name, {"options": given.options, "epochs": given.epochs, "seed": given.seed, **cost})
     for path in given.rows:
         rows = kgan.data.load_rows(path, table).samples
         show(str(path), scores(train.samples, rows, test, table, given.target))
@@ -76,6 +84,7 @@ def made(name: str, given: argparse.Namespace) -> tuple[Rows, dict[str, float]]:
         seed=given.seed,
         model=name,
         target=given.target,
+        **(OPTIONS[given.options] if name == "gan" else {}),
     )
     begin = time.process_time()
     recipe = TableRecipe(settings)

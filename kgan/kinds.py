@@ -259,7 +259,10 @@ class Table(Kind):
         )
 
     def of_answer(self, answer: Mapping[str, Any]) -> Rows:
-        """Rows of a model's answer, in which dates are texts."""
+        """Rows of a model's answer, in which dates are texts.
+
+        Categories that are texts may be their numbers too, an integer array.
+        """
         return Rows({one.name: _answered(one, answer[one.name]) for one in self.columns})
 
     def arrays(self, samples: Any) -> dict[str, np.ndarray]:
@@ -288,6 +291,8 @@ def _answered(column: Column, values: Any) -> Any:
     if isinstance(column, Integer):
         # A list of floats would become float32, which holds no large whole numbers.
         return np.asarray(values, column.dtype)
+    if isinstance(column, Category) and column.dtype == object and _are_codes(values):
+        return np.array(column.values, object)[values]
     if isinstance(column, Category) and column.dtype == object:
         # Each text is made once, not for each row.
         known: dict[Any, Any] = {str(one).encode(): one for one in column.values}
@@ -301,6 +306,10 @@ def _answered(column: Column, values: Any) -> Any:
     there = np.array([text != "" for text in texts], bool)
     dates[there] = kgan.dates.parse([text for text in texts if text], column.format)
     return dates
+
+
+def _are_codes(values: Any) -> bool:
+    return isinstance(values, np.ndarray) and values.dtype.kind == "i"
 
 
 def _constraint(one: Constraint | Mapping[str, Any]) -> Constraint:

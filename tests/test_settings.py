@@ -9,6 +9,7 @@ from kgan.recipes import GANRecipe
 from kgan.settings import GANSettings
 from kgan.settings.evaluate import EvaluateSettings
 from kgan.settings.export import ExportSettings
+from kgan.settings.table import TableSettings
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,21 @@ from kgan.settings.export import ExportSettings
 def test_what_nothing_would_use_is_refused(given, message):
     with pytest.raises(ValueError, match=message):
         GANSettings(**given)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"target_loss": 1.0}, r"target must be given with target_loss \(1\)"),
+        ({"target_loss": -1.0}, "target_loss must be at least 0, got -1"),
+        ({"target_loss": 1.0, "target": "x", "model": "tvae"}, "target_loss must be left out for"),
+        ({"conditions": "modes", "model": "tvae"}, "conditions must be left out for a tvae"),
+        ({"conditions": "modes", "epsilon": 1.0}, "left out for a copula.* Add --model gan"),
+    ],
+)
+def test_what_another_model_than_a_gan_would_drop_is_refused(given, message):
+    with pytest.raises(ValueError, match=message):
+        TableSettings(**given)
 
 
 @pytest.mark.parametrize("name", ["../x", "/x", "a/b", "", ".", "a\x1b[31mb", "a\rb", "a\x9bb"])

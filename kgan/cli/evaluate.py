@@ -268,13 +268,25 @@ def _given(settings: EvaluateSettings, path: Path) -> Dataset | None:
         kind = _real(settings, None).train.kind
         if not isinstance(kind, Table):
             raise ValueError(f"data must be a table for the rows of {path}, got {kind.plural}.")
-        return kgan.data.load_rows(path, kind)
+        return _rows(settings, path, kind)
     if path.suffix in _ARRAYS:
         return kgan.data.load(str(path), **_reading_of_samples(settings))
     exported = (path / "saved_model.pb").is_file() or any(path.glob("*/saved_model.pb"))
     if path.is_dir() and not is_run(path) and not exported:
         return folder_images(path, **_reading_of_samples(settings))
     return None
+
+
+def _rows(settings: EvaluateSettings, path: Path, kind: Table) -> Dataset:
+    """Rows of a file as kgan writes them, or else as the data are read."""
+    reading = {name: getattr(settings, name) for name in ("encoding", "separator", "decimal")}
+    own = {name: getattr(EvaluateSettings(source=path), name) for name in reading}
+    if reading == own:
+        return kgan.data.load_rows(path, kind)
+    try:
+        return kgan.data.load_rows(path, kind)
+    except ValueError:
+        return kgan.data.load_rows(path, kind, **reading)
 
 
 def _reading_of_samples(settings: EvaluateSettings) -> dict[str, Any]:

@@ -13,7 +13,13 @@ import kgan.names
 from kgan.data.columns import DECLARED, MOST_CATEGORIES, Typed, typed, values_of
 from kgan.data.dataset import Dataset
 from kgan.data.declared import column_of, declared_values, undeclared
-from kgan.data.table_files import columns_of_frame, notes_of_frame, read_csv, read_parquet
+from kgan.data.table_files import (
+    columns_of_frame,
+    declared_by_frame,
+    notes_of_frame,
+    read_csv,
+    read_parquet,
+)
 from kgan.kinds import Table
 from kgan.rows import Column, Rows
 
@@ -74,14 +80,16 @@ def load_table(
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}.")
+    own: dict[str, str] = {}
     if path.suffix.lower() == ".parquet":
-        found = read_parquet(path)
+        frame = read_parquet(path)
+        found, own = columns_of_frame(str(path), frame), declared_by_frame(frame)
     else:
         found = read_csv(path, encoding=encoding, separator=separator, decimal=decimal)
     declared = _declared(
         found, columns or {}, category=categorical, integer=integer, number=number, drop=drop
     )
-    declared = {**_sidecar(path, found), **declared}
+    declared = {**own, **_sidecar(path, found), **declared}
     if in_full:
         short = [one for one in found if declared.get(one) != "drop" and not is_full(declared, one)]
         if short:
@@ -104,8 +112,8 @@ def table(
 
     Args:
         name: What the data are called.
-        columns: A pandas frame; or arrays or lists by name, all of one length: numbers, booleans,
-            dates, or str, `None` where one is missing.
+        columns: A pandas frame, of which categoricals are categories; or arrays or lists by name,
+            all of one length: numbers, booleans, dates, or str, `None` where one is missing.
         declared: Kinds by column, keys of `kgan.data.columns.DECLARED`, or the columns themselves.
         most_categories: Categories that a column may have; of more the rare ones are joined.
         constraints: What holds between columns, as for `load_table`.
@@ -115,7 +123,7 @@ def table(
     notes: tuple[str, ...] = ()
     if not isinstance(columns, Mapping):
         frame, columns = columns, columns_of_frame(name, columns)
-        notes = notes_of_frame(frame)
+        notes, declared = notes_of_frame(frame), {**declared_by_frame(frame), **(declared or {})}
     told = dict(declared or {})
     for one in told:
         kgan.names.check("declared column", one, columns)
@@ -169,18 +177,22 @@ def _typed(what: str, name: str, values: Any, declared: Any, most: int) -> Typed
     return declared_values(what, declared, values, len(values))
 
 
-def load_rows(path: str | Path, table: Table) -> Dataset:
+def load_rows(path: str | Path, table: Table, **reading: str) -> Dataset:
     """Rows of a known kind from a CSV or Parquet file, such as generated ones.
 
     Args:
         path: The file; its columns may stand in another order, and ids may be left out.
         table: Their kind.
+        **reading: `encoding`, `separator` and `decimal` of a CSV file, as for `load_table`.
 
     Raises:
         ValueError: For a column that is missing or unknown, or a value that it cannot hold.
     """
     path = Path(path).expanduser()
-    found = read_parquet(path) if path.suffix.lower() == ".parquet" else read_csv(path)
+    if path.suffix.lower() == ".parquet":
+        found = columns_of_frame(str(path), read_parquet(path))
+    else:
+        found = read_csv(path, **reading)
     names = [one.name for one in table.columns]
     for name in found:
         kgan.names.check(f"column of {path}", name, names)

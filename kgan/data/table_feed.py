@@ -1,5 +1,6 @@
 """From a table in memory to batches: the batch of a step is a pure function of (seed, step)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ def feed_rows(
     start: int = 0,
     encoded: EncodedRows | None = None,
     by_category: bool = True,
+    parts: Sequence[tuple[int, int]] | None = None,
 ) -> tf.data.Dataset:
     """An endless stream of training batches of a table: its columns, and what each row stands for.
 
@@ -35,18 +37,20 @@ def feed_rows(
         encoded: The rows in the short form of `kgan.networks.TableEncoder.encoded_rows`, which
             spares each step its encoding.
         by_category: Whether rows are drawn for categories, where there are some.
+        parts: Of what rows are drawn for in place of the categories of columns: the number of each
+            column of `encoded.codes`, and how many codes it has.
 
     Returns:
         A `tf.data.Dataset` of (columns, categories): a dict of float32, int64 and string tensors
         (batch,), and the number of the category that each row was drawn for, int32 (batch,), among
-        all categories of `Table.conditions`. Without categories, of the columns alone. Where
-        `encoded` is given, of (`EncodedRows`, categories), with -1 for no category.
+        all categories of `Table.conditions`, or of `parts`. Without categories, of the columns
+        alone. Where `encoded` is given, of (`EncodedRows`, categories), with -1 for no category.
     """
     steps_per_epoch(dataset, batch_size)
     table = dataset.kind
     if not isinstance(table, Table):
         raise ValueError(f"{dataset.name} must be a table, got {dataset.kind.plural}.")
-    draws = by_category and bool(table.conditions)
+    draws = by_category and bool(table.conditions if parts is None else parts)
     if encoded is None:
         columns = {name: _constant(values) for name, values in dataset.samples.columns.items()}
 
@@ -60,8 +64,12 @@ def feed_rows(
             return EncodedRows(tf.gather(places, rows), tf.gather(codes, rows))
 
     if draws:
-        codes_of = [column.codes(dataset.samples[column.name]) for column in table.conditions]
-        sizes = [len(column.values) for column in table.conditions]
+        if parts is None:
+            codes_of = [column.codes(dataset.samples[column.name]) for column in table.conditions]
+            sizes = [len(column.values) for column in table.conditions]
+        else:
+            assert encoded is not None
+            codes_of, sizes = [encoded.codes[:, one] for one, _ in parts], [n for _, n in parts]
         drawn = kgan.data.order.by_category(codes_of, sizes, batch_size, seed=seed)
 
         def batch(step):

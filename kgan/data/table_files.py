@@ -126,18 +126,26 @@ def _with_points(texts: list[str]) -> list[str]:
     return [text.replace(".", "").replace(",", ".") for text in texts]
 
 
-def read_parquet(path: Path) -> dict[str, np.ndarray]:
-    """Every column with the file's type (extra `tables`)."""
+def read_parquet(path: Path) -> Any:
+    """A pandas frame of every column with the file's type (extra `tables`)."""
     pandas, arrow = _pandas(), _pyarrow()
     try:
-        _check_names(path, arrow.parquet.read_schema(path).names)
+        schema = arrow.parquet.read_schema(path)
+        _check_names(path, schema.names)
         frame = pandas.read_parquet(path)
         # An index with a name was a column of the table.
         named = [one for one in frame.index.names if one is not None]
         frame = frame.reset_index(level=named) if named else frame
+        for one in (schema.pandas_metadata or {}).get("columns", []):
+            name = one["field_name"]
+            # Of categories that are numbers pandas reads back the numbers.
+            if one["pandas_type"] == "categorical" and name in frame.columns:
+                whole = arrow.types.is_integer(schema.field(name).type)
+                values = frame[name].astype("Int64") if whole else frame[name]
+                frame[name] = values.astype("category")
+        return frame
     except arrow.ArrowInvalid as error:
         raise ValueError(f"{path} is no readable Parquet file: {error}") from None
-    return columns_of_frame(str(path), frame)
 
 
 def columns_of_frame(name: str, frame: Any) -> dict[str, np.ndarray]:
@@ -157,6 +165,12 @@ def columns_of_frame(name: str, frame: Any) -> dict[str, np.ndarray]:
         str(one): _plain(f"column {str(one)!r} of {name}", frame.iloc[:, number])
         for number, one in enumerate(frame.columns)
     }
+
+
+def declared_by_frame(frame: Any) -> dict[str, str]:
+    """What the types of a pandas frame declare: its categoricals are categories."""
+    dtypes = frame.dtypes.items()
+    return {str(name): "category" for name, dtype in dtypes if hasattr(dtype, "categories")}
 
 
 def notes_of_frame(frame: Any) -> tuple[str, ...]:
@@ -249,6 +263,10 @@ def _plain(told: str, series: Any) -> np.ndarray:
         series, kind = series.dt.tz_convert("UTC").dt.tz_localize(None), "M"
     if kind == "M":
         return series.to_numpy().astype(kgan.dates.DTYPE)
+    if hasattr(series.dtype, "categories") and not series.isna().any():
+        # Whole numbers that are categories stay numbers.
+        own = series.dtype.categories.dtype
+        kind = "i" if getattr(own, "kind", "O") in "iu" else kind
     if kind in "iufb":
         return series.to_numpy()
     if kind in "mc":

@@ -38,9 +38,9 @@ def bits_of(seeds: tf.Tensor, size: int) -> tf.Tensor:
     mixed = _philox(counter, tuple(_constant(one) for one in _SEED_KEY))
     key, high = [[one[:, None] for one in pair] for pair in (mixed[:2], mixed[2:])]
     count = -(-size // _WORDS)
-    zeros = tf.zeros([tf.shape(seeds)[0], count], tf.uint64)
-    low = tf.cast(tf.range(count), tf.uint64) + zeros
-    found = _philox((low, zeros, high[0] + zeros, high[1] + zeros), tuple(key))
+    # What is alike in a row or a column is taken once: the first rounds are nearly free.
+    low = tf.cast(tf.range(count), tf.uint64)[None]
+    found = _philox((low, tf.zeros([1, 1], tf.uint64), *high), tuple(key))
     words = tf.cast(tf.stack(found, axis=2), tf.uint32)
     return tf.reshape(words, [-1, _WORDS * count])[:, :size]
 

@@ -359,7 +359,8 @@ class Players(MendedFit):
         optimizers = {
             name: keras.saving.deserialize_keras_object(config[name])
             for name in self.optimizers
-            if config[name] is not None
+            # A player that an earlier version did not know does not play in its files.
+            if config.get(name) is not None
         }
         # Files of earlier versions do not tell: there all is as it was when it was compiled.
         for name, numbers in config.get("trained", {}).items():

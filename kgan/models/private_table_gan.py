@@ -41,8 +41,8 @@ class PrivateTableGAN(Private, TableGAN):
         n_critic: Half-steps of the discriminator for each of the generator.
         key: As for `PrivateGAN`.
         released: Noise over sensitivity of what the encoder was told of the data, once each.
-        **options: As for `TableGAN`; without penalties, and with a loss that is a sum of one of
-            real rows and one of generated ones.
+        **options: As for `TableGAN`; without penalties and classifier, and with a loss that is a
+            sum of one of real rows and one of generated ones.
 
     Reference: Abadi et al. 2016 (arXiv:1607.00133); Xu et al. 2019 (arXiv:1907.00503).
     """
@@ -79,6 +79,11 @@ class PrivateTableGAN(Private, TableGAN):
                 f"several must be 0 under differential privacy, got {self.several}: categories of "
                 "several columns together are those of records."
             )
+        if self.classifier is not None:
+            raise ValueError(
+                "classifier must be left out under differential privacy: it learns from real rows "
+                "without any noise."
+            )
         if n_critic < 1:
             raise ValueError(f"n_critic must be at least 1, got {n_critic}.")
         self.n_critic = n_critic
@@ -100,7 +105,7 @@ class PrivateTableGAN(Private, TableGAN):
         for part in range(self.n_critic):
             own = EncodedRows(*(part_of(one, part, self.n_critic) for one in records))
             rows = self.encoder.expand(own)
-            shown = self._one_of(self.encoder.condition(rows), f"column {part}")
+            shown = self._one_of(self._own(rows), f"column {part}")
             raw, asked, uniform, tape = self._made(part)
             fakes = self.encoder.activate(raw, uniform, temperature=self.temperature)
             self._private_half_step(
@@ -123,7 +128,7 @@ class PrivateTableGAN(Private, TableGAN):
         noise = kgan.random.normal(self._draw(f"latents {part}"), [count, self.noise_dim])
         uniform = kgan.random.uniform(self._draw(f"gumbel {part}"), [count, self.layout.size])
         asked = noise[:, :0]
-        if self.layout.conditions:
+        if self.told.spans:
             drawn = kgan.random.uniform(self._draw(f"asked {part}"), [count])
             asked = self._condition(self._drawn(drawn))
         with tf.GradientTape() as tape:
@@ -143,7 +148,7 @@ class PrivateTableGAN(Private, TableGAN):
         It is the discriminator's logit, the mean over the categories that a row may stand for.
         """
         encoded = self.encoder.expand(self.encoder.encoded_rows(rows))
-        own, columns = self.encoder.condition(encoded), self._columns_of()
+        own, columns = self._own(encoded), self._columns_of()
         shown = [tf.where(columns == one, own, 0.0) for one in np.unique(columns)] or [own]
         logits = [
             self.discriminator(tf.concat([encoded, one], axis=1), training=False) for one in shown

@@ -47,9 +47,18 @@ class TableCopula(TableModel):
         self._log(columns=float(self.noise_dim))
         return self._end_step()
 
-    def _samples(self, latents, labels) -> dict[str, tf.Tensor]:
+    @property
+    def at_once(self) -> tuple[str, ...]:
+        return () if self.copula.target is None else (self.copula.target,)
+
+    def _samples(self, latents, labels, *, coded: bool = False) -> dict[str, tf.Tensor]:
         keys = self.encoder.keys_of(latents) if self.encoder.has_ids else None
-        return self.encoder.spelled(self.copula.columns_of(latents, keys))
+        told = []
+        if labels is not None and self.at_once:
+            # Of a class that is asked for, its own copula makes the row.
+            place = [one.name for one in self._columns].index(self.copula.target)
+            told = [tf.cast(labels, tf.int32)[:, place]]
+        return self.encoder.spelled(self.copula.columns_of(latents, keys, *told))
 
     def endpoints(self) -> Endpoints:
         """What it can be asked: rows, of which each column is an output of its own."""

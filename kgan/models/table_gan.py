@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 import kgan.losses
+import kgan.names
 import kgan.penalties
 import kgan.random
 from kgan.endpoints import Endpoints
@@ -40,6 +41,12 @@ class TableGAN(TableModel):
             steps; 0 is none.
         several: Share of the rows that stand for categories of several columns, which makes
             conditions on several columns learnt, in [0, 1]; the others stand for one.
+        conditions: What a condition tells: "categories", or also the "modes" of numbers.
+        classifier: Built Keras model, an encoded row without its target (batch, rest) to logits of
+            the target's categories; such as `kgan.networks.table_classifier`. It learns from real
+            rows, and the generator learns to make rows whose target it agrees with.
+        target: The column of categories that it tells.
+        target_loss: Weight of what the generator learns by it, above 0.
         calibrates: Whether `calibrate` shifts logits to the shares of the data.
         draws: "parts" for a draw in the latents for each number and each category, or "values" for
             one for each value of an encoded row, as files of earlier versions have.
@@ -49,13 +56,19 @@ class TableGAN(TableModel):
     and the category that each row stands for; without the latter a row stands for one of its own
     categories, drawn anew. Logs:
     `d_loss` and `g_loss`, `penalty`, and `condition_loss`, the cross-entropy between what was asked
-    and what was made, in nats.
+    and what was made, in nats. With a classifier, which `compile` gives `c_optimizer`, also
+    `classifier_loss`, its cross-entropy of real rows, and `target_loss`, that of generated ones.
 
-    Reference: Xu et al. 2019 (arXiv:1907.00503). Unlike it, real and generated rows of a batch have
+    Reference: Xu et al. 2019 (arXiv:1907.00503); of modes and the classifier, Zhao et al. 2021,
+    CTAB-GAN (arXiv:2102.08369). Unlike the first, real and generated rows of a batch have
     the same conditions in the same order.
     """
 
-    optimizers: ClassVar = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",)}
+    optimizers: ClassVar = {
+        "g_optimizer": ("generator",),
+        "d_optimizer": ("discriminator",),
+        "c_optimizer": ("classifier",),
+    }
     logs: tuple[str, ...] = ("d_loss", "g_loss", "penalty", "condition_loss")
     judges: ClassVar = ("discriminator",)
     hears = True
@@ -72,6 +85,10 @@ class TableGAN(TableModel):
         temperature: float = 0.2,
         ema_decay: float = 0.999,
         several: float = 0.5,
+        conditions: str = "categories",
+        classifier: keras.Model | None = None,
+        target: str | None = None,
+        target_loss: float = 0.0,
         calibrates: bool = True,
         draws: str = "parts",
         seed: int = 0,
@@ -93,14 +110,33 @@ class TableGAN(TableModel):
         self.packing, self.temperature, self.ema_decay = packing, temperature, ema_decay
         self.several = several
         self.seed = kgan.random.check_seed(seed)
-        condition_size = encoder.layout.condition_size
+        condition_size = encoder.layout.told(conditions).size
         noise_dim = generator.input_shape[-1] - condition_size
-        self._start_table(encoder, noise_dim, calibrates=calibrates, draws=draws)
+        self._start_table(
+            encoder, noise_dim, calibrates=calibrates, draws=draws, conditions=conditions
+        )
         _check_size("generator's output", generator.output_shape[-1], self.layout.size)
         pack_size = packing * (self.layout.size + condition_size)
         _check_size("discriminator's input", discriminator.input_shape[-1], pack_size)
         self.ema_generator = average_of(generator)
+        self.classifier, self.target, self.target_loss = classifier, target, target_loss
+        if classifier is not None or target is not None or target_loss:
+            self._start_classifier()
         self._start()
+
+    def _start_classifier(self) -> None:
+        if self.classifier is None or self.target is None or not self.target_loss > 0:
+            raise ValueError(
+                "classifier, target and target_loss above 0 must be given together, got "
+                f"target={self.target!r} and target_loss={self.target_loss}"
+                f"{'' if self.classifier is not None else ' without a classifier'}."
+            )
+        kgan.names.check("column of categories", self.target, self.layout.conditions)
+        start, stop = self.layout.conditions[self.target]
+        _check_size("classifier's output", self.classifier.output_shape[-1], stop - start)
+        rest = self.layout.size - (stop - start)
+        _check_size("classifier's input", self.classifier.input_shape[-1], rest)
+        self.logs = (*self.logs, "classifier_loss", "target_loss")
 
     # Training
 
@@ -114,6 +150,8 @@ class TableGAN(TableModel):
             raw = tf.cast(raw, tf.float32)
         fakes = self.encoder.activate(raw, uniform, temperature=self.temperature)
         self._minimise("d_optimizer", lambda: self._discriminator_losses(rows, fakes, asked))
+        if self.classifier is not None:
+            self._minimise("c_optimizer", lambda: self._classifier_losses(rows))
         self._minimise(
             "g_optimizer",
             lambda: self._generator_losses(raw, uniform, rows, asked),
@@ -153,12 +191,34 @@ class TableGAN(TableModel):
         loss = self.adversarial_loss.generator(real, fake)
         unmet = self._unmet(raw, asked)
         self._log(g_loss=loss, condition_loss=unmet)
-        return [loss, unmet]
+        return [loss, unmet, *self._target_losses(fakes)]
+
+    def _classifier_losses(self, rows) -> tf.Tensor:
+        loss = tf.nn.softmax_cross_entropy_with_logits(*self._told_target(rows, training=True))
+        self._log(classifier_loss=loss)
+        return loss
+
+    def _target_losses(self, fakes) -> list[tf.Tensor]:
+        """How far the other columns of generated rows tell another target than they have."""
+        if self.classifier is None:
+            return []
+        made, logits = self._told_target(fakes, training=False)
+        # As published, the other columns follow the target, and not the target them.
+        loss = tf.nn.softmax_cross_entropy_with_logits(tf.stop_gradient(made), logits)
+        self._log(target_loss=loss)
+        return [self.target_loss * loss]
+
+    def _told_target(self, rows, *, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
+        """The target of encoded rows, and the classifier's logits, both (batch, categories)."""
+        assert self.classifier is not None
+        assert self.target is not None
+        start, stop = self.layout.conditions[self.target]
+        rest = tf.concat([rows[:, :start], rows[:, stop:]], axis=1)
+        return rows[:, start:stop], tf.cast(self.classifier(rest, training=training), tf.float32)
 
     def _unmet(self, raw: tf.Tensor, asked: tf.Tensor) -> tf.Tensor:
         """Cross-entropy of the categories that were asked for, (batch,); 0 where none was."""
-        spans = self.layout.conditions.values()
-        logs = [tf.nn.log_softmax(raw[:, start:stop]) for start, stop in spans]
+        logs = [tf.nn.log_softmax(raw[:, start:stop]) for start, stop in self.told.spans]
         return -tf.reduce_sum(asked * tf.concat([*logs, raw[:, :0]], axis=1), axis=1)
 
     def _judge(self, packs: tf.Tensor) -> tf.Tensor:
@@ -185,10 +245,10 @@ class TableGAN(TableModel):
             rows = self.encoder.expand(columns)
         else:
             rows = tf.cast(self.encoder.encode(columns, seed=self._draw("modes")), tf.float32)
-        size, count = self.layout.condition_size, len(self.layout.conditions)
+        size, count = self.told.size, len(self.told.spans)
         if not count:
             return rows, rows[:, :0]
-        of, own = self._columns_of(), self.encoder.condition(rows)
+        of, own = self._columns_of(), self._own(rows)
         if categories is not None:
             asked = tf.one_hot(labels_of(categories, size, what="categories"), size)
         else:
@@ -202,15 +262,18 @@ class TableGAN(TableModel):
 
     def _columns_of(self) -> np.ndarray:
         """Of each place of a condition the number of its column."""
-        spans = self.layout.conditions.values()
-        return np.repeat(np.arange(len(spans)), [stop - start for start, stop in spans])
+        return np.repeat(np.arange(len(self.told.spans)), self.told.counts)
+
+    def _own(self, rows: tf.Tensor) -> tf.Tensor:
+        """All that may be told of encoded rows (n, told.size)."""
+        return self.encoder.condition(rows, self.conditions)
 
     def _one_of(self, own: tf.Tensor, purpose: str) -> tf.Tensor:
         """Of the categories of rows (n, condition size) that of one column, drawn for each row."""
-        if not self.layout.conditions:
+        if not self.told.spans:
             return own
         draws = kgan.random.uniform(self._draw(purpose), [tf.shape(own)[0], 1])
-        column = tf.cast(draws * len(self.layout.conditions), tf.int32)
+        column = tf.cast(draws * len(self.told.spans), tf.int32)
         return tf.where(column == self._columns_of(), own, 0.0)
 
     # Use
@@ -234,6 +297,9 @@ class TableGAN(TableModel):
             "temperature": self.temperature,
             "ema_decay": self.ema_decay,
             "several": self.several,
+            "conditions": self.conditions,
+            "target": self.target,
+            "target_loss": self.target_loss,
             "seed": self.seed,
         }
 

@@ -1,6 +1,6 @@
 """What all models of tables share: rows of latents, conditions that hold, and true shares."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import keras
@@ -39,6 +39,9 @@ class TableModel(Generation, Players):
         calibrates: Whether `calibrate` does something.
         draws: What has a draw of its own in a latent vector: "parts" of an encoded row, or each of
             its "values", as in files of earlier versions.
+        conditions: What a condition tells: "categories", or also the "modes" of numbers, which
+            only the model itself asks for.
+        told: Where that is in an encoded row.
         hears: Whether the networks are told conditions.
     """
 
@@ -52,6 +55,7 @@ class TableModel(Generation, Players):
         *,
         calibrates: bool,
         draws: str = "parts",
+        conditions: str = "categories",
     ):
         kgan.names.check("draws", draws, ("parts", "values"))
         self.encoder, self.layout, self.noise_dim = encoder, encoder.layout, noise_dim
@@ -62,7 +66,19 @@ class TableModel(Generation, Players):
         self.sample_shape = self.kind.shape
         self.calibrates = calibrates
         self._columns = encoder.table.conditions
-        self._counts = [len(one.values) for one in self._columns]
+        self.conditions, self.told = conditions, self.layout.told(conditions)
+        self._counts = self.told.counts
+        self.frequencies = None
+        if conditions == "modes":
+            self.frequencies = self.add_weight(
+                name="frequencies",
+                shape=(self.told.size,),
+                dtype="float64",
+                initializer="zeros",
+                trainable=False,
+                autocast=False,
+            )
+            self._know_frequencies(encoder.shares())
         if calibrates:
             self.shift = self.add_weight(
                 name="shift", shape=(self.layout.size,), initializer="zeros", trainable=False
@@ -73,12 +89,17 @@ class TableModel(Generation, Players):
         """The table."""
         return self.encoder.table
 
+    @property
+    def at_once(self) -> tuple[str, ...]:
+        """Columns of categories of which a row has what is asked for at the first draw."""
+        return tuple(one.name for one in self._columns) if self.hears else ()
+
     def _raw(self, noise: tf.Tensor, condition: tf.Tensor) -> tf.Tensor:
         """Raw rows (n, size), before any activation, in inference mode.
 
         Args:
             noise: float32 (n, noise_dim).
-            condition: float32 (n, condition_size), one-hot for each column that is asked for.
+            condition: float32 (n, told.size), one-hot for each column that is asked for.
         """
         raise NotImplementedError
 
@@ -88,14 +109,21 @@ class TableModel(Generation, Players):
 
     # Rows
 
-    def _samples(self, latents, labels) -> dict[str, tf.Tensor]:
-        """Columns of latents; labels are the codes that are asked for (n, columns), -1 for none."""
+    def _samples(self, latents, labels, *, coded: bool = False) -> dict[str, tf.Tensor]:
+        """Columns of latents; labels are the codes that are asked for (n, columns), -1 for none.
+
+        Where `coded`, texts that are categories may be their numbers, which is faster.
+        """
         noise, drawn, uniform = tf.split(latents, [self.noise_dim, 1, self._draw_count], axis=1)
         uniform = kgan.random.uniform_of(uniform)
-        count = len(self._counts)
+        count, columns = len(self._counts), len(self._columns)
         asked = tf.fill([tf.shape(latents)[0], count], -1)
-        if labels is not None:
-            asked = tf.reshape(tf.cast(labels, tf.int32), tf.shape(asked))
+        if labels is not None and columns:
+            given = tf.reshape(tf.cast(labels, tf.int32), [-1, columns])
+            numbers = {part: number for number, part in enumerate(self.told.asked)}
+            # Of a mode nobody asks.
+            given = tf.pad(given, [[0, 0], [0, 1]], constant_values=-1)
+            asked = tf.gather(given, [numbers.get(part, columns) for part in range(count)], axis=1)
         if self.hears and count:
             # A column and one of its categories by its true share, where nothing is asked for.
             free = tf.reduce_all(asked < 0, axis=1, keepdims=True)
@@ -109,11 +137,16 @@ class TableModel(Generation, Players):
         keys = None
         if self.encoder.has_ids:
             keys = self.encoder.keys_of(latents)
-        return self.encoder.spelled(self.encoder.decode(self._spread(row, uniform), keys))
+        columns = self.encoder.decode(self._spread(row, uniform), keys, coded=coded)
+        return self.encoder.spelled(columns)
 
     def _drawn(self, uniform: tf.Tensor) -> tf.Tensor:
-        """Codes (n, columns): of one column, all alike, a category by its share in the data."""
-        shares = tf.convert_to_tensor(self.encoder.frequencies) / len(self._counts)
+        """Codes (n, columns): of one column, all alike, a category by its share in the data.
+
+        Columns of numbers count too, with their modes, where conditions tell of these.
+        """
+        known = self.encoder.frequencies if self.frequencies is None else self.frequencies
+        shares = tf.convert_to_tensor(known) / len(self._counts)
         number = tf.searchsorted(
             tf.cumsum(shares)[:-1], tf.cast(uniform, shares.dtype), side="right"
         )
@@ -122,24 +155,23 @@ class TableModel(Generation, Players):
         return tf.where((code >= 0) & (code < tf.constant(self._counts)), code, -1)
 
     def _condition(self, asked: tf.Tensor) -> tf.Tensor:
-        """One-hot vectors side by side (n, condition_size) of codes (n, columns)."""
+        """One-hot vectors side by side (n, told.size) of codes (n, columns)."""
         parts = [tf.one_hot(asked[:, i], count) for i, count in enumerate(self._counts)]
         return tf.concat([*parts, tf.zeros([tf.shape(asked)[0], 0])], axis=1)
 
     def _forced(self, raw: tf.Tensor, asked: tf.Tensor) -> tf.Tensor:
         """Raw rows whose categories are sure to be those that are asked for."""
         wanted = self._condition(asked) * _CERTAIN
-        spans, start, end = list(self.layout.conditions.values()), 0, 0
-        parts = []
-        for (first, last), count in zip(spans, self._counts, strict=True):
+        parts, start, end = [], 0, 0
+        for (first, last), count in zip(self.told.spans, self._counts, strict=True):
             parts += [raw[:, end:first], raw[:, first:last] + wanted[:, start : start + count]]
             start, end = start + count, last
         return tf.concat([*parts, raw[:, end:]], axis=1)
 
     def _allowed(self, raw: tf.Tensor, asked: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:
         """Raw rows of which only combinations of categories that were seen can be drawn."""
-        numbers = {column.name: number for number, column in enumerate(self._columns)}
         spans = self.layout.conditions
+        numbers = dict(zip(spans, self.told.asked, strict=True))
         for one in self.kind.constraints:  # type: ignore[attr-defined]
             if not isinstance(one, Together):
                 continue
@@ -196,7 +228,8 @@ class TableModel(Generation, Players):
 
     @tf.function(reduce_retracing=True)
     def _generate(self, seeds, labels):
-        return self._samples(kgan.latents.from_seeds(seeds, self.latent_dim), labels)
+        latents = kgan.latents.from_seeds(seeds, self.latent_dim)
+        return self._samples(latents, labels, coded=True)
 
     def generate(
         self,
@@ -213,8 +246,8 @@ class TableModel(Generation, Players):
             labels: Must be `None`: what a row shall be is asked for by `where`.
             seed: Seed of the request, an int in [0, 2**31 - 1].
             where: Categories that all rows shall have, by column, such as
-                `{"income": ">50K", "sex": "Female"}`. A model that is told conditions (`hears`)
-                makes such rows; of another, rows are drawn until one has them.
+                `{"income": ">50K", "sex": "Female"}`. Of columns that a model makes `at_once` they
+                are made so; for others, rows are drawn until one has them.
 
         Raises:
             ValueError: For a column or category that the table has not, or one that no draw met.
@@ -222,15 +255,14 @@ class TableModel(Generation, Players):
         if labels is not None:
             raise ValueError("labels must be None: ask for rows by where={column: category}.")
         codes = self.codes_of(where or {})
-        if self.hears or (codes < 0).all():
-            return self._of_seeds(kgan.latents.example_seeds(seed, n), np.tile(codes, (n, 1)))
-        return rows_until_met(
-            lambda seeds: self._of_seeds(seeds, None),
-            n,
-            table=self.encoder.table,
-            where=where or {},
-            seed=seed,
-        )
+        told = np.where([one.name in self.at_once for one in self._columns], codes, -1)
+
+        def draw(seeds: tf.Tensor) -> Rows:
+            return self._of_seeds(seeds, np.tile(told, (len(seeds), 1)))
+
+        if (codes == told).all():
+            return draw(kgan.latents.example_seeds(seed, n))
+        return rows_until_met(draw, n, table=self.encoder.table, where=where or {}, seed=seed)
 
     def codes_of(self, where: Mapping[str, str | int]) -> np.ndarray:
         """Numbers of the categories that are asked for, int32 (columns of categories,); -1: none.
@@ -254,6 +286,12 @@ class TableModel(Generation, Players):
             rows: The data, from `TableEncoder.encoded_rows`; where `None`, the shares are those
                 that the encoder was given.
         """
+        targets = self.encoder.shares()
+        if rows is not None:
+            counted = zip(rows.codes.T, self.layout.hot_sizes, strict=True)
+            targets = [np.bincount(own, minlength=size) / len(own) for own, size in counted]
+        if self.frequencies is not None:
+            self._know_frequencies(targets)
         if not self.calibrates:
             return
         self.shift.assign(tf.zeros_like(self.shift))
@@ -266,17 +304,9 @@ class TableModel(Generation, Players):
         raw = self._raw(
             latents[:, : self.noise_dim], self._condition(tf.constant(asked, tf.int32))
         ).numpy()
-        told = dict(zip(self.layout.conditioned.tolist(), asked.T, strict=True))
+        told = dict(zip(self.told.parts, asked.T, strict=True))
         shift = np.zeros(self.layout.size, np.float32)
         starts, sizes = self.layout.hot_starts, self.layout.hot_sizes
-        if rows is None:
-            targets = self.encoder.shares()
-        else:
-            codes = rows.codes.T
-            targets = [
-                np.bincount(own, minlength=size) / len(own)
-                for own, size in zip(codes, sizes, strict=True)
-            ]
         for part, (start, size) in enumerate(zip(starts, sizes, strict=True)):
             target = targets[part]
             # What is asked for is so anyway.
@@ -286,35 +316,45 @@ class TableModel(Generation, Players):
                 shift[start : start + size] = shift_to(target, logits)
         self.shift.assign(shift)
 
+    def _know_frequencies(self, shares: Sequence[np.ndarray]) -> None:
+        """Takes what conditions are drawn by; `shares` are of all one-hot parts."""
+        assert self.frequencies is not None
+        known = [shares[part] for part in self.told.parts]
+        self.frequencies.assign(np.concatenate([*known, np.zeros(0)]))
+
     # Endpoints and saving
 
     def _table_endpoints(self, tracked: tuple[Any, ...]) -> Endpoints:
         """What it can be asked: rows, of which each column is an output of its own."""
         found = self._latent_endpoints()
-        if self.hears and self._counts:
+        if self.at_once:
             found["generate_where"] = Endpoint(
                 self._generate_where,
-                takes(seeds=((), tf.int64), where=((len(self._counts),), tf.string)),
+                takes(seeds=((), tf.int64), where=((len(self.at_once),), tf.string)),
                 "generate_where",
             )
         table: Table = self.encoder.table
+        own = [] if self.frequencies is None else [self.frequencies]
         return Endpoints(
             family="table",
             kind=table,
             endpoints=found,
-            tracked=(*tracked, self.encoder, *([self.shift] if self.calibrates else [])),
+            tracked=(*tracked, self.encoder, *([self.shift] if self.calibrates else []), *own),
             details={
                 "latent_dim": self.latent_dim,
                 "num_classes": None,
-                "conditions": [one.name for one in self._columns],
+                "conditions": list(self.at_once),
             },
         )
 
     def _generate_where(self, request: Request) -> Request:
         """Rows of seeds (n,) that have the categories `where` (n, columns), "*" or "" for any."""
         codes = []
-        for number, column in enumerate(self._columns):
-            asked = request["where"][:, number]
+        for column in self._columns:
+            if column.name not in self.at_once:
+                codes.append(tf.fill(tf.shape(request["seeds"]), -1))
+                continue
+            asked = request["where"][:, self.at_once.index(column.name)]
             equal = tf.equal(asked[:, None], tf.constant([str(one) for one in column.values]))
             # A server warms up with empty texts, which may be a category of their own.
             word = any_word(column)

@@ -60,7 +60,12 @@ def take_exported(model: Any, variables: Sequence[Any]) -> Taken:
         model: The model that is to train, with `endpoints()`.
         variables: `tf.saved_model.load(folder).variables`.
     """
-    ours = [one for tracked in model.endpoints().tracked for one in tracked.variables]
+    # A model of a table tracks single variables too.
+    ours = [
+        one
+        for tracked in model.endpoints().tracked
+        for one in getattr(tracked, "variables", [tracked])
+    ]
     taken = _copy("exported networks", variables, ours)
     for name in _copied(model):
         average = getattr(model, f"ema_{name}", None)

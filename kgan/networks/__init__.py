@@ -71,6 +71,7 @@ from kgan.networks.stylegan2 import stylegan2_discriminator, stylegan2_generator
 from kgan.networks.super_resolution import PixelShuffle, super_resolution_generator
 from kgan.networks.table import (
     LearntDeviations,
+    table_classifier,
     table_decoder,
     table_discriminator,
     table_generator,
@@ -226,6 +227,7 @@ __all__ = [
     "stylegan2_discriminator",
     "stylegan2_generator",
     "super_resolution_generator",
+    "table_classifier",
     "table_decoder",
     "table_discriminator",
     "table_generator",

@@ -35,7 +35,7 @@ class ClassCopula(keras.layers.Layer):
     def __init__(self, table: Table | Mapping, target: str, **options):
         super().__init__(**{**options, "trainable": False})
         self.table = table if isinstance(table, Table) else TableEncoder.table_of(table)
-        self.target = target
+        self.target: str = target
         column = self.table.column(target)
         assert isinstance(column, Category)
         self.parts = [GaussianCopula(without(self.table, target)) for _ in column.values]
@@ -105,13 +105,26 @@ class ClassCopula(keras.layers.Layer):
             part.set_weights(own.get_weights())
         return found
 
-    def columns_of(self, noise: tf.Tensor, keys: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
-        """As `GaussianCopula.columns_of`; the noise of the target draws the class."""
+    def columns_of(
+        self,
+        noise: tf.Tensor,
+        keys: tf.Tensor | None = None,
+        classes: tf.Tensor | None = None,
+    ) -> dict[str, tf.Tensor]:
+        """As `GaussianCopula.columns_of`; the noise of the target draws the class.
+
+        Args:
+            noise: As there.
+            keys: As there.
+            classes: Numbers of the classes that rows shall have, int32 (n,); -1 for any.
+        """
         names = [one.name for one in self.table.learnt]
         place = names.index(self.target)
         uniform = kgan.random.uniform_of(tf.cast(noise[:, place], tf.float64))
         shares = tf.convert_to_tensor(self.shares)
         number = tf.searchsorted(tf.cumsum(shares)[:-1], uniform, side="right")
+        if classes is not None:
+            number = tf.where(classes >= 0, classes, number)
         rest = tf.concat([noise[:, :place], noise[:, place + 1 :]], axis=1)
         made = [part.columns_of(rest) for part in self.parts]
         columns = {}

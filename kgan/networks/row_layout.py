@@ -3,11 +3,40 @@
 import dataclasses
 import functools
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
+import kgan.names
 from kgan.kinds import Table
 from kgan.rows import Category
+
+CONDITIONS = ("categories", "modes")
+"""What a condition can tell: the category of a column, or also the mode of a number."""
+
+
+class Told(NamedTuple):
+    """The one-hot parts of an encoded row that a condition is made of, side by side.
+
+    Attributes:
+        spans: (start, stop) of each in an encoded row, in order.
+        parts: Its number among all one-hot parts.
+        asked: Of each column of categories that can be asked for, its number among these.
+    """
+
+    spans: tuple[tuple[int, int], ...]
+    parts: tuple[int, ...]
+    asked: tuple[int, ...]
+
+    @property
+    def counts(self) -> list[int]:
+        """Length of each."""
+        return [stop - start for start, stop in self.spans]
+
+    @property
+    def size(self) -> int:
+        """Length of a condition."""
+        return sum(self.counts)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +65,7 @@ class Layout:
 
     @property
     def condition_size(self) -> int:
-        """Length of a condition: how many categories can be asked for, of all columns."""
+        """How many categories can be asked for, of all columns."""
         return sum(stop - start for start, stop in self.conditions.values())
 
     @functools.cached_property
@@ -64,11 +93,24 @@ class Layout:
         """Length of each one-hot part, int (one-hot parts,)."""
         return np.array(self.sizes)[np.array(self.one_hot, bool)]
 
-    @functools.cached_property
-    def conditioned(self) -> np.ndarray:
-        """Of each column that can be asked for the number of its part among the one-hot ones."""
-        hot = {start: number for number, start in enumerate(self.hot_starts.tolist())}
-        return np.array([hot[start] for start, _ in self.conditions.values()], int)
+    def told(self, conditions: str) -> "Told":
+        """What a condition tells of a row.
+
+        Args:
+            conditions: A word of `CONDITIONS`: categories alone, or the modes of numbers too.
+        """
+        kgan.names.check("conditions", conditions, CONDITIONS)
+        ends = (self.hot_starts + self.hot_sizes).tolist()
+        spans = list(zip(self.hot_starts.tolist(), ends, strict=True))
+        parts = [
+            part
+            for part, span in enumerate(spans)
+            if span in self.conditions.values()
+            or (conditions == "modes" and self.hot_sizes[part] > 1)
+        ]
+        found = [spans[part] for part in parts]
+        asked = tuple(found.index(span) for span in self.conditions.values())
+        return Told(tuple(found), tuple(parts), asked)
 
 
 def layout_of(table: Table, modes: tuple[int, ...]) -> Layout:

@@ -60,6 +60,32 @@ def table_discriminator(
     return keras.Model(rows, logits, name="discriminator")
 
 
+def table_classifier(
+    input_size: int, classes: int, *, width: int = 256, depth: int = 4, dropout: float = 0.5
+) -> keras.Model:
+    """A dense classifier of encoded rows that lack the column which it tells.
+
+    Args:
+        input_size: Length of an encoded row without that column.
+        classes: How many categories the column has.
+        width: Units of each layer.
+        depth: How many layers.
+        dropout: Share of its units that a layer drops in training.
+
+    Returns:
+        A functional model of `rows` (batch, input_size) to float32 logits (batch, classes).
+
+    Reference: Zhao et al. 2021, CTAB-GAN (arXiv:2102.08369).
+    """
+    rows = keras.Input((input_size,), name="rows")
+    features = rows
+    for _ in range(depth):
+        features = layers.LeakyReLU(0.2)(layers.Dense(width)(features))
+        features = Dropout(dropout)(features)
+    logits = layers.Dense(classes, dtype="float32", name="logits")(features)
+    return keras.Model(rows, logits, name="classifier")
+
+
 def table_posterior(
     row_size: int, latent_dim: int, *, width: int = 128, depth: int = 2
 ) -> keras.Model:

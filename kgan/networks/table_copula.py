@@ -37,6 +37,9 @@ class GaussianCopula(keras.layers.Layer):
     Reference: Patki et al. 2016, "The synthetic data vault", section 3.
     """
 
+    target: str | None = None
+    """The column whose categories have a copula each; `None` where one is of all rows."""
+
     def __init__(self, table: Table | Mapping, **options):
         super().__init__(**{**options, "trainable": False})
         self.table = table if isinstance(table, Table) else TableEncoder.table_of(table)

@@ -96,7 +96,9 @@ class TableEncoder(keras.layers.Layer):
                 there = there[~np.isnan(there)]
             whole = not isinstance(column, Number)
             step = _step(column) if isinstance(column, Number) else 1.0
-            found.append(number_modes(there.astype(np.float64), step=step, whole=whole, seed=seed))
+            modes = number_modes(there.astype(np.float64), step=step, whole=whole, seed=seed)
+            # What is missing has the rest.
+            found.append(modes._replace(weights=modes.weights * (len(there) / len(rows))))
         shares = [
             np.bincount(column.codes(rows[column.name]), minlength=len(column.values)) / len(rows)
             for column in table.conditions
@@ -214,19 +216,22 @@ class TableEncoder(keras.layers.Layer):
         values = tf.concat([rows.places, tf.ones_like(hot, tf.float32)], axis=1)
         return tf.scatter_nd(tf.stack([number, where], axis=2), values, [n, self.layout.size])
 
-    def decode(self, encoded: tf.Tensor, keys: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+    def decode(
+        self, encoded: tf.Tensor, keys: tf.Tensor | None = None, *, coded: bool = False
+    ) -> dict[str, tf.Tensor]:
         """Columns of the table's own types and units.
 
         Args:
             encoded: (n, size) floats; of each one-hot part the greatest value counts, so it may
                 also hold logits.
             keys: int64 (n,), what ids are made of; by default the numbers of the rows.
+            coded: Whether categories that are texts stay their numbers.
 
         Returns:
             float32, float64, int64 or string tensors (n,), by name, in the table's order; dates as
             int64 microseconds since 1970, see `spelled`.
         """
-        parts = iter(tf.split(tf.cast(encoded, tf.float64), self.layout.sizes, axis=1))
+        parts = iter(tf.split(encoded, self.layout.sizes, axis=1))
         sizes = iter(self.modes)
         columns, exact, start = {}, {}, 0
         for column in self.table.columns:
@@ -235,9 +240,10 @@ class TableEncoder(keras.layers.Layer):
                 continue
             if isinstance(column, Category):
                 chosen = tf.argmax(next(parts), axis=1)
-                columns[column.name] = tf.gather(values_of(column), chosen)
+                stays = coded and column.dtype == object
+                columns[column.name] = chosen if stays else tf.gather(values_of(column), chosen)
                 continue
-            place, count = next(parts)[:, 0], next(sizes)
+            place, count = tf.cast(next(parts)[:, 0], tf.float64), next(sizes)
             stop = start + count
             mode = tf.argmax(next(parts), axis=1)
             # The place after the last mode is that of what is missing.
@@ -330,10 +336,15 @@ class TableEncoder(keras.layers.Layer):
         draw = row_activation.draw_parts if each_part else row_activation.draw
         return draw(raw, uniform, own.sizes, own.one_hot)
 
-    def condition(self, encoded: tf.Tensor) -> tf.Tensor:
-        """The parts of an encoded row that a condition asks for, (n, condition_size)."""
-        parts = [encoded[:, start:stop] for start, stop in self.layout.conditions.values()]
-        return tf.concat(parts, axis=1) if parts else encoded[:, :0]
+    def condition(self, encoded: tf.Tensor, conditions: str = "categories") -> tf.Tensor:
+        """What all conditions on these rows would be, side by side (n, size of a condition).
+
+        Args:
+            encoded: (n, size).
+            conditions: As for `Layout.told`.
+        """
+        parts = [encoded[:, start:stop] for start, stop in self.layout.told(conditions).spans]
+        return tf.concat([*parts, encoded[:, :0]], axis=1)
 
     def _least(self, base: AtMost) -> tf.Tensor:
         """The least value of the lower column, from which is counted where it is missing."""

@@ -31,10 +31,12 @@ from kgan.networks import (
     private_counts,
     private_counts_by_class,
     private_encoder,
+    table_classifier,
     table_decoder,
     table_posterior,
     whole_of,
 )
+from kgan.networks.row_layout import Layout
 from kgan.recipes import privacy
 from kgan.recipes.recipe import Recipe, Watched
 from kgan.rows import EncodedRows
@@ -50,9 +52,12 @@ class TableRecipe(Recipe[TableSettings]):
     """A table GAN, from its settings."""
 
     family = TableSettings.family
-    shown = ("d_loss", "g_loss", "condition_loss", "loss", "kl", "quality")
+    shown = ("d_loss", "g_loss", "condition_loss", "target_loss", "loss", "kl", "quality")
     curves = {  # noqa: RUF012
-        "losses": ("d_loss", "g_loss", "condition_loss", "penalty", "loss", "kl"),
+        "losses": (
+            *("d_loss", "g_loss", "condition_loss", "penalty", "loss", "kl"),
+            *("classifier_loss", "target_loss"),
+        ),
         "quality": ("quality", "column_shapes", "pair_trends"),
     }
 
@@ -162,13 +167,21 @@ class TableRecipe(Recipe[TableSettings]):
             start=start,
             encoded=encoded,
             by_category=self.settings.chosen_model == "gan",
+            parts=self._conditioned(data),
         )
+
+    def _conditioned(self, data: Dataset) -> list[tuple[int, int]] | None:
+        """The codes of encoded rows that conditions tell, where these are not only categories."""
+        if self.settings.conditions == "categories":
+            return None
+        told = self.encoder(data)[0].layout.told(self.settings.conditions)
+        return list(zip(told.parts, told.counts, strict=True))
 
     def describe(self, data: Dataset, model: keras.Model) -> Sequence[str]:
         columns = _table(data).columns
         declared = self._declared()
         width = max(len(column.name) for column in columns)
-        networks = [getattr(model, one) for names in model.optimizers.values() for one in names]
+        networks = [getattr(model, one) for name in model.playing for one in model.optimizers[name]]
         size = sum(network.count_params() for network in networks)
         return [
             *(
@@ -256,23 +269,25 @@ class TableRecipe(Recipe[TableSettings]):
             encoder = private_encoder(_table(data), data.samples, noise=self.counts_noise)
         else:
             encoder = self.encoder(data)[0]
-        layout = encoder.layout
+        layout, told = encoder.layout, encoder.layout.told(settings.conditions)
         keras.utils.set_random_seed(settings.seed)
         with kgan.precision.under(settings.precision):
             generator = pair.generator(
-                settings.latent_dim + layout.condition_size,
+                settings.latent_dim + told.size,
                 layout.size,
                 width=settings.generator_width,
             )
             discriminator = pair.discriminator(
-                settings.packing * (layout.size + layout.condition_size),
+                settings.packing * (layout.size + told.size),
                 width=settings.discriminator_width,
                 dropout=settings.discriminator_dropout,
             )
+            classifier = self._classifier(layout) if settings.target_loss else None
         options: dict[str, Any] = {
             "temperature": settings.temperature,
             "ema_decay": settings.ema_decay,
             "packing": settings.packing,
+            "conditions": settings.conditions,
             "seed": settings.seed,
         }
         model: kgan.models.TableGAN
@@ -302,15 +317,25 @@ class TableRecipe(Recipe[TableSettings]):
                 loss=settings.loss or "wasserstein",
                 penalties=[penalty],
                 several=0.5 if settings.several is None else settings.several,
+                classifier=classifier,
+                target=settings.target if settings.target_loss else None,
+                target_loss=settings.target_loss,
                 **options,
             )
         model.compile(
             g_optimizer=self._adam(settings.g_learning_rate),
             d_optimizer=self._adam(settings.d_learning_rate),
+            c_optimizer=self._adam(settings.d_learning_rate) if classifier else None,
             jit_compile=settings.jit_compile == "on",
             steps_per_execution=settings.steps_per_execution,
         )
         return model
+
+    def _classifier(self, layout: Layout) -> keras.Model:
+        """The classifier of the target that the generator learns by."""
+        assert self.settings.target is not None
+        start, stop = kgan.names.look_up("target", self.settings.target, layout.conditions)
+        return table_classifier(layout.size - (stop - start), stop - start)
 
     def watch(self, data: Dataset, steps: int, *, table: Path) -> Watched:
         settings = self.settings

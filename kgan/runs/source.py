@@ -280,25 +280,28 @@ def _exported(version: Path) -> _Opened:
 
         return answers(n, labels, seed, answer)
 
-    def of_seeds(seeds: tf.Tensor) -> Any:
-        batches = [
-            model.signatures[_GENERATE](seeds=seeds[start : start + _BATCH])
-            for start in range(0, max(len(seeds), 1), _BATCH)
-        ]
-        return _joined(kind, batches)
-
     def generate_where(n: int, asked: Mapping[str, str], seed: int) -> Any:
         assert isinstance(kind, Table)
-        if _WHERE not in model.signatures:
-            return kgan.models.rows_until_met(of_seeds, n, table=kind, where=asked, seed=seed)
-        words = kgan.models.words_of(kind, asked)
-        seeds = kgan.latents.example_seeds(seed, n)
-        batches = [
-            model.signatures[_WHERE](seeds=part, where=tf.constant([words] * len(part)))
-            for start in range(0, n, _BATCH)
-            if len(part := seeds[start : start + _BATCH])
-        ]
-        return _joined(kind, batches)
+        columns = [one.name for one in kind.conditions]
+        words = dict(zip(columns, kgan.models.words_of(kind, asked), strict=True))
+        # What a row has at the first draw; the rest is drawn for.
+        told = manifest.content.get("conditions", columns) if _WHERE in model.signatures else []
+
+        def of_seeds(seeds: tf.Tensor) -> Any:
+            batches = []
+            for start in range(0, max(len(seeds), 1), _BATCH):
+                part = seeds[start : start + _BATCH]
+                if set(asked) & set(told):
+                    where = np.tile(np.array([words[one] for one in told], object), (len(part), 1))
+                    answer = model.signatures[_WHERE](seeds=part, where=tf.constant(where))
+                else:
+                    answer = model.signatures[_GENERATE](seeds=part)
+                batches.append(answer)
+            return _joined(kind, batches)
+
+        if set(asked) <= set(told):
+            return of_seeds(kgan.latents.example_seeds(seed, n))
+        return kgan.models.rows_until_met(of_seeds, n, table=kind, where=asked, seed=seed)
 
     asks = isinstance(kind, Table) and _GENERATE in model.signatures
     truncates = manifest["family"] == "gan" and {"latents", "decode"} <= set(model.signatures)

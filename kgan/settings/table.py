@@ -64,6 +64,12 @@ class TableSettings(Messages, Output, TableReading, Scores, Privacy, Start, Mach
     """Rows that the discriminator judges at once (PacGAN); it must divide the batch."""
     temperature: float = 0.2
     """Temperature of the softmax with Gumbel noise that makes categories."""
+    conditions: Literal["categories", "modes"] = "categories"
+    """What a gan's generator is told: a category of a column, or also the mode of a number
+    (CTAB-GAN)."""
+    target_loss: float = 0.0
+    """Weight of what a gan's generator learns by a classifier of the target: that the other columns
+    of its rows tell their target (CTAB-GAN); 0 is none, 1 published."""
     several: float | None = None
     """Share of the rows that stand for categories of several columns, in [0, 1]; default 0.5, and 0
     with epsilon."""
@@ -92,7 +98,8 @@ class TableSettings(Messages, Output, TableReading, Scores, Privacy, Start, Mach
 
     @property
     def shaped_by(self) -> frozenset[str]:
-        return frozenset({"target"} if self.chosen_model == "copula" else ())
+        made_for = self.chosen_model == "copula" or self.target_loss > 0
+        return frozenset({"target"} if made_for else ())
 
     def check(self) -> None:
         super().check()
@@ -107,6 +114,18 @@ class TableSettings(Messages, Output, TableReading, Scores, Privacy, Start, Mach
             )
         if self.several is not None and not 0 <= self.several <= 1:
             raise ValueError(f"several must be in [0, 1], got {self.several}.")
+        check_at_least(self, 0, "target_loss")
+        for name, default in (("conditions", "categories"), ("target_loss", 0.0)):
+            if getattr(self, name) != default and self.chosen_model != "gan":
+                raise ValueError(
+                    f"{name} must be left out for a {self.chosen_model}, got "
+                    f"{getattr(self, name)}: it is a gan's. Add --model gan."
+                )
+        if self.target_loss and self.target is None:
+            raise ValueError(
+                f"target must be given with target_loss ({self.target_loss:g}): the column of "
+                "categories that a classifier learns to tell."
+            )
         if self.constraints and self.chosen_model == "copula":
             raise ValueError("constraints must be left out for a copula, which keeps none.")
         if self.batch_size is not None and self.batch_size % self.packing:
@@ -136,6 +155,11 @@ class TableSettings(Messages, Output, TableReading, Scores, Privacy, Start, Mach
                     f"{name} must be {allowed} with epsilon, got {getattr(self, name):g}: it looks "
                     "at several records together, or at what is not clipped."
                 )
+        if self.target_loss:
+            raise ValueError(
+                f"target_loss must be 0 with epsilon, got {self.target_loss:g}: its classifier "
+                "learns from records without any noise."
+            )
         for name in ("columns", "categorical", "integer", "number", "constraints"):
             if getattr(self, name):
                 raise ValueError(
@@ -148,6 +172,13 @@ class TableSettings(Messages, Output, TableReading, Scores, Privacy, Start, Mach
                 f"patience must be left out with epsilon, got {self.patience}: it stops by scores "
                 "by real rows, and there is none."
             )
+        for name in ("evaluate_every", "evaluate_samples"):
+            default = Scores.__dataclass_fields__[name].default
+            if getattr(self, name) not in (default, getattr(PRESETS["table"], name)):
+                raise ValueError(
+                    f"{name} must be left out with epsilon, got {getattr(self, name)}: scores are "
+                    "by real rows, and there is none."
+                )
         if self.precision != "float32":
             raise ValueError(f"precision must be float32 with epsilon, got {self.precision}.")
         if not 0 < self.counts_share < 1:

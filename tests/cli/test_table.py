@@ -92,6 +92,27 @@ def test_stopped_and_resumed_is_bit_identical(trained, command, tmp_path, monkey
 
 
 @pytest.mark.slow
+def test_conditions_on_modes_and_a_loss_of_the_target_resume_and_export(trained, command, tmp_path):
+    own = [*TINY, "--data", trained / "people.csv", "--target", "sex"]
+    own += ["--conditions", "modes", "--target-loss", 1]
+    command("train", "table", *own, "--name", "whole")
+    command("train", "table", *own, "--name", "part", "--epochs", 1, "--no-export")
+    command("train", "--name", "part", "--resume", "--epochs", 2)
+    last = [tmp_path / "runs" / name / "checkpoints" / "last.keras" for name in ("whole", "part")]
+    for one, other in zip(*map(states, last), strict=True):
+        np.testing.assert_array_equal(one, other)
+    history = read_history(tmp_path / "runs" / "whole" / "metrics.csv")
+    assert {"classifier_loss", "target_loss"} <= set(history[0])
+    for source, out in (("runs/whole", "run.csv"), ("saved_models/whole", "export.csv")):
+        command("sample", source, "--n", 9, "--where", "sex=male", "--out", out)
+    assert (tmp_path / "run.csv").read_text() == (tmp_path / "export.csv").read_text()
+    said = command("train", "--name", "part", "--resume", "--target", "level", check=False)
+    assert "target" in said.stderr
+    refused = command("train", "table", *own, "--epsilon", 3, "--model", "gan", check=False)
+    assert refused.returncode == 2
+
+
+@pytest.mark.slow
 def test_killed_and_resumed_is_bit_identical(trained, command, run_python, tmp_path):
     script = """
 import os, signal, sys
@@ -255,6 +276,14 @@ def test_rows_are_scored_against_a_table_that_needs_a_declaration(trained, comma
     assert "Leave it out: --drop 'id'" in refused.stderr
     said = command(*given, "--separator", ";", "--drop", "id", "--seeds", 1, "--out", "scores")
     assert "column_shapes" in said.stdout
+    # Rows may be written as the data are.
+    lines = [line.replace(",", ";").replace(".", ",") for line in [header, *lines]]
+    (tmp_path / "rows.csv").write_text("\n".join(lines))
+    own = ["--data", "rows.csv", "--metrics", "table_quality", "--seeds", 1, "--out", "again"]
+    said = command("evaluate", "rows.csv", *own, "--separator", ";", "--decimal", ",")
+    assert "column_shapes" in said.stdout
+    refused = command("evaluate", "rows.csv", *own[:1], trained / "people.csv", check=False)
+    assert "separated by ';'. Say so, --separator ';'" in refused.stderr
     refused = command(*given[:2], "--data", "digits", "--drop", "id", check=False)
     assert "flags of tables must be left out for digits" in refused.stderr
 

@@ -507,3 +507,32 @@ def test_cents_that_float32_does_not_hold_are_told(largest, told):
     ]
     assert len(notes) == (told is not None)
     assert told is None or told in notes[0]
+
+
+def test_a_categorical_of_pandas_is_a_category(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    n = 300
+    frame = pandas.DataFrame(
+        {
+            "grade": pandas.Categorical(np.arange(n) % 30),
+            "some": pandas.Categorical([None if i % 7 == 0 else i % 20 for i in range(n)]),
+            "share": pandas.Categorical(np.arange(n) % 3 / 2, ordered=True),
+            "day": pandas.Categorical([f"2020-01-{1 + i % 9:02}" for i in range(n)]),
+            "age": np.arange(n) % 30,
+        }
+    )
+    frame.to_parquet(tmp_path / "categories.parquet")
+    read = kgan.data.load_table(tmp_path / "categories.parquet", held_out=0.0)
+    for data in (table("frame", frame), read):
+        kinds = {one.name: one.type for one in data.kind.columns}
+        assert kinds == dict.fromkeys(("grade", "some", "share", "day"), "category") | {
+            "age": "integer"
+        }
+        assert data.kind.column("grade").values == tuple(range(30))
+        assert "" in data.kind.column("some").values
+        assert data.kind.column("share").values == ("0.0", "0.5", "1.0")
+        np.testing.assert_array_equal(data.samples["grade"], np.arange(n) % 30)
+    rows = kgan.data.load_rows(tmp_path / "categories.parquet", read.kind).samples
+    np.testing.assert_array_equal(rows["grade"], np.arange(n) % 30)
+    # What the user says goes before.
+    assert table("frame", frame, {"grade": "integer"}).kind.column("grade").type == "integer"

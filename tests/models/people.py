@@ -8,7 +8,12 @@ import numpy as np
 import kgan.penalties
 from kgan.data.table import table
 from kgan.models import TableGAN
-from kgan.networks import TableEncoder, table_discriminator, table_generator
+from kgan.networks import (
+    TableEncoder,
+    table_classifier,
+    table_discriminator,
+    table_generator,
+)
 
 BATCH, PACKING, LATENT = 12, 3, 5
 
@@ -49,15 +54,20 @@ def build(data=None, *, discriminator=None, optimizer=None, eager=True, **option
     keras.utils.set_random_seed(1)
     encoder = encoder_of(data)
     layout = encoder.layout
-    whole = layout.size + layout.condition_size
+    told = layout.told(options.get("conditions", "categories")).size
+    whole = layout.size + told
     options.setdefault("penalties", [kgan.penalties.GradientPenalty(10.0, input_width=1.0)])
     options.setdefault("packing", PACKING)
+    if target := options.get("target"):
+        start, stop = layout.conditions[target]
+        options["classifier"] = table_classifier(layout.size - stop + start, stop - start, width=16)
     gan = TableGAN(
-        table_generator(LATENT + layout.condition_size, layout.size, width=8),
+        table_generator(LATENT + told, layout.size, width=8),
         discriminator or table_discriminator(options["packing"] * whole, width=8),
         encoder,
         **options,
     )
     make = optimizer or (lambda: keras.optimizers.Adam(1e-3, beta_1=0.5, beta_2=0.9))
-    gan.compile(g_optimizer=make(), d_optimizer=make(), run_eagerly=eager)
+    both = {"g_optimizer": make(), "d_optimizer": make()}
+    gan.compile(**both, c_optimizer=make() if target else None, run_eagerly=eager)
     return gan

@@ -58,7 +58,8 @@ def build(**options):
         **options,
     }
     encoder = private_encoder(KIND, rows(), noise=5.0, random=np.random.default_rng(1))
-    layout, size = encoder.layout, encoder.layout.condition_size
+    layout = encoder.layout
+    size = layout.told(options.get("conditions", "categories")).size
     gan = kgan.models.PrivateTableGAN(
         table_generator(4 + size, layout.size, width=6),
         table_discriminator(layout.size + size, width=6, dropout=0.0),
@@ -104,6 +105,25 @@ def test_one_record_changes_an_update_by_at_most_its_share(data):
         difference = change(build(**options), data) - change(build(**options), other)
         # One record goes and another comes, each at most clip_norm over the batch.
         assert 1e-5 < np.linalg.norm(difference) <= 2 * 0.05 / RECORDS * 1.001
+
+
+def test_conditions_on_modes_are_drawn_by_the_noisy_counts(data):
+    gan = build(conditions="modes")
+    known = [gan.encoder.shares()[part] for part in gan.told.parts]
+    np.testing.assert_array_equal(gan.frequencies, np.concatenate(known))
+    # The price, the visits and whether they are there, the sex, the level.
+    assert len(known) == 4
+    fit(gan, data)
+    gan.calibrate(None)
+    np.testing.assert_array_equal(gan.frequencies, np.concatenate(known))
+    # A record stands for one of its own.
+    rows = gan.encoder.expand(gan.encoder.encoded_rows(data.samples))
+    own = gan.encoder.condition(rows, "modes").numpy()
+    shown = gan._one_of(gan._own(rows), "column 0").numpy()
+    assert (shown.sum(axis=1) == 1).all()
+    assert (own[shown == 1] == 1).all()
+    assert len(gan.generate(5, where={"sex": "male"})) == 5
+    assert gan.membership_scores(data.samples[:3]).shape == (3,)
 
 
 def test_the_noise_has_its_deviation(data):

@@ -8,9 +8,10 @@ import tensorflow as tf
 
 import kgan.data
 import kgan.export
+import kgan.latents
 import kgan.models
 from kgan.data.table import table
-from kgan.models import TableCopula, TableVAE
+from kgan.models import TableCopula, TableVAE, rows_until_met
 from kgan.networks import ClassCopula, GaussianCopula, TableEncoder, table_decoder, table_posterior
 from kgan.runs.source import open_source
 from tests.models.people import BATCH, LATENT, encoder_of, people
@@ -126,6 +127,74 @@ def test_a_copula_has_the_columns_and_the_correlations(copula):
     assert 0.3 < ranks[1] < ranks[0]
     up = rows["half"] == "up"
     assert rows["second"][up].mean() > rows["second"][~up].mean() + 0.7
+
+
+@pytest.fixture(scope="module")
+def classes():
+    """Copulas by class, of which one has two rows in 20,000."""
+    random = np.random.default_rng(0)
+    kind = random.choice(["a", "b"], 20_000, p=[0.8, 0.2]).astype(object)
+    kind[:2] = "rare"
+    mean = np.where(kind == "a", 0.0, 5.0)
+    data = table(
+        "classes",
+        {
+            "size": np.round(random.normal(mean, 1), 2),
+            "kind": kind,
+            "side": np.where(random.random(20_000) < 0.3, "left", "right").astype(object),
+        },
+    )
+    copula = ClassCopula.fitted(data.kind, "kind", data.samples)
+    model = TableCopula(copula, TableEncoder.fitted(data.kind, data.samples[:500]))
+    model.compile(run_eagerly=True)
+    return data, model
+
+
+def test_a_class_that_is_asked_for_has_the_rows_that_came_unasked(classes):
+    _, model = classes
+    latents = np.random.default_rng(1).normal(size=(2000, model.latent_dim)).astype(np.float32)
+    free = model.decode(latents)
+    for code, word in enumerate(("a", "b")):
+        asked = model.decode(latents, np.tile([code, -1], (2000, 1)))
+        assert set(asked["kind"]) == {word}
+        own = free["kind"] == word
+        assert own.sum() > 300
+        for name, values in free.columns.items():
+            np.testing.assert_array_equal(asked[name][own], values[own])
+    # So these are distributed as rows that are drawn until one is met.
+    drawn = rows_until_met(
+        lambda seeds: model._of_seeds(seeds, None), 500, table=model.kind, where={"kind": "b"}
+    )
+    asked = model.generate(500, seed=1, where={"kind": "b"})
+    assert scipy.stats.ks_2samp(drawn["size"], asked["size"]).pvalue > 0.001
+    assert (asked["side"] == "left").mean() == pytest.approx(0.3, abs=0.09)
+
+
+def test_a_class_of_one_in_ten_thousand_is_made_at_once(classes, tmp_path):
+    data, model = classes
+    assert model.copula.shares.numpy()[2] == 1e-4
+    rows = model.generate(300, seed=2, where={"kind": "rare"})
+    data.kind.check("generated", rows)
+    assert len(rows) == 300
+    assert set(rows["kind"]) == {"rare"}
+    # What else is asked for is drawn for.
+    both = model.generate(50, seed=2, where={"kind": "rare", "side": "left"})
+    assert (set(both["kind"]), set(both["side"])) == ({"rare"}, {"left"})
+    kgan.export.export(model, tmp_path / "classes")
+    source = open_source(tmp_path / "classes")
+    for where, made in (({"kind": "rare"}, rows), ({"kind": "rare", "side": "left"}, both)):
+        again = source.generate_where(len(made), where, 2)
+        for name, values in made.columns.items():
+            np.testing.assert_array_equal(again[name], values)
+    assert len(source.generate_where(0, {"kind": "rare"}, 2)) == 0
+    # Each row of a request has a class of its own.
+    exported = tf.saved_model.load(tmp_path / "classes" / "1")
+    where = tf.constant([["rare"], ["a"], ["*"], ["b"]])
+    answer = exported.signatures["generate_where"](
+        seeds=kgan.latents.example_seeds(2, 4), where=where
+    )
+    assert [one.decode() for one in answer["kind"].numpy()[[0, 1, 3]]] == ["rare", "a", "b"]
+    np.testing.assert_array_equal(answer["size"].numpy()[0], rows["size"][0])
 
 
 def test_a_copula_is_asked_saved_and_exported(copula, tmp_path):

@@ -7,13 +7,16 @@ import tensorflow as tf
 
 import kgan.data
 import kgan.dates
+import kgan.export
 import kgan.models
 import kgan.penalties
 import kgan.random
 from kgan.data.table import table
 from kgan.models import TableGAN
-from kgan.networks import table_discriminator, table_generator
+from kgan.models.transfer import take_exported
+from kgan.networks import table_classifier, table_discriminator, table_generator
 from kgan.rows import Rows
+from kgan.runs.source import open_source
 from tests.models.people import (
     BATCH,
     LATENT,
@@ -112,6 +115,168 @@ def test_the_penalty_takes_one_share_a_pack_and_the_norm_over_it():
     share = kgan.random.uniform(seed, [4, 1]).numpy()
     between = real + share * (fake - real)
     np.testing.assert_allclose(found, (np.linalg.norm(between, axis=1) - 1) ** 2, rtol=1e-5)
+
+
+def test_a_condition_can_tell_the_mode_of_a_number():
+    data = people()
+    gan = build(data, conditions="modes")
+    layout, told = gan.layout, gan.told
+    # All one-hot parts of two places or more, in their order in a row.
+    starts = dict(zip(layout.hot_starts.tolist(), layout.hot_sizes.tolist(), strict=True))
+    spans = [(start, start + size) for start, size in starts.items() if size > 1]
+    assert list(told.spans) == spans
+    assert len(spans) == 4
+    assert [told.spans[one] for one in told.asked] == list(layout.conditions.values())
+    encoded = gan.encoder.encoded_rows(data.samples, seed=1)
+    parts = list(zip(told.parts, told.counts, strict=True))
+    feed = kgan.data.feed_rows(data, 240, seed=2, encoded=encoded, parts=parts)
+    batches = list(feed.take(25))
+    rows, numbers = batches[0][0], np.concatenate([one.numpy() for _, one in batches])
+    counts = [np.bincount(encoded.codes[:, part], minlength=size) for part, size in parts]
+    # Training by sampling: a column, all alike, and a code of it by the logarithm of its count.
+    expected = np.concatenate([np.log(one + 1) / np.log(one + 1).sum() / 4 for one in counts])
+    found = np.bincount(numbers, minlength=told.size) / 6000
+    deviation = np.sqrt(expected * (1 - expected) / 6000)
+    assert (np.abs(found - expected) <= 4.5 * deviation).all()
+    # Each row has the code that it was drawn for, and is told it.
+    row, asked = gan._encoded(rows, tf.constant(numbers[:240]))
+    own = gan.encoder.condition(row, "modes").numpy()
+    assert (own[np.arange(240), numbers[:240]] == 1).all()
+    assert (own[asked.numpy() == 1] == 1).all()
+    # Rows are made for conditions by the true counts.
+    gan.calibrate(encoded)
+    true = np.concatenate([one / one.sum() / 4 for one in counts])
+    np.testing.assert_allclose(gan.frequencies.numpy() / 4, true, rtol=1e-12)
+    draws = np.random.default_rng(0).random(40_000, dtype=np.float32)
+    codes = gan._drawn(tf.constant(draws)).numpy()
+    assert ((codes >= 0).sum(axis=1) == 1).all()
+    shares = [np.bincount(one[one >= 0], minlength=k) / 40_000 for one, k in
+              zip(codes.T, told.counts, strict=True)]  # fmt: skip
+    deviation = np.sqrt(true * (1 - true) / 40_000)
+    assert (np.abs(np.concatenate(shares) - true) <= 4.5 * deviation).all()
+
+
+def test_what_the_generator_is_asked_of_modes_it_is_judged_by():
+    gan = build(conditions="modes", several=0.0)
+    data = people()
+    columns = next(iter(kgan.data.feed_rows(data, BATCH)))[0]
+    rows, asked = gan._encoded(*gan._unpack(columns))
+    np.testing.assert_array_equal(tf.reduce_sum(asked, axis=1), 1.0)
+    raw = np.random.default_rng(0).normal(size=rows.shape)
+    expected, start = np.zeros(BATCH), 0
+    for (first, last), size in zip(gan.told.spans, gan.told.counts, strict=True):
+        logs = raw[:, first:last] - np.log(np.exp(raw[:, first:last]).sum(1, keepdims=True))
+        expected -= (asked.numpy()[:, start : start + size] * logs).sum(1)
+        start += size
+    found = gan._unmet(tf.constant(raw, tf.float32), asked)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    # What is asked for is forced, whichever part it is.
+    codes = np.full((4, 4), -1)
+    codes[np.arange(4), np.arange(4)] = 1
+    forced = gan._forced(tf.constant(raw[:4], tf.float32), tf.constant(codes, tf.int32)).numpy()
+    for row, (first, last) in enumerate(gan.told.spans):
+        assert forced[row, first:last].argmax() == 1
+        kept = np.delete(np.arange(raw.shape[1]), np.arange(first, last))
+        np.testing.assert_array_equal(forced[row, kept], raw[row, kept].astype(np.float32))
+
+
+def test_a_model_of_modes_is_asked_for_categories_saved_and_exported(tmp_path):
+    data = people()
+    gan = build(data, conditions="modes", packing=1)
+    encoded = gan.encoder.encoded_rows(data.samples)
+    gan.calibrate(encoded)
+    rows = gan.generate(40, seed=3, where={"level": 1, "sex": "male"})
+    assert (set(rows["level"]), set(rows["sex"])) == ({1}, {"male"})
+    kgan.export.export(gan, tmp_path / "modes")
+    gan.save(tmp_path / "modes.keras")
+    loaded = kgan.models.load(tmp_path / "modes.keras")
+    assert loaded.conditions == "modes"
+    variables = tf.saved_model.load(tmp_path / "modes" / "1").variables
+    taken = take_exported(build(data, conditions="modes", packing=1), variables)
+    # These are measured anew while training.
+    assert {one.rpartition("/")[2] for one in taken.new} <= {"shift", "frequencies"}
+    source = open_source(tmp_path / "modes")
+    for make in (loaded.generate, lambda n, seed, where: source.generate_where(n, where, seed)):
+        again = make(40, seed=3, where={"level": 1, "sex": "male"})
+        for name, values in rows.columns.items():
+            np.testing.assert_array_equal(again[name], values)
+    free = gan.generate(40, seed=4)
+    for again in (loaded.generate(40, seed=4), source.generate(40, None, 4)):
+        for name, values in free.columns.items():
+            np.testing.assert_array_equal(again[name], values)
+
+
+def test_the_losses_of_the_classifier_of_the_target_are_cross_entropies():
+    data = people()
+    gan = build(data, target="sex", target_loss=0.5, several=0.0)
+    start, stop = gan.layout.conditions["sex"]
+    rows = tf.cast(gan._encoded(*gan._unpack(next(iter(kgan.data.feed_rows(data, BATCH)))))[0],
+                   tf.float32)  # fmt: skip
+    kernels = [one.astype(np.float64) for one in gan.classifier.get_weights() if one.ndim]
+
+    def logs(given):
+        for kernel, bias in zip(kernels[::2], kernels[1::2], strict=True):
+            before = given @ kernel + bias
+            given = np.where(before > 0, before, 0.2 * before)
+        return before - np.log(np.exp(before).sum(1, keepdims=True))
+
+    fakes = np.random.default_rng(0).random(rows.shape).astype(np.float32)
+    for given in (rows.numpy(), fakes):
+        rest = np.concatenate([given[:, :start], given[:, stop:]], axis=1).astype(np.float64)
+        expected = -(given[:, start:stop] * logs(rest)).sum(1)
+        with tf.GradientTape() as tape:
+            tensor = tf.constant(given)
+            tape.watch(tensor)
+            (loss,) = gan._target_losses(tensor)
+        np.testing.assert_allclose(loss, 0.5 * expected, rtol=1e-5)
+        # The other columns follow the target.
+        slope = tape.gradient(loss, tensor).numpy()
+        assert (slope[:, start:stop] == 0).all()
+        assert (slope[:, :start] != 0).any()
+    before = [one.numpy() for one in gan.classifier.trainable_variables]
+    logged = gan.train_step(next(iter(kgan.data.feed_rows(data, BATCH))))
+    assert {"classifier_loss", "target_loss"} <= set(logged)
+    changed = zip(before, gan.classifier.trainable_variables, strict=True)
+    assert all((one != other.numpy()).any() for one, other in changed)
+
+
+@pytest.mark.slow
+def test_a_loss_of_the_target_makes_rows_that_agree_with_it():
+    random = np.random.default_rng(0)
+    x = random.integers(0, 4, 2000)
+    columns = {"x": x.astype(str).astype(object), "odd": np.where(x % 2, "yes", "no")}
+    data = table("parity", {**columns, "noise": random.normal(size=2000)})
+    agreement = []
+    for options in ({}, {"target": "odd", "target_loss": 1.0}):
+        # A discriminator that finds all alike: what agrees does so by the classifier alone.
+        gan = build(data, packing=1, several=0.0, eager=False, penalties=[], ema_decay=0.9,
+                    optimizer=lambda: keras.optimizers.Adam(5e-3), **options)  # fmt: skip
+        gan.d_optimizer.learning_rate = 0.0
+        gan.discriminator.set_weights([0 * one for one in gan.discriminator.get_weights()])
+        encoded = gan.encoder.encoded_rows(data.samples)
+        feed = kgan.data.feed_rows(data, 100, encoded=encoded)
+        gan.fit(feed, steps_per_epoch=600, shuffle=False, verbose=0)
+        made = [gan.generate(500, seed=1, where={"odd": word})["x"] for word in ("no", "yes")]
+        agreement.append([np.mean(one.astype(int) % 2 == k) for k, one in enumerate(made)])
+    assert min(agreement[0]) < 0.6
+    assert min(agreement[1]) > 0.9
+
+
+def test_a_classifier_its_target_and_its_weight_belong_together():
+    with pytest.raises(ValueError, match=r"got target='sex' and target_loss=0\.0"):
+        build(target="sex")
+    with pytest.raises(ValueError, match=r"target=None and target_loss=1\.0 without a class"):
+        build(target_loss=1.0)
+    data = people()
+    encoder = encoder_of(data)
+    gan = build(data)
+    options = {"packing": PACKING, "target_loss": 1.0}
+    with pytest.raises(ValueError, match=r"classifier's output must have the length 2 .*, got 3"):
+        TableGAN(gan.generator, gan.discriminator, encoder, target="sex",
+                 classifier=table_classifier(5, 3, width=4), **options)  # fmt: skip
+    with pytest.raises(ValueError, match="column of categories must be one of sex, level"):
+        TableGAN(gan.generator, gan.discriminator, encoder, target="weight",
+                 classifier=table_classifier(5, 3, width=4), **options)  # fmt: skip
 
 
 def test_without_told_categories_a_row_stands_for_one_of_its_own():
@@ -285,23 +450,26 @@ def test_rows_have_the_tables_own_units(trained):
     assert set(rows["sex"]) <= {"male", "female"}
 
 
-def test_training_goes_on_from_its_file_bit_for_bit(tmp_path):
+@pytest.mark.parametrize(
+    "options", [{}, {"conditions": "modes", "target": "sex", "target_loss": 1.0}]
+)
+def test_training_goes_on_from_its_file_bit_for_bit(options, tmp_path):
     data = people()
-    whole, first = build(data), build(data)
+    whole, first = build(data, **options), build(data, **options)
     for gan, steps in ((whole, 4), (first, 2)):
         gan.fit(kgan.data.feed_rows(data, BATCH), steps_per_epoch=steps, shuffle=False, verbose=0)
     first.save(tmp_path / "last.keras")
-    for second in (kgan.models.load(tmp_path / "last.keras"), build(data)):
+    for second in (kgan.models.load(tmp_path / "last.keras"), build(data, **options)):
         kgan.models.restore(second, tmp_path / "last.keras")
         second.run_eagerly = True
         feed = kgan.data.feed_rows(data, BATCH, start=2)
         second.fit(feed, steps_per_epoch=2, shuffle=False, verbose=0)
         for one, other in zip(whole.get_weights(), second.get_weights(), strict=True):
             np.testing.assert_array_equal(one, other)
-        for one, other in zip(
-            whole.g_optimizer.variables, second.g_optimizer.variables, strict=True
-        ):
-            np.testing.assert_array_equal(one, other)
+        for name in whole.playing:
+            states = (getattr(gan, name).variables for gan in (whole, second))
+            for one, other in zip(*states, strict=True):
+                np.testing.assert_array_equal(one, other)
         rows, again = whole.generate(9, seed=2), second.generate(9, seed=2)
         assert all((rows[name] == again[name]).all() for name in rows.columns)
 
