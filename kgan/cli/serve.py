@@ -60,9 +60,9 @@ def tell(settings: ServeSettings, place: Place, model: str) -> None:
     if settings.workers > 1:
         print(f"workers {settings.workers}, each with the limits that follow")
     print(
-        f"limits {settings.max_body_mb:g} MB a body and a tensor, {settings.max_samples} "
-        f"samples and {settings.timeout:g} s a request, {settings.max_connections} "
-        f"connections, {settings.queue_size} requests that wait"
+        f"limits {settings.max_body_mb:g} MB a body and a tensor, {settings.max_reply_mb:g} MB "
+        f"an answer, {settings.max_samples} samples and {settings.timeout:g} s a request, "
+        f"{settings.max_connections} connections, {settings.queue_size} requests that wait"
     )
     print("Ctrl-C stops it when what is in flight is answered", flush=True)
 

@@ -86,6 +86,7 @@ def serve(
         queue_size=settings.queue_size,
         max_rows=settings.max_samples,
         max_body=int(settings.max_body_mb * 2**20),
+        max_reply=int(settings.max_reply_mb * 2**20),
         timeout=settings.timeout,
         poll=settings.poll,
         grace=settings.grace,

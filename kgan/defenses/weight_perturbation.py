@@ -32,8 +32,9 @@ def gradients_at_the_worst(
     weights = [tf.convert_to_tensor(variable) for variable in classifier.trainable_variables]
     ascent, _, _ = _gradients(classifier, objective, weights)
     # Each replica has the gradient of its part of the batch, and all must move alike.
-    context = tf.distribute.get_replica_context()
-    ascent = context.all_reduce(tf.distribute.ReduceOp.SUM, ascent)
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        context = tf.distribute.get_replica_context()
+        ascent = context.all_reduce(tf.distribute.ReduceOp.SUM, ascent)
     moved = [
         weight if weight.shape.rank < 2 else weight + _along(gradient, gamma * tf.norm(weight))
         for weight, gradient in zip(weights, ascent, strict=True)

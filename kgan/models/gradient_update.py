@@ -1,6 +1,7 @@
 """Applying gradients the same on one replica and on many."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 import keras
 import tensorflow as tf
@@ -35,7 +36,22 @@ def apply_gradients(
         # Shorter than the limit now, so that Keras's own clipping changes nothing.
         shares = iter([one / replicas for one in total])
         gradients = [None if one is None else next(shares) for one in gradients]
-    optimizer.apply(gradients, variables)
+    with contextlib.nullcontext() if tf.distribute.has_strategy() else _alone(clipping):
+        optimizer.apply(gradients, variables)
+
+
+@contextlib.contextmanager
+def _alone(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
+    """Within it, an optimizer does not sum gradients over replicas.
+
+    TensorFlow registers a gradient of each such sum for as long as the process lives, and with it
+    the whole graph of the step; without a strategy there is nothing to sum.
+    """
+    optimizer._all_reduce_sum_gradients = lambda pairs: pairs
+    try:
+        yield
+    finally:
+        del optimizer._all_reduce_sum_gradients
 
 
 def _clips(optimizer: keras.optimizers.Optimizer) -> bool:

@@ -68,5 +68,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 
 def _over_replicas(value):
+    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+        return value
     context = tf.distribute.get_replica_context()
     return context.all_reduce(tf.distribute.ReduceOp.MEAN, value)

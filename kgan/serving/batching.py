@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from kgan.serving.errors import ServingError
-from kgan.serving.signature import Arrays, Signature, batch_sizes
+from kgan.serving.signature import Arrays, Signature, batch_sizes, bytes_of, check_size
 
 
 class _Request:
@@ -79,6 +79,7 @@ class Batcher:
         timeout: Time that a request waits for others although nothing runs, in seconds.
         queue_size: Largest number of waiting requests; further ones are refused.
         threads: Number of calls into TensorFlow at a time.
+        max_reply: Most bytes in the arrays of an answer.
         observe: Function called with the number of requests and of rows in each call.
         observe_waiting: Function called with the number of waiting requests when it changes.
     """
@@ -90,6 +91,7 @@ class Batcher:
         timeout: float = 0.0,
         queue_size: int = 256,
         threads: int = 2,
+        max_reply: int = 128 * 2**20,
         observe: Callable[[int, int], None] | None = None,
         observe_waiting: Callable[[int], None] | None = None,
     ):
@@ -97,6 +99,7 @@ class Batcher:
         self.timeout = timeout
         self.queue_size = queue_size
         self.threads = threads
+        self.max_reply = max_reply
         self.waiting = 0
         self._sizes = batch_sizes(max_batch) if max_batch > 1 else ()
         self._observe = observe or (lambda requests, rows: None)
@@ -118,18 +121,22 @@ class Batcher:
 
         Raises:
             ServingError: INVALID_ARGUMENT, RESOURCE_EXHAUSTED (the queue is full, or so long that
-                the answer would come too late), DEADLINE_EXCEEDED, or what TensorFlow found.
+                the answer would come too late, or the answer too large), DEADLINE_EXCEEDED, or what
+                TensorFlow found.
         """
         rows = signature.check(inputs)
+        check_size(signature.least_bytes(rows), self.max_reply)
         if rows is None or rows <= self.max_batch or self.max_batch == 1:
             return await self._submit(signature, inputs, rows, within=within)
         end = time.monotonic() + within
-        parts = []
+        parts, held = [], 0
         for start in range(0, rows, self.max_batch):
             part = {name: array[start : start + self.max_batch] for name, array in inputs.items()}
             size = min(self.max_batch, rows - start)
             left = end - time.monotonic()
             parts.append(await self._submit(signature, part, size, within=left))
+            held += bytes_of(parts[-1])
+            check_size(held, self.max_reply)
         return await asyncio.to_thread(_joined, parts)
 
     async def _submit(
@@ -246,13 +253,19 @@ class Batcher:
 
     def _run(self, signature: Signature, batch: list[_Request]) -> list[Arrays | Exception]:
         try:
+            limit = self.max_reply * len(batch)
             if len(batch) == 1:
-                return [signature.run(batch[0].inputs, () if batch[0].alone else self._sizes)]
+                sizes = () if batch[0].alone else self._sizes
+                return [signature.run(batch[0].inputs, sizes, limit=limit)]
             joined = {
                 name: np.concatenate([request.inputs[name] for request in batch])
                 for name in signature.inputs
             }
-            return list(_split(signature.run(joined, self._sizes), batch))
+            outputs = signature.run(joined, self._sizes, limit=limit)
+            answers = list(_split(outputs, batch))
+            for answer in answers:
+                check_size(bytes_of(answer), self.max_reply)
+            return answers
         except Exception as error:
             if len(batch) == 1:
                 return [_as_serving_error(error)]

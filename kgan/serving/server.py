@@ -38,6 +38,7 @@ class Limits:
     queue_size: int = 256
     max_rows: int = 1024
     max_body: int = 16 * 2**20
+    max_reply: int = 128 * 2**20
     timeout: float = 30.0
     poll: float = 2.0
     grace: float = 30.0
@@ -77,6 +78,7 @@ def application(
         timeout=limits.batch_timeout,
         queue_size=limits.queue_size,
         threads=limits.threads,
+        max_reply=limits.max_reply,
         observe=measures.observe_batch,
         observe_waiting=measures.waiting.set,
     )

@@ -142,7 +142,25 @@ class Signature:
             return None
         return next(iter(rows.values()))
 
-    def run(self, inputs: Mapping[str, np.ndarray], sizes: Sequence[int] = ()) -> Arrays:
+    def least_bytes(self, rows: int | None) -> int:
+        """What is known, before the call, of the bytes in the outputs for so many rows.
+
+        An output with a free dimension, other than that of the rows, counts as nothing.
+        """
+        known = 0
+        for spec in self.outputs.values():
+            sizes = (rows, *spec.shape[1:]) if self.batchable and spec.shape else spec.shape
+            if sizes is not None and None not in sizes:
+                known += math.prod(size or 0 for size in sizes) * spec.dtype.size
+        return known
+
+    def run(
+        self,
+        inputs: Mapping[str, np.ndarray],
+        sizes: Sequence[int] = (),
+        *,
+        limit: float = math.inf,
+    ) -> Arrays:
         """Calls TensorFlow.
 
         Args:
@@ -150,6 +168,7 @@ class Signature:
             sizes: The row counts that TensorFlow may see, ascending, for a request with rows: they
                 are padded (what is answered to the padding is dropped), and more rows than the
                 last size come in several calls. Any count if empty.
+            limit: Most bytes in the outputs of a call; nothing is copied from larger ones.
 
         Returns:
             The outputs by name.
@@ -160,26 +179,27 @@ class Signature:
         """
         rows = len(next(iter(inputs.values()))) if sizes else 0
         if rows == 0:
-            return self._call(inputs)
+            return self._call(inputs, limit)
         parts = []
         for start in range(0, rows, sizes[-1]):
             part = {name: array[start : start + sizes[-1]] for name, array in inputs.items()}
             count = min(rows - start, sizes[-1])
             padded = next(size for size in sizes if size >= count)
-            outputs = self._call(_pad(part, padded))
+            outputs = self._call(_pad(part, padded), limit * padded / count)
             _check_rows(outputs, padded)
             parts.append({name: array[:count] for name, array in outputs.items()})
         if len(parts) == 1:
             return parts[0]
         return {name: np.concatenate([part[name] for part in parts]) for name in self.outputs}
 
-    def _call(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
+    def _call(self, inputs: Mapping[str, np.ndarray], limit: float) -> Arrays:
         try:
             tensors = {
                 name: tf.constant(array, self.inputs[name].dtype) for name, array in inputs.items()
             }
             # In order: TensorFlow's own changes from one loading to the next.
             found = sorted(self._function(**tensors).items())
+            check_size(sum(_bytes_of(value) for _, value in found), limit)
             return {name: _numpy(value) for name, value in found}
         except tf.errors.OpError as error:
             code = _CODES.get(type(error), "INTERNAL")
@@ -197,6 +217,36 @@ def _check_rows(outputs: Arrays, rows: int) -> None:
                 f"sizes of the input tensors: the output {name!r} has the shape "
                 f"{list(array.shape)} for {rows} rows. Serve it without --batch.",
             )
+
+
+def check_size(size: float, limit: float) -> None:
+    """Refuses an answer of more bytes than the limit.
+
+    Raises:
+        ServingError: RESOURCE_EXHAUSTED, with status 400: asking again later does not help.
+    """
+    if size > limit:
+        raise ServingError(
+            "RESOURCE_EXHAUSTED",
+            f"the answer would hold {size:,} bytes, and {limit:,.0f} are allowed: ask for less, or "
+            "start the server with a larger --max-reply-mb.",
+            http_status=400,
+        )
+
+
+def bytes_of(outputs: Arrays) -> int:
+    """The bytes in outputs; a string counts as its own and 8 more."""
+    return sum(
+        array.nbytes + (sum(map(len, array.flat)) if array.dtype == object else 0)
+        for array in outputs.values()
+    )
+
+
+def _bytes_of(value: tf.Tensor) -> int:
+    size = int(np.prod(value.shape.as_list(), dtype=np.int64))
+    if value.dtype == tf.string:
+        return 8 * size + int(tf.reduce_sum(tf.strings.length(value)))
+    return size * value.dtype.size
 
 
 def batch_sizes(largest: int) -> tuple[int, ...]:

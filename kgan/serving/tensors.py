@@ -24,6 +24,8 @@ _FIELDS = {
     **dict.fromkeys((tf.float16, tf.bfloat16), "half_val"),
 }
 _BY_ENUM = {dtype.as_datatype_enum: (dtype, field) for dtype, field in _FIELDS.items()}
+# So many values are written at a time.
+_STEP = 2**16
 # What numpy can hold.
 _RANK = 32
 
@@ -83,7 +85,10 @@ def fill(proto: Any, array: np.ndarray) -> None:
         flat = flat.view(np.uint16)
     elif field.endswith("complex_val"):
         flat = flat.view(np.float32 if dtype == tf.complex64 else np.float64)
-    getattr(proto, field).extend(flat.tolist())
+    values = getattr(proto, field)
+    # A number of Python's takes ten times the memory of one here.
+    for start in range(0, len(flat), _STEP):
+        values.extend(flat[start : start + _STEP].tolist())
 
 
 def _values(proto: Any, dtype: tf.DType, field: str) -> np.ndarray:

@@ -69,6 +69,8 @@ class ServeSettings(Messages):
     """Most samples in a request."""
     max_body_mb: float = 16.0
     """Most megabytes in a request's body, in a tensor, and in the images of its files, decoded."""
+    max_reply_mb: float = 128.0
+    """Most megabytes in the arrays of an answer; its JSON may be five times as long."""
     max_connections: int = 1000
     """Most connections at a time, and gRPC requests; for a further one the idlest is dropped."""
     max_per_address: int = 512
@@ -99,7 +101,7 @@ class ServeSettings(Messages):
         if (self.certificate is None) != (self.key is None):
             raise ValueError("certificate and key must be given together.")
         check_at_least(self, 0, "batch_timeout_ms", "grace")
-        for name in ("timeout", "poll", "max_body_mb"):
+        for name in ("timeout", "poll", "max_body_mb", "max_reply_mb"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}.")
         for label in self.labels:
