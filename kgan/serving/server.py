@@ -25,6 +25,11 @@ from kgan.serving.repository import Repository
 from kgan.serving.rest import Rest
 from kgan.serving.service import Service
 
+try:
+    import resource
+except ImportError:  # Windows has no such limits.
+    resource = None  # type: ignore[assignment]
+
 log = logging.getLogger("kgan.serving")
 
 
@@ -208,6 +213,8 @@ def serve(
         options: Those of `running`.
     """
 
+    allow_files(4 * limits.max_connections)
+
     async def body() -> None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -218,6 +225,20 @@ def serve(
             log.info("stopping: requests in flight are answered")
 
     asyncio.run(body())
+
+
+def allow_files(count: int) -> None:
+    """Lets this process hold so many files open, as far as the system allows it to.
+
+    A connection is a file, and many systems begin with 1,024 of them. Those whose TLS has not
+    begun, which asyncio gives up after a minute, count against no limit of connections here.
+    """
+    if resource is None:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class _Server(uvicorn.Server):
