@@ -5,7 +5,7 @@ uvicorn itself waits for a request's head without end, and keeps any number of h
 
 import asyncio
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,9 +44,16 @@ class LimitedProtocol(HttpToolsProtocol):
     for another; where there are only such, the new connection is refused.
     """
 
-    def __init__(self, *arguments: Any, limits: ConnectionLimits, **options: Any):
+    def __init__(
+        self,
+        *arguments: Any,
+        limits: ConnectionLimits,
+        secured: Callable[[int], None] | None,
+        **options: Any,
+    ):
         super().__init__(*arguments, **options)
         self.limits = limits
+        self._secured = secured
         # Bytes of a head that has not ended, or of what is no body; and of a request's lines.
         self._head = 0
         self._lines = 0
@@ -60,6 +67,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if self._secured is not None:
+            self._secured(transport.get_extra_info("socket").fileno())
         self._wait_for_head()
         others = [one for one in self.connections if isinstance(one, LimitedProtocol)]
         address = self.client and self.client[0]
@@ -197,9 +206,14 @@ class LimitedProtocol(HttpToolsProtocol):
         self.loop.call_later(_LINGER_SECONDS, self.transport.close)
 
 
-def protocol(limits: ConnectionLimits) -> Any:
-    """What uvicorn makes a connection with."""
-    return functools.partial(LimitedProtocol, limits=limits)
+def protocol(limits: ConnectionLimits, secured: Callable[[int], None] | None = None) -> Any:
+    """What uvicorn makes a connection with.
+
+    Args:
+        limits: What connections may take.
+        secured: Told the number of a connection's file once its TLS handshake has ended.
+    """
+    return functools.partial(LimitedProtocol, limits=limits, secured=secured)
 
 
 def _make_room(new: LimitedProtocol, among: Iterable[LimitedProtocol]) -> None:

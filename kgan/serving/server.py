@@ -20,6 +20,7 @@ from kgan.serving.access import Access
 from kgan.serving.batching import Batcher
 from kgan.serving.connections import ConnectionLimits, protocol
 from kgan.serving.guard import Guarded
+from kgan.serving.handshakes import HandshakeSocket
 from kgan.serving.measures import Measures
 from kgan.serving.repository import Repository
 from kgan.serving.rest import Rest
@@ -155,6 +156,10 @@ async def running(
                 reload=reload,
                 shared=shared,
             )
+        secured = None
+        if certificate is not None:
+            listening = HandshakeSocket(listening, limits.max_connections)
+            secured = listening.ended
         web = _Server(
             uvicorn.Config(
                 app.web,
@@ -166,7 +171,8 @@ async def running(
                         limits.max_connections,
                         limits.max_per_address,
                         min(limits.timeout, 10.0),
-                    )
+                    ),
+                    secured,
                 ),
                 ws="none",
                 ssl_certfile=certificate and certificate[0],
@@ -230,8 +236,7 @@ def serve(
 def allow_files(count: int) -> None:
     """Lets this process hold so many files open, as far as the system allows it to.
 
-    A connection is a file, and many systems begin with 1,024 of them. Those whose TLS has not
-    begun, which asyncio gives up after a minute, count against no limit of connections here.
+    A connection is a file, and many systems begin with 1,024 of them.
     """
     if resource is None:
         return

@@ -9,7 +9,7 @@ from kgan.serving import server
 
 
 @contextlib.contextmanager
-def running(repository, **options):
+def running(repository, *, limits=None, **options):
     """Serves what the repository has loaded: the ports of REST and gRPC.
 
     What stops the server from starting is raised here. The wait is long: it finds a server that
@@ -20,7 +20,8 @@ def running(repository, **options):
     async def body():
         stop = asyncio.Event()
         try:
-            async with server.running(repository, server.Limits(poll=0), **options) as ports:
+            accepted = limits or server.Limits(poll=0)
+            async with server.running(repository, accepted, **options) as ports:
                 started.set_result((ports, asyncio.get_running_loop(), stop))
                 await stop.wait()
         except BaseException as error:

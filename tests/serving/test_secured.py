@@ -1,6 +1,8 @@
 """TLS, and a token, for REST and gRPC: who has neither learns nothing."""
 
+import contextlib
 import shutil
+import socket
 import ssl
 import subprocess
 import threading
@@ -14,6 +16,7 @@ from kgan.cli import serve_models
 from kgan.client import Client, ServerError
 from kgan.files import read_token
 from kgan.serving.access import Access
+from kgan.serving.server import Limits
 from tests.serving import in_thread
 from tests.serving.test_server import BODY, PREDICT
 
@@ -59,6 +62,31 @@ def test_tls(repository, certificate, tmp_path):
         old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
         reply = httpx.post(rest + PREDICT, json=BODY, verify=old)
         assert (reply.status_code, len(reply.json()["outputs"])) == (200, 1)
+
+
+def test_connections_whose_tls_has_not_begun_make_room(repository, certificate):
+    most, url = 5, "https://127.0.0.1:{}/v1/models/toy"
+    trusting = ssl.create_default_context(cafile=certificate[0])
+    limits = Limits(poll=0, max_connections=most)
+    with (
+        in_thread.running(repository, limits=limits, certificate=certificate) as (port, _),
+        contextlib.ExitStack() as held,
+    ):
+
+        def connect():
+            return held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+
+        silent = [connect() for _ in range(4 * most)]
+        assert httpx.get(url.format(port), verify=trusting).status_code == 200
+        # The oldest are closed, without a word.
+        for one in silent[: 3 * most]:
+            assert one.recv(1) == b""
+        # Those that are left may still begin, and count as connections from then on.
+        late = held.enter_context(trusting.wrap_socket(silent[-1], server_hostname="127.0.0.1"))
+        for _ in range(2 * most):
+            connect()
+        late.sendall(b"GET /v1/models/toy HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert late.recv(4096).startswith(b"HTTP/1.1 200")
 
 
 def test_a_token_is_asked_for(repository):
