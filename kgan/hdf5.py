@@ -4,23 +4,29 @@ HDF5's library may never come back from a damaged heap, and holds the interprete
 that not even Ctrl-C ends it. Another process tries first, and is ended where it takes too long.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 SECONDS = 30.0
-"""How long the other process may take; a file of any size takes a few tenths of a second."""
+"""How long the other process may take, besides the time to read a file of its size."""
+
+_BYTES_PER_SECOND = 10e6
 
 _LOOK = """
 import io, sys, zipfile
 import h5py
 
+def look(name, one):
+    dict(one.attrs)
+
 path = sys.argv[1]
 if zipfile.is_zipfile(path):
     path = io.BytesIO(zipfile.ZipFile(path).read("model.weights.h5"))
 with h5py.File(path) as file:
-    print(dict(file.attrs))
-    file.visititems(lambda name, one: print(dict(one.attrs)))
+    look("", file)
+    file.visititems(look)
 """
 
 
@@ -38,8 +44,16 @@ def check_readable(path: str | Path) -> None:
     if not sys.executable:
         return
     command = [sys.executable, "-I", "-c", _LOOK, str(path)]
+    size = os.path.getsize(path) if os.path.isfile(path) else 0
+    seconds = SECONDS + size / _BYTES_PER_SECOND
     try:
-        ended = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)
+        ended = subprocess.run(
+            command,
+            timeout=seconds,
+            check=False,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
     except subprocess.TimeoutExpired as error:
         raise ValueError(
             f"{path} cannot be loaded: it is damaged, HDF5 does not come to an end with it."

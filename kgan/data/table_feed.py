@@ -68,7 +68,8 @@ def feed_rows(
             codes_of = [column.codes(dataset.samples[column.name]) for column in table.conditions]
             sizes = [len(column.values) for column in table.conditions]
         else:
-            assert encoded is not None
+            if encoded is None:
+                raise ValueError("encoded must be given with parts, which are parts of its codes.")
             codes_of, sizes = [encoded.codes[:, one] for one, _ in parts], [n for _, n in parts]
         drawn = kgan.data.order.by_category(codes_of, sizes, batch_size, seed=seed)
 
