@@ -29,7 +29,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # As the commands do.
 
 BASE = {"size": 28, "batch": 64, "width": 64, "precision": "float32", "replicas": 1}
 SWEEPS: dict[str, tuple] = {
-    "size": (28, 32, 64, 128),
+    "size": (28, 32, 64, 128, 256),
     "batch": (16, 32, 64, 128, 256),
     "width": (32, 64, 128),
     "precision": ("float32", "bfloat16"),
@@ -39,11 +39,11 @@ SWEEPS: dict[str, tuple] = {
 SMALL_BATCH = 16
 
 
-def settings() -> list[dict[str, Any]]:
+def settings(sweeps: list[str]) -> list[dict[str, Any]]:
     """Each sweep's settings; sizes are compared with each other at one batch."""
     found = [BASE]
-    for name, values in SWEEPS.items():
-        for value in values:
+    for name in sweeps:
+        for value in SWEEPS[name]:
             one = {**BASE, name: value}
             if name == "size":
                 one["batch"] = SMALL_BATCH
@@ -140,6 +140,7 @@ def measure(every: list[dict[str, Any]], rounds: int, least: float) -> dict[str,
 
 def in_process(replicas: int, options: argparse.Namespace) -> dict[str, Any]:
     arguments = ["--replicas", replicas, "--rounds", options.rounds, "--least", options.least]
+    arguments += ["--sweeps", *options.sweeps]
     answer = subprocess.run(
         [sys.executable, __file__, *map(str, arguments)], stdout=subprocess.PIPE, check=True
     )
@@ -154,7 +155,8 @@ def child(options: argparse.Namespace) -> None:
     tf.config.set_logical_device_configuration(
         cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(options.replicas)]
     )
-    mine = [setting for setting in settings() if setting["replicas"] == options.replicas]
+    every = settings(options.sweeps)
+    mine = [setting for setting in every if setting["replicas"] == options.replicas]
     print(json.dumps(measure(mine, options.rounds, options.least)))
 
 
@@ -184,13 +186,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--least", type=float, default=1.0, help="seconds of each timing")
+    parser.add_argument("--sweeps", nargs="+", choices=SWEEPS, default=list(SWEEPS))
     parser.add_argument("--replicas", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     if options.replicas:
         child(options)
         return
-    results = [in_process(replicas, options) for replicas in SWEEPS["replicas"]]
+    counts = SWEEPS["replicas"] if "replicas" in options.sweeps else (1,)
+    results = [in_process(replicas, options) for replicas in counts]
     for result in results:
         print(f"float32 matrix product: {result['matrix product, GFLOP/s']:.0f} GFLOP/s")
     print("\n".join(table(results)))
