@@ -15,6 +15,7 @@ from kgan.robustness.page import (
     picture,
     section,
     settings,
+    signs,
     table,
     tile,
     write_page,
@@ -51,7 +52,7 @@ def write_html(
         _verdict(report),
         f'<div class="tiles">{"".join(_tiles(report))}</div>',
         section("Next", items(advice(report))),
-        section("Signs of gradient masking", _flags(report)),
+        section("Signs of gradient masking", signs(report.flags, report.unchecked)),
         section("Attacks", f'<div class="scroll">{_attacks(report)}</div>{_LEGEND}'),
         _details(report),
         picture(curves, "robust accuracy against epsilon") if curves else "",
@@ -76,27 +77,13 @@ def _verdict(report: Report) -> str:
     if report.verdict is None:
         return ""
     style = "passed" if report.verdict.passed else "failed"
-    return f'<p class="{style}"><b>{html.escape(str(report.verdict))}.</b></p>'
+    return f'<p class="{style}"><b>{html.escape(report.told_verdict)}.</b></p>'
 
 
 def _tiles(report: Report) -> Iterable[str]:
     for row in (report.clean, *report.worst_case, *report.certified):
         what = "clean" if row is report.clean else str(row)
         yield tile(what, f"{row.robust_accuracy:.1%}", interval(row, report.n))
-
-
-def _flags(report: Report) -> str:
-    parts = [
-        f'<div class="flag"><b>{html.escape(flag.name)}</b>: {html.escape(flag.evidence)}.<br>'
-        f"{html.escape(flag.meaning)}</div>"
-        for flag in report.flags
-    ]
-    if not parts:
-        parts = ["<p>None found. That is no proof that there is none.</p>"]
-    if report.unchecked:
-        missing = "; ".join(map(html.escape, report.unchecked))
-        parts.append(f"<p><small>Not checked: {missing}.</small></p>")
-    return "".join(parts)
 
 
 def _attacks(report: Report) -> str:
