@@ -122,10 +122,10 @@ def _hash_of_answers(source: str, answer: Answer) -> str | None:
     `None` where the shape of its images is unknown, or most answers are the same: another model
     might give them too.
     """
-    shape = answer.shape
-    if shape is None or None in shape[1:]:
+    sizes = [size for size in (answer.shape or ())[1:] if size is not None]
+    if answer.shape is None or len(sizes) < len(answer.shape) - 1:
         return None
-    values = np.random.default_rng(0).integers(0, 256, (_ASKED, *shape[1:]), np.uint8)
+    values = np.random.default_rng(0).integers(0, 256, (_ASKED, *sizes)).astype(np.uint8)
     images = values if answer.dtype == "uint8" else (values / np.float32(255)).astype(np.float32)
     found = np.ascontiguousarray(answer.ask(images)).reshape(_ASKED, -1)
     if len(np.unique(found, axis=0)) <= _ASKED // 2:

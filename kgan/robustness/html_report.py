@@ -58,7 +58,7 @@ def write_html(
         picture(curves, "robust accuracy against epsilon") if curves else "",
         section("Common corruptions", _corruptions(report.corruptions)),
         section("Examples", shown or "<p>There is none to show.</p>"),
-        section("Classes", f'<div class="scroll">{_classes(report)}</div>'),
+        section("Classes", _classes(report)),
         section("Assumptions", items(report.assumptions)),
         section(
             "Where the figures come from", facts((report.provenance | report.versions).items())
@@ -70,7 +70,8 @@ def write_html(
 
 def _lead(report: Report) -> str:
     ball = "" if report.norm is None else f", {report.norm} ball"
-    return f"{report.n:,} images, {len(report.class_names)} classes{ball}"
+    classes = f", {len(report.class_names)} classes" if report.class_names else ""
+    return f"{report.n:,} images{classes}{ball}"
 
 
 def _verdict(report: Report) -> str:
@@ -142,6 +143,8 @@ def _shares(details: dict[str, float]) -> str:
 
 
 def _classes(report: Report) -> str:
+    if not report.class_names:
+        return ""
     shown = [report.clean, *(report.worst_case or report.rows)]
     head = ["class", "images"]
     head += ["clean" if row is report.clean else str(row) for row in shown]
@@ -150,4 +153,4 @@ def _classes(report: Report) -> str:
         count = report.class_counts[index] if report.class_counts else None
         cells: list[str | Row] = [html.escape(name), "" if count is None else f"{count:,}"]
         rows.append(("", cells + [of_class(row.per_class[index], count) for row in shown]))
-    return table(head, rows)
+    return f'<div class="scroll">{table(head, rows)}</div>'

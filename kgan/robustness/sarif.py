@@ -80,9 +80,7 @@ def sarif(report: Report) -> dict[str, Any]:
     return content
 
 
-def _log(
-    version: str, invocation: dict[str, Any], results: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _log(version: str, invocation: dict[str, Any], results: list[dict[str, Any]]) -> dict[str, Any]:
     """A log of one run."""
     rules = [
         {"id": name, "shortDescription": {"text": what}, "help": {"text": remedy}}

@@ -211,9 +211,7 @@ def test_whole_numbers_are_answered_as_by_the_keras_model(tmp_path, model, image
 
     victims = [
         Victim(black_box(tmp_path / "bytes"), head="logits"),
-        Victim(
-            black_box(tmp_path / "bytes.onnx"), head="logits", data_format="channels_first"
-        ),
+        Victim(black_box(tmp_path / "bytes.onnx"), head="logits", data_format="channels_first"),
         Victim(plain, head="logits"),
         Victim(signed, head="logits"),
     ]

@@ -550,9 +550,7 @@ def mortal(files):
         running.shutdown()
 
 
-def test_a_server_that_dies_midway_is_a_fault_and_what_is_done_is_kept(
-    files, mortal, here, capsys
-):
+def test_a_server_that_dies_midway_is_a_fault_and_what_is_done_is_kept(files, mortal, here, capsys):
     address, server = mortal
     attacks = ["--attack", "noise", "square:steps=60", "--epsilons", "0.05", "0.1"]
     arguments = ["--model", address, "--data", f"{files}/mine.npz", *attacks, "--n", "40"]
@@ -601,9 +599,7 @@ def test_a_change_of_any_size_fails_no_check(files, here):
     assert report.verdict.passed
 
 
-@pytest.mark.parametrize(
-    "name", [b"caf\xe9", "x\n# Passed".encode(), b"<b>|`*$x$ @you", b"y" * 240]
-)
+@pytest.mark.parametrize("name", [b"caf\xe9", b"x\n# Passed", b"<b>|`*$x$ @you", b"y" * 240])
 def test_any_file_name_gets_its_report(files, here, name):
     path = os.fsdecode(bytes(here) + b"/" + name + b".keras")
     Path(path).write_bytes((files / "mine.keras").read_bytes())

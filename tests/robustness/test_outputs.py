@@ -271,7 +271,7 @@ def test_corruptions_are_in_the_page_and_the_summary(report, tmp_path):
 
 
 def with_minimal_attack(report):
-    """The report with an attack that ran once for both of its rows, and fooled all without limit."""
+    """The report with an attack that ran once for two rows, and fools all where none limits it."""
     rows = [*report.rows, row("DeepFool", 0.6), row("DeepFool", 0.0, None)]
     return dataclasses.replace(report, rows=rows)
 
@@ -297,7 +297,9 @@ def test_the_times_of_a_suite_add_up_to_what_was_run(report, tmp_path):
     suite = ElementTree.parse(tmp_path / "out.xml").getroot()
     # FGSM, PGD and DeepFool took 1.5 s each; the rows of clean images and worst cases took none.
     assert suite.get("time") == "4.500"
-    attacks = [case for case in suite.iter("testcase") if not case.get("name").startswith(("c", "w"))]
+    attacks = [
+        case for case in suite.iter("testcase") if not case.get("name").startswith(("c", "w"))
+    ]
     assert sum(float(case.get("time")) for case in attacks) == pytest.approx(4.5)
 
 
@@ -317,7 +319,9 @@ def test_a_verdict_says_that_figures_with_signs_of_masking_may_flatter(report, t
     doubt = "there are signs of gradient masking"
     judged = report.judged(0.2)
     assert doubt not in judged.told_verdict
-    flagged = dataclasses.replace(judged, flags=[Flag("zero gradients", "9 of 9 images", "Beware.")])
+    flagged = dataclasses.replace(
+        judged, flags=[Flag("zero gradients", "9 of 9 images", "Beware.")]
+    )
     write_html(flagged, tmp_path / "page.html", curves=None, examples={})
     print_report(flagged, tmp_path)
     write_junit(flagged, tmp_path / "out.xml")
@@ -326,7 +330,7 @@ def test_a_verdict_says_that_figures_with_signs_of_masking_may_flatter(report, t
         (tmp_path / "page.html").read_text(),
         " ".join(capsys.readouterr().out.split()),
     ):
-        assert f"passed: the lowest robust accuracy, 25.0% (worst case at 0.1)" in text
+        assert "passed: the lowest robust accuracy, 25.0% (worst case at 0.1)" in text
         assert doubt in text
     # One full stop.
     assert sarif(flagged)["runs"][0]["results"][-1]["message"]["text"].endswith("Beware.")
