@@ -66,7 +66,9 @@ def write_markdown(report: Report, path: str | Path) -> None:
 
 def _line(row: Row) -> str:
     low, high = row.interval
-    radius = "" if row.epsilon is None or row.attack == "clean" else f"{row.epsilon:.4g}"
+    radius = "any" if row.epsilon is None else f"{row.epsilon:.4g}"
+    if row.attack == "clean":
+        radius = ""
     return (
         f"| {_plain(row.attack)} | {radius} | {row.robust_accuracy:.1%} | {low:.1%} to {high:.1%} |"
     )
