@@ -18,8 +18,6 @@ WEIGHTS = (1.0, 10.0, 0.1)
 
 # On views, in units of the length of a step: the longest and the shortest step, on a cosine.
 _LONGEST, _SHORTEST = 10.0, 0.1
-# Share of it that is made where image and views agree: this times the score, and at least that.
-_OF_SCORE, _AT_LEAST = 0.3, 0.003
 
 
 class EvadingPGD(PGD):
@@ -34,7 +32,7 @@ class EvadingPGD(PGD):
     Where a detector compares answers (`Detector.views`), its score is flat as soon as they differ:
     a probability of 1 has no gradient. So more attempts follow, from the image and from random
     points, whose loss is of logits: the least margin, over the image and its views, by which one
-    wrong class wins all of them; once it does, the score, by steps that shrink with it.
+    wrong class wins all of them; once it does, the score. Steps shrink to nearly nothing.
 
     Run it on `detector.victim`. An image succeeds where it is misclassified and not detected.
 
@@ -152,11 +150,8 @@ class EvadingPGD(PGD):
             state = seen.record(state, images, answers)
             part = tf.cast(i, tf.float32) / tf.cast(self.steps, tf.float32)
             cosine = _SHORTEST + _LONGEST * 0.5 * (1.0 + tf.cos(math.pi * part))
-            agree = seen.common(answers, labels) > 0.0
-            share = tf.clip_by_value(_OF_SCORE * answers[:, -1], _AT_LEAST, 1.0)
-            share = tf.reshape(tf.where(agree, share, 1.0), [-1] + [1] * (images.shape.rank - 1))
             move = steepest(allowed(gradient, state), images, state["step_size"], self.norm)
-            moved = images + cosine * share * move
+            moved = images + cosine * move
             moved = project(moved, state["original"], state["epsilon"], self.norm)
             return {**state, "images": moved}
 
