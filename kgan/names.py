@@ -8,16 +8,28 @@ from typing import TypeVar
 _Value = TypeVar("_Value")
 
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(
+    # Controls, marks of direction, halves of pairs (a file name that is no UTF-8), no characters.
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+    r"\ufdd0-\ufdef\ufeff\ufff9-\ufffb\ufffe\uffff]"
+)
 
 
 def printable(text: str) -> str:
     r"""A text for a terminal: control characters but newline and tab become `\x1b` and so on.
 
     What a file or a client chose, such as a class's name, must not move the cursor, change colours
-    or turn the direction of writing.
+    or turn the direction of writing. What is left can be written as UTF-8 and as XML.
     """
     return _CONTROL.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
+def one_line(text: str) -> str:
+    r"""As `printable`, with newline and tab as `\n` and `\t` too.
+
+    A name that a file or a client chose must not begin a line of its own, such as a verdict.
+    """
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def look_up(what: str, name: str, rows: Mapping[str, _Value], *, remedy: str = "") -> _Value:

@@ -104,6 +104,12 @@ class Progress:
         ]
         return "  ".join([line, *filter(None, told)])
 
+    @property
+    def reached(self) -> str:
+        """How far the work came, such as "37%", or "nothing"."""
+        task = self._bar.tasks[0]
+        return f"{task.completed / task.total:.0%}" if task.completed and task.total else "nothing"
+
     def print(self, line: str) -> None:
         """Prints a line, above the bar where there is one."""
         with self._lock:

@@ -24,7 +24,6 @@ from kgan.attacks.checks import (
     check_norm,
     check_pixels,
     check_radius,
-    usual_radius,
 )
 from kgan.attacks.norms import project
 from kgan.attacks.result import Result
@@ -32,6 +31,7 @@ from kgan.attacks.substitute import substitute_network
 from kgan.attacks.victim import Victim, victim_of
 from kgan.files import atomic_path
 from kgan.labels import class_numbers
+from kgan.models.norm_ball import usual_radius
 from kgan.models.perturbation_gan import PerturbationGAN, check_weights
 from kgan.networks import dcgan_discriminator, perturbation_network
 from kgan.random import check_seed

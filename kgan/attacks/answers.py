@@ -4,7 +4,7 @@ import importlib.util
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
@@ -19,11 +19,29 @@ _OUTPUTS = ("logits", "probabilities")
 _AT_A_TIME = 32
 # What REST and gRPC answer where a token is missing.
 _NO_TOKEN = (401, "UNAUTHENTICATED")
-_ONNX_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": float}
+_ONNX_TYPES = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": float,
+    "tensor(uint8)": np.uint8,
+}
 
 Ask = Callable[[np.ndarray], np.ndarray]
-# The shape that a model takes, (batch, ...) with None where it is free, or None; and what answers.
-Answer = tuple[tuple[int | None, ...] | None, Ask]
+
+
+class Answer(NamedTuple):
+    """What answers behind a black box.
+
+    Attributes:
+        shape: The shape (batch, ...) that the model takes, with `None` where it is free; `None`
+            where it is unknown.
+        dtype: "uint8" for a model of whole numbers, else "float32".
+        ask: From images of that type to outputs.
+    """
+
+    shape: tuple[int | None, ...] | None
+    dtype: str
+    ask: Ask
 
 
 def saved_model(folder: Path, signature: str | None, output: str | int | None) -> Answer:
@@ -35,7 +53,8 @@ def saved_model(folder: Path, signature: str | None, output: str | int | None) -
     name = _choose("signature", signature, list(loaded.signatures), _SIGNATURES, str(folder))
     function = loaded.signatures[name]
     inputs = function.structured_input_signature[1]
-    taken = _only_input(str(folder), {key: spec.dtype.name for key, spec in inputs.items()})
+    types = {key: spec.dtype.name for key, spec in inputs.items()}
+    taken, dtype = _only_input(str(folder), types)
     shape = inputs[taken].shape
     given = _choose("output", output, list(function.structured_outputs), _OUTPUTS, str(folder))
 
@@ -44,7 +63,7 @@ def saved_model(folder: Path, signature: str | None, output: str | int | None) -
         outputs = loaded.signatures[name](**{taken: tf.cast(images, inputs[taken].dtype)})
         return outputs[given].numpy()
 
-    return _of_any_batch(shape.as_list() if shape.rank is not None else None, ask)
+    return _of_any_batch(shape.as_list() if shape.rank is not None else None, dtype, ask)
 
 
 def onnx(path: Path, output: str | int | None) -> Answer:
@@ -60,7 +79,7 @@ def onnx(path: Path, output: str | int | None) -> Answer:
     except Exception as error:  # Of classes that have no common base.
         raise ValueError(f"{path} is no ONNX file that can be loaded: {error}") from error
     inputs = {one.name: one for one in session.get_inputs()}
-    taken = _only_input(str(path), {name: one.type for name, one in inputs.items()})
+    taken, dtype = _only_input(str(path), {name: one.type for name, one in inputs.items()})
     if inputs[taken].type not in _ONNX_TYPES:
         known = ", ".join(_ONNX_TYPES)
         raise ValueError(f"{path} must take one of {known}, takes {inputs[taken].type}.")
@@ -71,10 +90,10 @@ def onnx(path: Path, output: str | int | None) -> Answer:
     given = _choose("output", output, names, _OUTPUTS, str(path))
     if not types[given].startswith("tensor("):
         raise ValueError(f"output {given} of {path} must be one tensor of scores: {types[given]}.")
-    dtype = _ONNX_TYPES[inputs[taken].type]
+    exact = _ONNX_TYPES[inputs[taken].type]
     shape = [size if isinstance(size, int) else None for size in inputs[taken].shape]
     return _of_any_batch(
-        shape, lambda images: session.run([given], {taken: images.astype(dtype)})[0]
+        shape, dtype, lambda images: session.run([given], {taken: images.astype(exact)})[0]
     )
 
 
@@ -111,7 +130,7 @@ def server(
     names = [name for name in known if not name.startswith("__")]
     name = _choose("signature", signature, names, _SIGNATURES, address)
     inputs = known[name]["inputs"]
-    taken = _only_input(address, {key: _dtype(one) for key, one in inputs.items()})
+    taken, dtype = _only_input(address, {key: _dtype(one) for key, one in inputs.items()})
     given = _choose("output", output, list(known[name]["outputs"]), _OUTPUTS, address)
 
     def ask(images: np.ndarray) -> np.ndarray:
@@ -125,16 +144,18 @@ def server(
             ) from error
         return outputs[given] if isinstance(outputs, dict) else outputs
 
-    return _of_any_batch(_shape(inputs[taken]), ask, most=_AT_A_TIME)
+    return _of_any_batch(_shape(inputs[taken]), dtype, ask, most=_AT_A_TIME)
 
 
-def _of_any_batch(shape: list[int | None] | None, ask: Ask, *, most: int | None = None) -> Answer:
+def _of_any_batch(
+    shape: list[int | None] | None, dtype: str, ask: Ask, *, most: int | None = None
+) -> Answer:
     """The same for batches of any size, of what takes one size alone, or so many at most."""
     only = shape[0] if shape else None
     size = only or most
     free = None if shape is None else (None, *shape[1:])
     if size is None:
-        return free, ask
+        return Answer(free, dtype, ask)
 
     def asked(images: np.ndarray) -> np.ndarray:
         found = []
@@ -145,7 +166,7 @@ def _of_any_batch(shape: list[int | None] | None, ask: Ask, *, most: int | None 
             found.append(ask(filled)[: len(some)])
         return np.concatenate(found)
 
-    return free, asked
+    return Answer(free, dtype, asked)
 
 
 def _dtype(tensor: Mapping[str, Any]) -> str:
@@ -161,20 +182,22 @@ def _shape(tensor: Mapping[str, Any]) -> list[int | None] | None:
     return [None if size < 0 else size for size in sizes]
 
 
-def _only_input(source: str, types: Mapping[str, str]) -> str:
-    """The name of the one input, of floating-point numbers."""
+def _only_input(source: str, types: Mapping[str, str]) -> tuple[str, str]:
+    """The name of the one input, and what it takes: "uint8" or "float32"."""
     if len(types) != 1:
         raise ValueError(
             f"{source} must take images alone, takes {', '.join(types) or 'nothing'}. A function "
             "that gives it the rest can be attacked: kgan.attacks.Victim(function)."
         )
     ((name, kind),) = types.items()
+    if "uint8" in kind:
+        return name, "uint8"
     if not any(word in kind for word in ("float", "double", "half")):
         raise ValueError(
-            f"{source} takes {kind}, where images change by less than a whole number: it must take "
-            "floating-point numbers."
+            f"{source} takes {kind}: it must take images, floating-point numbers or uint8 in "
+            "[0, 255]."
         )
-    return name
+    return name, "float32"
 
 
 def _choose(

@@ -10,7 +10,7 @@ import kgan.names
 from kgan.attacks import example_random, loop
 from kgan.attacks.attack import Attack
 from kgan.attacks.attack_batch import AttackBatch, State, allowed
-from kgan.attacks.checks import check_count, check_norm, check_radii, usual_radius
+from kgan.attacks.checks import check_count, check_norm, check_radii
 from kgan.attacks.losses import LOSSES
 from kgan.attacks.norms import (
     choose,
@@ -22,6 +22,7 @@ from kgan.attacks.norms import (
     project,
 )
 from kgan.attacks.victim import Victim
+from kgan.models.norm_ball import usual_radius
 from kgan.random import check_seed
 
 

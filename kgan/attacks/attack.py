@@ -38,7 +38,7 @@ class Attack:
         minimal: Whether the attack looks for the smallest change in `norm`, rather than for any
             change within `epsilon`.
         minimal_without_epsilon: Whether it does so where its `epsilon` is `None`; that of other
-            attacks is then a usual one, see `kgan.attacks.checks.USUAL_RADII`.
+            attacks is then a usual one, see `kgan.models.norm_ball.USUAL_RADII`.
         targetable: Whether the attack accepts targets.
         needs_targets: Whether it was made to reach targets, and leaves no class without one.
         has_last_iterate: Whether the attack moves an image step by step towards a higher loss, so

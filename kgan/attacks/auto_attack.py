@@ -19,12 +19,12 @@ from kgan.attacks.checks import (
     check_norm,
     check_radii,
     has_pixels,
-    usual_radius,
 )
 from kgan.attacks.fab import FAB, MOST_CLASSES
 from kgan.attacks.result import Result
 from kgan.attacks.square import Square
 from kgan.attacks.victim import Victim, victim_of
+from kgan.models.norm_ball import usual_radius
 from kgan.random import check_seed
 
 

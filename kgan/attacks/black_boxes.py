@@ -16,28 +16,35 @@ import numpy as np
 
 from kgan.attacks import answers
 from kgan.attacks.answers import Answer
+from kgan.attacks.function_model import as_taken
 
 SCHEMES = ("http", "https", "grpc", "grpcs")
 """How the address of a server begins."""
 
+# Images by whose answers a server's model is known again.
+_ASKED = 16
+
 
 class BlackBox:
-    """A function from float32 images (n, ...) to scores (n, classes), behind which a model answers.
+    """A function from images (n, ...) to scores (n, classes), behind which a model answers.
 
     Attributes:
         source: The file, folder or address.
         input_shape: The shape (batch, ...) of the images that it takes; `None` if it is unknown.
-        identity: A hash of the files; for a server, whose model may change, `None`.
+        input_dtype: "uint8" where it takes whole numbers in [0, 255], to which images are rounded;
+            else "float32".
+        identity: A hash of the files; for a server, whose model may change, of its answers to a few
+            fixed images, or `None` where these tell too little.
     """
 
     def __init__(self, source: str, answer: Answer, identity: str | None):
         self.source = source
-        self.input_shape, self._answer = answer
+        self.input_shape, self.input_dtype, self._answer = answer
         self.identity = identity
         self.__name__ = Path(urlsplit(source).path).stem or source
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        return np.asarray(self._answer(images))
+        return np.asarray(self._answer(as_taken(images, self.input_dtype)))
 
     def __repr__(self) -> str:
         return f"black_box({self.source!r})"
@@ -77,13 +84,13 @@ def black_box(
 
     Raises:
         FileNotFoundError: Where there is no such file or folder.
-        ValueError: Where the model takes several inputs or others than floating-point numbers, or
-            the output is not known.
+        ValueError: Where the model takes several inputs, or others than floating-point numbers or
+            uint8, or the output is not known.
     """
     text = str(source)
     if is_address(text):
         found = answers.server(text, signature, output, token=token, timeout=timeout)
-        return BlackBox(text, found, None)
+        return BlackBox(text, found, _hash_of_answers(text, found))
     if token is not None:
         raise ValueError(f"token must be left out for {text}, which is no server's address.")
     path = Path(text).expanduser()
@@ -107,6 +114,23 @@ def _version_of(path: Path) -> Path | None:
         return path
     found = [one.parent for one in path.glob("*/saved_model.pb") if one.parent.name.isdigit()]
     return max(found, key=lambda folder: int(folder.name), default=None)
+
+
+def _hash_of_answers(source: str, answer: Answer) -> str | None:
+    """A hash by which the same model is known again behind the same address.
+
+    `None` where the shape of its images is unknown, or most answers are the same: another model
+    might give them too.
+    """
+    sizes = [size for size in (answer.shape or ())[1:] if size is not None]
+    if answer.shape is None or len(sizes) < len(answer.shape) - 1:
+        return None
+    values = np.random.default_rng(0).integers(0, 256, (_ASKED, *sizes)).astype(np.uint8)
+    images = values if answer.dtype == "uint8" else (values / np.float32(255)).astype(np.float32)
+    found = np.ascontiguousarray(answer.ask(images)).reshape(_ASKED, -1)
+    if len(np.unique(found, axis=0)) <= _ASKED // 2:
+        return None
+    return hashlib.sha256(source.encode() + b"\0" + found.tobytes()).hexdigest()
 
 
 def _hash(files: Iterable[Path]) -> str:

@@ -9,10 +9,6 @@ import tensorflow as tf
 
 PIXEL_AXES = ("height", "width", "channels")
 
-USUAL_RADII = {"linf": 0.3, "l2": 2.0, "l1": 10.0}
-"""Radii in each norm for grey images of digits (Tramer and Boneh 2019, section 5): the default of
-attacks that take a radius. Colour images need smaller ones, such as 8/255 in linf."""
-
 
 def check_images(images: Any) -> np.ndarray:
     """The images as a float32 array; raises an error that says how to convert other images."""
@@ -55,11 +51,6 @@ def check_radius(name: str, value: float, norm: str) -> float:
     if np.ndim(value) > 0:
         raise ValueError(f"{name} must be one number here, got an array of {np.shape(value)}.")
     return float(check_radii(name, value, norm))
-
-
-def usual_radius(epsilon: Any, norm: str) -> Any:
-    """The radius that is given, or that of `USUAL_RADII` if it is `None`."""
-    return USUAL_RADII[norm] if epsilon is None else epsilon
 
 
 def check_radii(name: str, value: Any, norm: str) -> float | np.ndarray:

@@ -21,7 +21,8 @@ class FunctionModel(keras.Model):
 
     Args:
         function: Takes a float32 array (n, ...) and returns scores (n, classes), or with `classes`
-            class numbers (n,).
+            class numbers (n,). One that takes uint8 says so: a `tf.function` by its signature,
+            another by an attribute `input_dtype`.
         classes: Number of classes, where the function returns class numbers.
     """
 
@@ -31,6 +32,7 @@ class FunctionModel(keras.Model):
         self.function = function
         self.classes = classes
         self.units = classes
+        self.takes = _taken_by(function)
         # Why it did not answer; TensorFlow alone would tell it in a text of its own.
         self.error: Exception | None = None
         # What a stored result belongs to: nothing of a function can be compared, but of a file.
@@ -64,7 +66,7 @@ class FunctionModel(keras.Model):
 
     def ask(self, images: np.ndarray) -> np.ndarray:
         """The scores (n, units), where classes are returned one-hot."""
-        answers = np.asarray(self.function(images))
+        answers = np.asarray(self.function(as_taken(images, self.takes)))
         if self.classes is not None:
             if answers.shape != (len(images),) or answers.dtype.kind not in "iu":
                 raise ValueError(
@@ -88,6 +90,22 @@ class FunctionModel(keras.Model):
             )
         self.units = answers.shape[1]
         return answers.astype(np.float32)
+
+
+def as_taken(images: np.ndarray, dtype: str) -> np.ndarray:
+    """Images as a function of this dtype takes them; for uint8 rounded, where a cast would cut."""
+    if dtype != "uint8":
+        return images
+    return np.clip(np.rint(images), 0, 255).astype(np.uint8)
+
+
+def _taken_by(function: Callable[[np.ndarray], Any]) -> str:
+    """The dtype that a function says it takes: "uint8", or "float32" for all the others."""
+    told = getattr(function, "input_dtype", None)
+    if told is None:
+        specs = tf.nest.flatten(getattr(function, "input_signature", None))
+        told = getattr(specs[0], "dtype", None) if specs else None
+    return "uint8" if told is not None and tf.as_dtype(told) == tf.uint8 else "float32"
 
 
 @contextlib.contextmanager

@@ -18,13 +18,13 @@ from kgan.attacks.checks import (
     check_pixels,
     check_radii,
     has_pixels,
-    usual_radius,
 )
 from kgan.attacks.momentum_pgd import MomentumPGD
 from kgan.attacks.pgd import PGD
 from kgan.attacks.result import Result
 from kgan.attacks.substitute import distill
 from kgan.attacks.victim import Victim, victim_of
+from kgan.models.norm_ball import usual_radius
 from kgan.random import check_seed
 
 

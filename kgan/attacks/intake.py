@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from kgan.attacks.checks import PIXEL_AXES
+from kgan.attacks.function_model import FunctionModel
 
 LAYOUTS = ("channels_last", "channels_first")
 # Numbers of channels by which a layout is told where nothing declares it.
@@ -94,6 +95,10 @@ def declared(
     if whole and (mean is not None or std is not None):
         raise ValueError(f"mean and std must be left out for a model that takes {dtype}.")
     limits = (_BYTES if whole else (0.0, 1.0)) if bounds is None else check_bounds(bounds)
+    if dtype == "uint8" and not _BYTES[0] <= limits[0] < limits[1] <= _BYTES[1]:
+        raise ValueError(
+            f"bounds must lie in [0, 255] for a model that takes uint8, got {list(limits)}."
+        )
     return Intake(
         bounds=limits,
         mean=_per_channel("mean", mean),
@@ -125,6 +130,8 @@ def _per_channel(name: str, values: Any, positive: bool = False) -> tuple[float,
 
 def input_dtype(model: keras.Model, name: str | None = None) -> str:
     """The dtype of a model's input (of this name); float32 where the model does not say."""
+    if isinstance(model, FunctionModel):
+        return model.takes
     try:
         (found, *_) = [one for one in model.inputs if name in (None, one.name)]
         return keras.backend.standardize_dtype(found.dtype)

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kgan.attacks.function_model import FunctionModel
 from kgan.attacks.held_inputs import HeldInputs, input_names, rows
 from kgan.attacks.intake import Intake, input_dtype
 
@@ -164,7 +165,8 @@ class ModelCall:
     def _answer(self, images: tf.Tensor, training: bool) -> Any:
         model = self.model
         taken = self.intake(images)
-        if not self.intake.whole:
+        # A function has no gradient that a cast could stop.
+        if not self.intake.whole or isinstance(model, FunctionModel):
             return model(self._beside(taken), training=training)
         # Called as a whole, the model would cast its input, which no gradient passes.
         if training:

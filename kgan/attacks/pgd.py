@@ -8,9 +8,10 @@ import tensorflow as tf
 
 from kgan.attacks.attack import Attack
 from kgan.attacks.attack_batch import AttackBatch, State, allowed
-from kgan.attacks.checks import check_count, check_norm, check_radii, usual_radius
+from kgan.attacks.checks import check_count, check_norm, check_radii
 from kgan.attacks.losses import check_loss
 from kgan.attacks.norms import project, random_point, rows_of, steepest
+from kgan.models.norm_ball import usual_radius
 from kgan.random import check_seed
 
 

@@ -7,8 +7,9 @@ import tensorflow as tf
 from kgan.attacks import example_random, loop
 from kgan.attacks.attack import Attack
 from kgan.attacks.attack_batch import AttackBatch, State
-from kgan.attacks.checks import check_count, check_norm, check_radii, usual_radius
+from kgan.attacks.checks import check_count, check_norm, check_radii
 from kgan.attacks.norms import masked, normalize, per_example, project, random_point
+from kgan.models.norm_ball import usual_radius
 from kgan.random import check_seed
 
 

@@ -7,9 +7,10 @@ import tensorflow as tf
 from kgan.attacks import example_random, loop
 from kgan.attacks.attack import Attack
 from kgan.attacks.attack_batch import AttackBatch, State
-from kgan.attacks.checks import check_count, check_norm, check_radii, usual_radius
+from kgan.attacks.checks import check_count, check_norm, check_radii
 from kgan.attacks.norms import choose, length, masked, normalize, per_example, project_l1
 from kgan.attacks.victim import Victim
+from kgan.models.norm_ball import usual_radius
 from kgan.random import check_seed
 
 # Queries, of 10,000, after which the share of changed values is halved.

@@ -6,10 +6,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan.attacks.checks import check_count, check_norm, check_radius, usual_radius
+from kgan.attacks.checks import check_count, check_norm, check_radius
 from kgan.attacks.learnt_attack import LearntAttack
 from kgan.attacks.norms import length, normalize
 from kgan.attacks.victim import Victim
+from kgan.models.norm_ball import usual_radius
 from kgan.random import check_seed
 
 

@@ -62,7 +62,8 @@ class Victim:
     Args:
         model: A Keras classifier; or a function from a float32 array to scores, behind which
             anything may answer: an imported model, a server. It has no gradients, so only attacks
-            that ask can be run on it.
+            that ask can be run on it. A function of uint8 gets images rounded to whole numbers; it
+            says so by the signature of a `tf.function`, or by `function.input_dtype = "uint8"`.
         head: "logits", "softmax" or "sigmoid"; found in the graph, by the outputs' values or by the
             compiled loss if `None`.
         bounds: What black and white are for the model, such as (0, 255); (0, 1) if `None`, and

@@ -169,7 +169,8 @@ def _tell(error: Exception) -> int:
         print(f"{type(error).__name__}: {message} (--debug shows where)", file=sys.stderr)
         return 2
     path = faults.keep(error)
-    print(f"fault of the program: {type(error).__name__}: {message[:300]}", file=sys.stderr)
+    whose = "connection" if isinstance(error, faults.LINES) else "program"
+    print(f"fault of the {whose}: {type(error).__name__}: {message[:300]}", file=sys.stderr)
     print(f"its traceback is kept in {path}", file=sys.stderr)
     return 3
 

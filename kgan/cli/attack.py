@@ -1,5 +1,6 @@
 """`kgan attack [options]`: attack a classifier and report how robust it is."""
 
+import contextlib
 import dataclasses
 import datetime
 import hashlib
@@ -15,15 +16,15 @@ import numpy as np
 import kgan.data
 import kgan.robustness
 from kgan.attacks import Attack, Criterion
-from kgan.attacks.black_boxes import black_box, is_black_box
-from kgan.attacks.checks import USUAL_RADII
+from kgan.attacks.black_boxes import black_box, is_address, is_black_box
 from kgan.attacks.eight_bit import check_on_grid
 from kgan.attacks.victim import Victim
 from kgan.cli.command_line import Request
 from kgan.data import Dataset
 from kgan.data.arrays import has_split
 from kgan.files import read_token
-from kgan.names import printable
+from kgan.models.norm_ball import USUAL_RADII
+from kgan.names import one_line
 from kgan.progress import Progress
 from kgan.robustness.corruptions.corrupt import check_corruptible
 from kgan.robustness.fitting import fitted
@@ -49,6 +50,15 @@ def main(request: Request) -> int:
     """
     settings = cast(AttackSettings, request.settings)
     _check_outputs(settings)
+    try:
+        return _run(request, settings)
+    except BaseException as error:
+        _write_error(error, settings, request.command)
+        raise
+
+
+def _run(request: Request, settings: AttackSettings) -> int:
+    """Attacks, and writes the report; returns the exit code."""
     criterion = kgan.robustness.criterion_from_text(settings.criterion)
     whole = _has_no_splits(settings)
     attacked = attacked_data(
@@ -79,20 +89,21 @@ def main(request: Request) -> int:
     else:
         run = request.run.saved(settings)
     print(
-        printable(f"{settings.model}: {len(data):,} images of {data.name}; run folder {run.folder}")
+        one_line(f"{settings.model}: {len(data):,} images of {data.name}; run folder {run.folder}")
     )
+    progress = Progress()
     try:
         attacks = [fitted(attack, model, attacked.others, run.folder) for attack in attacks]
-        report = _evaluate(settings, model, attacked, attacks, epsilons, run.folder)
+        report = _evaluate(settings, model, attacked, attacks, epsilons, run.folder, progress)
         if settings.corruptions:
             report = _corrupted(report, settings, model, baseline, data)
     except KeyboardInterrupt:
-        resume = shlex.join(hints.resume("attack", settings, run.folder, prefix="attack-"))
-        print(f"\nwhat is done is kept; continue with {resume}", file=sys.stderr)
+        print(f"\n{_kept(settings, run.folder, progress)}", file=sys.stderr)
         raise
     except Exception as error:
         if not faults.is_mistake(error):
             faults.keep(error, run.folder)
+            print(_kept(settings, run.folder, progress), file=sys.stderr)
         raise
     report = dataclasses.replace(
         report,
@@ -103,11 +114,20 @@ def main(request: Request) -> int:
     )
     if whole:
         told = f"{data.name} has no splits: the model is taken to have been trained on none of it"
-        report = dataclasses.replace(report, assumptions=[*report.assumptions, printable(told)])
+        report = dataclasses.replace(report, assumptions=[*report.assumptions, one_line(told)])
     if settings.min_robust is not None:
         report = report.judged(settings.min_robust)
     _write(report, settings, run.folder)
     return 0 if report.verdict is None or report.verdict.passed else 1
+
+
+def _kept(settings: AttackSettings, folder: Path, progress: Progress) -> str:
+    """How far a run came that has ended too early, and how to go on."""
+    resume = shlex.join(hints.resume("attack", settings, folder, prefix="attack-"))
+    if progress.reached == "nothing":
+        return one_line(f"no attack was finished; start again with {resume}")
+    kept = f"{progress.reached} of the attacks' work is done and kept in {folder}"
+    return one_line(f"{kept}; what is done is not done again by {resume}")
 
 
 def _check_outputs(settings: AttackSettings) -> None:
@@ -147,6 +167,17 @@ def _write(report: Report, settings: AttackSettings, folder: Path) -> None:
     kgan.robustness.print_report(report, folder)
 
 
+def _write_error(error: BaseException, settings: AttackSettings, command: str) -> None:
+    """Writes for CI that there is no report, in place of what an earlier command left there."""
+    text = one_line(f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}")
+    # That it ended so is told in any case, by the exit code.
+    with contextlib.suppress(OSError):
+        if settings.junit is not None:
+            kgan.robustness.write_junit_error(text, settings.junit, model=one_line(settings.model))
+        if settings.sarif is not None:
+            kgan.robustness.write_sarif_error(text, settings.sarif, command=one_line(command))
+
+
 def _evaluate(
     settings: AttackSettings,
     model: keras.Model | Victim,
@@ -154,8 +185,9 @@ def _evaluate(
     attacks: list[Any],
     epsilons: tuple[float, ...],
     folder: Path,
+    progress: Progress,
 ) -> kgan.robustness.Report:
-    with Progress() as progress:
+    with progress:
         report = kgan.robustness.evaluate(
             model,
             attacked.images.values,
@@ -169,7 +201,7 @@ def _evaluate(
             keep=folder / "parts",
             progress=progress.update,
         )
-    return dataclasses.replace(report, model=printable(f"{settings.model} ({report.model})"))
+    return dataclasses.replace(report, model=one_line(f"{settings.model} ({report.model})"))
 
 
 def _baseline(settings: AttackSettings, data: Dataset) -> keras.Model | None:
@@ -217,7 +249,7 @@ def _provenance(
         "command": command,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
-    return {name: printable(value) for name, value in facts.items()}
+    return {name: one_line(value) for name, value in facts.items()}
 
 
 def _to_harden(settings: AttackSettings, criterion: Criterion, file: str) -> str:
@@ -231,7 +263,7 @@ def _to_harden(settings: AttackSettings, criterion: Criterion, file: str) -> str
     radius = max(settings.epsilons, default=None) if settings.norm == norm else None
     if radius is None and norm != "linf":
         radius = USUAL_RADII[norm]
-    return printable(hints.harden(settings, file, _data_name(settings), norm, radius))
+    return one_line(hints.harden(settings, file, _data_name(settings), norm, radius))
 
 
 def _usual_attacks(settings: AttackSettings) -> tuple[str, ...]:
@@ -260,7 +292,9 @@ def _model(
             output=given.pop("output", None),
             token=None if settings.token_file is None else read_token(settings.token_file),
         )
-        digest = asked.identity or "none: a server's model may change"
+        digest = "none: a server's model may change"
+        if not is_address(settings.model):
+            digest = asked.identity or digest
         print(f"{settings.model} only answers: attacks that follow gradients cannot be run on it")
         return Victim(asked, **given), settings.model, digest
     for name in ("signature", "token_file"):

@@ -2,8 +2,8 @@
 
 from typing import cast
 
-from kgan.attacks.checks import USUAL_RADII
 from kgan.cli.command_line import Request
+from kgan.models.norm_ball import USUAL_RADII
 from kgan.runs.hardening import harden
 from kgan.settings import HardeningSettings
 
@@ -17,4 +17,10 @@ def main(request: Request) -> int:
             f"{settings.epsilon:.4g}, is one of linf. For grey images of digits "
             f"{USUAL_RADII[settings.norm]:g} is usual."
         )
-    return harden(settings, name=request.name, preset=request.preset, run=request.run)
+    return harden(
+        settings,
+        name=request.name,
+        preset=request.preset,
+        run=request.run,
+        command=request.command,
+    )

@@ -11,7 +11,7 @@ import kgan.losses
 import kgan.names
 import kgan.random
 from kgan.attacks import Attack
-from kgan.attacks.checks import check_count, check_norm, check_radius, usual_radius
+from kgan.attacks.checks import check_count, check_norm, check_radius
 from kgan.attacks.norms import NORMS, steepest
 from kgan.attacks.victim import Victim, victim_of
 from kgan.counter import add_counter
@@ -22,6 +22,7 @@ from kgan.models.batches import unpacked
 from kgan.models.gradient_update import apply_gradients
 from kgan.models.image_range import check_float, check_range, with_checked_images
 from kgan.models.mended_fit import MendedFit
+from kgan.models.norm_ball import usual_radius
 
 # Height and width at which a classifier of images of any size is looked at.
 _LOOKED_AT = 64

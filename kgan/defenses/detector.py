@@ -49,6 +49,17 @@ class Detector(abc.ABC):
             float32 (batch,), with a gradient that leads to images that are less suspicious.
         """
 
+    def views(self, images: tf.Tensor) -> list[tf.Tensor]:
+        """The images whose answers `score` compares with that to the image; none by default.
+
+        Args:
+            images: float32 (batch, ...) in [0, 1], in graph mode.
+
+        Returns:
+            Tensors of the same shape, with a gradient for an attacker who knows of them.
+        """
+        return []
+
     @property
     def is_fitted(self) -> bool:
         """Whether the detector is ready; one that learns must `fit` first."""

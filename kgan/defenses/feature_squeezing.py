@@ -68,15 +68,17 @@ class FeatureSqueezing(Detector):
         if not self.bits and not self.medians:
             raise ValueError("bits or medians must name a squeezer, got none.")
 
-    def score(self, images: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    def views(self, images: tf.Tensor) -> list[tf.Tensor]:
         if self.medians:
             check_pixels("a median filter", tuple(images.shape[1:]))
         squeezed = [reduce_bits(images, bits) for bits in self.bits]
-        squeezed += [median(images, size) for size in self.medians]
+        return squeezed + [median(images, size) for size in self.medians]
+
+    def score(self, images: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         answer = tf.nn.softmax(logits)
         distances = [
             tf.reduce_sum(tf.abs(answer - tf.nn.softmax(self.victim.logits(one))), axis=1)
-            for one in squeezed
+            for one in self.views(images)
         ]
         return tf.reduce_max(tf.stack(distances), axis=0)
 

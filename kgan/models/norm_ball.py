@@ -1,10 +1,21 @@
 """Changes of images within a ball around them."""
 
+from typing import Any
+
 import tensorflow as tf
 
 from kgan.losses.fooling import euclidean
 
+USUAL_RADII = {"linf": 0.3, "l2": 2.0, "l1": 10.0}
+"""Radii in each norm for grey images of digits (Tramer and Boneh 2019, section 5): the default of
+whatever takes a radius. Colour images need smaller ones, such as 8/255 in linf."""
+
 _TINY = 1e-12
+
+
+def usual_radius(epsilon: Any, norm: str) -> Any:
+    """The radius that is given, or that of `USUAL_RADII` if it is `None`."""
+    return USUAL_RADII[norm] if epsilon is None else epsilon
 
 
 def bounded(raw: tf.Tensor, epsilon: tf.Tensor | float, norm: str) -> tf.Tensor:

@@ -12,7 +12,7 @@ from kgan.endpoints import Endpoint, Endpoints, Request, check_labels, takes
 from kgan.kinds import Images
 from kgan.losses.fooling import FOOLING, euclidean, feature_loss, hinge_on_norm, lead
 from kgan.models.batches import Batch, labels_of, parts_of, require, samples_of
-from kgan.models.norm_ball import bounded, within_ball
+from kgan.models.norm_ball import bounded, usual_radius, within_ball
 from kgan.models.players import Players
 
 WEIGHTS = {
@@ -55,7 +55,8 @@ class PerturbationGAN(Players):
             the input `targets` where `targets` is "any", and the input `epsilon_share` where there
             is a `least_epsilon`.
         discriminator: Images to logits, one an image (batch,) or a map of them (batch, ...).
-        epsilon: Radius of the ball, in units of images in [0, 1].
+        epsilon: Radius of the ball, in units of images in [0, 1]. If `None`, one that is usual for
+            grey images of digits: 0.3 in linf, 2 in l2.
         least_epsilon: Where given, each example's epsilon is drawn from `least_epsilon` to
             `epsilon`, and the generator is told; one network then serves all of them.
         norm: "linf" or "l2".
@@ -91,7 +92,7 @@ class PerturbationGAN(Players):
         generator: keras.Model,
         discriminator: keras.Model,
         *,
-        epsilon: float = 0.3,
+        epsilon: float | None = None,
         least_epsilon: float | None = None,
         norm: str = "linf",
         targets: int | str | None = None,
@@ -106,6 +107,7 @@ class PerturbationGAN(Players):
         super().__init__(**options)
         if norm not in ("linf", "l2"):
             raise ValueError(f"norm must be 'linf' or 'l2', got {norm!r}.")
+        epsilon = usual_radius(epsilon, norm)
         if targets is not None and targets != "any" and not isinstance(targets, int):
             raise ValueError(f"targets must be None, a class number or 'any', got {targets!r}.")
         if least_epsilon is not None and not 0 <= least_epsilon <= epsilon:

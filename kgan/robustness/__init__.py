@@ -21,13 +21,13 @@ from kgan.robustness.comparison import Comparison
 from kgan.robustness.corruption_report import CorruptionReport, CorruptionRow, corruption_report
 from kgan.robustness.corruptions import CORRUPTIONS, corrupt
 from kgan.robustness.evaluation import evaluate
-from kgan.robustness.junit import write_junit
+from kgan.robustness.junit import write_junit, write_junit_error
 from kgan.robustness.markdown import markdown
 from kgan.robustness.masking import Flag
 from kgan.robustness.report import CHANGE_NORMS, Change, Curve, ExampleImages, Report, Row, Verdict
 from kgan.robustness.report_folder import write_report
 from kgan.robustness.report_schema import HARDENING_SCHEMA, REPORT_SCHEMA
-from kgan.robustness.sarif import write_sarif
+from kgan.robustness.sarif import write_sarif, write_sarif_error
 from kgan.robustness.terminal import print_report
 
 __all__ = [
@@ -55,6 +55,8 @@ __all__ = [
     "print_report",
     "testing",
     "write_junit",
+    "write_junit_error",
     "write_report",
     "write_sarif",
+    "write_sarif_error",
 ]

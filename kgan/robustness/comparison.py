@@ -37,7 +37,8 @@ class Comparison:
         epsilon: The radius trained for.
         seconds: Duration of the hardening, in seconds.
         stopped: Whether the overfitting guard ended the hardening.
-        reports: Reports on FGSM and PGD-40 over a range of radii, by "before" and "after".
+        reports: Reports on FGSM and PGD-40 over a range of radii, by "before" and "after", with
+            signs of gradient masking.
         autoattacks: Reports on AutoAttack at `epsilon`, on fewer images, by "before" and "after";
             empty if left out.
         uncertified: Why nothing is certified; `None` where it is.
@@ -132,7 +133,6 @@ def compare(
             epsilons=sorted(set(radii)),
             norm=norm,
             class_names=some.class_names,
-            find_masking=False,
             certify=why is None,
         )
         if autoattack_n:
@@ -185,7 +185,7 @@ def write(comparison: Comparison, folder: Path) -> None:
         "provenance": comparison.provenance,
     }
     with atomic_path(folder / "robustness.json") as temporary:
-        temporary.write_text(json.dumps(content, indent=2) + "\n")
+        temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
     points = {when: comparison.rows(when)["AutoAttack"] for when in comparison.autoattacks}
     draw_comparison(
         comparison.reports,
@@ -220,6 +220,10 @@ def tell(comparison: Comparison, folder: Path) -> None:
     console.print(table)
     if comparison.hint:
         console.print(Text(comparison.hint))
+    for when, report in comparison.reports.items():
+        for flag in report.flags:
+            text = f"gradient masking {when}? {flag.name}: {flag.evidence}."
+            console.print(Text(text, style="bold red"))
     console.print(
         Text(
             f"hardening took {comparison.seconds:.1f} s; seconds of an attack: before + after; "

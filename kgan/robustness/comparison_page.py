@@ -12,6 +12,7 @@ from kgan.robustness.page import (
     picture,
     section,
     settings,
+    signs,
     table,
     tile,
 )
@@ -46,6 +47,10 @@ def write_comparison_page(comparison: Comparison, path: str | Path, *, curves: P
         section("Next", items(_advice(comparison))),
         section("Before and after", f'<div class="scroll">{_rows(comparison)}</div>{_LEGEND}'),
         picture(curves, "robust accuracy against epsilon, before and after"),
+        *(
+            section(f"Signs of gradient masking {when}", signs(report.flags, report.unchecked))
+            for when, report in reversed(comparison.reports.items())
+        ),
         section("Classes", f'<div class="scroll">{_classes(comparison)}</div>'),
         section("Assumptions", items(after.assumptions)),
         section(
@@ -127,6 +132,12 @@ def _classes(comparison: Comparison) -> str:
 
 def _advice(comparison: Comparison) -> list[str]:
     found = [comparison.hint] if comparison.hint else []
+    if flags := comparison.reports["after"].flags:
+        names = ", ".join(flag.name for flag in flags)
+        found.append(
+            f"Do not quote the figures after hardening yet: {names}. Each flag says how to attack "
+            "around it."
+        )
     if not comparison.autoattacks:
         found.append("Run AutoAttack before quoting a robust accuracy: --autoattack-n 200.")
     before, after = (comparison.reports[when].clean for when in ("before", "after"))

@@ -15,7 +15,7 @@ from kgan.attacks.input_range import check_range
 from kgan.attacks.norms import NORMS
 from kgan.attacks.victim import Victim, victim_of
 from kgan.certificates.interval_bounds import certified
-from kgan.names import printable
+from kgan.names import one_line
 from kgan.robustness import masking
 from kgan.robustness.assumptions import assumptions
 from kgan.robustness.chunks import Chunk, chunks, length_of
@@ -180,7 +180,7 @@ def _report(
 ) -> Report:
     """The figures, without what is said about them."""
     return Report(
-        model=printable(victim.name),
+        model=one_line(victim.name),
         n=len(summary.labels),
         class_names=_names(class_names, summary.classes),
         norm=summary.norm,
@@ -250,7 +250,7 @@ def _masking_flags(
 
 
 def _names(given: Sequence[str] | None, classes: int) -> list[str]:
-    names = [printable(str(name)) for name in given or ()]
+    names = [one_line(str(name)) for name in given or ()]
     return names + [str(label) for label in range(len(names), classes)]
 
 

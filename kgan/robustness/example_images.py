@@ -26,9 +26,8 @@ def example_images(
         name: rounded_to_8_bits(summary.results[trial].shown) for name, trial in chosen.items()
     }
     rows = chunk.start + shown
-    after = {
-        name: _softmax(victim.predict(images, indices=rows)) for name, images in adversarial.items()
-    }
+    scores = {name: victim.predict(images, indices=rows) for name, images in adversarial.items()}
+    after = {name: _softmax(values) for name, values in scores.items()}
     clean = _softmax(chunk.logits[shown])
     labels = chunk.labels[shown]
     predicted = {name: values.argmax(axis=1) for name, values in after.items()}
@@ -41,7 +40,10 @@ def example_images(
         epsilon={name: trial.epsilon for name, trial in chosen.items()},
         predicted=predicted,
         predicted_confidence={name: values.max(axis=1) for name, values in after.items()},
-        lost={name: int(np.sum(success[name] & (predicted[name] == labels))) for name in chosen},
+        lost={
+            name: int(np.sum(success[name] & ~victim.fooled(scores[name], labels)))
+            for name in chosen
+        },
     )
 
 

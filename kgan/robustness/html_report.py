@@ -15,6 +15,7 @@ from kgan.robustness.page import (
     picture,
     section,
     settings,
+    signs,
     table,
     tile,
     write_page,
@@ -51,13 +52,13 @@ def write_html(
         _verdict(report),
         f'<div class="tiles">{"".join(_tiles(report))}</div>',
         section("Next", items(advice(report))),
-        section("Signs of gradient masking", _flags(report)),
+        section("Signs of gradient masking", signs(report.flags, report.unchecked)),
         section("Attacks", f'<div class="scroll">{_attacks(report)}</div>{_LEGEND}'),
         _details(report),
         picture(curves, "robust accuracy against epsilon") if curves else "",
         section("Common corruptions", _corruptions(report.corruptions)),
         section("Examples", shown or "<p>There is none to show.</p>"),
-        section("Classes", f'<div class="scroll">{_classes(report)}</div>'),
+        section("Classes", _classes(report)),
         section("Assumptions", items(report.assumptions)),
         section(
             "Where the figures come from", facts((report.provenance | report.versions).items())
@@ -69,34 +70,21 @@ def write_html(
 
 def _lead(report: Report) -> str:
     ball = "" if report.norm is None else f", {report.norm} ball"
-    return f"{report.n:,} images, {len(report.class_names)} classes{ball}"
+    classes = f", {len(report.class_names)} classes" if report.class_names else ""
+    return f"{report.n:,} images{classes}{ball}"
 
 
 def _verdict(report: Report) -> str:
     if report.verdict is None:
         return ""
     style = "passed" if report.verdict.passed else "failed"
-    return f'<p class="{style}"><b>{html.escape(str(report.verdict))}.</b></p>'
+    return f'<p class="{style}"><b>{html.escape(report.told_verdict)}.</b></p>'
 
 
 def _tiles(report: Report) -> Iterable[str]:
     for row in (report.clean, *report.worst_case, *report.certified):
         what = "clean" if row is report.clean else str(row)
         yield tile(what, f"{row.robust_accuracy:.1%}", interval(row, report.n))
-
-
-def _flags(report: Report) -> str:
-    parts = [
-        f'<div class="flag"><b>{html.escape(flag.name)}</b>: {html.escape(flag.evidence)}.<br>'
-        f"{html.escape(flag.meaning)}</div>"
-        for flag in report.flags
-    ]
-    if not parts:
-        parts = ["<p>None found. That is no proof that there is none.</p>"]
-    if report.unchecked:
-        missing = "; ".join(map(html.escape, report.unchecked))
-        parts.append(f"<p><small>Not checked: {missing}.</small></p>")
-    return "".join(parts)
 
 
 def _attacks(report: Report) -> str:
@@ -155,6 +143,8 @@ def _shares(details: dict[str, float]) -> str:
 
 
 def _classes(report: Report) -> str:
+    if not report.class_names:
+        return ""
     shown = [report.clean, *(report.worst_case or report.rows)]
     head = ["class", "images"]
     head += ["clean" if row is report.clean else str(row) for row in shown]
@@ -163,4 +153,4 @@ def _classes(report: Report) -> str:
         count = report.class_counts[index] if report.class_counts else None
         cells: list[str | Row] = [html.escape(name), "" if count is None else f"{count:,}"]
         rows.append(("", cells + [of_class(row.per_class[index], count) for row in shown]))
-    return table(head, rows)
+    return f'<div class="scroll">{table(head, rows)}</div>'

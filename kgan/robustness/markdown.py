@@ -14,7 +14,7 @@ def markdown(report: Report) -> str:
     ball = "" if report.norm is None else f", {report.norm} ball"
     lines = [f"### Robustness of {_plain(report.model)}", ""]
     if report.verdict is not None:
-        lines += [f"**{_plain(str(report.verdict))}**", ""]
+        lines += [f"**{_plain(report.told_verdict)}**", ""]
     lines += [
         f"{report.n:,} images{ball}.",
         "",
@@ -27,6 +27,9 @@ def markdown(report: Report) -> str:
     if report.flags:
         lines += ["", "Signs of gradient masking, so that these figures are not to be trusted:", ""]
         lines += [f"- {_plain(f'{flag.name}: {flag.evidence}')}" for flag in report.flags]
+    if report.unchecked:
+        missing = "; ".join(report.unchecked)
+        lines += ["", f"Not checked for gradient masking: {_plain(missing)}."]
     if warned := [text for text in report.assumptions if text.startswith("WARNING")]:
         lines += ["", *(f"- {_plain(text)}" for text in warned)]
     lines += ["", "Next:", "", *(f"- {_plain(text)}" for text in advice(report))]
@@ -63,14 +66,18 @@ def write_markdown(report: Report, path: str | Path) -> None:
 
 def _line(row: Row) -> str:
     low, high = row.interval
-    radius = "" if row.epsilon is None or row.attack == "clean" else f"{row.epsilon:.4g}"
+    radius = "any" if row.epsilon is None else f"{row.epsilon:.4g}"
+    if row.attack == "clean":
+        radius = ""
     return (
         f"| {_plain(row.attack)} | {radius} | {row.robust_accuracy:.1%} | {low:.1%} to {high:.1%} |"
     )
 
 
 def _plain(text: str) -> str:
-    """The text without what Markdown or HTML would take for markup."""
-    for sign in "\\`*_[]<>|":
+    """The text in one line, without what Markdown or HTML would take for markup."""
+    text = " ".join(text.split())
+    for sign in "\\`*_[]<>|&#~$":
         text = text.replace(sign, "\\" + sign)
-    return text
+    # GitHub would call whoever has that name, and an empty comment parts the sign from it.
+    return text.replace("@", "@<!-- -->")

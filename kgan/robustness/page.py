@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kgan.files import atomic_path
 from kgan.intervals import share_interval
+from kgan.robustness.masking import Flag
 from kgan.robustness.report import Report, Row
 
 _PAGE = string.Template("""\
@@ -23,6 +24,7 @@ _PAGE = string.Template("""\
   --green: light-dark(#1b5e20, #a5d6a7); --bar: #2e7d3260; }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; margin-bottom: .2rem; }
+h1, h2, h3, p, li, .tile { overflow-wrap: anywhere; }
 h2 { font-size: 1.15rem; margin-top: 2.2rem; border-bottom: 1px solid var(--line); }
 .lead { color: var(--quiet); margin-top: 0; }
 .tiles { display: flex; gap: 1rem; flex-wrap: wrap; }
@@ -76,6 +78,20 @@ def section(heading: str, content: str) -> str:
 def items(texts: Iterable[str]) -> str:
     """A list of sentences, not escaped."""
     return f"<ul>{''.join(f'<li>{html.escape(text)}</li>' for text in texts)}</ul>"
+
+
+def signs(flags: Iterable[Flag], unchecked: Iterable[str]) -> str:
+    """Signs of gradient masking, and what was not looked for; not escaped."""
+    parts = [
+        f'<div class="flag"><b>{html.escape(flag.name)}</b>: {html.escape(flag.evidence)}.<br>'
+        f"{html.escape(flag.meaning)}</div>"
+        for flag in flags
+    ]
+    if not parts:
+        parts = ["<p>None found. That is no proof that there is none.</p>"]
+    if missing := "; ".join(map(html.escape, unchecked)):
+        parts.append(f"<p><small>Not checked: {missing}.</small></p>")
+    return "".join(parts)
 
 
 def facts(values: Iterable[tuple[str, str]]) -> str:

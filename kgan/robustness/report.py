@@ -118,10 +118,20 @@ class Verdict:
 
     def __str__(self) -> str:
         relation = "reaches" if self.passed else "is below"
+        lowest, least = told_apart(self.lowest, self.least)
         return (
             f"{'passed' if self.passed else 'failed'}: the lowest robust accuracy, "
-            f"{self.lowest:.1%} ({self.row}), {relation} the {self.least:.1%} asked for"
+            f"{lowest} ({self.row}), {relation} the {least} asked for"
         )
+
+
+def told_apart(share: float, other: float) -> tuple[str, str]:
+    """Two shares in per cent, with as many digits as it takes to see that they differ."""
+    for digits in range(1, 15):
+        texts = f"{share:.{digits}%}", f"{other:.{digits}%}"
+        if (texts[0] == texts[1]) == (share == other):
+            break
+    return texts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,14 +189,43 @@ class Report:
 
     @property
     def lowest(self) -> float:
-        """The lowest robust accuracy of all rows."""
+        """The lowest robust accuracy of all rows that a verdict is about."""
         return self._lowest_row.robust_accuracy
 
     @property
     def _lowest_row(self) -> Row:
         # Of equal rows the last: a worst case says more than one of its attacks.
         rows = [*self.worst_case, *reversed(self.rows), self.clean]
-        return min(rows, key=lambda row: row.robust_accuracy)
+        return min(filter(self.judges, rows), key=lambda row: row.robust_accuracy)
+
+    def judges(self, row: Row) -> bool:
+        """Whether a verdict is about this row.
+
+        It is about all but a minimal attack's row without a limit, where that has others: a change
+        of any size fools any classifier.
+        """
+        limited = {one.attack for one in self.rows if one.epsilon is not None}
+        return row.epsilon is not None or row.attack not in limited
+
+    def fails(self, row: Row) -> bool:
+        """Whether this row is below what the verdict asks for; never without a verdict."""
+        least = None if self.verdict is None else self.verdict.least
+        return least is not None and self.judges(row) and row.robust_accuracy < least
+
+    @property
+    def told_verdict(self) -> str:
+        """The verdict, and what makes it doubtful; empty without one."""
+        if self.verdict is None:
+            return ""
+        doubt = "; there are signs of gradient masking, so the true figure may be lower"
+        return f"{self.verdict}{doubt if self.flags else ''}"
+
+    @property
+    def seconds(self) -> float:
+        """Time of all attacks; a minimal attack's rows come from a single run."""
+        once = {row.attack for row in self.rows if row.epsilon is None}
+        runs = [row for row in self.rows if row.attack not in once or row.epsilon is None]
+        return sum(row.seconds for row in runs)
 
     def judged(self, least: float) -> "Report":
         """The report with a verdict: whether every robust accuracy is at least `least`."""
@@ -221,7 +260,8 @@ class Report:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the report as JSON; an interrupted save leaves no partial file."""
         with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(self.to_dict(), indent=2) + "\n")
+            text = json.dumps(self.to_dict(), indent=2, allow_nan=False)
+            temporary.write_text(text + "\n")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Report":

@@ -64,7 +64,10 @@ def draw_examples(
 
 
 def _caption(axes: Axes, name: str, confidence: float, colour: str) -> None:
+    name = " ".join(name.split())
     name = name if len(name) <= 12 else name[:11] + "…"
+    # Between two dollars matplotlib would look for a formula.
+    name = name.replace("$", r"\$")
     axes.set_xlabel(f"{name}  {confidence:.0%}", fontsize=9, color=colour)
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import kgan
 from kgan.files import atomic_path
-from kgan.robustness.report import Report, Row
+from kgan.robustness.report import Report, Row, told_apart
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -37,8 +38,29 @@ def write_sarif(report: Report, path: str | Path) -> None:
 
     Reference: OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0", 2020.
     """
+    _write(sarif(report), path)
+
+
+def write_sarif_error(text: str, path: str | Path, *, command: str) -> None:
+    """Writes a run without results, whose execution did not succeed: there is no report.
+
+    Args:
+        text: What went wrong.
+        path: The file to write.
+        command: The command as it was typed.
+    """
+    told = {"level": "error", "message": {"text": text}}
+    invocation = {
+        "executionSuccessful": False,
+        "commandLine": command,
+        "toolExecutionNotifications": [told],
+    }
+    _write(_log(kgan.__version__, invocation, []), path)
+
+
+def _write(content: dict[str, Any], path: str | Path) -> None:
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(sarif(report), indent=2) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def sarif(report: Report) -> dict[str, Any]:
@@ -49,24 +71,25 @@ def sarif(report: Report) -> dict[str, Any]:
         invocation["commandLine"] = facts["command"]
     if "date" in facts:
         invocation["endTimeUtc"] = facts["date"].replace("+00:00", "Z")
+    content = _log(report.versions["kgan"], invocation, list(_results(report)))
+    content["runs"][0]["properties"] = {
+        "assumptions": report.assumptions,
+        "notCheckedForMasking": report.unchecked,
+        "provenance": dict(facts),
+    }
+    return content
+
+
+def _log(version: str, invocation: dict[str, Any], results: list[dict[str, Any]]) -> dict[str, Any]:
+    """A log of one run."""
+    rules = [
+        {"id": name, "shortDescription": {"text": what}, "help": {"text": remedy}}
+        for name, (what, remedy) in _RULES.items()
+    ]
     run = {
-        "tool": {
-            "driver": {
-                "name": "kgan",
-                "version": report.versions["kgan"],
-                "rules": [
-                    {
-                        "id": name,
-                        "shortDescription": {"text": what},
-                        "help": {"text": remedy},
-                    }
-                    for name, (what, remedy) in _RULES.items()
-                ],
-            }
-        },
+        "tool": {"driver": {"name": "kgan", "version": version, "rules": rules}},
         "invocations": [invocation],
-        "results": list(_results(report)),
-        "properties": {"assumptions": report.assumptions, "provenance": dict(facts)},
+        "results": results,
     }
     return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
 
@@ -78,12 +101,12 @@ def _results(report: Report) -> Iterator[dict[str, Any]]:
             f"{row}: {row.robust_accuracy:.1%} of {report.n:,} images stay correctly classified "
             f"({low:.1%} to {high:.1%})"
         )
-        verdict = report.verdict
-        if verdict is None:
+        if report.verdict is None or not report.judges(row):
             outcome = {"kind": "informational", "level": "none"}
-        elif row.robust_accuracy < verdict.least:
+        elif report.fails(row):
             outcome = {"kind": "fail", "level": "error"}
-            text += f", below the {verdict.least:.1%} asked for"
+            share, least = told_apart(row.robust_accuracy, report.verdict.least)
+            text += f", {share} is below the {least} asked for"
         else:
             outcome = {"kind": "pass", "level": "none"}
         yield _result(report, "robust-accuracy", str(row), text, outcome) | {
@@ -104,7 +127,7 @@ def _result(
         "ruleId": rule,
         "ruleIndex": list(_RULES).index(rule),
         **outcome,
-        "message": {"text": f"{text}."},
+        "message": {"text": f"{text.rstrip('.')}."},
         "partialFingerprints": {"finding/v1": mark},
     }
     file = report.provenance.get("model file")
@@ -115,6 +138,8 @@ def _result(
 
 
 def _uri(file: str) -> str:
+    if "://" in file:  # A server's address.
+        return urllib.parse.quote(file, safe=":/?&=%@[]")
     path = Path(file)
     return path.as_uri() if path.is_absolute() else urllib.parse.quote(path.as_posix())
 

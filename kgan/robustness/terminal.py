@@ -41,7 +41,7 @@ def print_report(report: Report, folder: Path) -> None:
         console.print(Text(f"next: {text}"), soft_wrap=True)
     if report.verdict is not None:
         style = "bold green" if report.verdict.passed else "bold red"
-        console.print(Text(f"{report.verdict}.", style=style))
+        console.print(Text(f"{report.told_verdict}.", style=style))
     console.print(
         Text(
             "changes: mean / median over the images fooled. "

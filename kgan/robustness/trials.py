@@ -1,6 +1,7 @@
 """The trials of an evaluation: each attack at each epsilon."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,11 +38,16 @@ class Trial:
         """Class and settings of the attack as plain values, without the radius."""
         plain = (bool, int, float, str, type(None))
         config = {
-            name: value if isinstance(value, plain) else repr(value)
+            name: value if isinstance(value, plain) and _is_json(value) else repr(value)
             for name, value in self.attack.get_config().items()
             if name != "epsilon" or not self.attack.has_budget
         }
         return {"class": type(self.attack).__name__, **config}
+
+
+def _is_json(value: Any) -> bool:
+    """Whether JSON has this number; it has no infinite ones."""
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def plan(attacks: Sequence[Attack], epsilons: Sequence[float]) -> list[Trial]:

@@ -9,6 +9,9 @@ import traceback
 from pathlib import Path
 from types import TracebackType
 
+LINES = (ConnectionError, TimeoutError)
+"""Errors of a connection: whoever was at its other end does not answer any more."""
+
 _MISTAKES = (ValueError, TypeError, ImportError, FloatingPointError)
 _FILES = (
     FileNotFoundError,
@@ -28,8 +31,11 @@ def is_mistake(error: BaseException) -> bool:
 
     These are errors that kgan raised on purpose, and errors of the file system about a path. A
     `ValueError` from a library is a fault of the program, which should have checked the value
-    first and reported it in terms that the caller knows.
+    first and reported it in terms that the caller knows. A connection that breaks is nobody's
+    mistake.
     """
+    if isinstance(error, LINES):
+        return False
     if isinstance(error, _FILES) or (isinstance(error, OSError) and error.errno in _NUMBERS):
         return True
     return isinstance(error, (*_MISTAKES, OSError)) and _raised_on_purpose(error.__traceback__)

@@ -1,6 +1,7 @@
 """Hardens a classifier in a run folder and compares it with the classifier before."""
 
 import datetime
+import functools
 import hashlib
 import shlex
 import sys
@@ -13,7 +14,7 @@ import kgan.data
 from kgan.attacks import Victim
 from kgan.defenses import OverfittingGuard
 from kgan.history import read_history
-from kgan.names import printable
+from kgan.names import one_line, printable
 from kgan.recipes.classifier import ClassifierRecipe
 from kgan.recipes.hardening import HardeningRecipe
 from kgan.robustness.comparison import Comparison, compare, tell, write
@@ -40,6 +41,7 @@ def harden(
     name: str,
     preset: str | None = None,
     run: Run | None = None,
+    command: str = "",
 ) -> int:
     """Hardens a classifier, saves it, and reports its robustness before and after.
 
@@ -49,6 +51,7 @@ def harden(
             `classifiers_dir/NAME.keras`, or with a number where there is such a file already.
         preset: Name of the preset that the settings started from, or `None`.
         run: The run to resume, or `None` to start a new one.
+        command: The command as it was typed, for the report.
 
     Returns:
         The exit code: 0, or 130 if a signal ended the training.
@@ -69,7 +72,8 @@ def harden(
         check_model_range(given, data)
     if data.sample_shape[-1] == 3 and settings.norm == "linf" and settings.epsilon > _COLOUR:
         print(f"note: epsilon {settings.epsilon:.3g} is large for colour images; 8/255 is usual")
-    return train(recipe, name=name, model_name=short, preset=preset, run=run, finish=_finish)
+    finish = functools.partial(_finish, command=command)
+    return train(recipe, name=name, model_name=short, preset=preset, run=run, finish=finish)
 
 
 def _start(settings: HardeningSettings) -> keras.Model | Victim | None:
@@ -82,7 +86,7 @@ def _start(settings: HardeningSettings) -> keras.Model | Victim | None:
     return declared(keras.models.clone_model(model) if settings.fresh else model, settings)
 
 
-def _finish(trained: Trained) -> int:
+def _finish(trained: Trained, *, command: str) -> int:
     """Saves the hardened classifier, and attacks it and the classifier before."""
     recipe = trained.recipe
     assert isinstance(recipe, HardeningRecipe)
@@ -95,7 +99,7 @@ def _finish(trained: Trained) -> int:
     if stopped:
         print("the guard stopped the training: robustness was falling; the best weights are kept")
     try:
-        comparison = _compared(recipe, run, target, seconds=seconds, stopped=stopped)
+        comparison = _compared(recipe, run, target, command, seconds=seconds, stopped=stopped)
     except KeyboardInterrupt:
         resume = shlex.join(hints.resume("harden", settings, run.folder, prefix="harden-"))
         print(f"\nthe comparison is missing; make it with {resume}", file=sys.stderr)
@@ -110,7 +114,13 @@ def _finish(trained: Trained) -> int:
 
 
 def _compared(
-    recipe: HardeningRecipe, run: Run, target: Path, *, seconds: float, stopped: bool
+    recipe: HardeningRecipe,
+    run: Run,
+    target: Path,
+    command: str,
+    *,
+    seconds: float,
+    stopped: bool,
 ) -> Comparison:
     """The classifier before and the hardened one in the file `target`, attacked alike."""
     settings = recipe.settings
@@ -127,14 +137,19 @@ def _compared(
         seed=settings.seed,
         seconds=seconds,
         stopped=stopped,
-        provenance=_provenance(settings, target, run),
+        provenance=_provenance(settings, target, run, command),
     )
 
 
-def _provenance(settings: HardeningSettings, target: Path, run: Run) -> dict[str, str]:
+def _provenance(
+    settings: HardeningSettings, target: Path, run: Run, command: str
+) -> dict[str, str]:
     """Where the figures come from, by the name of the fact."""
+    source = run.folder / "before.keras" if settings.model is None else settings.model.expanduser()
     facts = {
-        "model before": "a new network" if settings.model is None else str(settings.model),
+        "model before": f"{source}"
+        + (", a new network trained without attacks" if settings.model is None else ""),
+        "SHA-256 of before": hashlib.sha256(source.read_bytes()).hexdigest(),
         "model after": str(target),
         "SHA-256 of after": hashlib.sha256(target.read_bytes()).hexdigest(),
         "data": settings.data,
@@ -142,10 +157,11 @@ def _provenance(settings: HardeningSettings, target: Path, run: Run) -> dict[str
         "method": settings.method,
         "seed": str(settings.seed),
         "run": str(run.folder),
+        "command": command,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "to attack": hints.attack(settings, target, settings.data),
     }
-    return {name: printable(value) for name, value in facts.items()}
+    return {name: one_line(value) for name, value in facts.items() if value}
 
 
 def _split(settings: HardeningSettings) -> str:

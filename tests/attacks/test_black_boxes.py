@@ -13,7 +13,7 @@ import tensorflow as tf
 from kgan.attacks import PGD, HopSkipJump, RandomNoise, Square, Victim, black_box
 from kgan.attacks.black_boxes import is_black_box
 from kgan.export.classifier import export_classifier
-from kgan.robustness import criterion_from_text
+from kgan.robustness import criterion_from_text, evaluate
 from kgan.robustness.results import model_hash
 
 SHAPE = (6, 6, 1)
@@ -180,16 +180,85 @@ def test_labels_alone_are_too_little_for_scores(images, model):
     assert HopSkipJump.needs == "labels"
 
 
-def test_a_model_of_whole_numbers_is_refused(tmp_path):
-    class Bytes(tf.Module):
-        @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.uint8)])
-        def serve(self, pixels):
-            return {"y": tf.cast(pixels, tf.float32)}
+def test_whole_numbers_are_answered_as_by_the_keras_model(tmp_path, model, images):
+    from onnx import TensorProto
 
-    module = Bytes()
-    tf.saved_model.save(module, str(tmp_path / "bytes"), signatures={"serve": module.serve})
-    with pytest.raises(ValueError, match="takes uint8"):
-        black_box(tmp_path / "bytes")
+    whole = keras.Sequential(
+        [keras.Input(SHAPE, dtype="uint8"), keras.layers.Rescaling(1 / 255), *model.layers]
+    )
+    module = tf.Module()
+    module.model = model
+
+    @tf.function(input_signature=[tf.TensorSpec([None, *SHAPE], tf.uint8)])
+    def ask(pixels):
+        return {"logits": model(tf.cast(pixels, tf.float32) / 255.0)}
+
+    module.ask = ask
+    tf.saved_model.save(module, str(tmp_path / "bytes"), signatures={"serve": module.ask})
+    scaled = keras.models.clone_model(model)
+    scaled.set_weights([model.get_weights()[0] / np.float32(255), model.get_weights()[1]])
+    write_onnx(scaled, tmp_path / "bytes.onnx", (1, 6, 6), kind=TensorProto.UINT8)
+
+    def plain(pixels):
+        assert pixels.dtype == np.uint8
+        return model(pixels / np.float32(255)).numpy()
+
+    plain.input_dtype = "uint8"
+
+    @tf.function(input_signature=[tf.TensorSpec([None, *SHAPE], tf.uint8)])
+    def signed(pixels):
+        return model(tf.cast(pixels, tf.float32) / 255.0)
+
+    victims = [
+        Victim(black_box(tmp_path / "bytes"), head="logits"),
+        Victim(black_box(tmp_path / "bytes.onnx"), head="logits", data_format="channels_first"),
+        Victim(plain, head="logits"),
+        Victim(signed, head="logits"),
+    ]
+    attacks = [RandomNoise(0.2, tries=3), Square(0.2, steps=60)]
+    labels = model(images).numpy().argmax(axis=1)
+    wanted = evaluate(Victim(whole, head="logits"), images, labels, attacks=attacks)
+    shares = [row.robust_accuracy for row in wanted.rows]
+    assert 0 < min(shares) < max(shares) <= 1
+    for victim in victims:
+        found = evaluate(victim, images, labels, attacks=attacks)
+        assert [row.robust_accuracy for row in found.rows] == shares
+        assert any("rounded to whole numbers" in text for text in found.assumptions)
+        result = attacks[1].run(victim, images, labels)
+        # As an attacker would send it.
+        pixels = np.round(result.adversarial * 255).astype("uint8")
+        said = whole(pixels).numpy().argmax(axis=1)
+        np.testing.assert_array_equal(said != labels, result.success)
+
+
+def test_numbers_that_are_no_images_are_refused(tmp_path):
+    class Seeds(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.int64)])
+        def serve(self, seeds):
+            return {"y": tf.cast(seeds, tf.float32)}
+
+    module = Seeds()
+    tf.saved_model.save(module, str(tmp_path / "seeds"), signatures={"serve": module.serve})
+    with pytest.raises(ValueError, match="takes int64: it must take images"):
+        black_box(tmp_path / "seeds")
+    pixels = keras.Sequential([keras.Input((2,), dtype="uint8"), keras.layers.Dense(2)])
+    with pytest.raises(ValueError, match=r"bounds must lie in \[0, 255\]"):
+        Victim(pixels, bounds=(-1, 1))
+
+
+def test_a_server_is_known_again_by_its_answers(server, model):
+    address, _ = server
+    one, other = black_box(address), black_box(address)
+    assert one.identity == other.identity is not None
+    before = model.get_weights()
+    try:
+        model.set_weights([weight + 0.5 * np.sign(weight) for weight in before])
+        assert black_box(address).identity != one.identity
+        # Answers that are all the same tell nothing.
+        model.set_weights([np.zeros_like(weight) for weight in before])
+        assert black_box(address).identity is None
+    finally:
+        model.set_weights(before)
 
 
 def test_criteria_have_texts():

@@ -1,9 +1,12 @@
 import hashlib
+import http.server
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from xml.etree import ElementTree
@@ -505,3 +508,107 @@ def test_a_preset_is_no_folder_of_its_name(here):
 )
 def test_a_run_is_called_as_its_model(model, name):
     assert AttackSettings(model=model).default_name(None, AttackSettings()) == name
+
+
+@pytest.fixture
+def mortal(files):
+    """A server of the digits classifier that dies after some requests, by TF Serving's contract."""
+    model = keras.models.load_model(files / "mine.keras")
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        left = 10**6
+        asked = 0
+
+        def do_GET(self):
+            sizes = [{"size": str(size)} for size in (-1, 8, 8, 1)]
+            x = {"dtype": "DT_FLOAT", "tensor_shape": {"dim": sizes}}
+            known = {"serve": {"inputs": {"x": x}, "outputs": {"y": {}}}}
+            self._send({"metadata": {"signature_def": {"signature_def": known}}})
+
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if Handler.left <= 0:
+                return  # The line breaks without an answer.
+            Handler.left -= 1
+            Handler.asked += 1
+            images = np.asarray(body["inputs"]["x"], np.float32)
+            self._send({"outputs": model(images).numpy().tolist()})
+
+        def _send(self, content):
+            data = json.dumps(content).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_address[1]}/v1/models/mine", Handler
+        running.shutdown()
+
+
+def test_a_server_that_dies_midway_is_a_fault_and_what_is_done_is_kept(files, mortal, here, capsys):
+    address, server = mortal
+    attacks = ["--attack", "noise", "square:steps=60", "--epsilons", "0.05", "0.1"]
+    arguments = ["--model", address, "--data", f"{files}/mine.npz", *attacks, "--n", "40"]
+    assert main([*arguments, "--name", "whole"]) == 0
+    enough, server.asked = server.asked, 0
+    capsys.readouterr()
+    server.left = enough * 2 // 3
+    dying = [*arguments, "--name", "mine", "--junit", "out.xml", "--sarif", "out.sarif"]
+    assert main(dying) == 3
+    said = capsys.readouterr().err
+    folder = here / "runs" / "attack-mine"
+    assert "fault of the connection: ConnectionError" in said
+    assert re.search(r"(50|75)% of the attacks' work is done and kept in ", said)
+    assert "did not answer" in (folder / "error.txt").read_text()
+    assert not (folder / "report.json").exists()
+    # Nothing green is left for CI.
+    suite = ElementTree.parse(here / "out.xml").getroot()
+    assert suite.get("errors") == "1"
+    assert "ConnectionError" in suite.find("testcase/error").get("message")
+    invocation = json.loads((here / "out.sarif").read_text())["runs"][0]["invocations"][0]
+    assert not invocation["executionSuccessful"]
+    server.left, server.asked = 10**6, 0
+    resume = re.search(r"not done again by kgan attack (.*)", said)[1]
+    assert main(shlex.split(resume)) == 0
+    assert server.asked < 0.7 * enough
+    one, other = (
+        Report.load(here / "runs" / f"attack-{name}" / "report.json") for name in ("whole", "mine")
+    )
+    assert [row.robust_accuracy for row in one.rows] == [row.robust_accuracy for row in other.rows]
+    assert one.provenance["model SHA-256"] == "none: a server's model may change"
+
+
+def test_what_is_wrong_with_a_command_is_told_to_ci_too(files, here, capsys):
+    (here / "out.xml").write_text("<testsuite tests='9' failures='0'/>")
+    assert main(mine(files, "--split", "nonsense", "--junit", "out.xml")) == 2
+    suite = ElementTree.parse(here / "out.xml").getroot()
+    assert (suite.get("tests"), suite.get("errors")) == ("1", "1")
+
+
+def test_a_change_of_any_size_fails_no_check(files, here):
+    arguments = ["--attack", "fgsm", "deepfool", "--epsilons", "0.01", "--n", "30"]
+    assert main(mine(files, *arguments, "--min-robust", "0.3", "--junit", "out.xml")) == 0
+    report = Report.load(here / "runs" / "attack-mine" / "report.json")
+    assert report.rows[-1].epsilon is None
+    assert report.rows[-1].robust_accuracy < 0.3
+    assert report.verdict.passed
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9", b"x\n# Passed", b"<b>|`*$x$ @you", b"y" * 240])
+def test_any_file_name_gets_its_report(files, here, name):
+    path = os.fsdecode(bytes(here) + b"/" + name + b".keras")
+    Path(path).write_bytes((files / "mine.keras").read_bytes())
+    arguments = ["--attack", "fgsm", "--epsilon", "0.1", "--n", "20"]
+    arguments += ["--junit", "out.xml", "--sarif", "out.sarif", "--data", f"{files}/mine.npz"]
+    arguments += ["--name", "any"]
+    assert main(["--model", path, *arguments]) == 0
+    folder = here / "runs" / "attack-any"
+    for file in ("report.json", "report.html", "summary.md"):
+        (folder / file).read_text(encoding="utf-8")
+    assert ElementTree.parse(here / "out.xml").getroot().get("errors") == "0"
+    assert len((folder / "summary.md").read_text().splitlines()[0]) > 20

@@ -1,4 +1,6 @@
 import contextlib
+import hashlib
+import html
 import json
 import os
 import signal
@@ -83,7 +85,15 @@ def test_a_model_of_ones_own_becomes_robust_and_stays_what_it_was(mine, here):
     for name in ("clean", "PGD-40", "certified"):
         shares = [f"{table[name]['accuracy']:.1%}" for table in (before, after)]
         assert f"<b>{' → '.join(shares)}</b>" in page
-    assert "SHA-256 of after" in page
+    facts = content["provenance"]
+    assert facts["SHA-256 of before"] == hashlib.sha256(mine.read_bytes()).hexdigest()
+    assert "--autoattack-n 0" in facts["command"]
+    for fact in ("SHA-256 of before", "SHA-256 of after", "command"):
+        assert facts[fact] in html.unescape(page)
+    # Signs of masking are looked for in both, and what was not looked for is said.
+    for when in ("before", "after"):
+        assert f"<h2>Signs of gradient masking {when}</h2>" in page
+        assert content["reports"][when]["unchecked"]
     count = content["reports"]["after"]["class_counts"][3]
     hits = round(content["reports"]["after"]["clean"]["per_class"][3] * count)
     assert f"({hits} of {count})" in page

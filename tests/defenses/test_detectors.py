@@ -203,3 +203,30 @@ def test_every_detector_has_its_row():
     members = [one for one in vars(kgan.defenses).values() if isinstance(one, type)]
     known = {one for one in members if issubclass(one, Detector) and one is not Detector}
     assert set(DETECTORS.values()) == known
+
+
+def test_an_attack_on_the_views_sees_past_a_flat_score(digits):
+    """Answers of 1 and 0 have no gradient left, and with it neither has the score."""
+    keras.utils.set_random_seed(0)
+    steep = keras.Sequential(
+        [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    steep.compile(keras.optimizers.Adam(0.01), loss)
+    steep.fit(*digits, epochs=6, batch_size=64, verbose=0)
+    steep.set_weights([40.0 * weight for weight in steep.get_weights()])
+    detector = FeatureSqueezing(steep, bits=(2,), medians=(2,))
+    images, labels = (part[:40] for part in digits)
+    settings = {"epsilon": 0.2, "steps": 30}
+    found = {
+        attempts: EvadingPGD(detector, 0.1, view_attempts=attempts, **settings).run(
+            detector.victim, images, labels
+        )
+        for attempts in (0, 2)
+    }
+    scores, views = (found[attempts].success for attempts in (0, 2))
+    assert views.sum() > scores.sum() + 5
+    won = found[2].adversarial[views]
+    assert (detector.scores(won) <= 0.1 + 1e-5).all()
+    assert (steep(won).numpy().argmax(axis=1) != labels[views]).all()
+    assert np.abs(found[2].adversarial - images).max() <= 0.2 + 1e-6

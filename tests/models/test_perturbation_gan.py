@@ -7,6 +7,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import kgan.attacks
 import kgan.models
 import kgan.random
 from kgan.losses.fooling import feature_loss, hinge_on_norm, margin_loss
@@ -39,6 +40,13 @@ def make(*, num_classes=None, rate=1e-3, optimizer=keras.optimizers.Adam, **opti
         s_optimizer=None if surrogate is None else optimizer(rate),
     )
     return gan
+
+
+@pytest.mark.parametrize(("norm", "radius"), [("linf", 0.3), ("l2", 2.0)])
+def test_the_default_radius_follows_the_norm(norm, radius):
+    gan = make(norm=norm)
+    assert gan.epsilon == radius == kgan.attacks.AdvGAN(norm=norm).epsilon
+    assert make(norm=norm, epsilon=0.0).epsilon == 0.0
 
 
 @pytest.fixture

@@ -49,3 +49,9 @@ def test_pictures_of_colour_images_are_drawn(report, tmp_path):
     for name in ("curves.png", "pgd.png"):
         picture = np.asarray(Image.open(tmp_path / name).convert("RGB"))
         assert picture.std() > 10  # Not blank.
+
+
+def test_a_name_that_looks_like_a_formula_is_drawn_as_it_is(report, tmp_path):
+    names = [r"$\frac$ $x", "two\nlines", "$$"]
+    draw_examples(report.examples, "PGD", tmp_path / "pgd.png", class_names=names)
+    assert (tmp_path / "pgd.png").is_file()

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 
 from kgan.attacks import PGD, Victim
-from kgan.names import printable
+from kgan.names import one_line, printable
 from kgan.robustness.advice import advice
 from kgan.robustness.corruption_report import CorruptionReport, CorruptionRow
 from kgan.robustness.evaluation import evaluate
 from kgan.robustness.html_report import write_html
-from kgan.robustness.junit import write_junit
+from kgan.robustness.junit import write_junit, write_junit_error
 from kgan.robustness.markdown import markdown
 from kgan.robustness.masking import Flag, Outcome, contradictions
-from kgan.robustness.report import Report, Row
+from kgan.robustness.report import Report, Row, Verdict
 from kgan.robustness.report_schema import HARDENING_SCHEMA, REPORT_SCHEMA
-from kgan.robustness.sarif import sarif
+from kgan.robustness.sarif import sarif, write_sarif_error
 from kgan.robustness.terminal import print_report
 from kgan.runs.classifier_file import new_name
 
@@ -121,6 +121,10 @@ def test_the_page_gives_each_class_its_counts_and_interval(report, tmp_path):
 def test_control_characters_are_shown_and_never_obeyed(report, tmp_path, capsys):
     shown = printable(ESCAPE)
     assert shown == "\\x1b[31mred\\x1b[0m\\u202ecba\\x07"
+    # A file name that is no UTF-8, and what XML forbids.
+    assert printable("caf\udce9\ufffe") == "caf\\udce9\\ufffe"
+    assert printable("a\n\tb") == "a\n\tb"
+    assert one_line("a\n\tb\x1b") == "a\\n\\tb\\x1b"
     assert printable("Größe 7, 猫") == "Größe 7, 猫"
     write_junit(dataclasses.replace(report, model=shown), tmp_path / "out.xml")
     assert "\\x1b[31m" in ElementTree.parse(tmp_path / "out.xml").getroot().get("name")
@@ -264,3 +268,115 @@ def test_corruptions_are_in_the_page_and_the_summary(report, tmp_path):
     assert "against al&lt;ex&gt;" in page
     assert "<td>jpeg compression</td><td>90.0%</td>" in page
     assert "| jpeg compression | 90.0% | 80.0% | 70.0% | 60.0% | 50.0% |" in markdown(report)
+
+
+def with_minimal_attack(report):
+    """The report with an attack that ran once for two rows, and fools all where none limits it."""
+    rows = [*report.rows, row("DeepFool", 0.6), row("DeepFool", 0.0, None)]
+    return dataclasses.replace(report, rows=rows)
+
+
+def test_a_change_of_any_size_decides_no_verdict(report, tmp_path):
+    judged = with_minimal_attack(report).judged(0.2)
+    assert judged.verdict.passed
+    assert judged.verdict.row == "worst case at 0.1"
+    write_junit(judged, tmp_path / "out.xml")
+    suite = ElementTree.parse(tmp_path / "out.xml").getroot()
+    assert (suite.get("failures"), suite.get("skipped"), suite.get("tests")) == ("0", "1", "6")
+    (skipped,) = [case for case in suite.iter("testcase") if case.find("skipped") is not None]
+    assert skipped.get("name") == "DeepFool on 40 images"
+    kinds = [one["kind"] for one in sarif(judged)["runs"][0]["results"]]
+    assert kinds == ["pass", "pass", "pass", "pass", "informational", "pass"]
+    # An attack that has no ball at all is limited by its own settings, and does count.
+    spatial = dataclasses.replace(report, rows=[*report.rows, row("Spatial", 0.1, None)])
+    assert spatial.judged(0.2).verdict.row == "Spatial"
+
+
+def test_the_times_of_a_suite_add_up_to_what_was_run(report, tmp_path):
+    write_junit(with_minimal_attack(report), tmp_path / "out.xml")
+    suite = ElementTree.parse(tmp_path / "out.xml").getroot()
+    # FGSM, PGD and DeepFool took 1.5 s each; the rows of clean images and worst cases took none.
+    assert suite.get("time") == "4.500"
+    attacks = [
+        case for case in suite.iter("testcase") if not case.get("name").startswith(("c", "w"))
+    ]
+    assert sum(float(case.get("time")) for case in attacks) == pytest.approx(4.5)
+
+
+def test_shares_that_differ_are_told_apart(report, tmp_path):
+    assert "49.98% (PGD), is below the 50.00% asked" in str(Verdict(0.5, 0.4998, "PGD"))
+    assert "50.0% (PGD), reaches the 50.0% asked" in str(Verdict(0.5, 0.5, "PGD"))
+    low = dataclasses.replace(report, rows=[row("PGD", 0.7999)], worst_case=[]).judged(0.8)
+    write_junit(low, tmp_path / "out.xml")
+    message = ElementTree.parse(tmp_path / "out.xml").getroot().find(".//failure").get("message")
+    assert "robust accuracy 79.99% " in message
+    assert message.endswith("is below 80.00%")
+    text = sarif(low)["runs"][0]["results"][1]["message"]["text"]
+    assert text.endswith("79.99% is below the 80.00% asked for.")
+
+
+def test_a_verdict_says_that_figures_with_signs_of_masking_may_flatter(report, tmp_path, capsys):
+    doubt = "there are signs of gradient masking"
+    judged = report.judged(0.2)
+    assert doubt not in judged.told_verdict
+    flagged = dataclasses.replace(
+        judged, flags=[Flag("zero gradients", "9 of 9 images", "Beware.")]
+    )
+    write_html(flagged, tmp_path / "page.html", curves=None, examples={})
+    print_report(flagged, tmp_path)
+    write_junit(flagged, tmp_path / "out.xml")
+    for text in (
+        markdown(flagged),
+        (tmp_path / "page.html").read_text(),
+        " ".join(capsys.readouterr().out.split()),
+    ):
+        assert "passed: the lowest robust accuracy, 25.0% (worst case at 0.1)" in text
+        assert doubt in text
+    # One full stop.
+    assert sarif(flagged)["runs"][0]["results"][-1]["message"]["text"].endswith("Beware.")
+
+
+def test_checks_that_were_not_made_are_told_wherever_signs_are(report, tmp_path):
+    report = dataclasses.replace(report, unchecked=["black-box beats white-box: needs square"])
+    write_junit(report, tmp_path / "out.xml")
+    assert "not checked for gradient masking: black-box" in (tmp_path / "out.xml").read_text()
+    assert "Not checked for gradient masking: black-box beats" in markdown(report)
+    told = sarif(report)["runs"][0]["properties"]["notCheckedForMasking"]
+    assert told == report.unchecked
+
+
+def test_markdown_of_hostile_names_is_one_harmless_line(report):
+    hostile = dataclasses.replace(report, model="x\n# Passed\n@octo &lt;b&gt; #1 ~~y~~ $z$")
+    text = markdown(hostile)
+    assert text.splitlines()[0] == (
+        "### Robustness of x \\# Passed @<!-- -->octo \\&lt;b\\&gt; \\#1 \\~\\~y\\~\\~ \\$z\\$"
+    )
+    assert "\n# " not in text
+
+
+def test_the_place_of_a_finding_may_be_a_server(report):
+    address = "http://127.0.0.1:8501/v1/models/my%20model"
+    report = dataclasses.replace(report, provenance={"model file": address})
+    place = sarif(report)["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
+    assert place == {"artifactLocation": {"uri": address}}
+
+
+def test_where_there_is_no_report_ci_is_told_so(tmp_path):
+    write_junit_error("ValueError: no <b>", tmp_path / "out.xml", model="mine")
+    suite = ElementTree.parse(tmp_path / "out.xml").getroot()
+    counts = [suite.get(name) for name in ("tests", "failures", "errors", "skipped")]
+    assert counts == ["1", "0", "1", "0"]
+    assert suite.find("testcase/error").get("message") == "ValueError: no <b>"
+    write_sarif_error("ValueError: no <b>", tmp_path / "out.sarif", command="kgan attack")
+    (run,) = json.loads((tmp_path / "out.sarif").read_text())["runs"]
+    (invocation,) = run["invocations"]
+    assert not invocation["executionSuccessful"]
+    assert invocation["toolExecutionNotifications"][0]["message"]["text"] == "ValueError: no <b>"
+    assert run["results"] == []
+
+
+def test_no_number_is_written_that_json_lacks(report, tmp_path):
+    wrong = dataclasses.replace(report, rows=[row("PGD", 0.5, float("inf"))])
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        wrong.save(tmp_path / "report.json")
+    assert not (tmp_path / "report.json").exists()
