@@ -522,7 +522,9 @@ def weights_to_torch(networks: Sequence[keras.Model], twins: Sequence[Any]) -> N
 
     for network, twin in zip(networks, twins, strict=True):
         convolutions = [
-            one for one in twin.modules() if isinstance(one, torch.nn.Conv2d | torch.nn.ConvTranspose2d)
+            one
+            for one in twin.modules()
+            if isinstance(one, torch.nn.Conv2d | torch.nn.ConvTranspose2d)
         ]
         kept = [one for one in network.layers if getattr(one, "kernel", None) is not None]
         for layer, module in zip(kept, convolutions, strict=True):

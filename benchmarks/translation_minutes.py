@@ -27,6 +27,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from known_maps import MAPS
+from translation_contestants import CONTESTANTS, Contestant
 
 import kgan.data
 import kgan.pictures
@@ -35,7 +36,6 @@ from kgan.metrics.feature_extractor import Extractor
 from kgan.metrics.frechet import frechet_distance
 from kgan.metrics.image_quality import ssim
 from kgan.networks.classifiers import lenet
-from translation_contestants import CONTESTANTS, Contestant
 
 SIDE = 32
 

@@ -4,7 +4,8 @@
 
 All train the same networks on the same batches; see `translation_contestants.py` for what each
 does, and what kgan does more: pix2pix's generator is judged by the discriminator after its update,
-as published. Rounds alternate. Prints images a second of each, and the median and range of the
+as published. Rounds alternate, and are timed by the processor, which
+others may share. Prints images a second of each, and the median and range of the
 rounds' ratios to kgan. PyTorch is left out where it is not installed. `--check` compares the
 networks of all instead: the same weights and images must give the same outputs.
 """
@@ -21,7 +22,6 @@ with contextlib.suppress(ModuleNotFoundError):
 import keras
 import numpy as np
 import tensorflow as tf
-
 from translation_contestants import CONTESTANTS, Contestant, weights_to_torch
 
 
@@ -46,7 +46,9 @@ def check(contestants: dict[str, Contestant], side: int) -> None:
                 network.eval()
         else:
             for network, twin in zip(own, other.networks, strict=True):
-                twin.set_weights([np.array(one) for one in network.trainable_weights])
+                weights = zip(twin.trainable_weights, network.trainable_weights, strict=True)
+                for weight, own_weight in weights:
+                    weight.assign(own_weight)
         for network, twin in zip(own, other.networks, strict=True):
             channels = network.input_shape[-1]
             images = random.random((2, side, side, channels), dtype=np.float32)
@@ -89,10 +91,10 @@ def main():
             one.step(*batches[name])
     for _ in range(options.rounds):
         for name, one in contestants.items():
-            start = time.perf_counter()
+            start = time.process_time()
             for _ in range(options.steps):
                 one.step(*batches[name])
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(time.process_time() - start)
     count = options.batch_size * options.steps
     for name, spent in seconds.items():
         ratios = np.array(spent) / np.array(seconds["kgan"])

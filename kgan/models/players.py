@@ -62,9 +62,9 @@ class Players(MendedFit):
             does not play, and its optimizer is `None`.
         logs: Names of what `_log` takes and `fit` reports.
         judges: Names of the networks that must give logits.
-        in_one_kernel: Whether Adam updates a weight by one kernel, which is faster, and which rounds
-            otherwise than Keras's: a family whose runs of earlier versions go on to the bit has it
-            off.
+        in_one_kernel: Whether Adam updates a weight by one kernel. That is faster and rounds
+            otherwise than Keras's formula does: a family whose runs of 0.1.0 go on to the bit has
+            it off.
         step: Number of steps trained so far, an integer variable that is saved with the weights.
     """
 

@@ -87,6 +87,7 @@ class InstanceNormalization(keras.layers.GroupNormalization):
         (arXiv:1607.08022).
     """
 
+    any_size = True
     normalizes_groups = True
 
     def __init__(self, *, epsilon: float = 1e-5, **options):

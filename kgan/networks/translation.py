@@ -120,7 +120,8 @@ def patch_discriminator(
     for stage in range(stages + 1):
         # Published: padded by one pixel, so that an unstrided convolution of 4 loses one.
         features = layers.ZeroPadding2D(1)(features)
-        features = layers.Conv2D(
+        kind = layers.Conv2D if stage else BlockConv2D
+        features = kind(
             width * min(2**stage, 8),
             4,
             strides=2 if stage < stages else 1,

@@ -9,8 +9,8 @@ from kgan.networks import (
     BatchNormalization,
     BlockConv2D,
     ConditionalBatchNormalization,
-    InstanceNormalization,
     FourierFeatures,
+    InstanceNormalization,
     MinibatchStandardDeviation,
     Projection,
 )
@@ -156,10 +156,16 @@ def test_instance_normalisation(batch):
 
 
 @pytest.mark.parametrize(
-    ("kernel", "shape", "bias"), [(7, (2, 14, 10, 3), True), (3, (1, 6, 4, 2), False)]
+    ("kernel", "strides", "shape", "bias"),
+    [(7, 1, (2, 14, 10, 3), True), (3, 1, (1, 6, 4, 2), False), (4, 2, (2, 8, 10, 3), True)],
 )
-def test_a_convolution_over_blocks_is_keras_s(kernel, shape, bias, tmp_path):
-    options = {"use_bias": bias, "bias_initializer": "normal", "dtype": "float64"}
+def test_a_convolution_over_blocks_is_keras_s(kernel, strides, shape, bias, tmp_path):
+    options = {
+        "strides": strides,
+        "use_bias": bias,
+        "bias_initializer": "normal",
+        "dtype": "float64",
+    }
     model = keras.Sequential([keras.Input(shape[1:]), BlockConv2D(3, kernel, **options)])
     layer = model.layers[0]
     plain = keras.layers.Conv2D(3, kernel, **options)

@@ -81,7 +81,13 @@ def test_reflection_padding_is_numpys(tmp_path):
 @pytest.mark.parametrize(
     ("shape", "padding"),
     # The smallest maps whose border is folded, and some whose border TensorFlow adds up.
-    [((1, 4, 5, 2), 1), ((2, 8, 9, 2), 3), ((2, 3, 5, 2), 1), ((1, 7, 12, 1), 3), ((1, 3, 3, 1), 0)],
+    [
+        ((1, 4, 5, 2), 1),
+        ((2, 8, 9, 2), 3),
+        ((2, 3, 5, 2), 1),
+        ((1, 7, 12, 1), 3),
+        ((1, 3, 3, 1), 0),
+    ],
 )
 def test_the_gradient_of_reflection_padding_is_tensorflows(shape, padding):
     random = np.random.default_rng(0)
