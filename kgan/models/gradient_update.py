@@ -68,11 +68,17 @@ def _in_one_kernel(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
     if type(optimizer) not in (keras.optimizers.Adam, keras.optimizers.AdamW) or optimizer.amsgrad:
         yield
         return
+    # Replicas come here in turns: each enters before the first of them leaves, which must not take
+    # it from the others.
+    within = getattr(optimizer, "_within_one_kernel", 0)
+    optimizer._within_one_kernel = within + 1
     optimizer.update_step = functools.partial(_adam_step, optimizer)
     try:
         yield
     finally:
-        del optimizer.update_step
+        optimizer._within_one_kernel -= 1
+        if not optimizer._within_one_kernel:
+            del optimizer.update_step
 
 
 def _adam_step(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kgan.models.gradient_update import apply_gradients
+from kgan.models.gradient_update import _in_one_kernel, apply_gradients
 
 
 def optimizer_of(kind):
@@ -81,3 +81,15 @@ def test_rows_that_one_kernel_does_not_take():
     apply_gradients(optimizer, [rows], [variable], in_one_kernel=True)
     np.testing.assert_allclose(variable[2], 0.9, rtol=1e-4)
     np.testing.assert_array_equal(np.delete(variable, 2, axis=0), 1.0)
+
+
+def test_a_replica_that_leaves_takes_the_kernel_from_none():
+    optimizer = keras.optimizers.Adam()
+    with _in_one_kernel(optimizer):
+        first, second = _in_one_kernel(optimizer), _in_one_kernel(optimizer)
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert "update_step" in vars(optimizer)
+        second.__exit__(None, None, None)
+    assert "update_step" not in vars(optimizer)
