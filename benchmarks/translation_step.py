@@ -5,8 +5,9 @@
 All train the same networks on the same batches; see `translation_contestants.py` for what each
 does, and what kgan does more: pix2pix's generator is judged by the discriminator after its update,
 as published. Rounds alternate, and are timed by the processor, which others may share. Prints
-images a second of each, and the median and range of the rounds' ratios to kgan. PyTorch is left out where it is not installed. `--check` compares the
-networks of all instead: the same weights and images must give the same outputs.
+images a second of each, and the median and range of the rounds' ratios to kgan. PyTorch is left out
+where it is not installed. `--check` compares the networks of all instead: the same weights and
+images must give the same outputs.
 """
 
 import argparse
