@@ -1,6 +1,7 @@
 """Applying gradients the same on one replica and on many."""
 
 import contextlib
+import functools
 from collections.abc import Iterator, Sequence
 
 import keras
@@ -11,6 +12,8 @@ def apply_gradients(
     optimizer: keras.optimizers.Optimizer,
     gradients: Sequence[tf.Tensor | tf.IndexedSlices | None],
     variables: Sequence[keras.Variable],
+    *,
+    in_one_kernel: bool = False,
 ) -> None:
     """`optimizer.apply` whose decisions are about the sum over replicas.
 
@@ -23,6 +26,9 @@ def apply_gradients(
         gradients: This replica's gradients of a loss that is divided by the number of replicas;
             `None` where the loss does not depend on the variable.
         variables: As many variables.
+        in_one_kernel: Whether Adam updates a variable by TensorFlow's one kernel, and not by
+            Keras's dozen operations, each a walk through memory. The formula is the same, its
+            roundings are not.
     """
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     scales = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
@@ -36,7 +42,8 @@ def apply_gradients(
         # Shorter than the limit now, so that Keras's own clipping changes nothing.
         shares = iter([one / replicas for one in total])
         gradients = [None if one is None else next(shares) for one in gradients]
-    with contextlib.nullcontext() if tf.distribute.has_strategy() else _alone(clipping):
+    alone = contextlib.nullcontext() if tf.distribute.has_strategy() else _alone(clipping)
+    with alone, _in_one_kernel(clipping) if in_one_kernel else contextlib.nullcontext():
         optimizer.apply(gradients, variables)
 
 
@@ -52,6 +59,52 @@ def _alone(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
         yield
     finally:
         del optimizer._all_reduce_sum_gradients
+
+
+@contextlib.contextmanager
+def _in_one_kernel(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
+    """Within it, Adam updates each variable by one kernel; other optimizers are as they are."""
+    # A subclass has a rule of its own; AdamW decays the weights before it.
+    if type(optimizer) not in (keras.optimizers.Adam, keras.optimizers.AdamW) or optimizer.amsgrad:
+        yield
+        return
+    # Replicas come here in turns: each enters before the first of them leaves, which must not take
+    # it from the others.
+    within = getattr(optimizer, "_within_one_kernel", 0)
+    optimizer._within_one_kernel = within + 1
+    optimizer.update_step = functools.partial(_adam_step, optimizer)
+    try:
+        yield
+    finally:
+        optimizer._within_one_kernel -= 1
+        if not optimizer._within_one_kernel:
+            del optimizer.update_step
+
+
+def _adam_step(
+    optimizer: keras.optimizers.Adam,
+    gradient: tf.Tensor | tf.IndexedSlices,
+    variable: tf.Variable,
+    learning_rate: tf.Tensor,
+) -> None:
+    """Adam's update of one variable, the formula of Keras's."""
+    if isinstance(gradient, tf.IndexedSlices) or variable.dtype != tf.float32:
+        type(optimizer).update_step(optimizer, gradient, variable, learning_rate)
+        return
+    index = optimizer._get_variable_index(variable)
+    step = tf.cast(tf.convert_to_tensor(optimizer.iterations) + 1, tf.float32)
+    tf.raw_ops.ResourceApplyAdam(
+        var=variable.handle,
+        m=optimizer._momentums[index].value.handle,
+        v=optimizer._velocities[index].value.handle,
+        beta1_power=tf.pow(tf.cast(optimizer.beta_1, tf.float32), step),
+        beta2_power=tf.pow(tf.cast(optimizer.beta_2, tf.float32), step),
+        lr=tf.cast(learning_rate, tf.float32),
+        beta1=optimizer.beta_1,
+        beta2=optimizer.beta_2,
+        epsilon=optimizer.epsilon,
+        grad=tf.cast(gradient, tf.float32),
+    )
 
 
 def _clips(optimizer: keras.optimizers.Optimizer) -> bool:

@@ -71,14 +71,22 @@ class ImagePool(keras.layers.Layer):
         known = tf.convert_to_tensor(self.samples)
         found = _choose(previous >= 0, tf.gather(everywhere, tf.maximum(previous, 0)), known, place)
         given = tf.where(_like(old, found), found, everywhere)
+        total = tf.cast(self.kept, tf.int64) + tf.cast(tf.shape(everywhere)[0], tf.int64)
+        self.kept.assign(tf.minimum(total, self.size))
         # What lies in each place after the batch: the last sample that took it.
+        if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+            taken = (place_of_row == place_of_column) & kept
+            last = tf.reduce_max(tf.where(taken, row, -1), axis=1)
+            newest = tf.gather(everywhere, tf.maximum(last, 0))
+            newest = _choose(last >= 0, newest, known, place)
+            # Where a place is named twice, it is given the same sample twice.
+            self.samples.value.scatter_update(tf.IndexedSlices(newest, place))
+            return given
         all_places = tf.range(self.size)
         taken = (all_places[:, tf.newaxis] == place) & kept
         last = tf.reduce_max(tf.where(taken, row, -1), axis=1)
         newest = tf.gather(everywhere, tf.maximum(last, 0))
         self.samples.assign(_choose(last >= 0, newest, known, all_places))
-        total = tf.cast(self.kept, tf.int64) + tf.cast(tf.shape(everywhere)[0], tf.int64)
-        self.kept.assign(tf.minimum(total, self.size))
         return given[first : first + batch]
 
     def _choices(self, batch: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

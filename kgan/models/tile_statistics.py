@@ -94,7 +94,10 @@ class _Norms:
 
 
 def _normalizes(operation: Any) -> bool:
-    return type(operation) is keras.layers.GroupNormalization
+    # Keras's own, and what says of itself that it computes the same.
+    return type(operation) is keras.layers.GroupNormalization or getattr(
+        operation, "normalizes_groups", False
+    )
 
 
 def _groups(layer: keras.layers.GroupNormalization) -> int:

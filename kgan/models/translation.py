@@ -31,6 +31,7 @@ class Translation(Players):
 
     kinds: tuple[Kind, ...]
     family: ClassVar[str]
+    in_one_kernel: ClassVar[bool] = True
     trains_on: ClassVar[str]
     directions: ClassVar[tuple[str, ...]] = ("a_to_b",)
 

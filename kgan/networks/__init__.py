@@ -22,6 +22,7 @@ from kgan.networks.biggan import (
     biggan_discriminator,
     biggan_generator,
 )
+from kgan.networks.blocks import BlockConv2D
 from kgan.networks.class_copula import ClassCopula, whole_of
 from kgan.networks.class_latents import ClassLatents, with_class_latents
 from kgan.networks.conditional import ConditionalBatchNormalization, Projection
@@ -47,7 +48,7 @@ from kgan.networks.keeping import KEEPING, keeping_brightness, keeping_known, re
 from kgan.networks.minibatch import MinibatchStandardDeviation
 from kgan.networks.mlp import mlp_discriminator, mlp_generator
 from kgan.networks.noise import Dropout, GaussianNoise
-from kgan.networks.normalization import BatchNormalization
+from kgan.networks.normalization import BatchNormalization, InstanceNormalization
 from kgan.networks.output_layers import LinearImages
 from kgan.networks.padding import ReflectionPadding2D
 from kgan.networks.patch_projector import patch_projector
@@ -157,6 +158,7 @@ __all__ = [
     "TRANSLATION_NETWORKS",
     "AutoencoderPair",
     "BatchNormalization",
+    "BlockConv2D",
     "ClassCopula",
     "ClassLatents",
     "ConditionalBatchNormalization",
@@ -173,6 +175,7 @@ __all__ = [
     "GaussianNoise",
     "GroupedConv2D",
     "GrowingConvolutions",
+    "InstanceNormalization",
     "LabelledMapping",
     "LatentChunk",
     "LearnedConstant",

@@ -5,9 +5,9 @@ import math
 import keras
 from keras import layers
 
+from kgan.networks.normalization import InstanceNormalization
 from kgan.networks.output_layers import to_images
 from kgan.networks.resolution import channels_at, resolution
-from kgan.networks.translation import instance_normalization
 
 
 def encoder_decoder_generator(
@@ -44,7 +44,7 @@ def encoder_decoder_generator(
             channels_at(width, stage), 4, strides=strides, padding="same", use_bias=stage == 0
         )(features)
         if stage:
-            features = instance_normalization()(features)
+            features = InstanceNormalization()(features)
         features = layers.LeakyReLU(0.2)(features)
     last = len(plan.strides) - 1
     base = (*plan.base, channels_at(width, last))
@@ -62,7 +62,7 @@ def encoder_decoder_generator(
             use_bias=False,
         )(features)
         features = plan.crop(features, stage)
-        features = layers.ReLU()(instance_normalization()(features))
+        features = layers.ReLU()(InstanceNormalization()(features))
     features = layers.Conv2DTranspose(
         channels or image_shape[-1], 4, strides=plan.strides[0], padding="same", dtype="float32"
     )(features)

@@ -8,6 +8,9 @@ import tensorflow as tf
 class ReflectionPadding2D(keras.layers.Layer):
     """Adds a border in which the image is reflected; its outermost pixels are not repeated.
 
+    In training the border is put on, and its gradient added to what it mirrors, in whole rows and
+    columns: TensorFlow's own operation (`MirrorPad`) takes several times as long on a CPU.
+
     Args:
         padding: Pixels on each side, fewer than the image has.
 
@@ -30,9 +33,13 @@ class ReflectionPadding2D(keras.layers.Layer):
                 f"got {self.padding}."
             )
 
-    def call(self, inputs):
-        sides = [self.padding, self.padding]
-        return tf.pad(inputs, [[0, 0], sides, sides, [0, 0]], mode="REFLECT")
+    def call(self, inputs, training: bool = False):
+        sides = inputs.shape[1:3]
+        # Borders of both ends that mirror the same pixels are left to TensorFlow.
+        apart = None not in sides and min(sides) >= 2 * self.padding + 2
+        if training and self.padding and apart:
+            return _reflected(inputs, self.padding)
+        return _tensorflows(inputs, self.padding)
 
     def compute_output_shape(self, input_shape):
         batch, height, width, channels = input_shape
@@ -40,3 +47,53 @@ class ReflectionPadding2D(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "padding": self.padding}
+
+
+def _tensorflows(images: tf.Tensor, padding: int) -> tf.Tensor:
+    sides = [padding, padding]
+    return tf.pad(images, [[0, 0], sides, sides, [0, 0]], mode="REFLECT")
+
+
+def _reflected(images: tf.Tensor, padding: int) -> tf.Tensor:
+    @tf.custom_gradient
+    def forwards(images):
+        padded = _mirrored_along(_mirrored_along(images, padding, 1), padding, 2)
+        return padded, lambda gradient: _folded(gradient, padding)
+
+    return forwards(images)
+
+
+def _folded(padded: tf.Tensor, padding: int) -> tf.Tensor:
+    """The border added onto the pixels that it mirrors: the gradient of `_reflected`, and back."""
+
+    @tf.custom_gradient
+    def backwards(padded):
+        folded = _folded_along(_folded_along(padded, padding, 2), padding, 1)
+        return folded, lambda gradient: _reflected(gradient, padding)
+
+    return backwards(padded)
+
+
+def _mirrored_along(images: tf.Tensor, padding: int, axis: int) -> tf.Tensor:
+    side = images.shape[axis]
+    first = _reverse(_cut(images, 1, padding + 1, axis), padding, axis)
+    last = _reverse(_cut(images, side - padding - 1, side - 1, axis), padding, axis)
+    return tf.concat([first, images, last], axis)
+
+
+def _folded_along(padded: tf.Tensor, padding: int, axis: int) -> tf.Tensor:
+    side = padded.shape[axis] - 2 * padding
+    # The first pixel, those that the border mirrors, those in the middle, and so to the last.
+    lengths = [padding, 1, padding, side - 2 * padding - 2, padding, 1, padding]
+    before, first, near, middle, far, last, after = tf.split(padded, lengths, axis)
+    near += _reverse(before, padding, axis)
+    far += _reverse(after, padding, axis)
+    return tf.concat([first, near, middle, far, last], axis)
+
+
+def _cut(images: tf.Tensor, first: int, last: int, axis: int) -> tf.Tensor:
+    return images[:, first:last] if axis == 1 else images[:, :, first:last]
+
+
+def _reverse(images: tf.Tensor, padding: int, axis: int) -> tf.Tensor:
+    return images if padding == 1 else tf.reverse(images, [axis])

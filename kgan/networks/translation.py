@@ -3,6 +3,8 @@
 import keras
 from keras import layers
 
+from kgan.networks.blocks import BlockConv2D
+from kgan.networks.normalization import InstanceNormalization
 from kgan.networks.output_layers import to_images
 from kgan.networks.padding import ReflectionPadding2D
 
@@ -10,6 +12,8 @@ _INITIALIZER = {"class_name": "RandomNormal", "config": {"mean": 0.0, "stddev": 
 _MOST_STAGES = 3
 # Below, everything is on a smaller scale than published.
 _SMALL = 32
+# Channels of an image; a convolution of so few goes over blocks of pixels.
+_FEW = 4
 
 
 def translation_generator(
@@ -54,10 +58,11 @@ def translation_generator(
 
     def convolution(features, kernel: int, filters: int, *, strides: int = 1):
         features = ReflectionPadding2D(kernel // 2)(features)
-        features = layers.Conv2D(
+        kind = BlockConv2D if features.shape[-1] <= _FEW else layers.Conv2D
+        features = kind(
             filters, kernel, strides=strides, use_bias=False, kernel_initializer=_INITIALIZER
         )(features)
-        return instance_normalization()(features)
+        return InstanceNormalization()(features)
 
     images = keras.Input(image_shape, name="images")
     features = layers.Rescaling(2.0, -1.0)(images)
@@ -72,7 +77,7 @@ def translation_generator(
         features = layers.UpSampling2D()(features)
         features = layers.ReLU()(convolution(features, 3, width * 2**stage))
     features = ReflectionPadding2D(3, dtype="float32")(features)
-    features = layers.Conv2D(
+    features = BlockConv2D(
         channels or image_shape[-1], 7, kernel_initializer=_INITIALIZER, dtype="float32"
     )(features)
     return keras.Model(images, to_images(features, name="translated"), name="translation_generator")
@@ -115,7 +120,8 @@ def patch_discriminator(
     for stage in range(stages + 1):
         # Published: padded by one pixel, so that an unstrided convolution of 4 loses one.
         features = layers.ZeroPadding2D(1)(features)
-        features = layers.Conv2D(
+        kind = layers.Conv2D if stage else BlockConv2D
+        features = kind(
             width * min(2**stage, 8),
             4,
             strides=2 if stage < stages else 1,
@@ -123,7 +129,7 @@ def patch_discriminator(
             kernel_initializer=_INITIALIZER,
         )(features)
         if stage:
-            features = instance_normalization()(features)
+            features = InstanceNormalization()(features)
         features = layers.LeakyReLU(0.2)(features)
     features = layers.ZeroPadding2D(1, dtype="float32")(features)
     logits = layers.Conv2D(1, 4, kernel_initializer=_INITIALIZER, dtype="float32", name="logits")(
@@ -168,11 +174,6 @@ def multiscale_discriminator(
         judge.name = f"scale_{scale}"
         maps.append(judge(smaller))
     return keras.Model(images, maps, name="multiscale_discriminator")
-
-
-def instance_normalization() -> keras.layers.Layer:
-    """Each map of each image to mean 0 and variance 1, without weights."""
-    return layers.GroupNormalization(groups=-1, epsilon=1e-5, center=False, scale=False)
 
 
 def depths(generator: keras.Model) -> tuple[str, ...]:

@@ -4,8 +4,8 @@ import keras
 from keras import layers
 
 from kgan.networks.noise import Dropout
+from kgan.networks.normalization import InstanceNormalization
 from kgan.networks.output_layers import to_images
-from kgan.networks.translation import instance_normalization
 
 _INITIALIZER = {"class_name": "RandomNormal", "config": {"mean": 0.0, "stddev": 0.02}}
 _MOST_HALVINGS = 7
@@ -70,7 +70,7 @@ def unet_generator(
             kernel_initializer=_INITIALIZER,
         )(features)
         if not first and not innermost:
-            features = instance_normalization()(features)
+            features = InstanceNormalization()(features)
         kept.append(features)
     noisy = max(1, halvings - 4)
     for stage in range(halvings - 1, 0, -1):
@@ -83,7 +83,7 @@ def unet_generator(
             use_bias=False,
             kernel_initializer=_INITIALIZER,
         )(features)
-        features = instance_normalization()(features)
+        features = InstanceNormalization()(features)
         if stage >= halvings - noisy:
             features = Dropout(_DROPPED)(features)
         features = layers.Concatenate()([features, kept[stage - 1]])

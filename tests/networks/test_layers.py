@@ -7,8 +7,10 @@ import tensorflow as tf
 
 from kgan.networks import (
     BatchNormalization,
+    BlockConv2D,
     ConditionalBatchNormalization,
     FourierFeatures,
+    InstanceNormalization,
     MinibatchStandardDeviation,
     Projection,
 )
@@ -119,6 +121,89 @@ def test_batch_normalisation(shape):
     still = layer(features.astype(np.float32), training=False)
     expected = (features - moving[0]) / np.sqrt(moving[1] + 1e-5) * gamma + beta
     np.testing.assert_allclose(still, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 40])
+def test_instance_normalisation(batch):
+    features = 3.0 * RANDOM.standard_normal((batch, 4, 5, 2)) + RANDOM.standard_normal(
+        (batch, 1, 1, 2)
+    )
+    weight = RANDOM.standard_normal(features.shape)
+    layer = InstanceNormalization(epsilon=1e-3)
+
+    def reference(x):
+        mean = tf.reduce_mean(x, [1, 2], keepdims=True)
+        variance = tf.reduce_mean(tf.square(x - mean), [1, 2], keepdims=True)
+        return (x - mean) / tf.sqrt(variance + 1e-3)
+
+    def slopes(function, dtype):
+        x, by = tf.constant(features, dtype), tf.constant(weight, dtype)
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                loss = tf.reduce_sum(tf.sin(function(x)) * by)
+            slope = inner.gradient(loss, x)
+            total = tf.reduce_sum(tf.square(slope) * by)
+        return slope, outer.gradient(total, x)
+
+    for training in (True, False):
+        seen = layer(features.astype(np.float32), training=training)
+        np.testing.assert_allclose(seen, reference(features), rtol=1e-4, atol=1e-5)
+    found = slopes(lambda x: layer(x, training=True), tf.float32)
+    for seen, expected in zip(found, slopes(reference, tf.float64), strict=True):
+        np.testing.assert_allclose(seen, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "strides", "shape", "bias"),
+    [(7, 1, (2, 14, 10, 3), True), (3, 1, (1, 6, 4, 2), False), (4, 2, (2, 8, 10, 3), True)],
+)
+def test_a_convolution_over_blocks_is_keras_s(kernel, strides, shape, bias, tmp_path):
+    options = {
+        "strides": strides,
+        "use_bias": bias,
+        "bias_initializer": "normal",
+        "dtype": "float64",
+    }
+    model = keras.Sequential([keras.Input(shape[1:]), BlockConv2D(3, kernel, **options)])
+    layer = model.layers[0]
+    plain = keras.layers.Conv2D(3, kernel, **options)
+    plain.build(shape)
+    plain.set_weights(layer.get_weights())
+    images = tf.constant(RANDOM.standard_normal(shape))
+    weight = RANDOM.standard_normal(plain(images).shape)
+
+    def found(one, **training):
+        weights = [weight.value for weight in one.trainable_weights]
+        with tf.GradientTape() as outer:
+            outer.watch(images)
+            with tf.GradientTape() as inner:
+                inner.watch(images)
+                made = one(images, **training)
+                loss = tf.reduce_sum(tf.sin(made) * weight)
+            slopes = inner.gradient(loss, [images, *weights])
+            total = tf.add_n([tf.reduce_sum(slope**3) for slope in slopes])
+        return [made, *slopes, *outer.gradient(total, [images, *weights])]
+
+    for seen, expected in zip(found(layer, training=True), found(plain), strict=True):
+        np.testing.assert_allclose(seen, expected, rtol=1e-9, atol=1e-9)
+    # Odd sides, and what it is used for, are as Keras has them.
+    np.testing.assert_array_equal(layer(images[:, 1:], training=True), plain(images[:, 1:]))
+    np.testing.assert_array_equal(layer(images), plain(images))
+    model.save(tmp_path / "blocks.keras")
+    again = keras.models.load_model(tmp_path / "blocks.keras")
+    np.testing.assert_array_equal(again(images), model(images))
+
+
+def test_instance_normalisation_is_saved(tmp_path):
+    model = keras.Sequential([keras.Input((4, 4, 2)), InstanceNormalization(epsilon=0.1)])
+    model.save(tmp_path / "norm.keras")
+    again = keras.models.load_model(tmp_path / "norm.keras")
+    assert type(again.layers[0]) is InstanceNormalization
+    images = RANDOM.random((2, 4, 4, 2))
+    np.testing.assert_array_equal(again(images), model(images))
+    assert np.std(again(images)) < 0.9
 
 
 def test_projection():

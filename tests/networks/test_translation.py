@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kgan.networks import ReflectionPadding2D, patch_discriminator, translation_generator
 
@@ -75,6 +76,42 @@ def test_reflection_padding_is_numpys(tmp_path):
         ReflectionPadding2D(4)(images)
     with pytest.raises(ValueError, match="padding must be at least 0, got -1"):
         ReflectionPadding2D(-1)
+
+
+@pytest.mark.parametrize(
+    ("shape", "padding"),
+    # The smallest maps whose border is folded, and some whose border TensorFlow adds up.
+    [
+        ((1, 4, 5, 2), 1),
+        ((2, 8, 9, 2), 3),
+        ((2, 3, 5, 2), 1),
+        ((1, 7, 12, 1), 3),
+        ((1, 3, 3, 1), 0),
+    ],
+)
+def test_the_gradient_of_reflection_padding_is_tensorflows(shape, padding):
+    random = np.random.default_rng(0)
+    layer = ReflectionPadding2D(padding, dtype="float64")
+    images = tf.constant(random.standard_normal(shape))
+    sides = [padding, padding]
+
+    def expected_of(x, **_):
+        return tf.pad(x, [[0, 0], sides, sides, [0, 0]], mode="REFLECT")
+
+    weight = random.standard_normal(expected_of(images).shape)
+
+    def slopes(pad):
+        with tf.GradientTape() as outer:
+            outer.watch(images)
+            with tf.GradientTape() as inner:
+                inner.watch(images)
+                loss = tf.reduce_sum(tf.sin(pad(images, training=True)) * weight)
+            slope = inner.gradient(loss, images)
+            total = tf.reduce_sum(slope**3)
+        return slope, outer.gradient(total, images)
+
+    for found, expected in zip(slopes(layer), slopes(expected_of), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(
