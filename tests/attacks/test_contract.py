@@ -10,8 +10,9 @@ import tensorflow as tf
 
 import kgan.attacks
 from kgan.attacks import ATTACKS, Attack, victim_of
-from kgan.attacks.checks import USUAL_RADII, check_images
+from kgan.attacks.checks import check_images
 from kgan.attacks.learnt_attack import LearntAttack
+from kgan.models.norm_ball import USUAL_RADII
 from kgan.pixels import to_float, to_uint8
 from kgan.robustness.testing import lengths
 from tests.attacks.conftest import build

@@ -258,3 +258,17 @@ def test_fourier_features():
 def test_bad_group_size():
     with pytest.raises(ValueError, match="group_size must be at least 2, got 1"):
         MinibatchStandardDeviation(1)
+
+
+def test_weights_of_a_plain_convolution_fit_one_over_blocks(tmp_path):
+    """So runs from before it go on."""
+    plain, blocks = (
+        keras.Sequential([keras.Input((8, 8, 3)), kind(4, 7), keras.layers.Conv2D(2, 1)])
+        for kind in (keras.layers.Conv2D, BlockConv2D)
+    )
+    for saved, loaded in ((plain, blocks), (blocks, plain)):
+        saved.set_weights([RANDOM.standard_normal(one.shape) for one in saved.get_weights()])
+        saved.save_weights(tmp_path / "saved.weights.h5")
+        loaded.load_weights(tmp_path / "saved.weights.h5")
+        for one, other in zip(saved.get_weights(), loaded.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
