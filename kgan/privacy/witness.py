@@ -1,0 +1,99 @@
+"""Sees all that a private training releases, and tells which canaries were in it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from kgan.privacy.clipping import clipped_shares
+from kgan.privacy.record_gradients import RecordGradients
+
+# What rounding leaves of the largest of several numbers.
+_ROUNDING = 1e-6
+_TINY = 1e-30
+# How much of what is known of the noise goes on to the next update.
+_KEPT = 0.95
+
+
+class Witness:
+    """Weighs how well the noisy sums of a training are explained with each canary and without it.
+
+    It knows all that the promise allows an adversary to know: the weights at each update, the noisy
+    sum that was released there, the canaries and the other records; not the coins of the canaries,
+    nor who was drawn, nor the noise. A noisy sum is about `sum_i b_i h_i + noise`, with the clipped
+    gradients `h_i`, for which each `b_i` has a known mean `m_i` and variance `v_i`. What speaks for
+    a canary is the logarithm of its likelihood ratio, were all that normal: up to a factor
+    `<h, (sum_i v_i h_i h_i^T + S)^-1 (released - sum_i m_i h_i)>`. It is added up over all updates.
+    The variance of the noise, `S`, is measured on what was released lately, for each variable: one
+    that lacks its noise counts for more. The inverse takes the inner products of the
+    gradients alone (Woodbury), so no gradient is made whole.
+
+    Of the other records a sample of each update stands for all.
+
+    Args:
+        canaries: Number of canaries.
+        others: Number of other records in the data.
+        rate: Probability of each record to be in an update, in (0, 1].
+        sizes: Of each trainable variable how many values it has.
+
+    Reference: Steinke, Nasr & Jagielski 2023, section 5, for the setting (arXiv:2305.08846).
+    """
+
+    def __init__(self, *, canaries: int, others: int, rate: float, sizes: Sequence[int]):
+        self.canaries, self.others, self.rate = canaries, others, rate
+        self._sizes = tf.constant(sizes, tf.float32)
+        self._scores = tf.Variable(np.zeros(canaries), trainable=False)
+        # Sums of squares and counts of values of late updates.
+        self._squares = tf.Variable(tf.zeros(len(sizes)), trainable=False)
+        self._counts = tf.Variable(tf.zeros(len(sizes)), trainable=False)
+
+    def see(
+        self, gradients: RecordGradients, released: Sequence[tf.Tensor], *, clip_norm: float
+    ) -> None:
+        """Takes one update into account.
+
+        Args:
+            gradients: Of all canaries and then of some of the other records, at the weights with
+                which the update was made.
+            released: The noisy sum of clipped gradients, for each trainable variable.
+            clip_norm: What they were clipped to.
+        """
+        shares = clipped_shares(gradients.lengths(), clip_norm=clip_norm)
+        means, variances = self._prior(tf.shape(shares)[0] - self.canaries)
+        expected = gradients.sum(shares * means)
+        news = [one - known for one, known in zip(released, expected, strict=True)]
+        precision = 1 / self._noise(tf.stack([tf.reduce_sum(tf.square(one)) for one in news]))
+        deviations = shares * tf.sqrt(variances)
+        products = gradients.products(deviations, tf.unstack(precision))
+        ridge = tf.maximum(1.0, _ROUNDING * tf.linalg.trace(products))
+        factor = tf.linalg.cholesky(products + ridge * tf.eye(tf.shape(shares)[0]))
+        weighed = [one * precision[number] for number, one in enumerate(news)]
+        along = gradients.along(weighed, deviations)
+        solved = tf.linalg.cholesky_solve(factor, along[:, tf.newaxis])[:, 0]
+        self._scores.assign_add(tf.cast(solved[: self.canaries], tf.float64))
+
+    def scores(self) -> np.ndarray:
+        """What speaks for each canary so far, float64 (canaries,), around 0."""
+        return self._scores.numpy()
+
+    def _noise(self, squares: tf.Tensor) -> tf.Tensor:
+        """Variance of the values of each variable in late updates, float32 (variables,)."""
+        self._squares.assign(_KEPT * self._squares + squares)
+        self._counts.assign(_KEPT * self._counts + self._sizes)
+        # One value of all variables together is put in, as a variable may have but one of its own.
+        whole = tf.reduce_sum(squares) / tf.reduce_sum(self._sizes)
+        found = (self._squares + whole) / (self._counts + 1)
+        return tf.maximum(found, _ROUNDING * tf.reduce_max(found) + _TINY)
+
+    def _prior(self, sample: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Mean and variance of how often each is in the sum: the canaries, then the sample."""
+        half = self.rate / 2
+        every = self.others / tf.maximum(tf.cast(sample, tf.float32), 1.0)
+        mean = self.rate * every
+        # Of who is drawn for the update, and of which of the others are in the sample.
+        variance = mean * (1 - self.rate) + mean**2 * (1 - 1 / every)
+        canaries, others = [self.canaries], tf.reshape(sample, [1])
+        return (
+            tf.concat([tf.fill(canaries, half), tf.fill(others, mean)], 0),
+            tf.concat([tf.fill(canaries, half * (1 - half)), tf.fill(others, variance)], 0),
+        )
