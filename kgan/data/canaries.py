@@ -19,11 +19,13 @@ class Canaries:
         included: Whether each canary takes part, bool (canaries,). The others are never drawn: one
             coin adds one record, or takes it away, and changes nothing else.
         witnesses: How many of the other records each batch holds beside what it trains on.
+        averaged: How many of them, drawn apart from those, tell the mean of all.
     """
 
     data: Dataset
     included: np.ndarray
     witnesses: int = 500
+    averaged: int = 1500
 
     def __len__(self) -> int:
         return len(self.included)

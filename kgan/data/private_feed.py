@@ -46,8 +46,9 @@ def private_feed(
         draws: Draws in a step, one for each discriminator half-step.
         start: Number of the first step, counted from 0.
         canaries: Of an audit, whose data these are: those that do not take part are never taken,
-            and each batch has "watched" too: all canaries and then some other records, new ones in
-            each step, in a dict of "samples" and perhaps "labels".
+            and each batch has "watched" too, all canaries and then some other records, and
+            "averaged", further records, new ones in each step: dicts of "samples" and perhaps
+            "labels".
         labels: Whether to give labels if the data set has any.
         flip: Whether each image is mirrored left to right with probability 1/2.
         seed: Seed of the flips, an int.
@@ -78,6 +79,7 @@ def private_rows(
     draws: int = 1,
     start: int = 0,
     canaries: Canaries | None = None,
+    seed: int = 0,
 ) -> tf.data.Dataset:
     """`private_feed` for a table: what `kgan.models.PrivateTableGAN` trains on.
 
@@ -89,15 +91,20 @@ def private_rows(
         draws: Draws in a step.
         start: Number of the first step.
         canaries: Of an audit.
+        seed: Seed of the column for which each row stands in a step, an int.
 
     Returns:
-        A `tf.data.Dataset` of dicts of "samples", `EncodedRows`, and "taken"; of an audit, with
-        "watched".
+        A `tf.data.Dataset` of dicts of "samples", `EncodedRows`; "chances" in [0, 1), float32, by
+        which the column is drawn for which each row stands; and "taken".
     """
     places, codes = tf.constant(encoded.places), tf.constant(encoded.codes)
+    seed = kgan.random.check_seed(seed)
 
     def batch(step: tf.Tensor, rows: tf.Tensor) -> dict[str, Any]:
-        return {"samples": EncodedRows(tf.gather(places, rows), tf.gather(codes, rows))}
+        samples = EncodedRows(tf.gather(places, rows), tf.gather(codes, rows))
+        place = kgan.random.step_seed(seed, step, "column")
+        chances = kgan.random.stateless_uniform(place, [len(dataset)])
+        return {"samples": samples, "chances": tf.gather(chances, rows)}
 
     return _stream(
         dataset, batch, batch_size, key=key, draws=draws, start=start, canaries=canaries
@@ -136,19 +143,23 @@ def _stream(
         found = {**batch(step, rows), "taken": taken & tf.gather(here, rows)}
         if canaries is None:
             return found
-        return {**found, "watched": batch(step, _watched(step, canaries))}
+        watched, averaged = _watched(step, canaries)
+        return {**found, "watched": batch(step, watched), "averaged": batch(step, averaged)}
 
     steps = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
     return steps.map(drawn, num_parallel_calls=1, deterministic=True).prefetch(2)
 
 
-def _watched(step: tf.Tensor, canaries: Canaries) -> tf.Tensor:
-    """All canaries, and some other records that hang on nothing but the step."""
+def _watched(step: tf.Tensor, canaries: Canaries) -> tuple[tf.Tensor, tf.Tensor]:
+    """All canaries with some other records, and yet others, which hang on nothing but the step."""
     place = kgan.random.step_seed(0, step, "witnesses")
     draws = kgan.random.stateless_uniform(place, [canaries.others])
-    _, some = tf.math.top_k(draws, min(canaries.witnesses, canaries.others))
+    wanted = canaries.witnesses + canaries.averaged
+    _, some = tf.math.top_k(draws, min(wanted, canaries.others))
+    some = tf.cast(some, tf.int64)
+    first = min(canaries.witnesses, canaries.others // 2)
     own = tf.range(canaries.others, len(canaries.data), dtype=tf.int64)
-    return tf.concat([own, tf.cast(some, tf.int64)], 0)
+    return tf.concat([own, some[:first]], 0), some[first:]
 
 
 def capacity(n: int, rate: float) -> int:

@@ -160,7 +160,7 @@ class Private(Players):
         return -(-self.batch_size // replicas)
 
     def _private_half_step(
-        self, real: Any, taken: tf.Tensor, fakes: Any, part: int, *, watched: Any = None
+        self, real: Any, taken: tf.Tensor, fakes: Any, part: int, *, seen: Any = None
     ) -> None:
         """The discriminator's update from the noisy sum of clipped gradients.
 
@@ -169,7 +169,7 @@ class Private(Players):
             taken: Which of them count, bool (rows,).
             fakes: The same of generated samples.
             part: Number of the half-step in its step.
-            watched: Of an audit, what it takes of canaries and other real records.
+            seen: Of an audit, what it takes of watched and of averaged records.
         """
 
         def loss_of_real(logits: tf.Tensor) -> tf.Tensor:
@@ -189,10 +189,16 @@ class Private(Players):
         all_fakes = replicas * tf.cast(tf.shape(lengths)[0], tf.float32)
         # All replicas draw the same noise, of which each adds its share.
         released = [one + noise / replicas for one, noise in zip(of_real, noises, strict=True)]
-        if watched is not None:
+        if seen is not None:
             assert self.witness is not None
+            watched, averaged = seen
             known = RecordGradients(self.discriminator, watched, loss_of_real)
-            self.witness.see(known, released, clip_norm=norm)
+            total, all_lengths = clipped_sum(
+                self.discriminator, averaged, loss_of_real, clip_norm=norm
+            )
+            count = tf.cast(tf.shape(all_lengths)[0], tf.float32)
+            average = [one / count for one in total]
+            self.witness.see(known, average, released, clip_norm=norm)
         gradients = [
             noisy / self.batch_size + fake_sum / all_fakes
             for noisy, fake_sum in zip(released, of_fakes, strict=True)
@@ -215,7 +221,9 @@ class Private(Players):
 
     def _checked_feed(self, data: Any, *names: str) -> None:
         """Raises for batches that are not those of `kgan.data.private_feed`."""
-        known = {"samples", "taken"} if self.witness is None else {"samples", "taken", "watched"}
+        known = {"samples", "taken"}
+        if self.witness is not None:
+            known |= {"watched", "averaged"}
         fits = isinstance(data, Mapping) and known <= set(data)
         if not fits or set(data) - known - set(names):
             raise ValueError(

@@ -108,7 +108,7 @@ class PrivateGAN(Private, GAN):
     # Training
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        (real, taken, watched), labels = self._taken(data)
+        (real, taken, seen), labels = self._taken(data)
         fakes_each = self._fakes_each()
         for part in range(self.n_critic):
             latents = self._latents(fakes_each, f"latents {part}")
@@ -123,7 +123,7 @@ class PrivateGAN(Private, GAN):
                 part_of(taken, part, self.n_critic),
                 fakes if fake_labels is None else [fakes, fake_labels],
                 part,
-                watched=watched,
+                seen=seen,
             )
         self._generator_half_step(None, fakes, fake_labels, latents, generator_tape)
         update_average(self.ema_generator, self.generator, decay=self.ema_decay, step=self._step())
@@ -140,11 +140,11 @@ class PrivateGAN(Private, GAN):
     def _unpack(self, data: Any) -> Batch:
         self._checked_feed(data, "labels")
         batch = self._with_labels(data)
-        watched = None
+        seen = None
         if self.witness is not None:
-            own = self._with_labels(data["watched"])
-            watched = own.first if own.second is None else [own.first, own.second]
-        return Batch((batch.first, tf.cast(data["taken"], tf.bool), watched), batch.second)
+            both = [self._with_labels(data[one]) for one in ("watched", "averaged")]
+            seen = [one.first if one.second is None else list(one) for one in both]
+        return Batch((batch.first, tf.cast(data["taken"], tf.bool), seen), batch.second)
 
     def _with_labels(self, data: Any) -> Batch:
         if self.num_classes is not None and "labels" in data:

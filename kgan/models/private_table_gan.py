@@ -100,17 +100,16 @@ class PrivateTableGAN(Private, TableGAN):
     # Training
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        (records, watched), taken = self._taken(data)
+        (real, seen), taken = self._taken(data)
         for part in range(self.n_critic):
-            own = EncodedRows(*(part_of(one, part, self.n_critic) for one in records))
             raw, asked, uniform, tape = self._made(part)
             fakes = self.encoder.activate(raw, uniform, temperature=self.temperature)
             self._private_half_step(
-                self._shown(own, f"column {part}"),
+                self._shown(*(part_of(one, part, self.n_critic) for one in real)),
                 part_of(taken, part, self.n_critic),
                 tf.concat([fakes, asked], axis=1),
                 part,
-                watched=None if watched is None else self._shown(watched, f"watched {part}"),
+                seen=None if seen is None else [self._shown(*one) for one in seen],
             )
         self._minimise(
             "g_optimizer",
@@ -120,10 +119,10 @@ class PrivateTableGAN(Private, TableGAN):
         update_average(self.ema_generator, self.generator, decay=self.ema_decay, step=self._step())
         return self._end_step()
 
-    def _shown(self, records: EncodedRows, purpose: str) -> tf.Tensor:
-        """Rows, each with the one of its categories that it stands for."""
-        rows = self.encoder.expand(records)
-        return tf.concat([rows, self._one_of(self._own(rows), purpose)], axis=1)
+    def _shown(self, places: tf.Tensor, codes: tf.Tensor, chances: tf.Tensor) -> tf.Tensor:
+        """Encoded rows, each with the one of its categories that it stands for."""
+        rows = self.encoder.expand(EncodedRows(places, codes))
+        return tf.concat([rows, self._one_by(self._own(rows), chances[:, tf.newaxis])], axis=1)
 
     def _made(self, part: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.GradientTape]:
         """Raw rows of a half-step, what they stand for, the draws of their values, and the tape."""
@@ -140,11 +139,15 @@ class PrivateTableGAN(Private, TableGAN):
         return raw, asked, uniform, tape
 
     def _unpack(self, data: Any) -> Batch:
-        self._checked_feed(data)
-        watched = None
+        self._checked_feed(data, "chances")
+
+        def rows(data: Any) -> tuple[tf.Tensor, ...]:
+            return (*data["samples"], data["chances"])
+
+        seen = None
         if self.witness is not None:
-            watched = EncodedRows(*data["watched"]["samples"])
-        return Batch((EncodedRows(*data["samples"]), watched), tf.cast(data["taken"], tf.bool))
+            seen = [rows(data[one]) for one in ("watched", "averaged")]
+        return Batch((rows(data), seen), tf.cast(data["taken"], tf.bool))
 
     # Use
 

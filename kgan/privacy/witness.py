@@ -28,7 +28,7 @@ class Witness:
     that lacks its noise counts for more. The inverse takes the inner products of the
     gradients alone (Woodbury), so no gradient is made whole.
 
-    Of the other records a sample of each update stands for all.
+    Of the other records two samples of each update stand for all.
 
     Args:
         canaries: Number of canaries.
@@ -48,22 +48,34 @@ class Witness:
         self._counts = tf.Variable(tf.zeros(len(sizes)), trainable=False)
 
     def see(
-        self, gradients: RecordGradients, released: Sequence[tf.Tensor], *, clip_norm: float
+        self,
+        gradients: RecordGradients,
+        average: Sequence[tf.Tensor],
+        released: Sequence[tf.Tensor],
+        *,
+        clip_norm: float,
     ) -> None:
         """Takes one update into account.
 
         Args:
             gradients: Of all canaries and then of some of the other records, at the weights with
                 which the update was made.
+            average: Mean of the clipped gradients of some of the other records, drawn apart from
+                those, for each trainable variable. Were they the same, what the inverse leaves of
+                the others would be none of these, and so be expected by nobody.
             released: The noisy sum of clipped gradients, for each trainable variable.
             clip_norm: What they were clipped to.
         """
         shares = clipped_shares(gradients.lengths(), clip_norm=clip_norm)
-        means, variances = self._prior(tf.shape(shares)[0] - self.canaries)
-        expected = gradients.sum(shares * means)
-        news = [one - known for one, known in zip(released, expected, strict=True)]
+        canary = tf.range(tf.shape(shares)[0]) < self.canaries
+        # As nobody knows its coin, half of a canary is expected.
+        of_canaries = gradients.sum(tf.where(canary, self.rate / 2 * shares, 0.0))
+        news = [
+            noisy - known - self.rate * self.others * each
+            for noisy, known, each in zip(released, of_canaries, average, strict=True)
+        ]
         precision = 1 / self._noise(tf.stack([tf.reduce_sum(tf.square(one)) for one in news]))
-        deviations = shares * tf.sqrt(variances)
+        deviations = shares * tf.sqrt(tf.where(canary, *self._variances(tf.shape(shares)[0])))
         products = gradients.products(deviations, tf.unstack(precision))
         ridge = tf.maximum(1.0, _ROUNDING * tf.linalg.trace(products))
         factor = tf.linalg.cholesky(products + ridge * tf.eye(tf.shape(shares)[0]))
@@ -85,15 +97,9 @@ class Witness:
         found = (self._squares + whole) / (self._counts + 1)
         return tf.maximum(found, _ROUNDING * tf.reduce_max(found) + _TINY)
 
-    def _prior(self, sample: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Mean and variance of how often each is in the sum: the canaries, then the sample."""
+    def _variances(self, seen: tf.Tensor) -> tuple[float, tf.Tensor]:
+        """Variance of how often a canary is in the sum, and a record that stands for others."""
+        sample = tf.cast(seen - self.canaries, tf.float32)
         half = self.rate / 2
-        every = self.others / tf.maximum(tf.cast(sample, tf.float32), 1.0)
-        mean = self.rate * every
-        # Of who is drawn for the update, and of which of the others are in the sample.
-        variance = mean * (1 - self.rate) + mean**2 * (1 - 1 / every)
-        canaries, others = [self.canaries], tf.reshape(sample, [1])
-        return (
-            tf.concat([tf.fill(canaries, half), tf.fill(others, mean)], 0),
-            tf.concat([tf.fill(canaries, half * (1 - half)), tf.fill(others, variance)], 0),
-        )
+        every = self.others / tf.maximum(sample, 1.0)
+        return half * (1 - half), self.rate * (1 - self.rate) * every

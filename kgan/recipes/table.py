@@ -161,6 +161,7 @@ class TableRecipe(Recipe[TableSettings]):
                 draws=self.settings.n_critic,
                 start=start,
                 canaries=canaries,
+                seed=self.settings.seed,
             )
         encoded = self.encoder(data)[1]
         return kgan.data.feed_rows(
