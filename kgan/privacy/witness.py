@@ -1,6 +1,7 @@
 """Sees all that a private training releases, and tells which canaries were in it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -28,6 +29,7 @@ class Witness:
     that lacks its noise counts for more. The inverse takes the inner products of the
     gradients alone (Woodbury), so no gradient is made whole.
 
+    How often records are drawn at all is fitted in each update, since that may be what is wrong.
     Of the other records two samples of each update stand for all.
 
     Args:
@@ -68,12 +70,10 @@ class Witness:
         """
         shares = clipped_shares(gradients.lengths(), clip_norm=clip_norm)
         canary = tf.range(tf.shape(shares)[0]) < self.canaries
+        of_canaries = gradients.sum(tf.where(canary, shares, 0.0))
         # As nobody knows its coin, half of a canary is expected.
-        of_canaries = gradients.sum(tf.where(canary, self.rate / 2 * shares, 0.0))
-        news = [
-            noisy - known - self.rate * self.others * each
-            for noisy, known, each in zip(released, of_canaries, average, strict=True)
-        ]
+        counts = [self.rate * self.others, self.rate / 2]
+        news = _without([average, of_canaries], counts, released)
         precision = 1 / self._noise(tf.stack([tf.reduce_sum(tf.square(one)) for one in news]))
         deviations = shares * tf.sqrt(tf.where(canary, *self._variances(tf.shape(shares)[0])))
         products = gradients.products(deviations, tf.unstack(precision))
@@ -103,3 +103,25 @@ class Witness:
         half = self.rate / 2
         every = self.others / tf.maximum(sample, 1.0)
         return half * (1 - half), self.rate * (1 - self.rate) * every
+
+
+def _without(
+    parts: Sequence[Sequence[tf.Tensor]], counts: Sequence[float], released: Sequence[tf.Tensor]
+) -> list[tf.Tensor]:
+    """What is released beyond some parts, each as often as fits best: about so often as told."""
+
+    def inner(first: Sequence[tf.Tensor], second: Sequence[tf.Tensor]) -> tf.Tensor:
+        return tf.add_n([tf.reduce_sum(a * b) for a, b in zip(first, second, strict=True)])
+
+    def beyond(counts: Sequence[Any], values: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        for count, part in zip(counts, parts, strict=True):
+            values = [value - count * one for value, one in zip(values, part, strict=True)]
+        return list(values)
+
+    rest = beyond(counts, released)
+    products = tf.stack([tf.stack([inner(one, other) for other in parts]) for one in parts])
+    along = tf.stack([inner(one, rest) for one in parts])
+    # A little more on the diagonal, as a part may be nothing, or that of the other.
+    more_than = (1 + _ROUNDING) * tf.linalg.diag_part(products) + _TINY
+    more = tf.linalg.solve(tf.linalg.set_diag(products, more_than), along[:, tf.newaxis])[:, 0]
+    return beyond(tf.unstack(more), rest)

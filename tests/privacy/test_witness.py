@@ -1,6 +1,6 @@
 """The witness against its formula, and against trainings that keep their promise or do not.
 
-Each training is of a table of 240 rows with 120 canaries, 24 rows a step, 100 steps. The noise is
+Each training is of a table of 240 rows with 120 canaries, 12 rows a step, 100 steps. The noise is
 that of epsilon 1. What tells an included canary from another is then at most a shift of
 `rate * sqrt(steps) / noise` standard deviations, about 0.2; so of 40 guesses each is right with a
 probability of about 0.6, and the 36 or more that would refute epsilon 1 come once in 20,000
@@ -19,11 +19,11 @@ import kgan.models
 import kgan.privacy
 from kgan.kinds import Table
 from kgan.networks import private_encoder, table_discriminator, table_generator
-from kgan.privacy import RecordGradients, Witness, audit, clipping
+from kgan.privacy import RecordGradients, Witness, audit, clipping, witness
 from kgan.rows import Category, Integer, Rows
 
-RECORDS, CANARIES, BATCH, STEPS = 240, 120, 24, 100
-NOISE, CLIP, DELTA = 4.4, 0.1, 1e-4
+RECORDS, CANARIES, BATCH, STEPS = 240, 120, 12, 100
+NOISE, CLIP, DELTA = 1.87, 0.1, 1e-4
 KIND = Table(
     (
         Integer("age", 0, 90),
@@ -38,11 +38,9 @@ def test_scores_are_those_of_the_formula():
     """Of a layer whose gradients are its inputs, in float64 and with the inverse in full."""
     random = np.random.default_rng(0)
     network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
-    witness = Witness(canaries=4, others=20, rate=0.3, sizes=[3, 1])
+    seen = Witness(canaries=4, others=20, rate=0.3, sizes=[3, 1])
     rate, sample, clip = 0.3, 5, 1.5
-    every = 20 / sample
-    mean = np.r_[np.full(4, rate / 2), np.full(sample, rate * every)]
-    among = rate * every * (1 - rate) + (rate * every) ** 2 * (1 - 1 / every)
+    among = rate * (1 - rate) * 20 / sample
     variance = np.r_[np.full(4, rate / 2 * (1 - rate / 2)), np.full(sample, among)]
     squares, counts, wanted = np.zeros(2), np.zeros(2), np.zeros(4)
     for _ in range(2):
@@ -50,16 +48,20 @@ def test_scores_are_those_of_the_formula():
         released = random.normal(size=4).astype(np.float32) * [1, 1, 1, 0.1]
         known = RecordGradients(network, tf.constant(inputs), lambda found: found[:, 0])
         split = [tf.constant(released[:3, None], tf.float32), tf.constant(released[3:], tf.float32)]
-        witness.see(known, split, clip_norm=clip)
+        average = random.normal(size=4).astype(np.float32) / 10
+        told = [tf.constant(average[:3, None]), tf.constant(average[3:])]
+        seen.see(known, told, split, clip_norm=clip)
         gradients = np.c_[inputs, np.ones(len(inputs))].astype(np.float64)
         gradients *= np.minimum(1, clip / np.linalg.norm(gradients, axis=1))[:, None]
-        news = released - mean @ gradients
+        # Beyond the mean of others and the sum of canaries, however often they are in.
+        known = np.stack([average, gradients[:4].sum(axis=0)]).T.astype(np.float64)
+        news = released - known @ np.linalg.lstsq(known, released, rcond=None)[0]
         each = np.array([np.sum(news[:3] ** 2), news[3] ** 2])
         squares, counts = 0.95 * squares + each, 0.95 * counts + [3, 1]
         noise = (squares + each.sum() / 4) / (counts + 1)
         spread = gradients.T * variance @ gradients + np.diag(noise[[0, 0, 0, 1]])
         wanted += np.sqrt(variance[:4]) * (gradients[:4] @ np.linalg.solve(spread, news))
-    np.testing.assert_allclose(witness.scores(), wanted, rtol=1e-4)
+    np.testing.assert_allclose(seen.scores(), wanted, rtol=1e-3)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +100,7 @@ def found(canaries, noise=NOISE, *, batch_size=BATCH):
     gan.compile(
         g_optimizer=keras.optimizers.Adam(1e-3), d_optimizer=keras.optimizers.Adam(1e-3)
     )
-    witness = gan.be_audited(CANARIES)
+    seen = gan.be_audited(CANARIES)
     feed = kgan.data.private_rows(
         data,
         batch_size,
@@ -107,7 +109,7 @@ def found(canaries, noise=NOISE, *, batch_size=BATCH):
         canaries=canaries,
     )
     gan.fit(feed, steps_per_epoch=STEPS, shuffle=False, verbose=0)
-    return audit(witness.scores(), canaries.included, delta=DELTA, guesses=40)
+    return audit(seen.scores(), canaries.included, delta=DELTA, guesses=40)
 
 
 @pytest.fixture(scope="module")
@@ -126,15 +128,6 @@ def test_without_noise_it_is_refuted(canaries, promised):
     assert found(canaries, 1e-9).epsilon > promised
 
 
-def test_coins_that_nobody_looked_at_are_not_guessed(canaries, promised):
-    """The scores follow the training: with other coins than it had, nothing is found."""
-    coins = np.random.default_rng(7).random(CANARIES) < 0.5
-    other = dataclasses.replace(canaries, included=coins)
-    assert (coins != canaries.included).sum() > 30
-    scores = found(canaries, 1e-9).correct, found(other, 1e-9).correct
-    assert min(scores) >= 38
-
-
 def missing_in_the_first_kernel(monkeypatch):
     own = kgan.models.PrivateTableGAN._noises
 
@@ -151,7 +144,8 @@ def no_clipping(monkeypatch):
         shares = tf.ones_like(lengths)
         return shares if mask is None else tf.where(mask, shares, 0.0)
 
-    monkeypatch.setattr(clipping, "clipped_shares", whole)
+    for module in (clipping, witness):
+        monkeypatch.setattr(module, "clipped_shares", whole)
     return {}
 
 
