@@ -65,9 +65,7 @@ def private_feed(
         found = {"samples": read(step, rows)}
         return found if classes is None else {**found, "labels": tf.gather(classes, rows)}
 
-    return _stream(
-        dataset, batch, batch_size, key=key, draws=draws, start=start, canaries=canaries
-    )
+    return _stream(dataset, batch, batch_size, key=key, draws=draws, start=start, canaries=canaries)
 
 
 def private_rows(
@@ -106,9 +104,7 @@ def private_rows(
         chances = kgan.random.stateless_uniform(place, [len(dataset)])
         return {"samples": samples, "chances": tf.gather(chances, rows)}
 
-    return _stream(
-        dataset, batch, batch_size, key=key, draws=draws, start=start, canaries=canaries
-    )
+    return _stream(dataset, batch, batch_size, key=key, draws=draws, start=start, canaries=canaries)
 
 
 def _stream(

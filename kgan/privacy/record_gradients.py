@@ -49,9 +49,7 @@ class RecordGradients:
             this pass did not call.
     """
 
-    def __init__(
-        self, network: keras.Model, inputs: Any, losses: Callable[[tf.Tensor], tf.Tensor]
-    ):
+    def __init__(self, network: keras.Model, inputs: Any, losses: Callable[[tf.Tensor], tf.Tensor]):
         with tf.GradientTape() as tape, _recorded(network) as uses:
             found = losses(network(inputs, training=True))
         if found.shape.rank != 1:
@@ -62,7 +60,7 @@ class RecordGradients:
         for use in uses:
             by_layer.setdefault(id(use.layer), []).append(use)
         _check_all_called(network, by_layer)
-        # Of the sum over records: what comes back to a record's row is the gradient of its own loss.
+        # Of the sum over records: what comes back to a record's row is of its own loss alone.
         back = tape.gradient(
             found, [use.outputs for use in uses], unconnected_gradients=tf.UnconnectedGradients.ZERO
         )

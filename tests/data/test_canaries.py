@@ -85,5 +85,5 @@ def test_mistakes_are_named():
     with pytest.raises(ValueError, match="canaries must be from 20 to half of the 200 records"):
         kgan.data.with_canaries(data, 101, np.random.default_rng(1))
     found = kgan.data.with_canaries(data, 40, np.random.default_rng(1))
-    with pytest.raises(ValueError, match="pass canaries.data"):
+    with pytest.raises(ValueError, match=r"pass canaries\.data"):
         kgan.data.private_feed(data, 60, key=KEY, canaries=found)

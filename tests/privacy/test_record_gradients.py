@@ -48,9 +48,10 @@ def test_products_with_each_other(case, held, monkeypatch):
     scaled = SHARES[:, None] * gradients
     close(found.products(tf.constant(SHARES)), scaled @ scaled.T)
     weights = np.linspace(0.5, 3.0, len(network.trainable_variables)).astype(np.float32)
-    spread = [np.full(one.shape, weight) for one, weight in zip(
-        network.trainable_variables, weights, strict=True
-    )]
+    spread = [
+        np.full(one.shape, weight)
+        for one, weight in zip(network.trainable_variables, weights, strict=True)
+    ]
     close(found.products(tf.constant(SHARES), list(weights)), scaled * flat(spread) @ scaled.T)
 
 

@@ -1,13 +1,11 @@
 """The witness against its formula, and against trainings that keep their promise or do not.
 
-Each training is of a table of 240 rows with 120 canaries, 12 rows a step, 100 steps. The noise is
+Each training is of a table of 240 rows with 120 canaries, 8 rows a step, 100 steps. The noise is
 that of epsilon 1. What tells an included canary from another is then at most a shift of
 `rate * sqrt(steps) / noise` standard deviations, about 0.2; so of 40 guesses each is right with a
 probability of about 0.6, and the 36 or more that would refute epsilon 1 come once in 20,000
 trainings (the binomial's tail). All draws have seeds.
 """
-
-import dataclasses
 
 import keras
 import numpy as np
@@ -22,8 +20,8 @@ from kgan.networks import private_encoder, table_discriminator, table_generator
 from kgan.privacy import RecordGradients, Witness, audit, clipping, witness
 from kgan.rows import Category, Integer, Rows
 
-RECORDS, CANARIES, BATCH, STEPS = 240, 120, 12, 100
-NOISE, CLIP, DELTA = 1.87, 0.1, 1e-4
+RECORDS, CANARIES, BATCH, STEPS = 240, 120, 8, 100
+NOISE, CLIP, DELTA = 1.39, 0.1, 1e-4
 KIND = Table(
     (
         Integer("age", 0, 90),
@@ -88,7 +86,7 @@ def found(canaries, noise=NOISE, *, batch_size=BATCH):
     size = layout.told("categories").size
     gan = kgan.models.PrivateTableGAN(
         table_generator(4 + size, layout.size, width=8),
-        table_discriminator(layout.size + size, width=16, dropout=0.0),
+        table_discriminator(layout.size + size, width=64, dropout=0.0),
         encoder,
         records=RECORDS,
         batch_size=BATCH,
@@ -97,9 +95,7 @@ def found(canaries, noise=NOISE, *, batch_size=BATCH):
         delta=DELTA,
         key=(1, 2),
     )
-    gan.compile(
-        g_optimizer=keras.optimizers.Adam(1e-3), d_optimizer=keras.optimizers.Adam(1e-3)
-    )
+    gan.compile(g_optimizer=keras.optimizers.Adam(1e-3), d_optimizer=keras.optimizers.Adam(1e-3))
     seen = gan.be_audited(CANARIES)
     feed = kgan.data.private_rows(
         data,
