@@ -11,7 +11,7 @@ import numpy as np
 import kgan.data
 import kgan.privacy
 from kgan.cli.command_line import Request
-from kgan.data import Dataset
+from kgan.data import Canaries
 from kgan.files import atomic_path
 from kgan.recipes import GANRecipe, Recipe, TableRecipe
 from kgan.runs.run import Run
@@ -36,13 +36,11 @@ def main(request: Request) -> int:
     data = recipe.data()
     # Nobody may know the coins beforehand, so they are tossed anew each time.
     random = np.random.default_rng(secrets.randbits(64))
-    canaries = kgan.data.canaries(data, settings.canaries, random)
-    coins = random.random(len(canaries)) < 0.5
-    mixed = kgan.data.with_canaries(data, canaries[coins], len(canaries), random)
-    promise, scores = _train(recipe, settings, mixed, canaries)
+    canaries = kgan.data.with_canaries(data, settings.canaries, random)
+    promise, scores = _train(recipe, settings, canaries)
     found = kgan.privacy.audit(
         scores,
-        coins,
+        canaries.included,
         delta=promise.delta,
         guesses=settings.guesses,
         confidence=settings.confidence,
@@ -64,26 +62,28 @@ _FAMILIES: dict[str, tuple[type[Recipe], type]] = {
     "gan": (GANRecipe, GANSettings),
     "table": (TableRecipe, TableSettings),
 }
+_NEXT_TO_NONE = 1e-9
 _BLIND = "not refuted, so this audit would not notice a fault; try more canaries or steps"
 
 
 def _train(
-    recipe: Any, settings: AuditSettings, data: Dataset, canaries: Any
+    recipe: Any, settings: AuditSettings, canaries: Canaries
 ) -> tuple[kgan.privacy.Guarantee, np.ndarray]:
-    """What is promised, and how much the discriminator takes each canary for real."""
+    """What is promised, and what speaks for each canary in all that the training released."""
+    data = canaries.data
     for line in recipe.settle(data):
         print(line)
     steps = settings.steps or recipe.epochs * recipe.steps_per_epoch(data)
+    model = recipe.model(data)
+    promise = model.guarantee(steps)
     if settings.control:
-        promise = recipe.model(data).guarantee(steps)
-        recipe.settings = dataclasses.replace(recipe.settings, noise=1e-9)
+        recipe.settings = dataclasses.replace(recipe.settings, noise=_NEXT_TO_NONE)
         model = recipe.model(data)
-    else:
-        model = recipe.model(data)
-        promise = model.guarantee(steps)
+    witness = model.be_audited(len(canaries))
     print(f"training {steps:,} steps with {len(canaries):,} canaries", flush=True)
-    model.fit(recipe.feed(data), steps_per_epoch=steps, shuffle=False, verbose=0)
-    return promise, model.membership_scores(canaries)
+    feed = recipe.feed(data, canaries=canaries)
+    model.fit(feed, steps_per_epoch=steps, shuffle=False, verbose=0)
+    return promise, witness.scores()
 
 
 def _save(

@@ -2,7 +2,7 @@
 
 from kgan.data.arrays import load_arrays
 from kgan.data.breast_cancer import load_breast_cancer
-from kgan.data.canaries import canaries, with_canaries
+from kgan.data.canaries import Canaries, with_canaries
 from kgan.data.cropping import cropped_kind, middle
 from kgan.data.dataset import Dataset
 from kgan.data.digits import load_digits
@@ -39,6 +39,7 @@ __all__ = [
     "TABLE_SUFFIXES",
     "TARGETS",
     "TASKS",
+    "Canaries",
     "Dataset",
     "Domains",
     "Pairs",
@@ -46,7 +47,6 @@ __all__ = [
     "Reading",
     "Restoration",
     "StackedImages",
-    "canaries",
     "class_counts",
     "cropped_kind",
     "damaged",

@@ -1,6 +1,7 @@
 """What models share that promise differential privacy to each record of their data."""
 
 import dataclasses
+import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +15,14 @@ import kgan.random
 from kgan.endpoints import Endpoints
 from kgan.models.gradient_update import apply_gradients
 from kgan.models.players import Players
-from kgan.privacy import Guarantee, clipped_sum, epsilon_of, refuse_mixing
+from kgan.privacy import (
+    Guarantee,
+    RecordGradients,
+    Witness,
+    clipped_sum,
+    epsilon_of,
+    refuse_mixing,
+)
 
 
 class Private(Players):
@@ -31,12 +39,14 @@ class Private(Players):
         delta: The delta of the guarantee.
         released: Noise over sensitivity of what was told of the data beside the steps.
         n_critic: Half-steps of the discriminator in a step.
+        witness: Of an audit, who sees each noisy sum; see `be_audited`.
     """
 
     discriminator: keras.Model
     adversarial_loss: Any
     n_critic: int
     d_optimizer: keras.optimizers.Optimizer
+    witness: Witness | None = None
 
     def _start_private(
         self,
@@ -126,6 +136,22 @@ class Private(Players):
             epsilon, self.delta, self.noise, self.sampling_rate, updates, method, self.released
         )
 
+    def be_audited(self, canaries: int) -> Witness:
+        """Lets a witness see each noisy sum from now on.
+
+        The feed needs `canaries` then, and the step takes longer. For one replica.
+
+        Args:
+            canaries: Number of canaries among the records.
+        """
+        self.witness = Witness(
+            canaries=canaries,
+            others=self.records - canaries,
+            rate=self.sampling_rate,
+            sizes=[math.prod(one.shape) for one in self._variables("d_optimizer")],
+        )
+        return self.witness
+
     # Training
 
     def _fakes_each(self) -> int:
@@ -133,7 +159,9 @@ class Private(Players):
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         return -(-self.batch_size // replicas)
 
-    def _private_half_step(self, real: Any, taken: tf.Tensor, fakes: Any, part: int) -> None:
+    def _private_half_step(
+        self, real: Any, taken: tf.Tensor, fakes: Any, part: int, *, seen: Any = None
+    ) -> None:
         """The discriminator's update from the noisy sum of clipped gradients.
 
         Args:
@@ -141,6 +169,7 @@ class Private(Players):
             taken: Which of them count, bool (rows,).
             fakes: The same of generated samples.
             part: Number of the half-step in its step.
+            seen: Of an audit, what it takes of watched and of averaged records.
         """
 
         def loss_of_real(logits: tf.Tensor) -> tf.Tensor:
@@ -159,9 +188,20 @@ class Private(Players):
         noises = self._noises([one.shape for one in of_real], part)
         all_fakes = replicas * tf.cast(tf.shape(lengths)[0], tf.float32)
         # All replicas draw the same noise, of which each adds its share.
+        released = [one + noise / replicas for one, noise in zip(of_real, noises, strict=True)]
+        if seen is not None:
+            assert self.witness is not None
+            watched, averaged = seen
+            known = RecordGradients(self.discriminator, watched, loss_of_real)
+            total, all_lengths = clipped_sum(
+                self.discriminator, averaged, loss_of_real, clip_norm=norm
+            )
+            count = tf.cast(tf.shape(all_lengths)[0], tf.float32)
+            average = [one / count for one in total]
+            self.witness.see(known, average, released, clip_norm=norm)
         gradients = [
-            (real_sum + noise / replicas) / self.batch_size + fake_sum / all_fakes
-            for real_sum, fake_sum, noise in zip(of_real, of_fakes, noises, strict=True)
+            noisy / self.batch_size + fake_sum / all_fakes
+            for noisy, fake_sum in zip(released, of_fakes, strict=True)
         ]
         apply_gradients(self.d_optimizer, gradients, self._variables("d_optimizer"))
 
@@ -181,8 +221,11 @@ class Private(Players):
 
     def _checked_feed(self, data: Any, *names: str) -> None:
         """Raises for batches that are not those of `kgan.data.private_feed`."""
-        fits = isinstance(data, Mapping) and {"samples", "taken"} <= set(data)
-        if not fits or set(data) - {"samples", "taken", *names}:
+        known = {"samples", "taken"}
+        if self.witness is not None:
+            known |= {"watched", "averaged"}
+        fits = isinstance(data, Mapping) and known <= set(data)
+        if not fits or set(data) - known - set(names):
             raise ValueError(
                 f"a {type(self).__name__} trains on the batches of kgan.data.private_feed(data, "
                 "batch_size, key=gan.key, draws=n_critic): its guarantee holds for no other choice "

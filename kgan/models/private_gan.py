@@ -3,7 +3,6 @@
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 import kgan.random
@@ -109,7 +108,7 @@ class PrivateGAN(Private, GAN):
     # Training
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        (real, taken), labels = self._taken(data)
+        (real, taken, seen), labels = self._taken(data)
         fakes_each = self._fakes_each()
         for part in range(self.n_critic):
             latents = self._latents(fakes_each, f"latents {part}")
@@ -124,6 +123,7 @@ class PrivateGAN(Private, GAN):
                 part_of(taken, part, self.n_critic),
                 fakes if fake_labels is None else [fakes, fake_labels],
                 part,
+                seen=seen,
             )
         self._generator_half_step(None, fakes, fake_labels, latents, generator_tape)
         update_average(self.ema_generator, self.generator, decay=self.ema_decay, step=self._step())
@@ -139,26 +139,19 @@ class PrivateGAN(Private, GAN):
 
     def _unpack(self, data: Any) -> Batch:
         self._checked_feed(data, "labels")
-        pair = data["samples"]
+        batch = self._with_labels(data)
+        seen = None
+        if self.witness is not None:
+            both = [self._with_labels(data[one]) for one in ("watched", "averaged")]
+            seen = [one.first if one.second is None else list(one) for one in both]
+        return Batch((batch.first, tf.cast(data["taken"], tf.bool), seen), batch.second)
+
+    def _with_labels(self, data: Any) -> Batch:
         if self.num_classes is not None and "labels" in data:
-            pair = (data["samples"], data["labels"])
-        batch = super()._unpack(pair)
-        return Batch((batch.first, tf.cast(data["taken"], tf.bool)), batch.second)
+            return super()._unpack((data["samples"], data["labels"]))
+        return super()._unpack(data["samples"])
 
     # Use
-
-    def membership_scores(self, samples: np.ndarray) -> np.ndarray:
-        """How much each sample looks as if it had been trained on, float32 (n,).
-
-        It is the discriminator's logit. A sample was shown with one label or another, which whoever
-        looks for it does not know: of all labels the highest counts.
-        """
-        labels = range(self.num_classes) if self.num_classes else [None]
-        logits = [
-            self.judge(samples, None if one is None else np.full(len(samples), one, np.int32))
-            for one in labels
-        ]
-        return np.max([one.numpy() for one in logits], axis=0)
 
     def endpoints(self) -> Endpoints:
         return self._with_promise(super().endpoints())

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 import kgan.random
@@ -14,7 +13,7 @@ from kgan.models.batches import Batch
 from kgan.models.private import Private
 from kgan.models.splitting import part_of
 from kgan.models.table_gan import TableGAN
-from kgan.rows import EncodedRows, Rows
+from kgan.rows import EncodedRows
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -101,18 +100,16 @@ class PrivateTableGAN(Private, TableGAN):
     # Training
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        records, taken = self._taken(data)
+        (real, seen), taken = self._taken(data)
         for part in range(self.n_critic):
-            own = EncodedRows(*(part_of(one, part, self.n_critic) for one in records))
-            rows = self.encoder.expand(own)
-            shown = self._one_of(self._own(rows), f"column {part}")
             raw, asked, uniform, tape = self._made(part)
             fakes = self.encoder.activate(raw, uniform, temperature=self.temperature)
             self._private_half_step(
-                tf.concat([rows, shown], axis=1),
+                self._shown(*(part_of(one, part, self.n_critic) for one in real)),
                 part_of(taken, part, self.n_critic),
                 tf.concat([fakes, asked], axis=1),
                 part,
+                seen=None if seen is None else [self._shown(*one) for one in seen],
             )
         self._minimise(
             "g_optimizer",
@@ -121,6 +118,11 @@ class PrivateTableGAN(Private, TableGAN):
         )
         update_average(self.ema_generator, self.generator, decay=self.ema_decay, step=self._step())
         return self._end_step()
+
+    def _shown(self, places: tf.Tensor, codes: tf.Tensor, chances: tf.Tensor) -> tf.Tensor:
+        """Encoded rows, each with the one of its categories that it stands for."""
+        rows = self.encoder.expand(EncodedRows(places, codes))
+        return tf.concat([rows, self._one_by(self._own(rows), chances[:, tf.newaxis])], axis=1)
 
     def _made(self, part: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.GradientTape]:
         """Raw rows of a half-step, what they stand for, the draws of their values, and the tape."""
@@ -137,23 +139,17 @@ class PrivateTableGAN(Private, TableGAN):
         return raw, asked, uniform, tape
 
     def _unpack(self, data: Any) -> Batch:
-        self._checked_feed(data)
-        return Batch(EncodedRows(*data["samples"]), tf.cast(data["taken"], tf.bool))
+        self._checked_feed(data, "chances")
+
+        def rows(data: Any) -> tuple[tf.Tensor, ...]:
+            return (*data["samples"], data["chances"])
+
+        seen = None
+        if self.witness is not None:
+            seen = [rows(data[one]) for one in ("watched", "averaged")]
+        return Batch((rows(data), seen), tf.cast(data["taken"], tf.bool))
 
     # Use
-
-    def membership_scores(self, rows: Rows) -> np.ndarray:
-        """How much each row looks as if it had been trained on, float32 (n,).
-
-        It is the discriminator's logit, the mean over the categories that a row may stand for.
-        """
-        encoded = self.encoder.expand(self.encoder.encoded_rows(rows))
-        own, columns = self._own(encoded), self._columns_of()
-        shown = [tf.where(columns == one, own, 0.0) for one in np.unique(columns)] or [own]
-        logits = [
-            self.discriminator(tf.concat([encoded, one], axis=1), training=False) for one in shown
-        ]
-        return np.mean([tf.cast(one, tf.float32).numpy() for one in logits], axis=0)
 
     def endpoints(self) -> Endpoints:
         return self._with_promise(super().endpoints())

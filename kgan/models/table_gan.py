@@ -270,9 +270,13 @@ class TableGAN(TableModel):
 
     def _one_of(self, own: tf.Tensor, purpose: str) -> tf.Tensor:
         """Of the categories of rows (n, condition size) that of one column, drawn for each row."""
+        draws = kgan.random.uniform(self._draw(purpose), [tf.shape(own)[0], 1])
+        return self._one_by(own, draws)
+
+    def _one_by(self, own: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
+        """As `_one_of`, by draws in [0, 1), (n, 1)."""
         if not self.told.spans:
             return own
-        draws = kgan.random.uniform(self._draw(purpose), [tf.shape(own)[0], 1])
         column = tf.cast(draws * len(self.told.spans), tf.int32)
         return tf.where(column == self._columns_of(), own, 0.0)
 

@@ -53,8 +53,8 @@ def audit(
     """Guesses which canaries were trained on, and what that says of epsilon.
 
     Args:
-        scores: The higher, the more a canary looks as if it had been trained on, (canaries,): the
-            discriminator's logit, or minus the distance to the closest generated sample.
+        scores: The higher, the more a canary looks as if it had been trained on, (canaries,): those
+            of a `kgan.privacy.Witness`; or, far weaker, the discriminator's logit.
         included: Whether it was, bool (canaries,), by a fair coin for each before the training.
         delta: The delta of the guarantee, in [0, 1).
         guesses: How many are guessed: half of them, those with the highest scores, as trained on,

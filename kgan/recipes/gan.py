@@ -86,7 +86,12 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         return not self.private
 
     def feed(
-        self, data: Dataset, *, start: int = 0, part: kgan.data.Part | None = None
+        self,
+        data: Dataset,
+        *,
+        start: int = 0,
+        part: kgan.data.Part | None = None,
+        canaries: kgan.data.Canaries | None = None,
     ) -> tf.data.Dataset:
         if not self.private:
             return super().feed(data, start=start, part=part)
@@ -98,6 +103,7 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
             key=self._private_model.key,
             draws=settings.n_critic,
             start=start,
+            canaries=canaries,
             labels=settings.conditional,
             flip=settings.flip,
             seed=settings.seed,

@@ -144,7 +144,9 @@ class TableRecipe(Recipe[TableSettings]):
             in_full=self.private,
         )
 
-    def feed(self, data: Dataset, *, start: int = 0) -> tf.data.Dataset:
+    def feed(
+        self, data: Dataset, *, start: int = 0, canaries: kgan.data.Canaries | None = None
+    ) -> tf.data.Dataset:
         if self.private and self.settings.chosen_model == "copula":
             # Which learns nothing from it.
             return kgan.data.feed_rows(data, self.batch_size, start=start, by_category=False)
@@ -158,6 +160,8 @@ class TableRecipe(Recipe[TableSettings]):
                 key=model.key,
                 draws=self.settings.n_critic,
                 start=start,
+                canaries=canaries,
+                seed=self.settings.seed,
             )
         encoded = self.encoder(data)[1]
         return kgan.data.feed_rows(

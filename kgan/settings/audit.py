@@ -11,7 +11,8 @@ from kgan.settings.groups import Messages, check_at_least
 
 @dataclass(frozen=True, kw_only=True)
 class AuditSettings(Messages):
-    """Try to refute a private run's promise: train it again with canaries, and recognise them."""
+    """Try to refute a private run's promise: train it again with canaries, see each noisy sum of
+    gradients as the promise allows, and guess which canaries took part."""
 
     family: ClassVar[str] = "audit"
 

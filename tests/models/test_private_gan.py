@@ -203,3 +203,34 @@ def test_a_discriminator_that_mixes_or_rounds_is_refused():
             kgan.models.PrivateGAN(
                 generator, judge, records=9, batch_size=3, noise=1.0, kind=Points(2)
             )
+
+
+def test_a_witness_changes_nothing_and_knows_the_canaries():
+    """An audited training is the very training; without noise, its canaries are told apart."""
+    random = np.random.default_rng(0)
+    images = random.integers(100, 130, (80, 8, 8, 1)).astype(np.uint8)
+    few = labelled(images, np.arange(80) % 3)
+    canaries = kgan.data.with_canaries(few, 30, np.random.default_rng(2))
+    options = {"records": 80, "noise": 1e-9, "clip_norm": 0.1, "n_critic": 2}
+    trained = []
+    for audited in (False, True):
+        gan = build(**options)
+        gan.compile(
+            g_optimizer=keras.optimizers.SGD(0.1),
+            d_optimizer=keras.optimizers.SGD(1.0),
+        )
+        seen = gan.be_audited(len(canaries)) if audited else None
+        feed = kgan.data.private_feed(canaries.data, 10, key=gan.key, draws=2, canaries=canaries)
+        if not audited:
+            feed = feed.map(
+                lambda batch: {name: batch[name] for name in ("samples", "labels", "taken")}
+            )
+        gan.fit(feed, steps_per_epoch=20, shuffle=False, verbose=0)
+        trained.append(gan.discriminator.get_weights())
+    for plain, other in zip(*trained, strict=True):
+        np.testing.assert_array_equal(plain, other)
+    scores, included = seen.scores(), canaries.included
+    # The share of pairs, one of each kind, in which the included one has the higher score.
+    assert (scores[included][:, None] > scores[~included]).mean() > 0.9
+    with pytest.raises(ValueError, match="trains on the batches of kgan"):
+        fit(gan, few)

@@ -123,7 +123,6 @@ def test_conditions_on_modes_are_drawn_by_the_noisy_counts(data):
     assert (shown.sum(axis=1) == 1).all()
     assert (own[shown == 1] == 1).all()
     assert len(gan.generate(5, where={"sex": "male"})) == 5
-    assert gan.membership_scores(data.samples[:3]).shape == (3,)
 
 
 def test_the_noise_has_its_deviation(data):
@@ -190,20 +189,31 @@ def test_what_it_logs_is_of_generated_rows(data):
     assert logged == {"g_loss", "d_fake", "condition_loss", *rates}
 
 
-def test_membership_is_told_by_the_logits(data):
-    """A discriminator whose logit is the sum of the encoded row, without its condition."""
-    gan = build()
-    judge, size = gan.discriminator, gan.layout.size
-    inputs = keras.Input(judge.input_shape[1:])
-    total = keras.layers.Reshape(())(keras.layers.Dense(1, use_bias=False)(inputs))
-    gan.discriminator = keras.Model(inputs, total)
-    weights = np.zeros((judge.input_shape[-1], 1), np.float32)
-    weights[:size] = 1.0
-    gan.discriminator.set_weights([weights])
-    encoded = gan.encoder.expand(gan.encoder.encoded_rows(data.samples)).numpy()
-    np.testing.assert_allclose(
-        gan.membership_scores(data.samples), encoded.sum(axis=1), rtol=1e-5, atol=1e-5
+def test_what_a_record_stands_for_hangs_on_the_record_and_the_step(data):
+    """Not on its place in a batch, so an audit knows it."""
+    gan = build(conditions="modes")
+    encoded = gan.encoder.encoded_rows(data.samples)
+    canaries = kgan.data.Canaries(data, np.ones(20, bool), witnesses=5, averaged=15)
+    feed = kgan.data.private_rows(
+        data, RECORDS, encoded=encoded, key=gan.key, canaries=canaries, seed=3
     )
+    first, second = ({name: rows_of(one) for name, one in parts(batch)} for batch in feed.take(2))
+    assert len(set(first["all"].values())) == RECORDS
+    assert first["all"] != second["all"]
+    # All of them take part here, so those that are watched are among them.
+    for part in ("watched", "averaged"):
+        assert first[part].items() <= first["all"].items()
+    assert len(first["watched"]) == 20 + 5
+
+
+def parts(batch):
+    return [("all", batch), ("watched", batch["watched"]), ("averaged", batch["averaged"])]
+
+
+def rows_of(part):
+    """The chance of each row, which is told by all that it holds."""
+    rows = np.concatenate([one.numpy() for one in part["samples"]], axis=1)
+    return dict(zip(map(tuple, rows.tolist()), part["chances"].numpy().tolist(), strict=True))
 
 
 @pytest.mark.parametrize(
