@@ -12,9 +12,10 @@ digit as it finds, join what it learns from, with the labels that it gives them.
 MNIST's test images. Arms leave out the cycle, the consistency, or both; "source alone" leaves out
 the translation. Prints a row of JSON for each.
 
-With `--blind` MNIST's labels are not even loaded, for choosing settings. It prints what is known
-without them: on how many of MNIST's training images two LeNets agree that learnt alike from
-different seeds, and how far the shares of the digits that they find are from equal ones.
+The labels of MNIST's training images are dropped as they are loaded. With `--blind`, for choosing
+settings, its test images are not loaded. It prints what is known without labels: on how many of
+MNIST's training images two LeNets agree that learnt alike from different seeds, and how far the
+shares of the digits that they find are from equal ones.
 
 References: Hoffman et al. 2018, "CyCADA: cycle-consistent adversarial domain adaptation"
 (arXiv:1711.03213); Zou et al. 2018, "Unsupervised domain adaptation for semantic segmentation via
