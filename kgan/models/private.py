@@ -139,11 +139,17 @@ class Private(Players):
     def be_audited(self, canaries: int) -> Witness:
         """Lets a witness see each noisy sum from now on.
 
-        The feed needs `canaries` then, and the step takes longer. For one replica.
+        The feed needs `canaries` then, and the step takes longer.
 
         Args:
             canaries: Number of canaries among the records.
+
+        Raises:
+            ValueError: Under a strategy of several replicas, each of which sees a part of a sum.
         """
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        if replicas > 1:
+            raise ValueError(f"an audit needs one replica, the strategy has {replicas}.")
         self.witness = Witness(
             canaries=canaries,
             others=self.records - canaries,

@@ -1,5 +1,7 @@
 """The private GAN: what its discriminator learns from, what it promises, and what it refuses."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -234,3 +236,11 @@ def test_a_witness_changes_nothing_and_knows_the_canaries():
     assert (scores[included][:, None] > scores[~included]).mean() > 0.9
     with pytest.raises(ValueError, match="trains on the batches of kgan"):
         fit(gan, few)
+
+
+def test_an_audit_is_of_one_replica(monkeypatch):
+    gan = build()
+    two = types.SimpleNamespace(num_replicas_in_sync=2)
+    monkeypatch.setattr(tf.distribute, "get_strategy", lambda: two)
+    with pytest.raises(ValueError, match=r"one replica, the strategy has 2"):
+        gan.be_audited(10)
