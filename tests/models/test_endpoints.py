@@ -120,6 +120,7 @@ def test_a_perturbation_is_within_its_radius(norm):
     gan = kgan.models.PerturbationGAN(
         generator,
         dcgan_discriminator((8, 8, 1), width=4),
+        epsilon=0.3,
         norm=norm,
         targets="any",
         least_epsilon=0.1,
