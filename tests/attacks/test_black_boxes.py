@@ -1,9 +1,6 @@
 """A SavedModel, an ONNX file and a server answer as their Keras model does."""
 
-import http.server
-import json
 import shutil
-import threading
 
 import keras
 import numpy as np
@@ -15,6 +12,7 @@ from kgan.attacks.black_boxes import is_black_box
 from kgan.export.classifier import export_classifier
 from kgan.robustness import criterion_from_text, evaluate
 from kgan.robustness.results import model_hash
+from tests import model_server
 
 SHAPE = (6, 6, 1)
 
@@ -73,40 +71,8 @@ def write_onnx(model, path, shape, *, batch="n", kind=None) -> None:
 
 @pytest.fixture(scope="module")
 def server(model):
-    """The two requests of TensorFlow Serving's REST contract that an attack makes."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        asked: list[int] = []  # noqa: RUF012
-
-        def do_GET(self):
-            sizes = [{"size": str(size)} for size in (-1, *SHAPE)]
-            x = {"dtype": "DT_FLOAT", "tensor_shape": {"dim": sizes}}
-            known = {"only": {"inputs": {"x": x}, "outputs": {"y": {}}}}
-            # As TensorFlow Serving lists it.
-            known["__saved_model_init_op"] = {"inputs": {}, "outputs": {}}
-            self._send({"metadata": {"signature_def": {"signature_def": known}}})
-
-        def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            images = np.asarray(body["inputs"]["x"], np.float32)
-            self.asked.append(len(images))
-            self._send({"outputs": model(images).numpy().tolist()})
-
-        def _send(self, content):
-            data = json.dumps(content).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        thread = threading.Thread(target=running.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{running.server_address[1]}/v1/models/mine", Handler.asked
-        running.shutdown()
+    with model_server.serve(model, SHAPE) as running:
+        yield running
 
 
 def check(victim: Victim, model: keras.Model, images: np.ndarray) -> None:
@@ -158,7 +124,7 @@ def test_onnx_files(files, model, images):
 
 
 def test_servers(server, model, images):
-    address, asked = server
+    address, asked = server.address, server.asked
     assert is_black_box(address)
     check(Victim(black_box(address), head="logits"), model, images)
     many = np.repeat(images, 9, axis=0)
@@ -247,7 +213,7 @@ def test_numbers_that_are_no_images_are_refused(tmp_path):
 
 
 def test_a_server_is_known_again_by_its_answers(server, model):
-    address, _ = server
+    address = server.address
     one, other = black_box(address), black_box(address)
     assert one.identity == other.identity is not None
     before = model.get_weights()
@@ -339,7 +305,7 @@ def test_what_fails_midway_is_told_as_it_is(images, model):
 
 
 def test_a_server_says_what_it_takes(server, model):
-    address, _ = server
+    address = server.address
     with pytest.raises(ValueError, match=r"images must have the shape \(None, 6, 6, 1\)"):
         Victim(black_box(address), head="logits").predict(np.zeros((1, 5, 5, 1), np.float32))
     with pytest.raises(ValueError, match=r"signature of .* must be one of only, got 'other'"):

@@ -1,12 +1,10 @@
 import hashlib
-import http.server
 import json
 import os
 import re
 import shlex
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from xml.etree import ElementTree
@@ -23,6 +21,7 @@ from kgan.attacks import ATTACKS, AdvGAN
 from kgan.models import PerturbationGAN
 from kgan.robustness.report import Report
 from kgan.settings import AttackSettings
+from tests import model_server
 from tests.attacks.test_black_boxes import write_onnx
 
 ROOT = Path(__file__).parents[2]
@@ -510,52 +509,18 @@ def test_a_run_is_called_as_its_model(model, name):
     assert AttackSettings(model=model).default_name(None, AttackSettings()) == name
 
 
-@pytest.fixture
-def mortal(files):
-    """A server of the digits classifier that dies after some requests, by TF Serving's contract."""
+def test_a_server_that_dies_midway_is_a_fault_and_what_is_done_is_kept(files, here, capsys):
     model = keras.models.load_model(files / "mine.keras")
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        left = 10**6
-        asked = 0
-
-        def do_GET(self):
-            sizes = [{"size": str(size)} for size in (-1, 8, 8, 1)]
-            x = {"dtype": "DT_FLOAT", "tensor_shape": {"dim": sizes}}
-            known = {"serve": {"inputs": {"x": x}, "outputs": {"y": {}}}}
-            self._send({"metadata": {"signature_def": {"signature_def": known}}})
-
-        def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            if Handler.left <= 0:
-                return  # The line breaks without an answer.
-            Handler.left -= 1
-            Handler.asked += 1
-            images = np.asarray(body["inputs"]["x"], np.float32)
-            self._send({"outputs": model(images).numpy().tolist()})
-
-        def _send(self, content):
-            data = json.dumps(content).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_address[1]}/v1/models/mine", Handler
-        running.shutdown()
+    with model_server.serve(model, (8, 8, 1)) as server:
+        _dies_midway(server, files, here, capsys)
 
 
-def test_a_server_that_dies_midway_is_a_fault_and_what_is_done_is_kept(files, mortal, here, capsys):
-    address, server = mortal
+def _dies_midway(server, files, here, capsys):
     attacks = ["--attack", "noise", "square:steps=60", "--epsilons", "0.05", "0.1"]
-    arguments = ["--model", address, "--data", f"{files}/mine.npz", *attacks, "--n", "40"]
+    data = ["--data", f"{files}/mine.npz", "--n", "40"]
+    arguments = ["--model", server.address, *data, *attacks]
     assert main([*arguments, "--name", "whole"]) == 0
-    enough, server.asked = server.asked, 0
+    enough = len(server.asked)
     capsys.readouterr()
     server.left = enough * 2 // 3
     dying = [*arguments, "--name", "mine", "--junit", "out.xml", "--sarif", "out.sarif"]
@@ -572,10 +537,11 @@ def test_a_server_that_dies_midway_is_a_fault_and_what_is_done_is_kept(files, mo
     assert "ConnectionError" in suite.find("testcase/error").get("message")
     invocation = json.loads((here / "out.sarif").read_text())["runs"][0]["invocations"][0]
     assert not invocation["executionSuccessful"]
-    server.left, server.asked = 10**6, 0
+    server.left = None
+    server.asked.clear()
     resume = re.search(r"not done again by kgan attack (.*)", said)[1]
     assert main(shlex.split(resume)) == 0
-    assert server.asked < 0.7 * enough
+    assert len(server.asked) < 0.7 * enough
     one, other = (
         Report.load(here / "runs" / f"attack-{name}" / "report.json") for name in ("whole", "mine")
     )

@@ -49,8 +49,13 @@ NETWORKS = {
 
 @pytest.fixture(scope="module", params=NETWORKS)
 def case(request):
+    return built(request.param)
+
+
+def built(name):
+    """The network of this name and six records."""
     keras.utils.set_random_seed(0)
-    network = NETWORKS[request.param]()
+    network = NETWORKS[name]()
     images = np.random.default_rng(0).random((6, 8, 8, 1), np.float32)
     inputs = [images, np.array([0, 1, 2, 0, 1, 2])] if len(network.inputs) > 1 else images
     return network, tf.nest.map_structure(tf.constant, inputs)

@@ -1,23 +1,18 @@
 """Sums and inner products of records' gradients, against gradients that are taken one by one."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from kgan.privacy import RecordGradients, record_gradients
-from tests.privacy.test_clipping import NETWORKS, flat, losses, one_by_one
+from tests.privacy.test_clipping import NETWORKS, built, flat, losses, one_by_one
 
 SHARES = np.array([1.0, 0.5, 0.0, 0.2, 2.0, 0.3], np.float32)
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
 def case(request):
-    keras.utils.set_random_seed(0)
-    network = NETWORKS[request.param]()
-    images = np.random.default_rng(0).random((6, 8, 8, 1), np.float32)
-    inputs = [images, np.array([0, 1, 2, 0, 1, 2])] if len(network.inputs) > 1 else images
-    inputs = tf.nest.map_structure(tf.constant, inputs)
+    network, inputs = built(request.param)
     return network, inputs, one_by_one(network, inputs)
 
 
