@@ -32,6 +32,7 @@ import keras
 import numpy as np
 import scipy.ndimage
 from PIL import Image, ImageDraw, ImageFont
+from scipy.special import softmax
 
 import kgan.data
 import kgan.models
@@ -234,7 +235,7 @@ def self_taught(
     images = unlabelled.as_float()
     for number, share in enumerate(options.shares):
         logits = model.predict(images, batch_size=1000, verbose=0)
-        found, sure = logits.argmax(-1), _softmax(logits).max(-1)
+        found, sure = logits.argmax(-1), softmax(logits, axis=-1).max(-1)
         kept = []
         for digit in range(10):
             rows = np.flatnonzero(found == digit)
@@ -252,11 +253,6 @@ def self_taught(
         )
         model = classifier(mixed, seed + number, steps=options.round_steps, rate=5e-4, start=model)
     return model
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    raised = np.exp(logits - logits.max(-1, keepdims=True))
-    return raised / raised.sum(-1, keepdims=True)
 
 
 class Scores:
@@ -280,7 +276,7 @@ class Scores:
             return {name: float((found == self.test.labels).mean())}
         shares = np.bincount(found, minlength=10) / len(found)
         row = {
-            f"{name}: confidence": float(_softmax(logits).max(-1).mean()),
+            f"{name}: confidence": float(softmax(logits, axis=-1).max(-1).mean()),
             f"{name}: unequal": float(np.abs(shares - 0.1).sum() / 2),
         }
         if others is not None:
@@ -368,7 +364,7 @@ def main():
         # The other way to use a translator: real digits in the style of the source.
         back = gan.translate(scores.images, "b_to_a")
         there = judge.predict(back, batch_size=1000, verbose=0)
-        mean = _softmax(scores.logits(adapted)) + _softmax(there)
+        mean = softmax(scores.logits(adapted), axis=-1) + softmax(there, axis=-1)
         found |= scores.of_logits("judged in the source", there, scores.logits(adapted))
         found |= scores.of_logits("both", np.log(mean / 2))
         found |= taught(adapted, translated)

@@ -25,6 +25,8 @@ from torch.utils.flop_counter import FlopCounterMode
 import kgan.data  # isort: skip
 import tensorflow as tf  # isort: skip
 
+from scaling import operations
+
 from kgan.recipes import GANRecipe
 from kgan.settings import PRESETS
 
@@ -36,11 +38,7 @@ def forward_flops(network: tf.keras.Model, batch: int) -> float:
     """Floating-point operations of a call, in 1e9, by TensorFlow's profiler."""
     inputs = [tf.TensorSpec((batch, *i.shape[1:]), i.dtype) for i in network.inputs]
     call = tf.function(lambda *given: network(list(given) if len(given) > 1 else given[0]))
-    graph = call.get_concrete_function(*inputs).graph
-    v1 = tf.compat.v1
-    options = v1.profiler.ProfileOptionBuilder(v1.profiler.ProfileOptionBuilder.float_operation())
-    options = options.with_empty_output().build()
-    return v1.profiler.profile(graph, options=options).total_float_ops / 1e9
+    return operations(call.get_concrete_function(*inputs).graph) / 1e9
 
 
 def ours(images: np.ndarray, batch: int, width: int) -> Callable[[], None]:
