@@ -64,7 +64,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="digits")
     parser.add_argument("--task", default="inpaint")
+    parser.add_argument("--mask", help="of inpaint: centre or random")
     parser.add_argument("--factor", type=int, default=None)
+    parser.add_argument("--image-size", type=int, nargs=2, help="of image files")
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--test", type=int, default=1000, help="held-out images that are scored")
@@ -78,6 +80,8 @@ def main():
             PRESETS["restore"],
             data=options.data,
             task=options.task,
+            mask=options.mask,
+            image_size=options.image_size and tuple(options.image_size),
             factor=options.factor,
             seed=options.seed,
             generator_width=options.width,

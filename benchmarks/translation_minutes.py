@@ -3,9 +3,10 @@
     python benchmarks/translation_minutes.py digits --minutes 2 --contestant kgan
     python benchmarks/translation_minutes.py emoji A B --catalogue emoji.json --minutes 2
 
-`emoji` is pix2pix on pairs (see `emoji.py`); `digits` is CycleGAN without pairs, MNIST's digits and
-orange ones on blue, whose truth is known (see `known_maps.py`). The contestants are those of
-`translation_contestants.py`, at 32 pixels: the same networks, losses, rates and order of batches.
+`emoji` is pix2pix on pairs (see `true_pairs.py`); `digits` is CycleGAN without pairs, MNIST's
+digits and orange ones on blue, whose truth is known (see `known_maps.py`). The contestants are
+those of `translation_contestants.py`, at 32 pixels: the same networks, losses, rates and order of
+batches.
 What is traced or compiled in the first step is not counted, loading of batches is. Prints a row of
 JSON for each: L1 and FID on held-out images, by the features of a LeNet that is shared by all.
 """
@@ -22,10 +23,10 @@ with contextlib.suppress(ModuleNotFoundError):
     import torch
     import torch._dynamo  # isort: skip
 
-import emoji
 import keras
 import numpy as np
 import tensorflow as tf
+import true_pairs
 from known_maps import MAPS
 from translation_contestants import CONTESTANTS, Contestant
 
@@ -110,7 +111,7 @@ def main():
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     paired = options.task == "emoji"
-    data, test = emoji.load(options) if paired else digits(options)
+    data, test = true_pairs.emoji(options) if paired else digits(options)
     judge = extractor(data.b)
     real = judge.features(data.b.as_float())
     given, truth = test.a.as_float(), test.b.as_float()

@@ -1,14 +1,19 @@
-"""One vendor's emoji as another's: by pairs (pix2pix), and without them (CycleGAN, CUT).
+"""Translation of pairs whose truth is known: by the pairs (pix2pix), and without (CycleGAN, CUT).
 
-    python benchmarks/emoji.py FOLDER_A FOLDER_B --catalogue emoji.json --arm pix2pix --minutes 10
+    python benchmarks/true_pairs.py emoji FOLDER_A FOLDER_B --catalogue emoji.json --arm pix2pix
+    python benchmarks/true_pairs.py glyphs uming.ttc ukai.ttc --minutes 5
 
-The folders hold PNG files of equal names, such as the packages emoji-datasource-twitter and
-emoji-datasource-google have them in img/*/64, and the catalogue is their emoji.json. A fifth of the
-base emoji is held out, with all variants of their skin, which would tell them otherwise; scores are
-of the base emoji. CycleGAN and CUT see the images of both vendors in two orders, so no pair. Each
-arm trains for as many processor minutes. Prints a row of JSON: L1, SSIM, and FID by the features of
-a small classifier of the categories that learns from the training images of B, beside the
-untranslated images and the mean colour of B.
+`emoji` makes one vendor's emoji another's: folders of PNG files of equal names, such as the
+packages emoji-datasource-twitter and emoji-datasource-google have them in img/*/64, and their
+catalogue, emoji.json. A fifth of the base emoji is held out, with all variants of their skin, which
+would tell them otherwise; scores are of the base emoji. `glyphs` makes characters of one font those
+of another: all Chinese ones that both font files have, a tenth of them held out.
+
+CycleGAN and CUT see the images of both sides in two orders, so no pair. Each arm trains for as many
+processor minutes. Prints a row of JSON: L1, SSIM, and FID by the features of a small classifier
+that learns from the training images of B, whose accuracy is printed first; beside the untranslated
+images, the mean colour and the mean image of B. Its classes are the categories of emoji; of
+characters, the twenty equal parts of their order in Unicode, which is that of their radicals.
 """
 
 import argparse
@@ -20,7 +25,8 @@ from typing import Any
 
 import keras
 import numpy as np
-from PIL import Image
+from fontTools.ttLib import TTCollection
+from PIL import Image, ImageDraw, ImageFont
 
 import kgan.callbacks
 import kgan.data
@@ -41,7 +47,11 @@ ARMS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def load(options: argparse.Namespace) -> tuple[Pairs, Pairs]:
+_IDEOGRAPHS = range(0x4E00, 0xA000)
+_PARTS, _FINER = 20, 4
+
+
+def emoji(options: argparse.Namespace) -> tuple[Pairs, Pairs]:
     """Pairs to train on, and base emoji that are held out."""
     catalogue = json.loads(options.catalogue.read_text())
     categories = sorted({one["category"] for one in catalogue})
@@ -81,14 +91,47 @@ def _on_white(path: Path, side: int) -> np.ndarray:
     return np.asarray(whole.resize((side, side), Image.Resampling.BOX))
 
 
+def glyphs(options: argparse.Namespace) -> tuple[Pairs, Pairs]:
+    """Black characters on white, of both fonts at one place and size; and some held out."""
+    codes = [_codes(path) for path in (options.a, options.b)]
+    common = sorted(set.intersection(*codes))
+    labels = (np.arange(len(common)) * _PARTS // len(common)).astype(np.int32)
+    held_out = np.zeros(len(common), bool)
+    held_out[np.random.default_rng(0).permutation(len(common))[: len(common) // 10]] = True
+    names = tuple(f"part {part}" for part in range(_PARTS))
+    sides = []
+    for path in (options.a, options.b):
+        font = ImageFont.truetype(path, _FINER * (options.side - 2))
+        images = np.stack([_drawn(chr(code), font, options.side) for code in common])
+        sides.append(Dataset(path.stem, images[..., np.newaxis], labels, names))
+    return (
+        Pairs(*(one.take(np.flatnonzero(~held_out)) for one in sides)),
+        Pairs(*(one.take(np.flatnonzero(held_out)) for one in sides)),
+    )
+
+
+def _codes(path: Path) -> set[int]:
+    """The ideographs that a collection's first font has."""
+    return set(TTCollection(path, lazy=True).fonts[0].getBestCmap()) & set(_IDEOGRAPHS)
+
+
+def _drawn(text: str, font: ImageFont.FreeTypeFont, side: int) -> np.ndarray:
+    image = Image.new("L", (_FINER * side, _FINER * side), 255)
+    ImageDraw.Draw(image).text((_FINER, _FINER), text, 0, font)
+    return np.asarray(image.resize((side, side), Image.Resampling.BOX))
+
+
+LOADERS = {"emoji": emoji, "glyphs": glyphs}
+
+
 def extractor(data: Dataset) -> Extractor:
-    """A LeNet of the categories; its features are what FID compares."""
+    """A LeNet of the classes; its features are what FID compares."""
     keras.utils.set_random_seed(0)
     model = lenet(data.sample_shape, len(data.class_names or ()), width=16)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("adam", loss)
     model.fit(data.as_float(), data.labels, batch_size=64, epochs=8, verbose=0)
-    return Extractor(model, name="lenet-emoji")
+    return Extractor(model, name="lenet")
 
 
 def trained(train: Pairs, arm: str, options: argparse.Namespace) -> tuple[Any, int, float]:
@@ -126,18 +169,21 @@ def trained(train: Pairs, arm: str, options: argparse.Namespace) -> tuple[Any, i
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", choices=list(LOADERS))
     parser.add_argument("a", type=Path)
     parser.add_argument("b", type=Path)
-    parser.add_argument("--catalogue", type=Path, required=True)
+    parser.add_argument("--catalogue", type=Path, help="of emoji")
     parser.add_argument("--arm", choices=list(ARMS), action="append")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--side", type=int, default=32)
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("emoji"), help="folder of pictures")
+    parser.add_argument("--out", type=Path, default=Path("pairs"), help="folder of pictures")
     options = parser.parse_args()
-    train, test = load(options)
+    if (options.data == "emoji") != (options.catalogue is not None):
+        parser.error("--catalogue FILE belongs to emoji")
+    train, test = LOADERS[options.data](options)
     judge = extractor(train.b)
     truth = test.b.as_float()
     real = judge.features(train.b.as_float())
@@ -152,11 +198,15 @@ def main():
         }
         print(json.dumps({**row, **more}), flush=True)
 
-    print(json.dumps({"train": len(train), "held out": len(test), "side": options.side}))
+    told = (judge.probabilities(truth).argmax(axis=1) == test.b.labels).mean()
+    sizes = {"train": len(train), "held out": len(test), "side": options.side}
+    print(json.dumps({**sizes, "judge": judge.label, "accuracy": round(float(told), 4)}))
     report("the truth", truth)
     report("untranslated", test.a.as_float())
     colour = train.b.as_float().mean(axis=(0, 1, 2)).astype(np.float32)
     report("mean colour", np.broadcast_to(colour, truth.shape))
+    mean = train.b.as_float().mean(axis=0).astype(np.float32)
+    report("mean image", np.broadcast_to(mean, truth.shape))
     options.out.mkdir(parents=True, exist_ok=True)
     some = np.random.default_rng(1).permutation(len(test))[:16]
     for arm in options.arm or list(ARMS):
