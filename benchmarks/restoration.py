@@ -36,6 +36,8 @@ ARMS = {
     "L1 + 0.01 adversary": ("l1", 1.0, 0.01),
 }
 
+_SEEN = 100_000
+
 
 def judge_of(train: Dataset, path: Path | None) -> Extractor:
     """The shipped extractor, or a LeNet that learnt the classes, kept in a file."""
@@ -50,7 +52,8 @@ def judge_of(train: Dataset, path: Path | None) -> Extractor:
     model.compile("adam", loss)
     rows = np.random.default_rng(0).permutation(len(train))[:20_000]
     some = train.take(np.sort(rows))
-    model.fit(some.as_float(), some.labels, batch_size=64, epochs=5, verbose=0)
+    epochs = -(-_SEEN // len(some))
+    model.fit(some.as_float(), some.labels, batch_size=64, epochs=epochs, verbose=0)
     if path is not None:
         model.save(path)
     return Extractor(model, name="lenet")
