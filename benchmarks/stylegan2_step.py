@@ -12,9 +12,7 @@ training loop asks for a GPU; the step here is written anew around its networks.
 
 import argparse
 import dataclasses
-import sys
 import time
-import types
 from collections.abc import Callable
 
 import numpy as np
@@ -25,6 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import kgan.data  # isort: skip
 import tensorflow as tf  # isort: skip
 
+import image_peers
 from scaling import operations
 
 from kgan.recipes import GANRecipe
@@ -65,17 +64,7 @@ def ours(images: np.ndarray, batch: int, width: int) -> Callable[[], None]:
 
 
 def package(images: np.ndarray, batch: int, width: int) -> Callable[[], None]:
-    # What its module asks for at import and is not used here.
-    available, torch.cuda.is_available = torch.cuda.is_available, lambda: True
-    for name, contents in (("aim", []), ("vector_quantize_pytorch", ["VectorQuantize"])):
-        module = types.ModuleType(name)
-        for content in contents:
-            setattr(module, content, None)
-        sys.modules.setdefault(name, module)
-    from stylegan2_pytorch import stylegan2_pytorch as theirs
-
-    torch.cuda.is_available = available
-
+    theirs = image_peers.package()
     side = images.shape[1]
     mapping = theirs.StyleVectorizer(LATENTS, 2, lr_mul=0.01)
     generator = theirs.Generator(side, LATENTS, width // 2, fmap_max=4 * width)

@@ -1,7 +1,7 @@
 """What images of the user's own are trained with, where no preset is named.
 
-The choice follows the number of images and their size. `benchmarks/few_images.py` compares it with
-other presets on images of one's own, in equal processor time.
+The choice follows the number of images and their size. `benchmarks/image_presets.py` compares it
+with other presets on images of one's own, in equal processor time.
 """
 
 import dataclasses
