@@ -37,7 +37,7 @@ class CycleGAN(Translation):
         loss: A key of `kgan.losses.LOSSES`, an `AdversarialLoss`, or a pair of callables
             `(real_logits, fake_logits) -> loss of each logit`.
         cycle_weight: Weight of the mean absolute difference between a sample and its translation
-            there and back, as published: see below.
+            there and back, as published: see below; 0 leaves this out.
         identity_weight: Weight of the mean absolute difference between a sample and what the
             generator that makes its domain gives for it, as published; 0 leaves this out. Both
             domains must have one shape otherwise.
@@ -158,7 +158,11 @@ class CycleGAN(Translation):
         self.consistency, self.consistency_weight = consistency, consistency_weight
         if consistency is not None:
             consistency.trainable = False
-        weighs = {"identity": identity_weight, "consistency": consistency_weight}
+        weighs = {
+            "cycle": cycle_weight,
+            "identity": identity_weight,
+            "consistency": consistency_weight,
+        }
         self.logs = tuple(name for name in self.logs if weighs.get(name, 1.0))
         self._start()
 
@@ -191,12 +195,15 @@ class CycleGAN(Translation):
             self._fool(self.discriminator_a, a, fake_a, training=training),
             self._fool(self.discriminator_b, b, fake_b, training=training),
         ]
-        cycle = [
-            _distance(self.b_to_a(fake_b, training=training), a),
-            _distance(self.a_to_b(fake_a, training=training), b),
-        ]
-        self._log(g_loss=_mean(adversarial), cycle=_mean(cycle))
-        weighted = [*adversarial, *self._weighted(self.cycle_weight, cycle)]
+        self._log(g_loss=_mean(adversarial))
+        weighted = list(adversarial)
+        if self.cycle_weight:
+            cycle = [
+                _distance(self.b_to_a(fake_b, training=training), a),
+                _distance(self.a_to_b(fake_a, training=training), b),
+            ]
+            self._log(cycle=_mean(cycle))
+            weighted += self._weighted(self.cycle_weight, cycle)
         if self.identity_weight:
             identity = [
                 _distance(self.b_to_a(a, training=training), a),

@@ -64,9 +64,9 @@ def published_generator_loss(networks, a, b, cycle, identity):
     return loss, fake_a, fake_b
 
 
-@pytest.mark.parametrize("identity", [5.0, 0.0])
-def test_a_step_is_the_published_one(identity):
-    gan = build(identity_weight=identity, pool_size=3, seed=7)
+@pytest.mark.parametrize(("cycle", "identity"), [(10.0, 5.0), (10.0, 0.0), (0.0, 5.0)])
+def test_a_step_is_the_published_one(cycle, identity):
+    gan = build(cycle_weight=cycle, identity_weight=identity, pool_size=3, seed=7)
     reference = [keras.models.clone_model(getattr(gan, name)) for name in NAMES]
     for own, name in zip(reference, NAMES, strict=True):
         own.set_weights(getattr(gan, name).get_weights())
@@ -76,7 +76,7 @@ def test_a_step_is_the_published_one(identity):
     exchanged = False
     for step, (a, b) in enumerate(batches(2, 5)):
         with tf.GradientTape() as tape:
-            loss, fake_a, fake_b = published_generator_loss(reference, a, b, 10.0, identity)
+            loss, fake_a, fake_b = published_generator_loss(reference, a, b, cycle, identity)
         g_gradients = tape.gradient(loss, players)
         shown = {}
         for name, fake in (("a", fake_a), ("b", fake_b)):
@@ -99,7 +99,7 @@ def test_a_step_is_the_published_one(identity):
         gan.reset_metrics()
         logs = gan.train_step((a, b))
         assert float(logs["d_loss"]) == pytest.approx(float(d_loss) / 2, rel=1e-5)
-        distances = logs["cycle"] * 10 + logs.get("identity", 0.0) * identity
+        distances = logs.get("cycle", 0.0) * cycle + logs.get("identity", 0.0) * identity
         # Weighted sums over both domains, halved: what was minimised above.
         total = 2 * float(logs["g_loss"]) + 2 * float(distances)
         assert total == pytest.approx(float(loss) / 2, rel=1e-5)
@@ -108,7 +108,23 @@ def test_a_step_is_the_published_one(identity):
             np.testing.assert_allclose(one, other, atol=2e-6)
     assert exchanged
     assert int(gan.step) == 5
-    assert set(logs) == {"d_loss", "g_loss", "cycle"} | ({"identity"} if identity else set())
+    weighed = {name for name, weight in (("cycle", cycle), ("identity", identity)) if weight}
+    assert set(logs) == {"d_loss", "g_loss", *weighed}
+
+
+def test_a_cycle_of_no_weight_costs_no_pass():
+    passes = {}
+    for weight in (0.0, 1.0):
+        gan = build(cycle_weight=weight, identity_weight=0.0)
+        count = []
+        call = gan.a_to_b.call
+        gan.a_to_b.call = lambda *args, call=call, count=count, **kw: (
+            count.append(1),
+            call(*args, **kw),
+        )[1]
+        gan.train_step(next(batches(2, 1)))
+        passes[weight] = len(count)
+    assert passes == {0.0: 1, 1.0: 2}
 
 
 def test_a_loss_that_compares_with_real_samples():
