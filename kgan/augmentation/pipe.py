@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 import kgan.random
-from kgan.augmentation.sampler import affine
-from kgan.augmentation.wavelet import double, halve
+from kgan.augmentation.sampler import affine, axis_weights, places
+from kgan.augmentation.wavelet import NEEDED, along_both, double, doubling, halve, halving
 
 # As many as all changes together need for an image, and a few more.
 _DRAWS = 40
@@ -199,6 +199,7 @@ PIPES: dict[str, tuple[str, ...]] = {
 rotations, which would leak into what must not be turned, such as digits and letters."""
 
 _NO_HUE = ("hue", "saturation")
+_TURNING = {"turn", "rotate"}
 
 
 def changed(images: tf.Tensor, names: Sequence[str], chance: Chance) -> tf.Tensor:
@@ -214,9 +215,7 @@ def changed(images: tf.Tensor, names: Sequence[str], chance: Chance) -> tf.Tenso
         order.insert(order.index("stretch") + 1 if "stretch" in order else len(order), "rotate")
     if order:
         inverse = _product([GEOMETRY[name](chance) for name in order])
-        doubled = double(images)
-        size = doubled.shape[1:3]
-        images = halve(affine(doubled, inverse, size, unit=2.0))
+        images = _resampled(images, inverse, turned=not _TURNING.isdisjoint(order))
     colours = [name for name in COLOURS if name in names]
     if chance.channels not in (3, 4):
         colours = [name for name in colours if name not in _NO_HUE]
@@ -228,6 +227,21 @@ def changed(images: tf.Tensor, names: Sequence[str], chance: Chance) -> tf.Tenso
         if name in names:
             images = PIXELS[name](images, chance)
     return images
+
+
+def _resampled(images: tf.Tensor, inverse: tf.Tensor, *, turned: bool) -> tf.Tensor:
+    """Images under affine maps, at twice their resolution; where none is turned, axis by axis."""
+    sides = images.shape[1:3]
+    size = 2 * (sides[0] + NEEDED), 2 * (sides[1] + NEEDED)
+    if turned:
+        return halve(affine(double(images), inverse, size, unit=2.0))
+    maps = []
+    for side, row, new in zip(sides, (1, 0), size, strict=True):
+        there = doubling(side)
+        place = inverse[:, row, row, None] * places(new, 2.0) + inverse[:, row, 2, None]
+        weights = axis_weights(2.0 * place + (len(there) - 1) / 2, len(there))
+        maps.append(halving(new) @ weights @ there)
+    return along_both(images, *maps)
 
 
 def _coloured(images: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:

@@ -28,33 +28,37 @@ SYM6 = (
 )
 """The low-pass filter; its coefficients sum to sqrt(2)."""
 
-MARGIN = 6
-"""Pixels beyond each border that a doubled image holds, and that halving needs."""
+MARGIN = 12
+"""Pixels beyond each border that a doubled image holds."""
+
+NEEDED = 5
+"""Of them, those that halving needs."""
 
 
 def double(images: tf.Tensor) -> tf.Tensor:
     """Images (batch, h, w, c) as (batch, 2 h + 24, 2 w + 24, c), reflected beyond their border."""
-    return _along_both(images, _doubling)
+    return along_both(images, *(tf.constant(doubling(side)) for side in images.shape[1:3]))
 
 
 def halve(images: tf.Tensor) -> tf.Tensor:
-    """Images (batch, 2 h + 24, 2 w + 24, c) as (batch, h, w, c): the opposite of `double`."""
-    return _along_both(images, _halving)
+    """Images (batch, 2 h + 10, 2 w + 10, c) as (batch, h, w, c): the opposite of `double`."""
+    return along_both(images, *(tf.constant(halving(side)) for side in images.shape[1:3]))
 
 
-def _along_both(images: tf.Tensor, matrix) -> tf.Tensor:
-    rows, columns = (tf.constant(matrix(side)) for side in images.shape[1:3])
-    images = tf.einsum("ih,bhwc->biwc", rows, images)
-    return tf.einsum("jw,biwc->bijc", columns, images)
+def along_both(images: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
+    """Maps (new_height, height) and (new_width, width), or one for each image, of both axes."""
+    batch = "b" if len(rows.shape) == 3 else ""
+    images = tf.einsum(f"{batch}ih,bhwc->biwc", rows, images)
+    return tf.einsum(f"{batch}jw,biwc->bijc", columns, images)
 
 
 @functools.cache
-def _doubling(side: int) -> np.ndarray:
-    """(2 side + 4 margin, side): zeros between the pixels, then the filter, times sqrt(2)."""
-    taps, margin = np.array(SYM6), 2 * MARGIN
-    found = np.zeros((2 * side + 2 * margin, side), np.float64)
+def doubling(side: int) -> np.ndarray:
+    """(2 side + 2 margin, side): zeros between the pixels, then the filter, times sqrt(2)."""
+    taps = np.array(SYM6)
+    found = np.zeros((2 * side + 2 * MARGIN, side), np.float64)
     for row in range(len(found)):
-        place = row - margin
+        place = row - MARGIN
         for tap, weight in enumerate(taps):
             source = place + tap - len(taps) // 2
             if source % 2 == 0:
@@ -63,14 +67,14 @@ def _doubling(side: int) -> np.ndarray:
 
 
 @functools.cache
-def _halving(doubled: int) -> np.ndarray:
-    """The filter turned round, at every second place, over sqrt(2)."""
-    taps, margin = np.array(SYM6), 2 * MARGIN
-    side = (doubled - 2 * margin) // 2
+def halving(doubled: int) -> np.ndarray:
+    """(side, 2 side + 2 needed): the filter turned round, at every second place, over sqrt(2)."""
+    taps = np.array(SYM6)
+    side = (doubled - 2 * NEEDED) // 2
     found = np.zeros((side, doubled), np.float64)
     for row in range(side):
         for tap, weight in enumerate(taps):
-            found[row, 2 * row + margin + len(taps) // 2 - tap] += weight / np.sqrt(2.0)
+            found[row, 2 * row + NEEDED + len(taps) // 2 - tap] += weight / np.sqrt(2.0)
     return found.astype(np.float32)
 
 
