@@ -28,7 +28,8 @@ import numpy as np
 import tensorflow as tf
 import true_pairs
 from known_maps import MAPS
-from translation_contestants import CONTESTANTS, Contestant
+from translation_contestant import Contestant
+from translation_contestants import CONTESTANTS
 
 import kgan.data
 import kgan.pictures

@@ -22,7 +22,9 @@ with contextlib.suppress(ModuleNotFoundError):
 import keras
 import numpy as np
 import tensorflow as tf
-from translation_contestants import CONTESTANTS, Contestant, weights_to_torch
+from translation_contestant import Contestant
+from translation_contestants import CONTESTANTS
+from translation_pytorch import weights_to_torch
 
 
 def made(options: argparse.Namespace) -> dict[str, Contestant]:
