@@ -23,16 +23,16 @@ def sample(images: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
     # Of each pixel the four between which it is the first: one gather fetches them all.
     for axis in (1, 2):
         last = images.shape[axis] - 1
-        behind = tf.gather(images, [*range(1, last + 1), last], axis=axis)
-        images = tf.concat([images, behind], axis=-1)
+        following = tf.gather(images, [*range(1, last + 1), last], axis=axis)
+        images = tf.concat([images, following], axis=-1)
     (top, down), (left, right) = _split(rows, height), _split(columns, width)
     # With `batch_dims` a gather takes eight times as long.
     start = tf.range(tf.shape(images)[0])[:, None, None] * (height * width)
     four = tf.gather(tf.reshape(images, [-1, 4 * channels]), start + top * width + left)
     down, right = down[..., None], right[..., None]
-    first, below, behind, last = tf.split(four, 4, axis=-1)
-    upper = first * (1.0 - right) + behind * right
-    lower = below * (1.0 - right) + last * right
+    here, below, beside, across = tf.split(four, 4, axis=-1)
+    upper = here * (1.0 - right) + beside * right
+    lower = below * (1.0 - right) + across * right
     return upper * (1.0 - down) + lower * down
 
 
