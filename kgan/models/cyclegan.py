@@ -197,20 +197,17 @@ class CycleGAN(Translation):
         ]
         self._log(g_loss=_mean(adversarial))
         weighted = list(adversarial)
-        if self.cycle_weight:
-            cycle = [
-                _distance(self.b_to_a(fake_b, training=training), a),
-                _distance(self.a_to_b(fake_a, training=training), b),
-            ]
-            self._log(cycle=_mean(cycle))
-            weighted += self._weighted(self.cycle_weight, cycle)
-        if self.identity_weight:
-            identity = [
-                _distance(self.b_to_a(a, training=training), a),
-                _distance(self.a_to_b(b, training=training), b),
-            ]
-            self._log(identity=_mean(identity))
-            weighted += self._weighted(self.identity_weight, identity)
+        for name, weight, of_b, of_a in (
+            ("cycle", self.cycle_weight, fake_b, fake_a),
+            ("identity", self.identity_weight, a, b),
+        ):
+            if weight:
+                distances = [
+                    _distance(self.b_to_a(of_b, training=training), a),
+                    _distance(self.a_to_b(of_a, training=training), b),
+                ]
+                self._log(**{name: _mean(distances)})
+                weighted += self._weighted(weight, distances)
         if self.consistency is not None:
             judged = {"a": (a, fake_b), "b": (b, fake_a)}
             consistency = [self._changes_class(*judged[one]) for one in self.consistency_domains]
