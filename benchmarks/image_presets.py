@@ -9,7 +9,8 @@
 Trains one preset, with a few settings of its own, until its steps have taken so many minutes of
 processor time (tracing and scoring are not counted), scores the averaged generator a few times on
 the way, and writes NAME-SEED.json after each score, with NAME-SEED.png (rows of a class each) and
-NAME-SEED.keras (as `kgan latents` reads it) beside it. `image_peers.py` does the same to others.
+NAME-SEED.keras (as `kgan latents` reads it) beside it. With more `--minutes` (and as many more
+`--scores`) the same command goes on from these. `image_peers.py` does the same to others.
 """
 
 import argparse
@@ -21,7 +22,10 @@ import keras
 from image_scores import Clock, Scores, add_options, asked_data
 
 import kgan.callbacks
+import kgan.models
+from kgan.counter import steps_done
 from kgan.data import Dataset
+from kgan.files import atomic_path
 from kgan.recipes import GANRecipe
 from kgan.settings import PRESETS
 
@@ -34,7 +38,7 @@ class Until(keras.callbacks.Callback):
         self.clock = clock
 
     def on_train_batch_end(self, batch, logs=None):
-        self.model.stop_training = self.clock(batch, logs)
+        self.model.stop_training = self.clock(steps_done(self.model), logs)
 
 
 def train(data: Dataset, seed: int, options: argparse.Namespace) -> None:
@@ -64,23 +68,30 @@ def train(data: Dataset, seed: int, options: argparse.Namespace) -> None:
     scores = Scores(
         data, options, name, lambda n, y: model.generate(n, y, seed=1), conditional, about
     )
+    path = options.out / f"{name}.keras"
+    spent = 0.0
+    if path.is_file():
+        kgan.models.restore(model, path)
+        spent = scores.go_on(steps_done(model))
+    start = steps_done(model)
 
     def score(steps: int, minutes: float, logs: Any) -> None:
         more = dict(logs or {})
         if model.augmentation is not None and model.augmentation.adaptive:
             more["strength"] = model.augmentation.strength.numpy()
         scores(steps, minutes, steps * recipe.samples_per_step(), more)
-        model.save(options.out / f"{name}.keras")
+        with atomic_path(path) as temporary:
+            model.save(temporary)
 
     model.fit(
-        recipe.feed(data),
+        recipe.feed(data, start=start),
         steps_per_epoch=10**7,
         shuffle=False,
         verbose=0,
         callbacks=[
             kgan.callbacks.LayerSeeds(),
             kgan.callbacks.NonFiniteGuard(),
-            Until(Clock(options.minutes, options.scores, score)),
+            Until(Clock(options.minutes, options.scores, score, spent=spent)),
         ],
     )
 

@@ -58,31 +58,39 @@ class Clock:
         minutes: Of processor time.
         count: How many scores.
         score: Function of (steps, minutes, logs).
+        spent: Minutes that a training which goes on took before.
     """
 
-    def __init__(self, minutes: float, count: int, score: Callable[[int, float, Any], None]):
-        self.minutes, self.count, self.score = minutes, count, score
+    def __init__(
+        self,
+        minutes: float,
+        count: int,
+        score: Callable[[int, float, Any], None],
+        *,
+        spent: float = 0.0,
+    ):
+        self.minutes, self.count, self.score, self.before = minutes, count, score, spent
         self.begun: float | None = None
-        self.done = 0
+        self.done = int(spent * count / minutes)
 
     def __call__(self, steps: int, logs: Mapping[str, Any] | None = None) -> bool:
         """Whether the time is up after so many steps."""
         now = time.process_time()
         if self.begun is None:
             self.begun = now
-        spent = (now - self.begun) / 60
-        if spent >= self.minutes * (self.done + 1) / self.count:
+        spent = self.before + (now - self.begun) / 60
+        if self.done < self.count and spent >= self.minutes * (self.done + 1) / self.count:
             self.done += 1
             self.score(steps, spent, logs)
             self.begun += time.process_time() - now
-        return self.done == self.count
+        return self.done >= self.count
 
 
 class Scores:
     """Scores of samples against the images that a contestant learns from.
 
     Each call prints them and keeps them in OUT/NAME.json, with a picture of 100 samples (rows of a
-    class each) beside it.
+    class each) beside it. A training that goes on from such a file adds to its scores.
 
     Args:
         data: The images.
@@ -123,6 +131,23 @@ class Scores:
             "scores": [],
         }
         self.out.mkdir(parents=True, exist_ok=True)
+
+    def go_on(self, steps: int) -> float:
+        """Takes over the scores in the file, up to so many steps; returns the minutes they took.
+
+        Raises:
+            ValueError: If the file is of another training, or scored otherwise.
+        """
+        path = self.out / f"{self.name}.json"
+        kept = json.loads(path.read_text())
+        for key in self.record.keys() - {"versions", "date", "scores"}:
+            if kept[key] != self.record[key]:
+                raise ValueError(
+                    f"{path} is of another training: {key} is {kept[key]!r} there and "
+                    f"{self.record[key]!r} here. Take another --name or --out."
+                )
+        self.record["scores"] = [one for one in kept["scores"] if one["steps"] <= steps]
+        return self.record["scores"][-1]["minutes"]
 
     def _set(self, images: np.ndarray, labels: np.ndarray | None) -> SampleSet:
         return SampleSet(images, labels, kind=self.data.kind, extractor=self.judge)
