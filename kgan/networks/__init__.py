@@ -46,7 +46,7 @@ from kgan.networks.grouped import GroupedConv2D
 from kgan.networks.growing import FadeIn, GrowingConvolutions
 from kgan.networks.keeping import KEEPING, keeping_brightness, keeping_known, residual
 from kgan.networks.minibatch import MinibatchStandardDeviation
-from kgan.networks.mlp import mlp_discriminator, mlp_generator
+from kgan.networks.mlp import fine_mlp_discriminator, mlp_discriminator, mlp_generator
 from kgan.networks.noise import Dropout, GaussianNoise
 from kgan.networks.normalization import BatchNormalization, InstanceNormalization
 from kgan.networks.output_layers import LinearImages
@@ -114,6 +114,7 @@ NETWORKS: dict[str, NetworkPair] = {
     "dcgan": NetworkPair(dcgan_generator, dcgan_discriminator),
     "resnet": NetworkPair(resnet_generator, resnet_discriminator),
     "mlp": NetworkPair(mlp_generator, mlp_discriminator),
+    "mlp-fine": NetworkPair(mlp_generator, fine_mlp_discriminator),
     "fastgan": NetworkPair(fastgan_generator, fastgan_discriminator, fastgan_decoder),
     "progan": NetworkPair(progan_generator, progan_discriminator),
     "biggan": NetworkPair(biggan_generator, biggan_discriminator),
@@ -208,6 +209,7 @@ __all__ = [
     "fastgan_decoder",
     "fastgan_discriminator",
     "fastgan_generator",
+    "fine_mlp_discriminator",
     "keeping_brightness",
     "keeping_known",
     "mlp_discriminator",

@@ -15,12 +15,14 @@ SHAPES = {
     "dcgan": [(8, 8, 1), (28, 28, 1), (20, 45, 3)],
     "resnet": [(8, 8, 1), (32, 32, 3), (17, 40, 1)],
     "mlp": [(2,), (7,)],
+    "mlp-fine": [(2,), (7,)],
     "fastgan": [(8, 8, 1), (28, 28, 1), (20, 45, 3)],
     "progan": [(8, 8, 1), (28, 28, 1), (20, 45, 3)],
     "biggan": [(8, 8, 1), (28, 28, 1), (20, 45, 3)],
     "r3gan": [(8, 8, 1), (28, 28, 1), (20, 45, 3)],
     "stylegan2": [(8, 8, 1), (28, 28, 1), (20, 45, 3)],
 }
+IMAGES = [name for name in NETWORKS if not name.startswith("mlp")]
 CASES = [(name, shape) for name in NETWORKS for shape in SHAPES[name]]
 
 
@@ -110,7 +112,7 @@ def test_any_size_is_reached_exactly(height, width):
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (17, 30, 2), (28, 28, 1), (100, 37, 3)])
-@pytest.mark.parametrize("name", [name for name in NETWORKS if name != "mlp"])
+@pytest.mark.parametrize("name", IMAGES)
 def test_maps_mirror_each_other_without_a_margin(name, shape):
     sizes = resolution(shape).sizes
     generator = NETWORKS[name].generator(shape, 10, width=16)
@@ -126,12 +128,23 @@ def test_shapes_out_of_range(shape):
         NETWORKS["dcgan"].generator(shape, 5)
 
 
-@pytest.mark.parametrize("name", [name for name in NETWORKS if name != "mlp"])
+@pytest.mark.parametrize("name", IMAGES)
 def test_sides_up_to_1024(name):
     shape = (1024, 512, 5)
     pair = NETWORKS[name]
     assert pair.generator(shape, 10, width=1).output_shape[1:] == shape
     assert pair.discriminator(shape, width=1).input_shape[1:] == shape
+
+
+@pytest.mark.parametrize(("name", "finest"), [("mlp", 0.125), ("mlp-fine", 0.03125)])
+def test_the_finest_wave_of_points(name, finest):
+    """Points half a wave apart have opposite sines and cosines of it."""
+    fourier = NETWORKS[name].discriminator((2,), width=8).layers[1]
+    points = np.random.default_rng(0).standard_normal((64, 2)).astype(np.float32)
+    both = np.stack([fourier(points), fourier(points + np.float32(finest / 2))])
+    waves = both[..., 2:].reshape(2, 64, 2, -1, 2)
+    assert waves.shape[3] == 3 + np.log2(4 / finest)
+    np.testing.assert_allclose(waves[1, :, :, -1], -waves[0, :, :, -1], atol=1e-3)
 
 
 def test_points_need_mlp():
