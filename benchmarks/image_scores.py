@@ -141,9 +141,9 @@ class Scores:
         path = self.out / f"{self.name}.json"
         kept = json.loads(path.read_text())
         for key in self.record.keys() - {"versions", "date", "scores"}:
-            if kept[key] != self.record[key]:
+            if kept.get(key) != self.record[key]:
                 raise ValueError(
-                    f"{path} is of another training: {key} is {kept[key]!r} there and "
+                    f"{path} is of another training: {key} is {kept.get(key)!r} there and "
                     f"{self.record[key]!r} here. Take another --name or --out."
                 )
         self.record["scores"] = [one for one in kept["scores"] if one["steps"] <= steps]

@@ -63,7 +63,7 @@ def mlp_discriminator(
     """A dense discriminator on Fourier features: points (and labels) to logits.
 
     Its octaves resolve structure from about 0.03 to 4 in the points' units: scale a table's columns
-    to about unit deviation. Modes that are finer come out narrower than they are.
+    to about unit deviation. Finer modes come out much too narrow.
 
     Args:
         sample_shape: (features,).
@@ -75,8 +75,7 @@ def mlp_discriminator(
     Returns:
         A functional model of `points` (batch, features), or `[points, labels]`, to logits (batch,).
     """
-    features = FourierFeatures()
-    return _discriminator(sample_shape, num_classes, width, spectral, minibatch_stddev, features)
+    return _discriminator(sample_shape, num_classes, width, spectral, minibatch_stddev, (-2, 5))
 
 
 def fine_mlp_discriminator(
@@ -88,14 +87,13 @@ def fine_mlp_discriminator(
     minibatch_stddev: bool = False,
 ) -> keras.Model:
     """As `mlp_discriminator`, with octaves that resolve structure from about 0.008 on."""
-    features = FourierFeatures((-2, 7))
-    return _discriminator(sample_shape, num_classes, width, spectral, minibatch_stddev, features)
+    return _discriminator(sample_shape, num_classes, width, spectral, minibatch_stddev, (-2, 7))
 
 
-def _discriminator(sample_shape, num_classes, width, spectral, minibatch_stddev, fourier):
+def _discriminator(sample_shape, num_classes, width, spectral, minibatch_stddev, octaves):
     dense = SpectralDense if spectral else layers.Dense
     points = keras.Input((_features(sample_shape),), name="points")
-    features = fourier(points)
+    features = FourierFeatures(octaves)(points)
     for _ in range(_DISCRIMINATOR_DEPTH):
         features = dense(width, kernel_initializer="he_normal")(features)
         features = layers.LeakyReLU(0.2)(features)

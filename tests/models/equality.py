@@ -265,8 +265,7 @@ def _preset(name: str, seed: int):
     """The preset's own GAN but narrower, with SGD, on random data of its data's shape.
 
     At a small part of its rate: with SGD, the full one lets rounding grow a thousand times in 20
-    steps, most of all with the large penalties of the points. Finer waves of these would make 1e-7
-    in a point 2e-5 in its features.
+    steps, most of all with the large penalties of the points.
     """
     config = gan_settings.PRESETS[name]
     config = dataclasses.replace(
@@ -276,6 +275,7 @@ def _preset(name: str, seed: int):
         batch_size=BATCH,
         # Networks that grow do so within these steps.
         phase_steps=config.phase_steps and STEPS // 4,
+        # The finest waves would make of 1e-7 in a point 2e-5 in its features.
         networks=config.networks.removesuffix("-fine"),
         precision="float32",
         seed=seed,
