@@ -15,9 +15,11 @@ from kgan.counter import add_counter
 class ADA(Augmentation):
     """A pipe of changes, each made to an image with a probability that adapts.
 
-    The probability p rises while the mean sign of the discriminator's logits of real images is
-    above its target, which says that it knows them too well, and falls otherwise. It is a variable
-    and is saved with the weights.
+    The probability p rises while the mean sign of what the discriminator says of real images is
+    above its target, which says that it knows them too well, and falls otherwise. As published that
+    is the sign of their logits. Losses that only compare logits (relativistic, Wasserstein) leave
+    it to chance where 0 lies, so there it is the sign of real less generated: at the same target of
+    0.6, 80% of the images are on the real side. p is a variable and is saved with the weights.
 
     Args:
         pipe: A key of `kgan.augmentation.PIPES`, or keys of `kgan.augmentation.CHANGES`; they are
@@ -66,7 +68,7 @@ class ADA(Augmentation):
         self.limit = limit
         self.adaptive = adaptive
         self.strength = self._scalar("strength", strength, "only_first_replica")
-        # Of the logits since p moved last: the sum over steps of their mean sign.
+        # Of the margins since p moved last: the sum over steps of their mean sign.
         self.signs = self._scalar("signs", 0.0, "mean")
         self.observed = add_counter(self, "observed")
 
@@ -83,9 +85,9 @@ class ADA(Augmentation):
         chance = Chance(seed, images, tf.convert_to_tensor(self.strength))
         return changed(images, self.changes, chance)
 
-    def observe(self, real_logits: tf.Tensor) -> None:
+    def observe(self, margins: tf.Tensor) -> None:
         if self.adaptive:
-            sign = tf.reduce_mean(tf.sign(real_logits))
+            sign = tf.reduce_mean(tf.sign(margins))
             self.signs.assign(tf.convert_to_tensor(self.signs) + sign)
             self.observed.assign_add(1)
 

@@ -14,7 +14,7 @@ class Augmentation(keras.layers.Layer):
     into such ones and back here alone.
 
     An adaptive one moves its strength by what the discriminator says of real images: a model calls
-    `observe` with these logits and `adapt` at the end of each step.
+    `observe` with its margins and `adapt` at the end of each step.
 
     Shapes: images (batch, height, width, channels) in [0, 1] and a seed (2,) from
     `kgan.random.step_seed`, to images of the same shape, which may leave [0, 1]. What is done to
@@ -39,8 +39,12 @@ class Augmentation(keras.layers.Layer):
         """The images in [-1, 1], changed."""
         raise NotImplementedError
 
-    def observe(self, real_logits: tf.Tensor) -> None:
-        """Takes note of the discriminator's logits of real images that were changed."""
+    def observe(self, margins: tf.Tensor) -> None:
+        """Takes note of how far the discriminator puts changed real images on the real side.
+
+        Args:
+            margins: Shape (batch,), as `kgan.losses.AdversarialLoss.margins` gives them.
+        """
 
     def adapt(self, step: tf.Tensor, images: tf.Tensor) -> None:
         """Moves the strength at the end of a step.

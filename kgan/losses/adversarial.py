@@ -3,6 +3,7 @@
 Each loss maps `(real_logits, fake_logits)` to a number for each logit. Real is 1, fake is 0.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,11 +24,19 @@ class AdversarialLoss:
         generator: Maps the same to the generator's loss of each logit.
         generator_needs_real: Whether the generator's loss reads `real_logits`. Where it does not,
             the generator's half-step passes `None` and saves a pass through the discriminator.
+        neutral: The logit that is best where real and generated samples are equally likely, or
+            `None` where the losses only compare logits, so that an offset of all of them changes
+            nothing.
     """
 
     discriminator: LossFunction
     generator: LossFunction
     generator_needs_real: bool = False
+    neutral: float | None = None
+
+    def margins(self, real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
+        """How far each real logit is on the real side: of the neutral one, else of its fake."""
+        return real_logits - (fake_logits if self.neutral is None else self.neutral)
 
 
 def minimax(label_smoothing: float = 0.0) -> AdversarialLoss:
@@ -42,6 +51,7 @@ def minimax(label_smoothing: float = 0.0) -> AdversarialLoss:
         discriminator=_cross_entropy(label_smoothing),
         # log(1 - D(fake)), which falls as the discriminator is fooled.
         generator=lambda real_logits, fake_logits: -tf.nn.softplus(fake_logits),
+        neutral=_neutral(label_smoothing),
     )
 
 
@@ -57,6 +67,7 @@ def non_saturating(label_smoothing: float = 0.0) -> AdversarialLoss:
     return AdversarialLoss(
         discriminator=_cross_entropy(label_smoothing),
         generator=lambda real_logits, fake_logits: tf.nn.softplus(-fake_logits),
+        neutral=_neutral(label_smoothing),
     )
 
 
@@ -74,6 +85,7 @@ def least_squares(label_smoothing: float = 0.0) -> AdversarialLoss:
             0.5 * tf.square(real_logits - target) + 0.5 * tf.square(fake_logits)
         ),
         generator=lambda real_logits, fake_logits: 0.5 * tf.square(fake_logits - 1.0),
+        neutral=target / 2,
     )
 
 
@@ -87,6 +99,7 @@ def hinge() -> AdversarialLoss:
             tf.nn.relu(1.0 - real_logits) + tf.nn.relu(1.0 + fake_logits)
         ),
         generator=lambda real_logits, fake_logits: -fake_logits,
+        neutral=0.0,
     )
 
 
@@ -160,6 +173,12 @@ def _smoothed(label_smoothing: float) -> float:
     if not 0.0 <= label_smoothing < 1.0:
         raise ValueError(f"label_smoothing must be in [0, 1), got {label_smoothing}.")
     return 1.0 - label_smoothing
+
+
+def _neutral(label_smoothing: float) -> float:
+    """Of the cross-entropy: half of the samples have the smoothed label and half have 0."""
+    probability = _smoothed(label_smoothing) / 2
+    return math.log(probability / (1.0 - probability))
 
 
 def _cross_entropy(label_smoothing: float) -> LossFunction:

@@ -74,10 +74,10 @@ class GAN(Generation, Players):
     tensorflow-datasets gives them; generated samples get the labels of the real ones. Samples are
     float32 (images in [0, 1]), or uint8 images; labels class numbers from 0 on, or one-hot. Logs:
     `d_loss` and `g_loss` (unscaled means), `penalty`, and the mean probabilities `d_real` and
-    `d_fake` that real and generated samples are real; at equilibrium both are 0.5. Where there are
-    penalties of the generator, also their sum `g_penalty`; with a decoder its error `decoding`;
-    where the augmentation adapts, also its strength `augmentation`; of networks that grow their
-    `level`, the doublings so far.
+    `d_fake` that real and generated samples are real: at equilibrium one number for both, 0.5 where
+    the loss's neutral logit is 0. Where there are penalties of the generator, also their sum
+    `g_penalty`; with a decoder its error `decoding`; where the augmentation adapts, also its
+    strength `augmentation`; of networks that grow their `level`, the doublings so far.
 
     Example:
 
@@ -212,7 +212,8 @@ class GAN(Generation, Players):
             real_logits, missed = self._judge_real(real, labels, part)
             fake_logits = self._judge(fakes, labels, training=True, draw=f"fake {part}")
             if self.augmentation is not None:
-                self.augmentation.observe(kgan.losses.per_sample(real_logits))
+                per_sample = map(kgan.losses.per_sample, (real_logits, fake_logits))
+                self.augmentation.observe(self.adversarial_loss.margins(*per_sample))
             loss = self.adversarial_loss.discriminator(real_logits, fake_logits)
             penalties = [
                 self._penalty(penalty, real, fakes, labels, part) for penalty in self.penalties
@@ -542,6 +543,7 @@ def _serialize_pair(loss: AdversarialLoss) -> dict:
         "discriminator": keras.saving.serialize_keras_object(loss.discriminator),
         "generator": keras.saving.serialize_keras_object(loss.generator),
         "generator_needs_real": loss.generator_needs_real,
+        "neutral": loss.neutral,
     }
 
 

@@ -90,7 +90,8 @@ class GANSettings(
     translation, cutout), ada (as strong as it needs to be) or ada-upright (without flips and
     turns, for digits, letters and all that stands)."""
     augment_target: float = 0.6
-    """The mean sign of the discriminator's logits of real images that ada holds."""
+    """The mean sign that ada holds: of the discriminator's logits of real images, or of real less
+    generated where the loss only compares them."""
     augment_images: int = 500_000
     """Real images that take ada from nothing to its full strength; fewer for short trainings."""
 

@@ -229,7 +229,7 @@ def test_the_upright_pipe_neither_flips_nor_turns():
 # p
 
 
-def test_p_follows_the_sign_of_real_logits():
+def test_p_follows_the_sign_of_the_margins():
     ada = ADA(images=1000, interval=2, limit=0.8)
     for step in range(4):
         ada.observe(tf.constant([1.0, 2.0, 3.0, -1.0, 5.0]))  # Mean sign 0.6: not above it.

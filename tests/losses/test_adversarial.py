@@ -54,6 +54,30 @@ def test_float32_stays_finite_far_out(name):
     assert np.isfinite(loss.generator(far, -far)).all()
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("name", ["minimax", "non_saturating", "least_squares", "hinge"])
+def test_the_neutral_logit_is_best_where_real_and_generated_are_alike(name, smoothing):
+    loss = losses.get(name, label_smoothing=0.0 if name == "hinge" else smoothing)
+    logits = tf.constant(loss.neutral + np.linspace(-0.9, 0.9, 19))
+    both = loss.discriminator(logits, logits).numpy()
+    assert both.min() == pytest.approx(both[9], abs=1e-12)
+    # As far away on either side it is as much worse, to the first order.
+    assert both[8] == pytest.approx(both[10], abs=1e-3)
+    np.testing.assert_allclose(loss.margins(REAL, FAKE), REAL - loss.neutral)
+
+
+@pytest.mark.parametrize("name", losses.LOSSES)
+def test_losses_without_a_neutral_logit_ignore_an_offset(name):
+    loss = losses.get(name)
+    real, fake = tf.constant(REAL), tf.constant(FAKE)
+    moved = np.allclose(
+        loss.discriminator(real, fake), loss.discriminator(real + 3.0, fake + 3.0), rtol=1e-9
+    )
+    assert moved == (loss.neutral is None)
+    if moved:
+        np.testing.assert_allclose(loss.margins(real + 3.0, fake + 3.0), REAL - FAKE)
+
+
 @pytest.mark.parametrize("name", ["minimax", "non_saturating"])
 def test_smoothing_moves_the_real_target_only(name):
     loss = losses.get(name, label_smoothing=0.1)

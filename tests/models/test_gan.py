@@ -1,5 +1,7 @@
 """The GAN: its steps against gradients by hand, and what users do with it."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import kgan.models
 import kgan.networks
 import kgan.penalties
 import kgan.random
+from kgan.augmentation import ADA
 from kgan.models.splitting import pack
 from tests.conftest import slow_but
 
@@ -195,6 +198,21 @@ def test_a_map_of_logits_counts_as_its_mean(images):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
+@pytest.mark.parametrize("loss", ["relativistic", "wasserstein"])
+def test_ada_does_not_hang_on_an_offset_that_the_loss_leaves_open(make_gan, images, loss):
+    def trained(offset):
+        ada = ADA(images=len(images) * 10, interval=1, strength=0.4, limit=1.0)
+        gan = make_gan(optimizer=sgd(0.0), loss=loss, augmentation=ada)
+        bias = [one for one in gan.discriminator.variables if one.name == "bias"][-1]
+        bias.assign(bias + offset)
+        return fit(gan, images)["d_loss"][0], float(ada.strength.numpy())
+
+    found = np.array([trained(offset) for offset in (-20.0, 0.0, 20.0)])
+    np.testing.assert_allclose(found[:, 0], found[1, 0], atol=1e-4)
+    # A discriminator that has learnt nothing does not tell 80% of the real images.
+    np.testing.assert_allclose(found[:, 1], 0.3, atol=1e-6)
+
+
 def test_spectral_vectors_move_once_a_discriminator_step(make_gan, images):
     gan = make_gan(discriminator={"spectral": True}, optimizer=sgd(0.0), n_critic=2)
     layer = next(x for x in gan.discriminator._flatten_layers() if hasattr(x, "power_iteration"))
@@ -306,6 +324,10 @@ def test_a_registered_pair_of_callables_is_saved(make_gan, tmp_path):
     make_gan(loss=pair).save(tmp_path / "gan.keras")
     again = kgan.models.load(tmp_path / "gan.keras")
     assert again.adversarial_loss.discriminator is registered_discriminator_loss
+    assert again.adversarial_loss.neutral is None
+    loss = dataclasses.replace(again.adversarial_loss, neutral=0.5)
+    make_gan(loss=loss).save(tmp_path / "gan.keras")
+    assert kgan.models.load(tmp_path / "gan.keras").adversarial_loss.neutral == 0.5
 
 
 @keras.saving.register_keras_serializable(package="tests")
