@@ -183,6 +183,15 @@ class Orthogonal(GeneratorPenalty):
     def __init__(self, weight: float = 1e-4, **options):
         super().__init__(weight, **options)
 
+    def check(self, generator: keras.Model) -> None:
+        # Their kernels are of deviation 1 and more, and what they compute with is far smaller.
+        if any(getattr(layer, "equalized", False) for layer in generator._flatten_layers()):
+            raise ValueError(
+                "the penalty orthogonal must be given a generator whose layers compute with their "
+                f"kernels as they are, got {generator.name}, which scales them where they are used "
+                "(equalised learning rate: networks stylegan2, progan). Leave it out."
+            )
+
     def evaluate(
         self, generator: keras.Model, latents: tf.Tensor, labels: tf.Tensor | None, seed: tf.Tensor
     ) -> Values:

@@ -102,6 +102,17 @@ def test_the_orthogonal_penalty_has_the_published_gradient():
     np.testing.assert_allclose(tape.gradient(found, kernel.value).numpy().T, expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["stylegan2", "progan"])
+def test_the_orthogonal_penalty_refuses_kernels_that_are_scaled_where_they_are_used(name):
+    pair = kgan.networks.NETWORKS[name]
+    with pytest.raises(ValueError, match="orthogonal must be given a generator whose layers"):
+        kgan.models.GAN(
+            pair.generator((8, 8, 1), 4, width=4),
+            pair.discriminator((8, 8, 1), width=4),
+            generator_penalties=[Orthogonal()],
+        )
+
+
 def test_path_length_needs_styles():
     with pytest.raises(ValueError, match="path_length must be given a generator with styles"):
         kgan.models.GAN(

@@ -22,7 +22,7 @@ from kgan.losses import AdversarialLoss, LossFunction
 from kgan.models.average import average_of, update_average
 from kgan.models.batches import Batch, labels_of, parts_of, samples_of, warn_of_labels
 from kgan.models.generation import Generation
-from kgan.models.growing import grow, growing, level_at
+from kgan.models.growing import faded, grow, growing, level_at
 from kgan.models.nearest import project_endpoint
 from kgan.models.players import Players
 from kgan.models.self_supervision import check_decodes, decoding_error, revealing
@@ -191,6 +191,7 @@ class GAN(Generation, Players):
             grow(self.generator, level)
             grow(self.discriminator, level)
             self._log(level=level)
+            samples = faded(samples, self.discriminator, level)
         for part in range(self.n_critic):
             real = part_of(samples, part, self.n_critic)
             real_labels = None if labels is None else part_of(labels, part, self.n_critic)

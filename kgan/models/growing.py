@@ -1,5 +1,7 @@
 """How far networks that grow have come at a step: in phases that fade a size in, or settle it."""
 
+from functools import partial
+
 import keras
 import tensorflow as tf
 
@@ -21,6 +23,40 @@ def level_at(step: tf.Tensor, phase_steps: int) -> tf.Tensor:
     inside = tf.cast(step % phase_steps, tf.float32) / phase_steps
     # In an odd phase the next size fades in.
     return tf.where(phase % 2 == 1, done - 1.0 + inside, done)
+
+
+def faded(images: tf.Tensor, discriminator: keras.Model, level: tf.Tensor) -> tf.Tensor:
+    """Real images as networks that grow see them: the details of a size fade in with it.
+
+    Otherwise they would have at once what generated images can only have by and by.
+
+    Args:
+        images: Shape (batch, height, width, channels).
+        discriminator: The network that grows, whose layers say how each level halves the images.
+        level: The level that it has reached, a float32 scalar.
+
+    Reference: Karras et al. 2018, figure 2 (arXiv:1710.10196).
+    """
+    strides = {one.level: one.reduce for one in growing(discriminator) if hasattr(one, "reduce")}
+    reached = tf.floor(level)
+
+    def between(settled: int) -> tf.Tensor:
+        """Images of the level that has settled, and its share of what the next one adds."""
+        halvings = [strides[one] for one in sorted(strides, reverse=True) if one >= settled]
+        coarse, sizes = images, []
+        for halving in halvings:
+            sizes.append(coarse.shape[1:3])
+            coarse = tf.nn.avg_pool2d(coarse, halving, halving, "SAME")
+        for (rows, columns), size in zip(reversed(halvings), reversed(sizes), strict=True):
+            coarse = tf.repeat(tf.repeat(coarse, rows, axis=1), columns, axis=2)
+            coarse = coarse[:, : size[0], : size[1]]
+        return coarse + (level - reached) * (images - coarse)
+
+    full = max(strides) + 1
+    return tf.switch_case(
+        tf.cast(tf.minimum(reached, full), tf.int32),
+        [*(partial(between, settled) for settled in range(full)), lambda: tf.identity(images)],
+    )
 
 
 def grow(network: keras.Model, level: tf.Tensor) -> None:

@@ -11,6 +11,8 @@ from kgan.models.players import Players
 
 # Below that share of the weights the networks are not the same ones.
 _FEWEST = 0.5
+# How far a network has grown is no weight: the model that trains sets it, or it is fully grown.
+_LEVEL = "reached"
 
 
 class Taken(NamedTuple):
@@ -107,7 +109,8 @@ def _copy(name: str, theirs: Sequence[Any], ours: Sequence[Any]) -> Taken:
     matched = set()
     for first, second, length in matcher.get_matching_blocks():
         for number in range(length):
-            ours[second + number].assign(np.asarray(theirs[first + number]))
+            if second_keys[second + number][0] != _LEVEL:
+                ours[second + number].assign(np.asarray(theirs[first + number]))
             matched.add(second + number)
     if len(matched) < _FEWEST * len(ours):
         raise ValueError(

@@ -28,6 +28,8 @@ class EqualizedConv2D(keras.layers.Conv2D):
             follows that has no gain of its own.
     """
 
+    equalized = True
+
     def __init__(self, filters: int, kernel_size: Any, *, gain: float = 1.0, **options):
         super().__init__(filters, kernel_size, **_with_initializer(options, 1.0))
         self.gain = gain
@@ -82,6 +84,8 @@ class EqualizedDense(keras.layers.Dense):
         rate_multiplier: How fast it learns beside other layers: the kernel is drawn from
             N(0, 1 / multiplier^2), and kernel and bias are multiplied by it where they are used.
     """
+
+    equalized = True
 
     def __init__(self, units: int, *, gain: float = 1.0, rate_multiplier: float = 1.0, **options):
         if rate_multiplier <= 0:

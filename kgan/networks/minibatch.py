@@ -17,7 +17,9 @@ class MinibatchStandardDeviation(keras.layers.Layer):
     depend on what it is batched with.
 
     Args:
-        group_size: Samples in a group. It must divide the batch (of one replica) in training.
+        group_size: Samples in a group. Where it does not divide the batch (of one replica) it is
+            the largest smaller number that does: for a prime number of samples 1, which have no
+            deviation.
         momentum: Momentum of the running mean, in [0, 1).
 
     Shapes: (batch, height, width, channels) to (batch, height, width, channels + 1), or
@@ -47,10 +49,11 @@ class MinibatchStandardDeviation(keras.layers.Layer):
     def call(self, inputs: Any, training: bool = False) -> Any:
         shape = tf.shape(inputs)
         if training:
+            sizes = tf.range(self.group_size, 0, -1)
+            size = sizes[tf.argmax(tf.equal(shape[0] % sizes, 0))]
             # Division in float32: a bfloat16 variance of nearly equal samples is noise.
             groups = tf.reshape(
-                tf.cast(inputs, "float32"),
-                tf.concat([[shape[0] // self.group_size, self.group_size], shape[1:]], 0),
+                tf.cast(inputs, "float32"), tf.concat([[shape[0] // size, size], shape[1:]], 0)
             )
             deviation = tf.sqrt(tf.math.reduce_variance(groups, axis=1) + 1e-8)
             statistic = tf.reduce_mean(deviation, axis=list(range(1, len(deviation.shape))))
@@ -59,7 +62,7 @@ class MinibatchStandardDeviation(keras.layers.Layer):
                     self.momentum * tf.convert_to_tensor(self.moving_statistic)
                     + (1.0 - self.momentum) * tf.reduce_mean(statistic)
                 )
-            column = tf.repeat(statistic, self.group_size)
+            column = tf.repeat(statistic, size)
         else:
             column = tf.fill([shape[0]], tf.convert_to_tensor(self.moving_statistic))
         column = tf.reshape(column, [-1, *[1] * (len(inputs.shape) - 1)])

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kgan.counter import statistics_move
+
 # Above it, an operation for each image would make the graph long.
 _MOST_APART = 32
 
@@ -12,6 +14,9 @@ _MOST_APART = 32
 @keras.saving.register_keras_serializable(package="kgan")
 class BatchNormalization(keras.layers.BatchNormalization):
     """`keras.layers.BatchNormalization` over the global batch, alike on any number of replicas.
+
+    In a pass that some steps skip, as those of lazy penalties, replicas cannot wait for each other:
+    there each takes the moments of its own share.
 
     Where one replica holds the whole batch it runs TensorFlow's fused kernel, which takes half the
     time of Keras's formula.
@@ -28,8 +33,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         normalise = self._fused if replicas == 1 else self._synchronized
         outputs, mean, variance = normalise(inputs)
-        self._move(self.moving_mean, mean)
-        self._move(self.moving_variance, variance)
+        if statistics_move():
+            self._move(self.moving_mean, mean)
+            self._move(self.moving_variance, variance)
         return outputs
 
     def _fused(self, inputs):
@@ -54,8 +60,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
         # difference of two sums loses digits.
         axes = list(range(len(inputs.shape) - 1))
         values = tf.cast(inputs, "float32")
-        mean = _over_replicas(tf.reduce_mean(values, axes))
-        variance = _over_replicas(tf.reduce_mean(tf.square(values - mean), axes))
+        together = _over_replicas if statistics_move() else tf.identity
+        mean = together(tf.reduce_mean(values, axes))
+        variance = together(tf.reduce_mean(tf.square(values - mean), axes))
         outputs = tf.nn.batch_normalization(
             values,
             mean,

@@ -111,17 +111,18 @@ def progan_discriminator(
         features = MinibatchStandardDeviation()(features)
     channels = channels_at(width, last)
     if spectral:
-        features = SpectralConv2D(channels, 3, padding="same")(features)
-        features = SpectralDense(channels, dtype="float32")(layers.Flatten()(features))
+        convolution = SpectralConv2D(channels, 3, padding="same")
+        dense = SpectralDense(channels, dtype="float32")
     else:
-        features = EqualizedConv2D(channels, 3, padding="same", gain=_GAIN)(features)
-        features = layers.Flatten()(layers.LeakyReLU(0.2)(features))
-        features = EqualizedDense(channels, gain=_GAIN, dtype="float32")(features)
+        convolution = EqualizedConv2D(channels, 3, padding="same", gain=_GAIN)
+        dense = EqualizedDense(channels, gain=_GAIN, dtype="float32")
+    features = layers.LeakyReLU(0.2)(convolution(features))
+    features = dense(layers.Flatten()(features))
     features = layers.LeakyReLU(0.2, dtype="float32")(features)
     if num_classes is None:
         inputs = images
-        dense = SpectralDense if spectral else EqualizedDense
-        logits = dense(1, dtype="float32")(features)
+        last_dense = SpectralDense if spectral else EqualizedDense
+        logits = last_dense(1, dtype="float32")(features)
     else:
         labels = keras.Input((), dtype="int32", name="labels")
         inputs = [images, labels]

@@ -14,6 +14,7 @@ import kgan.defenses
 import kgan.distribution
 import kgan.models
 import kgan.networks
+import kgan.penalties
 from tests.conftest import build_gan
 from tests.models.people import build, people
 from tests.models.tug_of_war import samples, tug_of_war
@@ -105,6 +106,31 @@ def private_gan():
     return gan
 
 
+def lazy_gan():
+    """One whose discriminator normalises the batch, in a pass too that some steps skip."""
+    keras.utils.set_random_seed(2)
+    layers = [
+        keras.layers.Conv2D(4, 3, strides=2),
+        kgan.networks.BatchNormalization(),
+        keras.layers.LeakyReLU(0.2),
+        keras.layers.Flatten(),
+        keras.layers.Dense(1),
+    ]
+    gan = kgan.models.GAN(
+        kgan.networks.dcgan_generator(SHAPE, 4, width=4),
+        keras.Sequential([keras.Input(SHAPE), *layers]),
+        penalties=[kgan.penalties.R1(1.0, interval=2)],
+    )
+    gan.compile(g_optimizer=keras.optimizers.SGD(0.01), d_optimizer=keras.optimizers.SGD(0.01))
+    return gan
+
+
+def twice() -> np.ndarray:
+    """Images of which both replicas get the same, whose moments then are those of the batch."""
+    halves = np.split(images(), 2 * BATCHES)[::2]
+    return np.concatenate([one for half in halves for one in (half, half)])
+
+
 def taken() -> np.ndarray:
     return np.arange(BATCHES * BATCH) % 5 != 1
 
@@ -129,6 +155,7 @@ MODELS = {
         lambda: build_gan(optimizer=lambda: keras.optimizers.SGD(0.05, momentum=0.9)),
         lambda: (images(),),
     ),
+    "lazy gan": (lazy_gan, lambda: (twice(),)),
     "perturbation gan": (perturbation_gan, lambda: (images(), labels())),
     "vae": (vae, lambda: (images(), labels())),
     "table gan": (table_gan, table_batches),

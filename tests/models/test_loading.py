@@ -10,6 +10,7 @@ import kgan.attacks
 import kgan.defenses
 import kgan.models
 import kgan.networks
+from kgan.models.growing import grow, growing
 from kgan.models.transfer import freeze_first, take_exported, take_weights
 from kgan.registry import REGISTERED
 from tests.conftest import slow_but
@@ -205,6 +206,27 @@ def test_a_model_of_other_classes_takes_all_but_their_tables():
                 np.testing.assert_array_equal(one, other)
     assert int(model.step.numpy()) == 0
     assert fresh is not None
+
+
+def test_how_far_a_network_has_grown_is_not_taken_over():
+    """From one that stopped at its first level: the next would stay without a gradient for ever."""
+
+    def gan(**options):
+        return kgan.models.GAN(
+            kgan.networks.progan_generator((8, 8, 1), 4, width=2),
+            kgan.networks.progan_discriminator((8, 8, 1), width=2),
+            **options,
+        )
+
+    source, model = gan(phase_steps=10), gan()
+    for network in (source.generator, source.ema_generator, source.discriminator):
+        grow(network, tf.constant(1.0))
+    taken = take_weights(model, source)
+    assert taken.weights == taken.of
+    for network in (model.generator, model.ema_generator, model.discriminator):
+        assert {float(layer.share()) for layer in growing(network)} == {1.0}
+    kernel = model.generator.get_layer(index=2).trainable_weights[0]
+    np.testing.assert_array_equal(kernel, source.generator.get_layer(index=2).trainable_weights[0])
 
 
 def test_one_of_another_class_or_of_other_networks_is_refused():

@@ -8,7 +8,7 @@ import tensorflow as tf
 import kgan.models
 import kgan.networks
 import kgan.penalties
-from kgan.models.growing import growing
+from kgan.models.growing import faded, growing, level_at
 
 SHAPE = (8, 8, 1)
 
@@ -92,6 +92,16 @@ def test_networks_that_are_not_told_to_grow_are_grown(images):
     assert "level" not in gan.logs
 
 
+@pytest.mark.parametrize("spectral", [False, True])
+def test_no_two_linear_maps_follow_each_other_in_the_discriminators_end(spectral):
+    network = kgan.networks.progan_discriminator(SHAPE, width=2, spectral=spectral)
+    end = [type(layer).__name__ for layer in network.layers]
+    end = [name for name in end[end.index("MinibatchStandardDeviation") :] if name != "Flatten"]
+    kind = "Spectral" if spectral else "Equalized"
+    wanted = [f"{kind}Conv2D", "LeakyReLU", f"{kind}Dense", "LeakyReLU", f"{kind}Dense"]
+    assert end[1:-1] == wanted
+
+
 def test_only_networks_that_grow_have_phases():
     with pytest.raises(ValueError, match="phase_steps must be None, got 3: the generator and"):
         kgan.models.GAN(
@@ -101,3 +111,52 @@ def test_only_networks_that_grow_have_phases():
         )
     with pytest.raises(ValueError, match="phase_steps must be at least 1, got 0"):
         build(phase_steps=0)
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (16, 32, 3)])
+def test_real_images_fade_in_with_the_networks(shape):
+    """At each level the mean of blocks, and of what it leaves out the share that has faded in."""
+    pixels = np.random.default_rng(0).random((2, *shape), dtype=np.float32)
+    network = kgan.networks.progan_discriminator(shape, width=2)
+    # The sides halve down to 4, and there are two doublings at least.
+    last = max(2, int(np.log2(max(shape) // 4)))
+    halvings = [np.log2(side // 4) for side in shape[:2]]
+    for level in np.arange(0.0, last + 0.75, 0.25):
+        away = last - int(level)
+        rows, columns = (int(2 ** min(away, one)) for one in halvings)
+        blocks = pixels.reshape(2, shape[0] // rows, rows, shape[1] // columns, columns, shape[2])
+        coarse = np.broadcast_to(blocks.mean(axis=(2, 4), keepdims=True), blocks.shape)
+        share = level % 1
+        wanted = (1 - share) * coarse.reshape(pixels.shape) + share * pixels
+        seen = faded(tf.constant(pixels), network, tf.constant(level, tf.float32))
+        np.testing.assert_allclose(seen, wanted if level < last else pixels, atol=1e-6)
+
+
+def test_odd_sides_fade_in_too():
+    pixels = tf.random.stateless_uniform([2, 9, 13, 2], [0, 0])
+    network = kgan.networks.progan_discriminator((9, 13, 2), width=2)
+    for level in (0.0, 1.0):
+        coarse = faded(pixels, network, tf.constant(level))
+        # What has the details of the settled size alone stays as it is.
+        np.testing.assert_allclose(faded(coarse, network, tf.constant(level)), coarse, atol=1e-6)
+        half = faded(pixels, network, tf.constant(level + 0.5))
+        np.testing.assert_allclose(half, (coarse + pixels) / 2, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")
+def test_the_discriminator_learns_from_real_images_that_fade_in(images, monkeypatch):
+    gan = build(phase_steps=2)
+    gan.run_eagerly = True
+    seen = []
+    judge = gan._judge
+    monkeypatch.setattr(
+        gan,
+        "_judge",
+        lambda one, *rest, **options: seen.append(one.numpy()) or judge(one, *rest, **options),
+    )
+    for step in range(4):
+        gan.train_step(tf.constant(images[:4]))
+        real = seen[0]
+        seen.clear()
+        wanted = faded(tf.constant(images[:4]), gan.discriminator, level_at(tf.constant(step), 2))
+        np.testing.assert_array_equal(real, wanted)

@@ -58,6 +58,17 @@ def test_minibatch_standard_deviation():
     np.testing.assert_allclose(seen, expected, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize(("batch", "size"), [(4, 4), (6, 3), (10, 2), (3, 3), (7, 1), (1, 1)])
+def test_any_batch_falls_into_groups(batch, size):
+    features = RANDOM.standard_normal((batch, 5)).astype(np.float32)
+    groups = features.reshape(-1, size, 5)
+    wanted = np.repeat(np.sqrt(groups.var(axis=1) + 1e-8).mean(axis=1), size)
+    layer = MinibatchStandardDeviation()
+    layer.build((None, 5))
+    call = tf.function(lambda x: layer(x, training=True), input_signature=[tf.TensorSpec([None, 5])])
+    np.testing.assert_allclose(call(features)[:, -1], wanted, rtol=1e-5)
+
+
 def test_minibatch_statistic_outside_training_is_the_running_mean():
     layer = MinibatchStandardDeviation(momentum=0.5)
     features = RANDOM.standard_normal((8, 3)).astype(np.float32)
