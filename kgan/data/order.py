@@ -41,6 +41,9 @@ def shuffled(n: int, batch_size: int, *, seed: int = 0, drop_last: bool = True) 
 def balanced(labels: np.ndarray, batch_size: int, *, seed: int = 0) -> Order:
     """Takes every class equally often, whatever its share, with shuffled passes for each class.
 
+    The places of a step are shuffled too: neighbours, or every second row, are not of other
+    classes than any two.
+
     Args:
         labels: Class numbers, int (n,); a class without rows is left out.
         batch_size: Number of rows in a step.
@@ -53,7 +56,9 @@ def balanced(labels: np.ndarray, batch_size: int, *, seed: int = 0) -> Order:
     sizes = tf.constant(counts, tf.int64)
 
     def rows(step: tf.Tensor) -> tf.Tensor:
-        positions = step * batch_size + tf.range(batch_size, dtype=tf.int64)
+        places = tf.range(batch_size, dtype=tf.int64)
+        places = _shuffle(places, seed, tf.fill([batch_size], step), batch_size)
+        positions = step * batch_size + places
         which, number = positions % len(classes), positions // len(classes)
         size = tf.gather(sizes, which)
         # Two classes of equal size must not get the same order.

@@ -47,6 +47,17 @@ def test_balanced_gives_each_class_its_turn():
     assert not np.array_equal(rows[labels[rows] == 1][:5], rows[labels[rows] == 1][5:10])
 
 
+def test_in_balanced_batches_neighbours_are_of_one_class_as_often_as_any_two():
+    labels = np.arange(400) % 4
+    steps = labels[np.stack(rows_of(order.balanced(labels, 40, seed=1), 500))]
+    np.testing.assert_array_equal((steps == 2).sum(axis=1), 10)
+    # Of 39 others in the batch 9 are of the same class.
+    same = (steps[:, ::2] == steps[:, 1::2]).mean()
+    assert abs(same - 9 / 39) < 4 * np.sqrt(9 / 39 * 30 / 39 / 10_000)
+    # Every second row, as a half-step of two takes them.
+    assert (steps[:, ::2] == 0).mean() == pytest.approx(0.25, abs=0.02)
+
+
 def test_weighted_draws_each_row_by_its_class():
     labels = np.repeat([0, 1, 2], [700, 290, 10])
     rows = order.weighted(labels, np.array([1.0, 0.0, 70.0]), 500, seed=1)

@@ -49,7 +49,7 @@ def test_the_end_of_the_data_moves_nothing(case, one_replica):
     batches = tf.data.Dataset.from_tensor_slices(arrays if len(arrays) > 1 else arrays[0])
     model.fit(batches.batch(BATCH), epochs=EPOCHS, shuffle=False, verbose=0)
     # Seen: these steps differ by one unit in the last place of a few values.
-    tolerance = 2e-7 if case in ("table gan", "private gan") else 0.0
+    tolerance = 2e-7 if case in ("table gan", "private gan", "lazy gan") else 0.0
     for value, wanted in zip(one_replica(case)[0], state(model), strict=True):
         np.testing.assert_allclose(value, wanted, rtol=tolerance, atol=tolerance)
 
