@@ -65,7 +65,8 @@ def test_any_batch_falls_into_groups(batch, size):
     wanted = np.repeat(np.sqrt(groups.var(axis=1) + 1e-8).mean(axis=1), size)
     layer = MinibatchStandardDeviation()
     layer.build((None, 5))
-    call = tf.function(lambda x: layer(x, training=True), input_signature=[tf.TensorSpec([None, 5])])
+    any_batch = [tf.TensorSpec([None, 5])]
+    call = tf.function(lambda x: layer(x, training=True), input_signature=any_batch)
     np.testing.assert_allclose(call(features)[:, -1], wanted, rtol=1e-5)
 
 
