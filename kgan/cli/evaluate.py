@@ -269,7 +269,7 @@ def _given(settings: EvaluateSettings, path: Path) -> Dataset | None:
         if not isinstance(kind, Table):
             raise ValueError(f"data must be a table for the rows of {path}, got {kind.plural}.")
         return _rows(settings, path, kind)
-    if path.suffix in _ARRAYS:
+    if path.suffix.lower() in _ARRAYS:
         return kgan.data.load(str(path), **_reading_of_samples(settings))
     exported = (path / "saved_model.pb").is_file() or any(path.glob("*/saved_model.pb"))
     if path.is_dir() and not is_run(path) and not exported:

@@ -11,8 +11,8 @@ def main(request: Request) -> int:
     """The body of `train.py` and `kgan train`."""
     settings: Any = request.settings
     recipe = RECIPES[settings.family](settings)
-    if request.preset == "auto" and request.run is None:
-        recipe.choose(request.given)
+    if request.run is None:
+        recipe.choose(request.given, all=request.preset == "auto")
     return train(
         recipe,
         name=request.name,

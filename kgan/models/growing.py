@@ -25,6 +25,16 @@ def level_at(step: tf.Tensor, phase_steps: int) -> tf.Tensor:
     return tf.where(phase % 2 == 1, done - 1.0 + inside, done)
 
 
+def levels(network: keras.Model) -> int:
+    """How often the size of a network that grows doubles."""
+    return max(layer.level for layer in growing(network)) + 1
+
+
+def full_at(network: keras.Model, phase_steps: int) -> int:
+    """The step from which `level_at` has a network at its full size."""
+    return 2 * levels(network) * phase_steps
+
+
 def faded(images: tf.Tensor, discriminator: keras.Model, level: tf.Tensor) -> tf.Tensor:
     """Real images as networks that grow see them: the details of a size fade in with it.
 
@@ -52,7 +62,7 @@ def faded(images: tf.Tensor, discriminator: keras.Model, level: tf.Tensor) -> tf
             coarse = coarse[:, : size[0], : size[1]]
         return coarse + (level - reached) * (images - coarse)
 
-    full = max(strides) + 1
+    full = levels(discriminator)
     return tf.switch_case(
         tf.cast(tf.minimum(reached, full), tf.int32),
         [*(partial(between, settled) for settled in range(full)), lambda: tf.identity(images)],

@@ -120,6 +120,11 @@ def biggan_generator(
     """
     plan = resolution(image_shape)
     blocks = len(plan.strides)
+    if latent_dim <= blocks:
+        raise ValueError(
+            f"latent_dim must be at least {blocks + 1} for images of {image_shape}, a part for "
+            f"each of {blocks} blocks and one more, got {latent_dim}."
+        )
     latents = keras.Input((latent_dim,), name="latents")
     inputs, shared = latents, None
     if num_classes is not None:

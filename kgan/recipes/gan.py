@@ -23,7 +23,7 @@ import kgan.precision
 import kgan.privacy
 import kgan.settings.auto
 from kgan.data import Dataset
-from kgan.models.growing import growing
+from kgan.models.growing import full_at, growing, level_at, levels
 from kgan.models.styles import Styles
 from kgan.models.transfer import freeze_first
 from kgan.recipes import privacy
@@ -69,13 +69,19 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
 
     def _chosen(self, data: Dataset) -> Sequence[str]:
         """Takes the settings that suit such data, where it is left to choose them."""
-        if self._kept is None or self.private or not data.is_images:
+        if not self._chooses or self._kept is None or self.private or not data.is_images:
             return []
         if "networks" in self._kept:
             # All others hang on them.
             return [f"auto leaves all as for the digits but your networks {self.settings.networks}"]
         found = kgan.settings.auto.choice(len(data), data.sample_shape)
-        changes = {name: value for name, value in found.changes.items() if name not in self._kept}
+        left = set(self._kept)
+        # What cannot go with the user's own choices is no choice.
+        if "packing" in left and self.settings.packing > 1:
+            left.add("augment")
+        if "cosine_steps" in left and self.settings.cosine_steps is not None:
+            left |= {"learning_rate_half_life", "penalty_half_life"}
+        changes = {name: value for name, value in found.changes.items() if name not in left}
         self.settings = dataclasses.replace(self.settings, **changes)
         kept = sorted(set(found.changes) & self._kept)
         but = f"; as you say: {', '.join(kept)}" if kept else ""
@@ -122,6 +128,24 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         return [
             *super().describe(data, model),
             f"{self.settings.networks}, {self.settings.loss}: {size:,} weights",
+            *self._growth(data, model),
+        ]
+
+    def _growth(self, data: Dataset, model: kgan.models.GAN) -> Sequence[str]:
+        """By when networks that grow have their full size."""
+        if model.phase_steps is None:
+            return []
+        whole = full_at(model.discriminator, model.phase_steps)
+        steps = self.epochs * self.steps_per_epoch(data)
+        height, width, _ = data.sample_shape
+        line = f"  the networks grow to {height}x{width} by step {whole:,}"
+        if steps > whole:
+            return [line]
+        level = float(level_at(tf.constant(steps), model.phase_steps))
+        return [
+            f"{line}, and the training of {steps:,} steps ends at doubling {level:.1f} of "
+            f"{levels(model.discriminator)}: its images stay coarser. Train longer (--epochs), or "
+            "grow faster (--phase-steps)."
         ]
 
     def model(self, data: Dataset) -> kgan.models.GAN:
@@ -289,9 +313,13 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
             images=settings.augment_images,
         )
 
-    def doctor(self, data: Dataset, folder: Path) -> Sequence[keras.callbacks.Callback]:
+    def _looks_for_copies(self, data: Dataset) -> bool:
         # With fewer samples the doctor cannot tell a problem from chance.
-        if self.private or not self.settings.doctor or len(data) < kgan.callbacks.FEWEST_SAMPLES:
+        enough = len(data) >= kgan.callbacks.FEWEST_SAMPLES
+        return self.settings.doctor and enough and not self.private
+
+    def doctor(self, data: Dataset, folder: Path) -> Sequence[keras.callbacks.Callback]:
+        if not self._looks_for_copies(data):
             return []
         size = min(len(data), kgan.callbacks.reference_size(data.sample_shape))
         some = data.take(np.random.default_rng(self.settings.seed).permutation(len(data))[:size])

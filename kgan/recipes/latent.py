@@ -71,11 +71,16 @@ class LatentModelRecipe(Recipe[Chosen]):
         lines = about(self.settings.data, data)
         if data.is_images and len(data) < _FEW:
             flip = "" if self.settings.flip else ", and --flip doubles them where left may be right"
+            copies = ", for whose copies the doctor looks" if self._looks_for_copies(data) else ""
             lines.append(
-                f"  {len(data)} images are few: expect samples close to them, and let the doctor "
-                f"look for copies; more images help most{flip}"
+                f"  {len(data)} images are few: expect samples close to them{copies}; more images "
+                f"help most{flip}"
             )
         return lines
+
+    def _looks_for_copies(self, data: Dataset) -> bool:
+        """Whether the doctor compares samples with the images."""
+        return False
 
     def watch(self, data: Dataset, steps: int, *, table: Path) -> Watched:
         seed = self.settings.seed

@@ -58,14 +58,18 @@ class Recipe(abc.ABC, Generic[Chosen]):
     def __init__(self, settings: Chosen):
         self.settings = settings
         self._kept: frozenset[str] | None = None
+        self._chooses = False
 
-    def choose(self, kept: Iterable[str]) -> None:
-        """Lets `settle` choose the settings by the data, for the preset `auto`.
+    def choose(self, kept: Iterable[str], *, all: bool = True) -> None:
+        """Lets `settle` choose settings by the data that a preset has and the user did not choose.
 
         Args:
             kept: Names of the settings that the user chose, which stay as they are.
+            all: Whether all that suits such data is chosen, as for the preset `auto`, or only a
+                batch that fits.
         """
         self._kept = frozenset(kept)
+        self._chooses = all
 
     @abc.abstractmethod
     def data(self) -> Any:
@@ -98,17 +102,19 @@ class Recipe(abc.ABC, Generic[Chosen]):
         Returns:
             Lines that say what was settled.
         """
-        if self.settings.batch_size is not None:
+        asked, usual = self.settings.batch_size, self.batch_size
+        if asked is not None and (self._kept is None or "batch_size" in self._kept):
             return []
-        batches = self.samples_per_step() // self.batch_size
+        share = len(data) // (self.samples_per_step() // usual)
         unit = getattr(self.settings, "packing", 1) * replicas
-        fits = USUAL_BATCH
-        if len(data) // batches < USUAL_BATCH:
-            fits = max(len(data) // batches // unit, 1) * unit
+        if getattr(self.settings, "minibatch_stddev", False) and share >= 4 * unit:
+            unit *= 4
+        fits = max(min(share, usual) // unit, 1) * unit
         self.settings = dataclasses.replace(self.settings, batch_size=fits)
-        if self.batch_size == USUAL_BATCH:
+        if fits == usual:
             return []
-        return [f"batches of {self.batch_size}, as there are {len(data):,} samples"]
+        why = f"there are {len(data):,} samples" if share < usual else f"{unit} must divide them"
+        return [f"batches of {fits}, as {why}"]
 
     @property
     def epochs(self) -> int:
@@ -117,6 +123,12 @@ class Recipe(abc.ABC, Generic[Chosen]):
 
     def steps_per_epoch(self, data: Any) -> int:
         """Number of steps in an epoch."""
+        batches = self.samples_per_step() // self.batch_size
+        if batches > 1 and self.samples_per_step() > len(data):
+            raise ValueError(
+                f"n_critic times batch_size must be at most the {len(data)} samples of {data.name},"
+                f" got {batches} times {self.batch_size}: lower --n-critic or --batch-size."
+            )
         in_a_pass = kgan.data.steps_per_epoch(data, self.samples_per_step())
         return self.settings.steps_per_epoch or in_a_pass
 

@@ -17,6 +17,7 @@ from kgan.settings.groups import (
     ScoresWhileTraining,
     Start,
     check_at_least,
+    check_decay,
     name_of_data,
 )
 
@@ -141,13 +142,19 @@ class GANSettings(
         check_at_least(self, 0, "g_learning_rate", "d_learning_rate", "penalty_weight")
         check_at_least(self, 1, "cosine_steps", "phase_steps")
         check_at_least(self, 0, "learning_rate_end", "penalty_end")
-        if self.cosine_steps and (self.learning_rate_half_life or self.penalty_half_life):
-            raise ValueError(
-                f"cosine_steps must be left out with a half-life, got {self.cosine_steps}: both "
-                "say how learning rates and penalties fall."
-            )
+        for name in ("learning_rate_half_life", "penalty_half_life"):
+            if self.cosine_steps and getattr(self, name):
+                raise ValueError(
+                    f"cosine_steps must be left out with {name}, got {self.cosine_steps} and "
+                    f"{getattr(self, name)}: both say how learning rates and penalties fall. One "
+                    f"of them is the preset's: --cosine-steps None or --{name.replace('_', '-')} "
+                    "None takes it away."
+                )
         check_at_least(self, 0, "path_length", "orthogonal", "decoding", "augment_target")
+        if self.augment_target > 1:
+            raise ValueError(f"augment_target must be in [0, 1], got {self.augment_target}.")
         check_at_least(self, 1, "path_length_interval", "augment_images")
+        check_decay(self, "beta_1", "beta_2", "ema_decay")
         if self.epsilon is not None:
             self._check_private()
 

@@ -33,6 +33,14 @@ def check_at_least(settings: object, least: float, *names: str) -> None:
             raise ValueError(f"{name} must be finite, got {value}.")
 
 
+def check_decay(settings: object, *names: str) -> None:
+    """Raises `ValueError` unless the named fields, decays of averages, are in [0, 1)."""
+    for name in names:
+        value = getattr(settings, name)
+        if not 0 <= value < 1:
+            raise ValueError(f"{name} must be in [0, 1), got {value}.")
+
+
 def check_name(name: str | None, folder: str) -> None:
     """Raises `ValueError` unless it names a file in that folder, or is `None`.
 
@@ -349,6 +357,7 @@ class TranslationTraining(Settings):
     def check(self) -> None:
         super().check()
         check_at_least(self, 0, "g_learning_rate", "d_learning_rate")
+        check_decay(self, "beta_1", "beta_2")
         check_crop(self.crop)
         if not 0.0 <= self.falling_share <= 1.0:
             raise ValueError(f"falling_share must be in [0, 1], got {self.falling_share}.")

@@ -79,7 +79,7 @@ class LatentsSettings(Messages):
             )
         if self.encoder is not None and self.encoder.suffix != ".keras":
             raise ValueError(f"encoder must end in .keras, got {self.encoder}.")
-        if self.out.suffix != ".png":
+        if self.out.suffix.lower() != ".png":
             raise ValueError(f"out must end in .png, got {self.out}.")
 
     def _is_given(self, name: str) -> bool:

@@ -13,6 +13,7 @@ from kgan.settings.groups import (
     Start,
     TableReading,
     check_at_least,
+    check_decay,
     name_of_data,
 )
 
@@ -108,6 +109,7 @@ class TableSettings(Messages, Output, TableReading, Scores, Privacy, Start, Mach
         check_at_least(self, 0, "g_learning_rate", "d_learning_rate", "penalty_weight")
         check_at_least(self, 0, "weight_decay", "learning_rate")
         check_at_least(self, 1, "n_critic")
+        check_decay(self, "beta_1", "beta_2", "ema_decay")
         if not 0 <= self.discriminator_dropout < 1:
             raise ValueError(
                 f"discriminator_dropout must be in [0, 1), got {self.discriminator_dropout}."

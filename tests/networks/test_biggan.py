@@ -110,6 +110,12 @@ def test_chunks_are_all_of_the_latents_once():
         LatentChunk(0, 4)(latents[:, :3])
 
 
+def test_each_block_must_have_a_latent():
+    biggan_generator((16, 16, 1), 3, width=8)
+    with pytest.raises(ValueError, match=r"latent_dim must be at least 3 for images of \(16, 16"):
+        biggan_generator((16, 16, 1), 2, width=8)
+
+
 def test_attention_stands_at_32_pixels_of_larger_images_alone():
     for shape, sides in (((32, 32, 3), []), ((64, 64, 3), [32]), ((128, 128, 1), [32])):
         generator = biggan_generator(shape, 20, width=8)

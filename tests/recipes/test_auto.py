@@ -86,6 +86,24 @@ def test_what_the_user_chose_stays_though_it_is_the_default():
     assert said[0].endswith("; as you say: augment, epochs")
 
 
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [
+        (["--packing", "2"], {"augment"}),
+        (["--cosine-steps", "100"], {"learning_rate_half_life"}),
+    ],
+)
+def test_what_cannot_go_with_the_users_choice_is_not_chosen(words, left):
+    found = choice(20, (16, 16, 3)).changes
+    recipe, _ = settled(*words, data=images(20))
+    recipe.settings.check()
+    for name in left:
+        assert found[name] != getattr(PRESETS["auto"], name)
+        assert getattr(recipe.settings, name) == getattr(PRESETS["auto"], name)
+    assert recipe.settings.loss == found["loss"]
+    recipe.model(images(20))
+
+
 def test_networks_of_the_users_choice_and_private_trainings_get_no_choice():
     recipe, said = settled("--networks", "resnet", data=images(20))
     assert recipe.settings.loss == PRESETS["auto"].loss

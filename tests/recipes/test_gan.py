@@ -1,11 +1,19 @@
 """Choices that the settings leave to the machine."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 import kgan.data
 from kgan.recipes import GANRecipe
-from kgan.settings import GANSettings
+from kgan.settings import (
+    PRESETS,
+    CycleGANSettings,
+    GANSettings,
+    PairedSettings,
+    TableSettings,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +31,77 @@ def test_what_has_no_classes_has_none_to_balance(tmp_path):
     settings = GANSettings(data=str(tmp_path / "grey.npy"), sampling="balanced")
     with pytest.raises(ValueError, match=r"shuffled for .*grey.npy, which has no classes"):
         GANRecipe(settings).data()
+
+
+def fitted(count, *, given=(), **options):
+    """The batch of a training on so many samples, of which the user typed these settings."""
+    settings = dataclasses.replace(PRESETS["stylegan2"], **options)
+    recipe = GANRecipe(settings)
+    recipe.choose(given, all=False)
+    data = kgan.data.Dataset("few", np.zeros((count, 8, 8, 1), np.uint8))
+    recipe.settle(data)
+    recipe.steps_per_epoch(data)
+    return recipe.batch_size
+
+
+@pytest.mark.parametrize(
+    ("count", "options", "batch"),
+    [
+        (1000, {}, 32),
+        (60, {"n_critic": 2}, 28),
+        (21, {}, 20),
+        (23, {"minibatch_stddev": False}, 23),
+        (3, {}, 3),
+        (40, {"packing": 3, "conditional": False}, 24),
+    ],
+)
+def test_a_presets_batch_fits_a_small_set(count, options, batch):
+    assert fitted(count, **options) == batch
+
+
+def test_a_batch_that_was_typed_stays_and_is_told_not_to_fit():
+    assert fitted(40, given={"batch_size"}, batch_size=30) == 30
+    with pytest.raises(ValueError, match="batch_size must be between 1 and the 21 samples"):
+        fitted(21, given={"batch_size"}, batch_size=30)
+    wanted = "n_critic times batch_size must be at most the 60 samples of few, got 8 times 8"
+    with pytest.raises(ValueError, match=wanted):
+        fitted(60, given={"batch_size"}, batch_size=8, n_critic=8)
+
+
+@pytest.mark.parametrize(("epochs", "told"), [(7, "doubling 1.5 of 2: its images"), (9, "")])
+def test_networks_that_grow_say_by_when(epochs, told):
+    settings = dataclasses.replace(
+        PRESETS["progan"], phase_steps=10, steps_per_epoch=5, epochs=epochs, batch_size=4,
+        generator_width=2, discriminator_width=2,
+    )  # fmt: skip
+    data = kgan.data.Dataset("few", np.zeros((8, 8, 8, 1), np.uint8))
+    recipe = GANRecipe(settings)
+    lines = "\n".join(recipe.describe(data, recipe.model(data)))
+    # Phases of 10: one at 4 pixels, two for the doubling to 8; the plan has two levels at least.
+    assert "grow to 8x8 by step 40" in lines
+    assert told in lines
+    assert ("stay coarser" in lines) == bool(told)
+
+
+def test_the_doctor_is_named_where_it_looks():
+    for count, doctor, named in ((100, True, True), (100, False, False), (20, True, False)):
+        recipe = GANRecipe(GANSettings(doctor=doctor, generator_width=2, discriminator_width=2))
+        data = kgan.data.Dataset("few", np.zeros((count, 8, 8, 1), np.uint8))
+        assert ("doctor" in "\n".join(recipe.describe(data, recipe.model(data)))) == named
+
+
+@pytest.mark.parametrize("kind", [GANSettings, TableSettings, PairedSettings, CycleGANSettings])
+@pytest.mark.parametrize("name", ["beta_1", "beta_2"])
+@pytest.mark.parametrize("value", [2.0, 1.0, -0.1, float("nan")])
+def test_decays_lie_below_one(kind, name, value):
+    with pytest.raises(ValueError, match=rf"{name} must be in \[0, 1\), got {value}"):
+        dataclasses.replace(kind(), **{name: value}).check()
+
+
+def test_two_ways_to_lower_rates_are_named_with_the_remedy():
+    wanted = "cosine_steps must be left out with learning_rate_half_life.*--cosine-steps None"
+    with pytest.raises(ValueError, match=wanted):
+        dataclasses.replace(PRESETS["r3gan"], learning_rate_half_life=100).check()
 
 
 def test_balanced_batches_hold_every_class_alike():
