@@ -1,14 +1,20 @@
 """The moving average of a network's weights."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
+_MIXED = ("mixed_bfloat16", "mixed_float16")
+
 
 def average_of(network: keras.Model) -> keras.Model:
-    """A copy of the network with equal weights, not trainable, for `update_average`."""
-    # Keras makes a layer anew from its configuration, but refuses to do so with a function in it.
-    functions = any(isinstance(layer, keras.layers.Lambda) for layer in network.layers)
-    average = keras.models.clone_model(network, clone_function=_copy if functions else None)
+    """A copy of the network with equal weights, not trainable, for `update_average`.
+
+    It computes in float32, whatever the network trains in: what is exported runs fast and alike on
+    hardware of any kind, also where that for bfloat16 or float16 is missing.
+    """
+    average = keras.models.clone_model(network, clone_function=_copy)
     average.set_weights(network.get_weights())
     average.trainable = False
     return average
@@ -16,8 +22,20 @@ def average_of(network: keras.Model) -> keras.Model:
 
 def _copy(layer: keras.layers.Layer) -> keras.layers.Layer:
     if isinstance(layer, keras.layers.Lambda):
-        return layer  # It has no weights, so both networks may use it.
-    return type(layer).from_config(layer.get_config())
+        # Keras refuses to make it anew, and it has no weights: both networks may use it.
+        return layer
+    return type(layer).from_config(_in_float32(layer.get_config()))
+
+
+def _in_float32(config: Any) -> Any:
+    """The configuration of a layer, and of those within it, without mixed precision."""
+    if isinstance(config, dict):
+        return {key: _in_float32(value) for key, value in config.items()}
+    if isinstance(config, list | tuple):
+        # A named tuple takes its values one by one.
+        values = [_in_float32(value) for value in config]
+        return type(config)(*values) if hasattr(config, "_fields") else type(config)(values)
+    return "float32" if isinstance(config, str) and config in _MIXED else config
 
 
 def update_average(

@@ -368,6 +368,37 @@ def test_mixed_bfloat16_trains(images):
     assert gan.generate(2).dtype == np.float32
 
 
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("name", ["dcgan", "biggan", "within a model"])
+def test_the_average_computes_in_float32(images, tmp_path, policy, name):
+    """As a generator of the same weights that never knew mixed precision."""
+    made = []
+    for one in (policy, "float32"):
+        keras.config.set_dtype_policy(one)
+        keras.utils.set_random_seed(1)
+        shape = (8, 8, 1)
+        networks = kgan.networks.NETWORKS["biggan" if name == "biggan" else "dcgan"]
+        generator = networks.generator(shape, 6, width=4)
+        if name == "within a model":
+            latents = keras.Input((6,))
+            generator = keras.Model(latents, generator(keras.layers.Activation("tanh")(latents)))
+        made.append((generator, networks.discriminator(shape, width=4)))
+    keras.config.set_dtype_policy("float32")
+    (mixed, discriminator), (plain, _) = made
+    gan = kgan.models.GAN(mixed, discriminator)
+    gan.compile(g_optimizer=keras.optimizers.SGD(0.1), d_optimizer=keras.optimizers.SGD(0.1))
+    fit(gan, images)
+    assert {one.compute_dtype for one in gan.ema_generator._flatten_layers()} == {"float32"}
+    assert any(one.compute_dtype != "float32" for one in gan.generator._flatten_layers())
+    plain.set_weights(gan.ema_generator.get_weights())
+    latents = tf.random.stateless_normal([3, 6], [0, 1])
+    np.testing.assert_array_equal(gan.ema_generator(latents), plain(latents))
+    if name == "dcgan":
+        gan.save(tmp_path / "gan.keras")
+        again = kgan.models.load(tmp_path / "gan.keras")
+        np.testing.assert_array_equal(again.generate(3, seed=2), gan.generate(3, seed=2))
+
+
 def test_scaled_losses_make_the_same_step(make_gan, images):
     def scaled():
         return keras.optimizers.LossScaleOptimizer(sgd()(), initial_scale=256.0)
