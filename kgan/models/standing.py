@@ -8,9 +8,7 @@ import keras
 import kgan.random
 
 
-def set_standing_statistics(
-    network: keras.Model, batches: Iterable[Any], *, seed: int = 0
-) -> int:
+def set_standing_statistics(network: keras.Model, batches: Iterable[Any], *, seed: int = 0) -> int:
     """Sets all moving statistics of a network to their plain averages over some batches.
 
     The moving ones are those of latents from N(0, 1). Truncated latents have others, and images
