@@ -103,6 +103,11 @@ class Styles(NamedTuple):
         styles = self.styles(latents, None if labels is None else tf.constant(labels, tf.int32))
         return kgan.latents.principal(styles.numpy()[:, 0], count, labels=labels)
 
+    def kernels(self) -> list[np.ndarray]:
+        """The kernels (units, channels) of all linear maps of styles, for directions."""
+        affine = [one.affine for one in self.synthesis.layers if hasattr(one, "affine")]
+        return [np.asarray(one.kernel) for one in affine]
+
     def mixed(self, coarse: tf.Tensor, fine: tf.Tensor, layer: tf.Tensor | int) -> tf.Tensor:
         """The first `layer` styles of `coarse`, which decide the shape, and the others of `fine`.
 

@@ -12,7 +12,7 @@ import kgan.cli
 import kgan.latents
 import kgan.models
 import kgan.pictures
-from kgan.networks import LinearImages, with_class_latents
+from kgan.networks import LinearImages, biggan_generator, dcgan_generator, with_class_latents
 from tests.conftest import build_gan
 from tests.models.style_gan import style_gan
 
@@ -116,6 +116,24 @@ def test_a_generator_without_styles(folder, capsys):
     assert run(folder, "plain.keras", "directions", "--n", 2, "--steps", 2)[1] == 0
     assert run(folder, "plain.keras", "mix")[1] == 2
     assert "the generator must have styles" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "generator",
+    [
+        lambda: biggan_generator((8, 8, 1), 12, num_classes=3, width=4),
+        lambda: with_class_latents(dcgan_generator((8, 8, 1), 6, num_classes=3, width=4), 3),
+    ],
+)
+def test_directions_of_latents_that_no_single_layer_takes(tmp_path, generator):
+    discriminator = build_gan(num_classes=3).discriminator
+    gan = kgan.models.GAN(generator(), discriminator, num_classes=3)
+    gan.compile("adam")
+    gan.save(tmp_path / "gan.keras")
+    out, code = run(tmp_path, "gan.keras", "directions", "--n", 3, "--steps", 4)
+    assert code == 0
+    with Image.open(out) as picture:
+        assert picture.width / picture.height == pytest.approx(4 / 3, rel=0.15)
 
 
 def test_projection_tells_both_errors(folder, capsys):
