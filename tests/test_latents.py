@@ -33,6 +33,24 @@ def test_principal_directions_are_the_axes_of_a_gaussian():
     np.testing.assert_allclose(deviations, [3.0, 2.0], rtol=0.05)
 
 
+def test_directions_within_classes_of_two_styles_each():
+    """What the means of classes take from a deviation is made up for, however few a class has."""
+    random = np.random.default_rng(1)
+    labels = np.arange(4000) % 2000
+    styles = random.standard_normal((4000, 2)) * [3.0, 0.5] + 100.0 * labels[:, None]
+    directions, deviations = kgan.latents.principal(styles, 2, labels=labels)
+    np.testing.assert_allclose(directions, np.eye(2), atol=0.02)
+    np.testing.assert_allclose(deviations, [3.0, 0.5], rtol=0.05)
+    # By hand: classes (0, 2), (10, 14) and (5) have 2 + 8 + 0 over 5 - 3.
+    few = np.array([[0.0], [10.0], [2.0], [14.0], [5.0]])
+    _, deviations = kgan.latents.principal(few, 1, labels=[0, 1, 0, 1, 2])
+    np.testing.assert_allclose(deviations, [5.0**0.5], rtol=1e-6)
+    with pytest.raises(ValueError, match="styles must be more than their classes, got 2 of 2"):
+        kgan.latents.principal(few[:2], 1, labels=[0, 1])
+    with pytest.raises(ValueError, match=r"labels must have the shape \(5,\), got \(1,\)"):
+        kgan.latents.principal(few, 1, labels=[0])
+
+
 def test_closed_form_directions_are_sorted_eigenvectors():
     """Rows e1, e1, e1, e2, e2, e3, of any length: their counts are the eigenvalues."""
     first = np.diag([5.0, 2.0, 1.0])

@@ -15,6 +15,7 @@ from kgan.cli.latent_view import View, as_tensor
 from kgan.files import atomic_path
 from kgan.hdf5 import check_readable
 from kgan.labels import class_number, class_numbers
+from kgan.models.unclipped import unclipped
 from kgan.runs.outputs import check_file
 from kgan.runs.source import reading_of
 
@@ -80,9 +81,10 @@ def _projected(
     generate: Callable[[tf.Tensor], tf.Tensor]
     if view.found is None:
         starts, pull = view.latents(count, part=7), 1e-3
+        make = unclipped(view.gan.ema_generator)
 
         def generate(points: tf.Tensor) -> tf.Tensor:
-            return view.gan(points, many)
+            return make(points, many)
     else:
         generate, pull = view.found.unclipped_images, 0.0
         if encoder is None:

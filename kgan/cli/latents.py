@@ -14,6 +14,7 @@ from kgan.cli.latent_view import View, as_tensor
 from kgan.cli.sample import chosen_labels
 from kgan.kinds import Images
 from kgan.models import GAN
+from kgan.models.latent_kernels import latent_kernels
 from kgan.pixels import visible
 from kgan.runs.source import open_source
 from kgan.settings.latents import LatentsSettings
@@ -86,8 +87,9 @@ def _directions(view: View) -> np.ndarray:
     n, steps = view.settings.n, np.linspace(-3.0, 3.0, view.settings.steps, dtype=np.float32)
     latents, labels = view.latents(1), view.labels(1)
     if view.found is None:
-        # Latents vary alike in all directions, so that the weights alone tell.
-        directions, _ = kgan.latents.closed_form(_first_kernels(view), n)
+        # Latents vary alike in all directions, so that what they are multiplied with tells.
+        kernels = latent_kernels(view.gan.ema_generator, latents, as_tensor(labels))
+        directions, _ = kgan.latents.closed_form(kernels, n)
         point, scales = latents.numpy()[0], np.ones(n, np.float32)
     else:
         classes, dim = view.gan.num_classes, view.gan.latent_dim
@@ -96,7 +98,7 @@ def _directions(view: View) -> np.ndarray:
         directions, scales = view.found.directions(count, latent_dim=dim, num_classes=classes)
         if view.settings.find == "closed-form":
             vary = directions * scales[:, None]
-            directions, _ = kgan.latents.closed_form(_first_kernels(view), n)
+            directions, _ = kgan.latents.closed_form(view.found.kernels(), n)
             scales = np.linalg.norm(vary @ directions.T, axis=0)
     moves = directions[:, None] * scales[:, None, None] * steps[None, :, None]
     moved = (point + moves).reshape(-1, len(point))
@@ -106,17 +108,6 @@ def _directions(view: View) -> np.ndarray:
     else:
         images = view.found.images(view.found.mapping.spread(tf.constant(moved))).numpy()
     return images.reshape(n, len(steps), *view.gan.sample_shape)
-
-
-def _first_kernels(view: View) -> list[np.ndarray]:
-    layers = view.gan.ema_generator.layers
-    affine = [layer.affine.kernel for layer in layers if hasattr(layer, "affine")]
-    if view.found is None:
-        dim = view.gan.latent_dim
-        dense = [layer.kernel for layer in layers if getattr(layer, "kernel", None) is not None]
-        # A class's embedding stands beside the latents.
-        affine = [np.asarray(dense[0])[:dim]]
-    return [np.asarray(kernel) for kernel in affine]
 
 
 DRAWINGS: dict[str, Callable[[View], np.ndarray]] = {

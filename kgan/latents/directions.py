@@ -9,12 +9,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 
-def principal(styles: ArrayLike, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The directions in which styles of random latents vary most.
+def principal(
+    styles: ArrayLike, count: int, *, labels: ArrayLike | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The directions in which styles of random latents vary most, or those of one class do.
 
     Args:
         styles: Styles, or features of a layer, (n, size).
         count: Number of directions.
+        labels: Class of each, (n,): what lies between classes then does not count. At least one
+            class must have two.
 
     Returns:
         The directions, and the standard deviation of the styles along each, (count,).
@@ -23,9 +27,18 @@ def principal(styles: ArrayLike, count: int) -> tuple[np.ndarray, np.ndarray]:
     """
     rows = np.asarray(styles, np.float64)
     _check_count(count, min(rows.shape))
-    centred = rows - rows.mean(axis=0)
+    classes = np.zeros(len(rows), int) if labels is None else np.asarray(labels)
+    _check_classes(classes, len(rows))
+    centred, groups = np.empty_like(rows), np.unique(classes)
+    for one in groups:
+        centred[classes == one] = rows[classes == one] - rows[classes == one].mean(axis=0)
+    if labels is not None and len(groups) == len(rows):
+        raise ValueError(
+            f"styles must be more than their classes, got {len(rows)} of {len(groups)}: "
+            "one of a class does not vary."
+        )
     _, lengths, directions = np.linalg.svd(centred, full_matrices=False)
-    deviations = lengths / np.sqrt(max(len(rows) - 1, 1))
+    deviations = lengths / np.sqrt(max(len(rows) - len(groups), 1))
     return _signed(directions[:count]), deviations[:count].astype(np.float32)
 
 
@@ -61,8 +74,7 @@ def mean_difference(styles: ArrayLike, labels: ArrayLike, start: int, end: int) 
         end: Class to reach.
     """
     rows, classes = np.asarray(styles, np.float64), np.asarray(labels)
-    if classes.shape != (len(rows),):
-        raise ValueError(f"labels must have the shape ({len(rows)},), got {classes.shape}.")
+    _check_classes(classes, len(rows))
     for one in (start, end):
         if not (classes == one).any():
             raise ValueError(f"labels must hold the classes {start} and {end}, got no {one}.")
@@ -73,6 +85,11 @@ def mean_difference(styles: ArrayLike, labels: ArrayLike, start: int, end: int) 
 def _check_count(count: int, size: int) -> None:
     if not 1 <= count <= size:
         raise ValueError(f"count must be in [1, {size}], got {count}.")
+
+
+def _check_classes(classes: np.ndarray, n: int) -> None:
+    if classes.shape != (n,):
+        raise ValueError(f"labels must have the shape ({n},), got {classes.shape}.")
 
 
 def _signed(directions: np.ndarray) -> np.ndarray:

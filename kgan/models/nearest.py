@@ -11,6 +11,7 @@ import tensorflow as tf
 
 import kgan.latents
 from kgan.endpoints import Endpoint, Request, takes
+from kgan.models.unclipped import Make, unclipped
 
 STARTS = 4
 """How many latents the search starts from; of what it finds the nearest counts."""
@@ -21,8 +22,6 @@ MOST_WORK = 1200
 
 _RATE, _PULL = 0.1, 1e-4
 _BETA_1, _BETA_2 = 0.9, 0.999
-
-Make = Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor]
 
 
 def nearest(
@@ -118,13 +117,7 @@ def project_endpoint(
         label_inputs: The input `labels` where there are classes, else nothing.
         labels_of: Function from a request to its checked labels, or `None`.
     """
-    last = generator.outputs[0]._keras_history.operation
-    clips = hasattr(last, "unclipped")
-    network = keras.Model(generator.inputs, last.input) if clips else generator
-
-    def make(latents: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
-        made = network(latents if labels is None else [latents, labels], training=False)
-        return tf.cast(last.unclipped(made) if clips else made, tf.float32)
+    make = unclipped(generator)
 
     def project(request: Request) -> Request:
         wanted, labels, steps = request[plural], labels_of(request), request["steps"]

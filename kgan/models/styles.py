@@ -14,6 +14,8 @@ DIRECTIONS = 8
 """How many directions an export can be moved along, where a style has as many values."""
 
 _STYLES = 2000
+# Of more classes, as many that lie evenly among them, so that each has ten styles.
+_CLASSES = 200
 
 
 class Styles(NamedTuple):
@@ -94,12 +96,17 @@ class Styles(NamedTuple):
         """
         seeds = kgan.latents.example_seeds(seed, _STYLES)
         latents = kgan.latents.from_seeds(seeds, latent_dim)
-        labels = None if num_classes is None else np.arange(_STYLES, dtype=np.int32) % num_classes
-        styles = self.styles(latents, None if labels is None else tf.constant(labels))
-        rows = styles.numpy()[:, 0].astype(np.float64)
-        for one in () if labels is None else np.unique(labels):
-            rows[labels == one] -= rows[labels == one].mean(axis=0)
-        return kgan.latents.principal(rows, count)
+        labels = None
+        if num_classes is not None:
+            seen = min(num_classes, _CLASSES)
+            labels = np.arange(_STYLES) % seen * num_classes // seen
+        styles = self.styles(latents, None if labels is None else tf.constant(labels, tf.int32))
+        return kgan.latents.principal(styles.numpy()[:, 0], count, labels=labels)
+
+    def kernels(self) -> list[np.ndarray]:
+        """The kernels (units, channels) of all linear maps of styles, for directions."""
+        affine = [one.affine for one in self.synthesis.layers if hasattr(one, "affine")]
+        return [np.asarray(one.kernel) for one in affine]
 
     def mixed(self, coarse: tf.Tensor, fine: tf.Tensor, layer: tf.Tensor | int) -> tf.Tensor:
         """The first `layer` styles of `coarse`, which decide the shape, and the others of `fine`.

@@ -81,6 +81,11 @@ class SteeredBatchNormalization(keras.layers.Layer):
         self.scale.build(vectors)
         self.offset.build(vectors)
 
+    @property
+    def vector_maps(self) -> list[keras.layers.Layer]:
+        """The layers that act on the vectors alone."""
+        return [self.scale, self.offset]
+
     def call(self, inputs: Any, training: bool = False) -> Any:
         features, vectors = inputs
         normalised = self.normalization(features, training=training)

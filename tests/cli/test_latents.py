@@ -1,5 +1,6 @@
 """`kgan latents` on a tiny generator with styles that was never trained."""
 
+import re
 import shutil
 
 import keras
@@ -11,6 +12,7 @@ import kgan.cli
 import kgan.latents
 import kgan.models
 import kgan.pictures
+from kgan.networks import LinearImages, biggan_generator, dcgan_generator, with_class_latents
 from tests.conftest import build_gan
 from tests.models.style_gan import style_gan
 
@@ -116,6 +118,24 @@ def test_a_generator_without_styles(folder, capsys):
     assert "the generator must have styles" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "generator",
+    [
+        lambda: biggan_generator((8, 8, 1), 12, num_classes=3, width=4),
+        lambda: with_class_latents(dcgan_generator((8, 8, 1), 6, num_classes=3, width=4), 3),
+    ],
+)
+def test_directions_of_latents_that_no_single_layer_takes(tmp_path, generator):
+    discriminator = build_gan(num_classes=3).discriminator
+    gan = kgan.models.GAN(generator(), discriminator, num_classes=3)
+    gan.compile("adam")
+    gan.save(tmp_path / "gan.keras")
+    out, code = run(tmp_path, "gan.keras", "directions", "--n", 3, "--steps", 4)
+    assert code == 0
+    with Image.open(out) as picture:
+        assert picture.width / picture.height == pytest.approx(4 / 3, rel=0.15)
+
+
 def test_projection_tells_both_errors(folder, capsys):
     images = folder / "images"
     options = ["--n", 2, "--steps", 2, "--restarts", 1, "--images", images]
@@ -123,6 +143,28 @@ def test_projection_tells_both_errors(folder, capsys):
     said = capsys.readouterr().out
     assert f"{images}: PSNR " in said
     assert "the model's own samples: " in said
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_projection_goes_by_pixels_that_the_last_layer_clips(tmp_path, capsys, wrapped):
+    """From black, of 8 below 0 and more, to what is asked for; the errors are of clipped images."""
+    latents, labels = keras.Input((6,)), keras.Input((), dtype="int32")
+    dark = keras.initializers.Constant(-9.0)
+    made = keras.layers.Dense(64, kernel_initializer="ones", bias_initializer=dark)(latents)
+    images = LinearImages()(keras.layers.Reshape((8, 8, 1))(made))
+    gan = build_gan(num_classes=2 if wrapped else None)
+    generator = keras.Model([latents, labels] if wrapped else latents, images)
+    if wrapped:
+        generator = with_class_latents(generator, 2)
+    again = type(gan)(generator, gan.discriminator, num_classes=gan.num_classes)
+    again.compile("adam")
+    again.save(tmp_path / "dark.keras")
+    for number in range(2):
+        Image.fromarray(np.full((8, 8), 255, np.uint8)).save(tmp_path / f"{number}.png")
+    options = ["--n", 2, "--steps", 3, "--images", tmp_path, *(["--labels", 0] if wrapped else [])]
+    assert run(tmp_path, "dark.keras", "project", *options)[1] == 0
+    said = re.findall("mean squared error ([^;]+);", capsys.readouterr().out)
+    assert float(said[0]) < 1e-3
 
 
 @pytest.mark.parametrize(

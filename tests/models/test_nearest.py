@@ -69,14 +69,20 @@ def test_more_work_than_a_server_can_bear_is_refused(make_gan, images):
         ask(make_gan(), "project", images=images[:1].repeat(len(few), 0), steps=few)
 
 
-def test_clipped_pixels_guide_the_search(make_gan):
+def within_a_model(generator):
+    latents = keras.Input((6,))
+    return keras.Model(latents, generator(latents))
+
+
+@pytest.mark.parametrize("wrapped", [lambda generator: generator, within_a_model])
+def test_clipped_pixels_guide_the_search(make_gan, wrapped):
     """Every start's image is black; only what it was before it was clipped has a gradient."""
     latents = keras.Input((6,))
     dark = keras.initializers.Constant(-9.0)
     last = keras.layers.Dense(64, kernel_initializer="ones", bias_initializer=dark)(latents)
     made = LinearImages()(keras.layers.Reshape((8, 8, 1))(last))
     gan = make_gan()
-    again = type(gan)(keras.Model(latents, made), gan.discriminator)
+    again = type(gan)(wrapped(keras.Model(latents, made)), gan.discriminator)
     black = np.zeros((1, 8, 8, 1), np.float32)
     found = ask(again, "project", images=1.0 + black, steps=[MOST_STEPS])
     assert not ask(again, "decode", latents=np.zeros((1, 6)))["images"].any()

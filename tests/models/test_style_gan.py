@@ -11,6 +11,7 @@ import kgan.latents
 import kgan.models
 import kgan.networks
 import kgan.penalties
+from kgan.models.styles import Styles
 from tests.conftest import slow_but
 from tests.models.style_gan import style_gan
 from tests.models.test_endpoints import ask
@@ -104,6 +105,29 @@ def test_moves_are_deviations_along_the_principal_directions(trained):
     spread = np.repeat(moved[:, None], gan.styles().shape[0], axis=1).astype(np.float32)
     expected = ask(gan, "synthesize", styles=spread)["images"]
     np.testing.assert_allclose(made, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("num_classes", [None, 1, 10, 1000, 5000])
+def test_deviations_are_those_within_a_class_however_many_there_are(num_classes):
+    """Of styles that a class moves far, and latents by 3, 1 and 0.5 along known axes."""
+    axes = np.linalg.qr(np.random.default_rng(2).standard_normal((3, 3)))[0].astype(np.float32)
+    seen = set()
+
+    class Mapping:
+        style_count, units = 2, 3
+
+        def __call__(self, inputs, training):
+            latents, labels = (inputs, 0) if num_classes is None else inputs
+            seen.update(np.atleast_1d(labels).tolist())
+            moved = latents * [3.0, 1.0, 0.5] @ axes + 7.0 * tf.cast(labels, tf.float32)[..., None]
+            return tf.repeat(moved[:, None], self.style_count, axis=1)
+
+    styles = Styles(Mapping(), None, None)
+    directions, deviations = styles.directions(3, latent_dim=3, num_classes=num_classes)
+    np.testing.assert_allclose(np.abs(directions @ axes.T), np.eye(3), atol=0.05)
+    np.testing.assert_allclose(deviations, [3.0, 1.0, 0.5], rtol=0.05)
+    if num_classes is not None:
+        assert max(seen) < num_classes <= 1.01 * max(seen) + 1
 
 
 def test_directions_leave_the_class_alone():

@@ -5,14 +5,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import kgan.random
+from kgan.models.average import average_of
 from kgan.models.standing import set_standing_statistics
 from kgan.networks import (
     BatchNormalization,
     LatentChunk,
+    NoiseInput,
     SelfAttention,
     SteeredBatchNormalization,
     biggan_discriminator,
     biggan_generator,
+    fastgan_generator,
 )
 from tests.networks.test_layers import gradients, tape_gradient
 
@@ -137,6 +141,51 @@ def test_standing_statistics_are_plain_averages():
     assert layer.momentum == 0.9
     with pytest.raises(ValueError, match="must have batch normalisation"):
         set_standing_statistics(keras.Sequential([keras.Input((3,))]), batches)
+
+
+@pytest.mark.parametrize("normalization", [BatchNormalization, keras.layers.BatchNormalization])
+def test_standing_statistics_of_an_average_which_stays_as_it_was(normalization):
+    """Its layers do not train; Keras's own normalisation would then keep its statistics."""
+    network = average_of(keras.Sequential([keras.Input((3,)), normalization(name="last")]))
+    batches = [RANDOM.standard_normal((8, 3)).astype(np.float32) + i for i in range(3)]
+    layer = network.get_layer("last")
+    momentum = layer.momentum
+    set_standing_statistics(network, batches)
+    np.testing.assert_allclose(layer.moving_mean, np.mean(batches, axis=(0, 1)), rtol=1e-5)
+    variances = [batch.var(axis=0) for batch in batches]
+    np.testing.assert_allclose(layer.moving_variance, np.mean(variances, axis=0), rtol=1e-4)
+
+    def failing():
+        yield batches[0]
+        raise OSError("no more")
+
+    with pytest.raises(OSError, match="no more"):
+        set_standing_statistics(network, failing())
+    assert layer.momentum == momentum
+    assert not layer.trainable
+    assert not network.trainable_variables
+
+
+def test_standing_statistics_where_layers_draw():
+    """Those of noise on a map, of which the same seed draws the same."""
+    network = average_of(fastgan_generator((16, 16, 1), 6, width=2))
+    noisy = next(one for one in network.layers if isinstance(one, NoiseInput))
+    noisy.strength.assign(2.0)
+    after = next(
+        one for one in network.layers[network.layers.index(noisy) :] if hasattr(one, "moving_mean")
+    )
+    plain = keras.Model(network.inputs, noisy.input)
+    latents = tf.constant(RANDOM.standard_normal((256, 6)), tf.float32)
+    seen = []
+    for seed in (0, 0, 1):
+        assert set_standing_statistics(network, [latents], seed=seed) == 1
+        seen.append(np.array(after.moving_variance))
+    np.testing.assert_array_equal(seen[0], seen[1])
+    assert np.abs(seen[0] - seen[2]).max() > 0
+    # Independent noise of deviation 2 adds its variance to the map's.
+    with kgan.random.drawing(kgan.random.step_seed(0, 0, "other")):
+        map_variance = np.var(plain(latents, training=True), axis=(0, 1, 2))
+    np.testing.assert_allclose(seen[0], map_variance + 4.0, rtol=0.05)
 
 
 @pytest.mark.parametrize(
