@@ -20,6 +20,8 @@ from kgan.runs.outputs import check_file
 from kgan.runs.source import reading_of
 
 _STYLES = 2000
+# How an image of so many channels is read.
+_CHANNELS = {1: "grey", 3: "rgb", 4: "rgba"}
 
 
 def project(view: View) -> np.ndarray:
@@ -63,10 +65,18 @@ def _classes(view: View, data: kgan.data.Dataset) -> np.ndarray:
 def _images(view: View) -> tuple[kgan.data.Dataset, str]:
     path, run = view.settings.images, view.source.run
     if path is not None:
-        height, width, _ = view.gan.sample_shape
+        height, width, channels = view.gan.sample_shape
         reading: dict[str, Any] = {} if run is None else reading_of(run)
         reading["image_size"] = (height, width)
-        return kgan.data.load(str(path.expanduser()), **reading), str(path)
+        # Others than a model makes would be compared with each of its channels.
+        reading["channels"] = reading.get("channels") or _CHANNELS.get(channels)
+        data = kgan.data.load(str(path.expanduser()), **reading)
+        if data.sample_shape != view.gan.sample_shape:
+            raise ValueError(
+                f"images must have the shape {view.gan.sample_shape} that the model makes, got "
+                f"{data.sample_shape} of {path}."
+            )
+        return data, str(path)
     if view.source.recipe is None:
         raise ValueError("images must be given for a .keras file: a folder or file of images.")
     return view.source.recipe.data(), "images of the training"
@@ -129,7 +139,10 @@ def _encoder(view: View, data: kgan.data.Dataset) -> Any:
     classes, dim = view.gan.num_classes, view.gan.latent_dim
 
     def draw(seed: tf.Tensor, n: int) -> tf.Tensor:
-        labels = None if classes is None else tf.range(n) % classes
+        labels = None
+        if classes is not None:
+            shares = kgan.random.stateless_uniform(tf.random.fold_in(seed, 1, alg="philox"), [n])
+            labels = tf.minimum(tf.cast(shares * classes, tf.int32), classes - 1)
         return styled.styles(kgan.random.stateless_normal(seed, [n, dim]), labels)
 
     many = draw(kgan.random.step_seed(view.settings.seed, 0, "styles"), _STYLES)[:, 0].numpy()

@@ -16,6 +16,7 @@ from kgan.kinds import Images
 from kgan.models import GAN
 from kgan.models.latent_kernels import latent_kernels
 from kgan.pixels import visible
+from kgan.runs.outputs import check_file
 from kgan.runs.source import open_source
 from kgan.settings.latents import LatentsSettings
 
@@ -25,6 +26,7 @@ _SHARES = (1.0, 0.7, 0.5, 0.3, 0.0)
 def main(request: Request) -> int:
     """The body of `kgan latents`: draws a grid of images."""
     settings = cast(LatentsSettings, request.settings)
+    check_file("out", settings.out)
     source = open_source(settings.source, checkpoint=settings.checkpoint)
     if not isinstance(source.model, GAN) or not isinstance(source.kind, Images):
         raise ValueError(

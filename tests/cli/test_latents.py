@@ -145,6 +145,30 @@ def test_projection_tells_both_errors(folder, capsys):
     assert "the model's own samples: " in said
 
 
+def test_images_to_project_have_the_channels_of_the_model(folder, tmp_path, capsys):
+    """Grey ones in colour are the same images; two channels are no image of this model."""
+    told = []
+    for mode in ("L", "RGB"):
+        (tmp_path / mode).mkdir()
+        for path in (folder / "images").iterdir():
+            Image.open(path).convert(mode).save(tmp_path / mode / path.name)
+        options = ["--n", 2, "--steps", 1, "--restarts", 1, "--images", tmp_path / mode]
+        assert run(folder, "styles.keras", "project", *options)[1] == 0
+        told.append(capsys.readouterr().out.partition(": PSNR")[2].partition(" in ")[0])
+    assert told[0] == told[1]
+    np.save(tmp_path / "two.npy", np.zeros((3, 8, 8, 2), np.uint8))
+    assert run(folder, "styles.keras", "project", "--images", tmp_path / "two.npy")[1] == 2
+    assert "two.npy" in capsys.readouterr().err
+
+
+def test_a_picture_that_cannot_be_written_is_told_before_the_work(folder, capsys, monkeypatch):
+    monkeypatch.setattr("kgan.cli.latents.View", None)
+    out = folder / "images" / "0.png" / "l.png"
+    words = ["latents", str(folder / "styles.keras"), "--show", "mix", "--out", str(out)]
+    assert kgan.cli.main(words) == 2
+    assert f"out must be a folder, and {out.parent} is a file" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_projection_goes_by_pixels_that_the_last_layer_clips(tmp_path, capsys, wrapped):
     """From black, of 8 below 0 and more, to what is asked for; the errors are of clipped images."""
