@@ -24,6 +24,10 @@ _UNNUMBERED = (
     "labels go from {} to {}, so that the classes from 0 to {} have no sample: classes are counted "
     "from 0, subtract the smallest label if yours are not"
 )
+_GAPS = (
+    "{} of {} classes up to the largest label have no sample, from {} on, and what a model makes of "
+    "them nobody taught it: number the classes without gaps, or give class_names for all"
+)
 _OF_SPLIT = re.compile(r"[xy]_(train|test|val\w*)|(train|test|val\w*)_(images|labels)")
 _MAGIC = b"\x93NUMPY"
 _LABEL_KEYS = ("labels", "y", "y_{split}", "{split}_labels", "arr_1")
@@ -108,10 +112,13 @@ def _labelled(
     columns = labels.shape[1] if labels.ndim == 2 and labels.shape[1] > 1 else 0
     labels = class_numbers(labels, len(labels), what=f"labels of {data.name}")
     count = max(columns, int(labels.max(initial=0)) + 1)
-    names = names or tuple(str(label) for label in range(count))
     notes = data.notes
+    without = np.setdiff1d(np.arange(count), labels)
     if len(labels) and labels.min() > 0:
         notes = (*notes, _UNNUMBERED.format(labels.min(), labels.max(), labels.min() - 1))
+    elif len(without) and not columns and names is None:
+        notes = (*notes, _GAPS.format(len(without), count, without[0]))
+    names = names or tuple(str(label) for label in range(count))
     return dataclasses.replace(data, labels=labels, class_names=names, notes=notes)
 
 

@@ -85,6 +85,24 @@ def test_labels_that_are_counted_from_1_are_told(tmp_path):
     assert data.labels.tolist() == [1, 2, 3, 1]
     [note] = data.notes
     assert note.startswith("labels go from 1 to 3, so that the classes from 0 to 0 have no sample")
+
+
+@pytest.mark.parametrize(
+    ("labels", "more", "said"),
+    [
+        ([0, 10, 20], {}, "18 of 21 classes up to the largest label have no sample, from 1 on"),
+        ([0, 1, 3], {}, "1 of 4 classes"),
+        ([0, 1, 2], {}, None),
+        ([0, 1, 3], {"class_names": np.array(["a", "b", "c", "d"])}, None),
+        (np.eye(4, dtype=int)[[0, 1, 3]], {}, None),
+    ],
+)
+def test_gaps_in_the_numbers_of_classes_are_told(tmp_path, labels, more, said):
+    images = np.zeros((3, 8, 8, 1), np.uint8)
+    np.savez(tmp_path / "a.npz", images=images, labels=np.asarray(labels), **more)
+    notes = kgan.data.load(str(tmp_path / "a.npz")).notes
+    assert [note for note in notes if "no sample" in note] == ([] if said is None else list(notes))
+    assert said is None or notes[0].startswith(said)
     np.savez(tmp_path / "set.npz", x=np.zeros((4, 8, 8), np.uint8), y=[0, 2, 3, 1])
     assert kgan.data.load(str(tmp_path / "set.npz")).notes == ()
 
