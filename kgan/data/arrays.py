@@ -25,8 +25,8 @@ _UNNUMBERED = (
     "from 0, subtract the smallest label if yours are not"
 )
 _GAPS = (
-    "{} of {} classes up to the largest label have no sample, from {} on, and what a model makes of "
-    "them nobody taught it: number the classes without gaps, or give class_names for all"
+    "{} of {} classes up to the largest label have no sample, from {} on, and what a model makes "
+    "of them nobody taught it: number the classes without gaps, or give class_names for all"
 )
 _OF_SPLIT = re.compile(r"[xy]_(train|test|val\w*)|(train|test|val\w*)_(images|labels)")
 _MAGIC = b"\x93NUMPY"
