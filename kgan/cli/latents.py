@@ -50,9 +50,10 @@ def _truncate(view: View) -> np.ndarray:
             [view.gan.decode(kgan.latents.truncated(latents, one), labels) for one in limits]
         )
     styles = view.found.styles(latents, as_tensor(labels))
-    return np.stack(
-        [view.found.images(view.found.truncated(styles, share)).numpy() for share in _SHARES]
-    )
+    gan, found = view.gan, view.found
+    centre = found.centre(labels, latent_dim=gan.latent_dim, num_classes=gan.num_classes)
+    near = [found.truncated(styles, share, centre=centre) for share in _SHARES]
+    return np.stack([found.images(one).numpy() for one in near])
 
 
 def _interpolate(view: View) -> np.ndarray:

@@ -401,8 +401,8 @@ class GAN(Generation, Players):
         Args:
             n: Number of samples.
             truncation: Of a generator with styles, what is kept of their distance from the mean
-                style (psi): 1 changes nothing, 0 is the typical sample. Of any other, the largest
-                absolute value of a latent, above 0: 2 is mild, 0.5 strong.
+                style of their class (psi): 1 changes nothing, 0 is the typical sample. Of any
+                other, the largest absolute value of a latent, above 0: 2 is mild, 0.5 strong.
             labels: As for `generate`.
             seed: As for `generate`.
 
@@ -418,11 +418,14 @@ class GAN(Generation, Players):
         checked, styles = self.check_labels(labels, n), Styles.of(self.ema_generator)
         if styles is None:
             return self.decode(kgan.latents.truncated(found, truncation), checked)
+        centre = styles.centre(checked, latent_dim=self.latent_dim, num_classes=self.num_classes)
         parts = []
         for start in range(0, n, self._decode_batch):
             part = slice(start, start + self._decode_batch)
             mapped = styles.styles(found[part], None if checked is None else checked[part])
-            parts.append(styles.images(styles.truncated(mapped, truncation)).numpy())
+            middle = None if centre is None else centre[part]
+            near = styles.truncated(mapped, truncation, centre=middle)
+            parts.append(styles.images(near).numpy())
         return np.concatenate(parts) if parts else np.zeros((0, *self.sample_shape), np.float32)
 
     def styles(self) -> Styles:

@@ -1,5 +1,6 @@
 """What a generator with styles can do besides: styles of latents, images of styles, truncation."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple, Self
 
 import keras
@@ -14,6 +15,8 @@ DIRECTIONS = 8
 """How many directions an export can be moved along, where a style has as many values."""
 
 _STYLES = 2000
+# Latents whose styles are averaged for the centre of a class: of few classes the more.
+_FEWEST_OF_A_CLASS, _MOST_OF_A_CLASS, _OF_ALL_CLASSES = 100, 1000, 50_000
 # Of more classes, as many that lie evenly among them, so that each has ten styles.
 _CLASSES = 200
 
@@ -62,8 +65,42 @@ class Styles(NamedTuple):
         """The same before they are clipped to [0, 1], where every pixel has a gradient."""
         return 0.5 * tf.cast(self.unclipped(styles, training=False), tf.float32) + 0.5
 
+    def centres(self, classes: Iterable[int], *, latent_dim: int, num_classes: int) -> np.ndarray:
+        """The mean style of each of some classes, float32 (classes, units).
+
+        Towards the mean of all classes a truncated sample would lose its own.
+
+        Args:
+            classes: Numbers of classes.
+            latent_dim: Length of a latent vector.
+            num_classes: How many classes there are.
+
+        Reference: Mokady et al. 2022, multi-modal truncation (arXiv:2202.12211), of clusters.
+        """
+        count = min(max(_OF_ALL_CLASSES // num_classes, _FEWEST_OF_A_CLASS), _MOST_OF_A_CLASS)
+        latents = kgan.latents.from_seeds(kgan.latents.example_seeds(0, count), latent_dim)
+        found = [
+            tf.reduce_mean(self.styles(latents, tf.fill([count], int(one)))[:, 0], axis=0)
+            for one in classes
+        ]
+        return np.array(found, np.float32).reshape(-1, self.shape[1])
+
+    def centre(
+        self, labels: np.ndarray | None, *, latent_dim: int, num_classes: int | None
+    ) -> np.ndarray | None:
+        """The mean styles (n, units) of the classes of labels (n,); `None` without classes."""
+        if labels is None or num_classes is None:
+            return None
+        classes, which = np.unique(labels, return_inverse=True)
+        return self.centres(classes, latent_dim=latent_dim, num_classes=num_classes)[which]
+
     def truncated(
-        self, styles: tf.Tensor, share: tf.Tensor, cutoff: tf.Tensor | int | None = None
+        self,
+        styles: tf.Tensor,
+        share: tf.Tensor,
+        cutoff: tf.Tensor | int | None = None,
+        *,
+        centre: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Styles whose first layers are pulled towards the mean style.
 
@@ -71,6 +108,7 @@ class Styles(NamedTuple):
             styles: (n, style_count, units).
             share: What is kept of the distance from the mean (psi), (n,) or a scalar.
             cutoff: How many of the first layers are pulled, (n,) or a scalar; by default all.
+            centre: Mean styles of the classes, (n, units), of `centres`; default that of all.
         """
         rows = tf.shape(styles)[:1]
         last = self.mapping.style_count if cutoff is None else cutoff
@@ -78,6 +116,7 @@ class Styles(NamedTuple):
             styles,
             tf.broadcast_to(tf.cast(share, tf.float32), rows),
             tf.broadcast_to(tf.cast(last, tf.int32), rows),
+            centre,
         )
 
     def directions(
@@ -150,9 +189,14 @@ def style_endpoints(
     def synthesize(request: Request) -> Request:
         return {plural: styles.images(request["styles"])}
 
+    def truncated(request: Request) -> tf.Tensor:
+        labels = labels_of(request)
+        found = styles.styles(request["latents"], labels)
+        centre = None if labels is None else tf.gather(centres, labels)
+        return styles.truncated(found, request["share"], centre=centre)
+
     def truncate(request: Request) -> Request:
-        found = styles.styles(request["latents"], labels_of(request))
-        return {plural: styles.images(styles.truncated(found, request["share"]))}
+        return {plural: styles.images(truncated(request))}
 
     def mix(request: Request) -> Request:
         labels = labels_of(request)
@@ -160,8 +204,7 @@ def style_endpoints(
         return {plural: styles.images(styles.mixed(coarse, fine, request["layer"]))}
 
     def move(request: Request) -> Request:
-        found = styles.styles(request["latents"], labels_of(request))
-        found = styles.truncated(found, request["share"])
+        found = truncated(request)
         return {plural: styles.images(found + tf.linalg.matmul(request["moves"], along)[:, None])}
 
     # Endpoints may be asked for where a graph is built.
@@ -169,6 +212,9 @@ def style_endpoints(
         directions, deviations = styles.directions(
             min(DIRECTIONS, styles.shape[1]), latent_dim=latent_dim, num_classes=num_classes
         )
+        if num_classes is not None:
+            classes = range(num_classes)
+            centres = styles.centres(classes, latent_dim=latent_dim, num_classes=num_classes)
     along = (directions * deviations[:, None]).astype(np.float32)
     moves = takes(moves=((len(along),), tf.float32))
     share, layer = takes(share=((), tf.float32)), takes(layer=((), tf.int64))

@@ -115,7 +115,8 @@ class StyleMapping(LabelledMapping):
     """Latents to styles: one for each layer of the synthesis.
 
     In training, styles are mixed: those from a random layer on are of other latents. The mean
-    style is averaged, and outside of training `truncated` can pull styles towards it.
+    style is averaged, and outside of training `truncated` can pull styles towards it, or towards
+    that of a class.
 
     Args:
         units: Length of a style.
@@ -179,15 +180,23 @@ class StyleMapping(LabelledMapping):
         """Styles (batch, units) for every layer: (batch, style_count, units)."""
         return tf.repeat(styles[:, None], self.style_count, axis=1)
 
-    def truncated(self, styles: tf.Tensor, share: tf.Tensor, cutoff: tf.Tensor) -> tf.Tensor:
-        """Styles whose first layers are pulled towards the mean style.
+    def truncated(
+        self,
+        styles: tf.Tensor,
+        share: tf.Tensor,
+        cutoff: tf.Tensor,
+        centre: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Styles whose first layers are pulled towards the mean style, or another one.
 
         Args:
             styles: (batch, style_count, units).
             share: What is kept of the distance from the mean (psi), float32 (batch,).
             cutoff: How many of the first layers are pulled, whole numbers (batch,).
+            centre: What they are pulled to, (batch, units); default the mean of all classes.
         """
-        average = tf.cast(tf.convert_to_tensor(self.average_style), styles.dtype)
+        middle = self.average_style if centre is None else centre[:, None]
+        average = tf.cast(tf.convert_to_tensor(middle), styles.dtype)
         first = tf.range(self.style_count)[None] < tf.cast(cutoff, tf.int32)[:, None]
         kept = tf.where(first, tf.cast(share, styles.dtype)[:, None], tf.ones([], styles.dtype))
         return average + kept[:, :, None] * (styles - average)

@@ -159,6 +159,29 @@ def test_truncated_samples(trained, make_gan):
         gan.generate_truncated(3, -1.0)
 
 
+def test_classes_are_truncated_to_their_own_means():
+    gan = build(num_classes=3)
+    styles, labels = gan.styles(), np.array([2, 0, 2], np.int32)
+    latents = kgan.latents.from_seeds(kgan.latents.example_seeds(5, 3), 6)
+    # Another sample of the same law, large enough to tell: within 5 deviations of both means.
+    many = tf.random.stateless_normal([20_000, 6], [0, 1])
+    for one in range(3):
+        found = styles.styles(many, tf.fill([20_000], one)).numpy()[:, 0].astype(float)
+        centre = styles.centre(np.array([one]), latent_dim=6, num_classes=3)[0]
+        allowed = 5 * found.std(axis=0) * np.sqrt(1 / 1000 + 1 / 20_000)
+        assert (abs(centre - found.mean(axis=0)) < allowed + 1e-6).all()
+    centres = styles.centre(labels, latent_dim=6, num_classes=3)
+    apart = styles.styles(latents, tf.constant(labels)).numpy() - centres[:, None]
+    made = gan.generate_truncated(3, 0.25, labels, seed=5)
+    wanted = styles.images(tf.constant(centres[:, None] + 0.25 * apart)).numpy()
+    np.testing.assert_allclose(made, wanted, atol=1e-5)
+    typical = gan.generate_truncated(3, 0.0, labels, seed=5)
+    np.testing.assert_allclose(typical[0], typical[2], atol=1e-6)
+    assert abs(typical[0] - typical[1]).max() > 1e-3
+    asked = ask(gan, "truncate", latents=latents, share=np.full(3, 0.25), labels=labels)
+    np.testing.assert_allclose(asked["images"], made, atol=1e-5)
+
+
 def test_only_a_generator_with_styles_has_them(make_gan):
     with pytest.raises(ValueError, match="the generator must have styles"):
         make_gan().styles()
