@@ -67,6 +67,11 @@ def test_every_choice_is_valid_and_says_nothing_of_the_data(count, side):
     assert not {"data", "split", "flip", "conditional", "seed"} & set(found.changes)
 
 
+def test_the_precision_is_that_of_the_hardware_unless_it_is_typed():
+    assert choice(20, (16, 16, 3)).changes["precision"] == "auto"
+    assert settled("--precision", "float32", data=images(20))[0].settings.precision == "float32"
+
+
 def test_a_choice_is_made_and_told():
     recipe, said = settled(data=images(20))
     found = choice(20, (16, 16, 3))
