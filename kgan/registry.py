@@ -69,6 +69,7 @@ REGISTERED = {
         "PixelShuffle",
         "Projection",
         "ReflectionPadding2D",
+        "RepeatedUpsampling2D",
         "ScaledLeakyReLU",
         "SelfAttention",
         "SpectralConv2D",

@@ -8,12 +8,15 @@ latents and check no labels: the file holds `Endpoints.network` alone.
 import contextlib
 import importlib.util
 import io
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import tensorflow as tf
+from tensorflow.lite.python import schema_py_generated
+from tensorflow.lite.python.convert import ConverterError
 
 from kgan.endpoints import Endpoints
 from kgan.files import atomic_path
@@ -58,13 +61,28 @@ def write_litert(endpoints: Endpoints, path: str | Path) -> None:
         path: The file; must end in .tflite.
 
     Raises:
-        ValueError: For a model without such a network, or another suffix.
+        ValueError: For a model without such a network, one that needs operations of TensorFlow's
+            which no plain runtime has, or another suffix.
     """
     network = network_of(endpoints, "litert")
     if Path(path).suffix != ".tflite":
         raise ValueError(f"path must end in .tflite, got {path}.")
     with atomic_path(path) as temporary:
-        _export(network, temporary, "litert")
+        try:
+            _export(network, temporary, "litert")
+            foreign = _flex_operations(temporary)
+        except ConverterError as error:
+            # Some operations stop the converter, others it leaves to TensorFlow.
+            foreign = ", ".join(
+                re.findall(r"^(?:Flex|Custom) ops: (.+)$", str(error), re.MULTILINE)
+            )
+            if not foreign:
+                raise
+        if foreign:
+            raise ValueError(
+                f"the network cannot be written as litert, whose runtime lacks {foreign} of "
+                "TensorFlow's; choose onnx or saved_model."
+            )
 
 
 WRITERS: dict[str, tuple[str, Callable[[Endpoints, str | Path], None]]] = {
@@ -86,6 +104,15 @@ def network_of(endpoints: Endpoints, format: str) -> keras.Model:
             f"{format}: it has no network that is useful alone."
         )
     return endpoints.network
+
+
+def _flex_operations(path: Path) -> str:
+    """Names of the operations in a LiteRT file that only TensorFlow itself can run."""
+    model = schema_py_generated.Model.GetRootAs(path.read_bytes())
+    codes = [model.OperatorCodes(place) for place in range(model.OperatorCodesLength())]
+    names = {(code.CustomCode() or b"").decode() for code in codes}
+    flex = (name.removeprefix("Flex") for name in names if name.startswith("Flex"))
+    return ", ".join(sorted(flex))
 
 
 def _export(network: keras.Model, path: Path, kind: str) -> None:

@@ -57,7 +57,11 @@ from kgan.networks.private_counts import private_counts, private_counts_by_class
 from kgan.networks.private_encoder import encoder_of_counts, private_encoder
 from kgan.networks.progan import progan_discriminator, progan_generator
 from kgan.networks.r3gan import r3gan_discriminator, r3gan_generator
-from kgan.networks.resampling import FilteredDownsampling2D, FilteredUpsampling2D
+from kgan.networks.resampling import (
+    FilteredDownsampling2D,
+    FilteredUpsampling2D,
+    RepeatedUpsampling2D,
+)
 from kgan.networks.resnet import resnet_discriminator, resnet_generator
 from kgan.networks.spectral import SpectralConv2D, SpectralDense, SpectralEmbedding
 from kgan.networks.style import (
@@ -190,6 +194,7 @@ __all__ = [
     "PixelShuffle",
     "Projection",
     "ReflectionPadding2D",
+    "RepeatedUpsampling2D",
     "ScaledLeakyReLU",
     "SelfAttention",
     "SpectralConv2D",

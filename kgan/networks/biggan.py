@@ -11,6 +11,7 @@ from keras import layers
 from kgan.networks.attention import SelfAttention
 from kgan.networks.normalization import BatchNormalization
 from kgan.networks.output_layers import to_images
+from kgan.networks.resampling import RepeatedUpsampling2D
 from kgan.networks.resnet import residual_discriminator
 from kgan.networks.resolution import resolution
 from kgan.networks.spectral import SpectralConv2D, SpectralDense
@@ -149,11 +150,11 @@ def biggan_generator(
         strides, size = plan.strides[stage], plan.sizes[stage]
         channels = _channels(width, size)
         residual = layers.ReLU()(SteeredBatchNormalization()([features, vectors]))
-        residual = layers.UpSampling2D(strides)(residual)
+        residual = RepeatedUpsampling2D(strides)(residual)
         residual = SpectralConv2D(channels, 3, padding="same")(residual)
         residual = layers.ReLU()(SteeredBatchNormalization()([residual, vectors]))
         residual = SpectralConv2D(channels, 3, padding="same")(residual)
-        shortcut = SpectralConv2D(channels, 1)(layers.UpSampling2D(strides)(features))
+        shortcut = SpectralConv2D(channels, 1)(RepeatedUpsampling2D(strides)(features))
         features = plan.crop(layers.Add()([residual, shortcut]), stage)
         if attends and max(size) <= _ATTENTION_SIDE < max(plan.sizes[stage - 1]):
             features = SelfAttention()(features)

@@ -14,6 +14,7 @@ from kgan.networks.conditional import with_label
 from kgan.networks.minibatch import MinibatchStandardDeviation
 from kgan.networks.normalization import BatchNormalization
 from kgan.networks.output_layers import to_images
+from kgan.networks.resampling import RepeatedUpsampling2D
 from kgan.networks.resolution import Resolution, channels_at, resolution
 from kgan.networks.spectral import SpectralConv2D, SpectralDense, SpectralEmbedding
 from kgan.networks.style import NoiseInput
@@ -101,7 +102,7 @@ def fastgan_generator(
     features = BatchNormalization()(layers.Reshape(base)(features))
     maps = {last: GatedLinear()(features)}
     for number, stage in enumerate(range(last - 1, -1, -1)):
-        features = plan.crop(layers.UpSampling2D(plan.strides[stage])(maps[stage + 1]), stage)
+        features = plan.crop(RepeatedUpsampling2D(plan.strides[stage])(maps[stage + 1]), stage)
         # Every second stage has a second convolution, and noise; the largest map has neither.
         double = number % 2 == 0 and stage > 0
         features = _gated(features, channels_at(width, stage), noise=double)
@@ -216,7 +217,7 @@ def fastgan_decoder(
         features = keras.Input((*plan.base, channels), name=name)
         inputs.append(features)
         for stage in range(len(plan.strides) - 1, 0, -1):
-            features = layers.UpSampling2D(plan.strides[stage])(features)
+            features = RepeatedUpsampling2D(plan.strides[stage])(features)
             features = _gated(plan.crop(features, stage), channels_at(width, stage) // 2)
         features = _convolution(features, image_shape[-1], use_bias=True, dtype="float32")
         made.append(to_images(features, name=f"{name}_images"))

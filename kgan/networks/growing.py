@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 
 from kgan.networks.equalized import EqualizedConv2D, PixelNormalization
-from kgan.networks.resampling import Strides
+from kgan.networks.resampling import Strides, repeated
 
 _GROWN = 100.0
 
@@ -134,7 +134,7 @@ class GrowingConvolutions(_Growing):
         return tf.cond(self.share() > 0.0, lambda: self._convolved(inputs), nothing)
 
     def _convolved(self, features):
-        features = larger(features, self.enlarge)
+        features = repeated(features, self.enlarge)
         if self.size is not None:
             features = features[:, : self.size[0], : self.size[1]]
         for layer in self.convolutions:
@@ -159,14 +159,6 @@ class GrowingConvolutions(_Growing):
             "reduce": self.reduce,
             "size": self.size,
         }
-
-
-def larger(maps: tf.Tensor, strides: Strides) -> tf.Tensor:
-    """Maps with every pixel repeated along the axes whose stride is 2."""
-    for axis, stride in enumerate(strides, start=1):
-        if stride == 2:
-            maps = tf.repeat(maps, 2, axis=axis)
-    return maps
 
 
 def smaller(maps: tf.Tensor, strides: Strides) -> tf.Tensor:

@@ -11,6 +11,7 @@ from kgan.networks.equalized import EqualizedConv2D, EqualizedDense, PixelNormal
 from kgan.networks.growing import FadeIn, GrowingConvolutions
 from kgan.networks.minibatch import MinibatchStandardDeviation
 from kgan.networks.output_layers import LinearImages
+from kgan.networks.resampling import RepeatedUpsampling2D
 from kgan.networks.resolution import channels_at, resolution
 from kgan.networks.spectral import SpectralConv2D, SpectralDense
 
@@ -62,7 +63,7 @@ def progan_generator(
             enlarge=strides,
             size=plan.sizes[stage],
         )(features)
-        previous = layers.UpSampling2D(strides, dtype="float32")(images)
+        previous = RepeatedUpsampling2D(strides, dtype="float32")(images)
         images = FadeIn(level, dtype="float32")([plan.crop(previous, stage), to_image(features)])
     images = LinearImages(dtype="float32", name="images")(images)
     return keras.Model(inputs, images, name="generator")

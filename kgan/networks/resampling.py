@@ -1,6 +1,7 @@
-"""Doubling and halving maps with the filter [1, 3, 3, 1], which neither aliases nor blurs much.
+"""Doubling and halving maps, by repetition or with a filter.
 
-The filter is made of averages of two neighbours: [1, 1] three times over is [1, 3, 3, 1].
+The filter [1, 3, 3, 1] neither aliases nor blurs much, and is made of averages of two neighbours:
+[1, 1] three times over is [1, 3, 3, 1].
 
 Reference: Zhang 2019 (arXiv:1904.11486); in generators: Karras et al. 2019, appendix B
 (arXiv:1912.04958).
@@ -14,8 +15,11 @@ import tensorflow as tf
 Strides = tuple[int, int]
 
 
-def upsample(inputs: tf.Tensor, strides: Strides = (2, 2)) -> tf.Tensor:
-    """A map made larger along the axes whose stride is 2, zero beyond its border.
+def repeated(inputs: tf.Tensor, strides: Strides = (2, 2)) -> tf.Tensor:
+    """A map whose pixels are repeated along the axes whose stride is 2.
+
+    Sides that are known stay known to whatever reads the graph. Those of `tf.repeat` are
+    arithmetic of shapes, which the converter to LiteRT gives up where one side alone is doubled.
 
     Args:
         inputs: Shape (batch, height, width, channels).
@@ -23,8 +27,24 @@ def upsample(inputs: tf.Tensor, strides: Strides = (2, 2)) -> tf.Tensor:
     """
     found = inputs
     for axis, stride in enumerate(strides, start=1):
-        if stride == 2:
-            found = tf.repeat(found, 2, axis=axis)
+        sizes = list(found.shape[1:])
+        if stride > 1 and None in sizes:
+            found = tf.repeat(found, stride, axis=axis)
+        elif stride > 1:
+            sizes[axis - 1] *= stride
+            counts = [stride if place == axis + 1 else 1 for place in range(5)]
+            found = tf.reshape(tf.tile(tf.expand_dims(found, axis + 1), counts), [-1, *sizes])
+    return found
+
+
+def upsample(inputs: tf.Tensor, strides: Strides = (2, 2)) -> tf.Tensor:
+    """A map made larger along the axes whose stride is 2, zero beyond its border.
+
+    Args:
+        inputs: Shape (batch, height, width, channels).
+        strides: 1 or 2 for the height and the width.
+    """
+    found = repeated(inputs, strides)
     return _averages(_padded(found, *[(stride - 1, stride - 1) for stride in strides]), strides, 2)
 
 
@@ -84,6 +104,19 @@ class _Resampling(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "strides": self.strides}
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class RepeatedUpsampling2D(keras.layers.UpSampling2D):
+    """Keras's doubling of the sides of a map by repetition, as a graph that other runtimes can run.
+
+    Shapes: (batch, height, width, channels) to (batch, 2 height, 2 width, channels).
+    """
+
+    def call(self, inputs: Any) -> Any:
+        if self.interpolation != "nearest" or self.data_format != "channels_last":
+            return super().call(inputs)
+        return repeated(tf.convert_to_tensor(inputs), self.size)
 
 
 @keras.saving.register_keras_serializable(package="kgan")

@@ -12,6 +12,7 @@ from kgan.networks.conditional import ConditionalBatchNormalization
 from kgan.networks.minibatch import MinibatchStandardDeviation
 from kgan.networks.normalization import BatchNormalization
 from kgan.networks.output_layers import to_images, to_logits
+from kgan.networks.resampling import RepeatedUpsampling2D
 from kgan.networks.resolution import resolution
 from kgan.networks.spectral import SpectralConv2D
 
@@ -58,11 +59,11 @@ def resnet_generator(
         strides = plan.strides[stage]
         channels = _channels(width, plan.sizes[stage])
         residual = normalise(features)
-        residual = layers.UpSampling2D(strides)(residual)
+        residual = RepeatedUpsampling2D(strides)(residual)
         residual = layers.Conv2D(channels, 3, padding="same")(residual)
         residual = normalise(residual)
         residual = layers.Conv2D(channels, 3, padding="same")(residual)
-        shortcut = layers.UpSampling2D(strides)(features)
+        shortcut = RepeatedUpsampling2D(strides)(features)
         shortcut = layers.Conv2D(channels, 1)(shortcut)
         features = plan.crop(layers.Add()([residual, shortcut]), stage)
     features = normalise(features)

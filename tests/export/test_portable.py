@@ -10,6 +10,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 import kgan.models
+import kgan.networks
 from kgan.export import classifier_endpoints
 from kgan.export.portable import write_litert, write_onnx
 from kgan.models.growing import grow
@@ -51,6 +52,37 @@ def test_other_runtimes_agree_with_keras(tmp_path, name, write, answer):
     found = answer(tmp_path / f"classifier{(tmp_path / name).suffix}", inputs)
     np.testing.assert_allclose(found, classifier(images), atol=1e-4)
     assert {path.name.split(".")[0] for path in tmp_path.iterdir()} == {"g", "classifier"}
+
+
+@pytest.mark.parametrize(
+    ("networks", "size"),
+    [
+        pytest.param(name, size, marks=() if name == "fastgan" else pytest.mark.slow)
+        for name in sorted({*kgan.networks.NETWORKS} - {"mlp", "mlp-fine"})
+        for size in [(24, 40), (16, 9)]
+    ],
+)
+def test_networks_of_images_that_are_no_squares(tmp_path, networks, size):
+    keras.utils.set_random_seed(0)
+    generator = kgan.networks.NETWORKS[networks].generator((*size, 1), 12, width=4)
+    gan = kgan.models.GAN(generator, kgan.networks.dcgan_discriminator((*size, 1), width=2))
+    write_litert(gan.endpoints(), tmp_path / "g.tflite")
+    latents = np.random.default_rng(0).standard_normal((3, 12), np.float32)
+    found = run_litert(tmp_path / "g.tflite", {"latents": latents})
+    np.testing.assert_allclose(found, gan.decode(latents), atol=1e-4)
+
+
+@pytest.mark.parametrize("operation", ["erf", "erfinv"])
+def test_operations_that_no_plain_runtime_has(tmp_path, operation):
+    given = keras.Input((3,))
+    found = getattr(keras.ops, operation)(0.1 * given)
+    classifier = keras.Model(given, keras.layers.Dense(2)(found))
+    message = f"written as litert, whose runtime lacks {operation.title()} of TensorFlow's"
+    with pytest.raises(ValueError, match=message):
+        write_litert(
+            dataclasses.replace(build_gan().endpoints(), network=classifier), tmp_path / "c.tflite"
+        )
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from kgan.networks import (
     ModulatedConv2D,
     NoiseInput,
     PixelNormalization,
+    RepeatedUpsampling2D,
     ScaledLeakyReLU,
     StyleMapping,
 )
@@ -66,6 +67,21 @@ def test_resampling_is_zeros_and_the_filter(strides):
     np.testing.assert_allclose(
         seen, np.array(smaller)[:, : seen.shape[1], : seen.shape[2]], atol=1e-5
     )
+
+
+@pytest.mark.parametrize("strides", [(2, 2), (1, 2), (2, 1), (3, 1)])
+def test_repetition_is_that_of_keras_and_of_any_size(strides):
+    images, weights = random(2, 5, 4, 3), random(2, 5 * strides[0], 4 * strides[1], 3)
+    found = []
+    for kind in (RepeatedUpsampling2D, keras.layers.UpSampling2D):
+        layer, given = kind(strides), tf.constant(images, tf.float32)
+        free = tf.function(layer, input_signature=[tf.TensorSpec([None, None, None, 3])])
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            loss = tf.reduce_sum(layer(given) * weights.astype(np.float32))
+        found.append((layer(given), free(given), tape.gradient(loss, given)))
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_equalised_layers_scale_where_they_compute():
@@ -347,6 +363,7 @@ def test_images_are_linear_in_training_and_clipped_otherwise():
         ModulatedConv2D(3, 3, style_index=2, strides=(2, 2)),
         NoiseInput(),
         PixelNormalization(),
+        RepeatedUpsampling2D((1, 2)),
         ScaledLeakyReLU(),
         StyleMapping(3, 4, mixing=0.5),
     ],
