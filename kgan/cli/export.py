@@ -1,5 +1,6 @@
 """`kgan export SOURCE`: a generator, classifier or AdvGAN as a SavedModel, ONNX or LiteRT file."""
 
+import contextlib
 import sys
 import warnings
 from collections.abc import Sequence
@@ -16,7 +17,8 @@ from kgan.attacks.victim import victim_of
 from kgan.cli.command_line import Request
 from kgan.counter import steps_done
 from kgan.endpoints import Endpoints
-from kgan.export.portable import WRITERS, network_of
+from kgan.export.portable import WRITERS
+from kgan.files import atomic_path
 from kgan.hdf5 import check_readable
 from kgan.recipes import RECIPES
 from kgan.runs import outputs
@@ -49,8 +51,10 @@ def export(settings: ExportSettings) -> list[Path]:
     model = _load(source)
     endpoints = _endpoints(model, source)
     # Models that a format cannot hold are refused before anything is written.
-    for form in set(settings.format) & set(WRITERS):
-        network_of(endpoints, form)
+    for form in settings.format:
+        if form in WRITERS:
+            WRITERS[form].check(endpoints)
+            outputs.check_file("out", settings.out / f"{name}{WRITERS[form].suffix}")
     if settings.class_names and (
         "saved_model" not in settings.format or endpoints.details.get("num_classes") is None
     ):
@@ -59,25 +63,23 @@ def export(settings: ExportSettings) -> list[Path]:
             f"got {', '.join(settings.class_names)}."
         )
     class_names = settings.class_names or (None if run is None else _class_names(run))
-    written = []
-    for form in settings.format:
-        if form == "saved_model":
+    written = {}
+    # What only a converter finds leaves nothing either: files get their names when all are there.
+    with contextlib.ExitStack() as stack:
+        for form in dict.fromkeys(settings.format):
+            if form in WRITERS:
+                written[form] = settings.out / f"{name}{WRITERS[form].suffix}"
+                temporary = stack.enter_context(atomic_path(written[form]))
+                WRITERS[form].write(endpoints, temporary)
+        if "saved_model" in settings.format:
             came = None if run is None else origin(run, steps_done(model))
-            folder = settings.out / name
-            written.append(
-                kgan.export.write(
-                    endpoints,
-                    folder,
-                    class_names=None if class_names is None else tuple(class_names),
-                    origin=came,
-                )
+            written["saved_model"] = kgan.export.write(
+                endpoints,
+                settings.out / name,
+                class_names=None if class_names is None else tuple(class_names),
+                origin=came,
             )
-            continue
-        suffix, write = WRITERS[form]
-        target = settings.out / f"{name}{suffix}"
-        write(endpoints, target)
-        written.append(target)
-    return written
+    return [written[form] for form in settings.format]
 
 
 def _file(path: Path) -> Path:

@@ -12,6 +12,7 @@ import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
@@ -34,6 +35,19 @@ def write_onnx(endpoints: Endpoints, path: str | Path) -> None:
         ValueError: For a model without such a network, or one whose network grows.
         ImportError: Where the extra is not installed.
     """
+    check_onnx(endpoints)
+    import onnx
+
+    with atomic_path(path) as temporary:
+        _export(endpoints.network, temporary, "onnx")
+        model = onnx.load(temporary)
+        for value in (*model.graph.input, *model.graph.output):
+            value.type.tensor_type.shape.dim[0].dim_param = "n"
+        onnx.save(model, temporary)
+
+
+def check_onnx(endpoints: Endpoints) -> None:
+    """Raises as `write_onnx` does where there can be no such file, before anything is written."""
     network = network_of(endpoints, "onnx")
     if any(hasattr(layer, "grow") for layer in network._flatten_layers()):
         raise ValueError(
@@ -42,14 +56,6 @@ def write_onnx(endpoints: Endpoints, path: str | Path) -> None:
         )
     if missing := [name for name in ("onnx", "tf2onnx") if importlib.util.find_spec(name) is None]:
         raise ImportError(f"{', '.join(missing)} is needed for ONNX: pip install 'kgan[onnx]'.")
-    import onnx
-
-    with atomic_path(path) as temporary:
-        _export(network, temporary, "onnx")
-        model = onnx.load(temporary)
-        for value in (*model.graph.input, *model.graph.output):
-            value.type.tensor_type.shape.dim[0].dim_param = "n"
-        onnx.save(model, temporary)
 
 
 def write_litert(endpoints: Endpoints, path: str | Path) -> None:
@@ -64,12 +70,12 @@ def write_litert(endpoints: Endpoints, path: str | Path) -> None:
         ValueError: For a model without such a network, one that needs operations of TensorFlow's
             which no plain runtime has, or another suffix.
     """
-    network = network_of(endpoints, "litert")
+    check_litert(endpoints)
     if Path(path).suffix != ".tflite":
         raise ValueError(f"path must end in .tflite, got {path}.")
     with atomic_path(path) as temporary:
         try:
-            _export(network, temporary, "litert")
+            _export(endpoints.network, temporary, "litert")
             foreign = _flex_operations(temporary)
         except ConverterError as error:
             # Some operations stop the converter, others it leaves to TensorFlow.
@@ -85,11 +91,30 @@ def write_litert(endpoints: Endpoints, path: str | Path) -> None:
             )
 
 
-WRITERS: dict[str, tuple[str, Callable[[Endpoints, str | Path], None]]] = {
-    "onnx": (".onnx", write_onnx),
-    "litert": (".tflite", write_litert),
+def check_litert(endpoints: Endpoints) -> None:
+    """Raises where a model has no network that is useful alone; the converter finds the rest."""
+    network_of(endpoints, "litert")
+
+
+class Writer(NamedTuple):
+    """How files of one format are written.
+
+    Attributes:
+        suffix: Their suffix.
+        check: Function of the endpoints that raises where there can be no such file.
+        write: Function of the endpoints and a path.
+    """
+
+    suffix: str
+    check: Callable[[Endpoints], None]
+    write: Callable[[Endpoints, str | Path], None]
+
+
+WRITERS: dict[str, Writer] = {
+    "onnx": Writer(".onnx", check_onnx, write_onnx),
+    "litert": Writer(".tflite", check_litert, write_litert),
 }
-"""The suffix and the writer of each format."""
+"""The writer of each format."""
 
 
 def network_of(endpoints: Endpoints, format: str) -> keras.Model:

@@ -1,5 +1,6 @@
 """The export command: of a run, a GAN's file and a classifier; and what it refuses."""
 
+import importlib.util
 import json
 
 import keras
@@ -8,6 +9,8 @@ import pytest
 import tensorflow as tf
 
 import kgan.export
+import kgan.models
+import kgan.networks
 from kgan.attacks import AdvGAN
 from kgan.cli import main
 from kgan.networks.classifiers import small_cnn
@@ -132,6 +135,51 @@ def test_only_a_run_has_checkpoints(tmp_path, capsys):
     path.write_bytes(b"never opened")
     assert main(["export", str(path), "--checkpoint", "best"]) == 2
     assert "gan.keras is no run, got 'best'" in capsys.readouterr().err
+
+
+def make_progan(folder):
+    shape = (8, 8, 1)
+    gan = kgan.models.GAN(
+        kgan.networks.progan_generator(shape, 6, width=2),
+        kgan.networks.progan_discriminator(shape, width=2),
+    )
+    return gan.save(folder / "gan.keras")
+
+
+FORMATS = ["--format", "litert", "saved_model", "onnx"]
+
+
+def test_one_format_that_cannot_be_leaves_no_other(tmp_path, monkeypatch, capsys):
+    make_progan(tmp_path)
+    arguments = ["export", str(tmp_path / "gan.keras"), "--out", str(tmp_path / "out")]
+    assert main([*arguments, *FORMATS]) == 2
+    assert "networks that grow cannot be written as onnx" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    build_gan().save(tmp_path / "gan.keras")
+    (tmp_path / "out" / "gan.onnx").mkdir(parents=True)
+    assert main([*arguments, *FORMATS]) == 2
+    assert "out must" in capsys.readouterr().err
+    (tmp_path / "out" / "gan.onnx").rmdir()
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, *rest: None if name == "onnx" else find(name, *rest),
+    )
+    assert main([*arguments, *FORMATS]) == 2
+    assert "onnx is needed for ONNX: pip install" in capsys.readouterr().err
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_what_a_converter_refuses_leaves_no_other_file(tmp_path, capsys):
+    given = keras.Input((8, 8, 1))
+    found = keras.layers.Dense(2)(keras.layers.Flatten()(keras.ops.erf(given)))
+    keras.Model(given, found).save(tmp_path / "odd.keras")
+    out = tmp_path / "out"
+    formats = ["--format", "saved_model", "onnx", "litert"]
+    assert main(["export", str(tmp_path / "odd.keras"), "--out", str(out), *formats]) == 2
+    assert "whose runtime lacks Erf of TensorFlow's" in capsys.readouterr().err
+    assert list(out.iterdir()) == []
 
 
 def test_a_damaged_file(tmp_path, capsys):

@@ -16,7 +16,7 @@ from kgan.export.portable import write_litert, write_onnx
 from kgan.models.growing import grow
 from kgan.networks import progan_discriminator, progan_generator
 from kgan.networks.classifiers import small_cnn
-from tests.conftest import build_gan
+from tests.conftest import build_gan, slow_but
 
 
 def run_onnx(path, inputs):
@@ -54,15 +54,15 @@ def test_other_runtimes_agree_with_keras(tmp_path, name, write, answer):
     assert {path.name.split(".")[0] for path in tmp_path.iterdir()} == {"g", "classifier"}
 
 
+SIZES = [(24, 40), (16, 9)]
+NETWORKS = sorted({*kgan.networks.NETWORKS} - {"mlp", "mlp-fine"})
+
+
 @pytest.mark.parametrize(
-    ("networks", "size"),
-    [
-        pytest.param(name, size, marks=() if name == "fastgan" else pytest.mark.slow)
-        for name in sorted({*kgan.networks.NETWORKS} - {"mlp", "mlp-fine"})
-        for size in [(24, 40), (16, 9)]
-    ],
+    "case", slow_but([(name, size) for name in NETWORKS for size in SIZES], ("fastgan", SIZES[0]))
 )
-def test_networks_of_images_that_are_no_squares(tmp_path, networks, size):
+def test_networks_of_images_that_are_no_squares(tmp_path, case):
+    networks, size = case
     keras.utils.set_random_seed(0)
     generator = kgan.networks.NETWORKS[networks].generator((*size, 1), 12, width=4)
     gan = kgan.models.GAN(generator, kgan.networks.dcgan_discriminator((*size, 1), width=2))
