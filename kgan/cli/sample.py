@@ -1,5 +1,6 @@
 """`kgan sample SOURCE`: samples from a run, a .keras file or an exported model."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -240,14 +241,32 @@ def _write_folder(
     class_names: Sequence[str] | None,
 ) -> None:
     _check_new(folder)
+    folders = None if class_names is None else folder_names(class_names)
     with atomic_path(folder) as temporary:
         for index, image in enumerate(samples):
             place = temporary
             if labels is not None:
                 label = int(labels[index])
-                name = str(label) if class_names is None else class_names[label]
-                place = temporary / name.replace("/", "_")
+                place = temporary / (str(label) if folders is None else folders[label])
             write_image(kind, image, place / f"{index:05d}.png")
+
+
+def folder_names(class_names: Sequence[str]) -> list[str]:
+    """What the folder of each class is called: its name, as one part of a path on any system.
+
+    Args:
+        class_names: Names of the classes, which may hold anything.
+    """
+    found: list[str] = []
+    for number, name in enumerate(class_names):
+        part = re.sub(r'[\x00-\x1f\x7f/\\:*?"<>|]', "_", name)
+        if not part.strip(" .") or len(part.encode(errors="replace")) > 200:
+            # Such as "..", which is another folder.
+            part = str(number)
+        while part in found:
+            part += "_"
+        found.append(part)
+    return found
 
 
 def _write_before_and_after(

@@ -83,6 +83,27 @@ def test_grid_and_folder(sources, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("names", "folders"),
+    [
+        (("..", ".", " .. "), ["0", "1", "2"]),
+        (("/etc", r":\up", "C:over"), ["_etc", "__up", "C_over"]),
+        (("a/b", "a_b", "a\0b"), ["a_b", "a_b_", "a_b__"]),
+        (("1", "", "c" * 300), ["1", "1_", "2"]),
+    ],
+)
+def test_classes_are_folders_inside_whatever_they_are_called(sources, tmp_path, names, folders):
+    version, out = tmp_path / "version", tmp_path / "o" / "esc" / "folder"
+    shutil.copytree(sources["version"], version)
+    manifest = version / "assets.extra" / "manifest.json"
+    content = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**content, "class_names": names}))
+    assert main(["sample", str(version), "--n", "3", "--out", str(out)]) == 0
+    written = {path.relative_to(out).parts for path in out.rglob("*.png")}
+    assert written == {(folder, f"{place:05d}.png") for place, folder in enumerate(folders)}
+    assert [path.name for path in out.parent.iterdir()] == ["folder"]
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("--labels", "3"), r"labels must be in [0, 2], got 3"),
