@@ -82,10 +82,55 @@ def check_labels(labels: tf.Tensor, num_classes: int) -> tf.Tensor:
     Raises:
         tf.errors.InvalidArgumentError: When the graph runs on another label.
     """
-    wide = tf.cast(labels, tf.int64)
-    low, high = (
-        tf.debugging.Assert(test, [f"labels must be in [0, {num_classes - 1}], got", wide])
-        for test in (tf.reduce_all(wide >= 0), tf.reduce_all(wide < num_classes))
-    )
-    with tf.control_dependencies([low, high]):
-        return tf.cast(wide, tf.int32)
+    wide = check_range("labels", tf.cast(labels, tf.int64), 0, num_classes - 1)
+    return tf.cast(wide, tf.int32)
+
+
+def check_range(name: str, values: tf.Tensor, low: float, high: float) -> tf.Tensor:
+    """Numbers as they are, checked where the graph runs.
+
+    Args:
+        name: What they are called.
+        values: Numbers of any shape.
+        low: The smallest that is allowed.
+        high: The largest.
+
+    Raises:
+        tf.errors.InvalidArgumentError: When the graph runs on others, or on what is no number.
+    """
+    inside = tf.reduce_all((values >= low) & (values <= high))
+    told = [f"{name} must be in [{low:g}, {high:g}], got", values]
+    with tf.control_dependencies([tf.debugging.Assert(inside, told)]):
+        return tf.identity(values)
+
+
+def finite(function: Callable[[Request], Request]) -> Callable[[Request], Request]:
+    """A function of an endpoint that answers with finite numbers or not at all.
+
+    It raises `tf.errors.InvalidArgumentError` where its graph runs on others, or on such large ones
+    that the answer is none.
+
+    Args:
+        function: The function.
+    """
+
+    def checked(request: Request) -> Request:
+        given = {name: _finite(value, f"{name} must be") for name, value in request.items()}
+        answer = function(given)
+        words = " or ".join(name for name, value in given.items() if value.dtype.is_floating)
+        return {
+            name: _finite(value, f"{words} must be such that {name} are")
+            for name, value in answer.items()
+        }
+
+    return checked
+
+
+def _finite(values: tf.Tensor, words: str) -> tf.Tensor:
+    if not values.dtype.is_floating:
+        return values
+    # A sum of which one is not finite is neither.
+    told = [f"{words} finite, got", tf.reduce_sum(values)]
+    test = tf.reduce_all(tf.math.is_finite(values))
+    with tf.control_dependencies([tf.debugging.Assert(test, told)]):
+        return tf.identity(values)

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 import kgan.latents
-from kgan.endpoints import Endpoint, Request, takes
+from kgan.endpoints import Endpoint, Request, finite, takes
 from kgan.models.unclipped import Make, unclipped
 
 STARTS = 4
@@ -139,4 +139,4 @@ def project_endpoint(
 
     inputs = takes(**{plural: (sample_shape, tf.float32)}, steps=((), tf.int64))
     # Alone: a search takes long, and rows that a server adds take as long again.
-    return Endpoint(project, {**inputs, **label_inputs}, "project", row_wise=False)
+    return Endpoint(finite(project), {**inputs, **label_inputs}, "project", row_wise=False)

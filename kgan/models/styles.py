@@ -8,11 +8,13 @@ import numpy as np
 import tensorflow as tf
 
 import kgan.latents
-from kgan.endpoints import Endpoint, Request, takes
+from kgan.endpoints import Endpoint, Request, check_range, finite, takes
 
 MAPPING, SYNTHESIS = "mapping", "synthesis"
 DIRECTIONS = 8
 """How many directions an export can be moved along, where a style has as many values."""
+SHARES = (-1.0, 2.0)
+"""What may be kept of a style's distance from the mean: -1 is its opposite, 2 exaggerates."""
 
 _STYLES = 2000
 # Latents whose styles are averaged for the centre of a class: of few classes the more.
@@ -160,6 +162,19 @@ class Styles(NamedTuple):
         return tf.where(mask[:, :, None], coarse, fine)
 
 
+def check_share(truncation: float) -> None:
+    """Raises where samples would be truncated by a share that none can have.
+
+    Args:
+        truncation: What is kept of the distance from the mean style (psi).
+    """
+    if not 0.0 <= truncation <= SHARES[1]:
+        raise ValueError(
+            f"truncation must be in [0, {SHARES[1]:g}] for a generator with styles, "
+            f"got {truncation:g}."
+        )
+
+
 def style_endpoints(
     styles: Styles,
     plural: str,
@@ -193,7 +208,8 @@ def style_endpoints(
         labels = labels_of(request)
         found = styles.styles(request["latents"], labels)
         centre = None if labels is None else tf.gather(centres, labels)
-        return styles.truncated(found, request["share"], centre=centre)
+        share = check_range("share", request["share"], *SHARES)
+        return styles.truncated(found, share, centre=centre)
 
     def truncate(request: Request) -> Request:
         return {plural: styles.images(truncated(request))}
@@ -201,7 +217,8 @@ def style_endpoints(
     def mix(request: Request) -> Request:
         labels = labels_of(request)
         coarse, fine = (styles.styles(request[name], labels) for name in ("coarse", "fine"))
-        return {plural: styles.images(styles.mixed(coarse, fine, request["layer"]))}
+        layer = check_range("layer", request["layer"], 0, styles.shape[0])
+        return {plural: styles.images(styles.mixed(coarse, fine, layer))}
 
     def move(request: Request) -> Request:
         found = truncated(request)
@@ -220,9 +237,12 @@ def style_endpoints(
     share, layer = takes(share=((), tf.float32)), takes(layer=((), tf.int64))
     both = takes(coarse=((latent_dim,), tf.float32), fine=((latent_dim,), tf.float32))
     return {
-        "style": Endpoint(style, {**latents, **label_inputs}, "style"),
-        "synthesize": Endpoint(synthesize, takes(styles=(styles.shape, tf.float32)), "synthesize"),
-        "truncate": Endpoint(truncate, {**latents, **share, **label_inputs}, "truncate"),
-        "mix": Endpoint(mix, {**both, **layer, **label_inputs}, "mix"),
-        "move": Endpoint(move, {**latents, **share, **moves, **label_inputs}, "move"),
+        role: Endpoint(finite(function), inputs, role)
+        for role, function, inputs in (
+            ("style", style, {**latents, **label_inputs}),
+            ("synthesize", synthesize, takes(styles=(styles.shape, tf.float32))),
+            ("truncate", truncate, {**latents, **share, **label_inputs}),
+            ("mix", mix, {**both, **layer, **label_inputs}),
+            ("move", move, {**latents, **share, **moves, **label_inputs}),
+        )
     }

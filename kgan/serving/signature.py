@@ -133,14 +133,13 @@ class Signature:
                         f"the input {name!r} must have the shape [{', '.join(map(str, want))}], "
                         f"got {list(array.shape)}."
                     )
-        if not (self.batchable and fits):
+        if not fits:
             return None
-        rows = {name: len(array) for name, array in inputs.items()}
-        if len(set(rows.values())) > 1:
-            if self._strict:
-                raise invalid(f"all inputs must have as many rows, got {rows}.")
-            return None
-        return next(iter(rows.values()))
+        rows = {name: len(array) for name, array in inputs.items() if self.inputs[name].has_rows}
+        alike = len(set(rows.values())) <= 1
+        if self._strict and not alike:
+            raise invalid(f"all inputs must have as many rows, got {rows}.")
+        return next(iter(rows.values())) if self.batchable and alike else None
 
     def least_bytes(self, rows: int | None) -> int:
         """What is known, before the call, of the bytes in the outputs for so many rows.
@@ -192,7 +191,22 @@ class Signature:
             return parts[0]
         return {name: np.concatenate([part[name] for part in parts]) for name in self.outputs}
 
+    def _empty(self, inputs: Mapping[str, np.ndarray]) -> Arrays | None:
+        """The answer to no rows, where the signature tells it: some networks fail without any."""
+        specs = [*self.inputs.values(), *self.outputs.values()]
+        if not (self._strict and inputs and all(spec.has_rows for spec in specs)):
+            return None
+        sizes = {name: (spec.shape or ())[1:] for name, spec in self.outputs.items()}
+        if any(map(len, inputs.values())) or any(None in one for one in sizes.values()):
+            return None
+        return {
+            name: np.zeros([0, *map(int, one)], self.outputs[name].dtype.as_numpy_dtype)  # type: ignore[arg-type]
+            for name, one in sizes.items()
+        }
+
     def _call(self, inputs: Mapping[str, np.ndarray], limit: float) -> Arrays:
+        if (empty := self._empty(inputs)) is not None:
+            return empty
         try:
             tensors = {
                 name: tf.constant(array, self.inputs[name].dtype) for name, array in inputs.items()

@@ -18,12 +18,23 @@ NUMBERS = {"x": tf.TensorSpec([None], tf.float32)}
 @pytest.fixture(scope="module")
 def servable(tmp_path_factory):
     """A number doubled, row by row; numbers less their mean; their sum, which is one value."""
+
+    def of_some(steps):
+        with tf.control_dependencies([tf.debugging.Assert(tf.size(steps) > 0, ["no rows"])]):
+            return tf.cast(steps, tf.float32)
+
     endpoints = {
         "double": Endpoint(lambda request: {"y": 2 * request["x"]}, NUMBERS, "double"),
         "centred": Endpoint(
             lambda request: {"y": request["x"] - tf.reduce_mean(request["x"])},
             NUMBERS,
             "centred",
+            row_wise=False,
+        ),
+        "apart": Endpoint(
+            lambda request: {"y": request["x"] + of_some(request["steps"])},
+            {**NUMBERS, "steps": tf.TensorSpec([None], tf.int64)},
+            "apart",
             row_wise=False,
         ),
         "total": Endpoint(
@@ -36,7 +47,7 @@ def servable(tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported") / "mixed"
     version = kgan.export.write(Endpoints("mixed", None, endpoints, ()), folder)
     found = Servable("mixed", 1, version)
-    assert found.warm_up((1, 2, 4)) == 10
+    assert found.warm_up((1, 2, 4)) == 12
     return found
 
 
@@ -47,6 +58,7 @@ def test_each_signature_for_itself(servable):
         "serve": True,
         "serving_default": True,
         "centred": False,
+        "apart": False,
         "total": False,
     }
 
@@ -76,6 +88,28 @@ def test_what_looks_across_rows_is_answered_alone(servable):
 
     assert asyncio.run(inside()) == [[-1, -1, 2], [-10, 0, 10], 10, [2, 4, 6], [10]]
     assert sorted(seen) == [1, 1, 1, 2]
+
+
+def test_rows_are_compared_where_requests_are_not_joined(servable):
+    with pytest.raises(ServingError, match="all inputs must have as many rows, got"):
+        servable.signature("apart").check(
+            {"x": np.zeros(2, np.float32), "steps": np.zeros(1, np.int64)}
+        )
+
+
+@pytest.mark.parametrize("name", ["double", "centred", "apart"])
+def test_no_rows_are_answered_without_the_network(servable, name):
+    """Some convolutions of no rows have other shapes, or fail."""
+    signature = servable.signature(name)
+    inputs = {
+        key: np.zeros([0], spec.dtype.as_numpy_dtype) for key, spec in signature.inputs.items()
+    }
+    signature.check(inputs)
+    for sizes in ((), (1, 2)):
+        answer = signature.run(inputs, sizes)
+        assert {key: (one.shape, one.dtype) for key, one in answer.items()} == {
+            "y": ((0,), np.dtype(np.float32))
+        }
 
 
 def test_shapes_are_kgans_own_all_the_same(servable):
