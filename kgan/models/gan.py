@@ -27,7 +27,7 @@ from kgan.models.nearest import project_endpoint
 from kgan.models.players import Players
 from kgan.models.self_supervision import check_decodes, decoding_error, revealing
 from kgan.models.splitting import check_divides, pack, part_of
-from kgan.models.styles import Styles, style_endpoints
+from kgan.models.styles import Styles, check_share, style_endpoints
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -401,8 +401,9 @@ class GAN(Generation, Players):
         Args:
             n: Number of samples.
             truncation: Of a generator with styles, what is kept of their distance from the mean
-                style of their class (psi): 1 changes nothing, 0 is the typical sample. Of any
-                other, the largest absolute value of a latent, above 0: 2 is mild, 0.5 strong.
+                style of their class (psi), at most 2: 1 changes nothing, 0 is the typical sample.
+                Of any other, the largest absolute value of a latent, above 0: 2 is mild, 0.5
+                strong.
             labels: As for `generate`.
             seed: As for `generate`.
 
@@ -418,6 +419,7 @@ class GAN(Generation, Players):
         checked, styles = self.check_labels(labels, n), Styles.of(self.ema_generator)
         if styles is None:
             return self.decode(kgan.latents.truncated(found, truncation), checked)
+        check_share(truncation)
         centre = styles.centre(checked, latent_dim=self.latent_dim, num_classes=self.num_classes)
         parts = []
         for start in range(0, n, self._decode_batch):

@@ -13,6 +13,7 @@ import kgan.latents
 import kgan.models
 import kgan.names
 from kgan.kinds import Kind, Table
+from kgan.models.styles import check_share
 from kgan.recipes import RECIPES, Recipe
 from kgan.runs.made_of_samples import (
     Inputs,
@@ -270,6 +271,9 @@ def _exported(version: Path) -> _Opened:
         )
 
     def generate_truncated(n: int, labels: np.ndarray | None, seed: int, truncation: float) -> Any:
+        if "truncate" in model.signatures:
+            check_share(truncation)
+
         def answer(seeds: tf.Tensor, given: Mapping[str, Any]) -> Mapping[str, Any]:
             latents = model.signatures["latents"](seeds=seeds)["latents"]
             if "truncate" in model.signatures:

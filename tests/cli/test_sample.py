@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 
 import kgan.export
+import kgan.models
+import kgan.networks
 from kgan.cli import main
 from tests.conftest import build_gan
 
@@ -80,6 +82,23 @@ def test_grid_and_folder(sources, tmp_path):
         "2/00002.png",
         "2/00003.png",
     ]
+
+
+def test_a_share_of_styles_has_a_bound_from_every_source(tmp_path, capsys):
+    shape = (8, 8, 1)
+    gan = kgan.models.GAN(
+        kgan.networks.stylegan2_generator(shape, 6, width=2),
+        kgan.networks.stylegan2_discriminator(shape, width=2),
+    )
+    gan.save(tmp_path / "gan.keras")
+    kgan.export.export(gan, tmp_path / "models")
+    for source in ("gan.keras", "models"):
+        for share in ("2.5", "1e38"):
+            out = tmp_path / "x.npz"
+            options = ["--n", "2", "--truncation", share, "--out", str(out)]
+            assert main(["sample", str(tmp_path / source), *options]) == 2
+            assert "truncation must be in [0, 2] for a generator with" in capsys.readouterr().err
+            assert not out.exists()
 
 
 @pytest.mark.parametrize(

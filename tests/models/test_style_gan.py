@@ -157,6 +157,43 @@ def test_truncated_samples(trained, make_gan):
     np.testing.assert_array_equal(made, plain.decode(near, [0, 1, 2]))
     with pytest.raises(ValueError, match="truncation must be at least 0"):
         gan.generate_truncated(3, -1.0)
+    for share in (2.1, 1e38, np.inf):
+        with pytest.raises(ValueError, match=r"truncation must be in \[0, 2\] for a gen"):
+            gan.generate_truncated(3, share)
+
+
+REFUSED = [
+    ("mix", {"layer": [-1, 0, 0]}, "layer must be in"),
+    ("mix", {"layer": [0, 0, 100]}, "layer must be in"),
+    ("mix", {"layer": [2**32, 0, 0]}, "layer must be in"),
+    ("truncate", {"share": [-3.0, 0.0, 0.0]}, r"share must be in \[-1, 2\], got"),
+    ("truncate", {"share": [0.0, 1e30, 0.0]}, r"share must be in \[-1, 2\], got"),
+    ("truncate", {"share": [0.0, np.nan, 0.0]}, "share must be finite, got"),
+    ("truncate", {"share": [0.0, 0.0, np.inf]}, "share must be finite, got"),
+    ("move", {"share": [3.0, 0.0, 0.0]}, r"share must be in \[-1, 2\], got"),
+    ("move", {"moves": np.full((3, 8), np.nan)}, "moves must be finite, got"),
+    ("style", {"latents": np.full((3, 6), np.inf)}, "latents must be finite, got"),
+    ("synthesize", {"styles": np.full((3, 4, 8), np.nan)}, "styles must be finite, got"),
+    ("synthesize", {"styles": np.full((3, 4, 8), 3e38)}, "styles must be such that images are fin"),
+    ("project", {"images": np.full((3, 8, 8, 1), np.nan)}, "images must be finite, got"),
+    ("project", {"images": np.full((3, 8, 8, 1), 1e38)}, "images must be such that .* are finite"),
+]
+
+
+@pytest.mark.parametrize(("name", "inputs", "message"), REFUSED)
+def test_what_an_endpoint_refuses(trained, name, inputs, message):
+    gan, _ = trained
+    latents = np.zeros((3, 6), np.float32)
+    rest = {
+        "truncate": {"latents": latents},
+        "mix": {"coarse": latents, "fine": latents},
+        "move": {"latents": latents, "share": np.ones(3), "moves": np.zeros((3, 8))},
+        "project": {"steps": np.full(3, 2)},
+    }
+    if "styles" in inputs:
+        inputs = {"styles": np.full((3, *gan.styles().shape), inputs["styles"].flat[0])}
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        ask(gan, name, **{**rest.get(name, {}), **inputs})
 
 
 def test_classes_are_truncated_to_their_own_means():
