@@ -46,7 +46,7 @@ def test_what_was_typed_is_known():
     assert request.given == {"penalty_weight", "conditional", "loss"}
 
 
-@pytest.mark.parametrize(("count", "augment"), [(150, "diffaugment"), (FEW, "none")])
+@pytest.mark.parametrize(("count", "augment"), [(150, "ada-upright"), (FEW, "none")])
 def test_few_images_are_augmented(count, augment):
     found = choice(count, (64, 64, 3))
     assert found.changes.get("augment", PRESETS["auto"].augment) == augment
