@@ -183,18 +183,10 @@ class Orthogonal(GeneratorPenalty):
     def __init__(self, weight: float = 1e-4, **options):
         super().__init__(weight, **options)
 
-    def check(self, generator: keras.Model) -> None:
-        # Their kernels are of deviation 1 and more, and what they compute with is far smaller.
-        if any(getattr(layer, "equalized", False) for layer in generator._flatten_layers()):
-            raise ValueError(
-                "the penalty orthogonal must be given a generator whose layers compute with their "
-                f"kernels as they are, got {generator.name}, which scales them where they are used "
-                "(equalised learning rate: networks stylegan2, progan). Leave it out."
-            )
-
     def evaluate(
         self, generator: keras.Model, latents: tf.Tensor, labels: tf.Tensor | None, seed: tf.Tensor
     ) -> Values:
+        check_kernels(generator)
         total = tf.zeros([])
         for variable in generator.trainable_variables:
             if variable.name == "kernel":
@@ -215,6 +207,20 @@ GENERATOR_PENALTIES: dict[str, type[GeneratorPenalty]] = {
 def get(name: str, weight: float, **options) -> GeneratorPenalty:
     """A penalty of the generator by its key in `GENERATOR_PENALTIES`."""
     return kgan.names.look_up("generator penalty", name, GENERATOR_PENALTIES)(weight, **options)
+
+
+def check_kernels(generator: keras.Model) -> None:
+    """Raises `ValueError` for a generator that does not compute with its kernels as they are.
+
+    `Orthogonal` asks where it trains, so that what was saved with it before still loads.
+    """
+    # Equalised ones are of deviation 1 and more, and what is computed with is far smaller.
+    if any(getattr(layer, "equalized", False) for layer in generator._flatten_layers()):
+        raise ValueError(
+            "the penalty orthogonal must be given a generator whose layers compute with their "
+            f"kernels as they are, got {generator.name}, which scales them where they are used "
+            "(equalised learning rate: networks stylegan2, progan). Leave it out."
+        )
 
 
 def _half(latents: tf.Tensor) -> tf.Tensor:

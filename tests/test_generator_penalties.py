@@ -1,16 +1,21 @@
 """Penalties of the generator against closed forms."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+import kgan.data
 import kgan.generator_penalties
 import kgan.models
 import kgan.networks
 import kgan.random
 from kgan.generator_penalties import GENERATOR_PENALTIES, Orthogonal, PathLength
 from kgan.networks import LearnedConstant, LinearImages, StyleMapping
+from kgan.recipes import GANRecipe
+from kgan.settings import PRESETS
 
 SEED = kgan.random.step_seed(0, 0, "test")
 
@@ -105,12 +110,17 @@ def test_the_orthogonal_penalty_has_the_published_gradient():
 @pytest.mark.parametrize("name", ["stylegan2", "progan"])
 def test_the_orthogonal_penalty_refuses_kernels_that_are_scaled_where_they_are_used(name):
     pair = kgan.networks.NETWORKS[name]
+    gan = kgan.models.GAN(
+        pair.generator((8, 8, 1), 4, width=4),
+        pair.discriminator((8, 8, 1), width=4),
+        generator_penalties=[Orthogonal()],
+    )
+    gan.compile(g_optimizer="sgd", d_optimizer="sgd")
     with pytest.raises(ValueError, match="orthogonal must be given a generator whose layers"):
-        kgan.models.GAN(
-            pair.generator((8, 8, 1), 4, width=4),
-            pair.discriminator((8, 8, 1), width=4),
-            generator_penalties=[Orthogonal()],
-        )
+        gan.train_step(tf.zeros([4, 8, 8, 1]))
+    settings = dataclasses.replace(PRESETS[name], orthogonal=1e-4, generator_width=4)
+    with pytest.raises(ValueError, match="orthogonal must be given a generator whose layers"):
+        GANRecipe(settings).model(kgan.data.Dataset("few", np.zeros((4, 8, 8, 1), np.uint8)))
 
 
 def test_path_length_needs_styles():

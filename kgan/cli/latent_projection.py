@@ -100,7 +100,10 @@ def _projected(
         if encoder is None:
             # Half way to the typical one, from where all are near.
             starts = view.found.styles(view.latents(count, part=7), many)
-            starts = view.found.truncated(starts, 0.5)
+            dim, classes = view.gan.latent_dim, view.gan.num_classes
+            centre = view.found.centre(labels, latent_dim=dim, num_classes=classes)
+            middle = None if centre is None else np.tile(centre, (restarts, 1))
+            starts = view.found.truncated(starts, 0.5, centre=middle)
         else:
             starts = encoder(tf.constant(wanted, tf.float32))
     shape = [restarts, len(wanted), *starts.shape[1:]]

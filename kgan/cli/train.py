@@ -12,7 +12,7 @@ def main(request: Request) -> int:
     settings: Any = request.settings
     recipe = RECIPES[settings.family](settings)
     if request.run is None:
-        recipe.choose(request.given, all=request.preset == "auto")
+        recipe.choose(request.given, only_batch=request.preset != "auto")
     return train(
         recipe,
         name=request.name,

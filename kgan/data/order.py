@@ -41,8 +41,8 @@ def shuffled(n: int, batch_size: int, *, seed: int = 0, drop_last: bool = True) 
 def balanced(labels: np.ndarray, batch_size: int, *, seed: int = 0) -> Order:
     """Takes every class equally often, whatever its share, with shuffled passes for each class.
 
-    The places of a step are shuffled too: neighbours, or every second row, are not of other
-    classes than any two.
+    The places of a step are shuffled too, so that neighbours are of one class as often as any two
+    rows: what a replica or a half-step gets of a step is balanced on average alone.
 
     Args:
         labels: Class numbers, int (n,); a class without rows is left out.

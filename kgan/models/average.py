@@ -11,10 +11,16 @@ _MIXED = ("mixed_bfloat16", "mixed_float16")
 def average_of(network: keras.Model) -> keras.Model:
     """A copy of the network with equal weights, not trainable, for `update_average`.
 
-    It computes in float32, whatever the network trains in: what is exported runs fast and alike on
-    hardware of any kind, also where that for bfloat16 or float16 is missing.
+    It computes in float32, whatever mixed precision the network trains in: what is exported runs
+    fast and alike on hardware of any kind, also where that for bfloat16 or float16 is missing.
     """
-    average = keras.models.clone_model(network, clone_function=_copy)
+    outside = keras.config.dtype_policy()
+    # That of layers which make others within them, and of the model itself.
+    keras.config.set_dtype_policy("float32")
+    try:
+        average = keras.models.clone_model(network, clone_function=_copy)
+    finally:
+        keras.config.set_dtype_policy(outside)
     average.set_weights(network.get_weights())
     average.trainable = False
     return average

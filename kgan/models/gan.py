@@ -22,7 +22,7 @@ from kgan.losses import AdversarialLoss, LossFunction
 from kgan.models.average import average_of, update_average
 from kgan.models.batches import Batch, labels_of, parts_of, samples_of, warn_of_labels
 from kgan.models.generation import Generation
-from kgan.models.growing import faded, grow, growing, level_at
+from kgan.models.growing import faded, grow, growing, level_at, reached
 from kgan.models.nearest import project_endpoint
 from kgan.models.players import Players
 from kgan.models.self_supervision import check_decodes, decoding_error, revealing
@@ -308,6 +308,8 @@ class GAN(Generation, Players):
         latents = kgan.random.normal(seed, [tf.shape(real)[0], self.latent_dim])
         self._test_batch.assign_add(1)
         fakes = self._network(self.generator, latents, labels, training=False)
+        if self.phase_steps is not None:
+            real = faded(real, self.discriminator, reached(self.discriminator))
         real_logits = self._judge(real, labels, training=False)
         fake_logits = self._judge(fakes, labels, training=False)
         self._log(

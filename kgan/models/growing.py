@@ -42,12 +42,15 @@ def faded(images: tf.Tensor, discriminator: keras.Model, level: tf.Tensor) -> tf
 
     Args:
         images: Shape (batch, height, width, channels).
-        discriminator: The network that grows, whose layers say how each level halves the images.
+        discriminator: The network that grows, whose layers say how each level halves the images;
+            where none does, they stay as they are.
         level: The level that it has reached, a float32 scalar.
 
     Reference: Karras et al. 2018, figure 2 (arXiv:1710.10196).
     """
     strides = {one.level: one.reduce for one in growing(discriminator) if hasattr(one, "reduce")}
+    if not strides:
+        return images
     reached = tf.floor(level)
 
     def between(settled: int) -> tf.Tensor:
@@ -62,7 +65,7 @@ def faded(images: tf.Tensor, discriminator: keras.Model, level: tf.Tensor) -> tf
             coarse = coarse[:, : size[0], : size[1]]
         return coarse + (level - reached) * (images - coarse)
 
-    full = levels(discriminator)
+    full = max(strides) + 1
     return tf.switch_case(
         tf.cast(tf.minimum(reached, full), tf.int32),
         [*(partial(between, settled) for settled in range(full)), lambda: tf.identity(images)],
@@ -73,6 +76,11 @@ def grow(network: keras.Model, level: tf.Tensor) -> None:
     """Sets the level of all layers of a network that grow."""
     for layer in growing(network):
         layer.grow(level)
+
+
+def reached(network: keras.Model) -> tf.Tensor:
+    """The level of a network that grows, a float32 scalar."""
+    return tf.convert_to_tensor(growing(network)[0].reached)
 
 
 def growing(network: keras.Model) -> list[keras.layers.Layer]:

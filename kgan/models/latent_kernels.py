@@ -95,17 +95,9 @@ def _own_kernels(
         return []
     return [
         # Of each position, where a map is of several.
-        np.concatenate([one.T @ _matrix(each) for one in slopes], axis=1)
+        np.concatenate([one.T @ np.asarray(each.kernel, np.float64) for one in slopes], axis=1)
         for each in (maps or [layer])
     ]
-
-
-def _matrix(layer: Any) -> np.ndarray:
-    """The kernel as the layer computes with it: spectral normalisation divides it."""
-    kernel = tf.convert_to_tensor(layer.kernel)
-    if hasattr(layer, "normalise"):
-        kernel = layer.normalise(kernel)
-    return np.asarray(kernel, np.float64)
 
 
 def _jacobian(values: Given | None, latents: tf.Tensor) -> np.ndarray | None:

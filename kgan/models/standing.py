@@ -30,7 +30,8 @@ def set_standing_statistics(network: keras.Model, batches: Iterable[Any], *, see
     if not layers:
         raise ValueError(f"{network.name} must have batch normalisation, got none.")
     momenta = [layer.momentum for layer in layers]
-    # Keras's own keep their statistics where they are not trainable, as in an average.
+    # Keras's own, unlike those of kgan, keep their statistics where they are not trainable, as in
+    # an average.
     frozen = [layer for layer in layers if not layer.trainable]
     count = 0
     try:

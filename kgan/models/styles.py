@@ -19,6 +19,7 @@ SHARES = (-1.0, 2.0)
 _STYLES = 2000
 # Latents whose styles are averaged for the centre of a class: of few classes the more.
 _FEWEST_OF_A_CLASS, _MOST_OF_A_CLASS, _OF_ALL_CLASSES = 100, 1000, 50_000
+_AT_ONCE = 10_000
 # Of more classes, as many that lie evenly among them, so that each has ten styles.
 _CLASSES = 200
 
@@ -81,11 +82,13 @@ class Styles(NamedTuple):
         """
         count = min(max(_OF_ALL_CLASSES // num_classes, _FEWEST_OF_A_CLASS), _MOST_OF_A_CLASS)
         latents = kgan.latents.from_seeds(kgan.latents.example_seeds(0, count), latent_dim)
-        found = [
-            tf.reduce_mean(self.styles(latents, tf.fill([count], int(one)))[:, 0], axis=0)
-            for one in classes
-        ]
-        return np.array(found, np.float32).reshape(-1, self.shape[1])
+        asked, at_once = list(classes), max(_AT_ONCE // count, 1)
+        found = [np.zeros((0, self.shape[1]), np.float32)]
+        for start in range(0, len(asked), at_once):
+            part = tf.constant(asked[start : start + at_once], tf.int32)
+            styles = self.styles(tf.tile(latents, [len(part), 1]), tf.repeat(part, count))[:, 0]
+            found.append(tf.reduce_mean(tf.reshape(styles, [len(part), count, -1]), axis=1).numpy())
+        return np.concatenate(found)
 
     def centre(
         self, labels: np.ndarray | None, *, latent_dim: int, num_classes: int | None
@@ -104,7 +107,7 @@ class Styles(NamedTuple):
         *,
         centre: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """Styles whose first layers are pulled towards the mean style.
+        """Styles whose first layers are pulled towards a mean style.
 
         Args:
             styles: (n, style_count, units).

@@ -69,16 +69,15 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
 
     def _chosen(self, data: Dataset) -> Sequence[str]:
         """Takes the settings that suit such data, where it is left to choose them."""
-        if not self._chooses or self._kept is None or self.private or not data.is_images:
+        if not self._chooses_all or self._kept is None or self.private or not data.is_images:
             return []
         if "networks" in self._kept:
             # All others hang on them.
             return [f"auto leaves all as for the digits but your networks {self.settings.networks}"]
-        found = kgan.settings.auto.choice(len(data), data.sample_shape)
+        shape, packing = data.sample_shape, self.settings.packing
+        found = kgan.settings.auto.choice(len(data), shape, augments=packing == 1)
         left = set(self._kept)
         # What cannot go with the user's own choices is no choice.
-        if "packing" in left and self.settings.packing > 1:
-            left.add("augment")
         if "cosine_steps" in left and self.settings.cosine_steps is not None:
             left |= {"learning_rate_half_life", "penalty_half_life"}
         changes = {name: value for name, value in found.changes.items() if name not in left}
@@ -141,9 +140,10 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         line = f"  the networks grow to {height}x{width} by step {whole:,}"
         if steps > whole:
             return [line]
-        level = float(level_at(tf.constant(steps), model.phase_steps))
+        level = float(level_at(tf.constant(steps - 1), model.phase_steps))
+        tenth = int(10 * level + 1e-3) / 10
         return [
-            f"{line}, and the training of {steps:,} steps ends at doubling {level:.1f} of "
+            f"{line}, and the training of {steps:,} steps ends at doubling {tenth} of "
             f"{levels(model.discriminator)}: its images stay coarser. Train longer (--epochs), or "
             "grow faster (--phase-steps)."
         ]
@@ -188,7 +188,7 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
             "loss": settings.loss,
             "label_smoothing": settings.label_smoothing,
             "penalties": penalties,
-            "generator_penalties": self._generator_penalties(),
+            "generator_penalties": self._generator_penalties(generator),
             "augmentation": self._augmentation(),
             "decoder": decoder,
             "decoding_weight": settings.decoding,
@@ -277,13 +277,16 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
             return cosine(value, steps * updates, end)
         return halving(value, half_life and half_life * updates)
 
-    def _generator_penalties(self) -> list[kgan.generator_penalties.GeneratorPenalty]:
+    def _generator_penalties(
+        self, generator: keras.Model
+    ) -> list[kgan.generator_penalties.GeneratorPenalty]:
         settings, get = self.settings, kgan.generator_penalties.get
         found = []
         if settings.path_length:
             every = settings.path_length_interval
             found.append(get("path_length", settings.path_length, interval=every))
         if settings.orthogonal:
+            kgan.generator_penalties.check_kernels(generator)
             found.append(get("orthogonal", settings.orthogonal))
         return found
 

@@ -58,18 +58,18 @@ class Recipe(abc.ABC, Generic[Chosen]):
     def __init__(self, settings: Chosen):
         self.settings = settings
         self._kept: frozenset[str] | None = None
-        self._chooses = False
+        self._chooses_all = False
 
-    def choose(self, kept: Iterable[str], *, all: bool = True) -> None:
+    def choose(self, kept: Iterable[str], *, only_batch: bool = False) -> None:
         """Lets `settle` choose settings by the data that a preset has and the user did not choose.
 
         Args:
             kept: Names of the settings that the user chose, which stay as they are.
-            all: Whether all that suits such data is chosen, as for the preset `auto`, or only a
-                batch that fits.
+            only_batch: Whether only a batch that fits is chosen; else all that suits such data, as
+                for the preset `auto`.
         """
         self._kept = frozenset(kept)
-        self._chooses = all
+        self._chooses_all = not only_batch
 
     @abc.abstractmethod
     def data(self) -> Any:
@@ -106,10 +106,15 @@ class Recipe(abc.ABC, Generic[Chosen]):
         if asked is not None and (self._kept is None or "batch_size" in self._kept):
             return []
         share = len(data) // (self.samples_per_step() // usual)
-        unit = getattr(self.settings, "packing", 1) * replicas
-        if getattr(self.settings, "minibatch_stddev", False) and share >= 4 * unit:
-            unit *= 4
-        fits = max(min(share, usual) // unit, 1) * unit
+        packing = getattr(self.settings, "packing", 1)
+        unit = packing * replicas
+        if share >= usual and usual % packing == 0:
+            fits = usual
+        else:
+            if getattr(self.settings, "minibatch_stddev", False) and share >= 4 * unit:
+                # Where whole groups fit, so that a prime number has no deviation to lose.
+                unit *= 4 if usual >= 4 * unit else 1
+            fits = max(min(share, usual) // unit, 1) * unit
         self.settings = dataclasses.replace(self.settings, batch_size=fits)
         if fits == usual:
             return []

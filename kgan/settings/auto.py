@@ -28,12 +28,13 @@ class Choice(NamedTuple):
     changes: Mapping[str, Any]
 
 
-def choice(count: int, shape: tuple[int, ...]) -> Choice:
+def choice(count: int, shape: tuple[int, ...], *, augments: bool = True) -> Choice:
     """Chooses the settings for images.
 
     Args:
         count: How many there are.
         shape: (height, width, channels).
+        augments: Whether the other settings let images be augmented, as packing does not.
     """
     height, width, _ = shape
     preset = PRESETS["mnist"]
@@ -48,7 +49,7 @@ def choice(count: int, shape: tuple[int, ...]) -> Choice:
     }
     name = "mnist"
     why = f"a small network for short trainings, with a penalty that suits {height}x{width}"
-    if count < FEW:
+    if count < FEW and augments:
         # Ten times the published pace, at which this training would end at full strength.
         changes |= {"augment": "ada-upright", "augment_images": 50_000}
         name = f"{name} with ada-upright"

@@ -25,8 +25,8 @@ class SampleSettings(Messages):
     """Seed of the request."""
     truncation: float | None = None
     """Of a GAN, samples that are more typical and less diverse. With styles (stylegan2): the share
-    of their distance from the mean style that is kept, 0 to 1, at most 2; else the largest
-    absolute value of a latent, of which 2 is mild and 0.5 strong."""
+    of their distance from their class's mean style that is kept, 0 to 1, at most 2; else the
+    largest absolute value of a latent, of which 2 is mild and 0.5 strong."""
     inputs: Path | None = None
     """Images to translate, where the model makes images of images: a folder or a file; default
     images that the run did not learn from."""

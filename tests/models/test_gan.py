@@ -198,6 +198,32 @@ def test_a_map_of_logits_counts_as_its_mean(images):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
+def test_a_lazy_penalty_moves_no_running_statistics(images):
+    """They come to the same whether a penalty is due or there is none."""
+
+    def moved(penalties):
+        keras.utils.set_random_seed(1)
+        discriminator = keras.Sequential(
+            [
+                keras.Input((8, 8, 1)),
+                keras.layers.Conv2D(4, 3),
+                kgan.networks.BatchNormalization(),
+                keras.layers.Flatten(),
+                keras.layers.Dense(1),
+            ]
+        )
+        generator = kgan.networks.dcgan_generator((8, 8, 1), 6, width=4)
+        gan = kgan.models.GAN(generator, discriminator, penalties=penalties)
+        gan.compile(g_optimizer=sgd(0.0)(), d_optimizer=sgd(0.0)())
+        fit(gan, images, steps=2)
+        return [np.asarray(one) for one in discriminator.non_trainable_variables]
+
+    plain, lazy = moved([]), moved([kgan.penalties.R1(1.0, interval=2)])
+    assert abs(plain[0]).max() > 0
+    for one, other in zip(plain, lazy, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize("loss", ["relativistic", "wasserstein"])
 def test_ada_does_not_hang_on_an_offset_that_the_loss_leaves_open(make_gan, images, loss):
     def trained(offset):
@@ -383,9 +409,13 @@ def test_the_average_computes_in_float32(images, tmp_path, policy, name):
             latents = keras.Input((6,))
             generator = keras.Model(latents, generator(keras.layers.Activation("tanh")(latents)))
         made.append((generator, networks.discriminator(shape, width=4)))
-    keras.config.set_dtype_policy("float32")
     (mixed, discriminator), (plain, _) = made
-    gan = kgan.models.GAN(mixed, discriminator)
+    # As in a notebook, where it is set for all.
+    keras.config.set_dtype_policy(policy)
+    try:
+        gan = kgan.models.GAN(mixed, discriminator)
+    finally:
+        keras.config.set_dtype_policy("float32")
     gan.compile(g_optimizer=keras.optimizers.SGD(0.1), d_optimizer=keras.optimizers.SGD(0.1))
     fit(gan, images)
     assert {one.compute_dtype for one in gan.ema_generator._flatten_layers()} == {"float32"}

@@ -68,6 +68,8 @@ def test_any_batch_falls_into_groups(batch, size):
     any_batch = [tf.TensorSpec([None, 5])]
     call = tf.function(lambda x: layer(x, training=True), input_signature=any_batch)
     np.testing.assert_allclose(call(features)[:, -1], wanted, rtol=1e-5)
+    compiled = tf.function(lambda x: layer(x, training=True), jit_compile=True)
+    np.testing.assert_allclose(compiled(features)[:, -1], wanted, rtol=1e-5)
 
 
 def test_minibatch_statistic_outside_training_is_the_running_mean():

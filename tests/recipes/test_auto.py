@@ -94,14 +94,15 @@ def test_what_the_user_chose_stays_though_it_is_the_default():
 @pytest.mark.parametrize(
     ("words", "left"),
     [
-        (["--packing", "2"], {"augment"}),
+        (["--packing", "2"], {"augment", "augment_images"}),
         (["--cosine-steps", "100"], {"learning_rate_half_life"}),
     ],
 )
 def test_what_cannot_go_with_the_users_choice_is_not_chosen(words, left):
     found = choice(20, (16, 16, 3)).changes
-    recipe, _ = settled(*words, data=images(20))
+    recipe, said = settled(*words, data=images(20))
     recipe.settings.check()
+    assert ("20 images go without augmentation" in said[0]) == ("augment" in left)
     for name in left:
         assert found[name] != getattr(PRESETS["auto"], name)
         assert getattr(recipe.settings, name) == getattr(PRESETS["auto"], name)
