@@ -106,15 +106,15 @@ class Recipe(abc.ABC, Generic[Chosen]):
         if asked is not None and (self._kept is None or "batch_size" in self._kept):
             return []
         share = len(data) // (self.samples_per_step() // usual)
-        packing = getattr(self.settings, "packing", 1)
-        unit = packing * replicas
-        if share >= usual and usual % packing == 0:
-            fits = usual
+        most, packing = min(share, usual), getattr(self.settings, "packing", 1)
+        if most == usual and usual % packing == 0:
+            fits = unit = usual
         else:
-            if getattr(self.settings, "minibatch_stddev", False) and share >= 4 * unit:
-                # Where whole groups fit, so that a prime number has no deviation to lose.
-                unit *= 4 if usual >= 4 * unit else 1
-            fits = max(min(share, usual) // unit, 1) * unit
+            unit = packing * replicas
+            if getattr(self.settings, "minibatch_stddev", False) and most >= 4 * unit:
+                # Whole groups, as a prime number of samples would have no deviation.
+                unit *= 4
+            fits = max(most // unit, 1) * unit
         self.settings = dataclasses.replace(self.settings, batch_size=fits)
         if fits == usual:
             return []
