@@ -40,8 +40,6 @@ def choice(count: int, shape: tuple[int, ...], *, augments: bool = True) -> Choi
     preset = PRESETS["mnist"]
     changes = {
         **{name: getattr(preset, name) for name in _names() if name not in _OF_DATA},
-        "steps_per_epoch": 400,
-        "epochs": 20,
         # A step in bfloat16 takes two thirds of the time, and no worse images were seen.
         "precision": "auto",
         # In proportion to the pixels, as Karras et al. 2020 (arXiv:2006.06676) choose it.
@@ -60,8 +58,8 @@ def choice(count: int, shape: tuple[int, ...], *, augments: bool = True) -> Choi
     return Choice(name, why, {n: one for n, one in changes.items() if one != getattr(base, n)})
 
 
-# What a preset says of its data, and how it is read, is not part of the choice.
-_OF_DATA = ("data", "split", "flip", "conditional")
+# What a preset says of its data, how it is read and how long it trains is not part of the choice.
+_OF_DATA = ("data", "split", "flip", "conditional", "epochs", "steps_per_epoch")
 # Those of the images for which the preset chooses its penalty.
 _PIXELS = 28 * 28
 

@@ -433,6 +433,6 @@ PRESETS: dict[str, GANSettings] = {
     "stylegan2": _STYLEGAN2,
     "r3gan": _R3GAN,
     # What is not chosen by the images is as for the digits; see kgan.settings.auto.
-    "auto": _DIGITS,
+    "auto": dataclasses.replace(_DIGITS, epochs=20, steps_per_epoch=400),
     "biggan": _BIGGAN,
 }

@@ -84,11 +84,19 @@ def test_a_choice_is_made_and_told():
 def test_what_the_user_chose_stays_though_it_is_the_default():
     default = PRESETS["auto"]
     assert choice(20, (16, 16, 3)).changes["augment"] != default.augment
-    words = ["--augment", default.augment, "--epochs", "3"]
+    words = ["--augment", default.augment, "--loss", default.loss]
     recipe, said = settled(*words, data=images(20))
     assert recipe.settings.augment == default.augment
-    assert recipe.settings.epochs == 3
-    assert said[0].endswith("; as you say: augment, epochs")
+    assert recipe.settings.loss == default.loss
+    assert said[0].endswith("; as you say: augment, loss")
+
+
+def test_the_length_that_is_declared_is_the_one_that_is_trained():
+    # Steps of one execution are checked against it before the images are seen.
+    recipe, _ = settled("--steps-per-execution", "200", data=images(20))
+    assert recipe.settings.steps_per_epoch == PRESETS["auto"].steps_per_epoch == 400
+    with pytest.raises(ValueError, match=r"must divide steps_per_epoch \(400\), got 30"):
+        read("auto", "--steps-per-execution", "30")
 
 
 @pytest.mark.parametrize(
