@@ -31,6 +31,8 @@ from kgan.recipes.latent import LatentModelRecipe
 from kgan.recipes.recipe import Watched, cosine, halving, jit_compile
 from kgan.settings.gan import GANSettings
 
+# Passes after which augmented images gave better samples (benchmarks/RESULTS.md).
+_MANY_PASSES = 100
 # Samples of a class whose codes say how its latents are distributed.
 _MOST_CODES = 1000
 
@@ -127,7 +129,21 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         return [
             *super().describe(data, model),
             f"{self.settings.networks}, {self.settings.loss}: {size:,} weights",
+            *self._repeats(data),
             *self._growth(data, model),
+        ]
+
+    def _repeats(self, data: Dataset) -> Sequence[str]:
+        """How often images are shown, where an augmentation would help and was not declined."""
+        settings, steps = self.settings, self.epochs * self.steps_per_epoch(data)
+        passes = steps * self.samples_per_step() // len(data)
+        chosen = settings.augment != "none" or "augment" in (self._kept or ())
+        able = data.is_images and settings.packing == 1 and not self.private
+        if chosen or not able or passes < _MANY_PASSES:
+            return []
+        return [
+            f"  each image is shown {passes:,} times and may be known by heart by then: "
+            "--augment ada-upright (or ada, where images may be mirrored and turned) prevents it"
         ]
 
     def _growth(self, data: Dataset, model: kgan.models.GAN) -> Sequence[str]:

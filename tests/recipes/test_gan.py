@@ -90,9 +90,35 @@ def test_networks_that_grow_say_by_when(epochs, told):
     assert ("stay coarser" in lines) == bool(told)
 
 
+@pytest.mark.parametrize(
+    ("epochs", "changes", "given", "told"),
+    [
+        (25, {}, (), True),
+        # 40 steps of 2 times 4 samples show 80 images 4 times.
+        (24, {}, (), False),
+        (25, {"augment": "diffaugment"}, (), False),
+        (25, {}, ("augment",), False),
+        (50, {"packing": 2, "n_critic": 1, "conditional": False}, (), False),
+    ],
+)
+def test_images_that_are_shown_very_often_are_told_with_the_remedy(epochs, changes, given, told):
+    options = {"batch_size": 4, "n_critic": 2, "steps_per_epoch": 40, "doctor": False} | changes
+    recipe = GANRecipe(
+        GANSettings(generator_width=2, discriminator_width=2, epochs=epochs, **options)
+    )
+    recipe.choose(given, only_batch=True)
+    data = kgan.data.Dataset("few", np.zeros((80, 8, 8, 1), np.uint8))
+    lines = "\n".join(recipe.describe(data, recipe.model(data)))
+    assert ("is shown 100 times and may be known by heart" in lines) == told
+    assert ("--augment ada-upright" in lines) == told
+
+
 def test_the_doctor_is_named_where_it_looks():
     for count, doctor, named in ((100, True, True), (100, False, False), (20, True, False)):
-        recipe = GANRecipe(GANSettings(doctor=doctor, generator_width=2, discriminator_width=2))
+        settings = GANSettings(
+            doctor=doctor, generator_width=2, discriminator_width=2, steps_per_epoch=2
+        )
+        recipe = GANRecipe(settings)
         data = kgan.data.Dataset("few", np.zeros((count, 8, 8, 1), np.uint8))
         assert ("doctor" in "\n".join(recipe.describe(data, recipe.model(data)))) == named
 
