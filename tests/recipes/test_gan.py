@@ -116,7 +116,7 @@ def test_images_that_are_shown_very_often_are_told_with_the_remedy(epochs, chang
 def test_the_doctor_is_named_where_it_looks():
     for count, doctor, named in ((100, True, True), (100, False, False), (20, True, False)):
         settings = GANSettings(
-            doctor=doctor, generator_width=2, discriminator_width=2, steps_per_epoch=2
+            doctor=doctor, generator_width=2, discriminator_width=2, batch_size=20
         )
         recipe = GANRecipe(settings)
         data = kgan.data.Dataset("few", np.zeros((count, 8, 8, 1), np.uint8))
