@@ -22,5 +22,6 @@ def main(request: Request) -> int:
         name=request.name,
         preset=request.preset,
         run=request.run,
+        kept=request.given,
         command=request.command,
     )

@@ -10,4 +10,10 @@ from kgan.settings import ClassifierSettings
 def main(request: Request) -> int:
     """The body of `kgan train-classifier`."""
     settings = cast(ClassifierSettings, request.settings)
-    return train_classifier(settings, name=request.name, preset=request.preset, run=request.run)
+    return train_classifier(
+        settings,
+        name=request.name,
+        preset=request.preset,
+        run=request.run,
+        kept=request.given,
+    )

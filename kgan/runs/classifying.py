@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import keras
@@ -27,6 +27,7 @@ def train_classifier(
     name: str,
     preset: str | None = None,
     run: Run | None = None,
+    kept: Iterable[str] = (),
     hint: bool = True,
 ) -> int:
     """Trains a classifier, prints its accuracy on the test split, and saves it.
@@ -37,6 +38,8 @@ def train_classifier(
             with a number where there is such a file already.
         preset: Name of the preset that the settings started from, or `None`.
         run: The run to resume, or `None` to start a new one.
+        kept: Names of the settings that the user chose; a batch that is not among them is made
+            smaller where there are few samples.
         hint: Whether to print the command that attacks it.
 
     Returns:
@@ -45,8 +48,11 @@ def train_classifier(
     short = run.model if run else name.removeprefix("classifier-")
     if run is None:
         short = new_name(settings.classifiers_dir, short, data=settings.data)
+    recipe = ClassifierRecipe(settings, fakes=fakes_of(settings))
+    if run is None:
+        recipe.choose(kept, only_batch=True)
     return train(
-        ClassifierRecipe(settings, fakes=fakes_of(settings)),
+        recipe,
         name=name,
         model_name=short,
         preset=preset,

@@ -5,6 +5,7 @@ import functools
 import hashlib
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ def harden(
     name: str,
     preset: str | None = None,
     run: Run | None = None,
+    kept: Iterable[str] = (),
     command: str = "",
 ) -> int:
     """Hardens a classifier, saves it, and reports its robustness before and after.
@@ -51,6 +53,8 @@ def harden(
             `classifiers_dir/NAME.keras`, or with a number where there is such a file already.
         preset: Name of the preset that the settings started from, or `None`.
         run: The run to resume, or `None` to start a new one.
+        kept: Names of the settings that the user chose; a batch that is not among them is made
+            smaller where there are few samples.
         command: The command as it was typed, for the report.
 
     Returns:
@@ -64,6 +68,8 @@ def harden(
     if run is None:
         short = new_name(settings.classifiers_dir, short, data=None)
     recipe = HardeningRecipe(settings, start=_start(settings), fakes=fakes_of(settings))
+    if run is None:
+        recipe.choose(kept, only_batch=True)
     data = recipe.splits[0]
     if source is not None:
         check_fit(source, recipe.start, data)
