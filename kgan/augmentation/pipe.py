@@ -1,8 +1,9 @@
 """The changes of adaptive augmentation, in their published order and with published constants.
 
 Those of the geometry are composed into one affine map, and those of the colours into one too, so
-that an image is resampled once. As in the authors' code, the wavelet's small asymmetry leaves an
-image that is flipped or turned four tenths of a pixel aside.
+that an image is resampled once. Beyond its border it goes on as its mirror image. As in the
+authors' code, the wavelet's small asymmetry leaves an image that is flipped or turned a tenth of a
+pixel aside.
 
 Reference: Karras et al. 2020, appendix B (arXiv:2006.06676).
 """
@@ -13,7 +14,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 import kgan.random
-from kgan.augmentation.sampler import affine, axis_weights, places
+from kgan.augmentation.sampler import affine, places, sample_rows
 from kgan.augmentation.wavelet import NEEDED, along_both, double, doubling, halve, halving
 
 # As many as all changes together need for an image, and a few more.
@@ -212,7 +213,7 @@ def changed(images: tf.Tensor, names: Sequence[str], chance: Chance) -> tf.Tenso
     """
     order = [name for name in GEOMETRY if name in names]
     if "rotate" in order:
-        order.insert(order.index("stretch") + 1 if "stretch" in order else len(order), "rotate")
+        order.insert(order.index("offset") if "offset" in order else len(order), "rotate")
     if order:
         inverse = _product([GEOMETRY[name](chance) for name in order])
         images = _resampled(images, inverse, turned=not _TURNING.isdisjoint(order))
@@ -233,15 +234,24 @@ def _resampled(images: tf.Tensor, inverse: tf.Tensor, *, turned: bool) -> tf.Ten
     """Images under affine maps, at twice their resolution; where none is turned, axis by axis."""
     sides = images.shape[1:3]
     size = 2 * (sides[0] + NEEDED), 2 * (sides[1] + NEEDED)
+    # Of the two that a pixel becomes the first is its place, so the middle of the pixels lies half
+    # of a doubled one before that of the doubled ones.
+    inverse = _aside(-0.25) @ inverse @ _aside(0.25)
+    middle = sides[0] - 0.5, sides[1] - 0.5
     if turned:
-        return halve(affine(double(images), inverse, size, unit=2.0))
+        doubled = double(images)
+        return halve(affine(doubled, inverse, size, unit=2.0, middle=middle, periodic=True))
     maps = []
-    for side, row, new in zip(sides, (1, 0), size, strict=True):
-        there = doubling(side)
+    for side, row, new, start in zip(sides, (1, 0), size, middle, strict=True):
         place = inverse[:, row, row, None] * places(new, 2.0) + inverse[:, row, 2, None]
-        weights = axis_weights(2.0 * place + (len(there) - 1) / 2, len(there))
-        maps.append(halving(new) @ weights @ there)
+        doubled = tf.constant(doubling(side))
+        maps.append(halving(new) @ sample_rows(doubled, 2.0 * place + start, periodic=True))
     return along_both(images, *maps)
+
+
+def _aside(by: float) -> tf.Tensor:
+    """A shift of both axes."""
+    return tf.constant([[1.0, 0.0, by], [0.0, 1.0, by], [0.0, 0.0, 1.0]])
 
 
 def _coloured(images: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:

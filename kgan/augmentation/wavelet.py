@@ -28,15 +28,16 @@ SYM6 = (
 )
 """The low-pass filter; its coefficients sum to sqrt(2)."""
 
-MARGIN = 12
-"""Pixels beyond each border that a doubled image holds."""
-
 NEEDED = 5
-"""Of them, those that halving needs."""
+"""Pixels beyond each border of a doubled image that halving needs."""
 
 
 def double(images: tf.Tensor) -> tf.Tensor:
-    """Images (batch, h, w, c) as (batch, 2 h + 24, 2 w + 24, c), reflected beyond their border."""
+    """Images (batch, h, w, c), reflected at their borders without end, at twice their resolution.
+
+    They repeat themselves then, so a period of it is all: (batch, 4 h - 4, 4 w - 4, c), which
+    begins with the first pixel.
+    """
     return along_both(images, *(tf.constant(doubling(side)) for side in images.shape[1:3]))
 
 
@@ -54,30 +55,23 @@ def along_both(images: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Ten
 
 @functools.cache
 def doubling(side: int) -> np.ndarray:
-    """(2 side + 2 margin, side): zeros between the pixels, then the filter, times sqrt(2)."""
-    taps = np.array(SYM6)
-    found = np.zeros((2 * side + 2 * MARGIN, side), np.float64)
+    """(4 side - 4, side): zeros between the pixels, then the filter turned round, times sqrt(2)."""
+    last = max(side - 1, 1)
+    found = np.zeros((4 * last, side), np.float64)
     for row in range(len(found)):
-        place = row - MARGIN
-        for tap, weight in enumerate(taps):
-            source = place + tap - len(taps) // 2
+        for tap, weight in enumerate(reversed(SYM6)):
+            source = row + tap - len(SYM6) // 2
             if source % 2 == 0:
-                found[row, _reflected(source // 2, side)] += weight * np.sqrt(2.0)
+                reflected = last - abs(source // 2 % (2 * last) - last)
+                found[row, min(reflected, side - 1)] += weight * np.sqrt(2.0)
     return found.astype(np.float32)
 
 
 @functools.cache
 def halving(doubled: int) -> np.ndarray:
-    """(side, 2 side + 2 needed): the filter turned round, at every second place, over sqrt(2)."""
-    taps = np.array(SYM6)
+    """(side, 2 side + 2 needed): the filter at every second place, over sqrt(2)."""
     side = (doubled - 2 * NEEDED) // 2
     found = np.zeros((side, doubled), np.float64)
     for row in range(side):
-        for tap, weight in enumerate(taps):
-            found[row, 2 * row + NEEDED + len(taps) // 2 - tap] += weight / np.sqrt(2.0)
+        found[row, 2 * row : 2 * row + len(SYM6)] = np.array(SYM6) / np.sqrt(2.0)
     return found.astype(np.float32)
-
-
-def _reflected(index: int, side: int) -> int:
-    last = side - 1
-    return 0 if last == 0 else last - abs(index % (2 * last) - last)
