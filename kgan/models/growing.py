@@ -51,24 +51,28 @@ def faded(images: tf.Tensor, discriminator: keras.Model, level: tf.Tensor) -> tf
     strides = {one.level: one.reduce for one in growing(discriminator) if hasattr(one, "reduce")}
     if not strides:
         return images
-    reached = tf.floor(level)
+    reached, full = tf.floor(level), max(strides) + 1
 
-    def between(settled: int) -> tf.Tensor:
-        """Images of the level that has settled, and its share of what the next one adds."""
-        halvings = [strides[one] for one in sorted(strides, reverse=True) if one >= settled]
-        coarse, sizes = images, []
+    def settled(size: int) -> tf.Tensor:
+        """Images with the details of so many doublings alone."""
+        halvings = [strides[one] for one in sorted(strides, reverse=True) if one >= size]
+        coarse, sides = images, []
         for halving in halvings:
-            sizes.append(coarse.shape[1:3])
+            sides.append(coarse.shape[1:3])
             coarse = tf.nn.avg_pool2d(coarse, halving, halving, "SAME")
-        for (rows, columns), size in zip(reversed(halvings), reversed(sizes), strict=True):
+        for (rows, columns), side in zip(reversed(halvings), reversed(sides), strict=True):
             coarse = tf.repeat(tf.repeat(coarse, rows, axis=1), columns, axis=2)
-            coarse = coarse[:, : size[0], : size[1]]
-        return coarse + (level - reached) * (images - coarse)
+            coarse = coarse[:, : side[0], : side[1]]
+        return coarse
 
-    full = max(strides) + 1
+    def between(size: int) -> tf.Tensor:
+        """Images of the size that has settled, and a share of what the next one adds."""
+        coarse = settled(size)
+        return coarse + (level - reached) * (settled(size + 1) - coarse)
+
     return tf.switch_case(
         tf.cast(tf.minimum(reached, full), tf.int32),
-        [*(partial(between, settled) for settled in range(full)), lambda: tf.identity(images)],
+        [*(partial(between, size) for size in range(full)), lambda: tf.identity(images)],
     )
 
 

@@ -230,9 +230,12 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
             model = self._private_model
         else:
             model = kgan.models.GAN(generator, discriminator, **options)
+        phases = None
+        if settings.phase_steps is not None:
+            phases = settings.phase_steps, full_at(discriminator, settings.phase_steps)
         model.compile(
-            g_optimizer=self._adam(settings.g_learning_rate, updates=1),
-            d_optimizer=self._adam(settings.d_learning_rate, updates=settings.n_critic),
+            g_optimizer=self._adam(settings.g_learning_rate, 1, phases),
+            d_optimizer=self._adam(settings.d_learning_rate, settings.n_critic, phases),
             jit_compile=jit_compile(settings.jit_compile),
             steps_per_execution=settings.steps_per_execution,
         )
@@ -354,12 +357,22 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
             )
         ]
 
-    def _adam(self, learning_rate: float, *, updates: int) -> keras.optimizers.Optimizer:
-        """Adam whose rate falls as the settings ask; it makes `updates` updates in each step."""
+    def _adam(
+        self, learning_rate: float, updates: int, phases: tuple[int, int] | None
+    ) -> keras.optimizers.Optimizer:
+        """Adam whose rate falls as the settings ask; it makes `updates` updates in each step.
+
+        Where networks grow, `phases` are the steps of a phase and those until the last one.
+        """
         settings = self.settings
         half_life = settings.learning_rate_half_life
         rate = self._falling(learning_rate, half_life, settings.learning_rate_end, updates=updates)
-        adam = keras.optimizers.Adam(rate, beta_1=settings.beta_1, beta_2=settings.beta_2)
+        betas = {"beta_1": settings.beta_1, "beta_2": settings.beta_2}
+        if phases is None:
+            adam = keras.optimizers.Adam(rate, **betas)
+        else:
+            every, until = (steps * updates for steps in phases)
+            adam = kgan.models.RestartingAdam(rate, every=every, until=until, **betas)
         return kgan.precision.scaled(adam, settings.precision)
 
 

@@ -115,32 +115,39 @@ def test_only_networks_that_grow_have_phases():
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (16, 32, 3)])
 def test_real_images_fade_in_with_the_networks(shape):
-    """At each level the mean of blocks, and of what it leaves out the share that has faded in."""
+    """At each level the mean of blocks, and the share that has faded in of what it leaves out."""
     pixels = np.random.default_rng(0).random((2, *shape), dtype=np.float32)
     network = kgan.networks.progan_discriminator(shape, width=2)
     # The sides halve down to 4, and there are two doublings at least.
     last = max(2, int(np.log2(max(shape) // 4)))
     halvings = [np.log2(side // 4) for side in shape[:2]]
-    for level in np.arange(0.0, last + 0.75, 0.25):
-        away = last - int(level)
-        rows, columns = (int(2 ** min(away, one)) for one in halvings)
+
+    def settled(size):
+        rows, columns = (int(2 ** min(last - size, one)) for one in halvings)
         blocks = pixels.reshape(2, shape[0] // rows, rows, shape[1] // columns, columns, shape[2])
-        coarse = np.broadcast_to(blocks.mean(axis=(2, 4), keepdims=True), blocks.shape)
-        share = level % 1
-        wanted = (1 - share) * coarse.reshape(pixels.shape) + share * pixels
+        means = np.broadcast_to(blocks.mean(axis=(2, 4), keepdims=True), blocks.shape)
+        return means.reshape(pixels.shape)
+
+    for level in np.arange(0.0, last, 0.25):
+        size, share = int(level), level % 1
+        wanted = (1 - share) * settled(size) + share * settled(size + 1)
         seen = faded(tf.constant(pixels), network, tf.constant(level, tf.float32))
-        np.testing.assert_allclose(seen, wanted if level < last else pixels, atol=1e-6)
+        np.testing.assert_allclose(seen, wanted, atol=1e-6)
+    for level in (last, last + 0.5):
+        seen = faded(tf.constant(pixels), network, tf.constant(level, tf.float32))
+        np.testing.assert_array_equal(seen, pixels)
 
 
 def test_odd_sides_fade_in_too():
     pixels = tf.random.stateless_uniform([2, 9, 13, 2], [0, 0])
     network = kgan.networks.progan_discriminator((9, 13, 2), width=2)
     for level in (0.0, 1.0):
-        coarse = faded(pixels, network, tf.constant(level))
+        coarse, finer, half = (
+            faded(pixels, network, tf.constant(one)) for one in (level, level + 1, level + 0.5)
+        )
         # What has the details of the settled size alone stays as it is.
         np.testing.assert_allclose(faded(coarse, network, tf.constant(level)), coarse, atol=1e-6)
-        half = faded(pixels, network, tf.constant(level + 0.5))
-        np.testing.assert_allclose(half, (coarse + pixels) / 2, atol=1e-6)
+        np.testing.assert_allclose(half, (coarse + finer) / 2, atol=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore:Gradients do not exist")
