@@ -189,7 +189,8 @@ COLOURS: dict[str, Matrix] = {
 }
 PIXELS: dict[str, Callable[[tf.Tensor, Chance], tf.Tensor]] = {"noise": noise, "cutout": cutout}
 CHANGES: dict[str, Callable] = {**GEOMETRY, **COLOURS, **PIXELS}
-"""All changes, in the order in which they are made."""
+"""All changes, in the order in which they are made: the published ones but the filter of frequency
+bands, which no published default has."""
 
 PIPES: dict[str, tuple[str, ...]] = {
     "color-geometry": (*GEOMETRY, *COLOURS),

@@ -400,6 +400,9 @@ class GAN(Generation, Players):
     ) -> np.ndarray:
         """Samples as `generate` makes them, but nearer to the typical one, and less diverse.
 
+        Statistics of batch normalisation are those of all samples; those of truncated ones are made
+        by `kgan.models.standing.set_standing_statistics`.
+
         Args:
             n: Number of samples.
             truncation: Of a generator with styles, what is kept of their distance from the mean

@@ -1,6 +1,7 @@
 """Residual generator whose every block is steered by the class and by latents of its own.
 
-Reference: Brock et al. 2019, appendix B (arXiv:1809.11096).
+Reference: Brock et al. 2019, appendix B (arXiv:1809.11096). Kernels start as Glorot's in place of
+orthogonal ones, with which the discriminator's first logits are ten times as large.
 """
 
 from typing import Any

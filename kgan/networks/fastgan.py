@@ -1,7 +1,10 @@
 """Light networks for few images: skip-layer excitation, and a discriminator whose maps are decoded.
 
-Reference: Liu et al. 2021 (arXiv:2101.04775). Where an image has fewer than four halvings, the
-excitation of the last map comes from the smallest one.
+Reference: Liu et al. 2021 (arXiv:2101.04775). Simpler than the authors' code: the discriminator has
+no excitation; that of the generator is as wide as the map it comes from, and where an image has
+fewer than four halvings it comes from the smallest map; two decoders, of the whole image and a part
+of it, start from one map; the coarse branch sees the pooled image, and has the blocks of the other.
+Nor does the preset draw the hinge loss's margin.
 """
 
 from typing import Any
