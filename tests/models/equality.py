@@ -10,6 +10,7 @@ TF_CONFIG is set: then N is that of each worker.
 import dataclasses
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -30,7 +31,8 @@ BATCH = 16
 SHAPE = (8, 8, 1)
 GANS = {
     "plain": {},
-    "adam": {"optimizer": "Adam"},
+    "adam": {"optimizer": keras.optimizers.Adam},
+    "restarting adam": {"optimizer": partial(kgan.models.RestartingAdam, every=8, until=16)},
     "clipping": {"clipnorm": 0.05},
     "gradient penalty": {
         "loss": "wasserstein",
@@ -177,7 +179,7 @@ def _paired():
 
 def _gan(options: dict):
     spectral, minibatch = options.pop("spectral", False), options.pop("minibatch", False)
-    optimizer = getattr(keras.optimizers, options.pop("optimizer", "SGD"))
+    optimizer = options.pop("optimizer", keras.optimizers.SGD)
     clipping = {"clipnorm": options.pop("clipnorm", None)}
     classes, packing = options.get("num_classes"), options.get("packing", 1)
     noise = options.pop("noise", False)
