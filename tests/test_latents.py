@@ -96,6 +96,11 @@ def test_projection_finds_what_made_an_image_and_takes_the_best_start():
     assert (found.psnr > 40).all()
     with pytest.raises(ValueError, match=r"starts must have the shape \(restarts, 2"):
         kgan.latents.project(generate, images, starts[:, :1])
+    for wrong in (255 * np.float32(images), -1 - np.float32(images), np.float32(images) * np.nan):
+        with pytest.raises(ValueError, match=r"images must be in \[0, 1\], got"):
+            kgan.latents.project(generate, wrong, starts)
+    with pytest.raises(ValueError, match="images must have the shape of generated ones"):
+        kgan.latents.project(generate, np.repeat(images, 2, axis=1), starts)
 
 
 def test_projection_clips_what_it_found_but_not_its_gradients():

@@ -99,3 +99,42 @@ def test_interpolation_ends_and_middles():
     )
     same = kgan.latents.spherical(start, start, half)
     np.testing.assert_allclose(same, start, rtol=1e-6)
+
+
+@pytest.mark.parametrize("nearly", [0.0, 1e-9, 1e-5, 1e-3])
+def test_the_way_to_an_opposite_goes_round_at_the_same_length(nearly):
+    start = np.random.default_rng(0).standard_normal((3, 6)).astype(np.float32)
+    start[2] = [0, 3, 0, 0, 0, 0]
+    end = -2.0 * start + nearly * np.eye(6, dtype=np.float32)[:3]
+    length = np.linalg.norm(start, axis=1)
+    before = start
+    for share in np.linspace(0, 1, 9, dtype=np.float32):
+        point = kgan.latents.spherical(start, end, np.full(3, share)).numpy()
+        np.testing.assert_allclose(np.linalg.norm(point, axis=1), length * (1 + share), rtol=2e-3)
+        # Steps of an eighth of half a circle, and along it no jumps.
+        if share:
+            cosine = (before * point).sum(axis=1)
+            cosine /= np.linalg.norm(before, axis=1) * np.linalg.norm(point, axis=1)
+            np.testing.assert_allclose(np.arccos(cosine), np.pi / 8, atol=2e-3)
+        before = point
+    np.testing.assert_allclose(point, end, atol=2e-3)
+
+
+def test_other_ways_are_those_of_the_sines():
+    random = np.random.default_rng(1)
+    start, end = random.standard_normal((2, 50, 4))
+    share = random.random(50)
+    lengths = [np.linalg.norm(side, axis=1, keepdims=True) for side in (start, end)]
+    angle = np.arccos((start * end).sum(axis=1, keepdims=True) / lengths[0] / lengths[1])
+    part = share[:, None]
+    expected = np.sin((1 - part) * angle) * start / lengths[0]
+    expected = (expected + np.sin(part * angle) * end / lengths[1]) / np.sin(angle)
+    expected *= (1 - part) * lengths[0] + part * lengths[1]
+    given = (one.astype(np.float32) for one in (start, end, share))
+    np.testing.assert_allclose(kgan.latents.spherical(*given), expected, atol=1e-5)
+
+
+def test_latents_of_any_precision_are_truncated():
+    latents = np.random.default_rng(0).standard_normal((4, 6))
+    expected = kgan.latents.truncated(latents.astype(np.float32), 1.0)
+    np.testing.assert_array_equal(kgan.latents.truncated(latents, 1.0), expected)

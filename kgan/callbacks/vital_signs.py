@@ -9,6 +9,7 @@ import tensorflow as tf
 from scipy.spatial.distance import pdist
 
 import kgan.latents
+import kgan.losses
 from kgan.metrics import sliced_wasserstein
 from kgan.metrics.neighbours import nearest, nearest_in_parts, nearest_others
 from kgan.pixels import to_float
@@ -170,7 +171,8 @@ class Examiner:
         with tf.GradientTape(persistent=True) as tape:
             inputs = latents if labels is None else [latents, labels]
             fakes = gan.generator(inputs, training=False)
-            fake_logits = gan.judge(fakes, labels)
+            # Not judge: a generator of a user's own may leave the range that samples must have.
+            fake_logits = kgan.losses.per_sample(gan._judge(fakes, labels, training=False))
             real_logits = gan.judge(tf.constant(self.images[:n]), labels)
             generator_loss = gan.adversarial_loss.generator(real_logits, fake_logits)
             discriminator_loss = gan.adversarial_loss.discriminator(real_logits, fake_logits)

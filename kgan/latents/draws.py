@@ -51,13 +51,14 @@ def truncated(latents: tf.Tensor, limit: float) -> tf.Tensor:
     are more typical, and less diverse.
 
     Args:
-        latents: float32 tensor (n, latent_dim).
+        latents: (n, latent_dim).
         limit: The largest absolute value, above 0.
 
     Reference: the "truncation trick" of Brock et al. 2019, section 3.1 (arXiv:1809.11096).
     """
     if not limit > 0:
         raise ValueError(f"limit must be above 0, got {limit}.")
+    latents = tf.cast(latents, tf.float32)
     inside = tf.math.erf(tf.cast(limit, tf.float32) * 2.0**-0.5)
     # In the lower half alone, where float32 resolves small probabilities.
     lower = 0.5 * tf.math.erfc(tf.abs(latents) * 2.0**-0.5)

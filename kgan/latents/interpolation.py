@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+_LEAST = 1e-12
+
 
 def linear(start: tf.Tensor, end: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
     """The point `share` of the way along the straight line; shapes (n, d), (n, d), (n,)."""
@@ -12,25 +14,32 @@ def linear(start: tf.Tensor, end: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
 def spherical(start: tf.Tensor, end: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
     """The point `share` of the way along the great circle; shapes (n, d), (n, d), (n,).
 
-    Its length goes linearly from the start's to the end's, so a Gaussian latent stays typical.
+    Its length goes linearly from the start's to the end's, so a Gaussian latent stays typical. Of
+    the many circles from a point to its opposite, one that does not depend on the share.
 
     Reference: Shoemake 1985, "Animating rotation with quaternion curves"; for latents: White 2016
     (arXiv:1609.04468).
     """
     start_length = tf.norm(start, axis=1, keepdims=True)
     end_length = tf.norm(end, axis=1, keepdims=True)
-    start_unit = start / tf.maximum(start_length, 1e-12)
-    end_unit = end / tf.maximum(end_length, 1e-12)
+    start_unit = start / tf.maximum(start_length, _LEAST)
+    end_unit = end / tf.maximum(end_length, _LEAST)
     cosine = tf.reduce_sum(start_unit * end_unit, axis=1, keepdims=True)
-    angle = tf.acos(tf.clip_by_value(cosine, -1.0, 1.0))
+    aside = end_unit - cosine * start_unit
+    sine = tf.norm(aside, axis=1, keepdims=True)
+    angle = tf.atan2(sine, cosine)
+    # What is left of rounding where they coincide or are opposites has no direction.
+    axis = tf.one_hot(tf.argmin(tf.abs(start_unit), axis=1), start.shape[1])
+    aside = _perpendicular(tf.where(sine < 1e-6, axis, aside), start_unit)
     share = share[:, None]
-    # Where the two nearly coincide the line and the circle do too.
-    parallel = tf.sin(angle) < 1e-6
-    divisor = tf.where(parallel, 1.0, tf.sin(angle))
-    start_part = tf.where(parallel, 1.0 - share, tf.sin((1.0 - share) * angle) / divisor)
-    end_part = tf.where(parallel, share, tf.sin(share * angle) / divisor)
     length = (1.0 - share) * start_length + share * end_length
-    return (start_part * start_unit + end_part * end_unit) * length
+    return (tf.cos(share * angle) * start_unit + tf.sin(share * angle) * aside) * length
+
+
+def _perpendicular(vectors: tf.Tensor, units: tf.Tensor) -> tf.Tensor:
+    """Of unit length, without what is along the units; (n, d) both."""
+    vectors = vectors - tf.reduce_sum(vectors * units, axis=1, keepdims=True) * units
+    return vectors / tf.maximum(tf.norm(vectors, axis=1, keepdims=True), _LEAST)
 
 
 INTERPOLATIONS = {"linear": linear, "spherical": spherical}

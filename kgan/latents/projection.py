@@ -55,7 +55,7 @@ def project(
         generate: Differentiable function of points (m, ...) to images (m, height, width, channels).
             It may leave [0, 1], and what it gives is clipped in the end: a clipped pixel has no
             gradient.
-        images: The images, (n, height, width, channels).
+        images: The images, (n, height, width, channels) in [0, 1].
         starts: Points to start from, (restarts, n, ...).
         steps: Number of steps from each start.
         learning_rate: The largest learning rate.
@@ -69,9 +69,18 @@ def project(
     Returns:
         The best of what was found for each image.
 
+    Raises:
+        ValueError: For images out of their range or of another shape than generated ones, and for
+            starts of another number.
+
     Reference: the schedule of Karras et al. 2019, appendix D (arXiv:1912.04958).
     """
     wanted, first = tf.constant(images, tf.float32), tf.constant(starts, tf.float32)
+    low, high = float(tf.reduce_min(wanted)), float(tf.reduce_max(wanted))
+    if not 0.0 <= low <= high <= 1.0:
+        raise ValueError(
+            f"images must be in [0, 1], got {low:g} to {high:g}. Divide those of [0, 255] by 255."
+        )
     if first.shape.rank < 3 or first.shape[1] != wanted.shape[0]:
         raise ValueError(
             f"starts must have the shape (restarts, {wanted.shape[0]}, ...), got {first.shape}."
@@ -86,6 +95,11 @@ def project(
     optimizer.build([points])
 
     def error(made: tf.Tensor) -> tf.Tensor:
+        if made.shape[1:] != targets.shape[1:]:
+            raise ValueError(
+                f"images must have the shape of generated ones, {tuple(made.shape[1:])}, got "
+                f"{tuple(targets.shape[1:])}."
+            )
         return tf.reduce_mean(tf.square(made - targets), axis=[1, 2, 3])
 
     @tf.function

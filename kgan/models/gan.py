@@ -131,6 +131,9 @@ class GAN(Generation, Players):
             )
         _check_built("generator", generator, inputs=1 if num_classes is None else 2)
         _check_built("discriminator", discriminator, inputs=1 if num_classes is None else 2)
+        if num_classes is not None:
+            _check_classes("generator", generator, num_classes)
+            _check_classes("discriminator", discriminator, num_classes)
         self.generator = generator
         self.discriminator = discriminator
         self.decoder = decoder
@@ -177,6 +180,7 @@ class GAN(Generation, Players):
                 )
             self.logs = (*self.logs, "level")
 
+        _check_pair(generator, discriminator, packing)
         self.ema_generator = average_of(generator)
         self._start()
         self._test_batch = add_counter(self, "test_batch")
@@ -355,13 +359,7 @@ class GAN(Generation, Players):
 
     def _unpack(self, data: Any) -> Batch:
         samples, labels = parts_of(data, "GAN")
-        samples = samples_of(
-            samples,
-            self.sample_shape,
-            self._known_kind(),
-            what="samples",
-            whose="the generator's",
-        )
+        samples = self._checked_samples(samples)
         if self.num_classes is None:
             if labels is not None and isinstance(data, (tuple, list)):
                 warn_of_labels("GAN")
@@ -372,6 +370,15 @@ class GAN(Generation, Players):
                 "(samples, labels), got batches without labels."
             )
         return Batch(samples, labels_of(labels, self.num_classes))
+
+    def _checked_samples(self, samples: Any) -> tf.Tensor:
+        return samples_of(
+            samples,
+            self.sample_shape,
+            self._known_kind(),
+            what="samples",
+            whose="the generator's",
+        )
 
     # Use
 
@@ -391,9 +398,14 @@ class GAN(Generation, Players):
         """
         if isinstance(latents, (list, tuple)):
             latents, labels = latents
-        if labels is None and self.num_classes is not None:
+        return self._samples(latents, self._checked_labels(labels))
+
+    def _checked_labels(self, labels: Any) -> tf.Tensor | None:
+        if self.num_classes is None:
+            return labels
+        if labels is None:
             raise ValueError(f"labels must be given: the GAN has {self.num_classes} classes.")
-        return self._samples(latents, labels)
+        return labels_of(labels, self.num_classes)
 
     def generate_truncated(
         self, n: int, truncation: float, labels: ArrayLike | None = None, *, seed: int = 0
@@ -449,9 +461,19 @@ class GAN(Generation, Players):
             )
         return found
 
-    def judge(self, samples: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """The discriminator's logits in inference mode: one for each pack of `packing` samples."""
-        return kgan.losses.per_sample(self._judge(samples, labels, training=False))
+    def judge(self, samples: ArrayLike, labels: ArrayLike | None = None) -> tf.Tensor:
+        """The discriminator's logits in inference mode: one for each pack of `packing` samples.
+
+        Args:
+            samples: (n, ...), and labels (n,) where conditional: both as `fit` takes them.
+            labels: Likewise.
+
+        Returns:
+            float32 tensor of shape (n / packing,), or (n / packing, patches) averaged over patches.
+        """
+        found = self._checked_samples(samples)
+        logits = self._judge(found, self._checked_labels(labels), training=False)
+        return kgan.losses.per_sample(logits)
 
     def endpoints(self) -> Endpoints:
         """What it can be asked: samples of its averaged generator, and how real samples look.
@@ -576,3 +598,35 @@ def _check_built(name: str, network: keras.Model, *, inputs: int) -> None:
             f"{name} of {kind} GAN must have {inputs} input(s), got {len(network.inputs)}. "
             "Check num_classes."
         )
+
+
+def _check_pair(generator: keras.Model, discriminator: keras.Model, packing: int) -> None:
+    """Raises where the discriminator does not see samples of the generator's shape."""
+    *space, channels = generator.outputs[0].shape[1:]
+    made, seen = (*space, channels * packing), tuple(discriminator.inputs[0].shape[1:])
+    if not tf.TensorShape(made).is_compatible_with(seen):
+        packs = "" if packing == 1 else f" for {packing} samples at once"
+        raise ValueError(
+            f"the discriminator must take the shape that the generator gives, {made}{packs}, got "
+            f"one that takes {seen}."
+        )
+
+
+def _check_classes(name: str, network: keras.Model, num_classes: int) -> None:
+    """Raises where a layer that takes the labels knows another number of classes."""
+    carried = {id(network.inputs[1])}
+    for layer in network.layers:
+        for node in layer._inbound_nodes:
+            if carried.isdisjoint(map(id, node.input_tensors)):
+                continue
+            if isinstance(layer, keras.layers.Reshape):
+                carried.update(map(id, node.output_tensors))
+            facts = (
+                getattr(layer, one, None) for one in ("num_classes", "input_dim", "num_tokens")
+            )
+            known = next((one for one in facts if isinstance(one, int)), num_classes)
+            if known != num_classes:
+                raise ValueError(
+                    f"num_classes must be that of the {name}'s layer {layer.name}, {known}, got "
+                    f"{num_classes}."
+                )

@@ -87,9 +87,17 @@ class Generation:
         return self.decode(latents, self.check_labels(labels, n))
 
     def decode(self, latents: ArrayLike, labels: ArrayLike | None = None) -> Any:
-        """Samples of latents (n, latent_dim) and, where conditional, labels (n,)."""
-        given = None if labels is None else self.check_labels(labels, len(np.asarray(latents)))
-        return self._decoded(latents, given)
+        """Samples of latents (n, latent_dim) and, where conditional, labels as for `generate`."""
+        found = self._checked_latents("latents", latents)
+        return self._decoded(found, self.check_labels(labels, len(found)))
+
+    def _checked_latents(self, name: str, latents: ArrayLike) -> tf.Tensor:
+        found = tf.convert_to_tensor(np.asarray(latents), tf.float32)
+        if found.shape.rank != 2 or found.shape[1] != self.latent_dim:
+            raise ValueError(
+                f"{name} must have the shape (n, {self.latent_dim}), got {tuple(found.shape)}."
+            )
+        return found
 
     def _decoded(self, latents: ArrayLike, labels: ArrayLike | None) -> Any:
         """An array (n, ...), or a dict of arrays where `_samples` gives a dict."""
@@ -139,8 +147,10 @@ class Generation:
         if steps < 2:
             raise ValueError(f"steps must be at least 2, got {steps}.")
         way = kgan.names.look_up("method", method, kgan.latents.INTERPOLATIONS)
-        first, last = (tf.convert_to_tensor(side, tf.float32) for side in (start, end))
-        n = int(first.shape[0])
+        first, last = self._checked_latents("start", start), self._checked_latents("end", end)
+        n = len(first)
+        if len(last) != n:
+            raise ValueError(f"end must have as many latents as start, {n}, got {len(last)}.")
         checked = self.check_labels(labels, n)
         share = tf.tile(tf.linspace(0.0, 1.0, steps), [n])
         latents = way(tf.repeat(first, steps, axis=0), tf.repeat(last, steps, axis=0), share)

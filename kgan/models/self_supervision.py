@@ -4,6 +4,8 @@ Reference: Liu et al. 2021, section 3.2 (arXiv:2101.04775). The error is the mea
 place of a distance of another network's features.
 """
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 
@@ -24,6 +26,21 @@ def check_decodes(discriminator: keras.Model, decoder: keras.Model) -> None:
             "the decoder must take two maps and give two images, of the whole and of a part, got "
             f"{len(decoder.inputs)} inputs and {len(decoder.outputs)} outputs."
         )
+    seen, images = discriminator.get_layer(_LAYER).output, discriminator.inputs[0]
+    for what, whole, ends in (("maps", seen, decoder.inputs), ("images", images, decoder.outputs)):
+        for end in ends:
+            if not _pools(whole.shape[1:], end.shape[1:]):
+                raise ValueError(
+                    f"the decoder must be for the {what} of this discriminator, "
+                    f"{tuple(whole.shape[1:])}, got one for parts of {tuple(end.shape[1:])}."
+                )
+
+
+def _pools(shape: Sequence[int], wanted: Sequence[int]) -> bool:
+    """Whether maps of a shape are pooled to the one that is wanted."""
+    sides = zip(shape[:-1], wanted[:-1], strict=True)
+    pooled = all(-(-side // -(-side // other)) == other for side, other in sides)
+    return pooled and shape[-1] == wanted[-1]
 
 
 def revealing(discriminator: keras.Model) -> keras.Model:

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 import kgan.latents
-from kgan.endpoints import Endpoint, Request, check_range, finite, takes
+from kgan.endpoints import Endpoint, Request, check_labels, check_range, finite, takes
 
 MAPPING, SYNTHESIS = "mapping", "synthesis"
 DIRECTIONS = 8
@@ -44,6 +44,9 @@ class Styles(NamedTuple):
         if not {MAPPING, SYNTHESIS} <= {layer.name for layer in generator.layers}:
             return None
         mapping = generator.get_layer(MAPPING)
+        if not hasattr(mapping, "style_count"):
+            # A layer of somebody's own that happens to be called so.
+            return None
         last = generator.get_layer(SYNTHESIS).output
         return cls(
             mapping,
@@ -58,7 +61,13 @@ class Styles(NamedTuple):
 
     def styles(self, latents: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
         """Styles (n, style_count, units) of latents (n, latent_dim), and of labels (n,)."""
-        return self.mapping(latents if labels is None else [latents, labels], training=False)
+        classes = self.mapping.num_classes
+        if (labels is None) != (classes is None):
+            wanted = "None: there are no" if classes is None else f"given: there are {classes}"
+            raise ValueError(f"labels must be {wanted} classes.")
+        if labels is None:
+            return self.mapping(latents, training=False)
+        return self.mapping([latents, check_labels(labels, classes)], training=False)
 
     def images(self, styles: tf.Tensor) -> tf.Tensor:
         """Images of styles (n, style_count, units)."""

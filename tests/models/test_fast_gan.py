@@ -135,3 +135,19 @@ def test_only_what_can_be_decoded_is(batches):
     gan = build()
     with pytest.raises(ValueError, match="must take two maps and give two images"):
         kgan.models.GAN(gan.generator, gan.discriminator, decoder=gan.generator)
+
+
+@pytest.mark.parametrize(
+    ("shape", "width", "match"),
+    [
+        ((*SHAPE[:2], SHAPE[2] + 1), 4, "for the images of this discriminator"),
+        ((4 * SHAPE[0], 4 * SHAPE[1], SHAPE[2]), 4, "for the maps of this discriminator"),
+        (SHAPE, 8, "for the maps of this discriminator"),
+    ],
+)
+def test_a_decoder_of_another_shape_is_refused(shape, width, match):
+    gan = build()
+    other = kgan.networks.fastgan_discriminator(shape, width=width)
+    decoder = kgan.networks.fastgan_decoder(shape, other, width=4)
+    with pytest.raises(ValueError, match=match):
+        kgan.models.GAN(gan.generator, gan.discriminator, decoder=decoder)

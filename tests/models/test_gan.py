@@ -285,6 +285,87 @@ def test_interpolation_starts_and_ends_at_its_latents(make_gan):
         gan.interpolate(start, end, method="cubic")
 
 
+def test_latents_of_another_shape_are_refused(make_gan):
+    gan = make_gan(num_classes=2)
+    wrong = np.zeros((3, 5), np.float32)
+    right = np.zeros((3, 6), np.float32)
+    for latents in (wrong, right[0]):
+        with pytest.raises(ValueError, match=r"latents must have the shape \(n, 6\), got \("):
+            gan.decode(latents, 0)
+        with pytest.raises(ValueError, match=r"end must have the shape \(n, 6\), got \("):
+            gan.interpolate(right, latents)
+    with pytest.raises(ValueError, match="end must have as many latents as start, 3, got 2"):
+        gan.interpolate(right, right[:2])
+    # As for generate, the classes in turn.
+    np.testing.assert_array_equal(gan.decode(right), gan.decode(right, [0, 1, 0]))
+
+
+def test_no_way_in_answers_for_what_is_no_class_or_no_sample(make_gan, images):
+    gan = make_gan(num_classes=3)
+    latents, some = np.zeros((2, 6), np.float32), images[:2]
+    for ask in (
+        lambda labels: gan(latents, labels),
+        lambda labels: gan.predict((latents, labels), verbose=0),
+        lambda labels: gan.judge(some, labels),
+    ):
+        for labels in ([0, 3], [-1, 0]):
+            wanted = r"labels must be in \[0, 2\], counted from 0"
+            with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match=wanted):
+                ask(np.array(labels))
+    with pytest.raises(ValueError, match="labels must be given: the GAN has 3 classes"):
+        gan.judge(some)
+    labels = np.array([0, 2])
+    with pytest.raises(ValueError, match=r"samples must be in \[0, 1\] .*, got 0.0 to 255.0"):
+        gan.judge(np.float32(some > 0.5) * 255, labels)
+    as_bytes = np.round(some * 255).astype(np.uint8)
+    expected = gan.judge(np.float32(as_bytes) / 255, labels)
+    np.testing.assert_allclose(gan.judge(as_bytes, labels), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("networks", [name for name in kgan.networks.NETWORKS if "mlp" not in name])
+def test_networks_of_other_classes_are_refused(networks):
+    pair = kgan.networks.NETWORKS[networks]
+
+    def build(classes, others):
+        return kgan.models.GAN(
+            pair.generator((8, 8, 3), 8, num_classes=classes, width=4),
+            pair.discriminator((8, 8, 3), num_classes=others, width=4),
+            num_classes=4,
+        )
+
+    build(4, 4)
+    for player, classes in (("generator", (3, 4)), ("discriminator", (4, 5))):
+        wanted = f"num_classes must be that of the {player}'s layer .*, {sum(classes) - 4}, got 4"
+        with pytest.raises(ValueError, match=wanted):
+            build(*classes)
+
+
+def test_points_of_other_classes_are_refused():
+    pair = kgan.networks.NETWORKS["mlp"]
+    with pytest.raises(ValueError, match="num_classes must be that of the generator's layer"):
+        kgan.models.GAN(
+            pair.generator((2,), 2, num_classes=3, width=4),
+            pair.discriminator((2,), num_classes=4, width=4),
+            num_classes=4,
+        )
+
+
+@pytest.mark.parametrize(
+    ("shape", "packing", "match"),
+    [
+        ((8, 8, 1), 1, r"\(8, 8, 3\), got one that takes \(8, 8, 1\)"),
+        ((16, 16, 3), 1, r"\(8, 8, 3\), got one that takes \(16, 16, 3\)"),
+        ((8, 8, 3), 2, r"\(8, 8, 6\) for 2 samples at once, got one that takes \(8, 8, 3\)"),
+    ],
+)
+def test_a_discriminator_of_another_shape_is_refused(shape, packing, match):
+    generator = kgan.networks.dcgan_generator((8, 8, 3), 6, width=4)
+    with pytest.raises(ValueError, match="must take the shape that the generator gives, " + match):
+        kgan.models.GAN(
+            generator, kgan.networks.dcgan_discriminator(shape, width=4), packing=packing
+        )
+
+
 def test_predict_and_call_use_the_average(make_gan):
     gan = make_gan(num_classes=2)
     latents = np.zeros((4, 6), np.float32)

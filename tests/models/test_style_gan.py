@@ -122,6 +122,7 @@ def test_deviations_are_those_within_a_class_however_many_there_are(num_classes)
             moved = latents * [3.0, 1.0, 0.5] @ axes + 7.0 * tf.cast(labels, tf.float32)[..., None]
             return tf.repeat(moved[:, None], self.style_count, axis=1)
 
+    Mapping.num_classes = num_classes
     styles = Styles(Mapping(), None, None)
     directions, deviations = styles.directions(3, latent_dim=3, num_classes=num_classes)
     np.testing.assert_allclose(np.abs(directions @ axes.T), np.eye(3), atol=0.05)
@@ -306,3 +307,27 @@ def test_mixed_precision(precision, batches):
     logs = step(gan, (next(iter(batches)), tf.range(8) % 3))
     assert np.isfinite(list(logs.values())).all()
     assert all(np.isfinite(np.asarray(weight)).all() for weight in gan.weights)
+
+
+def test_styles_are_those_of_classes_that_there_are():
+    conditional, plain = style_gan(num_classes=3).styles(), style_gan().styles()
+    latents = tf.zeros([2, 6])
+    for labels in ([0, 3], [-1, 0]):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"labels must be in \[0, 2\]"):
+            conditional.styles(latents, np.array(labels))
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"labels must be in \[0, 2\]"):
+            conditional.centres(labels, latent_dim=6, num_classes=3)
+    with pytest.raises(ValueError, match="labels must be given: there are 3 classes"):
+        conditional.styles(latents, None)
+    with pytest.raises(ValueError, match="labels must be None: there are no classes"):
+        plain.styles(latents, np.array([0, 0]))
+
+
+def test_layers_that_happen_to_be_called_so_are_no_styles():
+    latents = keras.Input((6,))
+    features = keras.layers.Dense(64, name="mapping")(latents)
+    features = keras.layers.Dense(64, activation="sigmoid", name="synthesis")(features)
+    generator = keras.Model(latents, keras.layers.Reshape((8, 8, 1))(features))
+    discriminator = kgan.networks.dcgan_discriminator((8, 8, 1), width=4)
+    gan = kgan.models.GAN(generator, discriminator)
+    assert "style" not in gan.endpoints().endpoints
