@@ -15,7 +15,7 @@ import kgan.penalties
 import kgan.random
 from kgan.augmentation import Augmentation
 from kgan.counter import add_counter, unmoved
-from kgan.endpoints import Endpoint, Endpoints, Request, takes
+from kgan.endpoints import Endpoint, Endpoints, Request, check_samples, takes
 from kgan.generator_penalties import GeneratorPenalty
 from kgan.kinds import Images, Kind
 from kgan.losses import AdversarialLoss, LossFunction
@@ -477,7 +477,7 @@ class GAN(Generation, Players):
             endpoints["project"] = project_endpoint(
                 self.ema_generator,
                 self._samples,
-                plural,
+                self.kind,
                 latent_dim=self.latent_dim,
                 sample_shape=self.sample_shape,
                 label_inputs=self._takes_labels(),
@@ -486,7 +486,8 @@ class GAN(Generation, Players):
         if self.packing == 1:
 
             def score(request: Request) -> Request:
-                logits = self.judge(request[plural], self._requested_labels(request))
+                samples = check_samples(request, self.kind)
+                logits = self.judge(samples, self._requested_labels(request))
                 return {"logits": logits, "probabilities": tf.sigmoid(logits)}
 
             inputs = {**takes(**{plural: (self.sample_shape, tf.float32)}), **self._takes_labels()}
