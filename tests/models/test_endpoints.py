@@ -218,3 +218,10 @@ def test_points_may_lie_anywhere():
     networks = mlp_generator((2,), 4, width=8), mlp_discriminator((2,), width=8)
     points = np.array([[-300.0, 2.0], [7.0, 1e6]], np.float32)
     assert ask(kgan.models.GAN(*networks), "score", points=points)["logits"].shape == (2,)
+
+
+@pytest.mark.parametrize("share", [-0.01, 1.01, 5.0, np.nan])
+def test_what_is_not_on_the_way_is_refused(make_gan, share):
+    ends = {"start": np.ones((2, 6)), "end": np.eye(6)[:2]}
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"share must be in \[0, 1\], got"):
+        ask(make_gan(), "interpolate", **ends, share=[0.5, share])
