@@ -10,6 +10,9 @@ from kgan.kinds import Kind
 
 Request = dict[str, tf.Tensor]
 
+# How far rounding may take a sample beyond its kind's bounds.
+_ROUNDING = 1e-3
+
 
 @dataclasses.dataclass(frozen=True)
 class Endpoint:
@@ -102,6 +105,28 @@ def check_range(name: str, values: tf.Tensor, low: float, high: float) -> tf.Ten
     told = [f"{name} must be in [{low:g}, {high:g}], got", values]
     with tf.control_dependencies([tf.debugging.Assert(inside, told)]):
         return tf.identity(values)
+
+
+def check_samples(request: Request, kind: Kind) -> tf.Tensor:
+    """The samples of a request as they are, checked where its graph runs.
+
+    Args:
+        request: The request, which has them under their kind's name.
+        kind: What a sample is.
+
+    Raises:
+        tf.errors.InvalidArgumentError: When the graph runs on samples beyond their kind's bounds,
+            such as images in [0, 255], or on what is no number.
+    """
+    samples = request[kind.plural]
+    if kind.bounds is None:
+        return samples
+    low, high = kind.bounds
+    least, most = tf.reduce_min(samples), tf.reduce_max(samples)
+    inside = (samples >= low - _ROUNDING) & (samples <= high + _ROUNDING)
+    told = [f"{kind.plural} must be in [{low:g}, {high:g}], got", least, "to", most]
+    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(inside), told)]):
+        return tf.identity(samples)
 
 
 def finite(function: Callable[[Request], Request]) -> Callable[[Request], Request]:

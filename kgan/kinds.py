@@ -31,11 +31,13 @@ class Kind:
         plural: What several samples are called: the name of a signature's input or output.
         published_width: Width of the interval that papers assume for a value whose width here is
             1; a penalty or step size is converted by it.
+        bounds: The smallest and the largest value that a sample may hold; `None` where any.
     """
 
     name: ClassVar[str] = ""
     plural: ClassVar[str] = "samples"
     published_width: ClassVar[float] = 1.0
+    bounds: ClassVar[tuple[float, float] | None] = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -96,6 +98,7 @@ class Images(Kind):
     name: ClassVar[str] = "images"
     plural: ClassVar[str] = "images"
     published_width: ClassVar[float] = IMAGE_WIDTH
+    bounds: ClassVar[tuple[float, float] | None] = (0.0, 1.0)
 
     def __post_init__(self):
         for name in ("value_range", "shown"):

@@ -72,7 +72,7 @@ def export(settings: ExportSettings) -> list[Path]:
                 temporary = stack.enter_context(atomic_path(written[form]))
                 WRITERS[form].write(endpoints, temporary)
         if "saved_model" in settings.format:
-            came = None if run is None else origin(run, steps_done(model))
+            came = _settings(settings.source) if run is None else origin(run, steps_done(model))
             written["saved_model"] = kgan.export.write(
                 endpoints,
                 settings.out / name,
@@ -105,6 +105,12 @@ def _opened(path: Path) -> tuple[Path, Run | None]:
             )
         return file, None
     return path, Run.open(path, *RECIPES, what="kgan export")
+
+
+def _settings(source: Path) -> dict[str, Any] | None:
+    """The settings of a classifier's run, for the manifest; `None` of a file alone."""
+    path = source.expanduser()
+    return {"config": dict(Run.open(path).values)} if is_run(path) else None
 
 
 def _load(path: Path) -> Any:

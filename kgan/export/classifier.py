@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import kgan.kinds
 import kgan.names
-from kgan.endpoints import Endpoint, Endpoints
+from kgan.endpoints import Endpoint, Endpoints, check_samples, takes
 from kgan.export.saved_model import write
 
 HEADS = ("logits", "softmax", "sigmoid")
@@ -26,6 +26,8 @@ def classifier_endpoints(
 
     It takes samples by their kind's name, such as `images` float32 (n, height, width, channels) in
     [0, 1], and gives `probabilities` float32 (n, classes) and `classes` int64 (n,), the likeliest.
+    Images in another range are refused where it is asked; a model that wants them begins with a
+    layer such as `keras.layers.Rescaling(255)`.
 
     Args:
         model: A built Keras classifier of one input.
@@ -46,7 +48,8 @@ def classifier_endpoints(
     samples = "images" if kind is None else kind.plural
 
     def classify(request):
-        outputs = tf.cast(model(request[samples], training=False), tf.float32)
+        given = request[samples] if kind is None else check_samples(request, kind)
+        outputs = tf.cast(model(given, training=False), tf.float32)
         if outputs.shape[-1] == 1:
             share = outputs if head == "sigmoid" else tf.sigmoid(outputs)
             probabilities = tf.concat([1.0 - share, share], axis=1)
@@ -54,7 +57,7 @@ def classifier_endpoints(
             probabilities = outputs if head == "softmax" else tf.nn.softmax(outputs)
         return {"probabilities": probabilities, "classes": tf.argmax(probabilities, axis=1)}
 
-    inputs = {samples: tf.TensorSpec([None, *shape], tf.float32)}
+    inputs = takes(**{samples: (shape, tf.float32)})
     return Endpoints(
         family="classifier",
         kind=kind,

@@ -19,10 +19,13 @@ from typing import Any
 
 import kgan
 import kgan.kinds
+from kgan.decoding.reading import Reading
 from kgan.endpoints import Endpoints
 
 FORMAT = 3
 _PATH = "assets.extra/manifest.json"
+# What a picture of any size and form needs.
+_READING = ("resize", "background")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +62,19 @@ class Manifest:
     def __getitem__(self, key: str) -> Any:
         """A value of the file; `None` for a key that it lacks."""
         return self.content.get(key)
+
+    @property
+    def reading(self) -> Reading:
+        """How pictures become samples: the resizing and the background of the training's settings.
+
+        Where the file tells none, or none that there are, they are those of a default `Reading`.
+        """
+        config = self["config"]
+        told = config if isinstance(config, Mapping) else {}
+        try:
+            return Reading(**{name: told[name] for name in _READING if name in told})
+        except (TypeError, ValueError):
+            return Reading()
 
     def is_row_wise(self, signature: str) -> bool:
         """Whether a signature is declared to answer row by row; not where nothing says so."""

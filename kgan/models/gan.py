@@ -15,7 +15,7 @@ import kgan.penalties
 import kgan.random
 from kgan.augmentation import Augmentation
 from kgan.counter import add_counter, unmoved
-from kgan.endpoints import Endpoint, Endpoints, Request, takes
+from kgan.endpoints import Endpoint, Endpoints, Request, check_samples, takes
 from kgan.generator_penalties import GeneratorPenalty
 from kgan.kinds import Images, Kind
 from kgan.losses import AdversarialLoss, LossFunction
@@ -499,7 +499,7 @@ class GAN(Generation, Players):
             endpoints["project"] = project_endpoint(
                 self.ema_generator,
                 self._samples,
-                plural,
+                self.kind,
                 latent_dim=self.latent_dim,
                 sample_shape=self.sample_shape,
                 label_inputs=self._takes_labels(),
@@ -508,7 +508,8 @@ class GAN(Generation, Players):
         if self.packing == 1:
 
             def score(request: Request) -> Request:
-                logits = self.judge(request[plural], self._requested_labels(request))
+                samples, labels = check_samples(request, self.kind), self._requested_labels(request)
+                logits = kgan.losses.per_sample(self._judge(samples, labels, training=False))
                 return {"logits": logits, "probabilities": tf.sigmoid(logits)}
 
             inputs = {**takes(**{plural: (self.sample_shape, tf.float32)}), **self._takes_labels()}

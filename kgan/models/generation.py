@@ -12,7 +12,7 @@ import kgan.kinds
 import kgan.labels
 import kgan.latents
 import kgan.names
-from kgan.endpoints import Endpoint, Request, check_labels, takes
+from kgan.endpoints import Endpoint, Request, check_labels, check_range, takes
 from kgan.kinds import Images, Kind
 
 _DECODE_BATCH = 64
@@ -191,7 +191,8 @@ class Generation:
             return samples(request["latents"], request)
 
         def interpolate(request: Request) -> Request:
-            way = kgan.latents.spherical(request["start"], request["end"], request["share"])
+            share = check_range("share", request["share"], 0, 1)
+            way = kgan.latents.spherical(request["start"], request["end"], share)
             return samples(way, request)
 
         labels, seeds = self._takes_labels(), takes(seeds=((), tf.int64))

@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 import kgan.latents
-from kgan.endpoints import Endpoint, Request, finite, takes
+from kgan.endpoints import Endpoint, Request, check_samples, finite, takes
+from kgan.kinds import Kind
 from kgan.models.unclipped import Make, unclipped
 
 STARTS = 4
@@ -98,7 +99,7 @@ def _rate(taken: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
 def project_endpoint(
     generator: keras.Model,
     samples_of: Make,
-    plural: str,
+    kind: Kind,
     *,
     latent_dim: int,
     sample_shape: tuple[int, ...],
@@ -111,21 +112,22 @@ def project_endpoint(
         generator: Latents (and labels) to samples. Where its last layer clips them in inference
             mode, the search goes by what they are before, as a clipped one has no gradient.
         samples_of: Function of latents (m, latent_dim) and labels (m,) to the samples in the end.
-        plural: What the samples are called.
+        kind: What a sample is.
         latent_dim: Length of a latent vector.
         sample_shape: Shape of a sample.
         label_inputs: The input `labels` where there are classes, else nothing.
         labels_of: Function from a request to its checked labels, or `None`.
     """
-    make = unclipped(generator)
+    make, plural = unclipped(generator), kind.plural
 
     def project(request: Request) -> Request:
-        wanted, labels, steps = request[plural], labels_of(request), request["steps"]
+        wanted, labels = check_samples(request, kind), labels_of(request)
+        steps = request["steps"]
         allowed = tf.reduce_all((steps >= 0) & (steps <= MOST_STEPS))
         told = [f"steps must be in [0, {MOST_STEPS}], got", steps]
         # Every row is searched for as long as the one with the most steps.
         work = tf.size(steps, tf.int64) * tf.reduce_max(tf.concat([steps, [0]], 0))
-        much = [f"rows times the most steps must be at most {MOST_WORK}, got", work, "send fewer"]
+        much = [f"rows times the most steps must be at most {MOST_WORK}, got", work, "(send fewer)"]
         checks = [
             tf.debugging.Assert(allowed, told),
             tf.debugging.Assert(work <= MOST_WORK, much),

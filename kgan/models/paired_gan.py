@@ -12,7 +12,7 @@ import kgan.latents
 import kgan.losses
 import kgan.names
 import kgan.random
-from kgan.endpoints import Endpoint, Endpoints, Request, takes
+from kgan.endpoints import Endpoint, Endpoints, Request, check_samples, takes
 from kgan.kinds import Images, Kind
 from kgan.losses.likelihood import gaussian_divergence
 from kgan.models.codes import by_the_middle_code, with_codes
@@ -351,7 +351,8 @@ class PairedGAN(Translation):
         source, target = self.kinds
 
         def vary(request: Request) -> Request:
-            return {target.plural: self._varied(request[source.plural], request["seeds"])}
+            given = check_samples(request, source)
+            return {target.plural: self._varied(given, request["seeds"])}
 
         inputs = {source.plural: (source.shape, tf.float32), "seeds": ((), tf.int64)}
         endpoint = Endpoint(vary, takes(**inputs), "vary", gives=target, takes=source)

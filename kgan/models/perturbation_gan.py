@@ -8,7 +8,7 @@ import tensorflow as tf
 
 import kgan.losses
 import kgan.random
-from kgan.endpoints import Endpoint, Endpoints, Request, check_labels, takes
+from kgan.endpoints import Endpoint, Endpoints, Request, check_labels, check_samples, takes
 from kgan.kinds import Images
 from kgan.losses.fooling import FOOLING, euclidean, feature_loss, hinge_on_norm, lead
 from kgan.models.batches import Batch, labels_of, parts_of, require, samples_of
@@ -363,12 +363,12 @@ class PerturbationGAN(Players):
         the network serves all targets `targets` (n,).
         """
         inputs = takes(images=(self.image_shape, tf.float32), epsilon=((), tf.float32))
-        classes = self.num_classes
+        kind, classes = Images(*self.image_shape), self.num_classes
         if classes is not None:
             inputs |= takes(targets=((), tf.int64))
 
         def perturb(request: Request) -> Request:
-            images = request["images"]
+            images = check_samples(request, kind)
             epsilon = tf.clip_by_value(request["epsilon"], 0.0, self.epsilon)
             targets = None if classes is None else check_labels(request["targets"], classes)
             moved = self.perturb(images, targets, epsilon)
@@ -376,7 +376,7 @@ class PerturbationGAN(Players):
 
         return Endpoints(
             family="advgan",
-            kind=Images(*self.image_shape),
+            kind=kind,
             endpoints={"perturb": Endpoint(perturb, inputs, "perturb")},
             tracked=(self.generator,),
             details={"image_shape": list(self.image_shape), "epsilon": self.epsilon},

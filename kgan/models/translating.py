@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan.endpoints import Endpoint, Request, takes
+from kgan.endpoints import Endpoint, Request, check_samples, takes
 from kgan.kinds import Images, Kind
 from kgan.models import any_size, tile_statistics
 
@@ -38,7 +38,7 @@ def endpoints(name: str, network: keras.Model, source: Kind, target: Kind) -> di
     convert: Translate = alike if of is None else any_size.free(network, of)
 
     def translate(request: Request) -> Request:
-        return {target.plural: convert(request[source.plural])}
+        return {target.plural: convert(check_samples(request, source))}
 
     shape: tuple[int | None, ...] = source.shape
     if of is not None:
@@ -58,7 +58,7 @@ def endpoints(name: str, network: keras.Model, source: Kind, target: Kind) -> di
         tiles = tile_statistics.tile(network, of)
 
         def translate_tile(request: Request) -> Request:
-            made, statistics = tiles(request[source.plural], request["statistics"])
+            made, statistics = tiles(check_samples(request, source), request["statistics"])
             return {target.plural: made, "statistics": statistics}
 
         found[f"{name}_tile"] = Endpoint(

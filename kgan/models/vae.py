@@ -10,7 +10,7 @@ import kgan.kinds
 import kgan.latents
 import kgan.random
 from kgan.counter import add_counter
-from kgan.endpoints import Endpoint, Endpoints, Request, takes
+from kgan.endpoints import Endpoint, Endpoints, Request, check_samples, takes
 from kgan.kinds import Images, Kind
 from kgan.losses.likelihood import (
     bits_per_dimension,
@@ -348,7 +348,8 @@ class VAE(Generation, Players):
 
         def encode(request: Request) -> Request:
             labels = self._requested_labels(request)
-            mean, log_variance = _network(self.encoder, request[plural], labels, training=False)
+            samples = check_samples(request, self.kind)
+            mean, log_variance = _network(self.encoder, samples, labels, training=False)
             return {"latents": mean, "log_variance": log_variance}
 
         def reconstruct(request: Request) -> Request:

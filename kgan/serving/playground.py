@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from kgan.decoding.reading import Reading
 from kgan.kinds import KINDS
 from kgan.serving import bodies
 from kgan.serving.errors import ServingError, invalid
@@ -75,6 +76,8 @@ class Playground:
         classifier = None
         if fool is not None:
             classifier = {name: value for name, value in fool._asdict().items() if name != "attack"}
+            # A file of a classifier alone does not tell.
+            classifier["reading"] = _reading(Reading())
         models = [_told(model.get()) for model in ready]
         return _json({"models": models, "classifier": classifier})
 
@@ -123,10 +126,16 @@ def _told(servable: Servable) -> dict[str, Any]:
         "name": servable.name,
         "version": servable.version,
         **{key: manifest[key] for key in _KEYS},
+        "reading": _reading(manifest.reading),
         "samples": None if kind is None else kind.plural,
         "columns": _columns(manifest.kind or {}, endpoints),
         "endpoints": endpoints,
     }
+
+
+def _reading(reading: Reading) -> dict[str, str]:
+    """How the page reads pictures, the background as a browser has it."""
+    return {"resize": reading.resize, "background": "#{:02x}{:02x}{:02x}".format(*reading.colour)}
 
 
 def _specs(specs: Mapping[str, Spec]) -> dict[str, Any]:

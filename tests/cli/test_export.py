@@ -60,14 +60,19 @@ def test_a_classifier_answers_with_probabilities(tmp_path, head):
     assert kgan.export.manifest.read(folder)["image_shape"] == [8, 8, 1]
 
 
-@pytest.mark.parametrize("settings", [ClassifierSettings(), HardeningSettings()])
+@pytest.mark.parametrize(
+    "settings", [ClassifierSettings(resize="pad", background="navy"), HardeningSettings()]
+)
 def test_of_a_classifiers_run_its_file_is_exported(tmp_path, monkeypatch, settings):
     monkeypatch.chdir(tmp_path)
     run = Run.new(tmp_path / "runs", "classifier-mine", settings, model="mine")
     (tmp_path / settings.classifiers_dir).mkdir(parents=True)
     small_cnn((8, 8, 1), 3, width=4).save(settings.classifiers_dir / "mine.keras")
     assert main(["export", str(run.folder)]) == 0
-    assert (tmp_path / "saved_models" / "mine" / "1" / "saved_model.pb").is_file()
+    version = tmp_path / "saved_models" / "mine" / "1"
+    assert (version / "saved_model.pb").is_file()
+    reading = kgan.export.manifest.read(version).reading
+    assert (reading.resize, reading.background) == (settings.resize, settings.background)
 
 
 def test_an_advgan(tmp_path, capsys):

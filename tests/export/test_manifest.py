@@ -82,6 +82,23 @@ def test_manifests_of_the_first_format(tmp_path, keys, family, roles):
     assert all(found[key] == value for key, value in keys.items())
 
 
+@pytest.mark.parametrize(
+    ("config", "resize", "colour"),
+    [
+        ({"resize": "pad", "background": "navy"}, "pad", (0, 0, 128)),
+        ({"resize": "stretch", "latent_dim": 6}, "stretch", (255, 255, 255)),
+        # Of an export that does not tell, or tells what there is not.
+        (None, "crop", (255, 255, 255)),
+        ({"resize": "bend", "background": "navy"}, "crop", (255, 255, 255)),
+        ({"background": 3}, "crop", (255, 255, 255)),
+    ],
+)
+def test_pictures_are_read_as_the_training_read_them(tmp_path, config, resize, colour):
+    content = {"kgan": "0.1.0", "image_shape": [8, 8, 1], "config": config}
+    reading = read_as(tmp_path, content).reading
+    assert (reading.resize, reading.colour) == (resize, colour)
+
+
 def test_points_of_the_first_format(tmp_path):
     found = read_as(tmp_path, {"kgan": "0.1.0", "latent_dim": 2, "sample_shape": [2]})
     assert found.kind == {"kind": "points", "dimensions": 2}

@@ -9,24 +9,37 @@ import kgan.kinds
 import kgan.latents
 import kgan.models
 from kgan.attacks.norms import project
+from kgan.export.classifier import classifier_endpoints
+from kgan.models import translating
 from kgan.models.norm_ball import within_ball
 from kgan.networks import (
+    dcgan_decoder,
     dcgan_discriminator,
+    dcgan_encoder,
     mlp_discriminator,
     mlp_generator,
     perturbation_network,
+    translation_generator,
 )
 
 
 def ask(model, name, **request):
     """The endpoint's answer, in a graph."""
-    endpoint = model.endpoints().endpoints[name]
-    assert {spec.name for spec in endpoint.inputs.values()} == set(request)
-    tensors = {
-        key: tf.constant(value, endpoint.inputs[key].dtype) for key, value in request.items()
-    }
-    answer = tf.function(endpoint.function, input_signature=[dict(endpoint.inputs)])(tensors)
-    return {key: value.numpy() for key, value in answer.items()}
+    return asking(model.endpoints().endpoints[name])(**request)
+
+
+def asking(endpoint):
+    """What asks an endpoint, in one graph for all requests."""
+    function = tf.function(endpoint.function, input_signature=[dict(endpoint.inputs)])
+
+    def answer(**request):
+        assert {spec.name for spec in endpoint.inputs.values()} == set(request)
+        tensors = {
+            key: tf.constant(value, endpoint.inputs[key].dtype) for key, value in request.items()
+        }
+        return {key: value.numpy() for key, value in function(tensors).items()}
+
+    return answer
 
 
 def test_a_gan_answers_as_its_methods_do(make_gan, images):
@@ -153,3 +166,62 @@ def test_the_last_bits_are_those_of_the_attacks_projection(norm):
         rtol=0,
         atol=0,
     )
+
+
+def asked_about_images(make_gan):
+    """Every endpoint that takes images, with what else it takes of two."""
+    shape, kind = (8, 8, 1), kgan.kinds.Images(8, 8, 1)
+    yield make_gan().endpoints().endpoints, "score", {}
+    yield make_gan().endpoints().endpoints, "project", {"steps": [0, 0]}
+    vae = kgan.models.VAE(dcgan_encoder(shape, 5, width=4), dcgan_decoder(shape, 5, width=4))
+    yield vae.endpoints().endpoints, "encode", {}
+    yield vae.endpoints().endpoints, "reconstruct", {}
+    generator = perturbation_network(shape, width=4, blocks=1)
+    judge = dcgan_discriminator(shape, width=4)
+    perturbs = kgan.models.PerturbationGAN(generator, judge, epsilon=0.3)
+    yield perturbs.endpoints().endpoints, "perturb", {"epsilon": [0.1, 0.1]}
+    network = translation_generator(shape, width=4, halvings=0, blocks=1)
+    translates = translating.endpoints("translate", network, kind, kind)
+    yield translates, "translate", {}
+    statistics = translates["translate_tile"].inputs["statistics"].shape[1:]
+    yield translates, "translate_tile", {"statistics": np.full((2, *statistics), np.nan)}
+    images = keras.Input(shape)
+    flat = keras.layers.Flatten()(images)
+    codes = keras.Model(images, [keras.layers.Dense(1)(flat), keras.layers.Dense(1)(flat)])
+    coded = keras.Input((8, 8, 2))
+    makes = keras.Model(coded, keras.layers.Conv2D(1, 1, activation="sigmoid")(coded))
+    judges = keras.Model(coded, keras.layers.Conv2D(1, 1)(coded))
+    varies = kgan.models.PairedGAN(makes, judges, encoder=codes)
+    yield varies.endpoints().endpoints, "vary", {"seeds": [1, 2]}
+    classifier = keras.Model(images, keras.layers.Dense(3)(flat))
+    yield classifier_endpoints(classifier).endpoints, "classify", {}
+
+
+def test_images_that_are_none_are_refused_in_the_graph(make_gan):
+    images = np.linspace(0, 1, 128, dtype=np.float32).reshape(2, 8, 8, 1)
+    for named, name, others in asked_about_images(make_gan):
+        answer = asking(named[name])
+        for wrong, told in (
+            (images * 255, r"in \[0, 1\], got\] \[0\] \[to\] \[255\]"),
+            (images * 2 - 1, r"in \[0, 1\], got\] \[-1\] \[to\] \[1\]"),
+            # A search for latents says so by itself.
+            (np.where(images > 0.5, images, np.nan), r"(in \[0, 1\]|finite), got"),
+        ):
+            with pytest.raises(tf.errors.InvalidArgumentError, match=rf"images must be {told}"):
+                answer(images=wrong, **others)
+        # What rounding does is none of a client's faults.
+        for right in (images, np.where(images > 0.5, np.float32(1.0005), -0.0005)):
+            assert len(next(iter(answer(images=right, **others).values()))) == 2
+
+
+def test_points_may_lie_anywhere():
+    networks = mlp_generator((2,), 4, width=8), mlp_discriminator((2,), width=8)
+    points = np.array([[-300.0, 2.0], [7.0, 1e6]], np.float32)
+    assert ask(kgan.models.GAN(*networks), "score", points=points)["logits"].shape == (2,)
+
+
+@pytest.mark.parametrize("share", [-0.01, 1.01, 5.0, np.nan])
+def test_what_is_not_on_the_way_is_refused(make_gan, share):
+    ends = {"start": np.ones((2, 6)), "end": np.eye(6)[:2]}
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"share must be in \[0, 1\], got"):
+        ask(make_gan(), "interpolate", **ends, share=[0.5, share])

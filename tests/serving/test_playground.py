@@ -22,6 +22,7 @@ def test_endpoints_with_their_roles_and_what_they_take(call):
     toy = models["toy"]
     assert (toy["family"], toy["samples"], toy["class_names"]) == ("gan", "images", ["a", "b", "c"])
     assert toy["kind"] == {"kind": "images", "height": 8, "width": 8, "channels": 1}
+    assert toy["reading"] == {"resize": "crop", "background": "#ffffff"}
     roles = {endpoint["name"]: endpoint["role"] for endpoint in toy["endpoints"]}
     assert roles == {
         name: name for name in ("generate", "decode", "interpolate", "project", "score", "latents")

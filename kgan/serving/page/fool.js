@@ -4,12 +4,15 @@ import { numberOf, oneOf } from "./address.js";
 import { percent, showBars } from "./bars.js";
 import { onSlide, setSlider } from "./fields.js";
 import { Paper } from "./paper.js";
-import { draw, onUpload, shapeOf, shrink } from "./pictures.js";
+import { canvasOf, draw, onUpload, shapeOf, shrink } from "./pictures.js";
 import { ask, element, latest, showError } from "./server.js";
 
 // The image, where it came from, the sample that the gallery offers, and whether a link asks for it.
 const state = { classifier: null, image: null, source: null, sample: null, awaited: false };
 const names = () => state.classifier.class_names;
+
+// How a drawing is read, white on black.
+const DRAWN = { resize: "stretch", background: "#000000" };
 
 const question = () => ({
   path: "kgan/attack",
@@ -60,7 +63,7 @@ const paper = new Paper(element("paper"), () => {
   const { shape } = state.classifier;
   // As the digits of MNIST are (20 of 28 pixels), or those of 8 pixels (all).
   const canvas = paper.centred(shape[0] > 16 ? 20 / 28 : 1);
-  if (canvas) takeImage(shrink(canvas, shape), "drawing");
+  if (canvas) takeImage(shrink(canvas, shape, DRAWN), "drawing");
 });
 
 function takeSample() {
@@ -98,8 +101,10 @@ element("clear").addEventListener("click", () => {
   element("paper").focus();
 });
 onUpload(element("upload"), (picture) => {
-  paper.put(picture);
-  takeImage(shrink(picture, state.classifier.shape), "upload");
+  const { shape, reading } = state.classifier;
+  const image = shrink(picture, shape, reading);
+  paper.put(canvasOf(image));
+  takeImage(image, "upload");
 }, showError);
 element("from-gallery").addEventListener("click", takeSample);
 element("sample").addEventListener("sample", ({ detail }) => {

@@ -3,7 +3,7 @@
 import { numberOf, oneOf } from "./address.js";
 import { percent, showBars } from "./bars.js";
 import { makeChoices, onSlide, setSlider } from "./fields.js";
-import { draw, onUpload, shapeOf, shrink } from "./pictures.js";
+import { canvasOf, draw, onUpload, shapeOf, shrink, sizeOf } from "./pictures.js";
 import { call, classNames, element, endpointFor, latest, questionOf, samplesOf, showError, verdict } from "./server.js";
 
 // Roles with an image before and one after, and what else their endpoints may take.
@@ -31,7 +31,7 @@ function sizes(endpoint) {
 
 function ownSize(source, least) {
   if (Array.isArray(source)) return shapeOf(source).slice(0, 2);
-  const own = [source.naturalHeight ?? source.height, source.naturalWidth ?? source.width];
+  const own = sizeOf(source);
   const scale = Math.max(Math.min(1, MOST / Math.max(...own)), least / Math.min(...own));
   return own.map((side) => Math.max(least, Math.round(side * scale)));
 }
@@ -48,8 +48,9 @@ const usable = (model, roles) =>
 // The image as an endpoint takes it, and what it is asked.
 function asked(endpoint) {
   const shape = sizes(endpoint);
-  const { source } = state;
-  const image = Array.isArray(source) && shapeOf(source).join() === shape.join() ? source : shrink(canvasOf(source), shape);
+  const { model, source } = state;
+  const fits = Array.isArray(source) && shapeOf(source).join() === shape.join();
+  const image = fits ? source : shrink(canvasOf(source), shape, model.reading);
   const label = Number(element("image-class").value);
   const inputs = {
     [inputOf(endpoint)]: [image],
@@ -58,19 +59,12 @@ function asked(endpoint) {
     epsilon: [Number(element("image-epsilon").value)],
     steps: [Number(element("image-steps").value)],
   };
-  return { image, question: [state.model, endpoint, inputs] };
+  return { image, question: [model, endpoint, inputs] };
 }
 
 async function answered(endpoint) {
   const { image, question } = asked(endpoint);
   return { image, outputs: await call(...question) };
-}
-
-function canvasOf(source) {
-  if (!Array.isArray(source)) return source;
-  const canvas = document.createElement("canvas");
-  draw(canvas, source);
-  return canvas;
 }
 
 const show = latest(async () => {

@@ -39,28 +39,83 @@ function drawPoints(canvas, points, reach = 3) {
 
 export const shapeOf = (image) => [image.length, image[0].length, image[0][0].length];
 
-// The mean of each cell of a canvas or picture, so that thin strokes do not vanish.
-export function shrink(source, [height, width, channels]) {
-  const big = document.createElement("canvas");
+// A canvas or picture as it is; a sample on a canvas.
+export function canvasOf(source) {
+  if (!Array.isArray(source)) return source;
+  const canvas = document.createElement("canvas");
+  draw(canvas, source);
+  return canvas;
+}
+
+// Height and width of a canvas or picture.
+export const sizeOf = (source) => [source.naturalHeight ?? source.height, source.naturalWidth ?? source.width];
+
+function toEven(value) {
+  const rounded = Math.round(value);
+  return rounded - value === 0.5 && rounded % 2 ? rounded - 1 : rounded;
+}
+
+// As training reads files: which part of a picture is seen, and where in the sample it lies, each as left,
+// top, width and height. "crop" cuts what is too long, "pad" keeps all, "stretch" changes proportions.
+function placed(how, [high, wide], [height, width]) {
+  const scales = [height / high, width / wide];
+  if (how === "crop") {
+    const scale = Math.max(...scales);
+    const [tall, broad] = [height / scale, width / scale];
+    return { from: [(wide - broad) / 2, (high - tall) / 2, broad, tall], to: [0, 0, width, height] };
+  }
+  const scale = Math.min(...scales);
+  const inner = (side, most) => Math.min(most, Math.max(1, toEven(side * scale)));
+  const [tall, broad] = how === "pad" ? [inner(high, height), inner(wide, width)] : [height, width];
+  const corner = [Math.floor((width - broad) / 2), Math.floor((height - tall) / 2)];
+  return { from: [0, 0, wide, high], to: [...corner, broad, tall] };
+}
+
+// The canvas or picture, `factor` times the sample's size; transparency lies on the reading's background unless
+// opacity is a channel of its own.
+function laid(source, [height, width, channels], { resize, background }, factor, keepsOpacity) {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [width * factor, height * factor];
+  const target = canvas.getContext("2d", { willReadFrequently: true });
+  target.imageSmoothingQuality = "high";
+  const { from, to } = placed(resize, sizeOf(source), [height, width]);
+  const box = to.map((value) => value * factor);
+  target.fillStyle = background;
+  // What is added to other channels than grey or colour is 0.
+  const filled = [1, 3].includes(channels) ? [0, 0, canvas.width, canvas.height] : box;
+  if (!keepsOpacity) target.fillRect(...filled);
+  target.drawImage(source, ...from, ...box);
+  return target.getImageData(0, 0, canvas.width, canvas.height);
+}
+
+// A canvas or picture as a sample of that shape, by a reading's resizing and background: the mean of each cell,
+// so that thin strokes do not vanish.
+export function shrink(source, shape, reading) {
+  const [height, width, channels] = shape;
   const factor = Math.max(1, Math.ceil(256 / Math.max(height, width)));
-  [big.width, big.height] = [width * factor, height * factor];
-  const target = big.getContext("2d", { willReadFrequently: true });
-  target.drawImage(source, 0, 0, big.width, big.height);
-  const { data } = target.getImageData(0, 0, big.width, big.height);
-  const mean = (row, column, channel) => {
-    let sum = 0;
+  const keepsOpacity = channels === 4 && shown?.length === 4;
+  const { data, width: across } = laid(source, shape, reading, factor, keepsOpacity);
+  // Red, green, blue and opacity; colours count as much as they are seen.
+  const mean = (row, column) => {
+    const sums = [0, 0, 0, 0];
     for (let y = row * factor; y < (row + 1) * factor; y++)
-      for (let x = column * factor; x < (column + 1) * factor; x++)
-        sum += data[4 * (y * big.width + x) + channel];
-    return sum / (255 * factor * factor);
+      for (let x = column * factor; x < (column + 1) * factor; x++) {
+        const at = 4 * (y * across + x);
+        const opacity = data[at + 3];
+        for (let channel = 0; channel < 3; channel++) sums[channel] += data[at + channel] * opacity;
+        sums[3] += opacity;
+      }
+    const colour = sums.slice(0, 3).map((sum) => (sums[3] ? Math.min(1, sum / (255 * sums[3])) : 0));
+    return [...colour, sums[3] / (255 * factor * factor)];
   };
   return Array.from({ length: height }, (_, row) =>
     Array.from({ length: width }, (_, column) => {
-      const colour = [0, 1, 2].map((channel) => mean(row, column, channel));
-      const grey = Math.min(1, 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]);
+      const [red, green, blue, opacity] = mean(row, column);
+      const colour = [red, green, blue];
+      const grey = Math.min(1, 0.299 * red + 0.587 * green + 0.114 * blue);
       if (channels === 3) return colour;
       if (channels === 1) return [grey];
-      if (shown?.length === 4) return [...colour, mean(row, column, 3)];
+      if (keepsOpacity) return [...colour, opacity];
       // A picture has no more than three of many channels: these where they are shown, grey elsewhere.
       return Array.from({ length: channels }, (_, channel) => colour[channelsOf(Array(channels)).indexOf(channel)] ?? grey);
     }));

@@ -57,6 +57,13 @@ def pictures_endpoints():
     return Endpoints("pictures", Images(8, 8, 1), named, tracked=())
 
 
+def same_endpoints(channels, shown=None):
+    """Images come back as they are."""
+    images = {"images": tf.TensorSpec([None, 8, 8, channels], tf.float32)}
+    named = {"same": Endpoint(lambda r: {"images": r["images"]}, images, "reconstruct")}
+    return Endpoints("same", Images(8, 8, channels, shown=shown), named, tracked=())
+
+
 def layers_endpoints():
     """Images of five channels, of which the last one is shown as red."""
 
@@ -139,6 +146,9 @@ def served(exported, exported_rows, tmp_path_factory):
     kgan.export.write(pictures_endpoints(), folder / "pictures", class_names=["dark", "bright"])
     kgan.export.write(layers_endpoints(), folder / "layers")
     kgan.export.write(styled_endpoints(), folder / "styled")
+    declared = {"config": {"resize": "pad", "background": "navy"}}
+    kgan.export.write(same_endpoints(3), folder / "padded", origin=declared)
+    kgan.export.write(same_endpoints(4, (0, 1, 2, 3)), folder / "clear")
     repository = Repository(
         [
             Model("toy", exported[0]),
@@ -146,6 +156,8 @@ def served(exported, exported_rows, tmp_path_factory):
             Model("pictures", folder / "pictures"),
             Model("layers", folder / "layers"),
             Model("styled", folder / "styled"),
+            Model("padded", folder / "padded"),
+            Model("clear", folder / "clear"),
         ]
     )
     repository.poll()
