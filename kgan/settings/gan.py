@@ -245,7 +245,7 @@ _RING = GANSettings(
 # StyleGAN2 in a size for a CPU, with pairs judged against each other and R1 and R2 (Huang et al.
 # 2024, arXiv:2501.05441): with the published loss nearly all samples of a class are alike for as
 # long as a CPU trains it. A tenth of this penalty, as Karras et al. 2020 (arXiv:2006.06676) have it
-# for so small images, gave less variety and 1.2 to 2.3 times the FID on each of three sets
+# for so small images, gave less variety and 1.05 to 2.3 times the FID on each of four sets
 # (benchmarks/RESULTS.md); theirs grows with pixels / batch. The average's half-life is theirs for
 # this batch, 10,000 images. As in their run on CIFAR-10 there is no path length regularisation: it
 # is for large images (--path-length 2). Twice the width takes 2.4 times as long.
