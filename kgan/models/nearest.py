@@ -127,7 +127,7 @@ def project_endpoint(
         told = [f"steps must be in [0, {MOST_STEPS}], got", steps]
         # Every row is searched for as long as the one with the most steps.
         work = tf.size(steps, tf.int64) * tf.reduce_max(tf.concat([steps, [0]], 0))
-        much = [f"rows times the most steps must be at most {MOST_WORK}, got", work, "send fewer"]
+        much = [f"rows times the most steps must be at most {MOST_WORK}, got", work, "(send fewer)"]
         checks = [
             tf.debugging.Assert(allowed, told),
             tf.debugging.Assert(work <= MOST_WORK, much),

@@ -311,7 +311,9 @@ def _names(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "none"
 
 
-_ASSERTION = re.compile(r"assertion failed: \[(.*)\] (\[.*)")
+_FAILED = "assertion failed: ["
+_NUMBER = r"[-+]?(?:\d[-+.e\d]*|inf|nan)"
+_NUMBERS = re.compile(rf"\[*{_NUMBER}(?:[\[\] ]+{_NUMBER})+(?:\.\.\.)?\]*")
 
 
 def _reason(message: str) -> str:
@@ -320,9 +322,11 @@ def _reason(message: str) -> str:
     # It stands before the name of the node, after where the node was defined.
     node = next((number for number, line in enumerate(lines) if "[[{{node" in line), 1)
     line = lines[max(0, node - 1)].strip()
-    # A model's own check, such as that of labels: what it says, and then the values.
-    match = _ASSERTION.fullmatch(line)
-    return f"{match[1]} {match[2]}" if match else line
+    if not line.startswith(_FAILED):
+        return line
+    # A model's own check, such as that of labels: what it says, with values between or behind.
+    parts = line.removeprefix(_FAILED).rpartition("]")[0].replace("\\'", "'").split("] [")
+    return " ".join(f"[{part}]" if _NUMBERS.fullmatch(part) else part for part in parts)
 
 
 _CODES = {

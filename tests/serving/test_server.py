@@ -28,6 +28,9 @@ PREDICT = "/v1/models/toy:predict"
 BODY = {"inputs": {"seeds": [1], "labels": [0]}}
 
 
+IMAGES = np.linspace(0, 1, 128, dtype=np.float32).reshape(2, 8, 8, 1)
+
+
 def request_of(signature="", filter_=(), **inputs):
     return predict_pb2.PredictRequest(
         model_spec={"name": "toy", "signature_name": signature},
@@ -152,9 +155,29 @@ def test_grpc_filters_outputs_and_tells_of_its_models(rpc):
             (
                 request_of(seeds=np.array([1]), labels=np.array([label])),
                 "INVALID_ARGUMENT",
-                f"labels must be in [0, 2], got [{label}]",
+                f"labels must be in [0, 2], got {label}",
             )
             for label in (9, -1, 2**32 + 1)
+        ),
+        (
+            request_of("score", images=255 * IMAGES, labels=np.array([0, 1])),
+            "INVALID_ARGUMENT",
+            "images must be in [0, 1], got 0 to 255",
+        ),
+        (
+            request_of("project", images=IMAGES, labels=np.array([0, 1]), steps=np.array([1, 301])),
+            "INVALID_ARGUMENT",
+            "steps must be in [0, 300], got [1 301]",
+        ),
+        (
+            request_of(
+                "project",
+                images=np.repeat(IMAGES[:1], 5, axis=0),
+                labels=np.zeros(5, np.int64),
+                steps=np.full(5, 300),
+            ),
+            "INVALID_ARGUMENT",
+            "rows times the most steps must be at most 1200, got 1500 (send fewer)",
         ),
         (
             # Too large for the signature's int64.
