@@ -117,9 +117,9 @@ def test_errors_of_get(call, path, status, message):
         (PREDICT, {"inputs": {"seeds": [1], "labels": [[0]]}}, 400, "must have the shape [any]"),
         (PREDICT, {"inputs": {"seeds": [1, 2], "labels": [0]}}, 400, "as many rows"),
         (PREDICT, {"inputs": {"seeds": [1.5], "labels": [0]}}, 400, "of expected type: int64"),
-        (PREDICT, {"inputs": {"seeds": [1], "labels": [99]}}, 400, f"{LABELS} [99]"),
-        (PREDICT, {"inputs": {"seeds": [1], "labels": [-1]}}, 400, f"{LABELS} [-1]"),
-        (PREDICT, {"inputs": {"seeds": [1], "labels": [2**32 + 2]}}, 400, f"{LABELS} [4294967298]"),
+        (PREDICT, {"inputs": {"seeds": [1], "labels": [99]}}, 400, f"{LABELS} 99"),
+        (PREDICT, {"inputs": {"seeds": [1], "labels": [-1]}}, 400, f"{LABELS} -1"),
+        (PREDICT, {"inputs": {"seeds": [1], "labels": [2**32 + 2]}}, 400, f"{LABELS} 4294967298"),
         (
             PREDICT,
             {"signature_name": "x", "inputs": 1},
