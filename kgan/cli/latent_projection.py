@@ -28,15 +28,10 @@ def project(view: View) -> np.ndarray:
     """Three rows: images, what was found for them, and the same for the model's own samples."""
     settings, n = view.settings, view.settings.n
     data, known = _images(view)
-    encoder = _encoder(view, data)
     rows = np.random.default_rng(settings.seed).permutation(len(data))[:n]
+    labels = _classes(view, data, known, rows)
+    encoder = _encoder(view, data)
     wanted = data.take(rows).as_float()
-    labels = view.labels(len(wanted))
-    if labels is not None and not settings.labels and data.labels is not None:
-        try:
-            labels = _classes(view, data)[rows]
-        except ValueError as error:
-            raise ValueError(f"{error} Rename the folder, or say which: --labels.") from None
     own = view.gan.decode(view.latents(len(wanted)), labels)
     found = _projected(view, wanted, labels, encoder)
     again = _projected(view, own, labels, encoder)
@@ -47,19 +42,32 @@ def project(view: View) -> np.ndarray:
     return np.stack([wanted, found.images, own, again.images])
 
 
-def _classes(view: View, data: kgan.data.Dataset) -> np.ndarray:
-    """The classes of images by the model's numbers, int32 (n,): a folder has an order of its own.
+def _classes(
+    view: View, data: kgan.data.Dataset, known: str, rows: np.ndarray
+) -> np.ndarray | None:
+    """The classes of some of the images by the model's numbers, int32 (n,).
+
+    Those that the user names, or else those of the images, by their names: a folder has an order of
+    its own.
 
     Raises:
-        ValueError: For a class that the model has not.
+        ValueError: Where nothing tells the classes, or for one that the model has not.
     """
-    assert view.gan.num_classes is not None
-    labels = class_numbers(data.labels, len(data))
-    names, known = data.class_names or (), view.source.class_names
-    if known is not None or all(name.isdecimal() for name in names):
-        numbers = [class_number(name, known, view.gan.num_classes) for name in names]
-        labels = np.array(numbers, np.int32)[labels] if names else labels
-    return class_numbers(labels, len(data), view.gan.num_classes)
+    if view.settings.labels or view.gan.num_classes is None:
+        return view.labels(len(rows))
+    classes, names = view.gan.num_classes, data.class_names or ()
+    if data.labels is None:
+        raise ValueError(
+            f"labels must be given for {known}, whose images have no classes, as the model makes "
+            f"those of {classes}. Say of which they are: --labels (several in turn), or put them "
+            "into folders that are called as the classes are."
+        )
+    try:
+        numbers = [class_number(name, view.source.class_names, classes) for name in names]
+        labels = np.array(numbers, np.int32)[data.labels] if names else data.labels
+        return class_numbers(labels, len(data), classes)[rows]
+    except ValueError as error:
+        raise ValueError(f"{error} Rename the folder, or say which: --labels.") from None
 
 
 def _images(view: View) -> tuple[kgan.data.Dataset, str]:

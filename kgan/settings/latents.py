@@ -35,7 +35,8 @@ class LatentsSettings(Messages):
     steps: int = 8
     """Columns of a way or direction; of project, hundreds of steps of its search."""
     labels: tuple[str, ...] = ()
-    """Classes to show, in turn, by their names or numbers; default all of them."""
+    """Classes to show, in turn, by their names or numbers; default all of them, with project those
+    of the images."""
     to: tuple[str, ...] = ()
     """With interpolate: classes to end in, in turn, by a straight line in the styles; default those
     that the ways start from."""

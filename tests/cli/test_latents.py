@@ -78,7 +78,8 @@ def test_a_way_from_one_class_to_another(folder):
 def test_projection_starts_from_an_encoder(folder, tmp_path, capsys):
     """It is trained once; it and the search from it are then the same again."""
     encoder = tmp_path / "encoder.keras"
-    options = ["--n", 2, "--steps", 1, "--images", folder / "images", "--encoder", encoder]
+    images = ["--images", folder / "images", "--labels", 0, 1]
+    options = ["--n", 2, "--steps", 1, *images, "--encoder", encoder]
     assert run(folder, "classes.keras", "project", *options, "--encoder-steps", 2)[1] == 0
     first = capsys.readouterr().out
     assert f"an encoder in {encoder}" in first
@@ -103,10 +104,26 @@ def test_images_have_the_classes_that_their_folders_name(folder, tmp_path, capsy
     assert "labels must be in [0, 2], got 7. Rename the folder, or say which: --labels" in said
 
 
+def test_classes_that_nothing_tells_are_asked_for(folder, tmp_path, capsys):
+    """A file knows no names of classes, and the order of a folder's classes is its own."""
+    shutil.copytree(folder / "images", tmp_path / "named" / "b")
+    for images, told in (
+        (tmp_path / "named", "labels must be numbers in [0, 2], as the classes have no names here"),
+        (folder / "images", f"labels must be given for {folder / 'images'}, whose images have no"),
+    ):
+        assert run(folder, "classes.keras", "project", "--images", images)[1] == 2
+        said = capsys.readouterr().err
+        assert told in said
+        assert "--labels" in said
+        options = ["--n", 2, "--steps", 1, "--restarts", 1, "--images", images, "--labels", 1]
+        assert run(folder, "classes.keras", "project", *options)[1] == 0
+        capsys.readouterr()
+
+
 def test_a_damaged_encoder_is_named(folder, tmp_path, capsys):
     encoder = tmp_path / "encoder.keras"
     encoder.write_bytes(b"half")
-    options = ["--images", folder / "images", "--encoder", encoder]
+    options = ["--images", folder / "images", "--encoder", encoder, "--labels", 0]
     assert run(folder, "classes.keras", "project", *options)[1] == 2
     assert f"{encoder} cannot be loaded as an encoder" in capsys.readouterr().err
 
