@@ -1,6 +1,7 @@
 """`kgan latents --show project`: the samples nearest to given images."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -15,6 +16,7 @@ from kgan.cli.latent_view import View, as_tensor
 from kgan.files import atomic_path
 from kgan.hdf5 import check_readable
 from kgan.labels import class_number, class_numbers
+from kgan.metrics.feature_extractor import weights_hash
 from kgan.models.unclipped import unclipped
 from kgan.runs.outputs import check_file
 from kgan.runs.source import reading_of
@@ -134,18 +136,7 @@ def _encoder(view: View, data: kgan.data.Dataset) -> Any:
         return None
     styled = view.styled()
     if path.is_file():
-        check_readable(path)
-        try:
-            encoder = keras.models.load_model(path)
-        except (TypeError, ValueError, OSError) as error:
-            said = (str(error).strip().splitlines() or ["no message"])[0]
-            raise ValueError(
-                f"{path} cannot be loaded as an encoder: {said} Remove it, or name another file."
-            ) from error
-        shape = getattr(encoder, "style_shape", None)
-        if shape != styled.shape:
-            raise ValueError(f"{path} must hold an encoder to styles {styled.shape}, got {shape}.")
-        return encoder
+        return _read_encoder(path, view)
     check_file("encoder", path)
     classes, dim = view.gan.num_classes, view.gan.latent_dim
 
@@ -159,7 +150,12 @@ def _encoder(view: View, data: kgan.data.Dataset) -> Any:
     many = draw(kgan.random.step_seed(view.settings.seed, 0, "styles"), _STYLES)[:, 0].numpy()
     height, width, channels = view.gan.sample_shape
     network = kgan.networks.style_encoder((height, width, channels), *styled.shape)
-    encoder = kgan.latents.Encoder(network, many.mean(axis=0), many.std(axis=0))
+    encoder = kgan.latents.Encoder(
+        network,
+        many.mean(axis=0),
+        many.std(axis=0),
+        trained_for=weights_hash(view.gan.ema_generator),
+    )
     errors = kgan.latents.train_encoder(
         encoder,
         styled.unclipped_images,
@@ -171,4 +167,41 @@ def _encoder(view: View, data: kgan.data.Dataset) -> Any:
     with atomic_path(path) as temporary:
         encoder.save(temporary)
     print(f"an encoder in {path}, mean squared error {errors[-100:].mean():.2g} while it trained")
+    return encoder
+
+
+def _read_encoder(path: Path, view: View) -> kgan.latents.Encoder:
+    """The encoder of a file, which must be one for this model as it is now."""
+    check_readable(path)
+    try:
+        encoder = keras.models.load_model(path)
+    except (TypeError, ValueError, OSError) as error:
+        said = (str(error).strip().splitlines() or ["no message"])[0]
+        raise ValueError(
+            f"{path} cannot be loaded as an encoder: {said} Remove it, or name another file."
+        ) from error
+    if not isinstance(encoder, kgan.latents.Encoder):
+        raise ValueError(
+            f"{path} must hold an encoder, got a {type(encoder).__name__}: name another file."
+        )
+    remedy = "Remove it to train one for this model, or name another file."
+    images, styles = view.gan.sample_shape, view.styled().shape
+    if encoder.image_shape != images:
+        raise ValueError(
+            f"{path} must hold an encoder of images {images}, as the model makes, got one of "
+            f"{encoder.image_shape}. {remedy}"
+        )
+    if encoder.style_shape != styles:
+        raise ValueError(
+            f"{path} must hold an encoder to styles {styles}, got one to {encoder.style_shape}. "
+            f"{remedy}"
+        )
+    own, theirs = weights_hash(view.gan.ema_generator), encoder.trained_for
+    if theirs not in (None, own):
+        raise ValueError(
+            f"{path} holds an encoder for another generator, or for this one at another step of "
+            f"its training: it was trained for the weights {theirs}, and these are {own}. {remedy}"
+        )
+    unknown = ", and for which model it was trained is not known" if theirs is None else ""
+    print(f"encoder {path} taken as it is{unknown}; remove it to train one")
     return encoder

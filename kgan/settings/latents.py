@@ -50,9 +50,10 @@ class LatentsSettings(Messages):
     """With project: how many starts the best is taken of."""
     encoder: Path | None = None
     """With project: a .keras file with an encoder whose guess is the one start, so that --steps 1
-    suffice; it is trained and written where it is not there."""
+    suffice; it is trained and written where it is not there, and taken as it is where it was
+    trained for the same generator."""
     encoder_steps: int = 3000
-    """Steps of its training."""
+    """Steps of its training, where there is none yet."""
     checkpoint: Literal["last", "best"] | None = None
     """Which checkpoint of a run; default the one that was exported."""
     seed: int = 0

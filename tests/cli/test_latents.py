@@ -12,6 +12,7 @@ import kgan.cli
 import kgan.latents
 import kgan.models
 import kgan.pictures
+from kgan.metrics.feature_extractor import weights_hash
 from kgan.networks import LinearImages, biggan_generator, dcgan_generator, with_class_latents
 from tests.conftest import build_gan
 from tests.models.style_gan import style_gan
@@ -85,7 +86,8 @@ def test_projection_starts_from_an_encoder(folder, tmp_path, capsys):
     assert f"an encoder in {encoder}" in first
     assert run(folder, "classes.keras", "project", *options)[1] == 0
     again = capsys.readouterr().out
-    assert again.splitlines() == first.splitlines()[1:]
+    assert f"encoder {encoder} taken as it is; remove it to train one" in again
+    assert again.splitlines()[1:] == first.splitlines()[1:]
     assert run(folder, "plain.keras", "project", *options)[1] == 2
     assert "the generator must have styles" in capsys.readouterr().err
 
@@ -118,6 +120,37 @@ def test_classes_that_nothing_tells_are_asked_for(folder, tmp_path, capsys):
         options = ["--n", 2, "--steps", 1, "--restarts", 1, "--images", images, "--labels", 1]
         assert run(folder, "classes.keras", "project", *options)[1] == 0
         capsys.readouterr()
+
+
+def test_an_encoder_is_of_one_generator_and_its_images(folder, tmp_path, capsys):
+    """That of other weights, of other images or of no encoder is told; of an old file, a line."""
+    gan = kgan.models.load(folder / "styles.keras")
+    styles, path = gan.styles().shape, tmp_path / "encoder.keras"
+    options = ["--images", folder / "images", "--encoder", path, "--n", 2, "--steps", 1]
+
+    def told(of, shape=(8, 8, 1)):
+        network = kgan.networks.style_encoder(shape, *styles, width=4)
+        zeros = np.zeros(styles[1])
+        kgan.latents.Encoder(network, zeros, zeros + 1, trained_for=of).save(path)
+        code = run(folder, "styles.keras", "project", *options)[1]
+        return code, "".join(capsys.readouterr())
+
+    code, said = told(weights_hash(gan.ema_generator))
+    assert code == 0
+    assert "taken as it is; remove it to train one" in said
+    code, said = told(None)
+    assert code == 0
+    assert "taken as it is, and for which model it was trained is not known" in said
+    code, said = told("00000000")
+    assert code == 2
+    assert f"{path} holds an encoder for another generator" in said
+    assert "Remove it to train one" in said
+    code, said = told(None, (8, 8, 3))
+    assert code == 2
+    assert f"{path} must hold an encoder of images (8, 8, 1), as the model makes" in said
+    gan.generator.save(path)
+    assert run(folder, "styles.keras", "project", *options)[1] == 2
+    assert "must hold an encoder, got a Functional" in capsys.readouterr().err
 
 
 def test_a_damaged_encoder_is_named(folder, tmp_path, capsys):
