@@ -30,6 +30,8 @@ def project(view: View) -> np.ndarray:
     """Three rows: images, what was found for them, and the same for the model's own samples."""
     settings, n = view.settings, view.settings.n
     data, known = _images(view)
+    if len(data) < n:
+        print(f"{known}: {len(data)} images, fewer than the {n} of --n")
     rows = np.random.default_rng(settings.seed).permutation(len(data))[:n]
     labels = _classes(view, data, known, rows)
     encoder = _encoder(view, data)

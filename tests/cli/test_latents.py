@@ -188,9 +188,10 @@ def test_directions_of_latents_that_no_single_layer_takes(tmp_path, generator):
 
 def test_projection_tells_both_errors(folder, capsys):
     images = folder / "images"
-    options = ["--n", 2, "--steps", 2, "--restarts", 1, "--images", images]
+    options = ["--n", 3, "--steps", 2, "--restarts", 1, "--images", images]
     assert run(folder, "styles.keras", "project", *options)[1] == 0
     said = capsys.readouterr().out
+    assert f"{images}: 2 images, fewer than the 3 of --n" in said
     assert f"{images}: PSNR " in said
     assert "the model's own samples: " in said
 
@@ -209,6 +210,21 @@ def test_images_to_project_have_the_channels_of_the_model(folder, tmp_path, caps
     np.save(tmp_path / "two.npy", np.zeros((3, 8, 8, 2), np.uint8))
     assert run(folder, "styles.keras", "project", "--images", tmp_path / "two.npy")[1] == 2
     assert "two.npy" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "match"),
+    [
+        ("styles.keras", ["directions", "--n", 99], "n must be at most 16, the number of dire"),
+        ("plain.keras", ["directions", "--n", 99], "n must be at most 6, the number of direct"),
+        ("styles.keras", ["interpolate", "--to", 1], "to must be left out: the generator is uncon"),
+        ("classes.keras", ["interpolate", "--to", 7], "to must be in [0, 2], got 7"),
+        ("classes.keras", ["mix", "--n", 1, "--labels", 0, 2], "labels must be at most 1, as many"),
+    ],
+)
+def test_errors_name_what_was_given(folder, capsys, source, options, match):
+    assert run(folder, source, *options)[1] == 2
+    assert match in capsys.readouterr().err
 
 
 def test_a_picture_that_cannot_be_written_is_told_before_the_work(folder, capsys, monkeypatch):
@@ -253,6 +269,15 @@ def test_projection_goes_by_pixels_that_the_last_layer_clips(tmp_path, capsys, w
         (
             ["--show", "project", "--encoder", "e.keras", "--restarts", "2"],
             "restarts must be left out with encoder",
+        ),
+        (
+            ["--steps", "5", "--show", "mix"],
+            "steps must be left out with --show mix: interpolate, directions and project take it",
+        ),
+        (["--steps", "5", "--show", "truncate"], "steps must be left out with --show truncate"),
+        (
+            ["--show", "directions", "--labels", "b", "a"],
+            "labels must be one with --show directions",
         ),
         (["--to", "1", "--show", "mix"], "to must be left out with --show mix"),
         (["--seed", "-1"], "seed must be in [0, 2147483647], got -1"),
