@@ -31,11 +31,11 @@ def project(view: View) -> np.ndarray:
     settings, n = view.settings, view.settings.n
     data, known = _images(view)
     if len(data) < n:
-        print(f"{known}: {len(data)} images, fewer than the {n} of --n")
+        print(f"{known}: {len(data)} image{'s' * (len(data) > 1)}, fewer than the {n} of --n")
     rows = np.random.default_rng(settings.seed).permutation(len(data))[:n]
     labels = _classes(view, data, known, rows)
     encoder = _encoder(view, data)
-    wanted = data.take(rows).as_float()
+    wanted = data.some_as_float(rows)
     own = view.gan.decode(view.latents(len(wanted)), labels)
     found = _projected(view, wanted, labels, encoder)
     again = _projected(view, own, labels, encoder)
@@ -82,7 +82,7 @@ def _images(view: View) -> tuple[kgan.data.Dataset, str]:
         reading["image_size"] = (height, width)
         # Others than a model makes would be compared with each of its channels.
         reading["channels"] = reading.get("channels") or _CHANNELS.get(channels)
-        data = kgan.data.load(str(path.expanduser()), **reading)
+        data = kgan.data.load_given(str(path.expanduser()), **reading)
         if data.sample_shape != view.gan.sample_shape:
             raise ValueError(
                 f"images must have the shape {view.gan.sample_shape} that the model makes, got "
@@ -90,7 +90,9 @@ def _images(view: View) -> tuple[kgan.data.Dataset, str]:
             )
         return data, str(path)
     if view.source.recipe is None:
-        raise ValueError("images must be given for a .keras file: a folder or file of images.")
+        raise ValueError(
+            "images must be given for a .keras file: a folder or file of them, or a picture."
+        )
     return view.source.recipe.data(), "images of the training"
 
 

@@ -47,7 +47,8 @@ class LatentsSettings(Messages):
     find: Literal["principal", "closed-form"] = "principal"
     """With directions: those in which samples vary most, or those that the weights amplify most."""
     images: Path | None = None
-    """With project: a folder or file of images; default those that the run was trained on."""
+    """With project: a picture, a folder or file of some, or the name of a data set; default those
+    that the run was trained on."""
     restarts: int = 4
     """With project: how many starts the best is taken of."""
     encoder: Path | None = None

@@ -227,6 +227,13 @@ def test_errors_name_what_was_given(folder, capsys, source, options, match):
     assert match in capsys.readouterr().err
 
 
+def test_one_picture_is_projected(folder, capsys):
+    picture = folder / "images" / "1.png"
+    options = ["--images", picture, "--n", 1, "--steps", 1, "--restarts", 1]
+    assert run(folder, "styles.keras", "project", *options)[1] == 0
+    assert f"{picture}: PSNR" in capsys.readouterr().out
+
+
 def test_a_picture_that_cannot_be_written_is_told_before_the_work(folder, capsys, monkeypatch):
     monkeypatch.setattr("kgan.cli.latents.View", None)
     out = folder / "images" / "0.png" / "l.png"
