@@ -64,13 +64,16 @@ def class_numbers(
     return numbers.astype(np.int32)
 
 
-def class_number(label: int | str, class_names: Sequence[str] | None, classes: int) -> int:
+def class_number(
+    label: int | str, class_names: Sequence[str] | None, classes: int, *, what: str = "labels"
+) -> int:
     """The number of a class that is given by its name or by its number.
 
     Args:
         label: The name or the number; a text that is a name is that class, whatever its digits.
         class_names: What the classes are called; `None` where they have no names.
         classes: How many there are.
+        what: Where the class was given; an error begins with it.
 
     Raises:
         ValueError: Where there is no such class, or several have this name.
@@ -81,7 +84,7 @@ def class_number(label: int | str, class_names: Sequence[str] | None, classes: i
         if len(called) > 1:
             numbers = ", ".join(map(str, called))
             raise ValueError(
-                f"labels must be numbers for {text!r}, which the classes {numbers} are called."
+                f"{what} must be numbers for {text!r}, which the classes {numbers} are called."
             )
         return list(class_names).index(text)
     try:
@@ -89,12 +92,12 @@ def class_number(label: int | str, class_names: Sequence[str] | None, classes: i
     except ValueError:
         if class_names is None:
             raise ValueError(
-                f"labels must be numbers in [0, {classes - 1}], as the classes have no names here, "
+                f"{what} must be numbers in [0, {classes - 1}], as the classes have no names here, "
                 f"got {text!r}."
             ) from None
         known = ", ".join(list(class_names)[:20]) + ", ..." * (len(class_names) > 20)
         hint = kgan.names.suggestion(text, class_names)
-        raise ValueError(f"labels must be classes of {known}, got {text!r}.{hint}") from None
+        raise ValueError(f"{what} must be classes of {known}, got {text!r}.{hint}") from None
     if not 0 <= number < classes:
-        raise ValueError(f"labels must be in [0, {classes - 1}], got {number}.")
+        raise ValueError(f"{what} must be in [0, {classes - 1}], got {number}.")
     return number

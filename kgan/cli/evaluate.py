@@ -33,6 +33,7 @@ from kgan.evaluation.defaults import available, baselines
 from kgan.evaluation.generated import (
     Fakes,
     check_shape,
+    classes_of,
     from_generator,
     from_set,
     likelihood_settings,
@@ -135,7 +136,8 @@ def prepare(settings: EvaluateSettings, scored: Dataset | Source) -> Task:
     for note in train.notes if settings.data is not None else ():
         print(f"note: {train.name}: {note}", file=sys.stderr)
     if source is not None:
-        fakes = from_generator(source.generate, source.num_classes, train)
+        _tell_classes(settings, source, train)
+        fakes = from_generator(source.generate, source.num_classes, train, source.class_names)
     else:
         assert given is not None
         given = with_labels_of(given, train)
@@ -153,7 +155,12 @@ def prepare(settings: EvaluateSettings, scored: Dataset | Source) -> Task:
     if source is not None and hasattr(source.model, "decode"):
         of_metrics["ppl"] = path_length_settings(source.model)
     model = None if source is None else source.model
-    likelihood = likelihood_settings(model, train, importance_samples=settings.importance_samples)
+    likelihood = likelihood_settings(
+        model,
+        train,
+        importance_samples=settings.importance_samples,
+        class_names=None if source is None else source.class_names,
+    )
     if likelihood is None and settings.importance_samples != 1:
         raise ValueError(
             f"importance_samples must be left out: {settings.source} has no likelihood, got "
@@ -199,6 +206,26 @@ def prepare(settings: EvaluateSettings, scored: Dataset | Source) -> Task:
         classifier=classifier_of(train),
         baselines={**_inputs(source, train), **baselines(train, target=target)},
     )
+
+
+def _tell_classes(settings: EvaluateSettings, source: Source, data: Dataset) -> None:
+    """Says where the classes of the data may not be those that the model means."""
+    if source.num_classes is None or data.labels is None:
+        return
+    if classes_of(source.num_classes, source.class_names, data) is None:
+        print(
+            f"note: not all classes of {data.name} are known to be those of {settings.source}, of "
+            "which samples are made in turn: scores of classes are left out",
+            file=sys.stderr,
+        )
+    elif source.class_names is None and data.class_names != tuple(
+        map(str, range(source.num_classes))
+    ):
+        print(
+            f"note: {settings.source} knows no names of its classes: they are taken to be those "
+            f"of {data.name} in order",
+            file=sys.stderr,
+        )
 
 
 def _tell_missing(settings: EvaluateSettings, source: Source | None, data: Dataset) -> None:

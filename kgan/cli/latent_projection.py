@@ -1,6 +1,7 @@
 """`kgan latents --show project`: the samples nearest to given images."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -15,6 +16,7 @@ from kgan.cli.latent_view import View, as_tensor
 from kgan.files import atomic_path
 from kgan.hdf5 import check_readable
 from kgan.labels import class_number, class_numbers
+from kgan.metrics.feature_extractor import weights_hash
 from kgan.models.unclipped import unclipped
 from kgan.runs.outputs import check_file
 from kgan.runs.source import reading_of
@@ -28,15 +30,12 @@ def project(view: View) -> np.ndarray:
     """Three rows: images, what was found for them, and the same for the model's own samples."""
     settings, n = view.settings, view.settings.n
     data, known = _images(view)
-    encoder = _encoder(view, data)
+    if len(data) < n:
+        print(f"{known}: {len(data)} image{'s' * (len(data) > 1)}, fewer than the {n} of --n")
     rows = np.random.default_rng(settings.seed).permutation(len(data))[:n]
-    wanted = data.take(rows).as_float()
-    labels = view.labels(len(wanted))
-    if labels is not None and not settings.labels and data.labels is not None:
-        try:
-            labels = _classes(view, data)[rows]
-        except ValueError as error:
-            raise ValueError(f"{error} Rename the folder, or say which: --labels.") from None
+    labels = _classes(view, data, known, rows)
+    encoder = _encoder(view, data)
+    wanted = data.some_as_float(rows)
     own = view.gan.decode(view.latents(len(wanted)), labels)
     found = _projected(view, wanted, labels, encoder)
     again = _projected(view, own, labels, encoder)
@@ -47,19 +46,32 @@ def project(view: View) -> np.ndarray:
     return np.stack([wanted, found.images, own, again.images])
 
 
-def _classes(view: View, data: kgan.data.Dataset) -> np.ndarray:
-    """The classes of images by the model's numbers, int32 (n,): a folder has an order of its own.
+def _classes(
+    view: View, data: kgan.data.Dataset, known: str, rows: np.ndarray
+) -> np.ndarray | None:
+    """The classes of some of the images by the model's numbers, int32 (n,).
+
+    Those that the user names, or else those of the images, by their names: a folder has an order of
+    its own.
 
     Raises:
-        ValueError: For a class that the model has not.
+        ValueError: Where nothing tells the classes, or for one that the model has not.
     """
-    assert view.gan.num_classes is not None
-    labels = class_numbers(data.labels, len(data))
-    names, known = data.class_names or (), view.source.class_names
-    if known is not None or all(name.isdecimal() for name in names):
-        numbers = [class_number(name, known, view.gan.num_classes) for name in names]
-        labels = np.array(numbers, np.int32)[labels] if names else labels
-    return class_numbers(labels, len(data), view.gan.num_classes)
+    if view.settings.labels or view.gan.num_classes is None:
+        return view.labels(len(rows))
+    classes, names = view.gan.num_classes, data.class_names or ()
+    if data.labels is None:
+        raise ValueError(
+            f"labels must be given for {known}, whose images have no classes, as the model makes "
+            f"those of {classes}. Say of which they are: --labels (several in turn), or put them "
+            "into folders that are called as the classes are."
+        )
+    try:
+        numbers = [class_number(name, view.source.class_names, classes) for name in names]
+        labels = np.array(numbers, np.int32)[data.labels] if names else data.labels
+        return class_numbers(labels, len(data), classes)[rows]
+    except ValueError as error:
+        raise ValueError(f"{error} Rename the folder, or say which: --labels.") from None
 
 
 def _images(view: View) -> tuple[kgan.data.Dataset, str]:
@@ -70,7 +82,7 @@ def _images(view: View) -> tuple[kgan.data.Dataset, str]:
         reading["image_size"] = (height, width)
         # Others than a model makes would be compared with each of its channels.
         reading["channels"] = reading.get("channels") or _CHANNELS.get(channels)
-        data = kgan.data.load(str(path.expanduser()), **reading)
+        data = kgan.data.load_given(str(path.expanduser()), **reading)
         if data.sample_shape != view.gan.sample_shape:
             raise ValueError(
                 f"images must have the shape {view.gan.sample_shape} that the model makes, got "
@@ -78,7 +90,9 @@ def _images(view: View) -> tuple[kgan.data.Dataset, str]:
             )
         return data, str(path)
     if view.source.recipe is None:
-        raise ValueError("images must be given for a .keras file: a folder or file of images.")
+        raise ValueError(
+            "images must be given for a .keras file: a folder or file of them, or a picture."
+        )
     return view.source.recipe.data(), "images of the training"
 
 
@@ -126,18 +140,7 @@ def _encoder(view: View, data: kgan.data.Dataset) -> Any:
         return None
     styled = view.styled()
     if path.is_file():
-        check_readable(path)
-        try:
-            encoder = keras.models.load_model(path)
-        except (TypeError, ValueError, OSError) as error:
-            said = (str(error).strip().splitlines() or ["no message"])[0]
-            raise ValueError(
-                f"{path} cannot be loaded as an encoder: {said} Remove it, or name another file."
-            ) from error
-        shape = getattr(encoder, "style_shape", None)
-        if shape != styled.shape:
-            raise ValueError(f"{path} must hold an encoder to styles {styled.shape}, got {shape}.")
-        return encoder
+        return _read_encoder(path, view)
     check_file("encoder", path)
     classes, dim = view.gan.num_classes, view.gan.latent_dim
 
@@ -151,7 +154,12 @@ def _encoder(view: View, data: kgan.data.Dataset) -> Any:
     many = draw(kgan.random.step_seed(view.settings.seed, 0, "styles"), _STYLES)[:, 0].numpy()
     height, width, channels = view.gan.sample_shape
     network = kgan.networks.style_encoder((height, width, channels), *styled.shape)
-    encoder = kgan.latents.Encoder(network, many.mean(axis=0), many.std(axis=0))
+    encoder = kgan.latents.Encoder(
+        network,
+        many.mean(axis=0),
+        many.std(axis=0),
+        trained_for=weights_hash(view.gan.ema_generator),
+    )
     errors = kgan.latents.train_encoder(
         encoder,
         styled.unclipped_images,
@@ -163,4 +171,41 @@ def _encoder(view: View, data: kgan.data.Dataset) -> Any:
     with atomic_path(path) as temporary:
         encoder.save(temporary)
     print(f"an encoder in {path}, mean squared error {errors[-100:].mean():.2g} while it trained")
+    return encoder
+
+
+def _read_encoder(path: Path, view: View) -> kgan.latents.Encoder:
+    """The encoder of a file, which must be one for this model as it is now."""
+    check_readable(path)
+    try:
+        encoder = keras.models.load_model(path)
+    except (TypeError, ValueError, OSError) as error:
+        said = (str(error).strip().splitlines() or ["no message"])[0]
+        raise ValueError(
+            f"{path} cannot be loaded as an encoder: {said} Remove it, or name another file."
+        ) from error
+    if not isinstance(encoder, kgan.latents.Encoder):
+        raise ValueError(
+            f"{path} must hold an encoder, got a {type(encoder).__name__}: name another file."
+        )
+    remedy = "Remove it to train one for this model, or name another file."
+    images, styles = view.gan.sample_shape, view.styled().shape
+    if encoder.image_shape != images:
+        raise ValueError(
+            f"{path} must hold an encoder of images {images}, as the model makes, got one of "
+            f"{encoder.image_shape}. {remedy}"
+        )
+    if encoder.style_shape != styles:
+        raise ValueError(
+            f"{path} must hold an encoder to styles {styles}, got one to {encoder.style_shape}. "
+            f"{remedy}"
+        )
+    own, theirs = weights_hash(view.gan.ema_generator), encoder.trained_for
+    if theirs not in (None, own):
+        raise ValueError(
+            f"{path} holds an encoder for another generator, or for this one at another step of "
+            f"its training: it was trained for the weights {theirs}, and these are {own}. {remedy}"
+        )
+    unknown = ", and for which model it was trained is not known" if theirs is None else ""
+    print(f"encoder {path} taken as it is{unknown}; remove it to train one")
     return encoder

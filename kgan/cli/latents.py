@@ -62,7 +62,7 @@ def _interpolate(view: View) -> np.ndarray:
     if not view.settings.to:
         return view.gan.interpolate(start, end, steps=steps, labels=view.labels(n))
     styled = view.styled()
-    ends = chosen_labels(view.source, view.settings.to, n)
+    ends = chosen_labels(view.source, view.settings.to, n, what="to")
     first = styled.styles(start, as_tensor(view.labels(n)))[:, None]
     last = styled.styles(end, as_tensor(ends))[:, None]
     share = tf.linspace(0.0, 1.0, steps)[None, :, None, None]
@@ -92,11 +92,13 @@ def _directions(view: View) -> np.ndarray:
     if view.found is None:
         # Latents vary alike in all directions, so that what they are multiplied with tells.
         kernels = latent_kernels(view.gan.ema_generator, latents, as_tensor(labels))
+        _check_directions(n, view.gan.latent_dim)
         directions, _ = kgan.latents.closed_form(kernels, n)
         point, scales = latents.numpy()[0], np.ones(n, np.float32)
     else:
         classes, dim = view.gan.num_classes, view.gan.latent_dim
         point = view.found.styles(latents, as_tensor(labels)).numpy()[0, 0]
+        _check_directions(n, len(point))
         count = n if view.settings.find == "principal" else len(point)
         directions, scales = view.found.directions(count, latent_dim=dim, num_classes=classes)
         if view.settings.find == "closed-form":
@@ -111,6 +113,11 @@ def _directions(view: View) -> np.ndarray:
     else:
         images = view.found.images(view.found.mapping.spread(tf.constant(moved))).numpy()
     return images.reshape(n, len(steps), *view.gan.sample_shape)
+
+
+def _check_directions(n: int, size: int) -> None:
+    if n > size:
+        raise ValueError(f"n must be at most {size}, the number of directions there are, got {n}.")
 
 
 DRAWINGS: dict[str, Callable[[View], np.ndarray]] = {

@@ -75,20 +75,33 @@ def _default_count(source: Source, settings: SampleSettings) -> int:
     return there if settings.inputs is not None else min(_COUNT, there)
 
 
-def chosen_labels(source: Source, chosen: Sequence[str | int], n: int) -> np.ndarray | None:
+def chosen_labels(
+    source: Source, chosen: Sequence[str | int], n: int, *, what: str = "labels"
+) -> np.ndarray | None:
     """The labels of `n` samples, int32 (n,): repeats the chosen classes, or all classes, in order.
 
     Args:
         source: The generator.
         chosen: Names or numbers of the chosen classes; empty for all classes.
         n: Number of samples.
+        what: The setting that chooses them; errors begin with it.
+
+    Raises:
+        ValueError: For an unconditional generator, a class that it has not, or more classes than
+            samples.
     """
     if source.num_classes is None:
         if chosen:
-            raise ValueError("labels must be left out: the generator is unconditional.")
+            raise ValueError(f"{what} must be left out: the generator is unconditional.")
         return None
+    if len(chosen) > n:
+        words = " ".join(map(str, chosen))
+        raise ValueError(
+            f"{what} must be at most {n}, as many as there are samples, got {words}. Choose a "
+            "larger --n, or fewer classes."
+        )
     classes = source.num_classes
-    numbers = [class_number(one, source.class_names, classes) for one in chosen]
+    numbers = [class_number(one, source.class_names, classes, what=what) for one in chosen]
     return np.resize(np.array(numbers or range(classes), np.int32), n)
 
 

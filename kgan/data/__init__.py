@@ -10,6 +10,7 @@ from kgan.data.domains import Domains, Pairs, feed_apart, feed_pairs
 from kgan.data.fakes import fill
 from kgan.data.feed import Part, feed, steps_per_epoch, to_float
 from kgan.data.folder import folder_splits, load_folder
+from kgan.data.given import load_given
 from kgan.data.labelled import held_out_split, load_labelled, train_and_test
 from kgan.data.load import COMPOSED, DATASETS, TARGETS, load
 from kgan.data.pairs import load_pairs
@@ -64,6 +65,7 @@ __all__ = [
     "load_breast_cancer",
     "load_digits",
     "load_folder",
+    "load_given",
     "load_grid",
     "load_labelled",
     "load_pairs",

@@ -33,6 +33,7 @@ class Dataset:
             `samples` are these rounded to 8 bits; networks are fed with `values`.
         unreadable: Files that were left out, each with the reason.
         notes: What was done to the samples that a user should know, a line each.
+        least: How many samples there must be: 2, or 1 where nothing is learnt from them.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Dataset:
     exact: np.ndarray | None = None
     unreadable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    least: int = 2
 
     def __post_init__(self):
         if self.kind is None:
@@ -53,9 +55,10 @@ class Dataset:
                 # Those on disk were checked when they were written.
                 on_disk = isinstance(samples, StoredImages)
                 self.kind.check(self.name, samples[:2] if on_disk else samples)
-        if len(self.samples) < 2:
+        if len(self.samples) < self.least:
             raise ValueError(
-                f"{self.name} holds {len(self.samples)} sample(s); a data set needs at least 2."
+                f"{self.name} holds {len(self.samples)} sample(s); a data set needs at least "
+                f"{self.least}."
             )
         for one in self.class_names or ():
             check_class_name(self.name, one)
@@ -145,6 +148,10 @@ class Dataset:
         Of many samples take some: `data.take(rows).as_float()`.
         """
         return self.kind.as_float(self.values)
+
+    def some_as_float(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
+        """The samples with the given row numbers, in that order, which may be but one."""
+        return self.kind.as_float(part(self.values, rows))
 
 
 def _arrays(samples: Any) -> Sequence[np.ndarray]:

@@ -20,7 +20,9 @@ DEFAULT_SIZE = 64
 FEW_FILE_BYTES, FEW_BYTES = 16 * 2**20, 64 * 2**20
 
 
-def load_folder(folder: str | Path, split: str = "train", **reading: Any) -> Dataset:
+def load_folder(
+    folder: str | Path, split: str = "train", *, least: int = 2, **reading: Any
+) -> Dataset:
     """Loads every image below `folder`, resized with antialiasing to one size.
 
     Files are loaded in the order of their names; `kgan.decoding.image_file` says what becomes of
@@ -38,6 +40,7 @@ def load_folder(folder: str | Path, split: str = "train", **reading: Any) -> Dat
             images beside such subfolders are an error. Where the subfolders are called train, test
             or val they are splits, which hold images or classes in turn.
         split: Which of these; "train" alone for a folder without them.
+        least: How many images there must be, 2, or 1 where nothing is learnt from them.
         **reading: Fields of `kgan.data.Reading`; the size is 64 by default.
 
     Raises:
@@ -60,7 +63,7 @@ def load_folder(folder: str | Path, split: str = "train", **reading: Any) -> Dat
         )
     top, chosen, class_names = _of_split(folder, found.names, split)
     names = [found.names[row] for row in chosen]
-    if len(names) < 2:
+    if len(names) < least:
         # A split is named, whose folder may be the one that is short.
         raise ValueError(
             f"{folder / top} holds {len(names)} image (such as {names[0]}); a data set needs at "
@@ -74,7 +77,7 @@ def load_folder(folder: str | Path, split: str = "train", **reading: Any) -> Dat
         return _classes(folder, top, kept, class_names)
 
     data = None
-    if found.size > FEW_FILE_BYTES or _size(names, wanted) > FEW_BYTES:
+    if len(names) > 1 and (found.size > FEW_FILE_BYTES or _size(names, wanted) > FEW_BYTES):
         stamps = [found.stamps[row] for row in chosen]
         data = _prepared(folder, split, names, stamps, class_names, wanted, classes)
     if data is None:
@@ -86,6 +89,7 @@ def load_folder(folder: str | Path, split: str = "train", **reading: Any) -> Dat
             class_names=own,
             unreadable=got.unreadable,
             notes=got.notes,
+            least=least,
             **got.fields,
         )
     if data.unreadable:

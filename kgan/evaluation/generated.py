@@ -1,6 +1,6 @@
 """The samples to score: drawn from a generator, or taken from a given set."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 import kgan.kinds
 from kgan.data import Dataset
 from kgan.kinds import Images
+from kgan.labels import class_number
 
 Fakes = Callable[[int, int], tuple[Any, np.ndarray | None]]
 """From (number, seed) to samples and labels, or `None` for these."""
@@ -17,31 +18,65 @@ Fakes = Callable[[int, int], tuple[Any, np.ndarray | None]]
 _PATHS = 2000
 
 
+def classes_of(
+    num_classes: int | None, class_names: Sequence[str] | None, data: Dataset
+) -> np.ndarray | None:
+    """The generator's number of each class of the data, int32 (classes,), by their names.
+
+    Data have an order of their own. The classes of a generator that knows no names are taken to be
+    those of the data in order, where there are as many.
+
+    Args:
+        num_classes: Number of classes of the generator; `None` if it is unconditional.
+        class_names: What it calls them; `None` where it does not know.
+        data: The data.
+
+    Returns:
+        The numbers; `None` where a class is none of the generator's, or there are no classes.
+    """
+    if num_classes is None or data.class_names is None:
+        return None
+    if class_names is None or tuple(class_names) == data.class_names:
+        same = num_classes == data.num_classes
+        return np.arange(num_classes, dtype=np.int32) if same else None
+    try:
+        numbers = [class_number(name, class_names, num_classes) for name in data.class_names]
+    except ValueError:
+        return None
+    return np.array(numbers, np.int32)
+
+
 def from_generator(
     generate: Callable[[int, np.ndarray | None, int], Any],
     num_classes: int | None,
     train: Dataset,
+    class_names: Sequence[str] | None = None,
 ) -> Fakes:
     """Samples of a generator; a conditional one gets labels in the proportions of the real data.
 
     Args:
         generate: Function of (n, labels, seed) that returns samples (n, ...); labels are int32
-            (n,), or `None`.
+            (n,) by the generator's numbers, or `None`.
         num_classes: Number of classes of the generator; `None` if it is unconditional.
         train: The real data.
+        class_names: What the generator calls its classes, where it knows.
+
+    Returns:
+        Samples with labels by the numbers of the real data; without labels where those have other
+        classes.
     """
-    labels = train.labels if num_classes == train.num_classes else None
+    numbers, labels = classes_of(num_classes, class_names, train), train.labels
 
     def fakes(n: int, seed: int) -> tuple[Any, np.ndarray | None]:
         if num_classes is None:
-            chosen = None
-        elif labels is None:
+            return generate(n, None, seed), None
+        if labels is None or numbers is None:
             chosen = np.arange(n, dtype=np.int32) % num_classes
-        else:
-            # The real proportions of the classes, as exactly as n labels allow.
-            chosen = np.sort(labels)[np.arange(n) * len(labels) // n]
-            chosen = np.random.default_rng(seed).permutation(chosen)
-        return generate(n, chosen, seed), chosen
+            return generate(n, chosen, seed), None if labels is not None else chosen
+        # The real proportions of the classes, as exactly as n labels allow.
+        chosen = np.sort(labels)[np.arange(n) * len(labels) // n]
+        chosen = np.random.default_rng(seed).permutation(chosen)
+        return generate(n, numbers[chosen], seed), chosen
 
     return fakes
 
@@ -101,7 +136,11 @@ def check_shape(what: str, samples: Any, real: Dataset) -> None:
 
 
 def likelihood_settings(
-    model: Any, data: Dataset, *, importance_samples: int
+    model: Any,
+    data: Dataset,
+    *,
+    importance_samples: int,
+    class_names: Sequence[str] | None = None,
 ) -> dict[str, Any] | None:
     """Settings of the metric `bits_per_dimension`; `None` where the model has no likelihood.
 
@@ -109,16 +148,17 @@ def likelihood_settings(
         model: May have `log_likelihood`, as `kgan.models.VAE`.
         data: The real data. A conditional model needs their classes.
         importance_samples: Draws of latents for each sample.
+        class_names: What the model calls its classes, where it knows.
     """
     if not hasattr(model, "log_likelihood"):
         return None
-    if model.num_classes is not None and model.num_classes != data.num_classes:
+    numbers = classes_of(model.num_classes, class_names, data)
+    if model.num_classes is not None and numbers is None:
         return None
 
     def log_likelihood(samples: Any, labels: np.ndarray | None, **options: int) -> np.ndarray:
-        return model.log_likelihood(
-            samples, None if model.num_classes is None else labels, **options
-        )
+        own = None if numbers is None or labels is None else numbers[labels]
+        return model.log_likelihood(samples, own, **options)
 
     return {"log_likelihood": log_likelihood, "importance_samples": importance_samples}
 

@@ -25,15 +25,31 @@ class Encoder(keras.Model):
         network: Model of images (batch, height, width, channels) to (batch, style_count, units).
         mean: The mean style, (units,).
         deviation: Deviation of styles from it, (units,).
+        trained_for: What tells the generator that it is trained on from others, such as a hash of
+            its weights; `None` where that is not known. It is kept in the file.
     """
 
-    def __init__(self, network: keras.Model, mean: ArrayLike, deviation: ArrayLike, **options):
+    def __init__(
+        self,
+        network: keras.Model,
+        mean: ArrayLike,
+        deviation: ArrayLike,
+        *,
+        trained_for: str | None = None,
+        **options,
+    ):
         super().__init__(**options)
         self.network = network
+        self.trained_for = trained_for
         self.mean = np.asarray(mean, np.float32)
         self.deviation = np.asarray(deviation, np.float32)
         # All weights are the network's.
         self.built = True
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape of one image: (height, width, channels)."""
+        return tuple(self.network.inputs[0].shape[1:])
 
     @property
     def style_shape(self) -> tuple[int, int]:
@@ -49,6 +65,7 @@ class Encoder(keras.Model):
             "network": keras.saving.serialize_keras_object(self.network),
             "mean": self.mean.tolist(),
             "deviation": self.deviation.tolist(),
+            "trained_for": self.trained_for,
         }
 
     @classmethod
@@ -114,7 +131,7 @@ def train_encoder(
     pool = None if images is None else np.asarray(images)
     order = np.random.default_rng(seed)
     for number in range(steps):
-        real = np.zeros((0, *encoder.network.inputs[0].shape[1:]), np.float32)
+        real = np.zeros((0, *encoder.image_shape), np.float32)
         if pool is not None:
             real = to_float(pool[order.integers(0, len(pool), batch_size)])
         errors.append(step(tf.constant(number), tf.constant(real)))

@@ -10,6 +10,7 @@ import numpy as np
 
 import kgan.data
 from kgan.data import Dataset
+from kgan.evaluation.generated import classes_of, with_labels_of
 from kgan.files import atomic_path, remove_left_behind
 from kgan.names import printable
 from kgan.portions import portions
@@ -118,21 +119,31 @@ def fakes_of(settings: ClassifierSettings) -> Callable[[Dataset], Generate] | No
 
     def generator(data: Dataset) -> Generate:
         if source.suffix == ".npz":
-            return _from_file(source)
+            return _from_file(source, data)
         opened = open_source(source)
+        numbers = classes_of(opened.num_classes, opened.class_names, data)
         if opened.num_classes != data.num_classes:
             raise ValueError(
                 f"fakes need a generator of the {data.num_classes} classes of {data.name}; "
                 f"that of {source} has {opened.num_classes or 'none'}."
             )
-        return opened.generate
+        if numbers is None:
+            raise ValueError(
+                f"fakes need a generator of the classes of {data.name}; that of {source} has "
+                f"others: {', '.join(opened.class_names or ())}."
+            )
+
+        def generate(n: int, labels: np.ndarray, seed: int) -> np.ndarray:
+            return opened.generate(n, numbers[labels], seed)
+
+        return generate
 
     return generator
 
 
-def _from_file(path: Path) -> Generate:
-    """A function that draws samples of given classes from a file."""
-    fakes = kgan.data.load(str(path))
+def _from_file(path: Path, data: Dataset) -> Generate:
+    """A function that draws samples of given classes of the data from a file."""
+    fakes = with_labels_of(kgan.data.load(str(path)), data)
     counts = kgan.data.class_counts(fakes)
     classes = fakes.labels
     assert classes is not None

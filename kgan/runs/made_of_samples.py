@@ -98,7 +98,7 @@ class Inputs(NamedTuple):
         rows = np.arange(len(self.data))
         if not self.in_order:
             rows = np.random.default_rng(seed).permutation(rows)
-        return self.data.take(rows[:n]).as_float()
+        return self.data.some_as_float(rows[:n])
 
 
 def of_model(model: Any) -> dict[str, Making]:
@@ -151,10 +151,10 @@ def of_exported(model: Any, manifest: Manifest) -> dict[str, Making]:
 
 
 def load_inputs(path: Path, name: str, making: Making, **reading: Any) -> Inputs:
-    """The images of a folder or file, at the size that the endpoint of that name takes.
+    """A picture, or the images of a folder or file, at the size that an endpoint takes.
 
     Args:
-        path: The folder or file.
+        path: The picture, folder or file, or the name of a data set.
         name: Name of the endpoint.
         making: The endpoint.
         **reading: How the model's own images were read, as for `kgan.data.load`; by default as its
@@ -162,7 +162,8 @@ def load_inputs(path: Path, name: str, making: Making, **reading: Any) -> Inputs
     """
     height, width, channels = making.shape
     reading = reading or declared(making)
-    data = kgan.data.load(str(path), **{**reading, "image_size": (height, width)})
+    reading = {**reading, "image_size": (height, width)}
+    data = kgan.data.load_given(str(path), what="inputs", **reading)
     if data.sample_shape != making.shape:
         raise ValueError(
             f"inputs of {name} must be images of {channels} channel(s) and {height}x{width} "

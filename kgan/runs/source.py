@@ -83,8 +83,8 @@ def open_source(
             run exports.
         endpoint: What to ask of a model that can be asked for several kinds of samples; by default
             samples of seeds, or where there are none its first translation or reconstruction.
-        inputs: A folder or file of samples to make samples of; by default some that the run did not
-            learn from.
+        inputs: A picture, or a folder or file of samples, to make samples of; by default some that
+            the run did not learn from.
 
     Raises:
         FileNotFoundError: If the path is none of these.

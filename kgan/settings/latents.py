@@ -8,15 +8,16 @@ import tyro
 
 from kgan.settings.groups import Messages, check_at_least, check_seed
 
-# Which of the pictures takes a setting.
+# Which of the pictures take a setting.
 _TAKERS = {
-    "images": "project",
-    "encoder": "project",
-    "encoder_steps": "project",
-    "restarts": "project",
-    "to": "interpolate",
-    "layer": "mix",
-    "find": "directions",
+    "steps": ("interpolate", "directions", "project"),
+    "images": ("project",),
+    "encoder": ("project",),
+    "encoder_steps": ("project",),
+    "restarts": ("project",),
+    "to": ("interpolate",),
+    "layer": ("mix",),
+    "find": ("directions",),
 }
 
 
@@ -33,9 +34,11 @@ class LatentsSettings(Messages):
     n: int = 8
     """How many samples, ways, rows or images."""
     steps: int = 8
-    """Columns of a way or direction; of project, hundreds of steps of its search."""
+    """Columns of a way or direction (interpolate, directions); of project, hundreds of steps of its
+    search."""
     labels: tuple[str, ...] = ()
-    """Classes to show, in turn, by their names or numbers; default all of them."""
+    """Classes to show, in turn, by their names or numbers; default all of them, with project those
+    of the images. With directions the class of its one sample; default the first."""
     to: tuple[str, ...] = ()
     """With interpolate: classes to end in, in turn, by a straight line in the styles; default those
     that the ways start from."""
@@ -44,14 +47,16 @@ class LatentsSettings(Messages):
     find: Literal["principal", "closed-form"] = "principal"
     """With directions: those in which samples vary most, or those that the weights amplify most."""
     images: Path | None = None
-    """With project: a folder or file of images; default those that the run was trained on."""
+    """With project: a picture, a folder or file of some, or the name of a data set; default those
+    that the run was trained on."""
     restarts: int = 4
     """With project: how many starts the best is taken of."""
     encoder: Path | None = None
     """With project: a .keras file with an encoder whose guess is the one start, so that --steps 1
-    suffice; it is trained and written where it is not there."""
+    suffice; it is trained and written where it is not there, and taken as it is where it was
+    trained for the same generator."""
     encoder_steps: int = 3000
-    """Steps of its training."""
+    """Steps of its training, where there is none yet."""
     checkpoint: Literal["last", "best"] | None = None
     """Which checkpoint of a run; default the one that was exported."""
     seed: int = 0
@@ -63,13 +68,19 @@ class LatentsSettings(Messages):
         super().check()
         check_seed(self.seed)
         check_at_least(self, 1, "n", "restarts", "encoder_steps")
-        check_at_least(self, 1 if self.show == "project" else 2, "steps")
         check_at_least(self, 0, "layer")
-        for name, taker in _TAKERS.items():
-            if self.show != taker and self._is_given(name):
-                raise ValueError(
-                    f"{name} must be left out with --show {self.show}: {taker} takes it."
-                )
+        for name, takers in _TAKERS.items():
+            if self.show not in takers and self._is_given(name):
+                told = f"{takers[0]} takes it"
+                if len(takers) > 1:
+                    told = f"{', '.join(takers[:-1])} and {takers[-1]} take it"
+                raise ValueError(f"{name} must be left out with --show {self.show}: {told}.")
+        check_at_least(self, 1 if self.show == "project" else 2, "steps")
+        if self.show == "directions" and len(self.labels) > 1:
+            raise ValueError(
+                "labels must be one with --show directions, whose rows all start from the same "
+                f"sample, got {' '.join(self.labels)}."
+            )
         if self.encoder is None and self._is_given("encoder_steps"):
             raise ValueError(f"encoder_steps must go with encoder, got {self.encoder_steps} alone.")
         if self.encoder is not None and self._is_given("restarts"):

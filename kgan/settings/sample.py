@@ -28,8 +28,8 @@ class SampleSettings(Messages):
     of their distance from their class's mean style that is kept, 0 to 1, at most 2; else the
     largest absolute value of a latent, of which 2 is mild and 0.5 strong."""
     inputs: Path | None = None
-    """Images to translate, where the model makes images of images: a folder or a file; default
-    images that the run did not learn from."""
+    """Images to translate, where the model makes images of images: a picture, a folder or a file;
+    default images that the run did not learn from."""
     endpoint: str | None = None
     """What to ask of a model that can be asked for several translations (a_to_b, b_to_a); default
     the first one."""

@@ -254,6 +254,23 @@ def test_labels_of_folders_are_matched_by_name(tmp_path):
         kgan.cli.evaluate.prepare(config, kgan.cli.evaluate.opened(config))
 
 
+def test_classes_of_a_run_are_matched_by_name(run, capsys):
+    config, asked = EvaluateSettings(source=run, data="digits"), []
+
+    def generate(n, labels, seed):
+        asked.append(labels)
+        return np.zeros((n, 8, 8, 1), np.float32)
+
+    source = kgan.cli.evaluate.opened(config)._replace(generate=generate)
+    backwards = source._replace(class_names=tuple("9876543210"))
+    labels = kgan.cli.evaluate.prepare(config, backwards).fakes(40, 0)[1]
+    np.testing.assert_array_equal(asked[-1], 9 - labels)
+    assert "note:" not in capsys.readouterr().err
+    others = source._replace(class_names=tuple("abcde"), num_classes=5)
+    assert kgan.cli.evaluate.prepare(config, others).fakes(4, 0)[1] is None
+    assert "not all classes of digits are known to be those of" in capsys.readouterr().err
+
+
 def said_of(arguments, capsys):
     """What the command says before it exits with 2, which tyro does by itself; in one line."""
     try:

@@ -12,6 +12,7 @@ import kgan.cli
 import kgan.latents
 import kgan.models
 import kgan.pictures
+from kgan.metrics.feature_extractor import weights_hash
 from kgan.networks import LinearImages, biggan_generator, dcgan_generator, with_class_latents
 from tests.conftest import build_gan
 from tests.models.style_gan import style_gan
@@ -78,13 +79,15 @@ def test_a_way_from_one_class_to_another(folder):
 def test_projection_starts_from_an_encoder(folder, tmp_path, capsys):
     """It is trained once; it and the search from it are then the same again."""
     encoder = tmp_path / "encoder.keras"
-    options = ["--n", 2, "--steps", 1, "--images", folder / "images", "--encoder", encoder]
+    images = ["--images", folder / "images", "--labels", 0, 1]
+    options = ["--n", 2, "--steps", 1, *images, "--encoder", encoder]
     assert run(folder, "classes.keras", "project", *options, "--encoder-steps", 2)[1] == 0
     first = capsys.readouterr().out
     assert f"an encoder in {encoder}" in first
     assert run(folder, "classes.keras", "project", *options)[1] == 0
     again = capsys.readouterr().out
-    assert again.splitlines() == first.splitlines()[1:]
+    assert f"encoder {encoder} taken as it is; remove it to train one" in again
+    assert again.splitlines()[1:] == first.splitlines()[1:]
     assert run(folder, "plain.keras", "project", *options)[1] == 2
     assert "the generator must have styles" in capsys.readouterr().err
 
@@ -103,10 +106,57 @@ def test_images_have_the_classes_that_their_folders_name(folder, tmp_path, capsy
     assert "labels must be in [0, 2], got 7. Rename the folder, or say which: --labels" in said
 
 
+def test_classes_that_nothing_tells_are_asked_for(folder, tmp_path, capsys):
+    """A file knows no names of classes, and the order of a folder's classes is its own."""
+    shutil.copytree(folder / "images", tmp_path / "named" / "b")
+    for images, told in (
+        (tmp_path / "named", "labels must be numbers in [0, 2], as the classes have no names here"),
+        (folder / "images", f"labels must be given for {folder / 'images'}, whose images have no"),
+    ):
+        assert run(folder, "classes.keras", "project", "--images", images)[1] == 2
+        said = capsys.readouterr().err
+        assert told in said
+        assert "--labels" in said
+        options = ["--n", 2, "--steps", 1, "--restarts", 1, "--images", images, "--labels", 1]
+        assert run(folder, "classes.keras", "project", *options)[1] == 0
+        capsys.readouterr()
+
+
+def test_an_encoder_is_of_one_generator_and_its_images(folder, tmp_path, capsys):
+    """That of other weights, of other images or of no encoder is told; of an old file, a line."""
+    gan = kgan.models.load(folder / "styles.keras")
+    styles, path = gan.styles().shape, tmp_path / "encoder.keras"
+    options = ["--images", folder / "images", "--encoder", path, "--n", 2, "--steps", 1]
+
+    def told(of, shape=(8, 8, 1)):
+        network = kgan.networks.style_encoder(shape, *styles, width=4)
+        zeros = np.zeros(styles[1])
+        kgan.latents.Encoder(network, zeros, zeros + 1, trained_for=of).save(path)
+        code = run(folder, "styles.keras", "project", *options)[1]
+        return code, "".join(capsys.readouterr())
+
+    code, said = told(weights_hash(gan.ema_generator))
+    assert code == 0
+    assert "taken as it is; remove it to train one" in said
+    code, said = told(None)
+    assert code == 0
+    assert "taken as it is, and for which model it was trained is not known" in said
+    code, said = told("00000000")
+    assert code == 2
+    assert f"{path} holds an encoder for another generator" in said
+    assert "Remove it to train one" in said
+    code, said = told(None, (8, 8, 3))
+    assert code == 2
+    assert f"{path} must hold an encoder of images (8, 8, 1), as the model makes" in said
+    gan.generator.save(path)
+    assert run(folder, "styles.keras", "project", *options)[1] == 2
+    assert "must hold an encoder, got a Functional" in capsys.readouterr().err
+
+
 def test_a_damaged_encoder_is_named(folder, tmp_path, capsys):
     encoder = tmp_path / "encoder.keras"
     encoder.write_bytes(b"half")
-    options = ["--images", folder / "images", "--encoder", encoder]
+    options = ["--images", folder / "images", "--encoder", encoder, "--labels", 0]
     assert run(folder, "classes.keras", "project", *options)[1] == 2
     assert f"{encoder} cannot be loaded as an encoder" in capsys.readouterr().err
 
@@ -138,9 +188,10 @@ def test_directions_of_latents_that_no_single_layer_takes(tmp_path, generator):
 
 def test_projection_tells_both_errors(folder, capsys):
     images = folder / "images"
-    options = ["--n", 2, "--steps", 2, "--restarts", 1, "--images", images]
+    options = ["--n", 3, "--steps", 2, "--restarts", 1, "--images", images]
     assert run(folder, "styles.keras", "project", *options)[1] == 0
     said = capsys.readouterr().out
+    assert f"{images}: 2 images, fewer than the 3 of --n" in said
     assert f"{images}: PSNR " in said
     assert "the model's own samples: " in said
 
@@ -159,6 +210,28 @@ def test_images_to_project_have_the_channels_of_the_model(folder, tmp_path, caps
     np.save(tmp_path / "two.npy", np.zeros((3, 8, 8, 2), np.uint8))
     assert run(folder, "styles.keras", "project", "--images", tmp_path / "two.npy")[1] == 2
     assert "two.npy" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "match"),
+    [
+        ("styles.keras", ["directions", "--n", 99], "n must be at most 16, the number of dire"),
+        ("plain.keras", ["directions", "--n", 99], "n must be at most 6, the number of direct"),
+        ("styles.keras", ["interpolate", "--to", 1], "to must be left out: the generator is uncon"),
+        ("classes.keras", ["interpolate", "--to", 7], "to must be in [0, 2], got 7"),
+        ("classes.keras", ["mix", "--n", 1, "--labels", 0, 2], "labels must be at most 1, as many"),
+    ],
+)
+def test_errors_name_what_was_given(folder, capsys, source, options, match):
+    assert run(folder, source, *options)[1] == 2
+    assert match in capsys.readouterr().err
+
+
+def test_one_picture_is_projected(folder, capsys):
+    picture = folder / "images" / "1.png"
+    options = ["--images", picture, "--n", 1, "--steps", 1, "--restarts", 1]
+    assert run(folder, "styles.keras", "project", *options)[1] == 0
+    assert f"{picture}: PSNR" in capsys.readouterr().out
 
 
 def test_a_picture_that_cannot_be_written_is_told_before_the_work(folder, capsys, monkeypatch):
@@ -203,6 +276,15 @@ def test_projection_goes_by_pixels_that_the_last_layer_clips(tmp_path, capsys, w
         (
             ["--show", "project", "--encoder", "e.keras", "--restarts", "2"],
             "restarts must be left out with encoder",
+        ),
+        (
+            ["--steps", "5", "--show", "mix"],
+            "steps must be left out with --show mix: interpolate, directions and project take it",
+        ),
+        (["--steps", "5", "--show", "truncate"], "steps must be left out with --show truncate"),
+        (
+            ["--show", "directions", "--labels", "b", "a"],
+            "labels must be one with --show directions",
         ),
         (["--to", "1", "--show", "mix"], "to must be left out with --show mix"),
         (["--seed", "-1"], "seed must be in [0, 2147483647], got -1"),

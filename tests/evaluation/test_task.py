@@ -1,5 +1,7 @@
 """A task of a family, from samples to scores, pictures and tables."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,7 @@ from kgan.evaluation import (
     training_metrics,
 )
 from kgan.evaluation.defaults import baselines
-from kgan.evaluation.generated import from_generator, from_set
+from kgan.evaluation.generated import classes_of, from_generator, from_set
 from kgan.kinds import Images, Points
 from kgan.metrics import METRICS
 from kgan.metrics.extractor import extractor
@@ -101,7 +103,29 @@ def test_a_generator_gets_the_real_mix_of_classes():
     # Of other classes than the real ones, each in turn; none where it is unconditional.
     from_generator(generate, 3, train)(7, 0)
     assert asked[1].tolist() == [0, 1, 2, 0, 1, 2, 0]
+    assert from_generator(generate, 3, train)(7, 0)[1] is None
     assert from_generator(generate, None, train)(5, 0)[1] is None
+
+
+@pytest.mark.parametrize("only", [False, True])
+def test_classes_of_the_data_are_those_of_the_generator_by_name(only):
+    """The order of the data is its own; its labels stay by it."""
+    digits, asked = kgan.data.load("digits"), []
+    some = digits.take(np.flatnonzero(digits.labels == 1 if only else digits.labels < 2))
+    names = ("b",) if only else ("b", "a")
+    labels = np.zeros_like(some.labels) if only else some.labels
+    data = dataclasses.replace(some, labels=labels, class_names=names)
+
+    def generate(n, labels, seed):
+        asked.append(labels)
+        return np.zeros((n, 8, 8, 1), np.float32)
+
+    found = from_generator(generate, 3, data, ("a", "b", "c"))(40, 0)[1]
+    assert set(found) == set(range(len(names)))
+    assert [names[one] for one in found] == ["abc"[one] for one in asked[0]]
+    assert classes_of(3, ("a", "c", "d"), data) is None
+    assert from_generator(generate, 3, data, ("a", "c", "d"))(4, 0)[1] is None
+    assert asked[1].tolist() == [0, 1, 2, 0]
 
 
 def test_what_is_measured_by_default():
