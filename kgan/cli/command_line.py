@@ -115,7 +115,9 @@ def _resumed(
         )
     saved = run.settings(families[run.family])
     settings = _parse(name, command, words, saved)
-    check_unchanged(saved, settings, may_change=tuple(settings.may_change() - saved.shaped_by))
+    # Whether moved data are the same is seen when they are loaded.
+    may_change = (settings.may_change() - saved.shaped_by) | settings.may_move()
+    check_unchanged(saved, settings, may_change=tuple(may_change))
     return Request(settings, run.preset or chosen, run.folder.name, run)
 
 

@@ -100,6 +100,15 @@ def load(
         raise ValueError(f"{error}{_nearest(name, path)}") from error
 
 
+def is_set(name: str) -> bool:
+    """Whether `load` knows a set of this name, so that it is no path."""
+    import tensorflow_datasets as tfds
+
+    if name in DATASETS or name in COMPOSED:
+        return True
+    return name.partition(":")[0].replace("-", "_") in tfds.list_builders()
+
+
 def _no_such_data(name: str, path: Path) -> str:
     allowed = "a folder of images, or a .npy, .npz, .csv or .parquet file"
     if path.exists():

@@ -20,6 +20,7 @@ from kgan.recipes.classifier import ClassifierRecipe
 from kgan.recipes.hardening import HardeningRecipe
 from kgan.robustness.comparison import Comparison, compare, tell, write
 from kgan.robustness.comparison_page import write_comparison_page
+from kgan.runs import resuming
 from kgan.runs.classifier_file import (
     check_fit,
     check_model_range,
@@ -70,7 +71,8 @@ def harden(
     recipe = HardeningRecipe(settings, start=_start(settings), fakes=fakes_of(settings))
     if run is None:
         recipe.choose(kept, only_batch=True)
-    data = recipe.splits[0]
+    with resuming.finding_data(run, settings):
+        data = recipe.splits[0]
     if source is not None:
         check_fit(source, recipe.start, data)
         # New weights say nothing of the range; those of the file do.

@@ -1,16 +1,26 @@
 """Checks, before the work starts, of what could fail at its end: folders, names, disk space."""
 
 import contextlib
+import json
+import math
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
+
+import keras
+import tensorflow as tf
 
 import kgan.export
 from kgan.files import bytes_in_words
 
 # The last and the best state, and one that is being written.
 _COPIES = 3
+
+# What HDF5 adds, by files of 65 to 415 arrays: two groups a layer, and the head of an array.
+_LAYER_BYTES, _ARRAY_BYTES = 2060, 345
+# The groups of an optimizer and its configuration; what each file has besides.
+_OPTIMIZER_BYTES, _FILE_BYTES = 3000, 3400
 
 
 def check_folder(what: str, folder: Path) -> None:
@@ -73,13 +83,13 @@ def check_space(model: Any, folder: Path) -> str:
     """Says how much the checkpoints take and how much is free.
 
     Args:
-        model: The model, whose optimizers keep two values for each that is trained.
+        model: The model, compiled.
         folder: The run's folder.
 
     Raises:
         OSError: If they do not fit.
     """
-    size = _bytes(model.weights) + 2 * _bytes(model.trainable_weights)
+    size = checkpoint_bytes(model)
     free = shutil.disk_usage(_nearest(folder)).free
     if free < _COPIES * size:
         needed = bytes_in_words(_COPIES * size)
@@ -90,6 +100,37 @@ def check_space(model: Any, folder: Path) -> str:
     return f"checkpoints of {bytes_in_words(size)} each; {bytes_in_words(free)} free"
 
 
+def checkpoint_bytes(model: Any) -> int:
+    """How many bytes a `.keras` file of a model takes, to a few hundredths.
+
+    Beside the values there are the groups of HDF5 for each layer and the configuration, which are
+    most of a small model's file.
+    """
+    values = list(model.weights)
+    beside = _FILE_BYTES
+    for optimizer in _optimizers(model):
+        if optimizer.built:
+            values += optimizer.variables
+            # Around another one it keeps that one's state both as its own and beside it.
+            inner = getattr(optimizer, "inner_optimizer", None)
+            values += [] if inner is None else inner.variables
+        else:
+            # It is built when training begins; Adam keeps two values for each that it trains.
+            values += 2 * list(model.trainable_weights)
+        beside += _OPTIMIZER_BYTES
+    layers = len(list(model._flatten_layers()))
+    config = json.dumps(keras.saving.serialize_keras_object(model.get_config()), default=str)
+    groups = layers * _LAYER_BYTES + len(values) * _ARRAY_BYTES
+    return sum(map(_bytes, values)) + groups + len(config) + beside
+
+
+def _optimizers(model: Any) -> list[Any]:
+    """A model's optimizers: those of its players, or the one that it was compiled with."""
+    names = getattr(model, "optimizers", ("optimizer",))
+    found = [getattr(model, name, None) for name in names]
+    return [optimizer for optimizer in found if optimizer is not None]
+
+
 def _nearest(folder: Path) -> Path:
     """The folder, or the nearest one above it that is there."""
     path = folder.expanduser().absolute()
@@ -98,13 +139,5 @@ def _nearest(folder: Path) -> Path:
     return path
 
 
-def _bytes(weights: Any) -> int:
-    # Where only the optimizers know the type of what they keep, it is float32.
-    return sum(4 * int(_size(weight.shape)) for weight in weights)
-
-
-def _size(shape: Any) -> int:
-    size = 1
-    for side in shape:
-        size *= int(side)
-    return size
+def _bytes(variable: Any) -> int:
+    return math.prod(variable.shape) * tf.as_dtype(variable.dtype).size

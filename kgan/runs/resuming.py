@@ -1,15 +1,63 @@
 """From which checkpoint a run goes on, where the last one is damaged or gone."""
 
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from shlex import quote
 from typing import Any
 
+import kgan.data
 import kgan.models
 from kgan.counter import steps_done
 from kgan.files import remove_left_behind
 from kgan.history import read_history
-from kgan.runs.run import Run
+from kgan.runs.run import Run, moved
+from kgan.settings.groups import Settings
 
 CHECKPOINTS = ("last.keras", "previous.keras", "best.keras")
 """In the order in which they are tried."""
+
+
+# What the names of runs of other commands than `kgan train` begin with.
+_PREFIXES = {"classifier": "classifier-", "hardening": "harden-"}
+
+
+@contextlib.contextmanager
+def finding_data(run: Run | None, settings: Settings) -> Iterator[None]:
+    """Within it, an error about data of a run that are not where they were names the remedy.
+
+    Args:
+        run: The run to resume; `None` for a new one.
+        settings: The settings to resume with.
+
+    Raises:
+        FileNotFoundError: In place of an error, where data of the run are gone.
+    """
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        gone = {} if run is None else _gone(settings)
+        if run is None or not gone or gone.keys() & moved(run, settings).keys():
+            raise
+        name = run.folder.name.removeprefix(_PREFIXES.get(run.family, ""))
+        flags = " ".join(f"--{one} NEW" for one in gone)
+        was = " and ".join(f"{one} {place!r}" for one, place in gone.items())
+        raise FileNotFoundError(
+            f"{run.folder} was begun with {was}, and nothing is there now. Where it was moved, "
+            f"--resume --name {quote(name)} {flags} goes on with the same data in their new place."
+        ) from error
+
+
+def _gone(settings: Settings) -> dict[str, str]:
+    """The places of data where nothing is, by the setting."""
+    places = {name: getattr(settings, name) for name in sorted(settings.may_move())}
+    return {
+        name: str(place)
+        for name, place in places.items()
+        if place is not None
+        and not Path(place).expanduser().exists()
+        and (isinstance(place, Path) or not kgan.data.is_set(place))
+    }
 
 
 def has_checkpoint(run: Run) -> bool:

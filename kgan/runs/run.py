@@ -137,7 +137,8 @@ class Run:
                 found[int(match[1] or 1)] = path
         if not found:
             raise FileNotFoundError(
-                f"no run {name!r} in {runs_dir} to resume; start one without --resume."
+                f"no run {name!r} in {runs_dir} to resume; name another with --name, or start one "
+                "without --resume."
             )
         return cls.open(found[max(found)])
 
@@ -247,13 +248,36 @@ def check_unchanged(saved: Settings, wanted: Settings, *, may_change: Sequence[s
             )
 
 
-def check_same_data(run: Run, now: Mapping[str, Any]) -> None:
+def moved(run: Run, wanted: Settings) -> dict[str, tuple[Any, Any]]:
+    """Where the data of a run were and are now, by the setting that says so, as far as it changed.
+
+    Args:
+        run: The run to resume.
+        wanted: The settings to resume with.
+    """
+    saved = run.settings(type(wanted))
+    places = {
+        name: (getattr(saved, name), getattr(wanted, name)) for name in sorted(wanted.may_move())
+    }
+    return {name: (before, now) for name, (before, now) in places.items() if before != now}
+
+
+def check_same_data(
+    run: Run, now: Mapping[str, Any], *, moved: Mapping[str, tuple[Any, Any]] | None = None
+) -> None:
     """Raises `ValueError` if the data differ from those that the run began with.
 
     Args:
-        run: The run to resume; runs of 0.1.0 recorded no data, and pass.
+        run: The run to resume; runs of 0.1.0 recorded no data, and pass where nothing was moved.
         now: Fingerprint of the present data.
+        moved: What the function `moved` gives.
     """
+    changes = ", ".join(f"{name} from {old} to {new}" for name, (old, new) in (moved or {}).items())
+    if run.data is None and changes:
+        raise ValueError(
+            f"{run.folder} recorded nothing that its data could be known by, so they must stay "
+            f"where they were ({changes}): put them back there."
+        )
     if run.data is None or run.data == now:
         return
     before, after = run.data.get("count"), now.get("count")
@@ -261,9 +285,12 @@ def check_same_data(run: Run, now: Mapping[str, Any]) -> None:
     told = "their content differs"
     if known and before != after:
         told = f"{before:,} samples became {after:,}"
+    elif {**run.data, "class_names": None} == {**now, "class_names": None}:
+        told = "their classes have other names"
+    remedy = f"give the place of those ({changes})" if changes else "put them back"
     raise ValueError(
         f"the data changed since {run.folder} was begun: {told}. A resumed run ends with the "
-        "weights of an uninterrupted one, so it needs the same data: put them back, or start a new "
+        f"weights of an uninterrupted one, so it needs the same data: {remedy}, or start a new "
         "run without --resume."
     )
 

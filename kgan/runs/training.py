@@ -23,7 +23,7 @@ from kgan.history import read_history
 from kgan.names import printable
 from kgan.recipes import Recipe
 from kgan.runs import faults, outputs, resuming
-from kgan.runs.run import Run, check_same_data
+from kgan.runs.run import Run, check_same_data, moved
 from kgan.runs.start import start_from
 
 # Settings that say where files are written.
@@ -77,7 +77,8 @@ def train(
     strategy = kgan.distribution.get(recipe.settings.strategy)
     if kgan.distribution.is_chief(strategy):
         _check_places(recipe.settings, model_name or (run.model if run else name))
-    data = recipe.data()
+    with resuming.finding_data(run, recipe.settings):
+        data = recipe.data()
     settled = recipe.settle(data, replicas=strategy.num_replicas_in_sync)
     steps = recipe.steps_per_epoch(data)
     with strategy.scope():
@@ -85,7 +86,11 @@ def train(
     fingerprint = data.fingerprint()
     note = None
     if run is not None:
-        check_same_data(run, fingerprint)
+        changes = moved(run, recipe.settings)
+        check_same_data(run, fingerprint, moved=changes)
+        if kgan.distribution.is_chief(strategy):
+            for setting, (before, now) in changes.items():
+                print(printable(f"{setting}: the same data, {now} in place of {before}"))
     if run is None or not resuming.has_checkpoint(run):
         source = getattr(recipe.settings, "init_from", None)
         told = [] if source is None else [start_from(model, source)]

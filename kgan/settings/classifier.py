@@ -20,6 +20,7 @@ class ClassifierSettings(Messages, RunFolder, Machine, ImageReading, PreparedDat
     """Train a classifier to attack or to harden."""
 
     family: ClassVar[str] = "classifier"
+    places: ClassVar[tuple[str, ...]] = ("data", "fakes")
 
     # Data
     data: str = "digits"

@@ -98,12 +98,15 @@ class Settings:
         family: Name of the family, as in a run's `config.json`.
         changeable: Names of this group's fields that may change when a run is resumed, because no
             finished step depends on them.
+        places: Names of this group's fields that say where data are, which may change when a run
+            is resumed as long as the data are the same.
         settled: Names of this group's fields that may be left to the data, and so are never `None`
             in the record of a run.
     """
 
     family: ClassVar[str] = ""
     changeable: ClassVar[tuple[str, ...]] = ()
+    places: ClassVar[tuple[str, ...]] = ()
     settled: ClassVar[tuple[str, ...]] = ()
 
     @property
@@ -114,9 +117,16 @@ class Settings:
     @classmethod
     def may_change(cls) -> frozenset[str]:
         """Names of the changeable fields of all groups."""
-        return frozenset(
-            name for group in cls.__mro__ for name in vars(group).get("changeable", ())
-        )
+        return cls._of_all_groups("changeable")
+
+    @classmethod
+    def may_move(cls) -> frozenset[str]:
+        """Names of the fields of all groups that say where data are."""
+        return cls._of_all_groups("places")
+
+    @classmethod
+    def _of_all_groups(cls, attribute: str) -> frozenset[str]:
+        return frozenset(name for group in cls.__mro__ for name in vars(group).get(attribute, ()))
 
     @property
     def shaped_by(self) -> frozenset[str]:
@@ -303,6 +313,8 @@ class DeclaredVictim(Settings):
 @dataclass(frozen=True, kw_only=True)
 class SampleData(Settings):
     """The data set that a model learns to make samples of."""
+
+    places: ClassVar[tuple[str, ...]] = ("data",)
 
     data: str = "digits"
     """digits, ring, grid, stacked-mnist, a tensorflow-datasets name (mnist), an image folder, or

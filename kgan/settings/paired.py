@@ -28,6 +28,7 @@ class PairedSettings(
     """Train a generator from images to images on pairs, or to restore images; export it."""
 
     family: ClassVar[str] = "paired"
+    places: ClassVar[tuple[str, ...]] = ("data", "b")
 
     # Data
     data: str | None = None

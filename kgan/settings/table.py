@@ -24,6 +24,7 @@ class TableSettings(Messages, Output, TableReading, Scores, Privacy, Start, Mach
 
     family: ClassVar[str] = "table"
     changeable: ClassVar[tuple[str, ...]] = ("epochs", "target")
+    places: ClassVar[tuple[str, ...]] = ("data",)
 
     # Data
     data: str = "breast-cancer"

@@ -1,6 +1,7 @@
 """Fields of every family that translates between two domains without pairs."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from kgan.settings.groups import (
     ImageReading,
@@ -21,6 +22,8 @@ class UnpairedSettings(
     Messages, Output, TranslationTraining, Start, Machine, ImageReading, PreparedData
 ):
     """Train a translation between two sets of images without pairs; export it."""
+
+    places: ClassVar[tuple[str, ...]] = ("a", "b")
 
     # Data
     a: str | None = None

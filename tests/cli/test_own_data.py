@@ -1,5 +1,7 @@
 """Data of a user's own, from the folder to the client: classes by name, ranges, channels."""
 
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,6 +12,7 @@ import kgan.export
 from kgan.cli import main
 from kgan.client import Client
 from kgan.runs.run import Run
+from kgan.runs.source import open_source
 from kgan.serving.repository import Model, Repository
 from tests.serving import in_thread
 
@@ -58,6 +61,34 @@ def test_what_was_declared_is_kept_and_said(trained):
     assert manifest.class_names == ("cats", "dogs")
     with Image.open(trained / "runs" / "pets" / "samples" / "epoch-0001.png") as grid:
         assert grid.mode == "RGB"
+
+
+def test_a_run_goes_on_with_data_that_were_moved(trained, tmp_path, monkeypatch, capsys):
+    for folder in ("runs", "pets"):
+        shutil.copytree(trained / folder, tmp_path / folder)
+    monkeypatch.chdir(tmp_path)
+    resume = ["train", "--resume", "--name", "pets", "--epochs", "2", "--no-export"]
+    shutil.move("pets", "beasts")
+    assert main(resume) == 2
+    said = capsys.readouterr().err
+    assert "begun with data 'pets', and nothing is there now" in said
+    assert "--resume --name pets --data NEW" in said
+    # A misspelt place is told as for a new run.
+    assert main([*resume, "--data", "./beast"]) == 2
+    assert "Did you mean 'beasts'" in capsys.readouterr().err
+    shutil.copytree("beasts", "renamed")
+    shutil.move("renamed/dogs", "renamed/hounds")
+    assert main([*resume, "--data", "renamed"]) == 2
+    assert "their classes have other names" in capsys.readouterr().err
+    assert Run.open("runs/pets").values["data"] == "pets"
+    assert main([*resume, "--data", "beasts"]) == 0
+    said = capsys.readouterr().out
+    assert "data: the same data, beasts in place of pets" in said
+    assert "resuming at step 1" in said
+    # What needs the data of a run finds them from now on.
+    run = Run.open("runs/pets")
+    assert run.values["data"] == "beasts"
+    assert len(open_source(run.folder).recipe.data()) == 32
 
 
 @pytest.mark.parametrize("source", ["runs/pets", "saved_models/pets"])

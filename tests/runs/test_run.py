@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from kgan.runs.run import Run, check_same_data, check_unchanged
-from kgan.settings import AttackSettings, GANSettings, HardeningSettings
+from kgan.runs.run import Run, check_same_data, check_unchanged, moved
+from kgan.settings import FAMILIES, AttackSettings, GANSettings, HardeningSettings
 from kgan.settings.table import TableSettings
 
 SETTINGS = GANSettings(batch_size=64, generator_width=4, image_size=(8, 16), name="mine")
@@ -166,6 +166,31 @@ def test_other_data_are_told(tmp_path):
         check_same_data(run, {"count": 96, "sha256": "b"})
     with pytest.raises(ValueError, match=r"the data changed .* their content differs"):
         check_same_data(run, {"count": 32, "sha256": "b"})
+
+
+def test_data_may_move_but_not_change(tmp_path):
+    content = {"count": 32, "sha256": "a", "class_names": ["x", "y"]}
+    run = Run.new(tmp_path, "mine", dataclasses.replace(SETTINGS, data="old"), data=content)
+    assert moved(run, dataclasses.replace(SETTINGS, data="old", epochs=99)) == {}
+    places = moved(run, dataclasses.replace(SETTINGS, data="new"))
+    assert places == {"data": ("old", "new")}
+    check_same_data(run, content, moved=places)
+    with pytest.raises(ValueError, match=r"32 samples became 96.* place of those \(data from old"):
+        check_same_data(run, {"count": 96, "sha256": "b"}, moved=places)
+    with pytest.raises(ValueError, match="their classes have other names"):
+        check_same_data(run, {**content, "class_names": ["x", "z"]}, moved=places)
+    # Runs of 0.1.0 recorded nothing that shows whether they are the same.
+    early = dataclasses.replace(run, data=None)
+    check_same_data(early, content)
+    with pytest.raises(ValueError, match="must stay where they were"):
+        check_same_data(early, content, moved=places)
+
+
+def test_each_family_says_which_of_its_settings_are_places_of_data():
+    for kind in FAMILIES.values():
+        fields = {field.name for field in dataclasses.fields(kind)}
+        assert kind.may_move() == fields & {"data", "a", "b"}
+    assert HardeningSettings.may_move() == {"data", "fakes"}
 
 
 @pytest.mark.parametrize("values", [{"batch_size": "16"}, {"batch_size": None}, {"seed": [1]}])
