@@ -112,8 +112,9 @@ def samples_of(
             f"{what} must have {whose} shape {shape}, got {tuple(found.shape[1:])}. Where a data "
             "set does not know its shapes, tf.ensure_shape states them."
         )
-    if not found.shape.is_fully_defined():
-        found = tf.ensure_shape(found, wanted)
+    if not found.shape[1:].is_fully_defined():
+        # As after several calls of `fit` with data of different shapes, too.
+        found = _of_shape(found, shape, what, whose)
     if found.dtype == tf.uint8 and isinstance(kind, Images):
         return tf.cast(found, tf.float32) / 255.0
     if not found.dtype.is_floating:
@@ -123,6 +124,19 @@ def samples_of(
             "kgan.data.feed."
         )
     return _in_range(tf.cast(found, tf.float32), kind, what)
+
+
+def _of_shape(samples: tf.Tensor, shape: tuple[int, ...], what: str, whose: str) -> tf.Tensor:
+    """The samples, of which a graph does not know the shape, with the one that is wanted."""
+    words = (
+        f"{what} must come in batches (dataset.batch(batch_size) makes them) of {whose} shape "
+        f"{shape}, got the shape"
+    )
+    dimensions = tf.shape(samples)
+    found = require(samples, tf.size(dimensions) == len(shape) + 1, words, dimensions)
+    # Not before it has as many.
+    fits = tf.reduce_all(tf.shape(found)[1:] == tf.constant(shape, tf.int32))
+    return tf.ensure_shape(require(found, fits, words, dimensions), [None, *shape])
 
 
 def _in_range(samples: tf.Tensor, kind: Kind | None, what: str) -> tf.Tensor:

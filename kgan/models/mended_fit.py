@@ -28,12 +28,14 @@ class MendedFit(keras.Model):
 
     def fit(self, *args: Any, **options: Any) -> keras.callbacks.History:
         """As Keras's `fit`; raises `TypeError` for a data set that was not made batches."""
+        self._check_compiled("fit")
         _check_batches(args[0] if args else options.get("x"))
         with told(), _ending_as_built(self.optimizer):
             return super().fit(*args, **options)
 
     def evaluate(self, *args: Any, **options: Any) -> Any:
         """As Keras's `evaluate`."""
+        self._check_compiled("evaluate")
         with told():
             return super().evaluate(*args, **options)
 
@@ -44,11 +46,13 @@ class MendedFit(keras.Model):
 
     def train_on_batch(self, *args: Any, **options: Any) -> Any:
         """As Keras's `train_on_batch`."""
+        self._check_compiled("train_on_batch")
         with told():
             return super().train_on_batch(*args, **options)
 
     def test_on_batch(self, *args: Any, **options: Any) -> Any:
         """As Keras's `test_on_batch`."""
+        self._check_compiled("test_on_batch")
         with told():
             return super().test_on_batch(*args, **options)
 
@@ -60,6 +64,17 @@ class MendedFit(keras.Model):
                 "HDF5 does not hold several networks and optimizers."
             )
         super().save(filepath, *args, **options)
+
+    def _check_compiled(self, method: str) -> None:
+        if not self.compiled:
+            raise ValueError(
+                f"compile must be called before {method}, also on a model that was loaded with "
+                f"compile=False: {self._call_of_compile()}."
+            )
+
+    def _call_of_compile(self) -> str:
+        """A call of `compile` that suits this model, for an error."""
+        return "compile(optimizer, loss)"
 
     # Saving: an optimizer has a state for each variable that it was built on, whatever is frozen
 

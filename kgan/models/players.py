@@ -143,16 +143,19 @@ class Players(MendedFit):
 
     def _right_call(self, given: Mapping[str, Any]) -> str:
         """What `compile` wants, for one that got something else."""
-        call = ", ".join(f'{name}="adam"' for name in self.playing)
         hints = [_ELSEWHERE[name] for name in given if name in _ELSEWHERE]
-        both = "" if "optimizer" in self.optimizers else ', or compile("adam") for a copy each'
         return " ".join(
             [
                 f"compile must be given {_listed(self.playing)} for this {type(self).__name__}, "
-                f"got {_listed(given) or 'none'}. Call compile({call}){both}.",
+                f"got {_listed(given) or 'none'}. Call {self._call_of_compile()}.",
                 *hints,
             ]
         )
+
+    def _call_of_compile(self) -> str:
+        call = ", ".join(f'{name}="adam"' for name in self.playing)
+        both = "" if "optimizer" in self.optimizers else ', or compile("adam") for a copy each'
+        return f"compile({call}){both}"
 
     @property
     def playing(self) -> list[str]:
@@ -183,6 +186,7 @@ class Players(MendedFit):
 
     def fit(self, *args: Any, **options: Any) -> keras.callbacks.History:
         """As Keras's `fit`; see the class for what differs."""
+        self._check_compiled("fit")
         given = inspect.signature(keras.Model.fit).bind(self, *args, **options).arguments
         given.pop("self")
         if any(given.get(name) is not None for name in ("class_weight", "sample_weight")):

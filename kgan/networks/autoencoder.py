@@ -34,7 +34,7 @@ def dcgan_encoder(
         A functional model of `images` in [0, 1], or `[images, labels]`, to two outputs of shape
         (batch, latent_dim): `mean` and `log_variance`, which is 0 at first.
     """
-    plan = resolution(image_shape)
+    plan = resolution(image_shape, latent_dim=latent_dim, num_classes=num_classes, width=width)
     images = keras.Input(image_shape, name="images")
     features = layers.Rescaling(2.0, -1.0)(images)
     for stage, strides in enumerate(plan.strides):
@@ -71,7 +71,7 @@ def dcgan_decoder(
         of the images' shape: `location`, where 0 is black and 1 is white, without bounds; and
         `log_scale`.
     """
-    plan = resolution(image_shape)
+    plan = resolution(image_shape, latent_dim=latent_dim, num_classes=num_classes, width=width)
     latents = keras.Input((latent_dim,), name="latents")
     inputs, features = with_label(latents, latents, num_classes)
     last = len(plan.strides) - 1

@@ -125,7 +125,7 @@ def biggan_generator(
     Returns:
         A functional model of `latents` (batch, latent_dim), or `[latents, labels]`.
     """
-    plan = resolution(image_shape)
+    plan = resolution(image_shape, latent_dim=latent_dim, num_classes=num_classes, width=width)
     blocks = len(plan.strides)
     if latent_dim <= blocks:
         raise ValueError(

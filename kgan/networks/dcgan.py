@@ -35,7 +35,7 @@ def dcgan_generator(
     Returns:
         A functional model of `latents` (batch, latent_dim), or `[latents, labels]`.
     """
-    plan = resolution(image_shape)
+    plan = resolution(image_shape, latent_dim=latent_dim, num_classes=num_classes, width=width)
     latents = keras.Input((latent_dim,), name="latents")
     inputs, features = with_label(latents, latents, num_classes)
     last = len(plan.strides) - 1
@@ -80,7 +80,7 @@ def dcgan_discriminator(
     Returns:
         A functional model of `images` in [0, 1], or `[images, labels]`, to logits (batch,).
     """
-    plan = resolution(image_shape)
+    plan = resolution(image_shape, num_classes=num_classes, width=width)
     convolution = SpectralConv2D if spectral else layers.Conv2D
     images = keras.Input(image_shape, name="images")
     features = layers.Rescaling(2.0, -1.0)(images)

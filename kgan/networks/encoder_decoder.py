@@ -36,7 +36,7 @@ def encoder_decoder_generator(
     """
     if bottleneck < 1:
         raise ValueError(f"bottleneck must be at least 1, got {bottleneck}.")
-    plan = resolution(image_shape)
+    plan = resolution(image_shape, width=width)
     images = keras.Input(image_shape, name="images")
     features = layers.Rescaling(2.0, -1.0)(images)
     for stage, strides in enumerate(plan.strides):

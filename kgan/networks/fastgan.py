@@ -95,7 +95,7 @@ def fastgan_generator(
     Returns:
         A functional model of `latents` (batch, latent_dim), or `[latents, labels]`.
     """
-    plan = resolution(image_shape)
+    plan = resolution(image_shape, latent_dim=latent_dim, num_classes=num_classes, width=width)
     latents = keras.Input((latent_dim,), name="latents")
     inputs, features = with_label(latents, latents, num_classes)
     last = len(plan.strides)
@@ -162,7 +162,7 @@ def fastgan_discriminator(
     Returns:
         A functional model of `images` in [0, 1], or `[images, labels]`, to logits (batch, patches).
     """
-    plan = resolution(image_shape)
+    plan = resolution(image_shape, num_classes=num_classes, width=width)
     last = len(plan.strides) - 1
     images = keras.Input(image_shape, name="images")
     inputs: Any = images
@@ -213,7 +213,7 @@ def fastgan_decoder(
         A functional model of two maps of the smallest size, the pooled whole one and a part of it,
         to two images in [0, 1] of the sides that the image has after the first halving.
     """
-    plan = resolution(image_shape)
+    plan = resolution(image_shape, width=width)
     channels = discriminator.get_layer(DECODED).output.shape[-1]
     inputs, made = [], []
     for name in ("whole", "part"):

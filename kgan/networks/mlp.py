@@ -11,6 +11,7 @@ from kgan.networks.fourier import FourierFeatures
 from kgan.networks.minibatch import MinibatchStandardDeviation
 from kgan.networks.normalization import BatchNormalization
 from kgan.networks.output_layers import to_logits
+from kgan.networks.resolution import check_counts
 from kgan.networks.spectral import SpectralDense
 
 _GENERATOR_DEPTH = 8
@@ -35,6 +36,7 @@ def mlp_generator(
     Returns:
         A functional model of `latents` (batch, latent_dim), or `[latents, labels]`.
     """
+    check_counts(latent_dim=latent_dim, num_classes=num_classes, width=width)
     latents = keras.Input((latent_dim,), name="latents")
     inputs, features = latents, latents
     if num_classes is not None:
@@ -91,6 +93,7 @@ def fine_mlp_discriminator(
 
 
 def _discriminator(sample_shape, num_classes, width, spectral, minibatch_stddev, octaves):
+    check_counts(num_classes=num_classes, width=width)
     dense = SpectralDense if spectral else layers.Dense
     points = keras.Input((_features(sample_shape),), name="points")
     features = FourierFeatures(octaves)(points)

@@ -39,7 +39,7 @@ def progan_generator(
     Returns:
         A functional model of `latents` (batch, latent_dim), or `[latents, labels]`.
     """
-    plan = resolution(image_shape)
+    plan = resolution(image_shape, latent_dim=latent_dim, num_classes=num_classes, width=width)
     last = len(plan.strides)
     latents = keras.Input((latent_dim,), name="latents")
     inputs, features = with_label(latents, latents, num_classes)
@@ -92,7 +92,7 @@ def progan_discriminator(
     Returns:
         A functional model of `images` in [0, 1], or `[images, labels]`, to logits (batch,).
     """
-    plan = resolution(image_shape)
+    plan = resolution(image_shape, num_classes=num_classes, width=width)
     last = len(plan.strides)
     images = keras.Input(image_shape, name="images")
 

@@ -79,7 +79,7 @@ def r3gan_generator(
     Returns:
         A functional model of `latents` (batch, latent_dim), or `[latents, labels]`.
     """
-    plan = resolution(image_shape)
+    plan = resolution(image_shape, latent_dim=latent_dim, num_classes=num_classes, width=width)
     stages = len(plan.strides)
     gain = _GAIN * (_BLOCKS * (stages + 1)) ** -0.25
     latents = keras.Input((latent_dim,), name="latents")
@@ -131,7 +131,7 @@ def r3gan_discriminator(
             "spectral must be False for networks r3gan: their branches start at zero, and a kernel "
             "of zeros has no norm to divide by."
         )
-    plan = resolution(image_shape)
+    plan = resolution(image_shape, num_classes=num_classes, width=width)
     gain = _GAIN * (_BLOCKS * (len(plan.strides) + 1)) ** -0.25
     images = keras.Input(image_shape, name="images")
     features = layers.Rescaling(2.0, -1.0)(images)

@@ -41,7 +41,7 @@ def resnet_generator(
     Returns:
         A functional model of `latents` (batch, latent_dim), or `[latents, labels]`.
     """
-    plan = resolution(image_shape)
+    plan = resolution(image_shape, latent_dim=latent_dim, num_classes=num_classes, width=width)
     latents = keras.Input((latent_dim,), name="latents")
     labels = None if num_classes is None else keras.Input((), dtype="int32", name="labels")
 
@@ -118,7 +118,7 @@ def residual_discriminator(
     Args as for `resnet_discriminator`, and:
         attention_side: After the first block whose map is at most as large there is attention.
     """
-    plan = resolution(image_shape)
+    plan = resolution(image_shape, num_classes=num_classes, width=width)
     convolution = SpectralConv2D if spectral else layers.Conv2D
 
     def pool(features, strides):

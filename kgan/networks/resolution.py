@@ -49,12 +49,25 @@ def channels_at(width: int, stage: int) -> int:
     return width * min(2**stage, 8)
 
 
-def resolution(image_shape: tuple[int, int, int]) -> Resolution:
+def check_counts(**counts: int | None) -> None:
+    """Raises `ValueError` for a number that is below 1, by its name; `None` is left out."""
+    for name, count in counts.items():
+        if count is not None and count < 1:
+            raise ValueError(f"{name} must be at least 1, got {count}.")
+
+
+def resolution(image_shape: tuple[int, int, int], **counts: int | None) -> Resolution:
     """Plans the stages for images of shape (height, width, channels).
 
+    Args:
+        image_shape: The shape.
+        **counts: Other numbers that a network is built of, such as `width`, for `check_counts`.
+
     Raises:
-        ValueError: Where the shape is not that of images from 8x8 to 1024x1024.
+        ValueError: Where the shape is not that of images from 8x8 to 1024x1024, or another number
+            is below 1.
     """
+    check_counts(**counts)
     if len(image_shape) != 3:
         raise ValueError(f"image_shape must be (height, width, channels), got {image_shape}.")
     height, width, channels = image_shape

@@ -22,7 +22,7 @@ def style_encoder(
         A functional model of `images` (batch, height, width, channels) to (batch, style_count,
         units), in units of the styles' deviation from their mean.
     """
-    plan = resolution(image_shape)
+    plan = resolution(image_shape, width=width)
     images = keras.Input(image_shape, name="images")
     features = layers.Rescaling(2.0, -1.0)(images)
     features = ScaledLeakyReLU()(EqualizedConv2D(width, 3, padding="same")(features))

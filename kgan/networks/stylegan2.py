@@ -57,7 +57,7 @@ def stylegan2_generator(
     Returns:
         A functional model of `latents` (batch, latent_dim), or `[latents, labels]`.
     """
-    plan = resolution(image_shape)
+    plan = resolution(image_shape, latent_dim=latent_dim, num_classes=num_classes, width=width)
     stages = len(plan.strides)
     latents = keras.Input((latent_dim,), name="latents")
     inputs = latents
@@ -121,7 +121,7 @@ def stylegan2_discriminator(
     Returns:
         A functional model of `images` in [0, 1], or `[images, labels]`, to logits (batch,).
     """
-    plan = resolution(image_shape)
+    plan = resolution(image_shape, num_classes=num_classes, width=width)
     convolution = SpectralConv2D if spectral else EqualizedConv2D
 
     def smaller(features, filters, strides):

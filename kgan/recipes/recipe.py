@@ -13,6 +13,7 @@ import tensorflow as tf
 import kgan.callbacks
 import kgan.data
 import kgan.evaluation
+from kgan.history import read_history
 from kgan.settings import hints
 from kgan.settings.groups import USUAL_BATCH
 
@@ -208,9 +209,12 @@ class Recipe(abc.ABC, Generic[Chosen]):
             version: Folder of the exported version, or `None`.
         """
         longer = shlex.join(hints.resume("train", self.settings, folder))
+        rows = read_history(folder / "metrics.csv")
+        # A resumed run may have been asked for fewer than it has done.
+        done = max([self.epochs, *(int(row["epoch"]) for row in rows)])
         return [
             f"kgan sample {shlex.quote(str(version or folder))} --n 100 --out samples.png",
-            f"{longer} --epochs {2 * self.epochs}      # train on",
+            f"{longer} --epochs {2 * done}      # train on",
         ]
 
     def callbacks(

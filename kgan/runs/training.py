@@ -182,7 +182,7 @@ def _fit_and_finish(
             print(printable(line))
         print(printable(f"run folder {run.folder}: {space}"))
         if done:
-            print(f"resuming at step {done:,}")
+            print(_where(done, steps, recipe.epochs))
         if fit(model, recipe, data, steps, callbacks):
             return finish(Trained(run, recipe, model, data, callbacks))
     except Exception as error:
@@ -195,6 +195,15 @@ def _fit_and_finish(
     print("continue with the same command and --resume")
     print(f"or export what there is: kgan export {quote(str(run.folder))}")
     return 130
+
+
+def _where(done: int, steps: int, epochs: int) -> str:
+    """Where a resumed training begins, in a line."""
+    if done < epochs * steps:
+        return f"resuming at step {done:,}"
+    whole = done // steps
+    noun = "epoch is" if whole == 1 else "epochs are"
+    return f"{whole:,} {noun} done, to step {done:,}: nothing is left of {epochs:,}"
 
 
 def export_model(trained: Trained) -> int:

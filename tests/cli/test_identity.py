@@ -35,8 +35,12 @@ def test_the_printed_advice_goes_on_with_the_run_and_its_model(here, capsys):
     assert main(["train", "--resume", "--name", "wgan-gp-2", "--epochs", "2"]) == 0
     assert "resuming at step 2" in capsys.readouterr().out
     # A finished run has nothing new to export.
-    assert main(["train", "--resume", "--name", "wgan-gp-2"]) == 0
-    assert "exported already: step 4" in capsys.readouterr().out
+    assert main(["train", "--resume", "--name", "wgan-gp-2", "--epochs", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "2 epochs are done, to step 4: nothing is left of 1" in said
+    assert "resuming" not in said
+    assert "--epochs 4 " in said
+    assert "exported already: step 4" in said
     exported = sorted((here / "saved_models").rglob("saved_model.pb"))
     assert [path.parts[-3:-1] for path in exported] == [("wgan-gp", "1"), ("wgan-gp", "2")]
     for version, step in (("1", 2), ("2", 4)):

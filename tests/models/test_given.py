@@ -561,3 +561,34 @@ def test_a_data_set_that_was_not_made_batches_is_told_how(hardening, by_name):
     data = kgan.data.Dataset("mine", np.zeros((4, SIZE, SIZE, 1), np.float32))
     with pytest.raises(TypeError, match=r"got rows: Dataset\('mine'.*kgan\.data\.feed\("):
         model.fit(x=data) if by_name else model.fit(data)
+
+
+@pytest.mark.parametrize("hardening", [False, True])
+def test_what_is_not_compiled_is_told_how(hardening, tmp_path):
+    x, y = pictures(), np.zeros(8, np.int32)
+    if hardening:
+        model = kgan.defenses.AdversarialTraining(own_discriminator(), epsilon=0.1)
+        call = r"compile\(optimizer, loss\)"
+    else:
+        model = own_gan(compiled=False)
+        call = r'compile\(g_optimizer="adam", d_optimizer="adam"\), or compile\("adam"\) for a copy'
+        own_gan().save(tmp_path / "gan.keras")
+        loaded = keras.saving.load_model(tmp_path / "gan.keras", compile=False)
+        with pytest.raises(ValueError, match=call):
+            loaded.fit(x)
+    for method in ("fit", "evaluate", "train_on_batch", "test_on_batch"):
+        with pytest.raises(ValueError, match=f"before {method}, also on .*: {call}"):
+            getattr(model, method)(x, y)
+
+
+def test_a_data_set_without_batches_is_told_after_other_data_too():
+    gan = own_gan(2)
+    x, y = pictures(), np.arange(8, dtype=np.int32) % 2
+    data = tf.data.Dataset.from_tensor_slices((x, y))
+    said = r"samples must come in batches.*dataset\.batch\(batch_size\)"
+    gan.fit(x, y, batch_size=4, verbose=0)
+    gan.fit(data.batch(3), verbose=0, shuffle=False)
+    with pytest.raises(ValueError, match=said):
+        gan.fit(data, verbose=0, shuffle=False)
+    with pytest.raises(ValueError, match=said):
+        own_gan(2).fit(data, verbose=0, shuffle=False)

@@ -150,3 +150,16 @@ def test_the_finest_wave_of_points(name, finest):
 def test_points_need_mlp():
     with pytest.raises(ValueError, match="mlp networks take points"):
         NETWORKS["mlp"].generator((8, 8, 1), 5)
+
+
+@pytest.mark.parametrize("count", [0, -1])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_numbers_below_one_are_refused_by_their_names(name, count):
+    pair, shape = NETWORKS[name], SHAPES[name][0]
+    for wrong in ("latent_dim", "num_classes", "width"):
+        said = f"^{wrong} must be at least 1, got {count}"
+        with pytest.raises(ValueError, match=said):
+            pair.generator(shape, **{"latent_dim": 8, wrong: count})
+        if wrong != "latent_dim":
+            with pytest.raises(ValueError, match=said):
+                pair.discriminator(shape, **{wrong: count})
