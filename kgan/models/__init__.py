@@ -9,7 +9,6 @@ from kgan.models.perturbation_gan import PerturbationGAN
 from kgan.models.players import Players
 from kgan.models.private_gan import PrivateGAN
 from kgan.models.private_table_gan import PrivateTableGAN
-from kgan.models.restarting_adam import RestartingAdam
 from kgan.models.saving import load, restore
 from kgan.models.table_conditions import rows_until_met, words_of
 from kgan.models.table_copula import TableCopula
@@ -42,7 +41,6 @@ __all__ = [
     "Players",
     "PrivateGAN",
     "PrivateTableGAN",
-    "RestartingAdam",
     "TableCopula",
     "TableGAN",
     "TableVAE",

@@ -21,6 +21,7 @@ import kgan.networks
 import kgan.penalties
 import kgan.precision
 import kgan.privacy
+import kgan.restarting_adam
 import kgan.settings.auto
 from kgan.data import Dataset
 from kgan.models.growing import full_at, growing, level_at, levels
@@ -372,7 +373,7 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
             adam = keras.optimizers.Adam(rate, **betas)
         else:
             every, until = (steps * updates for steps in phases)
-            adam = kgan.models.RestartingAdam(rate, every=every, until=until, **betas)
+            adam = kgan.restarting_adam.RestartingAdam(rate, every=every, until=until, **betas)
         return kgan.precision.scaled(adam, settings.precision)
 
 

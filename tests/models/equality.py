@@ -23,6 +23,7 @@ import kgan.models
 import kgan.networks
 import kgan.penalties
 from kgan.recipes import GANRecipe
+from kgan.restarting_adam import RestartingAdam
 from kgan.settings import gan as gan_settings
 from tests.models.style_gan import style_gan
 
@@ -32,7 +33,7 @@ SHAPE = (8, 8, 1)
 GANS = {
     "plain": {},
     "adam": {"optimizer": keras.optimizers.Adam},
-    "restarting adam": {"optimizer": partial(kgan.models.RestartingAdam, every=8, until=16)},
+    "restarting adam": {"optimizer": partial(RestartingAdam, every=8, until=16)},
     "clipping": {"clipnorm": 0.05},
     "gradient penalty": {
         "loss": "wasserstein",

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import kgan.data
-from kgan.models import RestartingAdam
 from kgan.recipes import GANRecipe
+from kgan.restarting_adam import RestartingAdam
 from kgan.settings import PRESETS
 
 GRADIENTS = np.random.default_rng(0).standard_normal((11, 3)).astype(np.float32)
