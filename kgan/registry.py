@@ -85,6 +85,7 @@ REGISTERED = {
     "kgan.losses": ("RareClassCrossentropy",),
     "kgan.latents": ("Encoder",),
     "kgan.penalties": ("DRAGAN", "GradientPenalty", "R1", "R2"),
+    "kgan.restarting_adam": ("RestartingAdam",),
     "kgan.defenses": (
         "AdversarialTraining",
         "DefenseGAN",

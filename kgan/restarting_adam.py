@@ -18,7 +18,10 @@ class RestartingAdam(keras.optimizers.Adam):
         learning_rate: As for Adam; its schedule does not begin anew.
         every: Updates from one beginning to the next, at least 1.
         until: The update from which on it goes on for good, a multiple of `every`.
-        **options: Adam's others.
+        **options: Adam's others, without `amsgrad`.
+
+    Raises:
+        ValueError: For other numbers, and with `amsgrad`.
 
     Reference: Karras et al. 2018 (arXiv:1710.10196), whose code does so wherever a size begins to
     fade in or has done so.
@@ -28,6 +31,10 @@ class RestartingAdam(keras.optimizers.Adam):
         self, learning_rate: Any = 1e-3, *, every: int, until: int, **options: Any
     ) -> None:
         super().__init__(learning_rate, **options)
+        if self.amsgrad:
+            raise ValueError("amsgrad must be False: its largest moments would not begin anew.")
+        if every < 1 or until < 0 or until % every:
+            raise ValueError(f"every must be at least 1 and divide until, got {every} and {until}.")
         self.every, self.until = every, until
 
     def update_step(
@@ -35,10 +42,9 @@ class RestartingAdam(keras.optimizers.Adam):
     ) -> None:
         begun = ops.minimum(self.iterations // self.every * self.every, self.until)
         age = self.iterations - begun
-        kept = ops.cast(age > 0, variable.dtype)
         index = self._get_variable_index(variable)
         for moments in (self._momentums[index], self._velocities[index]):
-            self.assign(moments, moments * kept)
+            self.assign(moments, ops.where(age > 0, moments, ops.zeros_like(moments)))
         # Adam corrects for all its updates.
         other = self._correction(age) / self._correction(self.iterations)
         super().update_step(gradient, variable, ops.cast(learning_rate, other.dtype) * other)

@@ -100,9 +100,9 @@ def test_errors_carry_the_servers_message(addresses, scheme):
     missing = {"rest": 404, "grpc": "NOT_FOUND"}[scheme]
     for options, labels, code, message in (
         ({}, [99], bad, "labels must be in [0, 2], got"),
-        ({"version": 1}, [99], bad, "got [99]"),
+        ({"version": 1}, [99], bad, "got 99"),
         ({"version": 7}, [0], missing, "version 7 of 'toy'"),
-        ({"label": "stable"}, [99], bad, "got [99]"),
+        ({"label": "stable"}, [99], bad, "got 99"),
         ({"label": "nope"}, [0], bad, "no version label 'nope'"),
     ):
         with pytest.raises(ServerError) as caught:

@@ -132,6 +132,7 @@ def test_other_ways_are_those_of_the_sines():
     expected *= (1 - part) * lengths[0] + part * lengths[1]
     given = (one.astype(np.float32) for one in (start, end, share))
     np.testing.assert_allclose(kgan.latents.spherical(*given), expected, atol=1e-5)
+    np.testing.assert_allclose(kgan.latents.spherical(start, end, share), expected, atol=1e-12)
 
 
 def test_latents_of_any_precision_are_truncated():

@@ -54,3 +54,16 @@ def test_networks_that_grow_are_trained_so():
     # Sides of 8: two doublings, each of two phases.
     assert (model.g_optimizer.every, model.g_optimizer.until) == (5, 20)
     assert (model.d_optimizer.every, model.d_optimizer.until) == (10, 40)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"every": 0, "until": 0}, "every must be at least 1 and divide until, got 0 and 0"),
+        ({"every": 3, "until": 7}, "every must be at least 1 and divide until, got 3 and 7"),
+        ({"every": 3, "until": 6, "amsgrad": True}, "amsgrad must be False"),
+    ],
+)
+def test_what_it_cannot_do_is_refused(options, told):
+    with pytest.raises(ValueError, match=told):
+        RestartingAdam(0.1, **options)

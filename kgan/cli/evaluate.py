@@ -210,7 +210,7 @@ def prepare(settings: EvaluateSettings, scored: Dataset | Source) -> Task:
 
 def _tell_classes(settings: EvaluateSettings, source: Source, data: Dataset) -> None:
     """Says where the classes of the data may not be those that the model means."""
-    if source.num_classes is None or data.labels is None:
+    if source.num_classes is None or data.labels is None or settings.data is None:
         return
     if classes_of(source.num_classes, source.class_names, data) is None:
         print(
@@ -218,9 +218,9 @@ def _tell_classes(settings: EvaluateSettings, source: Source, data: Dataset) -> 
             "which samples are made in turn: scores of classes are left out",
             file=sys.stderr,
         )
-    elif source.class_names is None and data.class_names != tuple(
-        map(str, range(source.num_classes))
-    ):
+        return
+    numbers = tuple(map(str, range(source.num_classes)))
+    if source.class_names in (None, numbers) and data.class_names != numbers:
         print(
             f"note: {settings.source} knows no names of its classes: they are taken to be those "
             f"of {data.name} in order",

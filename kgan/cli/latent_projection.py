@@ -36,7 +36,8 @@ def project(view: View) -> np.ndarray:
     labels = _classes(view, data, known, rows)
     encoder = _encoder(view, data)
     wanted = data.some_as_float(rows)
-    own = view.gan.decode(view.latents(len(wanted)), labels)
+    # A network of a user's own may leave the range of images.
+    own = np.clip(view.gan.decode(view.latents(len(wanted)), labels), 0.0, 1.0)
     found = _projected(view, wanted, labels, encoder)
     again = _projected(view, own, labels, encoder)
     print(

@@ -97,8 +97,8 @@ def chosen_labels(
     if len(chosen) > n:
         words = " ".join(map(str, chosen))
         raise ValueError(
-            f"{what} must be at most {n}, as many as there are samples, got {words}. Choose a "
-            "larger --n, or fewer classes."
+            f"{what} must be at most {n}, as many as there are samples, got {words}. Choose "
+            "fewer classes, or more samples."
         )
     classes = source.num_classes
     numbers = [class_number(one, source.class_names, classes, what=what) for one in chosen]

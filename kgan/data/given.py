@@ -1,4 +1,4 @@
-"""Images that a model is asked about, of which one suffices."""
+"""Images that a model is asked about: a picture file or a folder may hold but one."""
 
 from pathlib import Path
 from typing import Any

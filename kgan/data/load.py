@@ -102,10 +102,10 @@ def load(
 
 def is_set(name: str) -> bool:
     """Whether `load` knows a set of this name, so that it is no path."""
-    import tensorflow_datasets as tfds
-
     if name in DATASETS or name in COMPOSED:
         return True
+    import tensorflow_datasets as tfds
+
     return name.partition(":")[0].replace("-", "_") in tfds.list_builders()
 
 

@@ -36,14 +36,17 @@ def classes_of(
     """
     if num_classes is None or data.class_names is None:
         return None
-    if class_names is None or tuple(class_names) == data.class_names:
+    names = None if class_names is None else tuple(class_names)
+    # Arrays call their classes by their numbers, which are no names.
+    numbers = tuple(map(str, range(num_classes)))
+    if names is None or names == data.class_names or numbers in (names, data.class_names):
         same = num_classes == data.num_classes
         return np.arange(num_classes, dtype=np.int32) if same else None
     try:
-        numbers = [class_number(name, class_names, num_classes) for name in data.class_names]
+        found = [class_number(name, names, num_classes) for name in data.class_names]
     except ValueError:
         return None
-    return np.array(numbers, np.int32)
+    return np.array(found, np.int32)
 
 
 def from_generator(
@@ -103,7 +106,7 @@ def with_labels_of(given: Dataset, train: Dataset) -> Dataset:
     if unknown:
         raise ValueError(
             f"classes of {given.name} must be among those of {train.name} "
-            f"({', '.join(list(numbers)[:10])}), got {unknown[0]!r}. Rename the subfolder."
+            f"({', '.join(list(numbers)[:10])}), got {unknown[0]!r}. Rename that class."
         )
     own = np.array([numbers[name] for name in given.class_names], np.int32)
     return replace(given, labels=own[given.labels], class_names=train.class_names)

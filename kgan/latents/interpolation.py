@@ -29,7 +29,8 @@ def spherical(start: tf.Tensor, end: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
     sine = tf.norm(aside, axis=1, keepdims=True)
     angle = tf.atan2(sine, cosine)
     # What is left of rounding where they coincide or are opposites has no direction.
-    axis = tf.one_hot(tf.argmin(tf.abs(start_unit), axis=1), start.shape[1])
+    least = tf.argmin(tf.abs(start_unit), axis=1)
+    axis = tf.one_hot(least, start.shape[1], dtype=start_unit.dtype)
     aside = _perpendicular(tf.where(sine < 1e-6, axis, aside), start_unit)
     share = share[:, None]
     length = (1.0 - share) * start_length + share * end_length

@@ -135,7 +135,8 @@ def _of_shape(samples: tf.Tensor, shape: tuple[int, ...], what: str, whose: str)
     dimensions = tf.shape(samples)
     found = require(samples, tf.size(dimensions) == len(shape) + 1, words, dimensions)
     # Not before it has as many.
-    fits = tf.reduce_all(tf.shape(found)[1:] == tf.constant(shape, tf.int32))
+    known = [(axis, side) for axis, side in enumerate(shape, 1) if side is not None]
+    fits = tf.reduce_all([tf.shape(found)[axis] == side for axis, side in known])
     return tf.ensure_shape(require(found, fits, words, dimensions), [None, *shape])
 
 

@@ -603,8 +603,11 @@ def _check_built(name: str, network: keras.Model, *, inputs: int) -> None:
 
 def _check_pair(generator: keras.Model, discriminator: keras.Model, packing: int) -> None:
     """Raises where the discriminator does not see samples of the generator's shape."""
-    *space, channels = generator.outputs[0].shape[1:]
-    made, seen = (*space, channels * packing), tuple(discriminator.inputs[0].shape[1:])
+    made, seen = generator.outputs[0].shape[1:], tuple(discriminator.inputs[0].shape[1:])
+    if len(made) != len(seen) or None in made:
+        # Keras adds or drops a last axis of 1.
+        return
+    made = (*made[:-1], made[-1] * packing)
     if not tf.TensorShape(made).is_compatible_with(seen):
         packs = "" if packing == 1 else f" for {packing} samples at once"
         raise ValueError(
@@ -614,7 +617,7 @@ def _check_pair(generator: keras.Model, discriminator: keras.Model, packing: int
 
 
 def _check_classes(name: str, network: keras.Model, num_classes: int) -> None:
-    """Raises where a layer that takes the labels knows another number of classes."""
+    """Raises where a layer that takes the labels knows fewer classes."""
     carried = {id(network.inputs[1])}
     for layer in network.layers:
         for node in layer._inbound_nodes:
@@ -626,8 +629,9 @@ def _check_classes(name: str, network: keras.Model, num_classes: int) -> None:
                 getattr(layer, one, None) for one in ("num_classes", "input_dim", "num_tokens")
             )
             known = next((one for one in facts if isinstance(one, int)), num_classes)
-            if known != num_classes:
+            # More may be there, such as a spare class.
+            if known < num_classes:
                 raise ValueError(
-                    f"num_classes must be that of the {name}'s layer {layer.name}, {known}, got "
-                    f"{num_classes}."
+                    f"num_classes must be at most that of the {name}'s layer {layer.name}, "
+                    f"{known}, got {num_classes}."
                 )

@@ -5,9 +5,6 @@ from functools import partial
 import keras
 import tensorflow as tf
 
-# Registers the optimizer that files of models whose networks grow may hold.
-import kgan.restarting_adam  # noqa: F401
-
 
 def level_at(step: tf.Tensor, phase_steps: int) -> tf.Tensor:
     """The level of the networks at a step, a float32 scalar.

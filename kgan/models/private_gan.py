@@ -68,17 +68,17 @@ class PrivateGAN(Private, GAN):
         key: tuple[int, int] | None = None,
         **options,
     ):
+        if options.get("packing", 1) > 1:
+            raise ValueError(
+                f"packing must be 1 under differential privacy, got {options['packing']}: a pack's "
+                "logit depends on several records."
+            )
         super().__init__(generator, discriminator, **options)
         if self.penalties:
             names = ", ".join(type(one).__name__ for one in self.penalties)
             raise ValueError(
                 f"penalties must be empty under differential privacy, got {names}: what they "
                 "measure of each record is not clipped. The clipping bounds the discriminator."
-            )
-        if self.packing > 1:
-            raise ValueError(
-                f"packing must be 1 under differential privacy, got {self.packing}: a pack's logit "
-                "depends on several records."
             )
         if self.augmentation is not None:
             raise ValueError(

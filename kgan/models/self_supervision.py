@@ -38,6 +38,8 @@ def check_decodes(discriminator: keras.Model, decoder: keras.Model) -> None:
 
 def _pools(shape: Sequence[int], wanted: Sequence[int]) -> bool:
     """Whether maps of a shape are pooled to the one that is wanted."""
+    if len(shape) != len(wanted):
+        return False
     sides = zip(shape[:-1], wanted[:-1], strict=True)
     pooled = all(-(-side // -(-side // other)) == other for side, other in sides)
     return pooled and shape[-1] == wanted[-1]

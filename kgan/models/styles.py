@@ -29,7 +29,7 @@ class Styles(NamedTuple):
 
     Attributes:
         mapping: Its layer from latents (and labels) to styles (n, style_count, units), with
-            `truncated`.
+            `num_classes` and `truncated`.
         synthesis: The model from styles to images in [0, 1], in inference mode.
         unclipped: The same to what its images are clipped from, in [-1, 1] and beyond.
     """
@@ -44,7 +44,7 @@ class Styles(NamedTuple):
         if not {MAPPING, SYNTHESIS} <= {layer.name for layer in generator.layers}:
             return None
         mapping = generator.get_layer(MAPPING)
-        if not hasattr(mapping, "style_count"):
+        if not (hasattr(mapping, "style_count") and hasattr(mapping, "num_classes")):
             # A layer of somebody's own that happens to be called so.
             return None
         last = generator.get_layer(SYNTHESIS).output

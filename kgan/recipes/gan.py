@@ -32,7 +32,7 @@ from kgan.recipes.latent import LatentModelRecipe
 from kgan.recipes.recipe import Watched, cosine, halving, jit_compile
 from kgan.settings.gan import GANSettings
 
-# Passes after which augmented images gave better samples (benchmarks/RESULTS.md).
+# As for `kgan.settings.auto.FEW`.
 _MANY_PASSES = 100
 # Samples of a class whose codes say how its latents are distributed.
 _MOST_CODES = 1000
@@ -76,7 +76,8 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
             return []
         if "networks" in self._kept:
             # All others hang on them.
-            return [f"auto leaves all as for the digits but your networks {self.settings.networks}"]
+            own = self.settings.networks
+            return [f"auto leaves all as for the digits but its length and your networks {own}"]
         shape, packing = data.sample_shape, self.settings.packing
         found = kgan.settings.auto.choice(len(data), shape, augments=packing == 1)
         left = set(self._kept)
@@ -138,13 +139,14 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         """How often images are shown, where an augmentation would help and was not declined."""
         settings, steps = self.settings, self.epochs * self.steps_per_epoch(data)
         passes = steps * self.samples_per_step() // len(data)
-        chosen = settings.augment != "none" or "augment" in (self._kept or ())
+        # A run that is resumed keeps its own.
+        chosen = settings.augment != "none" or self._kept is None or "augment" in self._kept
         able = data.is_images and settings.packing == 1 and not self.private
         if chosen or not able or passes < _MANY_PASSES:
             return []
         return [
-            f"  each image is shown {passes:,} times and may be known by heart by then: "
-            "--augment ada-upright (or ada, where images may be mirrored and turned) prevents it"
+            f"  each image is shown {passes:,} times and may be known by heart by then; "
+            "--augment ada-upright helps (or ada, where images may be mirrored and turned)"
         ]
 
     def _growth(self, data: Dataset, model: kgan.models.GAN) -> Sequence[str]:
@@ -231,12 +233,12 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
             model = self._private_model
         else:
             model = kgan.models.GAN(generator, discriminator, **options)
-        phases = None
-        if settings.phase_steps is not None:
-            phases = settings.phase_steps, full_at(discriminator, settings.phase_steps)
+        grown = settings.phase_steps and full_at(discriminator, settings.phase_steps)
         model.compile(
-            g_optimizer=self._adam(settings.g_learning_rate, 1, phases),
-            d_optimizer=self._adam(settings.d_learning_rate, settings.n_critic, phases),
+            g_optimizer=self._adam(settings.g_learning_rate, updates=1, grown=grown),
+            d_optimizer=self._adam(
+                settings.d_learning_rate, updates=settings.n_critic, grown=grown
+            ),
             jit_compile=jit_compile(settings.jit_compile),
             steps_per_execution=settings.steps_per_execution,
         )
@@ -359,21 +361,22 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         ]
 
     def _adam(
-        self, learning_rate: float, updates: int, phases: tuple[int, int] | None
+        self, learning_rate: float, *, updates: int, grown: int | None
     ) -> keras.optimizers.Optimizer:
         """Adam whose rate falls as the settings ask; it makes `updates` updates in each step.
 
-        Where networks grow, `phases` are the steps of a phase and those until the last one.
+        Where networks grow they do until step `grown`, and it begins anew at each phase.
         """
         settings = self.settings
         half_life = settings.learning_rate_half_life
         rate = self._falling(learning_rate, half_life, settings.learning_rate_end, updates=updates)
         betas = {"beta_1": settings.beta_1, "beta_2": settings.beta_2}
-        if phases is None:
+        if settings.phase_steps is None or grown is None:
             adam = keras.optimizers.Adam(rate, **betas)
         else:
-            every, until = (steps * updates for steps in phases)
-            adam = kgan.restarting_adam.RestartingAdam(rate, every=every, until=until, **betas)
+            adam = kgan.restarting_adam.RestartingAdam(
+                rate, every=settings.phase_steps * updates, until=grown * updates, **betas
+            )
         return kgan.precision.scaled(adam, settings.precision)
 
 

@@ -101,7 +101,7 @@ def check_space(model: Any, folder: Path) -> str:
 
 
 def checkpoint_bytes(model: Any) -> int:
-    """How many bytes a `.keras` file of a model takes, to a few hundredths.
+    """How many bytes a `.keras` file of a model takes, to a tenth.
 
     Beside the values there are the groups of HDF5 for each layer and the configuration, which are
     most of a small model's file.

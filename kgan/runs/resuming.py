@@ -1,9 +1,9 @@
 """From which checkpoint a run goes on, where the last one is damaged or gone."""
 
 import contextlib
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import kgan.data
@@ -12,6 +12,7 @@ from kgan.counter import steps_done
 from kgan.files import remove_left_behind
 from kgan.history import read_history
 from kgan.runs.run import Run, moved
+from kgan.settings import hints
 from kgan.settings.groups import Settings
 
 CHECKPOINTS = ("last.keras", "previous.keras", "best.keras")
@@ -40,11 +41,13 @@ def finding_data(run: Run | None, settings: Settings) -> Iterator[None]:
         if run is None or not gone or gone.keys() & moved(run, settings).keys():
             raise
         name = run.folder.name.removeprefix(_PREFIXES.get(run.family, ""))
+        where = hints.flags(settings, "runs_dir")
+        words = shlex.join(["--resume", "--name", name, *where])
         flags = " ".join(f"--{one} NEW" for one in gone)
         was = " and ".join(f"{one} {place!r}" for one, place in gone.items())
         raise FileNotFoundError(
             f"{run.folder} was begun with {was}, and nothing is there now. Where it was moved, "
-            f"--resume --name {quote(name)} {flags} goes on with the same data in their new place."
+            f"{words} {flags} goes on with the same data in their new place."
         ) from error
 
 

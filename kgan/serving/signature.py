@@ -325,7 +325,11 @@ def _reason(message: str) -> str:
     if not line.startswith(_FAILED):
         return line
     # A model's own check, such as that of labels: what it says, with values between or behind.
-    parts = line.removeprefix(_FAILED).rpartition("]")[0].replace("\\'", "'").split("] [")
+    said = line.removeprefix(_FAILED).rpartition("]")[0]
+    if not said:
+        # A value over several lines.
+        return line
+    parts = said.replace("\\'", "'").split("] [")
     return " ".join(f"[{part}]" if _NUMBERS.fullmatch(part) else part for part in parts)
 
 

@@ -245,7 +245,7 @@ _RING = GANSettings(
 # StyleGAN2 in a size for a CPU, with pairs judged against each other and R1 and R2 (Huang et al.
 # 2024, arXiv:2501.05441): with the published loss nearly all samples of a class are alike for as
 # long as a CPU trains it. A tenth of this penalty, as Karras et al. 2020 (arXiv:2006.06676) have it
-# for so small images, gave less variety and 1.05 to 2.3 times the FID on each of four sets
+# for so small images, gave 1.05 to 2.3 times the FID on each of four sets, and less variety on two
 # (benchmarks/RESULTS.md); theirs grows with pixels / batch. The average's half-life is theirs for
 # this batch, 10,000 images. As in their run on CIFAR-10 there is no path length regularisation: it
 # is for large images (--path-length 2). Twice the width takes 2.4 times as long.
@@ -433,7 +433,8 @@ PRESETS: dict[str, GANSettings] = {
     "progan": _PROGAN,
     "stylegan2": _STYLEGAN2,
     "r3gan": _R3GAN,
-    # What is not chosen by the images is as for the digits; see kgan.settings.auto.
+    # What is not chosen by the images is as for the digits, but for the length; see
+    # kgan.settings.auto.
     "auto": dataclasses.replace(_DIGITS, epochs=20, steps_per_epoch=400),
     "biggan": _BIGGAN,
 }

@@ -61,7 +61,8 @@ def test_a_classifier_answers_with_probabilities(tmp_path, head):
 
 
 @pytest.mark.parametrize(
-    "settings", [ClassifierSettings(resize="pad", background="navy"), HardeningSettings()]
+    "settings",
+    [ClassifierSettings(resize="pad", background="navy"), HardeningSettings(resize="pad")],
 )
 def test_of_a_classifiers_run_its_file_is_exported(tmp_path, monkeypatch, settings):
     monkeypatch.chdir(tmp_path)

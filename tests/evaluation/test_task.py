@@ -199,3 +199,14 @@ def test_a_files_test_split_is_the_held_out_data_of_a_table(tmp_path):
     assert (len(real.train), len(real.held_out), real.floor) == (40, 10, None)
     both = np.concatenate([real.train.samples["a"], real.held_out.samples["a"]])
     np.testing.assert_array_equal(np.sort(both), whole.samples["a"])
+
+
+def test_numbers_are_no_names_of_classes():
+    pixels, labels = np.zeros((4, 8, 8, 1), np.uint8), np.array([0, 1, 0, 1], np.int32)
+    named = kgan.data.Dataset("named", pixels, labels, ("cat", "dog"))
+    numbered = kgan.data.Dataset("numbered", pixels, labels, ("0", "1"))
+    for names, data in ((("0", "1"), named), (("dog", "cat"), numbered), (None, named)):
+        np.testing.assert_array_equal(classes_of(2, names, data), [0, 1])
+    np.testing.assert_array_equal(classes_of(2, ("dog", "cat"), named), [1, 0])
+    assert classes_of(2, ("dog", "cow"), named) is None
+    assert classes_of(3, ("0", "1", "2"), named) is None

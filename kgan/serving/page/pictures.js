@@ -59,6 +59,8 @@ function toEven(value) {
 // top, width and height. "crop" cuts what is too long, "pad" keeps all, "stretch" changes proportions.
 function placed(how, [high, wide], [height, width]) {
   const scales = [height / high, width / wide];
+  // A drawing without a size of its own fills what there is.
+  if (!scales.every(Number.isFinite)) how = "stretch";
   if (how === "crop") {
     const scale = Math.max(...scales);
     const [tall, broad] = [height / scale, width / scale];
