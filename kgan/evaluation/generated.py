@@ -37,15 +37,14 @@ def classes_of(
     if num_classes is None or data.class_names is None:
         return None
     names = None if class_names is None else tuple(class_names)
-    # Arrays call their classes by their numbers, which are no names.
-    numbers = tuple(map(str, range(num_classes)))
-    if names is None or names == data.class_names or numbers in (names, data.class_names):
-        same = num_classes == data.num_classes
-        return np.arange(num_classes, dtype=np.int32) if same else None
+    same = np.arange(num_classes, dtype=np.int32) if num_classes == data.num_classes else None
+    if names is None or names == data.class_names:
+        return same
     try:
         found = [class_number(name, names, num_classes) for name in data.class_names]
     except ValueError:
-        return None
+        # Arrays call their classes by their numbers, which are no names.
+        return same if tuple(map(str, range(num_classes))) in (names, data.class_names) else None
     return np.array(found, np.int32)
 
 
