@@ -52,8 +52,7 @@ class RestartingAdam(keras.optimizers.Adam):
     def _correction(self, updates: tf.Tensor) -> tf.Tensor:
         """The factor of the learning rate that makes up for moments which began with 0."""
         count = ops.cast(updates + 1, "float32")
-        rest = (1.0 - ops.power(float(beta), count) for beta in (self.beta_1, self.beta_2))
-        first, second = rest
+        first, second = (1.0 - ops.power(float(beta), count) for beta in (self.beta_1, self.beta_2))
         return ops.sqrt(second) / first
 
     def get_config(self) -> dict[str, Any]:

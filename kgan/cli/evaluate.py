@@ -33,10 +33,10 @@ from kgan.evaluation.defaults import available, baselines
 from kgan.evaluation.generated import (
     Fakes,
     check_shape,
-    classes_of,
     from_generator,
     from_set,
     likelihood_settings,
+    note_of_classes,
     path_length_settings,
     with_labels_of,
 )
@@ -136,7 +136,10 @@ def prepare(settings: EvaluateSettings, scored: Dataset | Source) -> Task:
     for note in train.notes if settings.data is not None else ():
         print(f"note: {train.name}: {note}", file=sys.stderr)
     if source is not None:
-        _tell_classes(settings, source, train)
+        # A run's own data have its classes.
+        told = settings.data and note_of_classes(source.num_classes, source.class_names, train)
+        if told:
+            print(f"note: {settings.source}: {told}", file=sys.stderr)
         fakes = from_generator(source.generate, source.num_classes, train, source.class_names)
     else:
         assert given is not None
@@ -206,26 +209,6 @@ def prepare(settings: EvaluateSettings, scored: Dataset | Source) -> Task:
         classifier=classifier_of(train),
         baselines={**_inputs(source, train), **baselines(train, target=target)},
     )
-
-
-def _tell_classes(settings: EvaluateSettings, source: Source, data: Dataset) -> None:
-    """Says where the classes of the data may not be those that the model means."""
-    if source.num_classes is None or data.labels is None or settings.data is None:
-        return
-    if classes_of(source.num_classes, source.class_names, data) is None:
-        print(
-            f"note: not all classes of {data.name} are known to be those of {settings.source}, of "
-            "which samples are made in turn: scores of classes are left out",
-            file=sys.stderr,
-        )
-        return
-    numbers = tuple(map(str, range(source.num_classes)))
-    if source.class_names in (None, numbers) and data.class_names != numbers:
-        print(
-            f"note: {settings.source} knows no names of its classes: they are taken to be those "
-            f"of {data.name} in order",
-            file=sys.stderr,
-        )
 
 
 def _tell_missing(settings: EvaluateSettings, source: Source | None, data: Dataset) -> None:

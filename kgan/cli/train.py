@@ -10,13 +10,11 @@ from kgan.runs.training import export_model, train
 def main(request: Request) -> int:
     """The body of `train.py` and `kgan train`."""
     settings: Any = request.settings
-    recipe = RECIPES[settings.family](settings)
-    if request.run is None:
-        recipe.choose(request.given, only_batch=request.preset != "auto")
     return train(
-        recipe,
+        RECIPES[settings.family](settings),
         name=request.name,
         preset=request.preset,
         run=request.run,
+        kept=request.given,
         finish=export_model,
     )

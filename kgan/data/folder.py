@@ -67,7 +67,7 @@ def load_folder(
         # A split is named, whose folder may be the one that is short.
         raise ValueError(
             f"{folder / top} holds {len(names)} image (such as {names[0]}); a data set needs at "
-            "least 2."
+            f"least {least}."
         )
     # Refused before anything is decoded.
     _classes(folder, top, names, class_names)

@@ -44,8 +44,29 @@ def classes_of(
         found = [class_number(name, names, num_classes) for name in data.class_names]
     except ValueError:
         # Arrays call their classes by their numbers, which are no names.
-        return same if tuple(map(str, range(num_classes))) in (names, data.class_names) else None
+        return same if _numbers(num_classes) in (names, data.class_names) else None
     return np.array(found, np.int32)
+
+
+def note_of_classes(
+    num_classes: int | None, class_names: Sequence[str] | None, data: Dataset
+) -> str | None:
+    """What a user should know of how `classes_of` matches classes; `None` where they are known."""
+    if num_classes is None or data.labels is None:
+        return None
+    if classes_of(num_classes, class_names, data) is None:
+        return (
+            f"not all classes of {data.name} are known to be its own, of which samples are made in "
+            "turn: scores of classes are left out"
+        )
+    numbers = _numbers(num_classes)
+    if class_names in (None, numbers) and data.class_names != numbers:
+        return f"its classes have no names, and are taken to be those of {data.name} in their order"
+    return None
+
+
+def _numbers(num_classes: int) -> tuple[str, ...]:
+    return tuple(map(str, range(num_classes)))
 
 
 def from_generator(

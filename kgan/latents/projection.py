@@ -76,11 +76,7 @@ def project(
     Reference: the schedule of Karras et al. 2019, appendix D (arXiv:1912.04958).
     """
     wanted, first = tf.constant(images, tf.float32), tf.constant(starts, tf.float32)
-    low, high = float(tf.reduce_min(wanted)), float(tf.reduce_max(wanted))
-    if not 0.0 <= low <= high <= 1.0:
-        raise ValueError(
-            f"images must be in [0, 1], got {low:g} to {high:g}. Divide those of [0, 255] by 255."
-        )
+    _check_range(wanted)
     if first.shape.rank < 3 or first.shape[1] != wanted.shape[0]:
         raise ValueError(
             f"starts must have the shape (restarts, {wanted.shape[0]}, ...), got {first.shape}."
@@ -131,3 +127,11 @@ def project(
     return Projection(
         points.numpy()[rows], made.numpy()[rows], errors[best, np.arange(n)].astype(np.float32)
     )
+
+
+def _check_range(images: tf.Tensor) -> None:
+    low, high = float(tf.reduce_min(images)), float(tf.reduce_max(images))
+    if not 0.0 <= low <= high <= 1.0:
+        raise ValueError(
+            f"images must be in [0, 1], got {low:g} to {high:g}. Divide those of [0, 255] by 255."
+        )

@@ -465,11 +465,11 @@ class GAN(Generation, Players):
         """The discriminator's logits in inference mode: one for each pack of `packing` samples.
 
         Args:
-            samples: (n, ...), and labels (n,) where conditional: both as `fit` takes them.
-            labels: Likewise.
+            samples: (n, ...), as `fit` takes them.
+            labels: (n,) where conditional, as `fit` takes them.
 
         Returns:
-            float32 tensor of shape (n / packing,), or (n / packing, patches) averaged over patches.
+            float32 tensor of shape (n / packing,): means over patches, where it judges patches.
         """
         found = self._checked_samples(samples)
         logits = self._judge(found, self._checked_labels(labels), training=False)

@@ -28,7 +28,7 @@ def train_classifier(
     name: str,
     preset: str | None = None,
     run: Run | None = None,
-    kept: Iterable[str] = (),
+    kept: Iterable[str] | None = None,
     hint: bool = True,
 ) -> int:
     """Trains a classifier, prints its accuracy on the test split, and saves it.
@@ -39,8 +39,7 @@ def train_classifier(
             with a number where there is such a file already.
         preset: Name of the preset that the settings started from, or `None`.
         run: The run to resume, or `None` to start a new one.
-        kept: Names of the settings that the user chose; a batch that is not among them is made
-            smaller where there are few samples.
+        kept: Names of the settings that the user chose, as for `kgan.runs.training.train`.
         hint: Whether to print the command that attacks it.
 
     Returns:
@@ -49,15 +48,13 @@ def train_classifier(
     short = run.model if run else name.removeprefix("classifier-")
     if run is None:
         short = new_name(settings.classifiers_dir, short, data=settings.data)
-    recipe = ClassifierRecipe(settings, fakes=fakes_of(settings))
-    if run is None:
-        recipe.choose(kept, only_batch=True)
     return train(
-        recipe,
+        ClassifierRecipe(settings, fakes=fakes_of(settings)),
         name=name,
         model_name=short,
         preset=preset,
         run=run,
+        kept=kept,
         finish=functools.partial(_save, hint=hint),
     )
 

@@ -43,7 +43,7 @@ def harden(
     name: str,
     preset: str | None = None,
     run: Run | None = None,
-    kept: Iterable[str] = (),
+    kept: Iterable[str] | None = None,
     command: str = "",
 ) -> int:
     """Hardens a classifier, saves it, and reports its robustness before and after.
@@ -54,8 +54,7 @@ def harden(
             `classifiers_dir/NAME.keras`, or with a number where there is such a file already.
         preset: Name of the preset that the settings started from, or `None`.
         run: The run to resume, or `None` to start a new one.
-        kept: Names of the settings that the user chose; a batch that is not among them is made
-            smaller where there are few samples.
+        kept: Names of the settings that the user chose, as for `kgan.runs.training.train`.
         command: The command as it was typed, for the report.
 
     Returns:
@@ -69,8 +68,6 @@ def harden(
     if run is None:
         short = new_name(settings.classifiers_dir, short, data=None)
     recipe = HardeningRecipe(settings, start=_start(settings), fakes=fakes_of(settings))
-    if run is None:
-        recipe.choose(kept, only_batch=True)
     with resuming.finding_data(run, settings):
         data = recipe.splits[0]
     if source is not None:
@@ -81,7 +78,9 @@ def harden(
     if data.sample_shape[-1] == 3 and settings.norm == "linf" and settings.epsilon > _COLOUR:
         print(f"note: epsilon {settings.epsilon:.3g} is large for colour images; 8/255 is usual")
     finish = functools.partial(_finish, command=command)
-    return train(recipe, name=name, model_name=short, preset=preset, run=run, finish=finish)
+    return train(
+        recipe, name=name, model_name=short, preset=preset, run=run, kept=kept, finish=finish
+    )
 
 
 def _start(settings: HardeningSettings) -> keras.Model | Victim | None:

@@ -5,7 +5,7 @@ import dataclasses
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -60,6 +60,7 @@ def train(
     model_name: str | None = None,
     preset: str | None = None,
     run: Run | None = None,
+    kept: Iterable[str] | None = None,
 ) -> int:
     """Trains a model in a run folder.
 
@@ -70,10 +71,14 @@ def train(
         model_name: Name under which the run exports its model; by default the name of the run.
         preset: Name of the preset that the settings started from, or `None`.
         run: The run to resume, or `None` to start a new one.
+        kept: Names of the settings that the user chose for a new run. The data choose the others
+            of the preset `auto`, and with other presets the batch alone; `None` leaves all alone.
 
     Returns:
         The exit code of `finish`, or 130 if a signal ended the training; its state is saved then.
     """
+    if run is None and kept is not None:
+        recipe.choose(kept, only_batch=preset != "auto")
     strategy = kgan.distribution.get(recipe.settings.strategy)
     if kgan.distribution.is_chief(strategy):
         _check_places(recipe.settings, model_name or (run.model if run else name))

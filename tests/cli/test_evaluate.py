@@ -268,7 +268,7 @@ def test_classes_of_a_run_are_matched_by_name(run, capsys):
     assert "note:" not in capsys.readouterr().err
     others = source._replace(class_names=tuple("abcde"), num_classes=5)
     assert kgan.cli.evaluate.prepare(config, others).fakes(4, 0)[1] is None
-    assert "not all classes of digits are known to be those of" in capsys.readouterr().err
+    assert "not all classes of digits are known to be its own" in capsys.readouterr().err
 
 
 def said_of(arguments, capsys):
