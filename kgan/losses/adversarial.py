@@ -103,6 +103,28 @@ def hinge() -> AdversarialLoss:
     )
 
 
+def smooth_hinge() -> AdversarialLoss:
+    """The hinge loss in the mean over margins that are drawn between 0.8 and 1.
+
+    The discriminator's slope fades over that range instead of ending at once.
+
+    Reference: the authors' code of Liu et al. 2021 (arXiv:2101.04775), which draws a margin for
+    each logit.
+    """
+
+    def missed(logits: tf.Tensor) -> tf.Tensor:
+        # The mean of relu(margin - x) over margins from a to b: (a + b) / 2 - x below a,
+        # (b - x)^2 / (2 (b - a)) up to b.
+        beyond = tf.clip_by_value(1.0 - logits, 0.0, 0.2)
+        return tf.square(beyond) / 0.4 + tf.nn.relu(0.8 - logits)
+
+    return AdversarialLoss(
+        discriminator=lambda real_logits, fake_logits: missed(real_logits) + missed(-fake_logits),
+        generator=lambda real_logits, fake_logits: -fake_logits,
+        neutral=0.0,
+    )
+
+
 def wasserstein() -> AdversarialLoss:
     """Difference of the critic's means; needs a penalty or spectral norm to bound the critic.
 
@@ -132,6 +154,7 @@ LOSSES: dict[str, Callable[..., AdversarialLoss]] = {
     "non_saturating": non_saturating,
     "least_squares": least_squares,
     "hinge": hinge,
+    "smooth_hinge": smooth_hinge,
     "wasserstein": wasserstein,
     "relativistic": relativistic,
 }

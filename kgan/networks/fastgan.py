@@ -1,10 +1,10 @@
 """Light networks for few images: skip-layer excitation, and a discriminator whose maps are decoded.
 
-Reference: Liu et al. 2021 (arXiv:2101.04775). Simpler than the authors' code: the discriminator has
-no excitation; that of the generator is as wide as the map it comes from, and where an image has
-fewer than four halvings it comes from the smallest map; two decoders, of the whole image and a part
-of it, start from one map; the coarse branch sees the pooled image, and has the blocks of the other.
-Nor does the preset draw the hinge loss's margin.
+Reference: Liu et al. 2021 (arXiv:2101.04775), and the authors' code for the discriminator's
+excitation and its coarse branch. Unlike there, what small images have too few maps for is excited
+by the map that is farthest away; two decoders, of the whole image and a part of it, start from one
+map, and none from the coarse branch, which sees the image at half its size rather than at 128
+pixels; the generator makes no second, smaller image.
 """
 
 from typing import Any
@@ -26,7 +26,8 @@ DECODED = "decoded"
 """Name of the discriminator's layer whose map a decoder makes images of."""
 
 # How many halvings lie between a map and the one that excites it.
-_REACH = 4
+_GENERATOR_REACH = 4
+_DISCRIMINATOR_REACH = 3
 _EXCITED_SIDE = 4
 
 
@@ -59,21 +60,20 @@ def _gated(features, channels: int, *, noise: bool = False):
     return GatedLinear()(BatchNormalization()(features))
 
 
-def _excited(features, source):
-    """The features, each channel times a share between 0 and 1 that a smaller map decides on."""
+def _excited(features, source, *, spectral: bool = True):
+    """The features, each channel times a share between 0 and 1 that another map decides on."""
     pool = tuple(max(side // _EXCITED_SIDE, 1) for side in source.shape[1:3])
     shares = layers.AveragePooling2D(pool)(source)
-    shares = _convolution(shares, source.shape[-1], shares.shape[1:3], padding="valid")
+    filters, size = features.shape[-1], shares.shape[1:3]
+    shares = _convolution(shares, filters, size, padding="valid", spectral=spectral)
     shares = layers.Activation("swish")(shares)
-    shares = _convolution(shares, features.shape[-1], 1)
+    shares = _convolution(shares, filters, 1, spectral=spectral)
     return layers.Multiply()([features, layers.Activation("sigmoid")(shares)])
 
 
-def _exciting(plan: Resolution) -> dict[int, int]:
-    """Maps the stage of each excited map to that of the map which excites it."""
-    last = len(plan.strides)
-    found = {stage: stage + _REACH for stage in range(last - _REACH + 1)}
-    return found or {0: last}
+def _exciting(maps: int, reach: int) -> dict[int, int]:
+    """Which map excites which, of so many in the order that they are made in."""
+    return {made: made - reach for made in range(reach, maps)} or {maps - 1: 0}
 
 
 def fastgan_generator(
@@ -99,44 +99,43 @@ def fastgan_generator(
     latents = keras.Input((latent_dim,), name="latents")
     inputs, features = with_label(latents, latents, num_classes)
     last = len(plan.strides)
-    exciting = _exciting(plan)
+    exciting = _exciting(last + 1, _GENERATOR_REACH)
     base = (*plan.base, 2 * channels_at(width, last))
     features = SpectralDense(base[0] * base[1] * base[2], use_bias=False)(features)
     features = BatchNormalization()(layers.Reshape(base)(features))
-    maps = {last: GatedLinear()(features)}
-    for number, stage in enumerate(range(last - 1, -1, -1)):
-        features = plan.crop(RepeatedUpsampling2D(plan.strides[stage])(maps[stage + 1]), stage)
+    maps = [GatedLinear()(features)]
+    for stage in range(last - 1, -1, -1):
+        features = plan.crop(RepeatedUpsampling2D(plan.strides[stage])(maps[-1]), stage)
         # Every second stage has a second convolution, and noise; the largest map has neither.
-        double = number % 2 == 0 and stage > 0
+        double = len(maps) % 2 == 1 and stage > 0
         features = _gated(features, channels_at(width, stage), noise=double)
         if double:
             features = _gated(features, channels_at(width, stage), noise=True)
-        if stage in exciting:
-            features = _excited(features, maps[exciting[stage]])
-        maps[stage] = features
-    features = _convolution(maps[0], image_shape[-1], use_bias=True, dtype="float32")
+        if len(maps) in exciting:
+            features = _excited(features, maps[exciting[len(maps)]])
+        maps.append(features)
+    features = _convolution(maps[-1], image_shape[-1], use_bias=True, dtype="float32")
     return keras.Model(inputs, to_images(features), name="generator")
+
+
+def _normalised(features, channels: int, size: int, *, spectral: bool, **options):
+    features = _convolution(features, channels, size, spectral=spectral, **options)
+    return layers.LeakyReLU(0.2)(BatchNormalization()(features))
 
 
 def _smaller(features, channels: int, strides, spectral: bool):
     """The mean of a convolution with strides and of an averaged, then weighted shortcut."""
-    main = _convolution(features, channels, 4, strides=strides, spectral=spectral)
-    main = layers.LeakyReLU(0.2)(BatchNormalization()(main))
-    main = _convolution(main, channels, spectral=spectral)
-    main = layers.LeakyReLU(0.2)(BatchNormalization()(main))
+    main = _normalised(features, channels, 4, strides=strides, spectral=spectral)
+    main = _normalised(main, channels, 3, spectral=spectral)
     direct = layers.AveragePooling2D(strides, padding="same")(features)
-    direct = _convolution(direct, channels, 1, spectral=spectral)
-    direct = layers.LeakyReLU(0.2)(BatchNormalization()(direct))
+    direct = _normalised(direct, channels, 1, spectral=spectral)
     return layers.Average()([main, direct])
 
 
 def _patch_logits(features, spectral: bool):
-    """Logits of the patches of a map, and what they are made of."""
-    features = _convolution(features, features.shape[-1], 1, spectral=spectral)
-    features = layers.LeakyReLU(0.2)(BatchNormalization()(features))
     size = tuple(min(side, _EXCITED_SIDE) for side in features.shape[1:3])
     logits = _convolution(features, 1, size, padding="valid", spectral=spectral, dtype="float32")
-    return layers.Flatten(dtype="float32")(logits), features
+    return layers.Flatten(dtype="float32")(logits)
 
 
 def fastgan_discriminator(
@@ -172,20 +171,28 @@ def fastgan_discriminator(
         features = _convolution(features, channels, 4, strides=strides, spectral=spectral)
         return layers.LeakyReLU(0.2)(features)
 
-    features = first(scaled, plan.strides[0], channels_at(width, 0))
+    maps = [first(scaled, plan.strides[0], channels_at(width, 0))]
+    exciting = _exciting(last, _DISCRIMINATOR_REACH) if last > 1 else {}
     for stage in range(1, last):
-        features = _smaller(features, channels_at(width, stage), plan.strides[stage], spectral)
-    features = layers.Identity(name=DECODED)(features)
+        features = _smaller(maps[-1], channels_at(width, stage), plan.strides[stage], spectral)
+        if stage in exciting:
+            features = _excited(features, maps[exciting[stage]], spectral=spectral)
+        maps.append(features)
+    features = layers.Identity(name=DECODED)(maps[-1])
     if minibatch_stddev:
         features = MinibatchStandardDeviation()(features)
-    logits, features = _patch_logits(features, spectral)
+    features = _normalised(features, features.shape[-1], 1, spectral=spectral)
     # The image at half its size, in a network of its own.
     coarse = layers.AveragePooling2D(plan.strides[0], padding="same")(scaled)
     coarse = first(coarse, plan.strides[1] if last > 1 else (1, 1), channels_at(width, 1))
     for stage in range(2, last):
-        coarse = _smaller(coarse, channels_at(width, stage), plan.strides[stage], spectral)
-    coarse, _ = _patch_logits(coarse, spectral)
-    logits = layers.Concatenate(dtype="float32")([logits, coarse])
+        strides = plan.strides[stage]
+        coarse = _normalised(
+            coarse, channels_at(width, stage), 4, strides=strides, spectral=spectral
+        )
+    logits = layers.Concatenate(dtype="float32")(
+        [_patch_logits(one, spectral) for one in (features, coarse)]
+    )
     if num_classes is not None:
         labels = keras.Input((), dtype="int32", name="labels")
         inputs = [images, labels]
