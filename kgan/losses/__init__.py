@@ -10,6 +10,7 @@ from kgan.losses.adversarial import (
     minimax,
     non_saturating,
     relativistic,
+    smooth_hinge,
     wasserstein,
 )
 from kgan.losses.features import FeatureDistance
@@ -38,5 +39,6 @@ __all__ = [
     "per_sample",
     "reduce",
     "relativistic",
+    "smooth_hinge",
     "wasserstein",
 ]

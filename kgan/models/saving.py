@@ -102,6 +102,6 @@ def _said(path: str | Path, message: str) -> str:
     # Around the cause Keras puts the whole configuration of each model that holds it.
     cause = message.rpartition(_CAUSE)[2]
     return (
-        f"{path} does not fit this model: {cause} It was written by another configuration, "
-        "another version, or is damaged."
+        f"{path} does not fit this model: another configuration or another version of kgan wrote "
+        f"it, or it is damaged. {cause}"
     )

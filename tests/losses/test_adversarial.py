@@ -6,12 +6,18 @@ import tensorflow as tf
 
 from kgan import losses
 
-REAL = np.array([-3.0, -0.4, 0.0, 1.7, 20.0])
-FAKE = np.array([2.0, -30.0, 0.0, 0.3, -1.1])
+REAL = np.array([-3.0, -0.4, 0.0, 0.9, 1.7, 20.0])
+FAKE = np.array([2.0, -30.0, 0.0, -0.85, 0.3, -1.1])
 
 
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))
+
+
+def missed(x):
+    """The mean over margins from 0.8 to 1 of how much of them a value misses."""
+    margins = 0.8 + 0.2 * (np.arange(20_000) + 0.5) / 20_000
+    return np.maximum(0, margins - x[:, None]).mean(axis=1)
 
 
 # (discriminator, generator) as the papers write them, on probabilities where they use them.
@@ -26,6 +32,7 @@ FORMULAS = {
     ),
     "least_squares": (lambda r, f: ((r - 1) ** 2 + f**2) / 2, lambda r, f: (f - 1) ** 2 / 2),
     "hinge": (lambda r, f: np.maximum(0, 1 - r) + np.maximum(0, 1 + f), lambda r, f: -f),
+    "smooth_hinge": (lambda r, f: missed(r) + missed(-f), lambda r, f: -f),
     "wasserstein": (lambda r, f: f - r, lambda r, f: -f),
     "relativistic": (
         lambda r, f: -np.log(sigmoid(r - f)),
@@ -55,9 +62,11 @@ def test_float32_stays_finite_far_out(name):
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
-@pytest.mark.parametrize("name", ["minimax", "non_saturating", "least_squares", "hinge"])
+@pytest.mark.parametrize(
+    "name", ["minimax", "non_saturating", "least_squares", "hinge", "smooth_hinge"]
+)
 def test_the_neutral_logit_is_best_where_real_and_generated_are_alike(name, smoothing):
-    loss = losses.get(name, label_smoothing=0.0 if name == "hinge" else smoothing)
+    loss = losses.get(name, label_smoothing=0.0 if "hinge" in name else smoothing)
     logits = tf.constant(loss.neutral + np.linspace(-0.9, 0.9, 19))
     both = loss.discriminator(logits, logits).numpy()
     assert both.min() == pytest.approx(both[9], abs=1e-12)
