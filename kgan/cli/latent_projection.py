@@ -1,8 +1,8 @@
-"""`kgan latents --show project`: the samples nearest to given images."""
+"""`kgan latents --images`: the samples, and the latents, that are nearest to given images."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -26,16 +26,26 @@ _STYLES = 2000
 _CHANNELS = {1: "grey", 3: "rgb", 4: "rgba"}
 
 
+class _Given(NamedTuple):
+    """Images to look for: n of them, their classes, what they are called, and all that there are.
+
+    Attributes:
+        images: Float32 (n, height, width, channels) in [0, 1].
+        labels: The model's numbers of their classes, int32 (n,), or `None` for a model without.
+        known: What they are called.
+        data: All of them.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray | None
+    known: str
+    data: kgan.data.Dataset
+
+
 def project(view: View) -> np.ndarray:
     """Three rows: images, what was found for them, and the same for the model's own samples."""
-    settings, n = view.settings, view.settings.n
-    data, known = _images(view)
-    if len(data) < n:
-        print(f"{known}: {len(data)} image{'s' * (len(data) > 1)}, fewer than the {n} of --n")
-    rows = np.random.default_rng(settings.seed).permutation(len(data))[:n]
-    labels = _classes(view, data, known, rows)
+    wanted, labels, known, data = _given(view)
     encoder = _encoder(view, data)
-    wanted = data.some_as_float(rows)
     # A network of a user's own may leave the range of images.
     own = np.clip(view.gan.decode(view.latents(len(wanted)), labels), 0.0, 1.0)
     found = _projected(view, wanted, labels, encoder)
@@ -45,6 +55,23 @@ def project(view: View) -> np.ndarray:
         f"the model's own samples: {again.psnr.mean():.1f} dB, {again.errors.mean():.2g}"
     )
     return np.stack([wanted, found.images, own, again.images])
+
+
+def latents_of_images(view: View) -> tuple[np.ndarray, np.ndarray]:
+    """The user's images (n, ...), and the latents (n, latent_dim) whose samples are nearest."""
+    given = _given(view)
+    found = _of_latents(view, given.images, given.labels)
+    print(f"{given.known}: found to a PSNR of {found.psnr.mean():.1f} dB")
+    return given.images, found.points
+
+
+def _given(view: View) -> _Given:
+    settings, n = view.settings, view.settings.n
+    data, known = _images(view)
+    if len(data) < n:
+        print(f"{known}: {len(data)} image{'s' * (len(data) > 1)}, fewer than the {n} of --n")
+    rows = np.random.default_rng(settings.seed).permutation(len(data))[:n]
+    return _Given(data.some_as_float(rows), _classes(view, data, known, rows), known, data)
 
 
 def _classes(
@@ -100,37 +127,56 @@ def _images(view: View) -> tuple[kgan.data.Dataset, str]:
 def _projected(
     view: View, wanted: np.ndarray, labels: np.ndarray | None, encoder: Any
 ) -> kgan.latents.Projection:
-    settings, restarts = view.settings, 1 if encoder is not None else view.settings.restarts
-    count = restarts * len(wanted)
-    many = None if labels is None else as_tensor(np.tile(labels, restarts))
-    generate: Callable[[tf.Tensor], tf.Tensor]
+    """In the styles, where there are some: they hold more than the latents' images."""
     if view.found is None:
-        starts, pull = view.latents(count, part=7), 1e-3
-        make = unclipped(view.gan.ema_generator)
+        return _of_latents(view, wanted, labels)
+    if encoder is not None:
+        starts = encoder(tf.constant(wanted, tf.float32))[None]
+        return _searched(view, view.found.unclipped_images, wanted, starts, pull=0.0, noise=0.0)
+    # Half way to the typical one, from where all are near.
+    restarts = view.settings.restarts
+    latents = view.latents(restarts * len(wanted), part=7)
+    starts = view.found.styles(latents, _repeated(labels, restarts))
+    dim, classes = view.gan.latent_dim, view.gan.num_classes
+    centre = view.found.centre(labels, latent_dim=dim, num_classes=classes)
+    middle = None if centre is None else np.tile(centre, (restarts, 1))
+    starts = view.found.truncated(starts, 0.5, centre=middle)
+    starts = tf.reshape(starts, [restarts, len(wanted), *starts.shape[1:]])
+    return _searched(view, view.found.unclipped_images, wanted, starts, pull=0.0)
 
-        def generate(points: tf.Tensor) -> tf.Tensor:
-            return make(points, many)
-    else:
-        generate, pull = view.found.unclipped_images, 0.0
-        if encoder is None:
-            # Half way to the typical one, from where all are near.
-            starts = view.found.styles(view.latents(count, part=7), many)
-            dim, classes = view.gan.latent_dim, view.gan.num_classes
-            centre = view.found.centre(labels, latent_dim=dim, num_classes=classes)
-            middle = None if centre is None else np.tile(centre, (restarts, 1))
-            starts = view.found.truncated(starts, 0.5, centre=middle)
-        else:
-            starts = encoder(tf.constant(wanted, tf.float32))
-    shape = [restarts, len(wanted), *starts.shape[1:]]
+
+def _of_latents(
+    view: View, wanted: np.ndarray, labels: np.ndarray | None
+) -> kgan.latents.Projection:
+    restarts = view.settings.restarts
+    starts = view.latents(restarts * len(wanted), part=7)
+    starts = tf.reshape(starts, [restarts, len(wanted), view.gan.latent_dim])
+    make, many = unclipped(view.gan.ema_generator), _repeated(labels, restarts)
+    return _searched(view, lambda latents: make(latents, many), wanted, starts, pull=1e-3)
+
+
+def _repeated(labels: np.ndarray | None, restarts: int) -> tf.Tensor | None:
+    return None if labels is None else as_tensor(np.tile(labels, restarts))
+
+
+def _searched(
+    view: View,
+    generate: Callable[[tf.Tensor], tf.Tensor],
+    wanted: np.ndarray,
+    starts: tf.Tensor,
+    *,
+    pull: float,
+    noise: float = 0.05,
+) -> kgan.latents.Projection:
     return kgan.latents.project(
         generate,
         wanted,
-        tf.reshape(starts, shape),
-        steps=100 * settings.steps,
+        starts,
+        steps=100 * view.settings.steps,
         pull=pull,
         learning_rate=0.05,
-        noise=0.05 if encoder is None else 0.0,
-        seed=settings.seed,
+        noise=noise,
+        seed=view.settings.seed,
     )
 
 

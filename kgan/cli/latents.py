@@ -9,7 +9,7 @@ import tensorflow as tf
 import kgan.latents
 import kgan.pictures
 from kgan.cli.command_line import Request
-from kgan.cli.latent_projection import project
+from kgan.cli.latent_projection import latents_of_images, project
 from kgan.cli.latent_view import View, as_tensor
 from kgan.cli.sample import chosen_labels
 from kgan.kinds import Images
@@ -85,6 +85,23 @@ def _mix(view: View) -> np.ndarray:
     return np.concatenate([top[None], np.concatenate([left, inner], axis=1)])
 
 
+def _classes(view: View) -> np.ndarray:
+    """A row for each sample, or for each image after itself: its latents in every class."""
+    settings, gan = view.settings, view.gan
+    if gan.num_classes is None:
+        raise ValueError(
+            "show must not be classes for this model, which has none: with styles, mix does alike."
+        )
+    if settings.images is None:
+        images, latents = None, view.latents(settings.n).numpy()
+    else:
+        images, latents = latents_of_images(view)
+    columns = len(settings.to) or gan.num_classes
+    labels = chosen_labels(view.source, settings.to, columns, what="to")
+    rows = np.stack([gan.decode(np.repeat(one[None], columns, 0), labels) for one in latents])
+    return rows if images is None else np.concatenate([images[:, None], rows], axis=1)
+
+
 def _directions(view: View) -> np.ndarray:
     """A row for each direction: the first sample, from three deviations before to three after."""
     n, steps = view.settings.n, np.linspace(-3.0, 3.0, view.settings.steps, dtype=np.float32)
@@ -124,6 +141,7 @@ DRAWINGS: dict[str, Callable[[View], np.ndarray]] = {
     "truncate": _truncate,
     "interpolate": _interpolate,
     "mix": _mix,
+    "classes": _classes,
     "directions": _directions,
     "project": project,
 }

@@ -18,7 +18,7 @@ from kgan.networks.minibatch import MinibatchStandardDeviation
 from kgan.networks.normalization import BatchNormalization
 from kgan.networks.output_layers import to_images
 from kgan.networks.resampling import RepeatedUpsampling2D
-from kgan.networks.resolution import Resolution, channels_at, resolution
+from kgan.networks.resolution import channels_at, resolution
 from kgan.networks.spectral import SpectralConv2D, SpectralDense, SpectralEmbedding
 from kgan.networks.style import NoiseInput
 

@@ -10,12 +10,12 @@ from kgan.settings.groups import Messages, check_at_least, check_seed
 
 # Which of the pictures take a setting.
 _TAKERS = {
-    "steps": ("interpolate", "directions", "project"),
-    "images": ("project",),
+    "steps": ("interpolate", "directions", "project", "classes"),
+    "images": ("project", "classes"),
     "encoder": ("project",),
     "encoder_steps": ("project",),
-    "restarts": ("project",),
-    "to": ("interpolate",),
+    "restarts": ("project", "classes"),
+    "to": ("interpolate", "classes"),
     "layer": ("mix",),
     "find": ("directions",),
 }
@@ -23,34 +23,37 @@ _TAKERS = {
 
 @dataclass(frozen=True, kw_only=True)
 class LatentsSettings(Messages):
-    """Look into a GAN's latents: truncate, interpolate, mix styles, find directions, project."""
+    """Look into a GAN's latents: truncate, interpolate, mix, change class, direct, project."""
 
     source: tyro.conf.Positional[Path]
     """A run folder or a .keras file."""
-    show: Literal["truncate", "interpolate", "mix", "directions", "project"] = "interpolate"
+    show: Literal["truncate", "interpolate", "mix", "classes", "directions", "project"] = (
+        "interpolate"
+    )
     """truncate: rows of samples, ever nearer to the typical one; interpolate: from one sample to
-    another; mix: each row's shape with each column's style; directions: steps along what varies
-    most; project: images, and the samples nearest to them."""
+    another; mix: each row's shape with each column's style; classes: each row's style in every
+    class, that of a sample or of one of --images; directions: steps along what varies most;
+    project: images, and the samples nearest to them."""
     n: int = 8
     """How many samples, ways, rows or images."""
     steps: int = 8
-    """Columns of a way or direction (interpolate, directions); of project, hundreds of steps of its
-    search."""
+    """Columns of a way or direction (interpolate, directions); hundreds of steps of the search for
+    images (project, classes)."""
     labels: tuple[str, ...] = ()
-    """Classes to show, in turn, by their names or numbers; default all of them, with project those
-    of the images. With directions the class of its one sample; default the first."""
+    """Classes to show, in turn, by their names or numbers; default all of them, with --images those
+    that their folders name. With directions the class of its one sample; default the first."""
     to: tuple[str, ...] = ()
     """With interpolate: classes to end in, in turn, by a straight line in the styles; default those
-    that the ways start from."""
+    that the ways start from. With classes: the columns; default all of them."""
     layer: int = 4
     """With mix: how many of the first styles the row decides."""
     find: Literal["principal", "closed-form"] = "principal"
     """With directions: those in which samples vary most, or those that the weights amplify most."""
     images: Path | None = None
-    """With project: a picture, a folder or file of some, or the name of a data set; default those
-    that the run was trained on."""
+    """With project or classes: a picture, a folder or file of some, or the name of a data set;
+    default of project those that the run was trained on."""
     restarts: int = 4
-    """With project: how many starts the best is taken of."""
+    """With --images: how many starts the best is taken of."""
     encoder: Path | None = None
     """With project: a .keras file with an encoder whose guess is the one start, so that --steps 1
     suffice; it is trained and written where it is not there, and taken as it is where it was
@@ -75,7 +78,14 @@ class LatentsSettings(Messages):
                 if len(takers) > 1:
                     told = f"{', '.join(takers[:-1])} and {takers[-1]} take it"
                 raise ValueError(f"{name} must be left out with --show {self.show}: {told}.")
-        check_at_least(self, 1 if self.show == "project" else 2, "steps")
+        check_at_least(self, 1 if self.show == "project" or self.images else 2, "steps")
+        if self.show == "classes" and self.images is None:
+            for name in ("labels", "steps", "restarts"):
+                if self._is_given(name):
+                    raise ValueError(
+                        f"{name} must go with --images with --show classes, whose rows are else "
+                        "samples, in the classes that --to chooses."
+                    )
         if self.show == "directions" and len(self.labels) > 1:
             raise ValueError(
                 "labels must be one with --show directions, whose rows all start from the same "

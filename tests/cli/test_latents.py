@@ -76,6 +76,45 @@ def test_a_way_from_one_class_to_another(folder):
     assert np.abs(way[:, -width:] - expected[:, -width:]).max() <= 1
 
 
+@pytest.mark.parametrize("source", ["classes.keras", "plain.keras"])
+def test_a_style_in_every_class(folder, source):
+    """A row is one sample's latents, a column a class: the chosen ones, or all."""
+    out, code = run(folder, source, "classes", "--n", 2, "--to", 2, 0)
+    assert code == 0
+    gan = kgan.models.load(folder / source)
+    seeds = kgan.latents.example_seeds(0, 2)
+    latents = np.repeat(kgan.latents.from_seeds(seeds, gan.latent_dim), 2, axis=0)
+    expected = kgan.pictures.grid(gan.decode(latents, [2, 0, 2, 0]), 2)
+    with Image.open(out) as picture:
+        seen = np.asarray(picture.convert("L"), float)
+    np.testing.assert_allclose(seen, np.asarray(expected.convert("L"), float), atol=1)
+    out, code = run(folder, source, "classes", "--n", 2)
+    assert code == 0
+    with Image.open(out) as picture:
+        assert picture.width / picture.height == pytest.approx(3 / 2, rel=0.15)
+
+
+def test_the_style_of_an_image_in_every_class(folder, tmp_path, capsys):
+    """A sample of class 1, given as a picture, is found again, and so are its other classes."""
+    gan = kgan.models.load(folder / "plain.keras")
+    latents = kgan.latents.from_seeds(kgan.latents.example_seeds(5, 1), gan.latent_dim)
+    wanted = gan.decode(np.repeat(latents, 3, axis=0), [0, 1, 2])
+    pixels = np.round(255 * wanted[..., 0]).astype(np.uint8)
+    Image.fromarray(pixels[1]).save(tmp_path / "one.png")
+    options = ["--images", tmp_path / "one.png", "--labels", 1, "--n", 1, "--steps", 3]
+    out, code = run(folder, "plain.keras", "classes", *options)
+    assert code == 0
+    assert "one.png: found to a PSNR of" in capsys.readouterr().out
+    expected = kgan.pictures.grid(np.concatenate([wanted[1:2], wanted]), 4)
+    with Image.open(out) as picture:
+        seen = np.asarray(picture.convert("L"), float)
+    assert np.abs(seen - np.asarray(expected.convert("L"), float)).mean() < 3
+    out, code = run(folder, "classes.keras", "classes", *options, "--to", 2)
+    assert code == 0
+    with Image.open(out) as picture:
+        assert picture.width / picture.height == pytest.approx(2, rel=0.15)
+
+
 def test_projection_starts_from_an_encoder(folder, tmp_path, capsys):
     """It is trained once; it and the search from it are then the same again."""
     encoder = tmp_path / "encoder.keras"
@@ -220,6 +259,8 @@ def test_images_to_project_have_the_channels_of_the_model(folder, tmp_path, caps
         ("styles.keras", ["interpolate", "--to", 1], "to must be left out: the generator is uncon"),
         ("classes.keras", ["interpolate", "--to", 7], "to must be in [0, 2], got 7"),
         ("classes.keras", ["mix", "--n", 1, "--labels", 0, 2], "labels must be at most 1, as many"),
+        ("styles.keras", ["classes"], "show must not be classes for this model, which has none"),
+        ("plain.keras", ["classes", "--to", 7], "to must be in [0, 2], got 7"),
     ],
 )
 def test_errors_name_what_was_given(folder, capsys, source, options, match):
@@ -279,7 +320,7 @@ def test_projection_goes_by_pixels_that_the_last_layer_clips(tmp_path, capsys, w
         ),
         (
             ["--steps", "5", "--show", "mix"],
-            "steps must be left out with --show mix: interpolate, directions and project take it",
+            "steps must be left out with --show mix: interpolate, directions, project and classes",
         ),
         (["--steps", "5", "--show", "truncate"], "steps must be left out with --show truncate"),
         (
@@ -287,6 +328,8 @@ def test_projection_goes_by_pixels_that_the_last_layer_clips(tmp_path, capsys, w
             "labels must be one with --show directions",
         ),
         (["--to", "1", "--show", "mix"], "to must be left out with --show mix"),
+        (["--show", "classes", "--labels", "1"], "labels must go with --images with --show class"),
+        (["--show", "classes", "--steps", "4"], "steps must go with --images with --show classes"),
         (["--seed", "-1"], "seed must be in [0, 2147483647], got -1"),
         (["--encoder", "a.h5", "--show", "project"], "encoder must end in .keras"),
     ],
