@@ -31,7 +31,8 @@ from pathlib import Path
 import keras
 import numpy as np
 import scipy.ndimage
-from PIL import Image, ImageDraw, ImageFont
+from fonts import alphabets
+from PIL import Image
 from scipy.special import softmax
 
 import kgan.data
@@ -77,24 +78,13 @@ def font_digits(folder: Path) -> Dataset:
     """The ten digits of every font that draws ten different ones, each font once."""
     samples: list[np.ndarray] = []
     seen = set()
-    for path in sorted([*folder.rglob("*.ttf"), *folder.rglob("*.otf")]):
-        font = ImageFont.truetype(str(path), 96)
-        missing = _drawn(font, "\U0010ffff")
-        glyphs = [_drawn(font, digit) for digit in "0123456789"]
-        if any(one.max() == 0 or np.array_equal(one, missing) for one in glyphs):
-            continue
+    for glyphs in alphabets(folder, "0123456789", size=96):
         ten = np.stack([as_mnist(one) for one in glyphs])
         if len({one.tobytes() for one in ten}) == 10 and ten.tobytes() not in seen:
             seen.add(ten.tobytes())
             samples.extend(ten)
     labels = np.tile(np.arange(10, dtype=np.int32), len(seen))
     return Dataset("fonts", np.stack(samples)[..., None], labels, tuple("0123456789"))
-
-
-def _drawn(font: ImageFont.FreeTypeFont, text: str) -> np.ndarray:
-    image = Image.new("L", (256, 256))
-    ImageDraw.Draw(image).text((64, 64), text, fill=255, font=font)
-    return np.asarray(image)
 
 
 def sklearn_digits() -> Dataset:
