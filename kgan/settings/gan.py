@@ -59,7 +59,8 @@ class GANSettings(
 
     # Objective
     loss: str = "non_saturating"
-    """A key of kgan.losses.LOSSES (non_saturating, hinge, wasserstein, relativistic, ...)."""
+    """A key of kgan.losses.LOSSES (non_saturating, hinge, smooth_hinge, wasserstein,
+    relativistic, ...)."""
     label_smoothing: float = 0.0
     """How far the real label is moved from 1."""
     penalty: tuple[str, ...] = ("r1",)
@@ -354,7 +355,7 @@ _FASTGAN = GANSettings(
     generator_width=16,
     discriminator_width=64,
     spectral=True,
-    loss="hinge",
+    loss="smooth_hinge",
     penalty=(),
     decoding=1.0,
     augment="diffaugment",

@@ -1,6 +1,7 @@
-// The panel of a generator of images or points: a sample, the way from one to another, mixed ones, many at once.
+// The panel of a generator of images or points: a sample, in every class, the way to another, mixed ones, many at once.
 
 import * as between from "./between.js";
+import * as every from "./every.js";
 import * as grid from "./grid.js";
 import * as mixing from "./mixing.js";
 import * as sample from "./sample.js";
@@ -15,6 +16,7 @@ export const keep = () => ({ ...sample.keep(), ...between.keep(), ...mixing.keep
 
 export async function take(model, kept) {
   await sample.take(model, kept);
+  every.take();
   grid.take(kept);
   mixing.take(kept);
   await between.take(kept);

@@ -19,6 +19,13 @@ function decoding() {
   return has("truncate") ? ["truncate", inputs] : ["decode", { latents: [scaled()] }];
 }
 
+// The sample as each of these classes has it.
+export function inClasses(labels) {
+  const [role, inputs] = decoding();
+  const many = Object.entries(inputs).map(([name, [one]]) => [name, labels.map(() => one)]);
+  return samples(role, Object.fromEntries(many), labels);
+}
+
 const isPlain = () => !isEdited() && !isMoved() && psi() === 1;
 
 const asked = () =>

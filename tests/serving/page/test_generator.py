@@ -44,6 +44,37 @@ def test_classes_and_seeds_change_the_picture(page):
     page.changes("sample", page.get("dice").click)
 
 
+def test_the_same_latents_in_every_class(page, exported):
+    """Also those that sliders changed; the class of the sample is marked."""
+    _, gan = exported
+    page.driver.execute_script("document.getElementById('latents').open = true")
+    page.slide("z0", 3)
+    latents = np.array(from_seeds(np.array([0]), 6))
+    latents[0, 0] = 3
+    expected = np.asarray(gan.decode(np.repeat(latents, 3, axis=0), [0, 1, 2]))[..., 0]
+    expected = np.floor(255 * expected.reshape(3, -1))
+
+    def seen():
+        return page.driver.execute_script(
+            """const copy = new OffscreenCanvas(8, 8);
+            const context = copy.getContext('2d', {willReadFrequently: true});
+            return [...document.querySelectorAll('#every canvas')].map((canvas) => {
+                context.drawImage(canvas, 0, 0);
+                const { data } = context.getImageData(0, 0, 8, 8);
+                return [...data].filter((_, place) => place % 4 == 0);
+            });"""
+        )
+
+    page.until(lambda: np.shape(seen()) == (3, 64) and np.abs(seen() - expected).max() <= 1)
+    page.all("#class-buttons button")[2].click()
+
+    def marked():
+        return [one.get_attribute("aria-label") for one in page.all("#every [aria-current=true]")]
+
+    page.until(lambda: marked() == ["class c"])
+    page.until(lambda: np.abs(np.array(page.pixels("sample")) - expected[2]).max() <= 1)
+
+
 def test_truncation_to_zero_shows_the_mean_whatever_the_seed(page):
     page.changes("sample", lambda: page.slide("psi", 0))
     middle = page.pixels("sample")
