@@ -13,6 +13,7 @@ import kgan.latents
 import kgan.networks
 import kgan.random
 from kgan.cli.latent_view import View, as_tensor
+from kgan.decoding.reading import channels_of
 from kgan.files import atomic_path
 from kgan.hdf5 import check_readable
 from kgan.labels import class_number, class_numbers
@@ -22,30 +23,26 @@ from kgan.runs.outputs import check_file
 from kgan.runs.source import reading_of
 
 _STYLES = 2000
-# How an image of so many channels is read.
-_CHANNELS = {1: "grey", 3: "rgb", 4: "rgba"}
 
 
 class _Given(NamedTuple):
-    """Images to look for: n of them, their classes, what they are called, and all that there are.
+    """Images to look for, n of them.
 
     Attributes:
         images: Float32 (n, height, width, channels) in [0, 1].
         labels: The model's numbers of their classes, int32 (n,), or `None` for a model without.
         known: What they are called.
-        data: All of them.
     """
 
     images: np.ndarray
     labels: np.ndarray | None
     known: str
-    data: kgan.data.Dataset
 
 
 def project(view: View) -> np.ndarray:
     """Three rows: images, what was found for them, and the same for the model's own samples."""
-    wanted, labels, known, data = _given(view)
-    encoder = _encoder(view, data)
+    wanted, labels, known = _given(view)
+    encoder = _encoder(view)
     # A network of a user's own may leave the range of images.
     own = np.clip(view.gan.decode(view.latents(len(wanted)), labels), 0.0, 1.0)
     found = _projected(view, wanted, labels, encoder)
@@ -71,7 +68,7 @@ def _given(view: View) -> _Given:
     if len(data) < n:
         print(f"{known}: {len(data)} image{'s' * (len(data) > 1)}, fewer than the {n} of --n")
     rows = np.random.default_rng(settings.seed).permutation(len(data))[:n]
-    return _Given(data.some_as_float(rows), _classes(view, data, known, rows), known, data)
+    return _Given(data.some_as_float(rows), _classes(view, data, known, rows), known)
 
 
 def _classes(
@@ -109,7 +106,7 @@ def _images(view: View) -> tuple[kgan.data.Dataset, str]:
         reading: dict[str, Any] = {} if run is None else reading_of(run)
         reading["image_size"] = (height, width)
         # Others than a model makes would be compared with each of its channels.
-        reading["channels"] = reading.get("channels") or _CHANNELS.get(channels)
+        reading["channels"] = reading.get("channels") or channels_of(channels)
         data = kgan.data.load_given(str(path.expanduser()), **reading)
         if data.sample_shape != view.gan.sample_shape:
             raise ValueError(
@@ -180,7 +177,7 @@ def _searched(
     )
 
 
-def _encoder(view: View, data: kgan.data.Dataset) -> Any:
+def _encoder(view: View) -> Any:
     """The encoder of the file that the user names, trained first where there is none."""
     path = view.settings.encoder
     if path is None:
@@ -211,7 +208,7 @@ def _encoder(view: View, data: kgan.data.Dataset) -> Any:
         encoder,
         styled.unclipped_images,
         draw,
-        images=data.samples,
+        images=_training_images(view),
         steps=view.settings.encoder_steps,
         seed=view.settings.seed,
     )
@@ -219,6 +216,17 @@ def _encoder(view: View, data: kgan.data.Dataset) -> Any:
         encoder.save(temporary)
     print(f"an encoder in {path}, mean squared error {errors[-100:].mean():.2g} while it trained")
     return encoder
+
+
+def _training_images(view: View) -> Any:
+    """Those that the run was trained on, where they are there: what is projected is not learnt."""
+    if view.source.recipe is not None:
+        try:
+            return view.source.recipe.data().samples
+        except (OSError, ValueError) as error:
+            print(f"the images of the training cannot be read: {error}")
+    print("the encoder learns from generated images alone")
+    return None
 
 
 def _read_encoder(path: Path, view: View) -> kgan.latents.Encoder:

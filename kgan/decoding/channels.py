@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from kgan.decoding.image_file import Bytes, Levels, as_mode
-from kgan.decoding.reading import Reading
+from kgan.decoding.reading import CHANNELS, Reading
 
 # Rec. 601, as Pillow makes grey of colour.
 _LUMA = np.array([0.299, 0.587, 0.114])
@@ -74,7 +74,7 @@ def batch_as(images: np.ndarray, channels: str | None, *, what: str) -> np.ndarr
         what: The data; an error names them.
     """
     have = images.shape[-1]
-    if channels is None or have == {"grey": 1, "rgb": 3, "rgba": 4}[channels]:
+    if channels is None or have == CHANNELS[channels]:
         return images
     if have not in (1, 3):
         raise ValueError(

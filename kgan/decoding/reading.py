@@ -10,7 +10,8 @@ from PIL import ImageColor
 import kgan.names
 from kgan.decoding.resize import RESIZES, ImageSize, as_pair, grey_of
 
-CHANNELS = ("grey", "rgb", "rgba")
+CHANNELS = {"grey": 1, "rgb": 3, "rgba": 4}
+"""How many there are of each."""
 ValueRange = tuple[float, float] | Literal["auto"] | None
 
 
@@ -89,6 +90,11 @@ class Reading:
             value = getattr(self, field.name)
             if value != field.default and field.name not in but:
                 raise ValueError(f"{field.name} must be left out for {what}, {why}, got {value}.")
+
+
+def channels_of(count: int) -> str | None:
+    """What so many channels are called, "grey", "rgb" or "rgba"; `None` for other numbers."""
+    return next((name for name, one in CHANNELS.items() if one == count), None)
 
 
 def check_value_range(value_range: ValueRange) -> None:

@@ -115,7 +115,8 @@ def _copy(name: str, theirs: Sequence[Any], ours: Sequence[Any]) -> Taken:
     if len(matched) < _FEWEST * len(ours):
         raise ValueError(
             f"{name} must be like the source's to start from its weights: {len(matched)} of "
-            f"{len(ours)} fit. Choose the same networks, widths, latents and image size."
+            f"{len(ours)} fit. Choose the same networks, widths, latents and image size (a preset, "
+            "--generator-width, --image-size and the like)."
         )
     new = tuple(_path(one) for number, one in enumerate(ours) if number not in matched)
     return Taken(len(matched), len(ours), new)

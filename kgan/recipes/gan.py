@@ -24,13 +24,14 @@ import kgan.privacy
 import kgan.restarting_adam
 import kgan.settings.auto
 from kgan.data import Dataset
+from kgan.decoding.reading import channels_of
 from kgan.models.growing import full_at, growing, level_at, levels
 from kgan.models.styles import Styles
 from kgan.models.transfer import freeze_first
 from kgan.recipes import privacy
 from kgan.recipes.latent import LatentModelRecipe
 from kgan.recipes.recipe import Watched, cosine, halving, jit_compile
-from kgan.settings.gan import GANSettings
+from kgan.settings.gan import PRESETS, GANSettings
 
 # As for `kgan.settings.auto.FEW`.
 _MANY_PASSES = 100
@@ -47,6 +48,24 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         "losses": ("d_loss", "g_loss", "penalty"),
         "probabilities": ("d_real", "d_fake"),
     }
+
+    _followed: str | None = None
+
+    def follow(self, source: GANSettings, shape: tuple[int, ...], *, name: str) -> None:
+        """Lets `settle` choose nothing that a trained model has, whose weights it starts from.
+
+        Args:
+            source: The settings that it was trained with.
+            shape: (height, width, channels) of its images; the data are read in it.
+            name: What it is called.
+        """
+        kept = self._kept or frozenset()
+        changes = {one: getattr(source, one) for one in kgan.settings.auto.OF_SOURCE - kept}
+        reading = {"image_size": shape[:2], "channels": channels_of(shape[2])}
+        changes |= {one: value for one, value in reading.items() if one not in kept}
+        self.settings = dataclasses.replace(self.settings, **changes)
+        self._kept = kept | set(changes)
+        self._followed = name
 
     @property
     def private(self) -> bool:
@@ -74,19 +93,29 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         """Takes the settings that suit such data, where it is left to choose them."""
         if not self._chooses_all or self._kept is None or self.private or not data.is_images:
             return []
-        if "networks" in self._kept:
+        if "networks" in self._kept and self._followed is None:
             # All others hang on them.
             own = self.settings.networks
-            return [f"auto leaves all as for the digits but its length and your networks {own}"]
+            said = f"auto leaves all as for the digits but its length and your networks {own}"
+            if own in PRESETS:
+                said = f"{said}; the preset {own} has settings for them: kgan train {own}"
+            return [said]
         shape, packing = data.sample_shape, self.settings.packing
         found = kgan.settings.auto.choice(len(data), shape, augments=packing == 1)
         left = set(self._kept)
         # What cannot go with the user's own choices is no choice.
         if "cosine_steps" in left and self.settings.cosine_steps is not None:
             left |= {"learning_rate_half_life", "penalty_half_life"}
+        if "penalty" in left:
+            # Their weights and intervals were found for others.
+            left |= {"penalty_weight", "penalty_interval", "penalty_half_life"}
         changes = {name: value for name, value in found.changes.items() if name not in left}
         self.settings = dataclasses.replace(self.settings, **changes)
-        kept = sorted(set(found.changes) & self._kept)
+        if self._followed is not None:
+            rest = ", ".join(f"{name} {value}" for name, value in sorted(changes.items()))
+            took = "its networks, its objective and the size of its images"
+            return [f"auto goes on from {self._followed}: {took}" + (f"; {rest}" if rest else "")]
+        kept = sorted(set(found.changes) & left)
         but = f"; as you say: {', '.join(kept)}" if kept else ""
         return [f"auto chooses {found.name}: {found.why}{but}"]
 

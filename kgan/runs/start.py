@@ -33,6 +33,26 @@ def start_from(model: Any, path: Path) -> str:
     return f"starting from {path}: {taken.weights} of {taken.of} weights{rest}"
 
 
+def follow(recipe: Any, path: Path) -> None:
+    """Lets a recipe that is left to choose go on as the run began whose weights it starts from.
+
+    A `.keras` file or an export does not tell how it was trained, and changes nothing.
+
+    Args:
+        recipe: Of the preset `auto`.
+        path: As for `start_from`.
+    """
+    source = path.expanduser()
+    if not is_run(source):
+        return
+    run = Run.open(source, *RECIPES, what="init_from")
+    if run.family != recipe.family:
+        return
+    model = kgan.models.load(run.checkpoint())
+    settings = run.settings(type(recipe.settings))
+    recipe.follow(settings, model.sample_shape, name=str(path))
+
+
 def _taken(model: Any, source: Path) -> Taken:
     if is_run(source):
         run = Run.open(source, *RECIPES, what="init_from")

@@ -24,7 +24,7 @@ from kgan.names import printable
 from kgan.recipes import Recipe
 from kgan.runs import faults, outputs, resuming
 from kgan.runs.run import Run, check_same_data, moved
-from kgan.runs.start import start_from
+from kgan.runs.start import follow, start_from
 
 # Settings that say where files are written.
 _OUTPUTS = ("runs_dir", "export_dir", "classifiers_dir")
@@ -79,6 +79,8 @@ def train(
     """
     if run is None and kept is not None:
         recipe.choose(kept, only_batch=preset != "auto")
+        if preset == "auto" and recipe.settings.init_from is not None:
+            follow(recipe, recipe.settings.init_from)
     strategy = kgan.distribution.get(recipe.settings.strategy)
     if kgan.distribution.is_chief(strategy):
         _check_places(recipe.settings, model_name or (run.model if run else name))

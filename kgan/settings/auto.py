@@ -14,6 +14,15 @@ FEW = 5_000
 """Of fewer images so long a training shows each 100 times and more, so they are augmented."""
 
 
+OF_SOURCE = frozenset(
+    {name for name in GANSettings.__annotations__ if name not in ("family", "changeable")}
+    - {"freeze_discriminator", "augment", "augment_target", "augment_images"}
+    - {"autoencoder_steps", "phase_steps"}
+)
+"""What a training that starts from another's weights takes of that one's settings: the networks,
+the objective and the optimizers."""
+
+
 class Choice(NamedTuple):
     """Settings that suit some images.
 

@@ -115,13 +115,23 @@ def test_the_style_of_an_image_in_every_class(folder, tmp_path, capsys):
         assert picture.width / picture.height == pytest.approx(2, rel=0.15)
 
 
-def test_projection_starts_from_an_encoder(folder, tmp_path, capsys):
+def test_projection_starts_from_an_encoder(folder, tmp_path, capsys, monkeypatch):
     """It is trained once; it and the search from it are then the same again."""
     encoder = tmp_path / "encoder.keras"
     images = ["--images", folder / "images", "--labels", 0, 1]
     options = ["--n", 2, "--steps", 1, *images, "--encoder", encoder]
+    learnt = []
+    train = kgan.latents.train_encoder
+    monkeypatch.setattr(
+        "kgan.latents.train_encoder",
+        lambda *given, images, **more: learnt.append(images) or train(*given, **more),
+    )
     assert run(folder, "classes.keras", "project", *options, "--encoder-steps", 2)[1] == 0
     first = capsys.readouterr().out
+    # What is projected is not what it learns from.
+    assert learnt == [None]
+    head, first = first.split("\n", 1)
+    assert head == "the encoder learns from generated images alone"
     assert f"an encoder in {encoder}" in first
     assert run(folder, "classes.keras", "project", *options)[1] == 0
     again = capsys.readouterr().out

@@ -294,6 +294,16 @@ def test_a_training_starts_from_a_run_a_file_or_an_export(train, tmp_path):
         assert all(frozen)
         assert not all(trained)
         assert int(found.step.numpy()) == 8
+    # What images of one's own are trained with follows the run, also in the size of its images.
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for number in range(12):
+        pixels = np.full((20, 20, 3), 20 * number, np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    own = ("--data", folder, "--epochs", 1, *TINY, "--no-doctor", "--no-export", "--name", "own")
+    said = train(*own, "--init-from", "runs/first", "--freeze-discriminator", 2)
+    assert "auto goes on from runs/first" in said.stdout
+    assert "starting from runs/first: " in said.stdout
     said = train(*more, "--init-from", "nowhere", check=False)
     assert said.returncode == 2
     assert "init_from must be a run folder, a .keras file or an exported model" in said.stderr

@@ -118,6 +118,40 @@ def test_what_cannot_go_with_the_users_choice_is_not_chosen(words, left):
     recipe.model(images(20))
 
 
+def test_a_penalty_of_the_users_choice_has_no_weight_of_another():
+    words = ["--loss", "wasserstein", "--penalty", "gradient_penalty"]
+    recipe, said = settled(*words, data=images(20))
+    assert choice(20, (16, 16, 3)).changes["penalty_interval"] > 1
+    assert recipe.settings.penalty == ("gradient_penalty",)
+    assert (recipe.settings.penalty_weight, recipe.settings.penalty_interval) == (1.0, 1)
+    assert "as you say: " in said[0]
+    assert "penalty_weight" in said[0]
+
+
+def test_a_trained_model_decides_for_one_that_starts_from_its_weights():
+    """All but what the user chose, and the augmentation, which the number of images decides."""
+    source = dataclasses.replace(PRESETS["digits"], generator_width=24, penalty_weight=0.5)
+    request = read("auto", "--data", "x", "--init-from", "runs/x", "--d-learning-rate", "0.1")
+    recipe = GANRecipe(request.settings)
+    recipe.choose(request.given)
+    recipe.follow(source, (8, 12, 1), name="runs/x")
+    recipe.settings.check()
+    said = recipe.settle(images(20))
+    seen = recipe.settings
+    assert (seen.image_size, seen.channels) == ((8, 12), "grey")
+    assert (seen.generator_width, seen.discriminator_width, seen.networks) == (24, 64, "dcgan")
+    assert (seen.loss, seen.penalty_weight) == (source.loss, 0.5)
+    assert (seen.d_learning_rate, seen.g_learning_rate) == (0.1, source.g_learning_rate)
+    assert (seen.augment, seen.epochs) == ("ada-upright", PRESETS["auto"].epochs)
+    assert said[0].startswith("auto goes on from runs/x: its networks, its objective and the size")
+    assert "augment ada-upright" in said[0]
+
+
+def test_networks_with_a_preset_of_their_own_name_it():
+    _, said = settled("--networks", "stylegan2", data=images(20))
+    assert said[0].endswith("the preset stylegan2 has settings for them: kgan train stylegan2")
+
+
 def test_networks_of_the_users_choice_and_private_trainings_get_no_choice():
     recipe, said = settled("--networks", "resnet", data=images(20))
     assert recipe.settings.loss == PRESETS["auto"].loss
