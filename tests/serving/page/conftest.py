@@ -121,6 +121,11 @@ def styled_endpoints():
         "generate": Endpoint(lambda r: images(styles_of(drawn(r))), seeds, "generate"),
         "latents": Endpoint(lambda r: {"latents": drawn(r)}, seeds, "latents"),
         "decode": Endpoint(lambda r: images(styles_of(r["latents"])), latents, "decode"),
+        "interpolate": Endpoint(
+            lambda r: images(styles_of(r["start"] + r["share"][:, None] * (r["end"] - r["start"]))),
+            {"start": spec(2), "end": spec(2), **share},
+            "interpolate",
+        ),
         "style": Endpoint(lambda r: {"styles": styles_of(r["latents"])}, latents, "style"),
         "truncate": Endpoint(lambda r: images(near(r)), {**latents, **share}, "truncate"),
         "mix": Endpoint(mix, both, "mix"),

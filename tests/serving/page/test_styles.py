@@ -64,6 +64,28 @@ def test_a_sample_is_truncated_in_its_styles_and_moved_from_there(styled):
     styled.until(lambda: styled.get("caption").text == "seed 1, truncation 0.50")
 
 
+def test_a_way_starts_and_ends_as_its_samples_are_truncated_and_moved(styled):
+    styled.slide("seed", 1)
+    styled.slide("psi", 0.5)
+    styled.until(lambda: sample(styled) == [3, 3, 3, 3])
+    styled.get("use-start").click()
+    greys = lambda where: [round(value / 25.5) for value in styled.pixels(where)[::16]]  # noqa: E731
+    styled.until(lambda: greys("start") == [3, 3, 3, 3])
+    styled.slide("seed", 5)
+    styled.slide("psi", 1)
+    styled.driver.execute_script("document.getElementById('directions').open = true")
+    styled.slide("d1", 1)
+    styled.until(lambda: sample(styled) == [7, 7, 7, 7])
+    styled.get("use-end").click()
+    styled.until(lambda: greys("end") == [7, 7, 7, 7])
+    # A quarter of the way: latents of .2, a truncation of .63 from the mean of .5, a move by .05.
+    styled.slide("share", 0.26)
+    styled.until(lambda: greys("between") == [round(10 * (0.5 - 0.63 * 0.3 + 0.05))] * 4)
+    link = styled.copied("copy-link")
+    follow(styled, link)
+    styled.until(lambda: greys("end") == [7, 7, 7, 7] and greys("start") == [3, 3, 3, 3])
+
+
 def test_the_nearest_sample_of_a_picture_is_gone_on_from(styled, tmp_path):
     Image.new("L", (40, 40), 153).save(tmp_path / "grey.png")
     styled.get("tab-image").click()
