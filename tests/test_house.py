@@ -114,6 +114,14 @@ def test_old_names_of_what_moved_still_lead_there():
     assert not hasattr(kgan.attacks, "nothing")
 
 
+def test_no_gradient_goes_through_tensorflows_projective_transform():
+    """It is wrong; see `kgan.augmentation.sampler`. `Spatial` takes none, nor does a feed."""
+    op = re.compile(r"\.ImageProjectiveTransform|\.affine_transform\(|\.Random(Rotation|Zoom)\(")
+    files = (ROOT / "kgan").rglob("*.py")
+    users = {file.name for file in files if op.search(file.read_text())}
+    assert users == {"spatial.py", "rotation.py"}
+
+
 def test_every_attack_is_of_a_known_category():
     known = {"white-box", "single-step", "black-box", "noise", None}
     assert {attack.category for attack in kgan.attacks.ATTACKS.values()} == known

@@ -11,6 +11,7 @@ from kgan.attacks.attack_batch import AttackBatch, State, allowed
 from kgan.attacks.checks import check_count, check_radius
 from kgan.attacks.norms import choose, length, per_example, random_change
 from kgan.attacks.pgd import PGD
+from kgan.augmentation.wavelet import along_both
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -182,23 +183,20 @@ class MomentumPGD(PGD):
 
     def _copy(self, images: tf.Tensor, keys: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
         """Some examples shrunk to a random size at a random place, on black."""
-        height, width = images.shape[1:3]
         chance, size, top, left = tf.unstack(
             example_random.uniform(keys, (4,), "copy", step), axis=1
         )
-        scale = 1.0 / (self.shrink + (1.0 - self.shrink) * size)
-        zero = tf.zeros_like(scale)
-        # The transformation maps output to input coordinates: x_in = scale * x_out - shift.
-        room_y, room_x = height * (1.0 - 1.0 / scale), width * (1.0 - 1.0 / scale)
-        rows = [scale, zero, -scale * left * room_x, zero, scale, -scale * top * room_y, zero, zero]
-        copies = tf.raw_ops.ImageProjectiveTransformV3(
-            images=images,
-            transforms=tf.stack(rows, axis=1),
-            output_shape=[height, width],
-            interpolation="BILINEAR",
-            fill_mode="CONSTANT",
-            fill_value=0.0,
-        )
+        size = (self.shrink + (1.0 - self.shrink) * size)[:, None]
+
+        def weights(share: tf.Tensor, length: int) -> tf.Tensor:
+            """Of the pixels of one axis in those of the copy, bilinear; (batch, length, length)."""
+            pixels = tf.range(length, dtype=tf.float32)
+            positions = (pixels - share[:, None] * (1.0 - size) * length) / size
+            return tf.nn.relu(1.0 - tf.abs(positions[..., None] - pixels))
+
+        # TensorFlow's ImageProjectiveTransformV3 does the same, but its gradient is wrong.
+        height, width = images.shape[1:3]
+        copies = along_both(images, weights(top, height), weights(left, width))
         return choose(chance < self.diversity, copies, images)
 
 

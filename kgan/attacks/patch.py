@@ -11,6 +11,7 @@ from kgan.attacks import example_random
 from kgan.attacks.checks import check_count, check_pixels
 from kgan.attacks.learnt_attack import LearntAttack
 from kgan.attacks.victim import Victim
+from kgan.augmentation import sample
 from kgan.random import check_seed
 
 
@@ -142,21 +143,20 @@ def _place(
     # The box around the turned square; where it does not fit, the patch is cut at the edge.
     half = 0.5 * side * size * (tf.abs(cosine) + tf.abs(sine))
 
-    def centre(share: tf.Tensor, length: int) -> tf.Tensor:
+    def from_centre(share: tf.Tensor, length: int) -> tf.Tensor:
+        """The pixels of one axis as seen from the patch's centre, (batch, length)."""
         room = tf.maximum(float(length) - 2.0 * half, 0.0)
-        return 0.5 * (float(length) - room) + share * room - 0.5
+        centre = 0.5 * (float(length) - room) + share * room - 0.5
+        return tf.range(length, dtype=tf.float32) - centre[:, None]
 
-    x, y = centre(across, width), centre(down, height)
-    middle = 0.5 * (side - 1)
+    x, y = from_centre(across, width)[:, None, :], from_centre(down, height)[:, :, None]
     # From a pixel of the image to one of the patch: turn back and enlarge about the centres.
-    a, b = cosine / size, sine / size
-    zero = tf.zeros_like(a)
-    rows = [a, b, middle - a * x - b * y, -b, a, middle + b * x - a * y, zero, zero]
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=tf.tile(patch[None], [tf.shape(angle)[0], 1, 1, 1]),
-        transforms=tf.stack(rows, axis=1),
-        output_shape=[height, width],
-        interpolation="BILINEAR",
-        fill_mode="CONSTANT",
-        fill_value=0.0,
-    )
+    a, b = (cosine / size)[:, None, None], (sine / size)[:, None, None]
+
+    def on_patch(position: tf.Tensor) -> tf.Tensor:
+        """What lies beyond the black rim is on it."""
+        return tf.clip_by_value(position + 0.5 * (side + 1), 0.0, side + 1.0)
+
+    # TensorFlow's ImageProjectiveTransformV3 takes half the time, but its gradient is wrong.
+    rimmed = tf.pad(patch[None], [[0, 0], [1, 1], [1, 1], [0, 0]])
+    return sample(rimmed, on_patch(a * y - b * x), on_patch(a * x + b * y))

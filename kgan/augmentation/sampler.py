@@ -14,7 +14,8 @@ def sample(
     """Images at positions between their pixels.
 
     Args:
-        images: Shape (batch, height, width, channels), of static height, width and channels.
+        images: Shape (batch, height, width, channels), of static height, width and channels; a
+            batch of 1 is sampled at the positions of all.
         rows: Positions in pixels from the middle of the first one, (batch, new_height, new_width).
         columns: Likewise across.
         periodic: Whether images begin anew beyond their edges; else they are reflected at the

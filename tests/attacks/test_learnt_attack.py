@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.ndimage
 import tensorflow as tf
 
 from kgan.attacks import Patch, Universal
@@ -82,6 +83,44 @@ def test_a_turned_patch_keeps_its_area_and_stays_inside(angle, size, corner):
     placed = place(patch, angle, size, corner, corner, (24, 24, 1))
     # The black around it takes half a pixel off the rim at most.
     assert (8 * size - 1) ** 2 < placed.sum() <= (8 * size) ** 2 + 1
+
+
+def placing(side, shape, angle, size, across, down):
+    """What `_place` does as a matrix (height * width, side * side), in float64."""
+    half = side * size * (abs(np.cos(angle)) + abs(np.sin(angle))) / 2
+    rooms = [length - 2 * half for length in shape]
+    assert min(rooms) > 0
+    corners = np.array([down, across]) * rooms
+    pixels = np.indices(shape) - (corners + half - 0.5)[:, None, None]
+    turned = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / size
+    places = np.tensordot(turned, pixels, axes=1) + (side - 1) / 2
+    columns = [
+        scipy.ndimage.map_coordinates(
+            one.reshape(side, side), places, order=1, mode="grid-constant"
+        )
+        for one in np.eye(side * side)
+    ]
+    return np.stack(columns, axis=-1).reshape(-1, side * side)
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.3, -2.5])
+@pytest.mark.parametrize("size", [1.0, 0.8, 0.5])
+def test_a_placed_patch_and_its_gradient_are_exact(angle, size):
+    """A linear map A has the gradient A^T."""
+    random, shape, side = np.random.default_rng(0), (11, 14), 6
+    draws = np.array([[angle, size, 0.4, 0.7], [angle, size, 0.0, 1.0]], np.float32)
+    matrices = np.stack([placing(side, shape, *row.astype(float)) for row in draws])
+    patch = tf.constant(random.uniform(size=(side, side, 2)).astype("float32"))
+    weights = random.normal(size=(2, *shape, 2)).astype("float32")
+    with tf.GradientTape() as tape:
+        tape.watch(patch)
+        placed = _place(patch, tf.TensorShape((*shape, 2)), *tf.constant(draws.T))
+        value = tf.reduce_sum(placed * weights)
+    want = matrices @ patch.numpy().reshape(side * side, 2)
+    np.testing.assert_allclose(placed, want.reshape(placed.shape), atol=1e-5)
+    want = np.einsum("nij,nic->jc", matrices, weights.reshape(2, -1, 2).astype(float))
+    got = tape.gradient(value, patch).numpy().reshape(side * side, 2)
+    assert np.linalg.norm(got - want) < 1e-5 * np.linalg.norm(want)
 
 
 def test_learnt_attacks_are_saved_and_say_what_they_lack(case, tmp_path, model, some):

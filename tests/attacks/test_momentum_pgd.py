@@ -27,6 +27,34 @@ def test_a_copy_of_full_size_is_the_image():
     np.testing.assert_allclose(attack._copy(tf.constant(IMAGES), KEYS, 3), IMAGES, atol=1e-6)
 
 
+@pytest.mark.parametrize("shrink", [0.9, 0.5])
+def test_a_copy_and_its_gradient_are_exact(shrink):
+    """A linear map A has the gradient A^T; this one acts on rows and on columns apart."""
+    images, keys = tf.constant(IMAGES[:20, :, :7]), KEYS[:20]
+    upstream = np.random.default_rng(1).normal(size=images.shape).astype("float32")
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        copies = MomentumPGD(diversity=0.7, shrink=shrink)._copy(images, keys, 2)
+        value = tf.reduce_sum(copies * upstream)
+    want, want_gradient = [], []
+    draws = example_random.uniform(keys, (4,), "copy", 2).numpy().astype(float)
+    for image, up, (chance, size, *shares) in zip(
+        images.numpy().astype(float), upstream.astype(float), draws, strict=True
+    ):
+        size = shrink + (1 - shrink) * size if chance < 0.7 else 1.0
+        maps = []
+        for side, share in zip(image.shape[:2], shares, strict=True):
+            places = (np.arange(side) - share * side * (1 - size)) / size
+            # Each pixel alone, with black around it.
+            around = np.pad(np.eye(side), ((0, 0), (1, 1)))
+            maps.append([np.interp(places, np.arange(-1, side + 1), one) for one in around])
+        want.append(np.einsum("hi,wj,hwc->ijc", *maps, image))
+        want_gradient.append(np.einsum("hi,wj,ijc->hwc", *maps, up))
+    np.testing.assert_allclose(copies, want, atol=1e-5)
+    error = tape.gradient(value, images).numpy() - want_gradient
+    assert np.linalg.norm(error) < 1e-5 * np.linalg.norm(want_gradient)
+
+
 def test_smoothing_spreads_each_channel_alone():
     gradient = np.zeros((1, 9, 9, 2), "float32")
     gradient[0, 4, 4, 1] = 1.0
