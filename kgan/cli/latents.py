@@ -45,6 +45,8 @@ def _truncate(view: View) -> np.ndarray:
     labels = view.labels(n)
     if view.found is None:
         # For latents of a length of their own the limit falls instead.
+        first = None if labels is None else labels[:1]
+        kgan.latents.check_truncates(lambda one: view.gan.decode(one, first), latents)
         limits = [4.0 * share for share in _SHARES[:-1]]
         return np.stack(
             [view.gan.decode(kgan.latents.truncated(latents, one), labels) for one in limits]

@@ -1,7 +1,7 @@
 """Latent vectors: drawn for requests, interpolated, mixed, projected to, and moved along."""
 
 from kgan.latents.directions import closed_form, mean_difference, principal
-from kgan.latents.draws import example_seeds, from_seeds, truncated
+from kgan.latents.draws import check_truncates, example_seeds, from_seeds, truncated
 from kgan.latents.encoding import Encoder, train_encoder
 from kgan.latents.interpolation import INTERPOLATIONS, linear, spherical
 from kgan.latents.projection import Projection, project
@@ -10,6 +10,7 @@ __all__ = [
     "INTERPOLATIONS",
     "Encoder",
     "Projection",
+    "check_truncates",
     "closed_form",
     "example_seeds",
     "from_seeds",

@@ -1,5 +1,9 @@
 """Latent vectors of requests: a function of their seeds, and nearer to the middle."""
 
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 import tensorflow as tf
 
 from kgan.latents import philox
@@ -64,3 +68,18 @@ def truncated(latents: tf.Tensor, limit: float) -> tf.Tensor:
     lower = 0.5 * tf.math.erfc(tf.abs(latents) * 2.0**-0.5)
     moved = 0.5 - inside * (0.5 - lower)
     return tf.sign(latents) * tf.minimum(-tf.math.ndtri(moved), limit)
+
+
+def check_truncates(decode: Callable[[tf.Tensor], Any], latents: tf.Tensor) -> None:
+    """Raises `ValueError` where only the latents' direction counts, which truncation leaves.
+
+    Args:
+        decode: Function of latents (n, latent_dim) to samples.
+        latents: Some of them, of which the first one is tried.
+    """
+    one = tf.cast(latents[:1], tf.float32)
+    if len(latents) and np.allclose(decode(one), decode(0.5 * one), atol=1e-4):
+        raise ValueError(
+            "truncation must be left out for this model: its generator normalises latents, as that "
+            "of networks progan does, or makes one sample of all."
+        )

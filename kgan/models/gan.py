@@ -427,6 +427,9 @@ class GAN(Generation, Players):
         Returns:
             float32 array of shape (n, ...).
 
+        Raises:
+            ValueError: For a generator without styles that normalises its latents.
+
         Reference: Brock et al. 2019, section 3.1 (arXiv:1809.11096); of styles, Karras et al. 2019
             (arXiv:1812.04948), appendix B.
         """
@@ -435,6 +438,8 @@ class GAN(Generation, Players):
         found = kgan.latents.from_seeds(kgan.latents.example_seeds(seed, n), self.latent_dim)
         checked, styles = self.check_labels(labels, n), Styles.of(self.ema_generator)
         if styles is None:
+            first = None if checked is None else checked[:1]
+            kgan.latents.check_truncates(lambda latents: self.decode(latents, first), found)
             return self.decode(kgan.latents.truncated(found, truncation), checked)
         check_share(truncation)
         centre = styles.centre(checked, latent_dim=self.latent_dim, num_classes=self.num_classes)

@@ -279,6 +279,13 @@ def _exported(version: Path) -> _Opened:
             if "truncate" in model.signatures:
                 share = tf.fill(tf.shape(seeds), tf.constant(truncation, tf.float32))
                 return model.signatures["truncate"](latents=latents, share=share, **given)
+            first = {name: value[:1] for name, value in given.items()}
+
+            def decode(points: tf.Tensor) -> Any:
+                (made,) = model.signatures["decode"](latents=points, **first).values()
+                return made
+
+            kgan.latents.check_truncates(decode, latents)
             near = kgan.latents.truncated(latents, truncation)
             return model.signatures["decode"](latents=near, **given)
 

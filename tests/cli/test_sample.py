@@ -45,6 +45,30 @@ def test_every_source_gives_the_same_images(sources, tmp_path, capsys):
         np.testing.assert_allclose(result["images"], results[0]["images"], atol=1e-5)
 
 
+def test_truncation_that_changes_nothing_is_refused(tmp_path, capsys):
+    """A generator that normalises its latents makes the same of them however long they are."""
+    gan = build_gan()
+    generator = kgan.networks.progan_generator((8, 8, 1), gan.latent_dim, width=4)
+    gan = type(gan)(generator, gan.discriminator)
+    gan.compile("adam")
+    gan.save(tmp_path / "gan.keras")
+    kgan.export.export(gan, tmp_path / "models")
+    words = [
+        *(
+            ["sample", str(tmp_path / name), "--truncation", "2"]
+            for name in ("gan.keras", "models")
+        ),
+        ["latents", str(tmp_path / "gan.keras"), "--show", "truncate"],
+    ]
+    for one in words:
+        assert main([*one, "--n", "2", "--out", str(tmp_path / "out.png")]) == 2
+        assert (
+            "truncation must be left out for this model: its generator normal"
+            in capsys.readouterr().err
+        )
+    assert not (tmp_path / "out.png").exists()
+
+
 def test_truncation_is_the_same_from_every_source(sources, tmp_path, capsys):
     results = []
     for name in ("keras", "version"):
