@@ -53,7 +53,7 @@ def test_few_images_are_augmented(count, augment):
     assert f"{count:,} images" in found.why
 
 
-@pytest.mark.parametrize(("side", "weight"), [(8, 0.01), (28, 0.01), (56, 0.04), (140, 0.25)])
+@pytest.mark.parametrize(("side", "weight"), [(8, 0.5), (32, 0.5), (64, 2.0), (160, 12.5)])
 def test_the_penalty_grows_with_the_pixels(side, weight):
     assert choice(100, (side, side, 3)).changes["penalty_weight"] == pytest.approx(weight)
 
