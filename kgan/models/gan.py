@@ -77,7 +77,7 @@ class GAN(Generation, Players):
     `d_fake` that real and generated samples are real: at equilibrium one number for both, 0.5 where
     the loss's neutral logit is 0. Where there are penalties of the generator, also their sum
     `g_penalty`; with a decoder its error `decoding`; where the augmentation adapts, also its
-    strength `augmentation`; of networks that grow their `level`, the doublings so far.
+    strength `augmentation`; of networks that grow their `level`, the doublings by the last step.
 
     Example:
 
@@ -194,6 +194,8 @@ class GAN(Generation, Players):
             level = level_at(self._step(), self.phase_steps)
             grow(self.generator, level)
             grow(self.discriminator, level)
+            # How far it has come, not the mean of the epoch.
+            self._trackers["level"].reset_state()
             self._log(level=level)
             samples = faded(samples, self.discriminator, level)
         for part in range(self.n_critic):
