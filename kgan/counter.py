@@ -29,9 +29,10 @@ def steps_done(model: keras.Model) -> int:
 
 @contextlib.contextmanager
 def unmoved() -> Iterator[None]:
-    """Within it, layers leave their running statistics as they are.
+    """Within it, layers leave their running statistics and counts as they are.
 
     A model does so around a pass that some steps skip, where replicas cannot agree on a value.
+    Layers that draw need `kgan.random.drawing` around such a pass.
     """
     token = _moves.set(False)
     try:
@@ -41,5 +42,5 @@ def unmoved() -> Iterator[None]:
 
 
 def statistics_move() -> bool:
-    """Whether layers shall move their running statistics."""
+    """Whether layers shall move their running statistics and counts."""
     return _moves.get()

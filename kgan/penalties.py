@@ -6,6 +6,7 @@ weight is kept: `input_width` (2 for images) says how much wider the paper's inp
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -14,6 +15,7 @@ from keras.optimizers.schedules import LearningRateSchedule as Schedule
 
 import kgan.names
 import kgan.random
+from kgan.counter import unmoved
 from kgan.kinds import IMAGE_WIDTH
 
 Discriminator = Callable[[tf.Tensor], tf.Tensor]
@@ -59,6 +61,50 @@ class Penalty:
             float32 tensor of shape (batch,).
         """
         raise NotImplementedError
+
+    def measured(self, real: tf.Tensor) -> Callable[..., tf.Tensor]:
+        """`per_sample` with what it needs to know of the whole global batch; nothing by default.
+
+        It is asked at every step, due or not: in a pass that some steps skip, replicas cannot wait
+        for each other.
+
+        Args:
+            real: Real inputs, shape (batch, ...).
+        """
+        return self.per_sample
+
+    def weighted(
+        self,
+        discriminator: Discriminator,
+        real: tf.Tensor,
+        fakes: tf.Tensor,
+        *,
+        seed: tf.Tensor,
+        step: tf.Tensor,
+    ) -> tf.Tensor:
+        """The penalty of each sample at a step with its weight: zeros where it is not due.
+
+        Args:
+            discriminator: As for `per_sample`.
+            real: As for `per_sample`.
+            fakes: As for `per_sample`.
+            seed: From `kgan.random.step_seed`; layers that draw, draw by it where some steps skip
+                the penalty.
+            step: Steps done so far, a scalar integer tensor.
+
+        Returns:
+            float32 tensor of shape (batch,).
+        """
+        per_sample = self.measured(real)
+
+        def evaluate() -> tf.Tensor:
+            return per_sample(discriminator, real, fakes, seed) * self.weight_at(step)
+
+        if self.interval == 1:
+            return evaluate()
+        due = tf.equal(step % self.interval, 0)
+        with kgan.random.drawing(seed), unmoved():
+            return tf.cond(due, evaluate, lambda: tf.zeros([tf.shape(real)[0]]))
 
     def weight_at(self, step: tf.Tensor) -> tf.Tensor:
         """The weight at a step of the training, `interval` times as large: a float32 scalar."""
@@ -141,10 +187,20 @@ class DRAGAN(Penalty):
     code, real + 0.5 * std(real) * U[0, 1) at each value.
     """
 
+    def measured(self, real: tf.Tensor) -> Callable[..., tf.Tensor]:
+        return partial(self.per_sample, deviation=_global_deviation(real))
+
     def per_sample(
-        self, discriminator: Discriminator, real: tf.Tensor, fakes: tf.Tensor, seed: tf.Tensor
+        self,
+        discriminator: Discriminator,
+        real: tf.Tensor,
+        fakes: tf.Tensor,
+        seed: tf.Tensor,
+        *,
+        deviation: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        deviation = _global_deviation(real)
+        if deviation is None:
+            deviation = _global_deviation(real)
         noise = kgan.random.uniform(seed, tf.unstack(tf.shape(real)))
         norm = _norm(self._input_gradients(discriminator, real + 0.5 * deviation * noise))
         return tf.square(norm - 1.0)

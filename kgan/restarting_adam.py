@@ -14,6 +14,9 @@ class RestartingAdam(keras.optimizers.Adam):
     Layers that enter a network have had no gradient so far. By Adam's moments as they are then,
     their first updates would be up to 1 / sqrt(1 - beta_2) times as long as its first ones.
 
+    It goes by its own updates. A `LossScaleOptimizer` around it (float16) leaves out those whose
+    gradients overflow, so there it begins anew by so many steps after the phases.
+
     Args:
         learning_rate: As for Adam; its schedule does not begin anew.
         every: Updates from one beginning to the next, at least 1.

@@ -61,6 +61,18 @@ def build_gan(*, num_classes=None, optimizer=None, discriminator=None, **options
     return gan
 
 
+def build_growing_gan(*, phase_steps=1):
+    """A small compiled GAN of 8x8 images that has its full size after step 4 * phase_steps."""
+    keras.utils.set_random_seed(1)
+    gan = kgan.models.GAN(
+        kgan.networks.progan_generator((8, 8, 1), 4, width=2),
+        kgan.networks.progan_discriminator((8, 8, 1), width=2),
+        phase_steps=phase_steps,
+    )
+    gan.compile(g_optimizer="sgd", d_optimizer="sgd")
+    return gan
+
+
 @pytest.fixture
 def make_gan():
     return build_gan

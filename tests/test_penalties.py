@@ -90,6 +90,16 @@ def test_dragan_perturbs_by_half_the_global_deviation():
 
 
 @pytest.mark.parametrize("name", penalties.PENALTIES)
+def test_a_lazy_penalty_is_so_many_times_as_strong_and_zero_between(name, direction, batch):
+    penalty = penalties.get(name, 10.0, interval=3)
+    wanted = PUBLISHED[name](np.linalg.norm(direction.astype(np.float64)))
+    for step in range(5):
+        found = penalty.weighted(linear(direction), *batch, seed=SEED, step=tf.constant(step))
+        strength = 3 if step % 3 == 0 else 0
+        np.testing.assert_allclose(found, np.full(BATCH, strength * wanted), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", penalties.PENALTIES)
 def test_a_flat_discriminator_gives_finite_second_derivatives(name, batch):
     scale = tf.Variable(0.0)
     with tf.GradientTape() as tape:

@@ -11,6 +11,7 @@ import numpy as np
 from kgan.counter import steps_done
 from kgan.files import atomic_path, temporary_path
 from kgan.history import Logs, read_history
+from kgan.models.growing import is_grown
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -24,7 +25,8 @@ class Checkpoint(keras.callbacks.Callback):
         folder: The folder to write to.
         monitor: Name of the logged score that decides which state is the best; `None` keeps the
             last state only. An epoch whose logs lack it is never the best, nor is one that was
-            interrupted, since the resumed run will complete it.
+            interrupted, since the resumed run will complete it, nor one of networks that grow
+            before they have their full size.
         lower_is_better: Whether the lowest score is the best, or the highest.
         table: The run's `metrics.csv`, from which a resumed run takes the best score so far.
     """
@@ -53,6 +55,7 @@ class Checkpoint(keras.callbacks.Callback):
             for row in rows
             if self.monitor
             and row["epoch"] <= epoch
+            and is_grown(self.model, int(row["step"]))
             and not math.isnan(row.get(self.monitor, math.nan))
         ]
         self.best = min(scores, default=self.best)
@@ -61,10 +64,10 @@ class Checkpoint(keras.callbacks.Callback):
         if not _is_finite(self.model):
             return
         score = self.sign * (logs or {}).get(self.monitor or "", math.nan)
-        done = steps_done(self.model) - self._first_step
-        whole = done >= ((self.params or {}).get("steps") or 0)
+        step = steps_done(self.model)
+        whole = step - self._first_step >= ((self.params or {}).get("steps") or 0)
         # The best one first: after a crash between the two, the resumed run does both again.
-        if score < self.best and whole:
+        if score < self.best and whole and is_grown(self.model, step):
             self.best = score
             self._save("best.keras")
         self._save("last.keras", before="previous.keras")

@@ -18,6 +18,7 @@ from kgan.callbacks.diagnosis import (
 )
 from kgan.callbacks.vital_signs import Examiner, VitalSigns
 from kgan.history import Logs
+from kgan.models.growing import is_grown
 
 
 class CollapseDoctor(keras.callbacks.Callback):
@@ -28,6 +29,9 @@ class CollapseDoctor(keras.callbacks.Callback):
     in inference mode, and compares 256 generated samples with 256 training samples. Each problem
     is printed once, in a line with its figures and what to try. The doctor draws with stateless
     seeds and updates nothing, so training is bit for bit the same with and without it.
+
+    Networks that grow (`phase_steps` of the GAN) are looked at from their full size on: before it
+    their samples are alike for want of detail, not by a collapse.
 
     Args:
         real: float32 training samples, images in [0, 1], in random order, at least 64.
@@ -79,13 +83,14 @@ class CollapseDoctor(keras.callbacks.Callback):
     def on_train_begin(self, logs: Logs = None) -> None:
         self._done = int(self.model.step.numpy())
         if self.path is not None and not self.findings:
-            # The findings of the resumed run.
-            self.findings = read_findings(self.path)
+            # The findings of the resumed run. One of a smaller size tells nothing of the full one.
+            found = read_findings(self.path)
+            self.findings = [one for one in found if is_grown(self.model, one.step)]
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         step = int(self.model.step.numpy())
         # One call may run several steps, so the step may skip an exact multiple of `every`.
-        if step // self.every > self._done // self.every:
+        if step // self.every > self._done // self.every and is_grown(self.model, step):
             self._check_up()
         self._done = step
 

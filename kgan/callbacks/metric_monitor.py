@@ -11,6 +11,7 @@ from kgan.history import Logs, read_history
 from kgan.metrics import METRICS
 from kgan.metrics.measure import measure, published_name
 from kgan.metrics.sample_set import SampleSet
+from kgan.models.growing import is_grown
 
 
 class MetricMonitor(keras.callbacks.Callback):
@@ -31,7 +32,7 @@ class MetricMonitor(keras.callbacks.Callback):
         steps_per_epoch: Number of steps in an epoch.
         settings: Maps the name of a metric to its keyword arguments.
         patience: Number of scores in a row without a new best after which training stops; `None`
-            never stops it.
+            never stops it. Scores of networks that grow count from their full size on.
         table: The run's `metrics.csv`, from which a resumed run reads its earlier scores.
         seed: Seed of the latents, an int.
 
@@ -78,7 +79,9 @@ class MetricMonitor(keras.callbacks.Callback):
         if logs is None or not (whole and due):
             return
         logs |= self.scores()
-        if self.patience is not None and self._since_best(epoch, logs) >= self.patience:
+        if self.patience is None or not is_grown(self.model, last):
+            return
+        if self._since_best(epoch, logs) >= self.patience:
             print(f"{self.monitor} has not improved in {self.patience} scores: training ends")
             self.model.stop_training = True
 
@@ -97,9 +100,15 @@ class MetricMonitor(keras.callbacks.Callback):
         return found
 
     def _since_best(self, epoch: int, logs) -> int:
-        """Number of scores since the best one."""
+        """Number of scores since the best one, of those at the full size."""
         rows = read_history(self.table) if self.table else []
-        values = [r[self.monitor] for r in rows if r["epoch"] <= epoch and self.monitor in r]
+        values = [
+            row[self.monitor]
+            for row in rows
+            if row["epoch"] <= epoch
+            and self.monitor in row
+            and is_grown(self.model, int(row["step"]))
+        ]
         values.append(logs[self.monitor])
         signed = np.array(values) if self.lower_is_better else -np.array(values)
         return len(values) - 1 - int(np.argmin(np.where(np.isnan(signed), np.inf, signed)))

@@ -14,7 +14,7 @@ import kgan.losses
 import kgan.penalties
 import kgan.random
 from kgan.augmentation import Augmentation
-from kgan.counter import add_counter, unmoved
+from kgan.counter import add_counter
 from kgan.endpoints import Endpoint, Endpoints, Request, check_samples, takes
 from kgan.generator_penalties import GeneratorPenalty
 from kgan.kinds import Images, Kind
@@ -77,7 +77,7 @@ class GAN(Generation, Players):
     `d_fake` that real and generated samples are real: at equilibrium one number for both, 0.5 where
     the loss's neutral logit is 0. Where there are penalties of the generator, also their sum
     `g_penalty`; with a decoder its error `decoding`; where the augmentation adapts, also its
-    strength `augmentation`; of networks that grow their `level`, the doublings so far.
+    strength `augmentation`; of networks that grow their `level`, the doublings by the last step.
 
     Example:
 
@@ -194,6 +194,8 @@ class GAN(Generation, Players):
             level = level_at(self._step(), self.phase_steps)
             grow(self.generator, level)
             grow(self.discriminator, level)
+            # How far it has come, not the mean of the epoch.
+            self._trackers["level"].reset_state()
             self._log(level=level)
             samples = faded(samples, self.discriminator, level)
         for part in range(self.n_critic):
@@ -285,24 +287,15 @@ class GAN(Generation, Players):
         self._log(**self.augmentation.logs())
 
     def _penalty(self, penalty, real, fakes, labels, part: int) -> tf.Tensor:
-        """Weighted per-sample values at every `interval`-th step, 0 at the others."""
         name = f"{type(penalty).__name__} {part}"
-        seed = self._seed(name)
 
         def discriminator(inputs):
             inputs = self._augmented(inputs, name)
             logits = self._network(self.discriminator, inputs, labels, training=True)
             return kgan.losses.per_sample(logits)
 
-        def evaluate():
-            packs = pack(real, self.packing), pack(fakes, self.packing)
-            return penalty.per_sample(discriminator, *packs, seed) * penalty.weight_at(self._step())
-
-        if penalty.interval == 1:
-            return evaluate()
-        due = tf.equal(self._step() % penalty.interval, 0)
-        with unmoved():
-            return tf.cond(due, evaluate, lambda: tf.zeros([tf.shape(real)[0] // self.packing]))
+        packs = pack(real, self.packing), pack(fakes, self.packing)
+        return penalty.weighted(discriminator, *packs, seed=self._seed(name), step=self._step())
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Losses and probabilities in inference mode; repeatable, no weight is updated."""

@@ -35,6 +35,20 @@ def full_at(network: keras.Model, phase_steps: int) -> int:
     return 2 * levels(network) * phase_steps
 
 
+def is_grown(model: keras.Model, step: int) -> bool:
+    """Whether a model's networks had their full size in the last of so many steps of its training.
+
+    Before that, what the model makes is coarser than its data, so a comparison with them tells
+    neither a fault nor a best state.
+
+    Args:
+        model: Any model; one whose networks do not grow always has its full size.
+        step: Steps done so far.
+    """
+    phase_steps = getattr(model, "phase_steps", None)
+    return phase_steps is None or step > full_at(model.discriminator, phase_steps)
+
+
 def faded(images: tf.Tensor, discriminator: keras.Model, level: tf.Tensor) -> tf.Tensor:
     """Real images as networks that grow see them: the details of a size fade in with it.
 

@@ -169,18 +169,8 @@ class TableGAN(TableModel):
         return [loss, *penalties]
 
     def _penalty(self, penalty, real, fake) -> tf.Tensor:
-        """Weighted values of each pack at every `interval`-th step, 0 at the others."""
         seed = self._draw(type(penalty).__name__)
-
-        def evaluate():
-            return penalty.per_sample(self._judge, real, fake, seed) * penalty.weight_at(
-                self._step()
-            )
-
-        if penalty.interval == 1:
-            return evaluate()
-        due = tf.equal(self._step() % penalty.interval, 0)
-        return tf.cond(due, evaluate, lambda: tf.zeros([tf.shape(real)[0]]))
+        return penalty.weighted(self._judge, real, fake, seed=seed, step=self._step())
 
     def _generator_losses(self, raw, uniform, rows, asked) -> list[tf.Tensor]:
         fakes = self.encoder.activate(raw, uniform, temperature=self.temperature)

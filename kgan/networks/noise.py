@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 import kgan.random
-from kgan.counter import add_counter
+from kgan.counter import add_counter, statistics_move
 
 
 class _Noise(keras.layers.Layer):
@@ -17,6 +17,9 @@ class _Noise(keras.layers.Layer):
     A draw is a function of (seed, calls so far, position in the global batch). The count of calls
     is saved with the weights, so a resumed run continues with the same draws as an uninterrupted
     one. Keras's own layers draw the same numbers on every replica, and start again when loaded.
+
+    In a pass that some steps skip, as those of lazy penalties, replicas cannot count together:
+    there a draw is a function of (seed, pass, position), and is not counted.
     """
 
     any_size = True
@@ -34,9 +37,14 @@ class _Noise(keras.layers.Layer):
     def call(self, inputs: Any, training: bool = False) -> Any:
         if not training:
             return inputs
+        return self.change(inputs, self._next_seed())
+
+    def _next_seed(self) -> tf.Tensor:
+        if not statistics_move():
+            return kgan.random.layer_seed(self.name, self.seed)
         seed = kgan.random.step_seed(self.seed, tf.convert_to_tensor(self.calls), "noise")
         self.calls.assign_add(1)
-        return self.change(inputs, seed)
+        return seed
 
     def change(self, inputs: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         raise NotImplementedError

@@ -187,14 +187,22 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         height, width, _ = data.sample_shape
         line = f"  the networks grow to {height}x{width} by step {whole:,}"
         if steps > whole:
-            return [line]
+            return [line if self.private else f"{line}; {self._waiting(data)} from then on"]
+        best = "" if self.private else ", and none of its states is chosen as the best"
         level = float(level_at(tf.constant(steps - 1), model.phase_steps))
         tenth = int(10 * level + 1e-3) / 10
         return [
             f"{line}, and the training of {steps:,} steps ends at doubling {tenth} of "
-            f"{levels(model.discriminator)}: its images stay coarser. Train longer (--epochs), or "
-            "grow faster (--phase-steps)."
+            f"{levels(model.discriminator)}: its images stay coarser{best}. Train longer "
+            "(--epochs), or grow faster (--phase-steps)."
         ]
+
+    def _waiting(self, data: Dataset) -> str:
+        """What compares samples with the data, and so waits for networks that grow."""
+        counts = "the best state is chosen"
+        if self.settings.patience is not None:
+            counts += " and patience counts"
+        return f"the doctor looks and {counts}" if self._looks_for_copies(data) else counts
 
     def model(self, data: Dataset) -> kgan.models.GAN:
         settings = self.settings

@@ -479,7 +479,8 @@ class Scores(Settings):
     evaluate_samples: int = 5000
     """Generated samples in such a score; at most as many as there are real ones."""
     patience: int | None = None
-    """Stop after so many scores in a row without a better one."""
+    """Stop after so many scores in a row without a better one; of networks that grow those at their
+    full size count."""
 
     def check(self) -> None:
         super().check()

@@ -18,7 +18,7 @@ from kgan.callbacks.diagnosis import Patient, diagnose
 from kgan.callbacks.vital_signs import Examiner
 from kgan.recipes import GANRecipe
 from kgan.settings import PRESETS
-from tests.conftest import slow_but
+from tests.conftest import build_growing_gan, slow_but
 
 
 def train(name, steps, *, every, doctor=None, **changes):
@@ -315,6 +315,56 @@ def test_what_it_rolled_back_to_is_saved_and_trains_on(make_gan, images, real, t
         np.testing.assert_array_equal(kept, weight)
     logs = saved.fit(dataset, **how).history
     assert np.isfinite([logs["d_loss"], logs["g_loss"]]).all()
+
+
+def step_by_step(doctor, gan, steps):
+    """Shows the doctor a training in which each weight is a hundredth of the step's number."""
+    doctor.set_model(gan)
+    doctor.on_train_begin()
+    for step in steps:
+        gan.step.assign(step)
+        for network in (gan.generator, gan.ema_generator, gan.discriminator):
+            for weight in network.weights:
+                weight.assign(np.full(weight.shape, step / 100, np.float32))
+        doctor.on_train_batch_end(0)
+
+
+def test_networks_that_grow_are_looked_at_from_their_full_size_on(real, capsys):
+    """Of two doublings, after the fifth phase of one step each."""
+    gan = build_growing_gan()
+
+    def generate(n, labels=None, seed=0):
+        # The best distance of all while it is small, and one sample again and again before and
+        # after.
+        return real[2000 : 2000 + n] if int(gan.step.numpy()) == 4 else np.repeat(real[:1], n, 0)
+
+    gan.generate = generate
+    doctor = CollapseDoctor(real[:500], every=1, roll_back=True)
+    step_by_step(doctor, gan, range(1, 8))
+    assert [signs.step for signs in doctor.signs] == [5, 6, 7]
+    assert "doctor: mode collapse at step 7" in capsys.readouterr().out
+    assert doctor.rolled_back
+    # All three have one distance, so the first is the best.
+    for network in (gan.generator, gan.ema_generator, gan.discriminator):
+        for weight in network.weights:
+            np.testing.assert_array_equal(weight, np.full(weight.shape, 0.05, np.float32))
+
+
+def test_what_was_found_before_the_full_size_is_told_again_there(real, tmp_path, capsys):
+    kept = kgan.callbacks.Finding("memorisation", 5, {"copies": 1.0}, "Try more data.")
+    early = kgan.callbacks.Finding("mode collapse", 3, {"coverage": 0.0}, "Try another loss.")
+    kgan.callbacks.diagnosis.write_findings(tmp_path / "findings.json", [early, kept])
+    gan = build_growing_gan()
+    gan.generate = lambda n, labels=None, seed=0: np.repeat(real[:1], n, axis=0)
+    doctor = CollapseDoctor(real[:500], every=1, folder=tmp_path)
+    step_by_step(doctor, gan, range(5, 8))
+    told = capsys.readouterr().out
+    assert told.count("mode collapse at step 7") == 1
+    assert "memorisation" not in told
+    written = json.loads((tmp_path / "findings.json").read_text())
+    found = [(row["name"], row["step"]) for row in written]
+    assert {("memorisation", 5), ("mode collapse", 7)} <= set(found)
+    assert ("mode collapse", 3) not in found
 
 
 def test_bad_arguments(real):

@@ -11,6 +11,7 @@ from kgan.evaluation import SampleSet
 from kgan.metrics import METRICS
 from kgan.metrics.extractor import extractor
 from kgan.metrics.measure import measure
+from tests.conftest import build_growing_gan
 
 
 @pytest.fixture(autouse=True)
@@ -140,6 +141,30 @@ def test_patience_counts_scores_also_over_a_resumed_run(make_gan, fit, real, tmp
     fit(gan, both([1.0, 2.0]), epochs=4)
     fit(gan, both([float("nan"), 0.5]), epochs=20, initial_epoch=4)
     assert int(gan.step.numpy()) == 12
+
+
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")
+def test_patience_and_the_best_count_from_the_full_size_on(fit, real, tmp_path, capsys):
+    """Two steps an epoch, and the full size after step 4, over a run that is resumed."""
+    table = tmp_path / "metrics.csv"
+
+    def watched(values):
+        watch = scripted(monitor(real, every=2, patience=2, table=table), values)
+        history = callbacks.HistoryTable(table, samples_per_step=8)
+        checkpoint = callbacks.Checkpoint(tmp_path, monitor=watch.monitor, table=table)
+        return [watch, history, checkpoint]
+
+    def best():
+        return int(kgan.models.load(tmp_path / "best.keras").step.numpy())
+
+    gan = build_growing_gan()
+    fit(gan, watched([1.0, 2.0]), epochs=2)
+    assert not (tmp_path / "best.keras").exists()
+    fit(gan, watched([4.0, 5.0]), epochs=4, initial_epoch=2)
+    assert best() == 6
+    fit(gan, watched([3.0, 3.5, 3.5, 0.0]), epochs=20, initial_epoch=4)
+    assert (best(), int(gan.step.numpy())) == (10, 14)
+    assert capsys.readouterr().out.count("has not improved in 2 scores") == 1
 
 
 def test_samples_that_are_not_finite_score_nan(make_gan, real):

@@ -41,6 +41,11 @@ GANS = {
         "n_critic": 2,
     },
     "dragan": {"penalties": [kgan.penalties.DRAGAN(1.0), kgan.penalties.R1(0.1, interval=2)]},
+    "lazy": {
+        "noise": True,
+        "clipnorm": 0.05,
+        "penalties": [kgan.penalties.DRAGAN(0.1, interval=2), kgan.penalties.R1(0.1, interval=3)],
+    },
     "packing": {"packing": 2, "loss": "relativistic"},
     "conditional": {"num_classes": 3, "loss": "hinge", "spectral": True, "minibatch": True},
     "dropout and noise": {"noise": True},

@@ -136,7 +136,10 @@ def taken() -> np.ndarray:
 
 
 def table_gan():
-    return build(packing=2, eager=False, optimizer=lambda: keras.optimizers.SGD(1e-3))
+    """One whose discriminator drops units, in a pass too that some steps skip."""
+    penalty = kgan.penalties.GradientPenalty(10.0, interval=2, input_width=1.0)
+    make = lambda: keras.optimizers.SGD(1e-3)  # noqa: E731
+    return build(packing=2, eager=False, penalties=[penalty], optimizer=make)
 
 
 def table_batches():

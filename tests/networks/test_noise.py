@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import kgan.random
+from kgan.counter import unmoved
 from kgan.networks import Dropout, GaussianNoise
 
 ONES = np.ones((2000, 3, 4), np.float32)
@@ -43,6 +45,26 @@ def test_each_call_has_its_own_draw_and_the_count_is_saved(tmp_path):
     third = model(ONES, training=True).numpy()
     loaded = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(loaded(ONES, training=True), third)
+
+
+@pytest.mark.parametrize("kind", [Dropout, GaussianNoise])
+def test_a_pass_that_some_steps_skip_is_not_counted_and_has_its_own_draw(kind):
+    layer, other, counted = kind(0.5, seed=1), kind(0.5, seed=2), kind(0.5, seed=1)
+
+    def drawn(layer, purpose):
+        with kgan.random.drawing(kgan.random.step_seed(0, 3, purpose)), unmoved():
+            return layer(ONES, training=True).numpy()
+
+    first = drawn(layer, "R1")
+    for another in (drawn(layer, "R2"), drawn(other, "R1"), counted(ONES, training=True).numpy()):
+        assert abs(np.corrcoef(first.ravel(), another.ravel())[0, 1]) < 0.03
+    # As if that pass had not been.
+    assert int(layer.calls.numpy()) == 0
+    second = layer(ONES, training=True).numpy()
+    np.testing.assert_array_equal(second, kind(0.5, seed=1)(ONES, training=True))
+    np.testing.assert_array_equal(drawn(layer, "R1"), first)
+    with unmoved(), pytest.raises(RuntimeError, match="draws in training"):
+        layer(ONES, training=True)
 
 
 def test_equal_seeds_of_keras_make_equal_layers():

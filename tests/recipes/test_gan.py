@@ -87,7 +87,20 @@ def test_networks_that_grow_say_by_when(epochs, told):
     # Phases of 10: one at 4 pixels, two for the doubling to 8; the plan has two levels at least.
     assert "grow to 8x8 by step 40" in lines
     assert told in lines
-    assert ("stay coarser" in lines) == bool(told)
+    assert ("stay coarser, and none of its states is chosen as the best" in lines) == bool(told)
+    assert ("by step 40; the best state is chosen from then on" in lines) == (not told)
+
+
+def test_what_waits_for_the_full_size_is_told():
+    settings = dataclasses.replace(
+        PRESETS["progan"], phase_steps=10, steps_per_epoch=5, epochs=9, batch_size=4,
+        generator_width=2, discriminator_width=2, evaluate_every=5, patience=3,
+    )  # fmt: skip
+    recipe = GANRecipe(settings)
+    data = kgan.data.Dataset("many", np.zeros((100, 8, 8, 1), np.uint8))
+    lines = "\n".join(recipe.describe(data, recipe.model(data)))
+    waits = "the doctor looks and the best state is chosen and patience counts from then on"
+    assert f"the networks grow to 8x8 by step 40; {waits}" in lines
 
 
 @pytest.mark.parametrize(
