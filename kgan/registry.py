@@ -48,6 +48,7 @@ REGISTERED = {
         "FilteredConv2D",
         "FilteredDownsampling2D",
         "FilteredUpsampling2D",
+        "FirstChannels",
         "FourierFeatures",
         "GatedLinear",
         "GaussianCopula",

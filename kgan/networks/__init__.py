@@ -22,6 +22,11 @@ from kgan.networks.biggan import (
     biggan_discriminator,
     biggan_generator,
 )
+from kgan.networks.biggan_deep import (
+    FirstChannels,
+    biggan_deep_discriminator,
+    biggan_deep_generator,
+)
 from kgan.networks.blocks import BlockConv2D
 from kgan.networks.class_copula import ClassCopula, whole_of
 from kgan.networks.class_latents import ClassLatents, with_class_latents
@@ -122,6 +127,7 @@ NETWORKS: dict[str, NetworkPair] = {
     "fastgan": NetworkPair(fastgan_generator, fastgan_discriminator, fastgan_decoder),
     "progan": NetworkPair(progan_generator, progan_discriminator),
     "biggan": NetworkPair(biggan_generator, biggan_discriminator),
+    "biggan-deep": NetworkPair(biggan_deep_generator, biggan_deep_discriminator),
     "r3gan": NetworkPair(r3gan_generator, r3gan_discriminator),
     "stylegan2": NetworkPair(stylegan2_generator, stylegan2_discriminator),
 }
@@ -174,6 +180,7 @@ __all__ = [
     "FilteredConv2D",
     "FilteredDownsampling2D",
     "FilteredUpsampling2D",
+    "FirstChannels",
     "FourierFeatures",
     "GatedLinear",
     "GaussianCopula",
@@ -203,6 +210,8 @@ __all__ = [
     "SteeredBatchNormalization",
     "StyleMapping",
     "TableEncoder",
+    "biggan_deep_discriminator",
+    "biggan_deep_generator",
     "biggan_discriminator",
     "biggan_generator",
     "dcgan_decoder",

@@ -98,6 +98,20 @@ class SteeredBatchNormalization(keras.layers.Layer):
         return input_shape[0]
 
 
+def latents_and_class(latent_dim: int, num_classes: int | None) -> tuple:
+    """What a generator takes and its parts: the inputs, latents, and the embedding of the class.
+
+    Without classes the embedding is `None`, and the latents alone are the inputs.
+    """
+    latents = keras.Input((latent_dim,), name="latents")
+    if num_classes is None:
+        return latents, latents, None
+    labels = keras.Input((), dtype="int32", name="labels")
+    # Never spectrally normalised: that cripples a generator.
+    shared = layers.Embedding(num_classes, _EMBEDDING, name="shared_embedding")(labels)
+    return [latents, labels], latents, shared
+
+
 def _channels(width: int, size: tuple[int, int]) -> int:
     """`width` up to 32 pixels; above, half as many for each doubling."""
     return max(16, width * 32 // max(32, *size))
@@ -132,13 +146,7 @@ def biggan_generator(
             f"latent_dim must be at least {blocks + 1} for images of {image_shape}, a part for "
             f"each of {blocks} blocks and one more, got {latent_dim}."
         )
-    latents = keras.Input((latent_dim,), name="latents")
-    inputs, shared = latents, None
-    if num_classes is not None:
-        labels = keras.Input((), dtype="int32", name="labels")
-        inputs = [latents, labels]
-        # Never spectrally normalised: that cripples a generator.
-        shared = layers.Embedding(num_classes, _EMBEDDING, name="shared_embedding")(labels)
+    inputs, latents, shared = latents_and_class(latent_dim, num_classes)
     base = (*plan.base, _channels(width, plan.base))
     features = LatentChunk(0, blocks + 1)(latents)
     features = SpectralDense(base[0] * base[1] * base[2])(features)

@@ -120,14 +120,6 @@ def residual_discriminator(
     """
     plan = resolution(image_shape, num_classes=num_classes, width=width)
     convolution = SpectralConv2D if spectral else layers.Conv2D
-
-    def pool(features, strides):
-        return (
-            features
-            if strides == (1, 1)
-            else layers.AveragePooling2D(strides, padding="same")(features)
-        )
-
     images = keras.Input(image_shape, name="images")
     features = layers.Rescaling(2.0, -1.0)(images)
     # The last halving of the plan is left out: two blocks at that size follow.
@@ -140,17 +132,34 @@ def residual_discriminator(
         residual = convolution(channels, 3, padding="same")(residual)
         residual = layers.ReLU()(residual)
         residual = convolution(channels, 3, padding="same")(residual)
-        residual = pool(residual, strides)
-        shortcut = pool(features, strides)
+        residual = averaged(residual, strides)
+        shortcut = averaged(features, strides)
         if strides != (1, 1) or features.shape[-1] != channels:
             shortcut = convolution(channels, 1)(shortcut)
         features = layers.Add()([residual, shortcut])
         if attention_side is not None and max(size) <= attention_side:
             features, attention_side = SelfAttention(spectral=spectral)(features), None
+    return summed_to_logits(
+        images, features, num_classes, spectral=spectral, minibatch_stddev=minibatch_stddev
+    )
+
+
+def averaged(features, strides: tuple[int, int]):
+    """A symbolic map whose sides are divided by the strides, rounding up, by averages."""
+    if strides == (1, 1):
+        return features
+    return layers.AveragePooling2D(strides, padding="same")(features)
+
+
+def summed_to_logits(
+    images, features, num_classes: int | None, *, spectral: bool, minibatch_stddev: bool
+) -> keras.Model:
+    """Closes a discriminator whose last map is summed over space."""
+    height, width = features.shape[1:3]
     features = layers.ReLU()(features)
     if minibatch_stddev:
         features = MinibatchStandardDeviation()(features)
     # Summed, as in SNGAN; a mean is the sum up to a factor that would shrink with the image.
     features = layers.GlobalAveragePooling2D(dtype="float32")(features)
-    features = layers.Rescaling(float(size[0] * size[1]), dtype="float32")(features)
+    features = layers.Rescaling(float(height * width), dtype="float32")(features)
     return to_logits(images, features, num_classes, spectral)

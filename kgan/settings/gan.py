@@ -43,7 +43,7 @@ class GANSettings(
     # Networks
     networks: str = "dcgan"
     """A key of kgan.networks.NETWORKS (dcgan, resnet, mlp, mlp-fine, fastgan, progan, biggan,
-    r3gan, stylegan2)."""
+    biggan-deep, r3gan, stylegan2)."""
     latent_dim: int = 64
     """Length of a latent vector."""
     generator_width: int = 64

@@ -15,6 +15,7 @@ PRESETS = {
     "stylegan2": ["--augment", "ada-upright"],
     "r3gan": ["--augment", "diffaugment"],
     "biggan": [],
+    "biggan --networks biggan-deep": [],
 }
 
 
@@ -26,7 +27,7 @@ def test_every_command_works(preset, tmp_path, monkeypatch):
     def kgan_(*arguments):
         assert kgan.cli.main([str(argument) for argument in arguments]) == 0
 
-    kgan_("train", preset, *TINY, *PRESETS[preset], "--name", "made")
+    kgan_("train", *preset.split(), *TINY, *PRESETS[preset], "--name", "made")
     kgan_("sample", "saved_models/made", "--n", 10, "--out", "exported.png")
     kgan_("sample", "runs/made", "--n", 10, "--out", "run.png")
     pictures = [Image.open(f"{name}.png").convert("L").tobytes() for name in ("exported", "run")]
