@@ -297,8 +297,8 @@ def test_a_training_starts_from_a_run_a_file_or_an_export(train, tmp_path):
     # What images of one's own are trained with follows the run, also in the size of its images.
     folder = tmp_path / "mine"
     folder.mkdir()
-    for number in range(12):
-        pixels = np.full((20, 20, 3), 20 * number, np.uint8)
+    for number in range(20):
+        pixels = np.full((20, 20, 3), 12 * number, np.uint8)
         Image.fromarray(pixels).save(folder / f"{number}.png")
     own = ("--data", folder, "--epochs", 1, *TINY, "--no-doctor", "--no-export", "--name", "own")
     said = train(*own, "--init-from", "runs/first", "--freeze-discriminator", 2)
