@@ -293,8 +293,8 @@ _R3GAN = GANSettings(
     beta_2=0.99,
 )
 
-# The objective of `mnist` with a stronger penalty; bfloat16, where a CPU multiplies it, pays for the
-# greater width.
+# The objective of `mnist` with a stronger penalty; bfloat16, where a CPU multiplies it, pays for
+# the greater width.
 _CIFAR10 = dataclasses.replace(
     _MNIST,
     data="cifar10",
