@@ -60,7 +60,8 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
             name: What it is called.
         """
         kept = self._kept or frozenset()
-        changes = {one: getattr(source, one) for one in kgan.settings.auto.OF_SOURCE - kept}
+        taken = kgan.settings.auto.OF_SOURCE - kept - self._left_alone(kept)
+        changes = {one: getattr(source, one) for one in taken}
         reading = {"image_size": shape[:2], "channels": channels_of(shape[2])}
         changes |= {one: value for one, value in reading.items() if one not in kept}
         self.settings = dataclasses.replace(self.settings, **changes)
@@ -102,22 +103,29 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
             return [said]
         shape, packing = data.sample_shape, self.settings.packing
         found = kgan.settings.auto.choice(len(data), shape, augments=packing == 1)
-        left = set(self._kept)
-        # What cannot go with the user's own choices is no choice.
-        if "cosine_steps" in left and self.settings.cosine_steps is not None:
-            left |= {"learning_rate_half_life", "penalty_half_life"}
-        if "penalty" in left:
-            # Their weights and intervals were found for others.
-            left |= {"penalty_weight", "penalty_interval", "penalty_half_life"}
-        changes = {name: value for name, value in found.changes.items() if name not in left}
+        left = self._left_alone(self._kept)
+        stay = left | self._kept
+        changes = {name: value for name, value in found.changes.items() if name not in stay}
         self.settings = dataclasses.replace(self.settings, **changes)
         if self._followed is not None:
             rest = ", ".join(f"{name} {value}" for name, value in sorted(changes.items()))
             took = "its networks, its objective and the size of its images"
             return [f"auto goes on from {self._followed}: {took}" + (f"; {rest}" if rest else "")]
-        kept = sorted(set(found.changes) & left)
-        but = f"; as you say: {', '.join(kept)}" if kept else ""
-        return [f"auto chooses {found.name}: {found.why}{but}"]
+        said = f"auto chooses {found.name}: {found.why}"
+        for words, names in (("as you say", self._kept), ("left alone for that", left)):
+            if told := sorted(set(found.changes) & names):
+                said = f"{said}; {words}: {', '.join(told)}"
+        return [said]
+
+    def _left_alone(self, kept: frozenset[str]) -> set[str]:
+        """The settings that cannot be chosen for what the user chose."""
+        left = set()
+        if "cosine_steps" in kept and self.settings.cosine_steps is not None:
+            left |= {"learning_rate_half_life", "penalty_half_life"}
+        if "penalty" in kept:
+            # Their weights and intervals were found for others.
+            left |= {"penalty_weight", "penalty_interval", "penalty_half_life"}
+        return left - kept
 
     @property
     def feeds_parts(self) -> bool:  # type: ignore[override]

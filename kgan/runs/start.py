@@ -48,9 +48,10 @@ def follow(recipe: Any, path: Path) -> None:
     run = Run.open(source, *RECIPES, what="init_from")
     if run.family != recipe.family:
         return
-    model = kgan.models.load(run.checkpoint())
-    settings = run.settings(type(recipe.settings))
-    recipe.follow(settings, model.sample_shape, name=str(path))
+    shape = kgan.models.load(run.checkpoint()).sample_shape
+    # A GAN of points is no start for images, which `start_from` says.
+    if len(shape) == 3:
+        recipe.follow(run.settings(type(recipe.settings)), shape, name=str(path))
 
 
 def _taken(model: Any, source: Path) -> Taken:

@@ -14,10 +14,15 @@ FEW = 5_000
 """Of fewer images so long a training shows each 100 times and more, so they are augmented."""
 
 
+# A GAN's own settings that say nothing of what was trained.
+_OF_A_TRAINING = {
+    *("freeze_discriminator", "autoencoder_steps", "phase_steps"),
+    *("augment", "augment_target", "augment_images"),
+}
 OF_SOURCE = frozenset(
-    {name for name in GANSettings.__annotations__ if name not in ("family", "changeable")}
-    - {"freeze_discriminator", "augment", "augment_target", "augment_images"}
-    - {"autoencoder_steps", "phase_steps"}
+    field.name
+    for field in dataclasses.fields(GANSettings)
+    if field.name in GANSettings.__annotations__ and field.name not in _OF_A_TRAINING
 )
 """What a training that starts from another's weights takes of that one's settings: the networks,
 the objective and the optimizers."""

@@ -23,7 +23,7 @@ _TAKERS = {
 
 @dataclass(frozen=True, kw_only=True)
 class LatentsSettings(Messages):
-    """Look into a GAN's latents: truncate, interpolate, mix, change class, direct, project."""
+    """Look into a GAN's latents: truncate, interpolate, mix, change class, project and more."""
 
     source: tyro.conf.Positional[Path]
     """A run folder or a .keras file."""
@@ -53,7 +53,7 @@ class LatentsSettings(Messages):
     """With project or classes: a picture, a folder or file of some, or the name of a data set;
     default of project those that the run was trained on."""
     restarts: int = 4
-    """With --images: how many starts the best is taken of."""
+    """With project, or classes of --images: how many starts the best is taken of."""
     encoder: Path | None = None
     """With project: a .keras file with an encoder whose guess is the one start, so that --steps 1
     suffice; it is trained and written where it is not there, and taken as it is where it was

@@ -124,8 +124,12 @@ def test_a_penalty_of_the_users_choice_has_no_weight_of_another():
     assert choice(20, (16, 16, 3)).changes["penalty_interval"] > 1
     assert recipe.settings.penalty == ("gradient_penalty",)
     assert (recipe.settings.penalty_weight, recipe.settings.penalty_interval) == (1.0, 1)
-    assert "as you say: " in said[0]
-    assert "penalty_weight" in said[0]
+    assert said[0].endswith(
+        "; as you say: loss, penalty; left alone for that: penalty_interval, penalty_weight"
+    )
+    recipe, said = settled(*words, "--penalty-weight", "10", data=images(20))
+    assert (recipe.settings.penalty_weight, recipe.settings.penalty_interval) == (10.0, 1)
+    assert "as you say: loss, penalty, penalty_weight; left alone" in said[0]
 
 
 def test_a_trained_model_decides_for_one_that_starts_from_its_weights():
@@ -145,6 +149,17 @@ def test_a_trained_model_decides_for_one_that_starts_from_its_weights():
     assert (seen.augment, seen.epochs) == ("ada-upright", PRESETS["auto"].epochs)
     assert said[0].startswith("auto goes on from runs/x: its networks, its objective and the size")
     assert "augment ada-upright" in said[0]
+
+
+def test_of_a_trained_model_too_a_penalty_of_the_users_has_no_weight_of_another():
+    request = read("auto", "--data", "x", "--init-from", "runs/x", "--penalty", "dragan")
+    recipe = GANRecipe(request.settings)
+    recipe.choose(request.given)
+    recipe.follow(PRESETS["fashion-mnist"], (28, 28, 1), name="runs/x")
+    recipe.settle(images(20))
+    seen = recipe.settings
+    assert (seen.penalty, seen.penalty_weight, seen.penalty_interval) == (("dragan",), 1.0, 1)
+    assert seen.loss == "relativistic"
 
 
 def test_networks_with_a_preset_of_their_own_name_it():

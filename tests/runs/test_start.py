@@ -1,11 +1,18 @@
 """Starting a training from a trained model, by where that lies."""
 
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import kgan.export
-from kgan.runs.start import start_from
+import kgan.models
+import kgan.networks
+from kgan.recipes import GANRecipe
+from kgan.runs.start import follow, start_from
+from kgan.settings import PRESETS
+from tests.conftest import build_gan
 from tests.models.test_given import own_gan, own_vae, pictures
 
 
@@ -46,3 +53,24 @@ def test_what_is_no_model_of_the_family_is_refused(source, tmp_path):
         start_from(own_gan(), tmp_path)
     with pytest.raises(ValueError, match="a VAE must start from a VAE, got a GAN"):
         start_from(own_vae(), source[1] / "gan.keras")
+
+
+@pytest.mark.parametrize("of_images", [True, False])
+def test_a_recipe_follows_a_run_of_images(tmp_path, of_images):
+    """A GAN of points says nothing to one of images."""
+    gan = build_gan()
+    if not of_images:
+        networks = kgan.networks.mlp_generator((2,), 4), kgan.networks.mlp_discriminator((2,))
+        gan = kgan.models.GAN(*networks)
+        gan.compile("adam")
+    (tmp_path / "checkpoints").mkdir()
+    gan.save(tmp_path / "checkpoints" / "last.keras")
+    (tmp_path / "config.json").write_text(json.dumps({"config": {"generator_width": 24}}))
+    recipe = GANRecipe(PRESETS["auto"])
+    recipe.choose({"data"})
+    follow(recipe, tmp_path)
+    told = recipe.settings.generator_width, recipe.settings.image_size, recipe.settings.channels
+    auto = PRESETS["auto"]
+    plain = auto.generator_width, auto.image_size, auto.channels
+    assert told == ((24, (8, 8), "grey") if of_images else plain)
+    follow(recipe, tmp_path / "nowhere")
