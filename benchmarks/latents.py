@@ -30,7 +30,7 @@ import kgan.random
 from kgan.files import atomic_path
 from kgan.generator_penalties import PathLength
 from kgan.metrics.measure import measure
-from kgan.models.standing import set_standing_statistics
+from kgan.models.standing import stand_for
 from kgan.pixels import visible
 
 SHARES = (0.0, 0.3, 0.5, 0.7, 0.85, 1.0, 1.2)
@@ -111,17 +111,7 @@ def truncation(digits: Digits) -> list[dict[str, Any]]:
     if not styled:
         before = gan.ema_generator.get_weights()
         for limit in LIMITS[:-1]:
-            drawn = (
-                kgan.latents.truncated(
-                    tf.random.stateless_normal([64, gan.latent_dim], [7, i]), limit
-                )
-                for i in range(16)
-            )
-            labels = tf.range(64) % 10
-            set_standing_statistics(
-                gan.ema_generator,
-                (one if gan.num_classes is None else [one, labels] for one in drawn),
-            )
+            stand_for(gan, 16, truncation=limit)
             images = gan.generate_truncated(digits.n, limit, digits.labels, seed=1)
             found.append({"truncation": limit, "standing": True, **digits.scores(images)})
             print(found[-1], flush=True)

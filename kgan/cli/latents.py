@@ -15,6 +15,7 @@ from kgan.cli.sample import chosen_labels
 from kgan.kinds import Images
 from kgan.models import GAN
 from kgan.models.latent_kernels import latent_kernels
+from kgan.models.styles import check_cutoff
 from kgan.pixels import visible
 from kgan.runs.outputs import check_file
 from kgan.runs.source import open_source
@@ -44,6 +45,10 @@ def _truncate(view: View) -> np.ndarray:
     n, latents = view.settings.n, view.latents(view.settings.n)
     labels = view.labels(n)
     if view.found is None:
+        if view.settings.cutoff is not None:
+            raise ValueError(
+                f"cutoff must be left out: the generator has no styles, got {view.settings.cutoff}."
+            )
         # For latents of a length of their own the limit falls instead.
         first = None if labels is None else labels[:1]
         kgan.latents.check_truncates(lambda one: view.gan.decode(one, first), latents)
@@ -52,9 +57,11 @@ def _truncate(view: View) -> np.ndarray:
             [view.gan.decode(kgan.latents.truncated(latents, one), labels) for one in limits]
         )
     styles = view.found.styles(latents, as_tensor(labels))
-    gan, found = view.gan, view.found
+    gan, found, cutoff = view.gan, view.found, view.settings.cutoff
+    if cutoff is not None:
+        check_cutoff(cutoff, found.shape[0])
     centre = found.centre(labels, latent_dim=gan.latent_dim, num_classes=gan.num_classes)
-    near = [found.truncated(styles, share, centre=centre) for share in _SHARES]
+    near = [found.truncated(styles, share, cutoff, centre=centre) for share in _SHARES]
     return np.stack([found.images(one).numpy() for one in near])
 
 

@@ -14,6 +14,8 @@ from kgan.data.table_files import write_csv, write_parquet
 from kgan.files import atomic_path
 from kgan.kinds import Images, Kind, Table
 from kgan.labels import class_number
+from kgan.models import GAN
+from kgan.models.standing import stand_for
 from kgan.pixels import to_uint8, visible
 from kgan.recipes import Recipe
 from kgan.runs import outputs
@@ -38,6 +40,8 @@ def main(request: Request) -> int:
     out = settings.out or Path("samples").with_suffix(default_suffix(source.kind))
     check_out(out, source.kind)
     labels = chosen_labels(source, settings.labels, n)
+    if settings.standing_statistics is not None:
+        _stand(source, settings)
     if settings.where:
         if source.generate_where is None:
             raise ValueError(
@@ -50,7 +54,9 @@ def main(request: Request) -> int:
                 f"truncation must be left out: {settings.source} holds no GAN that makes samples "
                 "of latents."
             )
-        samples = source.generate_truncated(n, labels, settings.seed, settings.truncation)
+        samples = source.generate_truncated(
+            n, labels, settings.seed, settings.truncation, settings.cutoff
+        )
     else:
         samples = source.generate(n, labels, settings.seed)
     inputs = None if source.inputs is None else source.inputs(n, settings.seed)
@@ -65,6 +71,24 @@ def main(request: Request) -> int:
     )
     print(f"{n} samples in {out}")
     return 0
+
+
+def _stand(source: Source, settings: SampleSettings) -> None:
+    if not isinstance(source.model, GAN):
+        raise ValueError(
+            f"standing_statistics must be left out: {settings.source} is no run or .keras file of "
+            "a GAN, whose statistics could be made anew."
+        )
+    assert settings.standing_statistics is not None
+    try:
+        stand_for(
+            source.model,
+            settings.standing_statistics,
+            truncation=settings.truncation,
+            seed=settings.seed,
+        )
+    except ValueError as error:
+        raise ValueError(f"standing_statistics must be left out for this model: {error}") from error
 
 
 def _default_count(source: Source, settings: SampleSettings) -> int:

@@ -27,7 +27,7 @@ from kgan.models.nearest import project_endpoint
 from kgan.models.players import Players
 from kgan.models.self_supervision import check_decodes, decoding_error, revealing
 from kgan.models.splitting import check_divides, pack, part_of
-from kgan.models.styles import Styles, check_share, style_endpoints
+from kgan.models.styles import Styles, check_cutoff, check_share, style_endpoints
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -401,12 +401,18 @@ class GAN(Generation, Players):
         return labels_of(labels, self.num_classes)
 
     def generate_truncated(
-        self, n: int, truncation: float, labels: ArrayLike | None = None, *, seed: int = 0
+        self,
+        n: int,
+        truncation: float,
+        labels: ArrayLike | None = None,
+        *,
+        seed: int = 0,
+        cutoff: int | None = None,
     ) -> np.ndarray:
         """Samples as `generate` makes them, but nearer to the typical one, and less diverse.
 
         Statistics of batch normalisation are those of all samples; those of truncated ones are made
-        by `kgan.models.standing.set_standing_statistics`.
+        by `kgan.models.standing.stand_for`.
 
         Args:
             n: Number of samples.
@@ -416,12 +422,15 @@ class GAN(Generation, Players):
                 strong.
             labels: As for `generate`.
             seed: As for `generate`.
+            cutoff: Of a generator with styles, how many of the first are pulled, which decide the
+                shape; default all.
 
         Returns:
             float32 array of shape (n, ...).
 
         Raises:
-            ValueError: For a generator without styles that normalises its latents.
+            ValueError: For a generator without styles that normalises its latents, or is given a
+                cutoff.
 
         Reference: Brock et al. 2019, section 3.1 (arXiv:1809.11096); of styles, Karras et al. 2019
             (arXiv:1812.04948), appendix B.
@@ -431,17 +440,23 @@ class GAN(Generation, Players):
         found = kgan.latents.from_seeds(kgan.latents.example_seeds(seed, n), self.latent_dim)
         checked, styles = self.check_labels(labels, n), Styles.of(self.ema_generator)
         if styles is None:
+            if cutoff is not None:
+                raise ValueError(
+                    f"cutoff must be left out: the generator has no styles, got {cutoff}."
+                )
             first = None if checked is None else checked[:1]
             kgan.latents.check_truncates(lambda latents: self.decode(latents, first), found)
             return self.decode(kgan.latents.truncated(found, truncation), checked)
         check_share(truncation)
+        if cutoff is not None:
+            check_cutoff(cutoff, styles.shape[0])
         centre = styles.centre(checked, latent_dim=self.latent_dim, num_classes=self.num_classes)
         parts = []
         for start in range(0, n, self._decode_batch):
             part = slice(start, start + self._decode_batch)
             mapped = styles.styles(found[part], None if checked is None else checked[part])
             middle = None if centre is None else centre[part]
-            near = styles.truncated(mapped, truncation, centre=middle)
+            near = styles.truncated(mapped, truncation, cutoff, centre=middle)
             parts.append(styles.images(near).numpy())
         return np.concatenate(parts) if parts else np.zeros((0, *self.sample_shape), np.float32)
 

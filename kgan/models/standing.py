@@ -4,8 +4,43 @@ from collections.abc import Iterable
 from typing import Any
 
 import keras
+import tensorflow as tf
 
+import kgan.latents
 import kgan.random
+from kgan.models.gan import GAN
+from kgan.models.styles import Styles
+
+_BATCH = 64
+
+
+def stand_for(gan: GAN, batches: int, *, truncation: float | None = None, seed: int = 0) -> None:
+    """Sets the statistics of a GAN's averaged generator to those of samples that it will make.
+
+    Args:
+        gan: The GAN, whose generator has batch normalisation and no styles.
+        batches: Over how many batches of 64, in which the classes take turns; Brock et al. take 16.
+        truncation: The largest absolute value of a latent, as for `GAN.generate_truncated`; default
+            none.
+        seed: Seed of the latents, and of what layers draw in training.
+
+    Raises:
+        ValueError: For a generator without batch normalisation, or with styles, whose truncation
+            acts elsewhere.
+    """
+    if Styles.of(gan.ema_generator) is not None:
+        raise ValueError("standing statistics must be of a generator without styles.")
+
+    def inputs(number: int) -> Any:
+        drawn = kgan.random.step_seed(seed, number, "standing latents")
+        latents = kgan.random.stateless_normal(drawn, [_BATCH, gan.latent_dim])
+        if truncation is not None:
+            latents = kgan.latents.truncated(latents, truncation)
+        if gan.num_classes is None:
+            return latents
+        return [latents, tf.range(number * _BATCH, (number + 1) * _BATCH) % gan.num_classes]
+
+    set_standing_statistics(gan.ema_generator, map(inputs, range(batches)), seed=seed)
 
 
 def set_standing_statistics(network: keras.Model, batches: Iterable[Any], *, seed: int = 0) -> int:

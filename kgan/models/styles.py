@@ -174,6 +174,20 @@ class Styles(NamedTuple):
         return tf.where(mask[:, :, None], coarse, fine)
 
 
+def check_cutoff(cutoff: int, style_count: int) -> None:
+    """Raises where samples would be truncated in more styles than there are.
+
+    Args:
+        cutoff: How many of the first styles are pulled.
+        style_count: How many there are.
+    """
+    if not 0 <= cutoff <= style_count:
+        raise ValueError(
+            f"cutoff must be in [0, {style_count}], as many styles as the generator has, "
+            f"got {cutoff}."
+        )
+
+
 def check_share(truncation: float) -> None:
     """Raises where samples would be truncated by a share that none can have.
 
@@ -198,7 +212,8 @@ def style_endpoints(
 ):
     """What can be asked of a generator with styles, by name.
 
-    `move` takes styles along the directions in which they vary most, by so many deviations each.
+    `truncate` pulls the first `cutoff` styles towards the mean style. `move` does likewise, and
+    takes styles along the directions in which they vary most, by so many deviations each.
 
     Args:
         styles: The generator.
@@ -221,7 +236,8 @@ def style_endpoints(
         found = styles.styles(request["latents"], labels)
         centre = None if labels is None else tf.gather(centres, labels)
         share = check_range("share", request["share"], *SHARES)
-        return styles.truncated(found, share, centre=centre)
+        cutoff = check_range("cutoff", request["cutoff"], 0, styles.shape[0])
+        return styles.truncated(found, share, cutoff, centre=centre)
 
     def truncate(request: Request) -> Request:
         return {plural: styles.images(truncated(request))}
@@ -246,7 +262,8 @@ def style_endpoints(
             centres = styles.centres(classes, latent_dim=latent_dim, num_classes=num_classes)
     along = (directions * deviations[:, None]).astype(np.float32)
     moves = takes(moves=((len(along),), tf.float32))
-    share, layer = takes(share=((), tf.float32)), takes(layer=((), tf.int64))
+    share = takes(share=((), tf.float32), cutoff=((), tf.int64))
+    layer = takes(layer=((), tf.int64))
     both = takes(coarse=((latent_dim,), tf.float32), fine=((latent_dim,), tf.float32))
     return {
         role: Endpoint(finite(function), inputs, role)

@@ -13,7 +13,7 @@ import kgan.latents
 import kgan.models
 import kgan.names
 from kgan.kinds import Kind, Table
-from kgan.models.styles import check_share
+from kgan.models.styles import check_cutoff, check_share
 from kgan.recipes import RECIPES, Recipe
 from kgan.runs.made_of_samples import (
     Inputs,
@@ -49,8 +49,8 @@ class Source(NamedTuple):
         endpoint: What the model is asked.
         generate_where: Function of (n, categories by column, seed) that returns rows which have
             these; `None` where nothing can be asked for.
-        generate_truncated: Function of (n, labels, seed, truncation) that returns samples nearer to
-            the typical one; `None` where they are not made of latents.
+        generate_truncated: Function of (n, labels, seed, truncation, cutoff) that returns samples
+            nearer to the typical one; `None` where they are not made of latents.
         inputs: Where samples are made of other samples, a function of (n, seed) to those; sample i
             of `generate` is made of the i-th of them.
     """
@@ -65,7 +65,7 @@ class Source(NamedTuple):
     endpoint: str = _GENERATE
     inputs: Inputs | None = None
     generate_where: Callable[[int, Mapping[str, str], int], Any] | None = None
-    generate_truncated: Callable[[int, np.ndarray | None, int, float], Any] | None = None
+    generate_truncated: Callable[..., Any] | None = None
 
 
 def open_source(
@@ -228,8 +228,10 @@ def _of_model(model: Any, generate: Draw) -> _Opened:
     truncated = None
     if isinstance(model, kgan.models.GAN):
 
-        def truncated(n: int, labels: np.ndarray | None, seed: int, truncation: float) -> Any:
-            return model.generate_truncated(n, truncation, labels, seed=seed)
+        def truncated(
+            n: int, labels: np.ndarray | None, seed: int, truncation: float, cutoff: int | None
+        ) -> Any:
+            return model.generate_truncated(n, truncation, labels, seed=seed, cutoff=cutoff)
 
     source = Source(
         kind,  # type: ignore[arg-type]
@@ -270,15 +272,23 @@ def _exported(version: Path) -> _Opened:
             n, labels, seed, lambda seeds, given: model.signatures[_GENERATE](seeds=seeds, **given)
         )
 
-    def generate_truncated(n: int, labels: np.ndarray | None, seed: int, truncation: float) -> Any:
+    def generate_truncated(
+        n: int, labels: np.ndarray | None, seed: int, truncation: float, cutoff: int | None
+    ) -> Any:
+        pulled = {}
         if "truncate" in model.signatures:
             check_share(truncation)
+            pulled = _pulled(model, cutoff, version)
+        elif cutoff is not None:
+            raise ValueError(f"cutoff must be left out: {version} has no styles, got {cutoff}.")
 
         def answer(seeds: tf.Tensor, given: Mapping[str, Any]) -> Mapping[str, Any]:
             latents = model.signatures["latents"](seeds=seeds)["latents"]
             if "truncate" in model.signatures:
-                share = tf.fill(tf.shape(seeds), tf.constant(truncation, tf.float32))
-                return model.signatures["truncate"](latents=latents, share=share, **given)
+                rows = tf.shape(seeds)
+                more = {name: tf.fill(rows, value) for name, value in pulled.items()}
+                share = tf.fill(rows, tf.constant(truncation, tf.float32))
+                return model.signatures["truncate"](latents=latents, share=share, **more, **given)
             first = {name: value[:1] for name, value in given.items()}
 
             def decode(points: tf.Tensor) -> Any:
@@ -325,6 +335,21 @@ def _exported(version: Path) -> _Opened:
         generate_truncated=generate_truncated if truncates else None,
     )
     return _Opened(source, _GENERATE in model.signatures, makings)
+
+
+def _pulled(model: Any, cutoff: int | None, version: Path) -> dict[str, tf.Tensor]:
+    """How many of the first styles an export's `truncate` pulls, as its input for one sample."""
+    count = model.signatures["style"].structured_outputs["styles"].shape[1]
+    if cutoff is not None:
+        check_cutoff(cutoff, count)
+    if "cutoff" in model.signatures["truncate"].structured_input_signature[1]:
+        return {"cutoff": tf.constant(count if cutoff is None else cutoff, tf.int64)}
+    if cutoff in (None, count):
+        return {}
+    raise ValueError(
+        f"cutoff must be left out: {version} was exported by a version without it, got {cutoff}. "
+        "Export the run anew."
+    )
 
 
 def _joined(kind: Kind, batches: Sequence[Mapping[str, Any]]) -> Any:

@@ -17,6 +17,7 @@ _TAKERS = {
     "restarts": ("project", "classes"),
     "to": ("interpolate", "classes"),
     "layer": ("mix",),
+    "cutoff": ("truncate",),
     "find": ("directions",),
 }
 
@@ -47,6 +48,9 @@ class LatentsSettings(Messages):
     that the ways start from. With classes: the columns; default all of them."""
     layer: int = 4
     """With mix: how many of the first styles the row decides."""
+    cutoff: int | None = None
+    """With truncate, of a generator with styles: how many of the first styles are pulled to the
+    mean; default all."""
     find: Literal["principal", "closed-form"] = "principal"
     """With directions: those in which samples vary most, or those that the weights amplify most."""
     images: Path | None = None
@@ -71,7 +75,7 @@ class LatentsSettings(Messages):
         super().check()
         check_seed(self.seed)
         check_at_least(self, 1, "n", "restarts", "encoder_steps")
-        check_at_least(self, 0, "layer")
+        check_at_least(self, 0, "layer", "cutoff")
         for name, takers in _TAKERS.items():
             if self.show not in takers and self._is_given(name):
                 told = f"{takers[0]} takes it"

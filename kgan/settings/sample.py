@@ -27,6 +27,13 @@ class SampleSettings(Messages):
     """Of a GAN, samples that are more typical and less diverse. With styles (stylegan2): the share
     of their distance from their class's mean style that is kept, 0 to 1, at most 2; else the
     largest absolute value of a latent, of which 2 is mild and 0.5 strong."""
+    cutoff: int | None = None
+    """With --truncation of a generator with styles: how many of the first styles, which decide the
+    shape, are pulled to the mean; default all."""
+    standing_statistics: int | None = None
+    """Of a GAN with batch normalisation (biggan, mnist): over how many batches of 64 samples its
+    statistics are made anew, truncated as the samples are; 16 is usual. Default those of its
+    training, of samples that are not truncated."""
     inputs: Path | None = None
     """Images to translate, where the model makes images of images: a picture, a folder or a file;
     default images that the run did not learn from."""
@@ -43,6 +50,9 @@ class SampleSettings(Messages):
         super().check()
         check_seed(self.seed)
         check_at_least(self, 1, "n")
-        check_at_least(self, 0, "truncation")
+        check_at_least(self, 0, "truncation", "cutoff")
+        check_at_least(self, 1, "standing_statistics")
+        if self.cutoff is not None and self.truncation is None:
+            raise ValueError(f"cutoff must go with truncation, got {self.cutoff} alone.")
         if self.truncation is not None and self.where:
             raise ValueError("truncation must be left out with where, which asks for rows.")

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from unittest import mock
 
 import keras
 import numpy as np
@@ -202,6 +203,25 @@ def test_an_encoder_is_of_one_generator_and_its_images(folder, tmp_path, capsys)
     assert "must hold an encoder, got a Functional" in capsys.readouterr().err
 
 
+def test_a_cutoff_leaves_the_last_styles(folder, capsys):
+    """With no style pulled all rows are the first one; with some, the picture is another."""
+    cells = lambda: drawn.call_args.args[0]  # noqa: E731
+    with mock.patch("kgan.pictures.grid", wraps=kgan.pictures.grid) as drawn:
+        assert run(folder, "classes.keras", "truncate", "--n", 3, "--cutoff", 0)[1] == 0
+        rows = cells().reshape(5, 3, -1)
+        np.testing.assert_allclose(rows, np.repeat(rows[:1], 5, axis=0), atol=1e-5)
+        assert run(folder, "classes.keras", "truncate", "--n", 3)[1] == 0
+        whole = cells().reshape(5, 3, -1)
+        assert run(folder, "classes.keras", "truncate", "--n", 3, "--cutoff", 2)[1] == 0
+        part = cells().reshape(5, 3, -1)
+    for one in (whole, part):
+        np.testing.assert_allclose(one[0], rows[0], atol=1e-5)
+        assert abs(one[4] - rows[0]).max() > 1e-3
+    assert abs(part[4] - whole[4]).max() > 1e-3
+    assert run(folder, "classes.keras", "truncate", "--cutoff", 7)[1] == 2
+    assert "cutoff must be in [0, 6], as many styles as the" in capsys.readouterr().err
+
+
 def test_a_damaged_encoder_is_named(folder, tmp_path, capsys):
     encoder = tmp_path / "encoder.keras"
     encoder.write_bytes(b"half")
@@ -213,6 +233,8 @@ def test_a_damaged_encoder_is_named(folder, tmp_path, capsys):
 def test_a_generator_without_styles(folder, capsys):
     assert run(folder, "plain.keras", "truncate", "--n", 3)[1] == 0
     assert run(folder, "plain.keras", "directions", "--n", 2, "--steps", 2)[1] == 0
+    assert run(folder, "plain.keras", "truncate", "--cutoff", 2)[1] == 2
+    assert "cutoff must be left out: the generator has no styles" in capsys.readouterr().err
     assert run(folder, "plain.keras", "mix")[1] == 2
     assert "the generator must have styles" in capsys.readouterr().err
 
@@ -337,6 +359,7 @@ def test_projection_goes_by_pixels_that_the_last_layer_clips(tmp_path, capsys, w
             ["--show", "directions", "--labels", "b", "a"],
             "labels must be one with --show directions",
         ),
+        (["--cutoff", "1", "--show", "mix"], "cutoff must be left out with --show mix"),
         (["--to", "1", "--show", "mix"], "to must be left out with --show mix"),
         (["--show", "classes", "--labels", "1"], "labels must go with --images with --show class"),
         (["--show", "classes", "--steps", "4"], "steps must go with --images with --show classes"),

@@ -1,16 +1,21 @@
 """The sample command: one seed gives the same images from every kind of source."""
 
+import dataclasses
 import json
 import shutil
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import kgan.export
 import kgan.models
 import kgan.networks
 from kgan.cli import main
+from kgan.endpoints import Endpoint
+from kgan.models.standing import stand_for
 from tests.conftest import build_gan
 
 
@@ -108,21 +113,96 @@ def test_grid_and_folder(sources, tmp_path):
     ]
 
 
-def test_a_share_of_styles_has_a_bound_from_every_source(tmp_path, capsys):
-    shape = (8, 8, 1)
+@pytest.fixture(scope="module")
+def styled(tmp_path_factory):
+    """A GAN with styles as a file, exported, and exported before there was a cutoff."""
+    folder, shape = tmp_path_factory.mktemp("styled"), (8, 8, 1)
+    keras.utils.set_random_seed(2)
     gan = kgan.models.GAN(
         kgan.networks.stylegan2_generator(shape, 6, width=2),
         kgan.networks.stylegan2_discriminator(shape, width=2),
     )
-    gan.save(tmp_path / "gan.keras")
-    kgan.export.export(gan, tmp_path / "models")
+    gan.save(folder / "gan.keras")
+    kgan.export.export(gan, folder / "models")
+    found = gan.endpoints()
+    whole = found.endpoints["truncate"]
+    pulled = lambda r: {**r, "cutoff": tf.fill(tf.shape(r["share"]), tf.constant(6, tf.int64))}  # noqa: E731
+    inputs = {name: spec for name, spec in whole.inputs.items() if name != "cutoff"}
+    before = Endpoint(lambda r: whole.function(pulled(r)), inputs, "truncate")
+    old = dataclasses.replace(found, endpoints={**found.endpoints, "truncate": before})
+    kgan.export.write(old, folder / "old")
+    return folder
+
+
+def sampled(source, out, *options):
+    """Samples of a command, or `None` where it refuses."""
+    code = main(["sample", str(source), "--n", "2", "--out", str(out), *options])
+    return np.load(out)["images"] if code == 0 else None
+
+
+def test_a_share_of_styles_has_a_bound_from_every_source(styled, tmp_path, capsys):
     for source in ("gan.keras", "models"):
         for share in ("2.5", "1e38"):
             out = tmp_path / "x.npz"
-            options = ["--n", "2", "--truncation", share, "--out", str(out)]
-            assert main(["sample", str(tmp_path / source), *options]) == 2
+            assert sampled(styled / source, out, "--truncation", share) is None
             assert "truncation must be in [0, 2] for a generator with" in capsys.readouterr().err
             assert not out.exists()
+
+
+def test_a_cutoff_is_the_same_from_every_source(styled, tmp_path, capsys):
+    near = ["--truncation", "0.3", "--cutoff"]
+    found = {
+        (source, cutoff): sampled(styled / source, tmp_path / "x.npz", *near, cutoff)
+        for source in ("gan.keras", "models")
+        for cutoff in ("0", "2", "6")
+    }
+    for cutoff in ("0", "2", "6"):
+        np.testing.assert_allclose(found["gan.keras", cutoff], found["models", cutoff], atol=1e-5)
+    plain = sampled(styled / "models", tmp_path / "x.npz")
+    np.testing.assert_allclose(found["models", "0"], plain, atol=1e-5)
+    whole = sampled(styled / "old", tmp_path / "x.npz", "--truncation", "0.3")
+    np.testing.assert_allclose(found["models", "6"], whole, atol=1e-5)
+    assert all(abs(found["models", "2"] - one).max() > 1e-4 for one in (plain, whole))
+    for source, cutoff, words in [
+        ("gan.keras", "7", "cutoff must be in [0, 6], as many styles as the generator has, got 7"),
+        ("models", "7", "cutoff must be in [0, 6], as many styles as the generator has, got 7"),
+        ("old", "2", "was exported by a version without it, got 2. Export the run anew"),
+        ("models", "-1", "cutoff must be at least 0, got -1"),
+    ]:
+        assert sampled(styled / source, tmp_path / "y.npz", *near, cutoff) is None
+        assert words in capsys.readouterr().err
+    assert not (tmp_path / "y.npz").exists()
+
+
+def test_who_has_no_cutoff(sources, styled, tmp_path, capsys):
+    out = tmp_path / "x.npz"
+    for name in ("keras", "version"):
+        assert sampled(sources[name], out, "--truncation", "1", "--cutoff", "2") is None
+        assert "cutoff must be left out: " in capsys.readouterr().err
+    assert sampled(styled / "models", out, "--cutoff", "2") is None
+    assert "cutoff must go with truncation, got 2 alone" in capsys.readouterr().err
+
+
+def test_statistics_are_made_for_the_samples(sources, styled, tmp_path, capsys):
+    """As those of the model itself are; a file and a run are left as they are."""
+    before, out = sources["keras"].read_bytes(), tmp_path / "x.npz"
+    options = ["--truncation", "0.5", "--standing-statistics", "3", "--seed", "4"]
+    seen = [sampled(sources[name], out, *options) for name in ("keras", "run")]
+    gan = kgan.models.load(sources["keras"])
+    stand_for(gan, 3, truncation=0.5, seed=4)
+    expected = gan.generate_truncated(2, 0.5, [0, 1], seed=4)
+    for one in seen:
+        np.testing.assert_allclose(one, expected, atol=1e-6)
+    assert abs(expected - sampled(sources["keras"], out, *options[:2], *options[4:])).max() > 1e-3
+    assert sources["keras"].read_bytes() == before
+    for source, words in [
+        (sources["version"], "is no run or .keras file of a GAN, whose statistics could be made"),
+        (styled / "gan.keras", "standing_statistics must be left out for this model: "),
+    ]:
+        assert sampled(source, tmp_path / "y.npz", "--standing-statistics", "3") is None
+        assert words in capsys.readouterr().err
+    assert sampled(sources["keras"], out, "--standing-statistics", "0") is None
+    assert "standing_statistics must be at least 1, got 0" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,8 @@ def test_a_generator_with_styles_answers_as_its_parts_do(trained):
     styles = ask(gan, "style", latents=latents)["styles"]
     assert styles.shape == (3, *gan.styles().shape)
     np.testing.assert_allclose(ask(gan, "synthesize", styles=styles)["images"], wanted, atol=1e-5)
-    whole = ask(gan, "truncate", latents=latents, share=[1.0, 0.0, 0.0])["images"]
+    share, cutoff = [1.0, 0.0, 0.0], [gan.styles().shape[0]] * 3
+    whole = ask(gan, "truncate", latents=latents, share=share, cutoff=cutoff)["images"]
     np.testing.assert_allclose(whole[0], wanted[0], atol=1e-5)
     np.testing.assert_allclose(whole[1], whole[2], atol=1e-5)
     last = gan.styles().shape[0]
@@ -99,7 +100,9 @@ def test_moves_are_deviations_along_the_principal_directions(trained):
     np.testing.assert_allclose(shares, 1.0, atol=1e-4)
     latents, moves = np.asarray(many[:3]), np.zeros((3, 8), np.float32)
     moves[1, 0], moves[2, 2] = 2.0, -1.5
-    made = ask(gan, "move", latents=latents, share=np.ones(3), moves=moves)["images"]
+    made = ask(
+        gan, "move", latents=latents, share=np.ones(3), cutoff=np.zeros(3, int), moves=moves
+    )["images"]
     shifts = [0.0, 2.0 * deviations[0] * directions[0], -1.5 * deviations[2] * directions[2]]
     moved = np.stack([one + shift for one, shift in zip(styles[:3], shifts, strict=True)])
     spread = np.repeat(moved[:, None], gan.styles().shape[0], axis=1).astype(np.float32)
@@ -149,13 +152,29 @@ def test_truncated_samples(trained, make_gan):
     latents = kgan.latents.from_seeds(kgan.latents.example_seeds(5, 3), 6)
     made = gan.generate_truncated(3, 0.5, seed=5)
     share = np.full(3, 0.5)
-    expected = ask(gan, "truncate", latents=latents, share=share)["images"]
+    whole, few = (np.full(3, count) for count in (gan.styles().shape[0], 2))
+    expected = ask(gan, "truncate", latents=latents, share=share, cutoff=whole)["images"]
     np.testing.assert_allclose(made, expected, atol=1e-5)
+    styles = ask(gan, "style", latents=latents)["styles"]
+    average = gan.styles().mapping.average_style.numpy()
+    pulled = np.concatenate([average + 0.5 * (styles[:, :2] - average), styles[:, 2:]], axis=1)
+    expected = ask(gan, "synthesize", styles=pulled)["images"]
+    seen = ask(gan, "truncate", latents=latents, share=share, cutoff=few)["images"]
+    np.testing.assert_allclose(seen, expected, atol=1e-5)
+    np.testing.assert_allclose(
+        gan.generate_truncated(3, 0.5, seed=5, cutoff=2), expected, atol=1e-5
+    )
+    assert abs(made - expected).max() > 1e-3
+    for wrong in (-1, 1 + gan.styles().shape[0]):
+        with pytest.raises(ValueError, match="cutoff must be in"):
+            gan.generate_truncated(3, 0.5, cutoff=wrong)
     assert gan.generate_truncated(0, 0.5).shape == (0, 8, 8, 1)
     plain = make_gan(num_classes=3)
     made = plain.generate_truncated(3, 0.5, [0, 1, 2], seed=5)
     near = kgan.latents.truncated(latents, 0.5)
     np.testing.assert_array_equal(made, plain.decode(near, [0, 1, 2]))
+    with pytest.raises(ValueError, match="cutoff must be left out: the generator has no styles"):
+        plain.generate_truncated(3, 0.5, [0, 1, 2], cutoff=2)
     with pytest.raises(ValueError, match="truncation must be at least 0"):
         gan.generate_truncated(3, -1.0)
     for share in (2.1, 1e38, np.inf):
@@ -171,6 +190,9 @@ REFUSED = [
     ("truncate", {"share": [0.0, 1e30, 0.0]}, r"share must be in \[-1, 2\], got"),
     ("truncate", {"share": [0.0, np.nan, 0.0]}, "share must be finite, got"),
     ("truncate", {"share": [0.0, 0.0, np.inf]}, "share must be finite, got"),
+    ("truncate", {"cutoff": [0, 1, -1]}, r"cutoff must be in \[0, 6\], got"),
+    ("truncate", {"cutoff": [0, 7, 1]}, r"cutoff must be in \[0, 6\], got"),
+    ("move", {"cutoff": [2**32, 0, 0]}, r"cutoff must be in \[0, 6\], got"),
     ("move", {"share": [3.0, 0.0, 0.0]}, r"share must be in \[-1, 2\], got"),
     ("move", {"moves": np.full((3, 8), np.nan)}, "moves must be finite, got"),
     ("style", {"latents": np.full((3, 6), np.inf)}, "latents must be finite, got"),
@@ -186,9 +208,14 @@ def test_what_an_endpoint_refuses(trained, name, inputs, message):
     gan, _ = trained
     latents = np.zeros((3, 6), np.float32)
     rest = {
-        "truncate": {"latents": latents},
+        "truncate": {"latents": latents, "share": np.ones(3), "cutoff": np.ones(3)},
         "mix": {"coarse": latents, "fine": latents},
-        "move": {"latents": latents, "share": np.ones(3), "moves": np.zeros((3, 8))},
+        "move": {
+            "latents": latents,
+            "share": np.ones(3),
+            "cutoff": np.ones(3),
+            "moves": np.zeros((3, 8)),
+        },
         "project": {"steps": np.full(3, 2)},
     }
     if "styles" in inputs:
@@ -216,7 +243,10 @@ def test_classes_are_truncated_to_their_own_means():
     typical = gan.generate_truncated(3, 0.0, labels, seed=5)
     np.testing.assert_allclose(typical[0], typical[2], atol=1e-6)
     assert abs(typical[0] - typical[1]).max() > 1e-3
-    asked = ask(gan, "truncate", latents=latents, share=np.full(3, 0.25), labels=labels)
+    whole = np.full(3, styles.shape[0])
+    asked = ask(
+        gan, "truncate", latents=latents, share=np.full(3, 0.25), cutoff=whole, labels=labels
+    )
     np.testing.assert_allclose(asked["images"], made, atol=1e-5)
 
 

@@ -76,7 +76,7 @@ for (const name of ["start", "end"]) {
     show();
   });
 }
-onSlide("share", show);
+for (const id of ["share", "cutoff"]) onSlide(id, show);
 
 // Label, seed and truncation; behind them latents and moves where they are not the seed's.
 const written = (end) =>

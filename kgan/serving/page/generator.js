@@ -7,6 +7,10 @@ export const chosen = { model: null, label: 0, seed: 0, drawn: [], latents: [], 
 export const has = (...roles) => roles.every((role) => endpointFor(chosen.model, role));
 export const kind = () => chosen.model.kind.kind;
 export const psi = () => Number(element("psi").value);
+// How many layers take a style, and how many of the first ones are truncated.
+export const layers = () => Object.values(endpointFor(chosen.model, "style").outputs)[0].shape[1];
+export const cuts = () => has("style") && "cutoff" in (endpointFor(chosen.model, "truncate")?.inputs ?? {});
+export const cutoff = () => Number(element("cutoff").value);
 export const scaled = () => chosen.latents.map((value) => value * psi());
 export const isEdited = () => chosen.latents.some((value, index) => value !== chosen.drawn[index]);
 export const isMoved = () => chosen.moves.some((value) => value !== 0);
@@ -20,9 +24,10 @@ export const nameOf = (label) => classes()[label] ?? "";
 export const described = (label, seed, more = "") =>
   `${classes().length ? `class ${nameOf(label)}, ` : ""}seed ${seed}${more}`;
 
-// Asks an endpoint that is for `role` for a sample of each label.
+// Asks an endpoint that is for `role` for a sample of each label; what it does not take is left out.
 export function requestOf(role, inputs, labels) {
-  return [chosen.model, endpointFor(chosen.model, role), { ...inputs, labels }];
+  const every = { ...inputs, cutoff: labels.map(cutoff), labels };
+  return [chosen.model, endpointFor(chosen.model, role), every];
 }
 
 export async function samples(role, inputs, labels) {

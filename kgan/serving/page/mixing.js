@@ -2,15 +2,13 @@
 
 import { numberOf } from "./address.js";
 import { LARGEST_SEED, onSlide, setSlider } from "./fields.js";
-import { chosen, has, kind, latentsOfAll, samples } from "./generator.js";
+import { chosen, has, kind, latentsOfAll, layers, samples } from "./generator.js";
 import { draw } from "./pictures.js";
-import { element, endpointFor, latest } from "./server.js";
+import { element, latest } from "./server.js";
 
 const [ROWS, COLUMNS] = [4, 6];
 const mixes = () => has("latents", "style", "mix");
 const layer = () => Number(element("layer").value);
-// How many layers take a style.
-const layers = () => Object.values(endpointFor(chosen.model, "style").outputs)[0].shape[1];
 
 export const show = latest(async () => {
   if (!mixes()) return;

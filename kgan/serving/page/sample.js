@@ -2,7 +2,7 @@
 
 import { joined, numberOf, numbersOf, refuse } from "./address.js";
 import { LARGEST_SEED, makeChoices, makeSliders, onSlide, press, randomSeed, setSlider, setSliders, wholeOf } from "./fields.js";
-import { chosen, classes, described, has, isEdited, isMoved, kind, latentsOf, psi, requestOf, samples, scaled } from "./generator.js";
+import { chosen, classes, cutoff, cuts, described, has, isEdited, isMoved, kind, latentsOf, layers, psi, requestOf, samples, scaled } from "./generator.js";
 import { draw } from "./pictures.js";
 import { call, element, endpointFor, latest, questionOf, save, verdict } from "./server.js";
 
@@ -26,6 +26,9 @@ export function inClasses(labels) {
   return samples(role, Object.fromEntries(many), labels);
 }
 
+const truncation = () =>
+  `truncation ${psi().toFixed(2)}${cuts() && cutoff() < layers() ? ` of ${cutoff()} layers` : ""}`;
+
 const isPlain = () => !isEdited() && !isMoved() && psi() === 1;
 
 const asked = () =>
@@ -35,7 +38,7 @@ const asked = () =>
 
 export const show = latest(async () => {
   const { label, seed } = chosen;
-  const more = `${isEdited() ? ", latents changed" : ""}${isMoved() ? ", moved" : ""}${has("decode") && psi() !== 1 ? `, truncation ${psi().toFixed(2)}` : ""}`;
+  const more = `${isEdited() ? ", latents changed" : ""}${isMoved() ? ", moved" : ""}${has("decode") && psi() !== 1 ? `, ${truncation()}` : ""}`;
   const [image] = has("latents", "decode")
     ? await samples(...decoding(), [label])
     : await samples("generate", { seeds: [seed] }, [label]);
@@ -112,7 +115,7 @@ element("dice").addEventListener("click", () => {
   element("seed").value = randomSeed();
   takeSeed();
 });
-onSlide("psi", show);
+for (const id of ["psi", "cutoff"]) onSlide(id, show);
 element("after").addEventListener("nearest", ({ detail }) => goOnFrom(detail));
 element("reset").addEventListener("click", () => {
   chosen.latents = [...chosen.drawn];
@@ -140,6 +143,7 @@ export const keep = () => ({
   class: classes().length ? chosen.label : null,
   seed: chosen.seed,
   psi: has("decode") && psi() !== 1 ? psi() : null,
+  cutoff: cuts() && cutoff() < layers() ? cutoff() : null,
   z: isEdited() ? joined(chosen.latents) : null,
   moves: isMoved() ? joined(chosen.moves) : null,
 });
@@ -161,6 +165,10 @@ export async function take(model, kept) {
   wholeOf("seed");
   setSlider("psi", numberOf(kept, "psi", 1, { most: 1.5 }));
   element("truncation").hidden = element("latents").hidden = !has("latents", "decode");
+  element("truncated-layers").hidden = !cuts();
+  const most = cuts() ? layers() : 0;
+  element("cutoff").max = most;
+  setSlider("cutoff", numberOf(cuts() ? kept : {}, "cutoff", most, { most, whole: true }));
   for (const id of ["verdict", "caption"]) element(id).textContent = "";
   element("verdict").hidden = !has("score");
   makeClasses();

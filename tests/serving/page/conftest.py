@@ -92,7 +92,10 @@ def styled_endpoints():
         return tf.repeat(latents[:, None], 4, axis=1)
 
     def near(request):
-        return mean + request["share"][:, None, None] * (styles_of(request["latents"]) - mean)
+        styles = styles_of(request["latents"])
+        first = tf.range(4)[None] < tf.cast(request["cutoff"], tf.int32)[:, None]
+        near = mean + request["share"][:, None, None] * (styles - mean)
+        return tf.where(first[:, :, None], near, styles)
 
     def mix(request):
         first = tf.range(4)[None] < tf.cast(request["layer"], tf.int32)[:, None]
@@ -115,6 +118,7 @@ def styled_endpoints():
     spec = lambda *shape: tf.TensorSpec([None, *shape], tf.float32)  # noqa: E731
     seeds, latents = {"seeds": tf.TensorSpec([None], tf.int64)}, {"latents": spec(2)}
     share, moves = {"share": spec()}, {"moves": spec(2)}
+    pulled = {**share, "cutoff": tf.TensorSpec([None], tf.int64)}
     searched = {"images": spec(8, 8, 1), "steps": tf.TensorSpec([None], tf.int64)}
     both = {"coarse": spec(2), "fine": spec(2), "layer": tf.TensorSpec([None], tf.int64)}
     named = {
@@ -127,9 +131,9 @@ def styled_endpoints():
             "interpolate",
         ),
         "style": Endpoint(lambda r: {"styles": styles_of(r["latents"])}, latents, "style"),
-        "truncate": Endpoint(lambda r: images(near(r)), {**latents, **share}, "truncate"),
+        "truncate": Endpoint(lambda r: images(near(r)), {**latents, **pulled}, "truncate"),
         "mix": Endpoint(mix, both, "mix"),
-        "move": Endpoint(move, {**latents, **share, **moves}, "move"),
+        "move": Endpoint(move, {**latents, **pulled, **moves}, "move"),
         "project": Endpoint(project, searched, "project", row_wise=False),
     }
     return Endpoints("gan", kind, named, tracked=())

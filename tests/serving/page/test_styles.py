@@ -64,6 +64,25 @@ def test_a_sample_is_truncated_in_its_styles_and_moved_from_there(styled):
     styled.until(lambda: styled.get("caption").text == "seed 1, truncation 0.50")
 
 
+def test_only_the_first_layers_are_truncated(styled):
+    styled.slide("seed", 1)
+    styled.slide("psi", 0.5)
+    styled.until(lambda: sample(styled) == [3, 3, 3, 3])
+    assert styled.get("cutoff-value").text == "4"
+    styled.slide("cutoff", 1)
+    styled.until(lambda: sample(styled) == [3, 1, 1, 1])
+    assert styled.get("caption").text == "seed 1, truncation 0.50 of 1 layers"
+    # Both ends of a way, and what is between.
+    styled.get("use-end").click()
+    styled.slide("share", 1)
+    greys = lambda: [round(value / 25.5) for value in styled.pixels("between")[::16]]  # noqa: E731
+    styled.until(lambda: greys() == [3, 1, 1, 1])
+    styled.slide("cutoff", 3)
+    styled.until(lambda: greys() == [3, 3, 3, 1])
+    follow(styled, styled.copied("copy-link"))
+    styled.until(lambda: sample(styled) == greys() == [3, 3, 3, 1])
+
+
 def test_a_way_starts_and_ends_as_its_samples_are_truncated_and_moved(styled):
     styled.slide("seed", 1)
     styled.slide("psi", 0.5)
