@@ -7,6 +7,12 @@ from collections.abc import Iterator, Sequence
 import keras
 import tensorflow as tf
 
+# Options of Keras's optimizers that act at some steps only, and what does the same.
+_AT_SOME_STEPS = {
+    "gradient_accumulation_steps": "Larger batches do the same.",
+    "ema_overwrite_frequency": "keras.callbacks.SwapEMAWeights puts averages in place too.",
+}
+
 
 def apply_gradients(
     optimizer: keras.optimizers.Optimizer,
@@ -29,10 +35,15 @@ def apply_gradients(
         in_one_kernel: Whether Adam updates a variable by TensorFlow's one kernel, and not by
             Keras's dozen operations, each a walk through memory. The formula is the same, its
             roundings are not.
+
+    Raises:
+        ValueError: On several replicas, for an optimizer that acts at some steps only.
     """
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     scales = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
     clipping = optimizer.inner_optimizer if scales else optimizer
+    if replicas > 1:
+        _check_updates(clipping, replicas)
     if replicas > 1 and (scales or _clips(clipping)):
         found = [tf.convert_to_tensor(one) for one in gradients if one is not None]
         context = tf.distribute.get_replica_context()
@@ -105,6 +116,17 @@ def _adam_step(
         epsilon=optimizer.epsilon,
         grad=tf.cast(gradient, tf.float32),
     )
+
+
+def _check_updates(optimizer: keras.optimizers.Optimizer, replicas: int) -> None:
+    """Raises where an optimizer would act at some steps only, in a branch of the graph."""
+    for option, instead in _AT_SOME_STEPS.items():
+        value = getattr(optimizer, option, None)
+        if value:
+            raise ValueError(
+                f"{option} of the optimizer {optimizer.name} must be None on {replicas} replicas, "
+                f"got {value}: they cannot wait for each other in a branch of the graph. {instead}"
+            )
 
 
 def _clips(optimizer: keras.optimizers.Optimizer) -> bool:

@@ -93,3 +93,36 @@ def test_a_replica_that_leaves_takes_the_kernel_from_none():
         assert "update_step" in vars(optimizer)
         second.__exit__(None, None, None)
     assert "update_step" not in vars(optimizer)
+
+
+class TwoReplicas:
+    num_replicas_in_sync = 2
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (
+            {"gradient_accumulation_steps": 4},
+            "gradient_accumulation_steps of the optimizer sgd must be None on 2 replicas, got 4: "
+            ".* Larger batches",
+        ),
+        (
+            {"use_ema": True, "ema_overwrite_frequency": 3},
+            "ema_overwrite_frequency of the optimizer sgd must be None on 2 replicas, got 3: .*"
+            "SwapEMAWeights",
+        ),
+    ],
+)
+def test_what_acts_at_some_steps_only_is_refused_on_replicas(monkeypatch, options, told):
+    variable = keras.Variable([1.0])
+    optimizer = keras.optimizers.SGD(0.5, name="sgd", **options)
+    scaled = keras.optimizers.LossScaleOptimizer(optimizer)
+    for one in (optimizer, scaled):
+        one.build([variable])
+    # One replica may.
+    apply_gradients(optimizer, [tf.constant([1.0])], [variable])
+    monkeypatch.setattr(tf.distribute, "get_strategy", TwoReplicas)
+    for one in (optimizer, scaled):
+        with pytest.raises(ValueError, match=told):
+            apply_gradients(one, [tf.constant([1.0])], [variable])
