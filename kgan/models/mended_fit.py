@@ -1,6 +1,7 @@
 """Mends Keras's `fit` for data of unknown length and for many workers (keras-team/keras#20585)."""
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -22,9 +23,14 @@ class MendedFit(keras.Model):
 
     A check of the data that fails in a step's graph is a `ValueError` in words.
 
+    On several replicas Keras 3.15 fails where a call into TensorFlow makes several steps: each is
+    in a branch of the graph, which reads a value that nobody gives. There each step is a call.
+
     On many workers Keras 3.15 fails in two places: it averages a distributed batch in order to
     build the model, and it takes the mean of scalar logs along an axis.
     """
+
+    steps_per_execution: int
 
     def fit(self, *args: Any, **options: Any) -> keras.callbacks.History:
         """As Keras's `fit`; raises `TypeError` for a data set that was not made batches."""
@@ -106,7 +112,28 @@ class MendedFit(keras.Model):
             with after(taken):
                 return self._reducible(step_function(taken))
 
-        return super()._make_function(step)
+        made = super()._make_function(step)
+        if self.steps_per_execution == 1 or self.distribute_strategy.num_replicas_in_sync == 1:
+            return made
+        return functools.partial(self._one_by_one, made)
+
+    def _one_by_one(self, step: Callable[[Any], Logs], iterator: Any) -> Logs:
+        """The steps of one execution, each in a call; as many as there are batches left."""
+        if not isinstance(iterator, tf.distribute.DistributedIterator):
+            return step(iterator)
+        count: int = self.steps_per_execution
+        logs: Logs = {}
+        # What Keras makes of a step looks at it each time that it is traced.
+        self.steps_per_execution = 1
+        try:
+            for _ in range(count):
+                logs = step(iterator)
+        except (StopIteration, tf.errors.OutOfRangeError):
+            if not logs:
+                raise
+        finally:
+            self.steps_per_execution = count
+        return logs
 
     def _taken(self, data: Any) -> Any:
         """A batch as the steps take it; raises, now or when the graph runs, for what is refused."""

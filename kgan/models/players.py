@@ -103,7 +103,8 @@ class Players(MendedFit):
             optimizer: A Keras optimizer, or the name of one, of which each player gets a copy; in
                 place of one for each.
             jit_compile: Whether XLA compiles the step. It is slower on a CPU.
-            steps_per_execution: Steps that `fit` runs in one call into TensorFlow.
+            steps_per_execution: Steps that `fit` runs in one call into TensorFlow; on several
+                replicas each is a call.
             run_eagerly: Whether to run the step in Python, for debugging.
             auto_scale_loss: Whether the optimizer of a network that computes in float16 becomes a
                 `LossScaleOptimizer`, without which small gradients are lost.

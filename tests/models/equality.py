@@ -304,6 +304,7 @@ def _preset(name: str, seed: int):
     gan.compile(
         g_optimizer=keras.optimizers.SGD(part * config.g_learning_rate),
         d_optimizer=keras.optimizers.SGD(part * config.d_learning_rate),
+        steps_per_execution=config.steps_per_execution,
     )
     return gan, recipe.feed(data)
 

@@ -158,6 +158,11 @@ MODELS = {
         lambda: build_gan(optimizer=lambda: keras.optimizers.SGD(0.05, momentum=0.9)),
         lambda: (images(),),
     ),
+    # The last execution of an epoch lacks a step.
+    "players, two steps at once": (
+        lambda: tug_of_war(lambda: keras.optimizers.SGD(0.1), steps_per_execution=2),
+        lambda: (samples(24),),
+    ),
     "lazy gan": (lazy_gan, lambda: (twice(),)),
     "perturbation gan": (perturbation_gan, lambda: (images(), labels())),
     "vae": (vae, lambda: (images(), labels())),
