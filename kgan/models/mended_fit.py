@@ -35,6 +35,7 @@ class MendedFit(keras.Model):
     def fit(self, *args: Any, **options: Any) -> keras.callbacks.History:
         """As Keras's `fit`; raises `TypeError` for a data set that was not made batches."""
         self._check_compiled("fit")
+        _check_steps(options.get("steps_per_epoch"), self.steps_per_execution)
         _check_batches(args[0] if args else options.get("x"))
         with told(), _ending_as_built(self.optimizer):
             return super().fit(*args, **options)
@@ -161,6 +162,14 @@ def _check_batches(data: Any) -> None:
             "batches of them (feed_rows of a table, feed_pairs of pairs, feed_apart of domains, "
             "feed_damaged of a restoration), an endless stream: give steps_per_epoch too, such "
             "as kgan.data.steps_per_epoch(data, batch_size)."
+        )
+
+
+def _check_steps(steps: int | None, at_once: int) -> None:
+    """Keras would make the last execution of an epoch whole, so more steps than were asked for."""
+    if steps is not None and steps % at_once:
+        raise ValueError(
+            f"steps_per_execution must divide steps_per_epoch ({steps}), got {at_once}."
         )
 
 

@@ -128,7 +128,7 @@ class Recipe(abc.ABC, Generic[Chosen]):
         return self.settings.epochs
 
     def steps_per_epoch(self, data: Any) -> int:
-        """Number of steps in an epoch."""
+        """Number of steps in an epoch: whole executions, as Keras makes the last one whole too."""
         batches = self.samples_per_step() // self.batch_size
         if batches > 1 and self.samples_per_step() > len(data):
             raise ValueError(
@@ -136,7 +136,13 @@ class Recipe(abc.ABC, Generic[Chosen]):
                 f" got {batches} times {self.batch_size}: lower --n-critic or --batch-size."
             )
         in_a_pass = kgan.data.steps_per_epoch(data, self.samples_per_step())
-        return self.settings.steps_per_epoch or in_a_pass
+        asked, at_once = self.settings.steps_per_epoch, self.settings.steps_per_execution
+        if asked is None and at_once > in_a_pass:
+            raise ValueError(
+                f"steps_per_execution must be at most the {in_a_pass} steps of a pass over "
+                f"{data.name}, got {at_once}. Set steps_per_epoch for longer epochs."
+            )
+        return asked or in_a_pass // at_once * at_once
 
     @abc.abstractmethod
     def describe(self, data: Any, model: keras.Model) -> Sequence[str]:

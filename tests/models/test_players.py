@@ -135,6 +135,17 @@ def test_what_compile_takes():
     assert model.judge_optimizer is not model.mover_optimizer
 
 
+def test_an_epoch_is_of_whole_executions():
+    model = tug_of_war(sgd, steps_per_execution=2)
+    batches = tf.data.Dataset.from_tensor_slices(samples(24)).batch(8).repeat()
+    # Keras would make 4.
+    message = r"steps_per_execution must divide steps_per_epoch \(3\), got 2"
+    with pytest.raises(ValueError, match=message):
+        model.fit(batches, steps_per_epoch=3, shuffle=False, verbose=0)
+    model.fit(batches, steps_per_epoch=4, shuffle=False, verbose=0)
+    assert int(model.step.numpy()) == 4
+
+
 @pytest.mark.parametrize("coach", [False, True])
 def test_saved_and_loaded_it_goes_on_identically(coach, tmp_path):
     def adam():

@@ -156,3 +156,20 @@ def test_balanced_batches_hold_every_class_alike():
     recipe = GANRecipe(GANSettings(sampling="balanced", batch_size=20, n_critic=2))
     for _, labels in recipe.feed(few).take(3):
         np.testing.assert_array_equal(np.bincount(labels, minlength=10), np.full(10, 4))
+
+
+@pytest.mark.parametrize(("at_once", "steps"), [(1, 5), (2, 4), (3, 3), (5, 5)])
+def test_an_epoch_is_of_whole_executions(at_once, steps):
+    data = kgan.data.Dataset("few", np.zeros((41, 8, 8, 1), np.uint8))
+    changes = {"steps_per_epoch": None, "steps_per_execution": at_once, "batch_size": 8}
+    recipe = GANRecipe(dataclasses.replace(PRESETS["digits"], **changes))
+    # Keras would end an epoch of 5 steps after 6, and a resumed one after others.
+    assert recipe.steps_per_epoch(data) == steps
+
+
+def test_an_execution_is_no_longer_than_an_epoch():
+    data = kgan.data.Dataset("few", np.zeros((41, 8, 8, 1), np.uint8))
+    changes = {"steps_per_epoch": None, "steps_per_execution": 6, "batch_size": 8}
+    recipe = GANRecipe(dataclasses.replace(PRESETS["digits"], **changes))
+    with pytest.raises(ValueError, match="at most the 5 steps of a pass over few, got 6"):
+        recipe.steps_per_epoch(data)
