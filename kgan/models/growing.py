@@ -5,6 +5,8 @@ from functools import partial
 import keras
 import tensorflow as tf
 
+from kgan.counter import steps_done
+
 
 def level_at(step: tf.Tensor, phase_steps: int) -> tf.Tensor:
     """The level of the networks at a step, a float32 scalar.
@@ -47,6 +49,29 @@ def is_grown(model: keras.Model, step: int) -> bool:
     """
     phase_steps = getattr(model, "phase_steps", None)
     return phase_steps is None or step > full_at(model.discriminator, phase_steps)
+
+
+def size_at(network: keras.Model, phase_steps: int, steps: int) -> str:
+    """The size at which a network that grows is after so many steps, at least 1, in words."""
+    level = float(level_at(tf.constant(steps - 1), phase_steps))
+    return f"doubling {int(10 * level + 1e-3) / 10} of {levels(network)}"
+
+
+def not_grown(model: keras.Model) -> str | None:
+    """What to know of a model whose networks still grow, in words; `None` of any other.
+
+    Args:
+        model: Any model.
+    """
+    steps = steps_done(model) if hasattr(model, "phase_steps") else 0
+    if steps == 0 or is_grown(model, steps):
+        return None
+    size = size_at(model.discriminator, model.phase_steps, steps)
+    whole = full_at(model.discriminator, model.phase_steps)
+    return (
+        f"its networks are at {size} after {steps:,} steps, and have their full size after more "
+        f"than {whole:,}: samples are coarser than the data, and scores tell of that too"
+    )
 
 
 def faded(images: tf.Tensor, discriminator: keras.Model, level: tf.Tensor) -> tf.Tensor:

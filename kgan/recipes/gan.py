@@ -25,7 +25,7 @@ import kgan.restarting_adam
 import kgan.settings.auto
 from kgan.data import Dataset
 from kgan.decoding.reading import channels_of
-from kgan.models.growing import full_at, growing, level_at, levels
+from kgan.models.growing import full_at, growing, size_at
 from kgan.models.styles import Styles
 from kgan.models.transfer import freeze_first
 from kgan.recipes import privacy
@@ -197,12 +197,10 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         if steps > whole:
             return [line if self.private else f"{line}; {self._waiting(data)} from then on"]
         best = "" if self.private else ", and none of its states is chosen as the best"
-        level = float(level_at(tf.constant(steps - 1), model.phase_steps))
-        tenth = int(10 * level + 1e-3) / 10
+        size = size_at(model.discriminator, model.phase_steps, steps)
         return [
-            f"{line}, and the training of {steps:,} steps ends at doubling {tenth} of "
-            f"{levels(model.discriminator)}: its images stay coarser{best}. Train longer "
-            "(--epochs), or grow faster (--phase-steps)."
+            f"{line}, and the training of {steps:,} steps ends at {size}: its images stay "
+            f"coarser{best}. Train longer (--epochs), or grow faster (--phase-steps)."
         ]
 
     def _waiting(self, data: Dataset) -> str:

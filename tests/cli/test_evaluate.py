@@ -17,7 +17,7 @@ from kgan.networks.classifiers import small_cnn
 from kgan.recipes import GANRecipe
 from kgan.runs.run import Run
 from kgan.settings import EvaluateSettings, GANSettings
-from tests.conftest import build_gan
+from tests.conftest import build_gan, build_growing_gan
 
 QUICK = ["--n", "40", "--n-real", "60", "--seeds", "3"]
 
@@ -279,6 +279,29 @@ def said_of(arguments, capsys):
         code = stop.code
     assert code == 2
     return " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        (0, ""),
+        (
+            7,
+            "doubling 0.2 of 2 after 7 steps, and have their full size after more than 20: samples",
+        ),
+        (20, "doubling 1.8 of 2 after 20 steps, and"),
+        (21, ""),
+    ],
+)
+def test_what_still_grows_is_told(tmp_path, capsys, step, told):
+    gan = build_growing_gan(phase_steps=5)
+    gan.step.assign(step)
+    gan.save("growing.keras")
+    config = EvaluateSettings(source=tmp_path / "growing.keras", data="digits")
+    kgan.cli.evaluate.prepare(config, kgan.cli.evaluate.opened(config))
+    said = [line for line in capsys.readouterr().err.splitlines() if "networks" in line]
+    assert told in "".join(said)
+    assert len(said) == bool(told)
 
 
 def test_bad_folders(tmp_path, capsys):
