@@ -74,6 +74,8 @@ def _train(
     for line in recipe.settle(data):
         print(line)
     steps = settings.steps or recipe.epochs * recipe.steps_per_epoch(data)
+    # Whatever the number of steps: not one more than is promised.
+    recipe.settings = dataclasses.replace(recipe.settings, steps_per_execution=1)
     model = recipe.model(data)
     promise = model.guarantee(steps)
     if settings.control:
