@@ -2,123 +2,58 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-import kgan.data
 import kgan.latents
 import kgan.networks
 import kgan.random
+from kgan.cli.latent_images import given, held_out
 from kgan.cli.latent_view import View, as_tensor
-from kgan.decoding.reading import channels_of
 from kgan.files import atomic_path
 from kgan.hdf5 import check_readable
-from kgan.labels import class_number, class_numbers
 from kgan.metrics.feature_extractor import weights_hash
 from kgan.models.unclipped import unclipped
 from kgan.runs.outputs import check_file
-from kgan.runs.source import reading_of
 
 _STYLES = 2000
 
 
-class _Given(NamedTuple):
-    """Images to look for, n of them.
-
-    Attributes:
-        images: Float32 (n, height, width, channels) in [0, 1].
-        labels: The model's numbers of their classes, int32 (n,), or `None` for a model without.
-        known: What they are called.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray | None
-    known: str
-
-
 def project(view: View) -> np.ndarray:
-    """Three rows: images, what was found for them, and the same for the model's own samples."""
-    wanted, labels, known = _given(view)
+    """Rows in pairs: images, and what was found for them.
+
+    Those that are given come first, then held-out ones and the model's own samples, whose errors
+    say what those of the first are worth.
+    """
+    wanted = given(view)
     encoder = _encoder(view)
+    samples = view.gan.decode(view.latents(len(wanted.images)), wanted.labels)
     # A network of a user's own may leave the range of images.
-    own = np.clip(view.gan.decode(view.latents(len(wanted)), labels), 0.0, 1.0)
-    found = _projected(view, wanted, labels, encoder)
-    again = _projected(view, own, labels, encoder)
-    print(
-        f"{known}: PSNR {found.psnr.mean():.1f} dB, mean squared error {found.errors.mean():.2g}; "
-        f"the model's own samples: {again.psnr.mean():.1f} dB, {again.errors.mean():.2g}"
-    )
-    return np.stack([wanted, found.images, own, again.images])
+    own = wanted._replace(images=np.clip(samples, 0.0, 1.0), known="the model's own samples")
+    rows = []
+    for one in (wanted, held_out(view, wanted), own):
+        if one is not None:
+            found = _projected(view, one.images, one.labels, encoder)
+            print(
+                f"{one.known}: PSNR {found.psnr.mean():.1f} dB, mean squared error "
+                f"{found.errors.mean():.2g}"
+            )
+            # Empty cells are white.
+            pair = np.ones((2, len(own.images), *view.gan.sample_shape), np.float32)
+            pair[:, one.columns] = one.images, found.images
+            rows.append(pair)
+    return np.concatenate(rows)
 
 
 def latents_of_images(view: View) -> tuple[np.ndarray, np.ndarray]:
     """The user's images (n, ...), and the latents (n, latent_dim) whose samples are nearest."""
-    given = _given(view)
-    found = _of_latents(view, given.images, given.labels)
-    print(f"{given.known}: found to a PSNR of {found.psnr.mean():.1f} dB")
-    return given.images, found.points
-
-
-def _given(view: View) -> _Given:
-    settings, n = view.settings, view.settings.n
-    data, known = _images(view)
-    if len(data) < n:
-        print(f"{known}: {len(data)} image{'s' * (len(data) > 1)}, fewer than the {n} of --n")
-    rows = np.random.default_rng(settings.seed).permutation(len(data))[:n]
-    return _Given(data.some_as_float(rows), _classes(view, data, known, rows), known)
-
-
-def _classes(
-    view: View, data: kgan.data.Dataset, known: str, rows: np.ndarray
-) -> np.ndarray | None:
-    """The classes of some of the images by the model's numbers, int32 (n,).
-
-    Those that the user names, or else those of the images, by their names: a folder has an order of
-    its own.
-
-    Raises:
-        ValueError: Where nothing tells the classes, or for one that the model has not.
-    """
-    if view.settings.labels or view.gan.num_classes is None:
-        return view.labels(len(rows))
-    classes, names = view.gan.num_classes, data.class_names or ()
-    if data.labels is None:
-        raise ValueError(
-            f"labels must be given for {known}, whose images have no classes, as the model makes "
-            f"those of {classes}. Say of which they are: --labels (several in turn), or put them "
-            "into folders that are called as the classes are."
-        )
-    try:
-        numbers = [class_number(name, view.source.class_names, classes) for name in names]
-        labels = np.array(numbers, np.int32)[data.labels] if names else data.labels
-        return class_numbers(labels, len(data), classes)[rows]
-    except ValueError as error:
-        raise ValueError(f"{error} Rename the folder, or say which: --labels.") from None
-
-
-def _images(view: View) -> tuple[kgan.data.Dataset, str]:
-    path, run = view.settings.images, view.source.run
-    if path is not None:
-        height, width, channels = view.gan.sample_shape
-        reading: dict[str, Any] = {} if run is None else reading_of(run)
-        reading["image_size"] = (height, width)
-        # Others than a model makes would be compared with each of its channels.
-        reading["channels"] = reading.get("channels") or channels_of(channels)
-        data = kgan.data.load_given(str(path.expanduser()), **reading)
-        if data.sample_shape != view.gan.sample_shape:
-            raise ValueError(
-                f"images must have the shape {view.gan.sample_shape} that the model makes, got "
-                f"{data.sample_shape} of {path}."
-            )
-        return data, str(path)
-    if view.source.recipe is None:
-        raise ValueError(
-            "images must be given for a .keras file: a folder or file of them, or a picture."
-        )
-    return view.source.recipe.data(), "images of the training"
+    wanted = given(view)
+    found = _of_latents(view, wanted.images, wanted.labels)
+    print(f"{wanted.known}: found to a PSNR of {found.psnr.mean():.1f} dB")
+    return wanted.images, found.points
 
 
 def _projected(

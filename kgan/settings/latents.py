@@ -34,7 +34,7 @@ class LatentsSettings(Messages):
     """truncate: rows of samples, ever nearer to the typical one; interpolate: from one sample to
     another; mix: each row's shape with each column's style; classes: each row's style in every
     class, that of a sample or of one of --images; directions: steps along what varies most;
-    project: images, and the samples nearest to them."""
+    project: images, the run's held-out ones and its own samples, and what is nearest to each."""
     n: int = 8
     """How many samples, ways, rows or images."""
     steps: int = 8
