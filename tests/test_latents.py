@@ -103,6 +103,31 @@ def test_projection_finds_what_made_an_image_and_takes_the_best_start():
         kgan.latents.project(generate, np.repeat(images, 2, axis=1), starts)
 
 
+def test_projection_by_features_takes_the_start_that_is_best_by_both():
+    """One pixel, whose square is the feature, and points that stay where they start."""
+    white = np.full((1, 1, 1, 1), 0.5, np.float32)
+
+    def generate(points):
+        return tf.reshape(points[:, :1], [-1, 1, 1, 1])
+
+    # By hand: pixels .01 and .0144 off, features 10 (.36 - .25) and 10 (.1444 - .25), squared.
+    starts = np.array([0.6, 0.38], np.float32)[:, None, None]
+    options = {"steps": 1, "noise": 0.0, "learning_rate": 1e-7}
+    for weight, expected in ((0.0, 0), (0.1, 1)):
+        found = kgan.latents.project(
+            generate,
+            white,
+            starts,
+            features=lambda images: 10.0 * images[:, 0, 0] ** 2,
+            feature_weight=weight,
+            **options,
+        )
+        np.testing.assert_allclose(found.points[0, 0], starts[expected, 0, 0], atol=1e-5)
+        np.testing.assert_allclose(found.errors, [(0.01, 0.0144)[expected]], rtol=1e-4)
+        np.testing.assert_allclose(found.distances, [(1.21, 1.115136)[expected]], rtol=1e-4)
+    assert kgan.latents.project(generate, white, starts, **options).distances is None
+
+
 def test_projection_clips_what_it_found_but_not_its_gradients():
     """From far below black a clipped image would have no way to white."""
     white = np.ones((1, 2, 2, 1), np.float32)

@@ -39,7 +39,7 @@ def project(view: View) -> np.ndarray:
             found = _projected(view, one.images, one.labels, encoder)
             print(
                 f"{one.known}: PSNR {found.psnr.mean():.1f} dB, mean squared error "
-                f"{found.errors.mean():.2g}"
+                f"{found.errors.mean():.2g}{_apart(view, found)}"
             )
             # Empty cells are white.
             pair = np.ones((2, len(own.images), *view.gan.sample_shape), np.float32)
@@ -52,8 +52,15 @@ def latents_of_images(view: View) -> tuple[np.ndarray, np.ndarray]:
     """The user's images (n, ...), and the latents (n, latent_dim) whose samples are nearest."""
     wanted = given(view)
     found = _of_latents(view, wanted.images, wanted.labels)
-    print(f"{wanted.known}: found to a PSNR of {found.psnr.mean():.1f} dB")
+    print(f"{wanted.known}: found to a PSNR of {found.psnr.mean():.1f} dB{_apart(view, found)}")
     return wanted.images, found.points
+
+
+def _apart(view: View, found: kgan.latents.Projection) -> str:
+    """What to tell of the features, if anything."""
+    if found.distances is None:
+        return ""
+    return f", features of {view.settings.features} {found.distances.mean():.2g} apart"
 
 
 def _projected(
@@ -108,6 +115,8 @@ def _searched(
         pull=pull,
         learning_rate=0.05,
         noise=noise,
+        features=view.features,
+        feature_weight=view.settings.feature_weight,
         seed=view.settings.seed,
     )
 

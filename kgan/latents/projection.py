@@ -20,11 +20,13 @@ class Projection(NamedTuple):
         points: Latents or styles, (n, ...).
         images: Their images, (n, height, width, channels).
         errors: Mean squared error of each image, (n,).
+        distances: Mean squared difference of the features of each, (n,); `None` without features.
     """
 
     points: np.ndarray
     images: np.ndarray
     errors: np.ndarray
+    distances: np.ndarray | None = None
 
     @property
     def psnr(self) -> np.ndarray:
@@ -49,7 +51,7 @@ def project(
 
     The learning rate rises over the first twentieth of the steps and falls on a cosine over the
     last quarter; noise on the points fades over the first three quarters. Of all starts, the point
-    with the smallest squared error counts.
+    with the smallest error counts, that of the pixels and the weighted one of the features.
 
     Args:
         generate: Differentiable function of points (m, ...) to images (m, height, width, channels).
@@ -98,17 +100,19 @@ def project(
             )
         return tf.reduce_mean(tf.square(made - targets), axis=[1, 2, 3])
 
+    def distance(made: tf.Tensor) -> tf.Tensor:
+        if features is None:
+            return tf.zeros([])
+        apart = tf.square(features(made) - aims)
+        return tf.reduce_mean(apart, axis=list(range(1, apart.shape.rank)))
+
     @tf.function
     def step(spread: tf.Tensor, number: tf.Tensor) -> None:
         drawn = kgan.random.step_seed(seed, number, "projection")
         with tf.GradientTape() as tape:
             shift = spread * kgan.random.stateless_normal(drawn, tf.shape(points))
             made = generate(points + shift)
-            loss = error(made)
-            if features is not None:
-                apart = tf.square(features(made) - aims)
-                axes = list(range(1, apart.shape.rank))
-                loss += feature_weight * tf.reduce_mean(apart, axis=axes)
+            loss = error(made) + feature_weight * distance(made)
             axes = list(range(1, len(points.shape)))
             loss += pull * tf.reduce_mean(tf.square(points), axis=axes)
             total = tf.reduce_sum(loss)
@@ -121,11 +125,14 @@ def project(
         spread = deviation * max(0.0, 1.0 - done / 0.75) ** 2
         step(tf.constant(spread, tf.float32), tf.constant(number))
     made = tf.clip_by_value(generate(tf.convert_to_tensor(points)), 0.0, 1.0)
-    errors = tf.reshape(error(made), [restarts, n]).numpy()
-    best = errors.argmin(axis=0)
+    errors, apart = error(made).numpy(), distance(made).numpy()
+    best = np.reshape(errors + feature_weight * apart, [restarts, n]).argmin(axis=0)
     rows = best * n + np.arange(n)
     return Projection(
-        points.numpy()[rows], made.numpy()[rows], errors[best, np.arange(n)].astype(np.float32)
+        points.numpy()[rows],
+        made.numpy()[rows],
+        errors[rows].astype(np.float32),
+        None if features is None else apart[rows],
     )
 
 

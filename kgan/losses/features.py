@@ -42,6 +42,17 @@ class FeatureDistance:
             distances.append(tf.reduce_mean(squares, axis=places) if places else squares)
         return tf.add_n(distances) / len(distances)
 
+    def vectors(self, samples: tf.Tensor) -> tf.Tensor:
+        """Vectors (batch, size) of images, whose mean squared difference is the distance."""
+        parts = []
+        for one in self._features(samples):
+            unit = _unit(one)
+            flat = tf.reshape(unit, [tf.shape(unit)[0], -1])
+            places = tf.size(unit[0, ..., 0], tf.float32)
+            parts.append(flat / tf.sqrt(places))
+        joined = tf.concat(parts, axis=1)
+        return joined * tf.sqrt(tf.cast(tf.shape(joined)[1], tf.float32) / len(parts))
+
     def _features(self, samples: tf.Tensor) -> list[tf.Tensor]:
         found = self._maps(samples, training=False)
         return [tf.cast(one, tf.float32) for one in (found if len(self.layers) > 1 else [found])]

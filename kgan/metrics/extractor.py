@@ -57,7 +57,11 @@ EXTRACTORS: dict[str, Callable[..., Extractor]] = {
 
 
 def extractor(
-    name_or_path: str | Path, layer: str | None = None, *, download: bool = False
+    name_or_path: str | Path,
+    layer: str | None = None,
+    *,
+    download: bool = False,
+    what: str = "extractor",
 ) -> Extractor:
     """An extractor by name, or of a classifier in a `.keras` file.
 
@@ -65,6 +69,7 @@ def extractor(
         name_or_path: A key of `EXTRACTORS`; a `.keras` file; or Inception's `.pb` or `.tgz` file.
         layer: Layer of a `.keras` file's model; see `Extractor`.
         download: Whether Inception may be fetched where it is not there.
+        what: The setting that names it; errors begin with it.
 
     Raises:
         FileNotFoundError: Where there is neither such a name nor such a file.
@@ -81,7 +86,7 @@ def extractor(
     if path.suffix not in (".keras", ".h5") or not path.is_file():
         hint = kgan.names.suggestion(name, EXTRACTORS)
         raise FileNotFoundError(
-            f"extractor must be one of {', '.join(EXTRACTORS)} or a .keras file that exists (such "
+            f"{what} must be one of {', '.join(EXTRACTORS)} or a .keras file that exists (such "
             f"as kgan train-classifier makes), got {name!r}.{hint}"
         )
     check_readable(path)

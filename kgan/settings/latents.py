@@ -15,6 +15,8 @@ _TAKERS = {
     "encoder": ("project",),
     "encoder_steps": ("project",),
     "restarts": ("project", "classes"),
+    "features": ("project", "classes"),
+    "feature_weight": ("project", "classes"),
     "to": ("interpolate", "classes"),
     "layer": ("mix",),
     "cutoff": ("truncate",),
@@ -58,6 +60,12 @@ class LatentsSettings(Messages):
     default of project those that the run was trained on."""
     restarts: int = 4
     """With project, or classes of --images: how many starts the best is taken of."""
+    features: str | None = None
+    """With project, or classes of --images: what tells features that are to be alike too:
+    lenet-mnist, lenet-digits or a classifier's .keras file."""
+    feature_weight: float = 0.1
+    """Weight of the distance of the features, beside the squared error of pixels; 0 only tells
+    it."""
     encoder: Path | None = None
     """With project: a .keras file with an encoder whose guess is the one start, so that --steps 1
     suffice; it is trained and written where it is not there, and taken as it is where it was
@@ -84,7 +92,7 @@ class LatentsSettings(Messages):
                 raise ValueError(f"{name} must be left out with --show {self.show}: {told}.")
         check_at_least(self, 1 if self.show == "project" or self.images else 2, "steps")
         if self.show == "classes" and self.images is None:
-            for name in ("labels", "steps", "restarts"):
+            for name in ("labels", "steps", "restarts", "features", "feature_weight"):
                 if self._is_given(name):
                     raise ValueError(
                         f"{name} must go with --images with --show classes, whose rows are else "
@@ -94,6 +102,11 @@ class LatentsSettings(Messages):
             raise ValueError(
                 "labels must be one with --show directions, whose rows all start from the same "
                 f"sample, got {' '.join(self.labels)}."
+            )
+        check_at_least(self, 0, "feature_weight")
+        if self.features is None and self._is_given("feature_weight"):
+            raise ValueError(
+                f"feature_weight must go with features, got {self.feature_weight:g} alone."
             )
         if self.encoder is None and self._is_given("encoder_steps"):
             raise ValueError(f"encoder_steps must go with encoder, got {self.encoder_steps} alone.")

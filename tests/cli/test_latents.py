@@ -268,6 +268,40 @@ def test_projection_tells_both_errors(folder, capsys):
     assert "no held-out images beside: a .keras file does not tell its data" in said
 
 
+def test_features_are_made_alike_and_told(folder, tmp_path, capsys):
+    images = ["--images", folder / "images", "--n", 2]
+    options = ["--steps", 1, "--restarts", 1, *images, "--features", "lenet-digits"]
+    apart = []
+    for weight in (0, 1):
+        more = [*options, "--feature-weight", weight]
+        assert run(folder, "styles.keras", "project", *more)[1] == 0
+        said = capsys.readouterr().out
+        apart.append([float(one) for one in re.findall("lenet-digits (.+) apart\n", said)])
+    # Of the images that are given, and of the model's own.
+    assert len(apart[0]) == len(apart[1]) == 2
+    assert apart[1][0] < 0.95 * apart[0][0]
+    more = [*options, "--labels", 1, "--to", 0]
+    assert run(folder, "plain.keras", "classes", *more)[1] == 0
+    assert "dB, features of lenet-digits" in capsys.readouterr().out
+
+
+def test_features_that_are_none_are_refused(folder, tmp_path, capsys):
+    gan = kgan.models.load(folder / "styles.keras")
+    gan.generator.save(tmp_path / "generator.keras")
+    (tmp_path / "half.keras").write_bytes(b"half")
+    for features, told in (
+        ("lenet-mnist", "takes images of (8, 8, 1), as the model makes, got lenet-mnist, which"),
+        (tmp_path / "generator.keras", "generator.keras, which takes (6,)"),
+        (tmp_path / "half.keras", "half.keras cannot be loaded as a Keras model"),
+        ("inception", "features must be those of a Keras network, got inception"),
+        ("lenet", "features must be one of lenet-mnist, lenet-digits"),
+        (folder / "plain.keras", "must be a built functional or Sequential Keras model"),
+    ):
+        options = ["--images", folder / "images", "--features", features]
+        assert run(folder, "styles.keras", "project", *options)[1] == 2
+        assert told in capsys.readouterr().err
+
+
 def test_images_to_project_have_the_channels_of_the_model(folder, tmp_path, capsys):
     """Grey ones in colour are the same images; two channels are no image of this model."""
     told = []
@@ -366,6 +400,10 @@ def test_projection_goes_by_pixels_that_the_last_layer_clips(tmp_path, capsys, w
         (["--show", "classes", "--steps", "4"], "steps must go with --images with --show classes"),
         (["--seed", "-1"], "seed must be in [0, 2147483647], got -1"),
         (["--encoder", "a.h5", "--show", "project"], "encoder must end in .keras"),
+        (["--features", "lenet-digits"], "features must be left out with --show interpolate"),
+        (["--show", "classes", "--features", "a"], "features must go with --images with --show"),
+        (["--show", "project", "--feature-weight", "2"], "feature_weight must go with features"),
+        (["--show", "project", "--feature-weight", "-1"], "feature_weight must be at least 0"),
     ],
 )
 def test_refused(capsys, options, match):

@@ -150,6 +150,8 @@ def test_a_feature_distance_against_numpy():
         expected += squares.reshape(2, -1).mean(axis=1) / 2
     np.testing.assert_allclose(distance(b, other), expected, atol=1e-6)
     np.testing.assert_allclose(distance(b, b), 0, atol=1e-7)
+    apart = np.square(np.asarray(distance.vectors(b)) - distance.vectors(other))
+    np.testing.assert_allclose(apart.mean(axis=1), expected, atol=1e-6)
     assert kgan.losses.FeatureDistance(network, ["first"]).layers == ("first",)
     with pytest.raises(ValueError, match=r"must be layers of sequential.*, got third"):
         kgan.losses.FeatureDistance(network, ["third"])
