@@ -14,6 +14,7 @@ from kgan.cli.latent_view import View, as_tensor
 from kgan.cli.sample import chosen_labels
 from kgan.kinds import Images
 from kgan.models import GAN
+from kgan.models.class_embedding import ClassEmbedding
 from kgan.models.latent_kernels import latent_kernels
 from kgan.models.styles import check_cutoff
 from kgan.pixels import visible
@@ -70,13 +71,20 @@ def _interpolate(view: View) -> np.ndarray:
     start, end = (view.latents(n, part=part) for part in (0, 1))
     if not view.settings.to:
         return view.gan.interpolate(start, end, steps=steps, labels=view.labels(n))
-    styled = view.styled()
-    ends = chosen_labels(view.source, view.settings.to, n, what="to")
-    first = styled.styles(start, as_tensor(view.labels(n)))[:, None]
-    last = styled.styles(end, as_tensor(ends))[:, None]
-    share = tf.linspace(0.0, 1.0, steps)[None, :, None, None]
-    styles = tf.reshape((1.0 - share) * first + share * last, [n * steps, *styled.shape])
-    return styled.images(styles).numpy().reshape(n, steps, *view.gan.sample_shape)
+    labels = as_tensor(view.labels(n))
+    ends = as_tensor(chosen_labels(view.source, view.settings.to, n, what="to"))
+    share = tf.tile(tf.linspace(0.0, 1.0, steps), [n])
+    start, end, labels, ends = (tf.repeat(one, steps, axis=0) for one in (start, end, labels, ends))
+    if view.found is None:
+        parts = ClassEmbedding.of(view.gan.ema_generator)
+        first, last = parts.vectors(labels), parts.vectors(ends)
+        vectors = kgan.latents.linear(first, last, share)
+        images = parts.images(kgan.latents.spherical(start, end, share), vectors)
+    else:
+        first, last = view.found.styles(start, labels), view.found.styles(end, ends)
+        part = share[:, None, None]
+        images = view.found.images((1.0 - part) * first + part * last)
+    return images.numpy().reshape(n, steps, *view.gan.sample_shape)
 
 
 def _mix(view: View) -> np.ndarray:

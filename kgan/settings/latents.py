@@ -46,8 +46,9 @@ class LatentsSettings(Messages):
     """Classes to show, in turn, by their names or numbers; default all of them, with --images those
     that their folders name. With directions the class of its one sample; default the first."""
     to: tuple[str, ...] = ()
-    """With interpolate: classes to end in, in turn, by a straight line in the styles; default those
-    that the ways start from. With classes: the columns; default all of them."""
+    """With interpolate: classes to end in, in turn, by a straight line between styles, or between
+    the embeddings of classes; default those that the ways start from. With classes: the columns;
+    default all of them."""
     layer: int = 4
     """With mix: how many of the first styles the row decides."""
     cutoff: int | None = None

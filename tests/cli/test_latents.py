@@ -7,14 +7,19 @@ from unittest import mock
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import kgan.cli
 import kgan.latents
 import kgan.models
 import kgan.pictures
+import kgan.runs.source
+from kgan.cli.latent_view import View
+from kgan.cli.latents import DRAWINGS
 from kgan.metrics.feature_extractor import weights_hash
 from kgan.networks import LinearImages, biggan_generator, dcgan_generator, with_class_latents
+from kgan.settings.latents import LatentsSettings
 from tests.conftest import build_gan
 from tests.models.style_gan import style_gan
 
@@ -60,13 +65,12 @@ def test_pictures(folder, capsys, show, rows, columns, options):
         assert picture.width / picture.height == pytest.approx(columns / rows, rel=0.15)
 
 
-def test_a_way_from_one_class_to_another(folder):
+@pytest.mark.parametrize("source", ["classes.keras", "plain.keras"])
+def test_a_way_from_one_class_to_another(folder, source):
     """Its ends are the samples themselves: the second latents, of the other class."""
-    out, code = run(
-        folder, "classes.keras", "interpolate", "--n", 1, "--steps", 3, "--labels", 1, "--to", 2
-    )
+    out, code = run(folder, source, "interpolate", "--n", 1, "--steps", 3, "--labels", 1, "--to", 2)
     assert code == 0
-    gan = kgan.models.load(folder / "classes.keras")
+    gan = kgan.models.load(folder / source)
     latents = kgan.latents.from_seeds(kgan.latents.example_seeds(0, 2), 6)
     ends = kgan.pictures.grid(gan.decode(latents, [1, 2]), 2)
     with Image.open(out) as picture:
@@ -75,6 +79,26 @@ def test_a_way_from_one_class_to_another(folder):
     width = expected.shape[1] // 2
     assert np.abs(way[:, :width] - expected[:, :width]).max() <= 1
     assert np.abs(way[:, -width:] - expected[:, -width:]).max() <= 1
+
+
+def test_half_way_between_classes_are_the_middles_of_latents_and_of_embeddings(folder):
+    source = kgan.runs.source.open_source(folder / "plain.keras")
+    settings = LatentsSettings(
+        source=folder / "plain.keras", n=2, steps=3, labels=("0", "2"), to=("1", "0")
+    )
+    made = DRAWINGS["interpolate"](View(source, settings))
+    assert made.shape == (2, 3, 8, 8, 1)
+    gan = source.model
+    start, end = (
+        kgan.latents.from_seeds(kgan.latents.example_seeds(0, 4), 6).numpy().reshape(2, 2, 6)
+    )
+    lengths = [np.linalg.norm(one, axis=1, keepdims=True) for one in (start, end)]
+    between = start / lengths[0] + end / lengths[1]
+    between *= np.mean(lengths, axis=0) / np.linalg.norm(between, axis=1, keepdims=True)
+    # A class more, which lies in the middle of two.
+    table = gan.ema_generator.get_layer("label_embedding").embeddings
+    table.assign(tf.tensor_scatter_nd_update(table, [[2]], [0.5 * (table[0] + table[1])]))
+    np.testing.assert_allclose(made[:1, 1], gan.decode(between[:1], [2]), atol=1e-5)
 
 
 @pytest.mark.parametrize("source", ["classes.keras", "plain.keras"])
@@ -325,6 +349,7 @@ def test_images_to_project_have_the_channels_of_the_model(folder, tmp_path, caps
         ("plain.keras", ["directions", "--n", 99], "n must be at most 6, the number of direct"),
         ("styles.keras", ["interpolate", "--to", 1], "to must be left out: the generator is uncon"),
         ("classes.keras", ["interpolate", "--to", 7], "to must be in [0, 2], got 7"),
+        ("plain.keras", ["interpolate", "--to", 7], "to must be in [0, 2], got 7"),
         ("classes.keras", ["mix", "--n", 1, "--labels", 0, 2], "labels must be at most 1, as many"),
         ("styles.keras", ["classes"], "show must not be classes for this model, which has none"),
         ("plain.keras", ["classes", "--to", 7], "to must be in [0, 2], got 7"),
