@@ -51,6 +51,23 @@ def test_directions_within_classes_of_two_styles_each():
         kgan.latents.principal(few, 1, labels=[0])
 
 
+def test_deviations_along_directions_of_more_values_than_there_are_styles():
+    """Within classes, against the covariance of a class in numpy."""
+    random = np.random.default_rng(2)
+    labels = np.repeat([0, 1], 50)
+    styles = random.standard_normal((100, 300)) + 9.0 * labels[:, None]
+    directions = np.linalg.qr(random.standard_normal((300, 4)))[0].T
+    seen = kgan.latents.deviations_along(directions, styles, labels=labels)
+    variances = [np.diag(directions @ np.cov(styles[labels == one].T) @ directions.T)
+                 for one in (0, 1)]  # fmt: skip
+    np.testing.assert_allclose(seen, np.sqrt(np.mean(variances, axis=0)), rtol=1e-5)
+    found, deviations = kgan.latents.principal(styles, 5, labels=labels)
+    seen = kgan.latents.deviations_along(found, styles, labels=labels)
+    np.testing.assert_allclose(seen, deviations, rtol=1e-5)
+    with pytest.raises(ValueError, match="styles must be more than their classes, got 2 of 2"):
+        kgan.latents.deviations_along(directions, styles[:2], labels=[0, 1])
+
+
 def test_closed_form_directions_are_sorted_eigenvectors():
     """Rows e1, e1, e1, e2, e2, e3, of any length: their counts are the eigenvalues."""
     first = np.diag([5.0, 2.0, 1.0])

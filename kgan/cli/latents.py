@@ -1,7 +1,7 @@
 """`kgan latents SOURCE`: pictures of what a GAN's latents mean."""
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import tensorflow as tf
@@ -130,15 +130,15 @@ def _directions(view: View) -> np.ndarray:
         directions, _ = kgan.latents.closed_form(kernels, n)
         point, scales = latents.numpy()[0], np.ones(n, np.float32)
     else:
-        classes, dim = view.gan.num_classes, view.gan.latent_dim
         point = view.found.styles(latents, as_tensor(labels)).numpy()[0, 0]
         _check_directions(n, len(point))
-        count = n if view.settings.find == "principal" else len(point)
-        directions, scales = view.found.directions(count, latent_dim=dim, num_classes=classes)
-        if view.settings.find == "closed-form":
-            vary = directions * scales[:, None]
+        drawn: dict[str, Any] = {"latent_dim": view.gan.latent_dim}
+        drawn["num_classes"] = view.gan.num_classes
+        if view.settings.find == "principal":
+            directions, scales = view.found.directions(n, **drawn)
+        else:
             directions, _ = kgan.latents.closed_form(view.found.kernels(), n)
-            scales = np.linalg.norm(vary @ directions.T, axis=0)
+            scales = view.found.deviations_along(directions, **drawn)
     moves = directions[:, None] * scales[:, None, None] * steps[None, :, None]
     moved = (point + moves).reshape(-1, len(point))
     one = None if labels is None else np.repeat(labels[:1], len(moved))

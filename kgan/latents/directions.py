@@ -27,19 +27,25 @@ def principal(
     """
     rows = np.asarray(styles, np.float64)
     _check_count(count, min(rows.shape))
-    classes = np.zeros(len(rows), int) if labels is None else np.asarray(labels)
-    _check_classes(classes, len(rows))
-    centred, groups = np.empty_like(rows), np.unique(classes)
-    for one in groups:
-        centred[classes == one] = rows[classes == one] - rows[classes == one].mean(axis=0)
-    if labels is not None and len(groups) == len(rows):
-        raise ValueError(
-            f"styles must be more than their classes, got {len(rows)} of {len(groups)}: "
-            "one of a class does not vary."
-        )
+    centred, freedom = _centred(rows, labels)
     _, lengths, directions = np.linalg.svd(centred, full_matrices=False)
-    deviations = lengths / np.sqrt(max(len(rows) - len(groups), 1))
-    return _signed(directions[:count]), deviations[:count].astype(np.float32)
+    deviations = lengths[:count] / np.sqrt(freedom)
+    return _signed(directions[:count]), deviations.astype(np.float32)
+
+
+def deviations_along(
+    directions: ArrayLike, styles: ArrayLike, *, labels: ArrayLike | None = None
+) -> np.ndarray:
+    """The standard deviation of styles along each of some directions, float32 (count,).
+
+    Args:
+        directions: Rows of unit length, (count, size).
+        styles: As for `principal`.
+        labels: As for `principal`.
+    """
+    centred, freedom = _centred(np.asarray(styles, np.float64), labels)
+    along = centred @ np.asarray(directions, np.float64).T
+    return np.sqrt((along**2).sum(axis=0) / freedom).astype(np.float32)
 
 
 def closed_form(kernels: Sequence[ArrayLike], count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -80,6 +86,21 @@ def mean_difference(styles: ArrayLike, labels: ArrayLike, start: int, end: int) 
             raise ValueError(f"labels must hold the classes {start} and {end}, got no {one}.")
     step = rows[classes == end].mean(axis=0) - rows[classes == start].mean(axis=0)
     return step.astype(np.float32)
+
+
+def _centred(rows: np.ndarray, labels: ArrayLike | None) -> tuple[np.ndarray, int]:
+    """Styles less the mean of their class, and by what their squares are divided."""
+    classes = np.zeros(len(rows), int) if labels is None else np.asarray(labels)
+    _check_classes(classes, len(rows))
+    centred, groups = np.empty_like(rows), np.unique(classes)
+    for one in groups:
+        centred[classes == one] = rows[classes == one] - rows[classes == one].mean(axis=0)
+    if labels is not None and len(groups) == len(rows):
+        raise ValueError(
+            f"styles must be more than their classes, got {len(rows)} of {len(groups)}: "
+            "one of a class does not vary."
+        )
+    return centred, max(len(rows) - len(groups), 1)
 
 
 def _check_count(count: int, size: int) -> None:

@@ -147,6 +147,26 @@ class Styles(NamedTuple):
         Returns:
             The directions (count, units), of unit length, and the deviation along each, (count,).
         """
+        styles, labels = self._drawn(latent_dim, num_classes, seed)
+        return kgan.latents.principal(styles, count, labels=labels)
+
+    def deviations_along(
+        self, directions: np.ndarray, *, latent_dim: int, num_classes: int | None = None
+    ) -> np.ndarray:
+        """The deviation of the styles of one class along each of some directions, (count,).
+
+        Args:
+            directions: Rows of unit length, (count, units).
+            latent_dim: As for `directions`.
+            num_classes: As for `directions`.
+        """
+        styles, labels = self._drawn(latent_dim, num_classes, 0)
+        return kgan.latents.deviations_along(directions, styles, labels=labels)
+
+    def _drawn(
+        self, latent_dim: int, num_classes: int | None, seed: int
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Styles (n, units) of random latents, and the class of each where there are classes."""
         seeds = kgan.latents.example_seeds(seed, _STYLES)
         latents = kgan.latents.from_seeds(seeds, latent_dim)
         labels = None
@@ -154,7 +174,7 @@ class Styles(NamedTuple):
             seen = min(num_classes, _CLASSES)
             labels = np.arange(_STYLES) % seen * num_classes // seen
         styles = self.styles(latents, None if labels is None else tf.constant(labels, tf.int32))
-        return kgan.latents.principal(styles.numpy()[:, 0], count, labels=labels)
+        return styles.numpy()[:, 0], labels
 
     def kernels(self) -> list[np.ndarray]:
         """The kernels (units, channels) of all linear maps of styles, for directions."""

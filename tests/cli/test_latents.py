@@ -65,6 +65,14 @@ def test_pictures(folder, capsys, show, rows, columns, options):
         assert picture.width / picture.height == pytest.approx(columns / rows, rel=0.15)
 
 
+def test_closed_form_directions_of_more_values_than_styles_are_looked_at(folder, monkeypatch):
+    """A style has 16 values here."""
+    monkeypatch.setattr("kgan.models.styles._STYLES", 10)
+    for source in ("styles.keras", "classes.keras"):
+        options = ["--n", 2, "--steps", 2, "--find", "closed-form"]
+        assert run(folder, source, "directions", *options)[1] == 0
+
+
 @pytest.mark.parametrize("source", ["classes.keras", "plain.keras"])
 def test_a_way_from_one_class_to_another(folder, source):
     """Its ends are the samples themselves: the second latents, of the other class."""
