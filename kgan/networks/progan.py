@@ -33,7 +33,7 @@ def progan_generator(
         image_shape: (height, width, channels), sides from 8 to 1,024.
         latent_dim: Length of a latent vector.
         num_classes: Number of classes, or `None`. A learned embedding of the class is appended to
-            the latents.
+            the latents before they are normalised, so that truncated ones leave more to the class.
         width: Channels at the image's resolution; deeper stages have up to 8 times as many.
 
     Returns:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import kgan.latents
 import kgan.models
 import kgan.networks
 import kgan.penalties
@@ -168,3 +169,39 @@ def test_the_discriminator_learns_from_real_images_that_fade_in(images, monkeypa
         seen.clear()
         wanted = faded(tf.constant(images[:4]), gan.discriminator, level_at(tf.constant(step), 2))
         np.testing.assert_array_equal(real, wanted)
+
+
+def test_truncation_of_latents_that_are_normalised_weighs_the_class():
+    """Against the first layers in float64: the embedding's share grows as the limit falls."""
+    keras.utils.set_random_seed(3)
+    generator = kgan.networks.progan_generator((8, 8, 1), 16, num_classes=2, width=2)
+    # As long as those of a generator that was trained to digits.
+    table = generator.get_layer("label_embedding").embeddings
+    table.assign(tf.random.stateless_normal(table.shape, seed=[1, 2]) * 0.5)
+    latents = kgan.latents.from_seeds(kgan.latents.example_seeds(0, 8), 16)
+    labels = tf.ones([8], tf.int32)
+
+    def images(points):
+        return generator([points, labels[: len(points)]], training=False).numpy()
+
+    kgan.latents.check_truncates(images, latents)
+    norm = keras.Model(generator.inputs, _first_normalised(generator))
+    spread, share = [], []
+    for limit in (4.0, 1.0, 0.25, 0.01):
+        near = kgan.latents.truncated(latents, limit)
+        joined = np.concatenate([near, np.tile(table[1], (8, 1))], axis=1).astype(np.float64)
+        expected = joined / np.sqrt((joined**2).mean(axis=1, keepdims=True))
+        np.testing.assert_allclose(norm([near, labels]), expected, atol=1e-4)
+        share.append((expected[:, 16:] ** 2).sum() / (expected**2).sum())
+        spread.append(images(near).std(axis=0).mean())
+    assert (np.diff(share) > 0).all()
+    assert (np.diff(spread) < 0).all()
+    assert spread[-1] < 0.05 * spread[0]
+    # Without classes nothing is left to fall back on.
+    alone = kgan.networks.progan_generator((8, 8, 1), 16, width=2)
+    with pytest.raises(ValueError, match="normalises latents alone, as that of networks progan wi"):
+        kgan.latents.check_truncates(lambda points: alone(points, training=False), latents)
+
+
+def _first_normalised(generator):
+    return next(one.output for one in generator.layers if "pixel_norm" in one.name)
