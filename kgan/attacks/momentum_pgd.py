@@ -96,9 +96,11 @@ class MomentumPGD(PGD):
             seed=seed,
         )
         self.decay = float(decay)
-        for name, value in (("diversity", diversity), ("shrink", shrink)):
-            if not 0 <= value <= 1:
-                raise ValueError(f"{name} must be in [0, 1], got {value}.")
+        if not 0 <= diversity <= 1:
+            raise ValueError(f"diversity must be in [0, 1], got {diversity}.")
+        # A copy of size 0 would have no pixels.
+        if not 0 < shrink <= 1:
+            raise ValueError(f"shrink must be in (0, 1], got {shrink}.")
         self.diversity = float(diversity)
         self.shrink = float(shrink)
         self.translation = check_count("translation", translation, least=0)

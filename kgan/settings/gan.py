@@ -95,7 +95,8 @@ class GANSettings(
     """The mean sign that ada holds: of the discriminator's logits of real images, or of real less
     generated where the loss only compares them."""
     augment_images: int = 500_000
-    """Real images that take ada from nothing to its full strength; fewer for short trainings."""
+    """Real images that would take ada's probability from 0 to 1, of which it stops at 0.8; fewer
+    for short trainings."""
 
     autoencoder_steps: int = 0
     """Steps in which the networks first learn to reconstruct samples, and the latents to be as the

@@ -69,6 +69,9 @@ def test_smoothing_spreads_each_channel_alone():
 def test_wrong_settings():
     with pytest.raises(ValueError, match="translation must be odd or 0, got 4"):
         MomentumPGD(translation=4)
+    for shrink in (0.0, 1.5, float("nan")):
+        with pytest.raises(ValueError, match=r"shrink must be in \(0, 1\], got"):
+            MomentumPGD(diversity=1.0, shrink=shrink)
     with pytest.raises(ValueError, match=r"diversity must be in \[0, 1\], got 2"):
         MomentumPGD(diversity=2)
 
