@@ -419,7 +419,8 @@ PRESETS: dict[str, GANSettings] = {
         epochs=20,
     ),
     # Early in training a step of 16 images is nearly as good as one of 64. Learning rates that
-    # fall sooner stall the training.
+    # fall sooner stall the training. Modes are less even with a penalty of .01, as `mnist` has, and
+    # with .5.
     "stacked-mnist": dataclasses.replace(
         _MNIST,
         data="stacked-mnist",
@@ -427,9 +428,11 @@ PRESETS: dict[str, GANSettings] = {
         latent_dim=128,
         generator_width=64,
         discriminator_width=32,
+        penalty_weight=0.1,
         batch_size=16,
         epochs=40,
         steps_per_epoch=1000,
+        precision="auto",
         g_learning_rate=5e-4,
         d_learning_rate=5e-4,
         learning_rate_half_life=20_000,
