@@ -63,7 +63,7 @@ def held_out(view: View, beside: Wanted) -> Wanted | None:
         if not len(rows):
             raise ValueError("none of them has these classes.")
         images = data.some_as_float(rows)
-    except (OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         print(f"no held-out images beside: {error}")
         return None
     labels = None if beside.labels is None else beside.labels[columns]
@@ -94,7 +94,6 @@ def _held_out_data(view: View) -> Dataset:
         settings.data,
         split,
         data_dir=settings.data_dir,
-        download=settings.download,
         **reading_of(run),
     )
     _check_shape(view, data, f"the split {split} of {settings.data}")

@@ -73,18 +73,24 @@ def _interpolate(view: View) -> np.ndarray:
         return view.gan.interpolate(start, end, steps=steps, labels=view.labels(n))
     labels = as_tensor(view.labels(n))
     ends = as_tensor(chosen_labels(view.source, view.settings.to, n, what="to"))
-    share = tf.tile(tf.linspace(0.0, 1.0, steps), [n])
-    start, end, labels, ends = (tf.repeat(one, steps, axis=0) for one in (start, end, labels, ends))
+    share = tf.linspace(0.0, 1.0, steps)
     if view.found is None:
         parts = ClassEmbedding.of(view.gan.ema_generator)
         first, last = parts.vectors(labels), parts.vectors(ends)
-        vectors = kgan.latents.linear(first, last, share)
-        images = parts.images(kgan.latents.spherical(start, end, share), vectors)
     else:
         first, last = view.found.styles(start, labels), view.found.styles(end, ends)
-        part = share[:, None, None]
-        images = view.found.images((1.0 - part) * first + part * last)
-    return images.numpy().reshape(n, steps, *view.gan.sample_shape)
+
+    def way(row: int) -> np.ndarray:
+        whole = slice(row, row + 1)
+        if view.found is None:
+            latents = kgan.latents.spherical(start[whole], end[whole], share)
+            made = parts.images(latents, kgan.latents.linear(first[whole], last[whole], share))
+        else:
+            part = share[:, None, None]
+            made = view.found.images((1.0 - part) * first[whole] + part * last[whole])
+        return made.numpy()
+
+    return np.stack([way(row) for row in range(n)])
 
 
 def _mix(view: View) -> np.ndarray:

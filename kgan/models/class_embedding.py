@@ -24,7 +24,7 @@ class ClassEmbedding(NamedTuple):
         """The parts of a generator of `[latents, labels]`.
 
         Raises:
-            ValueError: Where another layer takes the labels.
+            ValueError: Where another layer takes the labels, or none does.
         """
         latents, labels = generator.inputs
         taking = [
@@ -32,19 +32,20 @@ class ClassEmbedding(NamedTuple):
             for layer in generator.layers
             if any(one is labels for node in layer._inbound_nodes for one in node.input_tensors)
         ]
-        embedding = taking[0]
-        if len(taking) > 1 or not isinstance(embedding, keras.layers.Embedding):
+        embedding = taking[0] if len(taking) == 1 else None
+        # One that is called twice has no output of its own.
+        if not isinstance(embedding, keras.layers.Embedding) or len(embedding._inbound_nodes) > 1:
             names = ", ".join(layer.name for layer in taking)
             raise ValueError(
                 "the generator must have styles for ways between classes, or one embedding that "
                 "all else knows the class by, such as networks dcgan and biggan have, got labels "
-                f"that go to the layers {names}."
+                f"that go to the layers {names or 'none'}."
             )
         return cls(embedding, keras.Model([latents, embedding.output], generator.outputs[0]))
 
     def vectors(self, labels: tf.Tensor) -> tf.Tensor:
-        """Vectors (n, size) of labels (n,)."""
-        return self.embedding(labels)
+        """Vectors (n, size) of labels (n,), float32 whatever the network computes in."""
+        return tf.cast(self.embedding(labels), tf.float32)
 
     def images(self, latents: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
         """Images of latents (n, latent_dim) and vectors (n, size)."""

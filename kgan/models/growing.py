@@ -63,10 +63,10 @@ def not_grown(model: keras.Model) -> str | None:
     Args:
         model: Any model.
     """
-    steps = steps_done(model) if hasattr(model, "phase_steps") else 0
-    if steps == 0 or is_grown(model, steps):
+    if not hasattr(model, "phase_steps") or is_grown(model, steps_done(model)):
         return None
-    size = size_at(model.discriminator, model.phase_steps, steps)
+    steps = steps_done(model)
+    size = size_at(model.discriminator, model.phase_steps, max(steps, 1))
     whole = full_at(model.discriminator, model.phase_steps)
     return (
         f"its networks are at {size} after {steps:,} steps, and have their full size after more "

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -33,9 +34,12 @@ class MendedFit(keras.Model):
     steps_per_execution: int
 
     def fit(self, *args: Any, **options: Any) -> keras.callbacks.History:
-        """As Keras's `fit`; raises `TypeError` for a data set that was not made batches."""
+        """As Keras's `fit`; raises `TypeError` for a data set that was not made batches.
+
+        Raises `ValueError` for steps that are not whole executions, as `evaluate` does.
+        """
         self._check_compiled("fit")
-        _check_steps(options.get("steps_per_epoch"), self.steps_per_execution)
+        self._check_steps(super().fit, args, options, "steps_per_epoch", "validation_steps")
         _check_batches(args[0] if args else options.get("x"))
         with told(), _ending_as_built(self.optimizer):
             return super().fit(*args, **options)
@@ -43,6 +47,7 @@ class MendedFit(keras.Model):
     def evaluate(self, *args: Any, **options: Any) -> Any:
         """As Keras's `evaluate`."""
         self._check_compiled("evaluate")
+        self._check_steps(super().evaluate, args, options, "steps")
         with told():
             return super().evaluate(*args, **options)
 
@@ -71,6 +76,21 @@ class MendedFit(keras.Model):
                 "HDF5 does not hold several networks and optimizers."
             )
         super().save(filepath, *args, **options)
+
+    def _check_steps(
+        self, method: Callable[..., Any], args: Any, options: Any, *names: str
+    ) -> None:
+        """Keras would make the last execution whole, and so take more steps than were asked for."""
+        given = inspect.signature(method).bind(*args, **options).arguments
+        at_once: int = self.steps_per_execution
+        for name in names:
+            steps = given.get(name)
+            if steps is not None and steps % at_once:
+                whole = -(-steps // at_once) * at_once
+                raise ValueError(
+                    f"{name} must be a multiple of the model's steps_per_execution ({at_once}), "
+                    f"got {steps}. Give {whole}, or compile the model with another one."
+                )
 
     def _check_compiled(self, method: str) -> None:
         if not self.compiled:
@@ -162,14 +182,6 @@ def _check_batches(data: Any) -> None:
             "batches of them (feed_rows of a table, feed_pairs of pairs, feed_apart of domains, "
             "feed_damaged of a restoration), an endless stream: give steps_per_epoch too, such "
             "as kgan.data.steps_per_epoch(data, batch_size)."
-        )
-
-
-def _check_steps(steps: int | None, at_once: int) -> None:
-    """Keras would make the last execution of an epoch whole, so more steps than were asked for."""
-    if steps is not None and steps % at_once:
-        raise ValueError(
-            f"steps_per_execution must divide steps_per_epoch ({steps}), got {at_once}."
         )
 
 

@@ -19,7 +19,8 @@ def stand_for(gan: GAN, batches: int, *, truncation: float | None = None, seed: 
 
     Args:
         gan: The GAN, whose generator has batch normalisation and no styles.
-        batches: Over how many batches of 64, in which the classes take turns; Brock et al. take 16.
+        batches: Over how many batches of 64, whose classes are drawn, all alike; Brock et al. take
+            16.
         truncation: The largest absolute value of a latent, as for `GAN.generate_truncated`; default
             none.
         seed: Seed of the latents, and of what layers draw in training.
@@ -38,7 +39,9 @@ def stand_for(gan: GAN, batches: int, *, truncation: float | None = None, seed: 
             latents = kgan.latents.truncated(latents, truncation)
         if gan.num_classes is None:
             return latents
-        return [latents, tf.range(number * _BATCH, (number + 1) * _BATCH) % gan.num_classes]
+        drawn = kgan.random.step_seed(seed, number, "standing labels")
+        classes = kgan.random.stateless_uniform(drawn, [_BATCH]) * gan.num_classes
+        return [latents, tf.cast(classes, tf.int32)]
 
     set_standing_statistics(gan.ema_generator, map(inputs, range(batches)), seed=seed)
 

@@ -284,7 +284,7 @@ def said_of(arguments, capsys):
 @pytest.mark.parametrize(
     ("step", "told"),
     [
-        (0, ""),
+        (0, "doubling 0.0 of 2 after 0 steps, and"),
         (
             7,
             "doubling 0.2 of 2 after 7 steps, and have their full size after more than 20: samples",

@@ -139,9 +139,16 @@ def test_an_epoch_is_of_whole_executions():
     model = tug_of_war(sgd, steps_per_execution=2)
     batches = tf.data.Dataset.from_tensor_slices(samples(24)).batch(8).repeat()
     # Keras would make 4.
-    message = r"steps_per_execution must divide steps_per_epoch \(3\), got 2"
-    with pytest.raises(ValueError, match=message):
+    message = r"must be a multiple of the model's steps_per_execution \(2\), got 3. Give 4"
+    with pytest.raises(ValueError, match=f"steps_per_epoch {message}"):
         model.fit(batches, steps_per_epoch=3, shuffle=False, verbose=0)
+    with pytest.raises(ValueError, match=f"steps_per_epoch {message}"):
+        model.fit(batches, None, None, 1, 0, None, 0.0, None, False, None, None, 0, 3)
+    with pytest.raises(ValueError, match=f"validation_steps {message}"):
+        model.fit(batches, steps_per_epoch=4, validation_data=batches, validation_steps=3)
+    with pytest.raises(ValueError, match=f"steps {message}"):
+        model.evaluate(batches, steps=3)
+    assert int(model.step.numpy()) == 0
     model.fit(batches, steps_per_epoch=4, shuffle=False, verbose=0)
     assert int(model.step.numpy()) == 4
 

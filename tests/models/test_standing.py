@@ -13,12 +13,19 @@ from tests.models.style_gan import style_gan
 
 
 def linear_gan(normalization, num_classes=None):
-    """Latents, multiplied and normalised: nothing else."""
+    """Latents, multiplied and normalised, with a shift for each class: nothing else."""
     latents = keras.Input((4,))
     labels = [] if num_classes is None else [keras.Input((), dtype="int32")]
     kernel = np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)
     dense = keras.layers.Dense(3, use_bias=False, name="dense")
-    normalized = normalization(name="last", epsilon=1e-6)(dense(latents))
+    shifts = np.zeros((1, 3))
+    made = dense(latents)
+    if num_classes is not None:
+        shifts = np.random.default_rng(1).standard_normal((num_classes, 3))
+        embedding = keras.layers.Embedding(num_classes, 3)
+        made = made + embedding(labels[0])
+        embedding.set_weights([shifts])
+    normalized = normalization(name="last", epsilon=1e-6)(made)
     generator = keras.Model([latents, *labels] if labels else latents, normalized)
     dense.set_weights([kernel])
     judged = keras.Input((3,))
@@ -28,21 +35,21 @@ def linear_gan(normalization, num_classes=None):
     )
     gan = kgan.models.GAN(generator, judge, num_classes=num_classes)
     gan.compile("adam")
-    return gan, kernel.astype(float)
+    return gan, kernel.astype(float), shifts
 
 
-@pytest.mark.parametrize("num_classes", [None, 3])
+@pytest.mark.parametrize("num_classes", [None, 3, 200])
 @pytest.mark.parametrize("normalization", [BatchNormalization, keras.layers.BatchNormalization])
 @pytest.mark.parametrize("limit", [None, 0.5])
 def test_statistics_are_those_of_truncated_latents(normalization, limit, num_classes):
-    gan, kernel = linear_gan(normalization, num_classes)
+    gan, kernel, shifts = linear_gan(normalization, num_classes)
     stand_for(gan, 100, truncation=limit, seed=3)
     law = scipy.stats.norm() if limit is None else scipy.stats.truncnorm(-limit, limit)
-    variance = law.var() * np.sum(kernel**2, axis=0)
+    variance = law.var() * np.sum(kernel**2, axis=0) + shifts.var(axis=0)
     layer = gan.ema_generator.get_layer("last")
     # 6,400 latents: five deviations.
     allowed = 5 * np.sqrt(variance / 6400)
-    assert (np.abs(layer.moving_mean) < allowed).all()
+    assert (np.abs(layer.moving_mean - shifts.mean(axis=0)) < allowed).all()
     np.testing.assert_allclose(layer.moving_variance, variance, rtol=5 * np.sqrt(2 / 6400))
 
 

@@ -27,7 +27,7 @@ export function inClasses(labels) {
 }
 
 const truncation = () =>
-  `truncation ${psi().toFixed(2)}${cuts() && cutoff() < layers() ? ` of ${cutoff()} layers` : ""}`;
+  `truncation ${psi().toFixed(2)}${cuts() && cutoff() < layers() ? ` of ${cutoff()} of ${layers()} layers` : ""}`;
 
 const isPlain = () => !isEdited() && !isMoved() && psi() === 1;
 

@@ -71,7 +71,7 @@ def test_only_the_first_layers_are_truncated(styled):
     assert styled.get("cutoff-value").text == "4"
     styled.slide("cutoff", 1)
     styled.until(lambda: sample(styled) == [3, 1, 1, 1])
-    assert styled.get("caption").text == "seed 1, truncation 0.50 of 1 layers"
+    assert styled.get("caption").text == "seed 1, truncation 0.50 of 1 of 4 layers"
     # Both ends of a way, and what is between.
     styled.get("use-end").click()
     styled.slide("share", 1)
