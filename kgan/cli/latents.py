@@ -44,12 +44,9 @@ def main(request: Request) -> int:
 
 def _truncate(view: View) -> np.ndarray:
     n, latents = view.settings.n, view.latents(view.settings.n)
-    labels = view.labels(n)
+    labels, cutoff = view.labels(n), view.settings.cutoff
+    check_cutoff(cutoff, None if view.found is None else view.found.shape[0])
     if view.found is None:
-        if view.settings.cutoff is not None:
-            raise ValueError(
-                f"cutoff must be left out: the generator has no styles, got {view.settings.cutoff}."
-            )
         # For latents of a length of their own the limit falls instead.
         first = None if labels is None else labels[:1]
         kgan.latents.check_truncates(lambda one: view.gan.decode(one, first), latents)
@@ -58,9 +55,7 @@ def _truncate(view: View) -> np.ndarray:
             [view.gan.decode(kgan.latents.truncated(latents, one), labels) for one in limits]
         )
     styles = view.found.styles(latents, as_tensor(labels))
-    gan, found, cutoff = view.gan, view.found, view.settings.cutoff
-    if cutoff is not None:
-        check_cutoff(cutoff, found.shape[0])
+    gan, found = view.gan, view.found
     centre = found.centre(labels, latent_dim=gan.latent_dim, num_classes=gan.num_classes)
     near = [found.truncated(styles, share, cutoff, centre=centre) for share in _SHARES]
     return np.stack([found.images(one).numpy() for one in near])

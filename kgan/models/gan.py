@@ -439,17 +439,12 @@ class GAN(Generation, Players):
             raise ValueError(f"truncation must be at least 0, got {truncation}.")
         found = kgan.latents.from_seeds(kgan.latents.example_seeds(seed, n), self.latent_dim)
         checked, styles = self.check_labels(labels, n), Styles.of(self.ema_generator)
+        check_cutoff(cutoff, None if styles is None else styles.shape[0])
         if styles is None:
-            if cutoff is not None:
-                raise ValueError(
-                    f"cutoff must be left out: the generator has no styles, got {cutoff}."
-                )
             first = None if checked is None else checked[:1]
             kgan.latents.check_truncates(lambda latents: self.decode(latents, first), found)
             return self.decode(kgan.latents.truncated(found, truncation), checked)
         check_share(truncation)
-        if cutoff is not None:
-            check_cutoff(cutoff, styles.shape[0])
         centre = styles.centre(checked, latent_dim=self.latent_dim, num_classes=self.num_classes)
         parts = []
         for start in range(0, n, self._decode_batch):

@@ -194,13 +194,17 @@ class Styles(NamedTuple):
         return tf.where(mask[:, :, None], coarse, fine)
 
 
-def check_cutoff(cutoff: int, style_count: int) -> None:
+def check_cutoff(cutoff: int | None, style_count: int | None) -> None:
     """Raises where samples would be truncated in more styles than there are.
 
     Args:
-        cutoff: How many of the first styles are pulled.
-        style_count: How many there are.
+        cutoff: How many of the first styles are pulled; `None` for all.
+        style_count: How many there are; `None` of a generator without styles.
     """
+    if cutoff is None:
+        return
+    if style_count is None:
+        raise ValueError(f"cutoff must be left out: the generator has no styles, got {cutoff}.")
     if not 0 <= cutoff <= style_count:
         raise ValueError(
             f"cutoff must be in [0, {style_count}], as many styles as the generator has, "

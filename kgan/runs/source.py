@@ -279,8 +279,8 @@ def _exported(version: Path) -> _Opened:
         if "truncate" in model.signatures:
             check_share(truncation)
             pulled = _pulled(model, cutoff, version)
-        elif cutoff is not None:
-            raise ValueError(f"cutoff must be left out: {version} has no styles, got {cutoff}.")
+        else:
+            check_cutoff(cutoff, None)
 
         def answer(seeds: tf.Tensor, given: Mapping[str, Any]) -> Mapping[str, Any]:
             latents = model.signatures["latents"](seeds=seeds)["latents"]
@@ -340,8 +340,7 @@ def _exported(version: Path) -> _Opened:
 def _pulled(model: Any, cutoff: int | None, version: Path) -> dict[str, tf.Tensor]:
     """How many of the first styles an export's `truncate` pulls, as its input for one sample."""
     count = model.signatures["style"].structured_outputs["styles"].shape[1]
-    if cutoff is not None:
-        check_cutoff(cutoff, count)
+    check_cutoff(cutoff, count)
     if "cutoff" in model.signatures["truncate"].structured_input_signature[1]:
         return {"cutoff": tf.constant(count if cutoff is None else cutoff, tf.int64)}
     if cutoff in (None, count):

@@ -44,7 +44,7 @@ def test_vectors_of_labels_make_their_images(make, precision):
     labels = tf.constant([2, 0, 1])
     made = parts.images(tf.constant(LATENTS), parts.vectors(labels))
     expected = generator([tf.constant(LATENTS), labels], training=False)
-    np.testing.assert_allclose(made, expected, atol=1e-6 if precision == "float32" else 2e-3)
+    np.testing.assert_allclose(made, expected, atol=1e-6)
     # What is between them is float32 too.
     first, last = parts.vectors(labels), parts.vectors(labels[::-1])
     between = kgan.latents.linear(first, last, tf.fill([3], 0.5))
