@@ -27,12 +27,16 @@ class AdversarialLoss:
         neutral: The logit that is best where real and generated samples are equally likely, or
             `None` where the losses only compare logits, so that an offset of all of them changes
             nothing.
+        probability: Maps logits to the probabilities that their samples are real, where real and
+            generated ones are equally many: what the discriminator's loss is least for. `None`
+            where no such map exists, as of losses that only compare logits or only want margins.
     """
 
     discriminator: LossFunction
     generator: LossFunction
     generator_needs_real: bool = False
     neutral: float | None = None
+    probability: Callable[[tf.Tensor], tf.Tensor] | None = None
 
     def margins(self, real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
         """How far each real logit is on the real side: of the neutral one, else of its fake."""
@@ -52,6 +56,7 @@ def minimax(label_smoothing: float = 0.0) -> AdversarialLoss:
         # log(1 - D(fake)), which falls as the discriminator is fooled.
         generator=lambda real_logits, fake_logits: -tf.nn.softplus(fake_logits),
         neutral=_neutral(label_smoothing),
+        probability=_probability(label_smoothing),
     )
 
 
@@ -68,6 +73,7 @@ def non_saturating(label_smoothing: float = 0.0) -> AdversarialLoss:
         discriminator=_cross_entropy(label_smoothing),
         generator=lambda real_logits, fake_logits: tf.nn.softplus(-fake_logits),
         neutral=_neutral(label_smoothing),
+        probability=_probability(label_smoothing),
     )
 
 
@@ -86,6 +92,8 @@ def least_squares(label_smoothing: float = 0.0) -> AdversarialLoss:
         ),
         generator=lambda real_logits, fake_logits: 0.5 * tf.square(fake_logits - 1.0),
         neutral=target / 2,
+        # The best logit is the probability, times the real samples' target.
+        probability=lambda logits: tf.clip_by_value(logits / target, 0.0, 1.0),
     )
 
 
@@ -202,6 +210,12 @@ def _neutral(label_smoothing: float) -> float:
     """Of the cross-entropy: half of the samples have the smoothed label and half have 0."""
     probability = _smoothed(label_smoothing) / 2
     return math.log(probability / (1.0 - probability))
+
+
+def _probability(label_smoothing: float) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Of the cross-entropy, whose best sigmoid is the probability times the smoothed label."""
+    target = _smoothed(label_smoothing)
+    return lambda logits: tf.minimum(tf.sigmoid(logits) / target, 1.0)
 
 
 def _cross_entropy(label_smoothing: float) -> LossFunction:

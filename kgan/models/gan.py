@@ -73,9 +73,9 @@ class GAN(Generation, Players):
     `fit` takes batches of samples, or `(samples, labels)` where conditional, or dicts as
     tensorflow-datasets gives them; generated samples get the labels of the real ones. Samples are
     float32 (images in [0, 1]), or uint8 images; labels class numbers from 0 on, or one-hot. Logs:
-    `d_loss` and `g_loss` (unscaled means), `penalty`, and the mean probabilities `d_real` and
-    `d_fake` that real and generated samples are real: at equilibrium one number for both, 0.5 where
-    the loss's neutral logit is 0. Where there are penalties of the generator, also their sum
+    `d_loss` and `g_loss` (unscaled means), `penalty`, and `d_real` and `d_fake`, the mean sigmoids
+    of the logits of real and generated samples (probabilities where the loss is a cross-entropy):
+    at equilibrium one number for both, 0.5 where the loss's neutral logit is 0. Where there are penalties of the generator, also their sum
     `g_penalty`; with a decoder its error `decoding`; where the augmentation adapts, also its
     strength `augmentation`; of networks that grow their `level`, the doublings by the last step.
 
@@ -489,7 +489,9 @@ class GAN(Generation, Players):
         A generator with styles has `style`, `synthesize`, `truncate`, `mix` and `move` too; one of
         images `project`, the latents whose images are nearest to given ones.
 
-        `score` is left out with packing, where the discriminator judges several samples at once.
+        `score` gives the discriminator's logits, the higher the more real, and probabilities where
+        the loss knows them (`AdversarialLoss.probability`). It is left out with packing, where the
+        discriminator judges several samples at once.
         """
         plural = self.kind.plural
         endpoints = self._latent_endpoints()
@@ -514,11 +516,14 @@ class GAN(Generation, Players):
                 labels_of=self._requested_labels,
             )
         if self.packing == 1:
+            probability = self.adversarial_loss.probability
 
             def score(request: Request) -> Request:
                 samples, labels = check_samples(request, self.kind), self._requested_labels(request)
                 logits = kgan.losses.per_sample(self._judge(samples, labels, training=False))
-                return {"logits": logits, "probabilities": tf.sigmoid(logits)}
+                if probability is None:
+                    return {"logits": logits}
+                return {"logits": logits, "probabilities": probability(logits)}
 
             inputs = {**takes(**{plural: (self.sample_shape, tf.float32)}), **self._takes_labels()}
             endpoints["score"] = Endpoint(score, inputs, "score")
@@ -586,6 +591,7 @@ def _serialize_pair(loss: AdversarialLoss) -> dict:
         "generator": keras.saving.serialize_keras_object(loss.generator),
         "generator_needs_real": loss.generator_needs_real,
         "neutral": loss.neutral,
+        "probability": keras.saving.serialize_keras_object(loss.probability),
     }
 
 

@@ -87,6 +87,29 @@ def test_losses_without_a_neutral_logit_ignore_an_offset(name):
         np.testing.assert_allclose(loss.margins(real + 3.0, fake + 3.0), REAL - FAKE)
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("name", ["minimax", "non_saturating", "least_squares"])
+def test_the_best_logit_tells_the_probability(name, smoothing):
+    """The logit of least loss, looked for, where a share of samples alike is real."""
+    loss = losses.get(name, label_smoothing=smoothing)
+    logits = tf.constant(np.linspace(-6, 6, 120_001))
+    real, fake = (
+        loss.discriminator(logits, tf.zeros_like(logits)),
+        loss.discriminator(tf.zeros_like(logits), logits),
+    )
+    for share in (0.05, 0.3, 0.5, 0.9):
+        best = logits[int(tf.argmin(share * real + (1 - share) * fake))]
+        assert float(loss.probability(best)) == pytest.approx(share, abs=1e-3)
+    far = loss.probability(tf.constant([-1e4, 1e4], tf.float32))
+    np.testing.assert_array_equal(far, [0, 1])
+
+
+@pytest.mark.parametrize("name", ["hinge", "smooth_hinge", "wasserstein", "relativistic"])
+def test_losses_without_probabilities_say_so(name):
+    assert losses.get(name).probability is None
+    assert losses.get((lambda real, fake: fake, lambda real, fake: fake)).probability is None
+
+
 @pytest.mark.parametrize("name", ["minimax", "non_saturating"])
 def test_smoothing_moves_the_real_target_only(name):
     loss = losses.get(name, label_smoothing=0.1)

@@ -67,6 +67,29 @@ def test_a_gan_answers_as_its_methods_do(make_gan, images):
     np.testing.assert_allclose(score["probabilities"], 1 / (1 + np.exp(-score["logits"])), 1e-5)
 
 
+@pytest.mark.parametrize("loss", ["hinge", "smooth_hinge", "wasserstein", "relativistic"])
+def test_a_loss_without_probabilities_gives_none(make_gan, images, loss):
+    gan = make_gan(loss=loss)
+    score = ask(gan, "score", images=images[:4])
+    assert set(score) == {"logits"}
+    np.testing.assert_allclose(score["logits"], gan.judge(images[:4]), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("loss", "smoothing", "wanted"),
+    [
+        ("minimax", 0.0, lambda x: 1 / (1 + np.exp(-x))),
+        ("non_saturating", 0.2, lambda x: np.minimum(1, 1.25 / (1 + np.exp(-x)))),
+        ("least_squares", 0.0, lambda x: np.clip(x, 0, 1)),
+        ("least_squares", 0.2, lambda x: np.clip(1.25 * x, 0, 1)),
+    ],
+)
+def test_probabilities_are_those_of_the_loss(make_gan, images, loss, smoothing, wanted):
+    gan = make_gan(loss=loss, label_smoothing=smoothing)
+    score = ask(gan, "score", images=images[:8])
+    np.testing.assert_allclose(score["probabilities"], wanted(gan.judge(images[:8])), atol=1e-6)
+
+
 def test_what_there_is_to_know_about_a_gan(make_gan):
     gan = make_gan(num_classes=3)
     asked = gan.endpoints()

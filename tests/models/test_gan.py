@@ -432,14 +432,24 @@ def test_a_registered_pair_of_callables_is_saved(make_gan, tmp_path):
     again = kgan.models.load(tmp_path / "gan.keras")
     assert again.adversarial_loss.discriminator is registered_discriminator_loss
     assert again.adversarial_loss.neutral is None
-    loss = dataclasses.replace(again.adversarial_loss, neutral=0.5)
+    assert again.adversarial_loss.probability is None
+    loss = dataclasses.replace(
+        again.adversarial_loss, neutral=0.5, probability=registered_probability
+    )
     make_gan(loss=loss).save(tmp_path / "gan.keras")
-    assert kgan.models.load(tmp_path / "gan.keras").adversarial_loss.neutral == 0.5
+    third = kgan.models.load(tmp_path / "gan.keras").adversarial_loss
+    assert third.neutral == 0.5
+    assert third.probability is registered_probability
 
 
 @keras.saving.register_keras_serializable(package="tests")
 def registered_discriminator_loss(real_logits, fake_logits):
     return fake_logits - real_logits
+
+
+@keras.saving.register_keras_serializable(package="tests")
+def registered_probability(logits):
+    return tf.sigmoid(2.0 * logits)
 
 
 @keras.saving.register_keras_serializable(package="tests")

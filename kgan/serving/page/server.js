@@ -65,6 +65,8 @@ export const samplesOf = (model, outputs) => outputs[model.samples] ?? Object.va
 export function verdict(model, outputs) {
   if (model.family === "gan" && outputs.probabilities)
     return `The discriminator takes it for real with probability ${outputs.probabilities[0].toFixed(2)}.`;
+  if (model.family === "gan" && outputs.logits)
+    return `The discriminator's logit is ${outputs.logits[0].toFixed(2)}: the higher, the more real a sample looks to it.`;
   return Object.entries(outputs)
     .map(([name, [value]]) => `${name.replaceAll("_", " ")}: ${Number(value).toPrecision(4)}`)
     .join(", ");

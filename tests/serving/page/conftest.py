@@ -135,6 +135,12 @@ def styled_endpoints():
         "mix": Endpoint(mix, both, "mix"),
         "move": Endpoint(move, {**latents, **pulled, **moves}, "move"),
         "project": Endpoint(project, searched, "project", row_wise=False),
+        # Of a loss without probabilities.
+        "score": Endpoint(
+            lambda r: {"logits": tf.reduce_mean(r["images"], [1, 2, 3]) - 3.0},
+            {"images": spec(8, 8, 1)},
+            "score",
+        ),
     }
     return Endpoints("gan", kind, named, tracked=())
 

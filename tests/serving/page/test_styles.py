@@ -30,6 +30,12 @@ def mixed(page):
     return {name: [round(value / 25.5) for value in values] for name, values in found}
 
 
+def test_a_logit_without_probability_is_told_as_such(styled):
+    styled.slide("seed", 7)
+    styled.until(lambda: "logit is -2.30:" in styled.get("verdict").text)
+    assert "probability" not in styled.get("verdict").text
+
+
 def test_rows_give_the_first_layers_and_columns_the_others(styled):
     styled.slide("seed", 1)
     styled.until(lambda: "shape of seed 4, style of seed 10" in mixed(styled))
