@@ -75,9 +75,10 @@ class GAN(Generation, Players):
     float32 (images in [0, 1]), or uint8 images; labels class numbers from 0 on, or one-hot. Logs:
     `d_loss` and `g_loss` (unscaled means), `penalty`, and `d_real` and `d_fake`, the mean sigmoids
     of the logits of real and generated samples (probabilities where the loss is a cross-entropy):
-    at equilibrium one number for both, 0.5 where the loss's neutral logit is 0. Where there are penalties of the generator, also their sum
-    `g_penalty`; with a decoder its error `decoding`; where the augmentation adapts, also its
-    strength `augmentation`; of networks that grow their `level`, the doublings by the last step.
+    at equilibrium one number for both, 0.5 where the loss's neutral logit is 0. Where there are
+    penalties of the generator, also their sum `g_penalty`; with a decoder its error `decoding`;
+    where the augmentation adapts, also its strength `augmentation`; of networks that grow their
+    `level`, the doublings by the last step.
 
     Example:
 
