@@ -28,6 +28,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", default="mnist", help="As `kgan train --data` takes it.")
     parser.add_argument("--image-size", type=int, help="Side of image files.")
     parser.add_argument("--limit", type=int, help="So many of the images, drawn.")
+    parser.add_argument(
+        "--unseen",
+        action="store_true",
+        help="Score against the images that --limit leaves out: what is known by heart gains not.",
+    )
     parser.add_argument("--unconditional", action="store_true")
     parser.add_argument("--extractor", help="A .keras file; default the shipped one for the data.")
     parser.add_argument("--minutes", type=float, default=12.0, help="Of processor time, a seed.")
@@ -38,12 +43,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/presets"))
 
 
-def asked_data(options: argparse.Namespace) -> Dataset:
-    """The images to train on."""
+def asked_data(options: argparse.Namespace, *, unseen: bool = False) -> Dataset:
+    """The images to train on, or those that the limit leaves out."""
     size = options.image_size and (options.image_size, options.image_size)
     data = kgan.data.load(options.data, image_size=size)
+    if options.unseen and not (options.limit and options.limit < len(data)):
+        raise SystemExit(f"--unseen needs a --limit below the {len(data)} images.")
     if options.limit is not None:
-        data = data.take(np.random.default_rng(0).permutation(len(data))[: options.limit])
+        drawn = np.random.default_rng(0).permutation(len(data))
+        data = data.take(drawn[options.limit :] if unseen else drawn[: options.limit])
     if options.unconditional:
         data = Dataset(data.name, data.samples, kind=data.kind)
     return data
@@ -87,10 +95,11 @@ class Clock:
 
 
 class Scores:
-    """Scores of samples against the images that a contestant learns from.
+    """Scores of samples against the images that a contestant learns from, or unseen ones.
 
-    Each call prints them and keeps them in OUT/NAME.json, with a picture of 100 samples (rows of a
-    class each) beside it. A training that goes on from such a file adds to its scores.
+    Authenticity is always of those that it learns from. Each call prints them and keeps them in
+    OUT/NAME.json, with a picture of 100 samples (rows of a class each) beside it. A training that
+    goes on from such a file adds to its scores.
 
     Args:
         data: The images.
@@ -115,10 +124,13 @@ class Scores:
         self.judge = kgan.metrics.extractor.extractor(
             options.extractor or kgan.evaluation.default_extractor(data)
         )
-        labels = data.labels
-        self.real = self._set(data.samples, labels).random(min(options.n, len(data)))
+        self.learnt = self._set(data.samples, data.labels).random(min(options.n, len(data)))
+        self.real = self.learnt
+        if options.unseen:
+            others = asked_data(options, unseen=True)
+            self.real = self._set(others.samples, others.labels).random(min(options.n, len(others)))
         # A set of a hundred images is compared with a thousand samples.
-        self.count = min(options.n, max(len(data), 1000))
+        self.count = min(options.n, max(len(self.real), 1000))
         self.record: dict[str, Any] = {
             **about,
             "data": data.name,
@@ -126,6 +138,7 @@ class Scores:
             "shape": list(data.sample_shape),
             "extractor": self.judge.label,
             "n": self.count,
+            "unseen": options.unseen,
             "versions": {one: importlib.metadata.version(one) for one in ("tensorflow", "keras")},
             "date": datetime.date.today().isoformat(),
             "scores": [],
@@ -159,7 +172,8 @@ class Scores:
         fakes = self._set(samples, labels)
         found: dict[str, float] = {}
         for metric in ("fid", "kid", "prdc", "authenticity"):
-            values = measure(metric, self.real, fakes, None)
+            real = self.learnt if metric == "authenticity" else self.real
+            values = measure(metric, real, fakes, None)
             found |= {one: float(values[one]) for one in METRICS[metric].lower_is_better}
         if labels is not None:
             told = self.judge.probabilities(samples).argmax(axis=1)
