@@ -20,10 +20,13 @@ The contestants, in the settings that they are published with, written anew on t
 
 import argparse
 import contextlib
+import os
 import sys
 import types
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # As for kgan.
 
 # PyTorch's optimizers crash where it comes after TensorFlow.
 with contextlib.suppress(ModuleNotFoundError):

@@ -16,7 +16,10 @@ NAME-SEED.keras (as `kgan latents` reads it) beside it. With more `--minutes` (a
 import argparse
 import ast
 import dataclasses
+import os
 from typing import Any
+
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # As the commands do.
 
 import keras
 from image_scores import Clock, Scores, add_options, asked_data

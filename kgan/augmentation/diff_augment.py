@@ -13,6 +13,9 @@ _SHIFT, _HOLE = 1 / 8, 1 / 2
 
 def color(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Another brightness, saturation and contrast, in this order."""
+    if images.shape[-1] == 4:
+        # Opacity has no colour.
+        return tf.concat([color(images[..., :3], seed), images[..., 3:]], axis=3)
     brightness, saturation, contrast = (
         one[:, None, None, None] for one in draw(seed, 0, images, count=3)
     )

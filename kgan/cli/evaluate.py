@@ -48,7 +48,6 @@ from kgan.metrics import METRICS
 from kgan.metrics.extractor import Extractor, discriminator_extractor, extractor
 from kgan.metrics.measure import check_metrics, check_possible
 from kgan.metrics.ndb import BINS
-from kgan.models.growing import not_grown
 from kgan.progress import Progress
 from kgan.runs import outputs
 from kgan.runs.run import Run, is_run
@@ -137,8 +136,8 @@ def prepare(settings: EvaluateSettings, scored: Dataset | Source) -> Task:
     for note in train.notes if settings.data is not None else ():
         print(f"note: {train.name}: {note}", file=sys.stderr)
     if source is not None:
-        if coarse := not_grown(source.model):
-            print(f"note: {settings.source}: {coarse}", file=sys.stderr)
+        if source.growing:
+            print(f"note: {settings.source}: {source.growing}", file=sys.stderr)
         # A run's own data have its classes.
         told = settings.data and note_of_classes(source.num_classes, source.class_names, train)
         if told:

@@ -50,6 +50,8 @@ def export(settings: ExportSettings) -> list[Path]:
     name = settings.name or (path.stem if run is None else run.model)
     model = _load(source)
     endpoints = _endpoints(model, source)
+    if growing := endpoints.details.get("growing"):
+        print(f"note: {source}: {growing}", file=sys.stderr)
     # Models that a format cannot hold are refused before anything is written.
     for form in settings.format:
         if form in WRITERS:

@@ -22,7 +22,7 @@ from kgan.losses import AdversarialLoss, LossFunction
 from kgan.models.average import average_of, update_average
 from kgan.models.batches import Batch, labels_of, parts_of, samples_of, warn_of_labels
 from kgan.models.generation import Generation
-from kgan.models.growing import faded, grow, growing, level_at, reached
+from kgan.models.growing import faded, grow, growing, level_at, not_grown, reached
 from kgan.models.nearest import project_endpoint
 from kgan.models.players import Players
 from kgan.models.self_supervision import check_decodes, decoding_error, revealing
@@ -494,7 +494,7 @@ class GAN(Generation, Players):
         the loss knows them (`AdversarialLoss.probability`). It is left out with packing, where the
         discriminator judges several samples at once.
         """
-        plural = self.kind.plural
+        plural, growing = self.kind.plural, not_grown(self)
         endpoints = self._latent_endpoints()
         styles = Styles.of(self.ema_generator)
         if styles is not None:
@@ -537,6 +537,7 @@ class GAN(Generation, Players):
                 "latent_dim": self.latent_dim,
                 "sample_shape": list(self.sample_shape),
                 "num_classes": self.num_classes,
+                **({"growing": growing} if growing else {}),
             },
             network=self.ema_generator,
         )

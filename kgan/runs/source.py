@@ -13,6 +13,7 @@ import kgan.latents
 import kgan.models
 import kgan.names
 from kgan.kinds import Kind, Table
+from kgan.models.growing import not_grown
 from kgan.models.styles import check_cutoff, check_share
 from kgan.recipes import RECIPES, Recipe
 from kgan.runs.made_of_samples import (
@@ -51,6 +52,7 @@ class Source(NamedTuple):
             these; `None` where nothing can be asked for.
         generate_truncated: Function of (n, labels, seed, truncation, cutoff) that returns samples
             nearer to the typical one; `None` where they are not made of latents.
+        growing: Of networks that still grow, how far they are; else `None`.
         inputs: Where samples are made of other samples, a function of (n, seed) to those; sample i
             of `generate` is made of the i-th of them.
     """
@@ -63,6 +65,7 @@ class Source(NamedTuple):
     run: Run | None = None
     recipe: Recipe | None = None
     endpoint: str = _GENERATE
+    growing: str | None = None
     inputs: Inputs | None = None
     generate_where: Callable[[int, Mapping[str, str], int], Any] | None = None
     generate_truncated: Callable[..., Any] | None = None
@@ -238,6 +241,7 @@ def _of_model(model: Any, generate: Draw) -> _Opened:
         num_classes,
         generate,
         model=model,
+        growing=not_grown(model),
         generate_where=where,
         generate_truncated=truncated,
     )
@@ -331,6 +335,8 @@ def _exported(version: Path) -> _Opened:
         manifest["num_classes"],
         generate,
         manifest.class_names,
+        # Earlier exports do not say.
+        growing=manifest.content.get("growing"),
         generate_where=generate_where if asks else None,
         generate_truncated=generate_truncated if truncates else None,
     )

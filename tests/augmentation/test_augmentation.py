@@ -299,6 +299,12 @@ def test_grey_images_and_opacity():
         np.testing.assert_allclose(np.polyval(slope, before.ravel()), after.ravel(), atol=1e-3)
     rgba = images(8, 8, 8, 4)
     np.testing.assert_array_equal(made(list(COLOURS), rgba)[..., 3], rgba[..., 3])
+    color, seed = DiffAugment(["color"]).change, tf.constant([3, 4])
+    seen = color(rgba, seed)
+    np.testing.assert_array_equal(seen[..., 3], rgba[..., 3])
+    # The colours are those of the image without it.
+    np.testing.assert_array_equal(seen[..., :3], color(rgba[..., :3], seed))
+    assert np.abs(seen[..., :3] - rgba[..., :3]).min(axis=(1, 2, 3)).max() > 0
 
 
 def test_cutout_of_the_pipe_is_half_of_each_side_at_most():

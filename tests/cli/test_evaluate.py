@@ -302,6 +302,17 @@ def test_what_still_grows_is_told(tmp_path, capsys, step, told):
     said = [line for line in capsys.readouterr().err.splitlines() if "networks" in line]
     assert told in "".join(said)
     assert len(said) == bool(told)
+    # So does an export, as the endpoints know it.
+    assert told in gan.endpoints().details.get("growing", "")
+
+
+def test_an_export_of_what_still_grows_tells(tmp_path, capsys):
+    build_growing_gan(phase_steps=5).save("growing.keras")
+    assert main(["export", "growing.keras", "--out", "exports"]) == 0
+    assert "growing.keras: its networks are at doubling 0.0 of 2" in capsys.readouterr().err
+    config = EvaluateSettings(source=tmp_path / "exports/growing", data="digits")
+    kgan.cli.evaluate.prepare(config, kgan.cli.evaluate.opened(config))
+    assert "exports/growing: its networks are at doubling 0.0 of 2" in capsys.readouterr().err
 
 
 def test_bad_folders(tmp_path, capsys):
