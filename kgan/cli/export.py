@@ -15,6 +15,7 @@ import kgan.models  # A file names its classes, and importing them is what makes
 import kgan.networks
 from kgan.attacks.victim import victim_of
 from kgan.cli.command_line import Request
+from kgan.cli.standing import stand
 from kgan.counter import steps_done
 from kgan.endpoints import Endpoints
 from kgan.export.portable import WRITERS
@@ -49,6 +50,7 @@ def export(settings: ExportSettings) -> list[Path]:
     source = _file(path) if run is None else run.checkpoint(settings.checkpoint)
     name = settings.name or (path.stem if run is None else run.model)
     model = _load(source)
+    standing = _stood(model, settings)
     endpoints = _endpoints(model, source)
     if growing := endpoints.details.get("growing"):
         print(f"note: {source}: {growing}", file=sys.stderr)
@@ -79,7 +81,7 @@ def export(settings: ExportSettings) -> list[Path]:
                 endpoints,
                 settings.out / name,
                 class_names=None if class_names is None else tuple(class_names),
-                origin=came,
+                origin={**(came or {}), **standing},
             )
     return [written[form] for form in settings.format]
 
@@ -128,6 +130,15 @@ def _load(path: Path) -> Any:
             f"{path} cannot be loaded: {said[0]} (If it has layers of your own, call "
             "kgan.export.export or export_classifier from Python, where they are known.)"
         ) from error
+
+
+def _stood(model: Any, settings: ExportSettings) -> dict[str, Any]:
+    """Makes the statistics anew where that is asked; what the manifest says of it."""
+    batches, truncation = settings.standing_statistics, settings.truncation
+    if batches is None:
+        return {}
+    stand(model, batches, source=settings.source, truncation=truncation)
+    return {"standing_statistics": {"batches": batches, "truncation": truncation}}
 
 
 def _endpoints(model: Any, source: Path) -> Endpoints:

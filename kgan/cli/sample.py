@@ -10,12 +10,11 @@ from PIL import Image
 
 import kgan.pictures
 from kgan.cli.command_line import Request
+from kgan.cli.standing import stand
 from kgan.data.table_files import write_csv, write_parquet
 from kgan.files import atomic_path
 from kgan.kinds import Images, Kind, Table
 from kgan.labels import class_number
-from kgan.models import GAN
-from kgan.models.standing import stand_for
 from kgan.pixels import to_uint8, visible
 from kgan.recipes import Recipe
 from kgan.runs import outputs
@@ -41,7 +40,13 @@ def main(request: Request) -> int:
     check_out(out, source.kind)
     labels = chosen_labels(source, settings.labels, n)
     if settings.standing_statistics is not None:
-        _stand(source, settings)
+        stand(
+            source.model,
+            settings.standing_statistics,
+            source=settings.source,
+            truncation=settings.truncation,
+            seed=settings.seed,
+        )
     if settings.where:
         if source.generate_where is None:
             raise ValueError(
@@ -71,24 +76,6 @@ def main(request: Request) -> int:
     )
     print(f"{n} samples in {out}")
     return 0
-
-
-def _stand(source: Source, settings: SampleSettings) -> None:
-    if not isinstance(source.model, GAN):
-        raise ValueError(
-            f"standing_statistics must be left out: {settings.source} is no run or .keras file of "
-            "a GAN, whose statistics could be made anew."
-        )
-    assert settings.standing_statistics is not None
-    try:
-        stand_for(
-            source.model,
-            settings.standing_statistics,
-            truncation=settings.truncation,
-            seed=settings.seed,
-        )
-    except ValueError as error:
-        raise ValueError(f"standing_statistics must be left out for this model: {error}") from error
 
 
 def _default_count(source: Source, settings: SampleSettings) -> int:

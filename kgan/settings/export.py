@@ -6,7 +6,7 @@ from typing import Literal
 
 import tyro
 
-from kgan.settings.groups import Messages, check_name
+from kgan.settings.groups import Messages, check_at_least, check_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,9 +23,22 @@ class ExportSettings(Messages):
     """Name to write under; default the source's."""
     class_names: tuple[str, ...] = ()
     """What the classes are called; default what the run knows."""
+    standing_statistics: int | None = None
+    """Of a GAN with batch normalisation (biggan, mnist): over how many batches of 64 samples its
+    statistics are made anew; 16 is usual. Default those of its training."""
+    truncation: float | None = None
+    """With --standing-statistics: the largest absolute value of the latents that the export will
+    be asked for, as for `kgan sample`; default none."""
     out: Path = Path("saved_models")
     """Folder to write to."""
 
     def check(self) -> None:
         super().check()
         check_name(self.name, "--out")
+        check_at_least(self, 1, "standing_statistics")
+        check_at_least(self, 0, "truncation")
+        if self.truncation is not None and self.standing_statistics is None:
+            raise ValueError(
+                f"truncation must go with standing_statistics, got {self.truncation} alone: an "
+                "export is asked for truncated samples when it is asked."
+            )

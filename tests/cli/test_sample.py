@@ -195,12 +195,27 @@ def test_statistics_are_made_for_the_samples(sources, styled, tmp_path, capsys):
         np.testing.assert_allclose(one, expected, atol=1e-6)
     assert abs(expected - sampled(sources["keras"], out, *options[:2], *options[4:])).max() > 1e-3
     assert sources["keras"].read_bytes() == before
+    # So are those of an export that was made with them.
+    exported = tmp_path / "exports"
+    arguments = ["--standing-statistics", "3", "--truncation", "0.5", "--out", str(exported)]
+    assert main(["export", str(sources["keras"]), "--name", "near", *arguments]) == 0
+    told = kgan.export.manifest.read(exported / "near/1")["standing_statistics"]
+    assert told == {"batches": 3, "truncation": 0.5}
+    stand_for(gan, 3, truncation=0.5, seed=0)
+    seen = sampled(exported / "near", out, *options[:2])
+    np.testing.assert_allclose(seen, gan.generate_truncated(2, 0.5, [0, 1], seed=0), atol=1e-5)
+    assert main(["export", str(sources["keras"]), *arguments[2:]]) == 2
+    assert "truncation must go with standing_statistics, got 0.5" in capsys.readouterr().err
     for source, words in [
         (sources["version"], "is no run or .keras file of a GAN, whose statistics could be made"),
         (styled / "gan.keras", "standing_statistics must be left out for this model: "),
     ]:
         assert sampled(source, tmp_path / "y.npz", "--standing-statistics", "3") is None
         assert words in capsys.readouterr().err
+    styles = str(styled / "gan.keras")
+    assert main(["export", styles, *arguments[:2], "--out", str(tmp_path / "none")]) == 2
+    assert "standing_statistics must be left out for this model: " in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
     assert sampled(sources["keras"], out, "--standing-statistics", "0") is None
     assert "standing_statistics must be at least 1, got 0" in capsys.readouterr().err
 
