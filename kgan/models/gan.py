@@ -56,7 +56,8 @@ class GAN(Generation, Players):
         decoder: Built Keras model that draws real images from the discriminator's layer `decoded`
             and so teaches it what they hold (as FastGAN does), trained by `d_optimizer`; its
             absolute error is part of the discriminator's loss. See `kgan.networks.fastgan_decoder`.
-        decoding_weight: Weight of that error; published: 1.
+        decoding_weight: Weight of that error; published: 1, which the authors' code sums over
+            batches of 8.
         phase_steps: Steps of each phase of networks that grow (networks progan): one for the
             smallest size, then for each doubling one that fades it in and one that lets it settle.
             `None` trains them at their full size.

@@ -19,8 +19,8 @@ def stand_for(gan: GAN, batches: int, *, truncation: float | None = None, seed: 
 
     Args:
         gan: The GAN, whose generator has batch normalisation and no styles.
-        batches: Over how many batches of 64, whose classes are drawn, all alike; Brock et al. take
-            16.
+        batches: Over how many batches of 64, whose classes are drawn, all alike; the code of
+            Brock et al. takes 16 by default.
         truncation: The largest absolute value of a latent, as for `GAN.generate_truncated`; default
             none.
         seed: Seed of the latents, and of what layers draw in training.
@@ -62,7 +62,7 @@ def set_standing_statistics(network: keras.Model, batches: Iterable[Any], *, see
     Returns:
         The number of batches.
 
-    Reference: Brock et al. 2019, appendix D, "standing statistics" (arXiv:1809.11096).
+    Reference: Brock et al. 2019, "standing statistics" in the appendix (arXiv:1809.11096).
     """
     layers = [one for one in network._flatten_layers() if _keeps_statistics(one)]
     if not layers:

@@ -19,8 +19,8 @@ class SelfAttention(keras.layers.Layer):
 
     Shapes: (batch, height, width, channels), unchanged; sides and channels of at least 2 and 8.
 
-    Reference: Zhang et al. 2019, section 3 (arXiv:1805.08318); halved maps and channels: Brock et
-    al. 2019, appendix B (arXiv:1809.11096).
+    Reference: Zhang et al. 2019, section 3 (arXiv:1805.08318); halved maps and channels: the
+    authors' code of Brock et al. 2019 (arXiv:1809.11096).
     """
 
     def __init__(self, *, spectral: bool = True, **options):

@@ -1,7 +1,10 @@
 """Residual generator whose every block is steered by the class and by latents of its own.
 
 Reference: Brock et al. 2019, appendix B (arXiv:1809.11096). Kernels start as Glorot's in place of
-orthogonal ones, with which the discriminator's first logits are ten times as large.
+orthogonal ones, with which the discriminator's first logits are ten times as large. At 32 pixels
+the channels are the authors'. For larger images these are smaller networks than theirs: maps of up
+to 32 pixels all have `width` channels, where theirs have four times as many at 8 and 4; attention
+is at 32 pixels, not 64; and the discriminator ends at 8 pixels, not 4.
 """
 
 from typing import Any

@@ -25,7 +25,8 @@ _BOTTLENECK = 4
 # Of 128 pixels and more published; of those between, so that they have a smaller map to attend to.
 _ATTENTION_SIDES = (64, 32)
 # Channels, in widths, of the image's map and of those inward, by the number of halvings. The
-# paper's begin at 128 pixels, five halvings; those of smaller images are from the authors' code.
+# paper's begin at 128 pixels, five halvings; those of smaller images are from the authors' code,
+# where however the discriminator of 64 pixels has half as many as its generator.
 _MULTIPLES = {
     2: (4, 4, 4),
     3: (4, 4, 4, 4),

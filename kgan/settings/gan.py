@@ -81,7 +81,7 @@ class GANSettings(
     """Weight of the orthogonal regularisation of the generator's kernels; published: 1e-4."""
     decoding: float = 0.0
     """Weight of what a decoder misses of real images that it draws from the discriminator's map
-    (networks fastgan); published: 1."""
+    (networks fastgan); published: 1, which the authors' code sums over batches of 8."""
     phase_steps: int | None = None
     """Steps in a phase of networks that grow (progan): the smallest size takes one, each doubling
     two, one to fade in and one to settle; default at full size from the start."""
@@ -272,9 +272,11 @@ _STYLEGAN2 = GANSettings(
     ema_decay=0.998,
 )
 
-# R3GAN in a size for a CPU: its cosine, and its penalties with a weight between those of CIFAR-10
-# and of ImageNet (Huang et al. 2024, arXiv:2501.05441), but lazy, and five times its learning rate
-# for fewer steps. Twice the width takes four times as long.
+# R3GAN in a size for a CPU: its cosine of the rates and of the penalties, whose weight is between
+# those of CIFAR-10 and of ImageNet (Huang et al. 2024, arXiv:2501.05441), but lazy, and five times
+# its learning rate for fewer steps. Its cosines of beta_2, of the average's half-life and of the
+# augmentation are left out: the first two are constant, and the third is none. Twice the width
+# takes four times as long.
 _R3GAN = GANSettings(
     data="mnist",
     networks="r3gan",
@@ -328,8 +330,10 @@ _SNGAN = GANSettings(
     ema_decay=0.9999,
 )
 
-# BigGAN's objective on CIFAR-10 (Brock et al. 2019, arXiv:1809.11096) in a size for a CPU: there
-# their width is 256, with four half-steps of 50 images. Twice the width takes three times as long.
+# BigGAN (Brock et al. 2019, arXiv:1809.11096) in a size for a CPU: its authors' script for CIFAR-10
+# has a width of 256 and four half-steps of 50 images, but no orthogonal regularisation, latents of
+# 128 in one part and an embedding of the class for each layer. Twice the width takes three times
+# as long.
 _BIGGAN = GANSettings(
     data="cifar10",
     flip=True,
@@ -350,7 +354,7 @@ _BIGGAN = GANSettings(
 )
 
 # FastGAN at a width and batch for a CPU (Liu et al. 2021, arXiv:2101.04775), with the augmentation
-# for few images that it was published with.
+# for few images that it was published with, and cutout.
 _FASTGAN = GANSettings(
     data="mnist",
     networks="fastgan",
