@@ -177,7 +177,10 @@ class Styles(NamedTuple):
         return styles.numpy()[:, 0], labels
 
     def kernels(self) -> list[np.ndarray]:
-        """The kernels (units, channels) of all linear maps of styles, for directions."""
+        """The kernels (units, channels) of all linear maps of styles, for directions.
+
+        All maps to RGB are among them; the code of Shen & Zhou 2021 takes the last of those alone.
+        """
         affine = [one.affine for one in self.synthesis.layers if hasattr(one, "affine")]
         return [np.asarray(one.kernel) for one in affine]
 

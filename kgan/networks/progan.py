@@ -83,8 +83,8 @@ def progan_discriminator(
 
     Args:
         image_shape: (height, width, channels), sides from 8 to 1,024.
-        num_classes: Number of classes, or `None`. The class enters by projection, whose matrices are
-            plain, not equalised.
+        num_classes: Number of classes, or `None`. The class enters by projection, whose matrices
+            are plain, not equalised.
         width: Channels at the image's resolution; deeper stages have up to 8 times as many.
         spectral: Whether the last convolution and the dense layers, all that stays as it is while
             it grows, are spectrally normalised.

@@ -111,8 +111,8 @@ def stylegan2_discriminator(
 
     Args:
         image_shape: (height, width, channels), sides from 8 to 1,024.
-        num_classes: Number of classes, or `None`. The class enters by projection on its mapped
-            embedding.
+        num_classes: Number of classes, or `None`. The class enters by projection on its embedding
+            after two layers (eight in the authors' PyTorch code, none in that for TensorFlow).
         width: Channels at the image's resolution; deeper stages have up to 4 times as many.
         spectral: Whether every kernel of the convolutions is spectrally normalised, in place of
             the equalised learning rate.
