@@ -249,8 +249,9 @@ _RING = GANSettings(
 # long as a CPU trains it. A tenth of this penalty, as Karras et al. 2020 (arXiv:2006.06676) have it
 # for so small images, gave 1.05 to 2.3 times the FID on each of four sets, and less variety on two
 # (benchmarks/RESULTS.md); theirs grows with pixels / batch. The average's half-life is about
-# theirs for this batch: 11,000 images for 10,000. As in their run on CIFAR-10 there is no path length regularisation: it
-# is for large images (--path-length 2). Twice the width takes 2.4 times as long.
+# theirs for this batch: 11,000 images for 10,000. As in their run on CIFAR-10 there is no path
+# length regularisation: it is for large images (--path-length 2). Twice the width takes 2.4 times
+# as long.
 _STYLEGAN2 = GANSettings(
     data="mnist",
     networks="stylegan2",
