@@ -10,7 +10,7 @@ The contestants, in the settings that they are published with, written anew on t
 - `keras-io-cgan`: keras.io's conditional GAN: label maps beside the image, global max pooling, Adam
   at 3e-4, noisy labels, batches of 64.
 - `stylegan2-pytorch`: that package (1.9; pip, --no-deps, with its imports) in its default settings,
-  but of 16 to 128 channels and latents of 128, as kgan's preset has them: hinge loss, R1 and R2 of
+  but of 16 to 128 channels (256 at 64 pixels) and latents of 128: hinge loss, R1 and R2 of
   weight 10 every 4 steps, Adam at 2e-4 and 3e-4 with a beta_1 of .5, style mixing; batches of 32
   (it gathers 30 in parts). Without classes; sides that are no power of two are padded by black.
   Below 20,000 steps its average is a copy of the weights, taken every 1,000 steps, and below 5,000
@@ -169,7 +169,8 @@ def stylegan2_pytorch(data: Dataset) -> Contestant:
     edge = (side - own) // 2
     # As its trainer makes it, but on the processor.
     theirs.StyleGAN2.cuda = lambda self, *_: self
-    gan = theirs.StyleGAN2(side, 128, 128, network_capacity=8, lr=2e-4, ttur_mult=1.5)
+    # Its averaged copy knows no other bound of the channels than the default.
+    gan = theirs.StyleGAN2(side, 128, network_capacity=8, lr=2e-4, ttur_mult=1.5)
     mapping, generator, discriminator = gan.S, gan.G, gan.D
     random = np.random.default_rng(0)
     count = 0
