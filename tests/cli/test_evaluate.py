@@ -303,7 +303,9 @@ def test_what_still_grows_is_told(tmp_path, capsys, step, told):
     assert told in "".join(said)
     assert len(said) == bool(told)
     # So does an export, as the endpoints know it.
-    assert told in gan.endpoints().details.get("growing", "")
+    known = gan.endpoints().details.get("growing", "")
+    assert told in known
+    assert bool(known) == bool(told)
 
 
 def test_an_export_of_what_still_grows_tells(tmp_path, capsys):
