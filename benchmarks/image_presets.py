@@ -55,8 +55,7 @@ def train(data: Dataset, seed: int, options: argparse.Namespace) -> None:
         **{"data": data.name, "flip": False, "seed": seed, **changes},
     )
     recipe = GANRecipe(settings)
-    if options.preset == "auto":
-        recipe.choose(changes)
+    recipe.choose(changes)
     for line in recipe.settle(data):
         print(line, flush=True)
     keras.utils.set_random_seed(seed)

@@ -31,7 +31,7 @@ from kgan.models.transfer import freeze_first
 from kgan.recipes import privacy
 from kgan.recipes.latent import LatentModelRecipe
 from kgan.recipes.recipe import Watched, cosine, halving, jit_compile
-from kgan.settings.gan import PRESETS, GANSettings
+from kgan.settings.gan import PRESETS, AutoSettings, GANSettings
 
 # As for `kgan.settings.auto.FEW`.
 _MANY_PASSES = 100
@@ -40,7 +40,11 @@ _MOST_CODES = 1000
 
 
 class GANRecipe(LatentModelRecipe[GANSettings]):
-    """Makes and trains a GAN from its settings."""
+    """Makes and trains a GAN from its settings.
+
+    With the settings of the preset `auto`, `settle` chooses by the images what `choose` was not
+    told to keep: by default what is as the preset has it.
+    """
 
     family = "gan"
     shown = ("d_loss", "g_loss", "d_real", "d_fake", "distance")
@@ -50,6 +54,12 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
     }
 
     _followed: str | None = None
+
+    def __init__(self, settings: GANSettings):
+        super().__init__(settings)
+        if isinstance(settings, AutoSettings):
+            preset = _values(PRESETS["auto"])
+            self.choose(name for name, one in _values(settings).items() if one != preset[name])
 
     def follow(self, source: GANSettings, shape: tuple[int, ...], *, name: str) -> None:
         """Lets `settle` choose nothing that a trained model has, whose weights it starts from.
@@ -77,7 +87,11 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         return self.batch_size * self.settings.n_critic
 
     def settle(self, data: Dataset, *, replicas: int = 1) -> Sequence[str]:
-        said = [*self._chosen(data), *super().settle(data, replicas=replicas)]
+        said = self._chosen(data)
+        if isinstance(self.settings, AutoSettings):
+            # Chosen once and for all.
+            self.settings = GANSettings(**_values(self.settings))
+        said = [*said, *super().settle(data, replicas=replicas)]
         if not self.private:
             return said
         noise, promised = privacy.settled(
@@ -92,7 +106,9 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
 
     def _chosen(self, data: Dataset) -> Sequence[str]:
         """Takes the settings that suit such data, where it is left to choose them."""
-        if not self._chooses_all or self._kept is None or self.private or not data.is_images:
+        if not isinstance(self.settings, AutoSettings) or self._kept is None:
+            return []
+        if self.private or not data.is_images:
             return []
         if "networks" in self._kept and self._followed is None:
             # All others hang on them.
@@ -212,6 +228,11 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
 
     def model(self, data: Dataset) -> kgan.models.GAN:
         settings = self.settings
+        if isinstance(settings, AutoSettings):
+            raise ValueError(
+                "the settings of the preset auto are chosen by the images: call "
+                "recipe.settle(data) before recipe.model(data)."
+            )
         pair = kgan.names.look_up("networks", settings.networks, kgan.networks.NETWORKS)
         num_classes = data.num_classes if settings.conditional else None
         *space, channels = data.sample_shape
@@ -421,6 +442,10 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
                 rate, every=settings.phase_steps * updates, until=grown * updates, **betas
             )
         return kgan.precision.scaled(adam, settings.precision)
+
+
+def _values(settings: GANSettings) -> dict[str, Any]:
+    return {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
 
 
 def _labelling(data: Dataset) -> Callable[[np.ndarray], np.ndarray] | None:

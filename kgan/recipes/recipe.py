@@ -59,18 +59,16 @@ class Recipe(abc.ABC, Generic[Chosen]):
     def __init__(self, settings: Chosen):
         self.settings = settings
         self._kept: frozenset[str] | None = None
-        self._chooses_all = False
 
-    def choose(self, kept: Iterable[str], *, only_batch: bool = False) -> None:
-        """Lets `settle` choose settings by the data that a preset has and the user did not choose.
+    def choose(self, kept: Iterable[str]) -> None:
+        """Lets `settle` choose by the data what a preset has and the user did not choose.
+
+        It is a batch that fits, and for the preset `auto` all that suits such data.
 
         Args:
             kept: Names of the settings that the user chose, which stay as they are.
-            only_batch: Whether only a batch that fits is chosen; else all that suits such data, as
-                for the preset `auto`.
         """
         self._kept = frozenset(kept)
-        self._chooses_all = not only_batch
 
     @abc.abstractmethod
     def data(self) -> Any:

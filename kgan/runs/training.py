@@ -25,6 +25,7 @@ from kgan.recipes import Recipe
 from kgan.runs import faults, outputs, resuming
 from kgan.runs.run import Run, check_same_data, moved
 from kgan.runs.start import follow, start_from
+from kgan.settings.gan import AutoSettings
 
 # Settings that say where files are written.
 _OUTPUTS = ("runs_dir", "export_dir", "classifiers_dir")
@@ -78,9 +79,9 @@ def train(
         The exit code of `finish`, or 130 if a signal ended the training; its state is saved then.
     """
     if run is None and kept is not None:
-        recipe.choose(kept, only_batch=preset != "auto")
-        if preset == "auto" and recipe.settings.init_from is not None:
-            follow(recipe, recipe.settings.init_from)
+        recipe.choose(kept)
+    if isinstance(recipe.settings, AutoSettings) and recipe.settings.init_from is not None:
+        follow(recipe, recipe.settings.init_from)
     strategy = kgan.distribution.get(recipe.settings.strategy)
     if kgan.distribution.is_chief(strategy):
         _check_places(recipe.settings, model_name or (run.model if run else name))

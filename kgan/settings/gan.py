@@ -393,6 +393,14 @@ _PROGAN = GANSettings(
     beta_2=0.99,
 )
 
+
+class AutoSettings(GANSettings):
+    """Train a GAN with settings that suit its images, and export its generator.
+
+    What the user did not choose the images choose; see `kgan.settings.auto`.
+    """
+
+
 PRESETS: dict[str, GANSettings] = {
     "digits": _DIGITS,
     "mnist": _MNIST,
@@ -448,6 +456,6 @@ PRESETS: dict[str, GANSettings] = {
     "r3gan": _R3GAN,
     # What is not chosen by the images is as for the digits, but for the length; see
     # kgan.settings.auto.
-    "auto": dataclasses.replace(_DIGITS, epochs=20, steps_per_epoch=400),
+    "auto": AutoSettings(epochs=20, steps_per_epoch=400),
     "biggan": _BIGGAN,
 }

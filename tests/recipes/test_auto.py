@@ -81,6 +81,22 @@ def test_a_choice_is_made_and_told():
             assert getattr(recipe.settings, name) == value
 
 
+def test_from_python_too_the_images_choose_what_was_not_set():
+    settings = dataclasses.replace(PRESETS["auto"], data="x", penalty_weight=3.0, seed=5)
+    recipe = GANRecipe(settings)
+    with pytest.raises(ValueError, match=r"preset auto .* call recipe.settle\(data\) before"):
+        recipe.model(images(20))
+    said = recipe.settle(images(20))
+    typed, _ = settled("--data", "x", "--penalty-weight", "3", "--seed", "5", data=images(20))
+    assert recipe.settings == typed.settings
+    assert said[0].endswith("; as you say: penalty_weight")
+    recipe.model(images(20))
+    # What was chosen stays, as in a run that is resumed.
+    again = GANRecipe(recipe.settings)
+    again.settle(images(FEW))
+    assert again.settings == recipe.settings
+
+
 def test_what_the_user_chose_stays_though_it_is_the_default():
     default = PRESETS["auto"]
     assert choice(20, (16, 16, 3)).changes["augment"] != default.augment

@@ -37,7 +37,7 @@ def fitted(count, *, given=(), replicas=1, **options):
     """The batch of a training on so many samples, of which the user typed these settings."""
     settings = dataclasses.replace(PRESETS["stylegan2"], **options)
     recipe = GANRecipe(settings)
-    recipe.choose(given, only_batch=True)
+    recipe.choose(given)
     data = kgan.data.Dataset("few", np.zeros((count, 8, 8, 1), np.uint8))
     recipe.settle(data, replicas=replicas)
     recipe.steps_per_epoch(data)
@@ -119,7 +119,7 @@ def test_images_that_are_shown_very_often_are_told_with_the_remedy(epochs, chang
     recipe = GANRecipe(
         GANSettings(generator_width=2, discriminator_width=2, epochs=epochs, **options)
     )
-    recipe.choose(given, only_batch=True)
+    recipe.choose(given)
     data = kgan.data.Dataset("few", np.zeros((80, 8, 8, 1), np.uint8))
     lines = "\n".join(recipe.describe(data, recipe.model(data)))
     assert ("is shown 100 times and may be known by heart" in lines) == told
