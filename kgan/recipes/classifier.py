@@ -170,7 +170,7 @@ class ClassifierRecipe(Recipe[Chosen]):
     def describe(self, data: Dataset, model: keras.Model) -> Sequence[str]:
         size = model.count_params()
         return [
-            *about(self.settings.data, data),
+            *about(self.settings.data, data, flip=self.settings.flip),
             f"training {self.settings.network} ({size:,} weights) on {self.settings.data}",
         ]
 

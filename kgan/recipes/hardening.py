@@ -121,7 +121,7 @@ class HardeningRecipe(ClassifierRecipe[HardeningSettings]):
     def describe(self, data: Dataset, model: keras.Model) -> Sequence[str]:
         settings = self.settings
         return [
-            *about(settings.data, data),
+            *about(settings.data, data, flip=settings.flip),
             f"hardening {model.classifier.name} by {settings.method}, "
             f"{settings.norm} {settings.epsilon:.4g}: {self.epochs} epochs of "
             f"{self.steps_per_epoch(data)} steps",

@@ -68,7 +68,7 @@ class LatentModelRecipe(Recipe[Chosen]):
         )
 
     def describe(self, data: Dataset, model: keras.Model) -> Sequence[str]:
-        lines = about(self.settings.data, data)
+        lines = about(self.settings.data, data, flip=self.settings.flip)
         if data.is_images and len(data) < _FEW:
             flip = "" if self.settings.flip else ", and --flip doubles them where left may be right"
             copies = ", for whose copies the doctor looks" if self._looks_for_copies(data) else ""

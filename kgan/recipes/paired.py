@@ -113,9 +113,10 @@ class PairedRecipe(Recipe[PairedSettings]):
     def describe(self, data: Pairs | Dataset, model: kgan.models.PairedGAN) -> Sequence[str]:
         settings = self.settings
         if isinstance(data, Pairs):
-            lines = [*about(f"A: {data.a.name}", data.a), *about(f"B: {data.b.name}", data.b)]
+            sides = ((f"A: {data.a.name}", data.a), (f"B: {data.b.name}", data.b))
+            lines = [line for side in sides for line in about(*side, flip=settings.flip)]
         else:
-            lines = about(f"{settings.task}: {data.name}", data)
+            lines = about(f"{settings.task}: {data.name}", data, flip=settings.flip)
         networks = [
             one for one in (model.generator, model.encoder, model.discriminator) if one is not None
         ]

@@ -263,14 +263,21 @@ class Recipe(abc.ABC, Generic[Chosen]):
         return found
 
 
-def about(name: str, data: kgan.data.Dataset) -> list[str]:
+def about(name: str, data: kgan.data.Dataset, *, flip: bool = False) -> list[str]:
     """Lines that describe a data set: how much of what there is, and what was done to it.
 
     Args:
         name: As the user calls it.
         data: The data.
+        flip: Whether images are mirrored at random while a model trains.
     """
-    return [f"{name}: {data.summary()}", *(f"  {note}" for note in data.notes)]
+    notes = [*data.notes, *mirroring(flip)]
+    return [f"{name}: {data.summary()}", *(f"  {note}" for note in notes)]
+
+
+def mirroring(flip: bool) -> list[str]:
+    """What is said of images that are mirrored, as some presets declare it for their data."""
+    return ["half of the images, drawn anew in each pass, are mirrored (flip)"] if flip else []
 
 
 def halving(value: float, half_life: int | None) -> Any:

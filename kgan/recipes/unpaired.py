@@ -16,7 +16,7 @@ import kgan.evaluation
 import kgan.pictures
 from kgan.data import Domains, Pairs, Reading, middle
 from kgan.data.slanted import SLOPE
-from kgan.recipes.recipe import Recipe, Watched
+from kgan.recipes.recipe import Recipe, Watched, mirroring
 from kgan.settings.unpaired import UnpairedSettings
 
 _COLUMNS = 10
@@ -84,7 +84,7 @@ class UnpairedRecipe(Recipe[Chosen]):
         sizes = []
         for letter, one in (("A", data.a), ("B", data.b)):
             sizes.append(f"{letter}: {one.name}, {one.summary()}")
-            sizes += [f"  {note}" for note in one.notes]
+            sizes += [f"  {note}" for note in (*one.notes, *mirroring(self.settings.flip))]
         weights = sum(
             network.count_params()
             for names in model.optimizers.values()
