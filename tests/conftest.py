@@ -1,5 +1,6 @@
 """Fixtures that several test files need."""
 
+import atexit
 import gc
 import os
 import subprocess
@@ -22,6 +23,8 @@ ROOT = Path(__file__).parents[1]
 
 # Traced graphs are many objects in cycles: with the default of 700, 7% of the time is collecting.
 gc.set_threshold(20_000, 20, 20)
+# Nor is anything that is left at the end looked at.
+atexit.register(gc.freeze)
 
 
 @pytest.fixture(scope="module", autouse=True)

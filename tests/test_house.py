@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import re
+import textwrap
 
 import pytest
 
@@ -153,6 +154,19 @@ def test_every_command_has_a_module(name):
 
 def test_importing_kgan_does_not_import_tensorflow(run_python):
     run_python("-c", "import kgan, sys; assert not {'tensorflow', 'keras'} & set(sys.modules)")
+
+
+def test_a_command_ends_without_looking_for_cycles(run_python):
+    """TensorFlow's objects take seconds to look at; a command collects as ever before its end."""
+    code = """
+        import atexit, gc
+        from kgan.cli import main
+        atexit.register(lambda: print("left alone:", gc.get_freeze_count() > 1000))
+        main(["cache"])
+        print("collects:", gc.isenabled(), gc.get_freeze_count())
+    """
+    said = run_python("-c", textwrap.dedent(code)).stdout
+    assert said.splitlines()[-2:] == ["collects: True 0", "left alone: True"]
 
 
 def test_another_backend_is_refused(run_python):

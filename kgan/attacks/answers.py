@@ -71,7 +71,7 @@ def onnx(path: Path, output: str | int | None) -> Answer:
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}.")
     if importlib.util.find_spec("onnxruntime") is None:
-        raise ImportError("onnxruntime is needed for ONNX: pip install 'kgan[onnx]'.")
+        raise ImportError("ONNX needs onnxruntime: pip install 'kgan[onnx]'.")
     import onnxruntime
 
     try:

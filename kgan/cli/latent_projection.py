@@ -45,6 +45,7 @@ def project(view: View) -> np.ndarray:
             pair = np.ones((2, len(own.images), *view.gan.sample_shape), np.float32)
             pair[:, one.columns] = one.images, found.images
             rows.append(pair)
+    print("in that order, two rows each: images, and the nearest that was found")
     return np.concatenate(rows)
 
 
@@ -107,11 +108,14 @@ def _searched(
     pull: float,
     noise: float = 0.05,
 ) -> kgan.latents.Projection:
+    steps = 100 * view.settings.steps
+    plural = "" if len(starts) == 1 else "s"
+    print(f"a search of {steps:,} steps from {len(starts)} start{plural}", flush=True)
     return kgan.latents.project(
         generate,
         wanted,
         starts,
-        steps=100 * view.settings.steps,
+        steps=steps,
         pull=pull,
         learning_rate=0.05,
         noise=noise,

@@ -43,8 +43,18 @@ class View:
         return chosen_labels(self.source, self.settings.labels, n)
 
     def styled(self) -> Styles:
-        """The generator's parts; raises for one without styles."""
-        return self.gan.styles()
+        """The generator's parts.
+
+        Raises:
+            ValueError: For a generator without styles.
+        """
+        if self.found is None:
+            raise ValueError(
+                f"the generator must have styles for this, as those of stylegan2 have, and "
+                f"{self.settings.source} has none: --show truncate, interpolate, "
+                "directions, and project without --encoder, go with every GAN of images."
+            )
+        return self.found
 
 
 def as_tensor(labels: np.ndarray | None) -> tf.Tensor | None:

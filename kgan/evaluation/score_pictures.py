@@ -28,6 +28,7 @@ _NO_SCORES = frozenset(
         "penalty", "d_real", "d_fake",
     )
 )  # fmt: skip
+_NO_ENDS = ("_loss", "learning_rate")
 
 
 def draw(
@@ -52,7 +53,7 @@ def draw(
     if table is not None:
         rows = read_history(table)
         names = dict.fromkeys(name for row in rows for name in row)
-        scores = [n for n in names if n not in _NO_SCORES and not n.endswith("_loss")]
+        scores = [n for n in names if n not in _NO_SCORES and not n.endswith(_NO_ENDS)]
         draw_panels(rows, scores, folder / "scores.png")
 
 

@@ -55,7 +55,7 @@ def check_onnx(endpoints: Endpoints) -> None:
             "branches; choose litert or saved_model."
         )
     if missing := [name for name in ("onnx", "tf2onnx") if importlib.util.find_spec(name) is None]:
-        raise ImportError(f"{', '.join(missing)} is needed for ONNX: pip install 'kgan[onnx]'.")
+        raise ImportError(f"ONNX needs {' and '.join(missing)}: pip install 'kgan[onnx]'.")
 
 
 def write_litert(endpoints: Endpoints, path: str | Path) -> None:

@@ -25,7 +25,9 @@ def draw_curves(
     axes = figure.add_subplot()
     for name in names:
         if steps := _steps(rows, name):
-            axes.plot(steps, _values(rows, name), label=name)
+            # Of one step a line shows nothing.
+            dot = "." if len(steps) == 1 else None
+            axes.plot(steps, _values(rows, name), label=name, marker=dot)
     if level is not None:
         axes.axhline(level, color="0.6", linestyle="--", label="equilibrium")
         axes.set_ylim(0, 1)

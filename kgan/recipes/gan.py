@@ -133,6 +133,13 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
                 said = f"{said}; {words}: {', '.join(told)}"
         return [said]
 
+    def _check_settled(self) -> None:
+        if isinstance(self.settings, AutoSettings):
+            raise ValueError(
+                "the settings of the preset auto are chosen by the images: call "
+                "recipe.settle(data) before recipe.feed(data) and recipe.model(data)."
+            )
+
     def _left_alone(self, kept: frozenset[str]) -> set[str]:
         """The settings that cannot be chosen for what the user chose."""
         left = set()
@@ -155,6 +162,7 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         part: kgan.data.Part | None = None,
         canaries: kgan.data.Canaries | None = None,
     ) -> tf.data.Dataset:
+        self._check_settled()
         if not self.private:
             return super().feed(data, start=start, part=part)
         settings = self.settings
@@ -227,12 +235,8 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         return f"the doctor looks and {counts}" if self._looks_for_copies(data) else counts
 
     def model(self, data: Dataset) -> kgan.models.GAN:
+        self._check_settled()
         settings = self.settings
-        if isinstance(settings, AutoSettings):
-            raise ValueError(
-                "the settings of the preset auto are chosen by the images: call "
-                "recipe.settle(data) before recipe.model(data)."
-            )
         pair = kgan.names.look_up("networks", settings.networks, kgan.networks.NETWORKS)
         num_classes = data.num_classes if settings.conditional else None
         *space, channels = data.sample_shape

@@ -28,4 +28,4 @@ import importlib.util
 _NEEDED = ("starlette", "uvicorn", "orjson", "prometheus_client", "grpc", "tensorflow_serving")
 
 if _missing := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
-    raise ImportError(f"{', '.join(_missing)} is needed: pip install 'kgan[serve]'.")
+    raise ImportError(f"serving needs {', '.join(_missing)}: pip install 'kgan[serve]'.")

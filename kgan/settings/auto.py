@@ -60,12 +60,12 @@ def choice(count: int, shape: tuple[int, ...], *, augments: bool = True) -> Choi
         "penalty_weight": _PENALTY * max(1.0, height * width / _PIXELS),
     }
     name = "mnist"
-    why = f"a small network for short trainings, with a penalty that suits {height}x{width}"
+    why = f"a small network that learns fast, with a penalty that suits {height}x{width}"
     if count < FEW and augments:
         # Ten times the published pace, at which this training would end at full strength.
         changes |= {"augment": "ada-upright", "augment_images": 50_000}
         name = f"{name} with ada-upright"
-        why = f"{why}; {count:,} images are few for so long a training, and would be known by heart"
+        why = f"{why}; {count:,} images are few and would be known by heart"
     else:
         why = f"{why}; {count:,} images go without augmentation"
     base = PRESETS["auto"]

@@ -173,7 +173,7 @@ def test_one_format_that_cannot_be_leaves_no_other(tmp_path, monkeypatch, capsys
         lambda name, *rest: None if name == "onnx" else find(name, *rest),
     )
     assert main([*arguments, *FORMATS]) == 2
-    assert "onnx is needed for ONNX: pip install" in capsys.readouterr().err
+    assert "ONNX needs onnx: pip install" in capsys.readouterr().err
     assert list((tmp_path / "out").iterdir()) == []
 
 

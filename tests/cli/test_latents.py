@@ -166,12 +166,18 @@ def test_projection_starts_from_an_encoder(folder, tmp_path, capsys, monkeypatch
     head, first = first.split("\n", 1)
     assert head == "the encoder learns from generated images alone"
     assert f"an encoder in {encoder}" in first
+    assert "a search of 100 steps from 1 start\n" in first
+    assert "two rows each" in first
     assert run(folder, "classes.keras", "project", *options)[1] == 0
     again = capsys.readouterr().out
     assert f"encoder {encoder} taken as it is; remove it to train one" in again
     assert again.splitlines()[1:] == first.splitlines()[1:]
     assert run(folder, "plain.keras", "project", *options)[1] == 2
-    assert "the generator must have styles" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert (
+        f"the generator must have styles for this, as those of stylegan2 have, and {folder}" in said
+    )
+    assert "project without --encoder" in said
 
 
 def test_images_have_the_classes_that_their_folders_name(folder, tmp_path, capsys):

@@ -89,6 +89,18 @@ def test_a_kind_without_a_picture_is_refused():
         kgan.pictures.samples(Smells(), [])
 
 
+def test_one_step_alone_is_drawn_as_a_dot(tmp_path):
+    blue = {}
+    for value in (float("nan"), 0.5):
+        path = tmp_path / "curves.png"
+        draw_curves([{"step": 1.0, "loss": value}], ("loss",), path, axis_name="loss")
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture.convert("RGB"))
+        blue[value == 0.5] = (pixels == (31, 119, 180)).all(axis=-1).sum()
+    # The legend has the colour too.
+    assert blue[True] > blue[False]
+
+
 def test_curves_leave_out_what_no_row_has(tmp_path):
     rows = [{"step": 1.0, "loss": 2.0}, {"step": 2.0, "loss": 1.0, "fid": 3.0}]
     draw_curves(rows, ("loss", "nothing"), tmp_path / "curves.png", axis_name="loss")

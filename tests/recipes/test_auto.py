@@ -84,8 +84,9 @@ def test_a_choice_is_made_and_told():
 def test_from_python_too_the_images_choose_what_was_not_set():
     settings = dataclasses.replace(PRESETS["auto"], data="x", penalty_weight=3.0, seed=5)
     recipe = GANRecipe(settings)
-    with pytest.raises(ValueError, match=r"preset auto .* call recipe.settle\(data\) before"):
-        recipe.model(images(20))
+    for part in (recipe.model, recipe.feed):
+        with pytest.raises(ValueError, match=r"preset auto .* call recipe.settle\(data\) before"):
+            part(images(20))
     said = recipe.settle(images(20))
     typed, _ = settled("--data", "x", "--penalty-weight", "3", "--seed", "5", data=images(20))
     assert recipe.settings == typed.settings
