@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import os
 import re
 import textwrap
 
@@ -154,6 +155,14 @@ def test_every_command_has_a_module(name):
 
 def test_importing_kgan_does_not_import_tensorflow(run_python):
     run_python("-c", "import kgan, sys; assert not {'tensorflow', 'keras'} & set(sys.modules)")
+
+
+def test_kgan_is_found_beside_a_folder_of_its_name(run_python, tmp_path):
+    """As from where it was cloned."""
+    (tmp_path / "kgan").mkdir()
+    bare = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    said = run_python("-c", "import kgan; print(kgan.__version__)", cwd=tmp_path, env=bare)
+    assert said.stdout == f"{kgan.__version__}\n"
 
 
 def test_a_command_ends_without_looking_for_cycles(run_python):
