@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import keras
 
 from kgan.history import Logs
+from kgan.models.growing import is_grown
 from kgan.progress import Progress
 
 _REFRESH = 0.25
@@ -62,7 +63,9 @@ class ProgressBar(keras.callbacks.Callback):
         now = time.perf_counter()
         if self._display is not None and now - self._last > _REFRESH:
             speed = steps * self.samples_per_step / (now - self._begin)
-            self._display.update(self._done, note=f"{speed:,.0f} samples/s")
+            # The time that is left is reckoned by the steps so far.
+            later = "" if is_grown(self.model, self._done) else ", fewer as the networks grow"
+            self._display.update(self._done, note=f"{speed:,.0f} samples/s{later}")
             self._last = now
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:

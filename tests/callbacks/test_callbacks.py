@@ -2,6 +2,7 @@
 
 import os
 import signal
+import types
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 import kgan.models
 from kgan import callbacks
 from kgan.pictures import grid
+from tests.conftest import build_growing_gan
 
 
 @pytest.fixture
@@ -181,6 +183,22 @@ def test_progress_prints_a_line_an_epoch(train, capsys):
     lines = capsys.readouterr().out.strip().splitlines()
     assert [line.split()[:2] for line in lines] == [["epoch", "1/2"], ["epoch", "2/2"]]
     assert "d_loss" in lines[0]
+
+
+@pytest.mark.parametrize("grows", [True, False])
+def test_progress_says_that_networks_that_grow_get_slower(make_gan, grows):
+    """The size is full from step 4 on, so from the fifth step on there is nothing to say."""
+    told = []
+    progress = callbacks.ProgressBar(epochs=1, first_epoch=0, steps=9, samples_per_step=8)
+    progress.set_model(build_growing_gan() if grows else make_gan())
+    progress._display = types.SimpleNamespace(update=lambda done, note: told.append((done, note)))
+    progress.on_epoch_begin(0)
+    for batch in range(6):
+        progress._last = 0.0
+        progress.on_train_batch_end(batch)
+    slower = [done for done, note in told if note.endswith("samples/s, fewer as the networks grow")]
+    assert slower == ([1, 2, 3, 4] if grows else [])
+    assert [done for done, _ in told] == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_table_that_lost_its_first_line_is_told(tmp_path):
