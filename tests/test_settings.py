@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kgan.cli.evaluate import compare
-from kgan.recipes import GANRecipe
+from kgan.recipes import GANRecipe, TableRecipe
 from kgan.settings import GANSettings
 from kgan.settings.evaluate import EvaluateSettings
 from kgan.settings.export import ExportSettings
@@ -49,6 +49,12 @@ def test_a_name_is_no_path(name):
         GANSettings(name=name)
     with pytest.raises(ValueError, match="name must be a plain file name"):
         ExportSettings(source=Path("run"), name=name)
+
+
+@pytest.mark.parametrize(("model", "goes_on"), [("gan", True), ("copula", False)])
+def test_a_model_that_is_fitted_at_once_is_not_trained_on(model, goes_on, tmp_path):
+    said = TableRecipe(TableSettings(model=model)).next_steps(tmp_path, None)
+    assert any("--resume" in line for line in said) == goes_on
 
 
 def test_next_steps_can_be_pasted():

@@ -382,10 +382,11 @@ class TableRecipe(Recipe[TableSettings]):
                 f"kgan sample {quote(str(version or folder))} --n 1000 --out rows.csv",
                 *(audit if self.settings.chosen_model == "gan" else []),
             ]
+        whole = self.settings.chosen_model == "copula"
         return [
             f"kgan sample {quote(str(version or folder))} --n 1000 --out rows.csv",
             f"kgan evaluate {quote(str(folder))}",
-            *super().next_steps(folder, version)[1:],
+            *([] if whole else super().next_steps(folder, version)[1:]),
         ]
 
     def _declared(self) -> set[str]:
