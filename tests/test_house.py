@@ -5,11 +5,14 @@ import inspect
 import os
 import re
 import textwrap
+import warnings
 
+import keras
 import pytest
 
 import kgan.attacks
 import kgan.augmentation
+import kgan.cli.cache
 import kgan.data
 import kgan.defenses
 import kgan.evaluation
@@ -163,6 +166,22 @@ def test_kgan_is_found_beside_a_folder_of_its_name(run_python, tmp_path):
     bare = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     said = run_python("-c", "import kgan; print(kgan.__version__)", cwd=tmp_path, env=bare)
     assert said.stdout == f"{kgan.__version__}\n"
+
+
+def test_a_command_says_our_warnings_without_their_place(monkeypatch):
+    told = {}
+
+    def body(request):
+        for file in (kgan.data.__file__, keras.__file__):
+            told[file] = warnings.formatwarning("odd\x1b\nimages", UserWarning, file, 3)
+        return 0
+
+    usual = warnings.formatwarning
+    monkeypatch.setattr("kgan.cli.cache.main", body)
+    assert kgan.cli.main(["cache"]) == 0
+    assert told[kgan.data.__file__] == "warning: odd\\x1b images\n"
+    assert f"{keras.__file__}:3: UserWarning" in told[keras.__file__]
+    assert warnings.formatwarning is usual
 
 
 def test_a_command_ends_without_looking_for_cycles(run_python):

@@ -15,7 +15,9 @@ import select
 import shlex
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import kgan
@@ -150,7 +152,8 @@ def _run(name: str, request: Request, *, debug: bool) -> int:
             if settings.needs_tensorflow and not settings.verbose:
                 hush_tensorflow()
             body = importlib.import_module(f"kgan.cli.{name.replace('-', '_')}").main
-        return body(request)
+        with contextlib.nullcontext() if debug else _plain_warnings():
+            return body(request)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -170,6 +173,23 @@ def _uncollected() -> Iterator[None]:
     finally:
         if collects:
             gc.enable()
+
+
+@contextlib.contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Our own warnings are a line for the user, without the place in our code."""
+    usual, own = warnings.formatwarning, Path(kgan.__file__).parent
+
+    def form(message: Any, category: Any, filename: str, *rest: Any, **more: Any) -> str:
+        if not Path(filename).is_relative_to(own):
+            return usual(message, category, filename, *rest, **more)
+        return f"warning: {printable(' '.join(str(message).split()))}\n"
+
+    warnings.formatwarning = form
+    try:
+        yield
+    finally:
+        warnings.formatwarning = usual
 
 
 def _is_closed(error: Exception) -> bool:
