@@ -81,4 +81,4 @@ class StopOnSignal(keras.callbacks.Callback):
             raise KeyboardInterrupt
         self.stopped = True
         self.model.stop_training = True
-        print("\nstopping after this step; again to stop at once", file=sys.stderr, flush=True)
+        print("\nstopping after this step and its checks; again to stop at once", file=sys.stderr, flush=True)
