@@ -24,6 +24,7 @@ def main(names: list[str]) -> None:
     steps, times = {}, {name: [] for name in names}
     for name in names:
         recipe = GANRecipe(dataclasses.replace(PRESETS[name], batch_size=BATCH))
+        recipe.settle(data)
         model, batch = recipe.model(data), next(iter(recipe.feed(data)))
         steps[name] = tf.function(model.train_step), batch
         start = time.perf_counter()

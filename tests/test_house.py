@@ -1,5 +1,6 @@
 """The rules of the house that no linter knows."""
 
+import gc
 import importlib
 import inspect
 import os
@@ -182,6 +183,20 @@ def test_a_command_says_our_warnings_without_their_place(monkeypatch):
     assert told[kgan.data.__file__] == "warning: odd\\x1b images\n"
     assert f"{keras.__file__}:3: UserWarning" in told[keras.__file__]
     assert warnings.formatwarning is usual
+
+
+def test_nothing_is_collected_while_a_command_is_imported(monkeypatch):
+    seen, usual = [], importlib.import_module
+
+    def found(name):
+        if name.startswith("kgan.cli"):
+            seen.append(gc.isenabled())
+        return usual(name)
+
+    monkeypatch.setattr("kgan.cli.cache.main", lambda request: seen.append(gc.isenabled()) or 0)
+    monkeypatch.setattr("importlib.import_module", found)
+    assert kgan.cli.main(["cache"]) == 0
+    assert seen == [False, True]
 
 
 def test_a_command_ends_without_looking_for_cycles(run_python):

@@ -81,4 +81,5 @@ class StopOnSignal(keras.callbacks.Callback):
             raise KeyboardInterrupt
         self.stopped = True
         self.model.stop_training = True
-        print("\nstopping after this step and its checks; again to stop at once", file=sys.stderr, flush=True)
+        said = "stopping after this step and its checks; again to stop at once"
+        print(f"\n{said}", file=sys.stderr, flush=True)

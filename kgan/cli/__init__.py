@@ -102,7 +102,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         of the user; 3 for a fault of the program or the machine; 130 if interrupted; 141 if whoever
         read its output has gone, as `head` does when it has enough.
     """
-    # Python looks at all that TensorFlow made for cycles before it ends, which takes seconds.
+    # Python looks at all that TensorFlow made for cycles before it ends, which takes seconds. Once
+    # is enough, however often a process calls this.
     atexit.unregister(gc.freeze)
     atexit.register(gc.freeze)
     try:
@@ -177,11 +178,12 @@ def _uncollected() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Our own warnings are a line for the user, without the place in our code."""
+    """What kgan warns of is a line for the user, without the place in its code."""
     usual, own = warnings.formatwarning, Path(kgan.__file__).parent
 
     def form(message: Any, category: Any, filename: str, *rest: Any, **more: Any) -> str:
-        if not Path(filename).is_relative_to(own):
+        # Other categories tell of faults, whose place is wanted.
+        if category is not UserWarning or not Path(filename).is_relative_to(own):
             return usual(message, category, filename, *rest, **more)
         return f"warning: {printable(' '.join(str(message).split()))}\n"
 

@@ -51,8 +51,8 @@ class View:
         if self.found is None:
             raise ValueError(
                 f"the generator must have styles for this, as those of stylegan2 have, and "
-                f"{self.settings.source} has none: --show truncate, interpolate, "
-                "directions, and project without --encoder, go with every GAN of images."
+                f"{self.settings.source} has none: --show truncate, interpolate, classes, "
+                "directions, and project without --encoder, need none."
             )
         return self.found
 

@@ -11,7 +11,7 @@ from kgan.history import read_history
 from kgan.kinds import Images, Kind
 from kgan.metrics import neighbours
 from kgan.metrics.sample_set import SampleSet
-from kgan.pictures.curves import draw_panels
+from kgan.pictures.curves import Rows, draw_panels
 from kgan.pictures.figure import new_figure, save_figure
 from kgan.pixels import visible
 
@@ -52,9 +52,13 @@ def draw(
         _draw_classes(classes, folder / "classes.png")
     if table is not None:
         rows = read_history(table)
-        names = dict.fromkeys(name for row in rows for name in row)
-        scores = [n for n in names if n not in _NO_SCORES and not n.endswith(_NO_ENDS)]
-        draw_panels(rows, scores, folder / "scores.png")
+        draw_panels(rows, scores_of(rows), folder / "scores.png")
+
+
+def scores_of(rows: Rows) -> list[str]:
+    """Names of the columns of a run's table that are scores, in their order."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return [n for n in names if n not in _NO_SCORES and not n.endswith(_NO_ENDS)]
 
 
 def _draw_samples(kind: Kind, fake: SampleSet, real: SampleSet, folder: Path) -> None:

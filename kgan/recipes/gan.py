@@ -31,7 +31,7 @@ from kgan.models.transfer import freeze_first
 from kgan.recipes import privacy
 from kgan.recipes.latent import LatentModelRecipe
 from kgan.recipes.recipe import Watched, cosine, halving, jit_compile
-from kgan.settings.gan import PRESETS, AutoSettings, GANSettings
+from kgan.settings.gan import PRESETS, GANSettings
 
 # As for `kgan.settings.auto.FEW`.
 _MANY_PASSES = 100
@@ -43,7 +43,8 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
     """Makes and trains a GAN from its settings.
 
     With the settings of the preset `auto`, `settle` chooses by the images what `choose` was not
-    told to keep: by default what is as the preset has it.
+    told to keep: by default what is as the preset has it, also where the user set that very value.
+    For points and private trainings it chooses nothing, and says so.
     """
 
     family = "gan"
@@ -57,7 +58,7 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
 
     def __init__(self, settings: GANSettings):
         super().__init__(settings)
-        if isinstance(settings, AutoSettings):
+        if settings.chosen_by_data:
             preset = _values(PRESETS["auto"])
             self.choose(name for name, one in _values(settings).items() if one != preset[name])
 
@@ -88,7 +89,7 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
 
     def settle(self, data: Dataset, *, replicas: int = 1) -> Sequence[str]:
         said = self._chosen(data)
-        if isinstance(self.settings, AutoSettings):
+        if self.settings.chosen_by_data:
             # Chosen once and for all.
             self.settings = GANSettings(**_values(self.settings))
         said = [*said, *super().settle(data, replicas=replicas)]
@@ -106,10 +107,14 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
 
     def _chosen(self, data: Dataset) -> Sequence[str]:
         """Takes the settings that suit such data, where it is left to choose them."""
-        if not isinstance(self.settings, AutoSettings) or self._kept is None:
+        if not self.settings.chosen_by_data or self._kept is None:
             return []
-        if self.private or not data.is_images:
-            return []
+        if self.private:
+            own = "the preset mnist-private has settings for private ones: kgan train mnist-private"
+            return [f"auto chooses for trainings without epsilon alone; {own}"]
+        if not data.is_images:
+            own = "the presets ring and grid have settings for points"
+            return [f"auto chooses for images alone; {own}"]
         if "networks" in self._kept and self._followed is None:
             # All others hang on them.
             own = self.settings.networks
@@ -134,7 +139,7 @@ class GANRecipe(LatentModelRecipe[GANSettings]):
         return [said]
 
     def _check_settled(self) -> None:
-        if isinstance(self.settings, AutoSettings):
+        if self.settings.chosen_by_data:
             raise ValueError(
                 "the settings of the preset auto are chosen by the images: call "
                 "recipe.settle(data) before recipe.feed(data) and recipe.model(data)."

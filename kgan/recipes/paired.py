@@ -21,7 +21,7 @@ import kgan.precision
 from kgan.data import Dataset, Domains, Pairs, Reading, cropped_kind, middle
 from kgan.kinds import Images
 from kgan.metrics.extractor import extractor
-from kgan.recipes.recipe import Recipe, Watched, about, jit_compile
+from kgan.recipes.recipe import Recipe, Watched, about, jit_compile, mirroring
 from kgan.recipes.translation_networks import built, falling_adam
 from kgan.settings.paired import PairedSettings
 
@@ -114,7 +114,8 @@ class PairedRecipe(Recipe[PairedSettings]):
         settings = self.settings
         if isinstance(data, Pairs):
             sides = ((f"A: {data.a.name}", data.a), (f"B: {data.b.name}", data.b))
-            lines = [line for side in sides for line in about(*side, flip=settings.flip)]
+            lines = [line for side in sides for line in about(*side)]
+            lines += [f"  {note}" for note in mirroring(settings.flip, "pair")]
         else:
             lines = about(f"{settings.task}: {data.name}", data, flip=settings.flip)
         networks = [

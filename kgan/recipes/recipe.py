@@ -275,9 +275,10 @@ def about(name: str, data: kgan.data.Dataset, *, flip: bool = False) -> list[str
     return [f"{name}: {data.summary()}", *(f"  {note}" for note in notes)]
 
 
-def mirroring(flip: bool) -> list[str]:
+def mirroring(flip: bool, what: str = "image") -> list[str]:
     """What is said of images that are mirrored, as some presets declare it for their data."""
-    return ["half of the images, drawn anew in each pass, are mirrored (flip)"] if flip else []
+    said = f"each time that it is shown, each {what} is mirrored with probability 1/2 (flip)"
+    return [said] if flip else []
 
 
 def halving(value: float, half_life: int | None) -> Any:

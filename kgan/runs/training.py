@@ -25,7 +25,6 @@ from kgan.recipes import Recipe
 from kgan.runs import faults, outputs, resuming
 from kgan.runs.run import Run, check_same_data, moved
 from kgan.runs.start import follow, start_from
-from kgan.settings.gan import AutoSettings
 
 # Settings that say where files are written.
 _OUTPUTS = ("runs_dir", "export_dir", "classifiers_dir")
@@ -73,15 +72,25 @@ def train(
         preset: Name of the preset that the settings started from, or `None`.
         run: The run to resume, or `None` to start a new one.
         kept: Names of the settings that the user chose for a new run. The data choose the others
-            of the preset `auto`, and with other presets the batch alone; `None` leaves all alone.
+            of the preset `auto`, and with other presets the batch alone. `None` leaves all alone,
+            and of `auto` what is not as the preset has it.
 
     Returns:
         The exit code of `finish`, or 130 if a signal ended the training; its state is saved then.
+
+    Raises:
+        ValueError: If a run is to be resumed with settings that the data would choose anew.
     """
-    if run is None and kept is not None:
-        recipe.choose(kept)
-    if isinstance(recipe.settings, AutoSettings) and recipe.settings.init_from is not None:
-        follow(recipe, recipe.settings.init_from)
+    if run is None:
+        if kept is not None:
+            recipe.choose(kept)
+        if recipe.settings.chosen_by_data and recipe.settings.init_from is not None:
+            follow(recipe, recipe.settings.init_from)
+    elif recipe.settings.chosen_by_data:
+        raise ValueError(
+            f"the settings of {run.folder} were chosen when it began and must stay: resume it with "
+            "run.settings(GANSettings), not with those of the preset auto."
+        )
     strategy = kgan.distribution.get(recipe.settings.strategy)
     if kgan.distribution.is_chief(strategy):
         _check_places(recipe.settings, model_name or (run.model if run else name))

@@ -397,8 +397,11 @@ _PROGAN = GANSettings(
 class AutoSettings(GANSettings):
     """Train a GAN with settings that suit its images, and export its generator.
 
-    What the user did not choose the images choose; see `kgan.settings.auto`.
+    What the user did not choose the images choose; see `kgan.settings.auto`. Start from the preset
+    `auto`, which has the length for which they choose.
     """
+
+    chosen_by_data: ClassVar[bool] = True
 
 
 PRESETS: dict[str, GANSettings] = {

@@ -102,12 +102,14 @@ class Settings:
             is resumed as long as the data are the same.
         settled: Names of this group's fields that may be left to the data, and so are never `None`
             in the record of a run.
+        chosen_by_data: Whether all that the user did not choose is left to the data.
     """
 
     family: ClassVar[str] = ""
     changeable: ClassVar[tuple[str, ...]] = ()
     places: ClassVar[tuple[str, ...]] = ()
     settled: ClassVar[tuple[str, ...]] = ()
+    chosen_by_data: ClassVar[bool] = False
 
     @property
     def needs_tensorflow(self) -> bool:

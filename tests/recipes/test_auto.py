@@ -1,6 +1,7 @@
 """What images of the user's own are trained with, where no preset is named."""
 
 import dataclasses
+import types
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import kgan.cli.command_line as command_line
 import kgan.data
 from kgan.cli import COMMANDS
 from kgan.recipes import GANRecipe
+from kgan.runs.training import train
 from kgan.settings import PRESETS, GANSettings
 from kgan.settings.auto import FEW, choice
 
@@ -96,6 +98,28 @@ def test_from_python_too_the_images_choose_what_was_not_set():
     again = GANRecipe(recipe.settings)
     again.settle(images(FEW))
     assert again.settings == recipe.settings
+
+
+@pytest.mark.parametrize(
+    ("changes", "data", "said"),
+    [
+        ({"networks": "mlp"}, "ring", "auto chooses for images alone; the presets ring and grid"),
+        ({"epsilon": 10.0, "penalty": ()}, None, "without epsilon alone; the preset mnist-private"),
+    ],
+)
+def test_where_nothing_is_chosen_it_is_told(changes, data, said):
+    settings = dataclasses.replace(PRESETS["auto"], **changes)
+    recipe = GANRecipe(settings)
+    told = recipe.settle(images(200) if data is None else kgan.data.load(data))
+    assert said in told[0]
+    assert recipe.settings.loss == PRESETS["auto"].loss
+    assert not recipe.settings.chosen_by_data
+
+
+def test_a_run_is_not_resumed_with_settings_that_would_be_chosen_anew(tmp_path):
+    run = types.SimpleNamespace(folder=tmp_path / "mine")
+    with pytest.raises(ValueError, match=r"settings of .*mine were chosen when it began"):
+        train(GANRecipe(PRESETS["auto"]), name="mine", finish=lambda trained: 0, run=run)
 
 
 def test_what_the_user_chose_stays_though_it_is_the_default():

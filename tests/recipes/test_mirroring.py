@@ -5,6 +5,7 @@ import pytest
 
 from kgan.recipes import (
     ClassifierRecipe,
+    CUTRecipe,
     CycleGANRecipe,
     GANRecipe,
     HardeningRecipe,
@@ -13,6 +14,7 @@ from kgan.recipes import (
 )
 from kgan.settings import (
     ClassifierSettings,
+    CUTSettings,
     CycleGANSettings,
     GANSettings,
     HardeningSettings,
@@ -26,6 +28,7 @@ FAMILIES = {
     "classifier": (ClassifierRecipe, ClassifierSettings, {"data": "set.npz"}),
     "hardening": (HardeningRecipe, HardeningSettings, {"data": "set.npz"}),
     "cyclegan": (CycleGANRecipe, CycleGANSettings, {"a": "a.npy", "b": "b.npy"}),
+    "cut": (CUTRecipe, CUTSettings, {"a": "a.npy", "b": "b.npy"}),
     "restore": (PairedRecipe, PairedSettings, {"data": "a.npy", "task": "denoise"}),
     "paired": (PairedRecipe, PairedSettings, {"data": "pairs.npz"}),
 }
@@ -46,7 +49,7 @@ def test_mirrored_images_are_told(family, tmp_path, monkeypatch):
         data = recipe.data()
         recipe.settle(data)
         told[flip] = recipe.describe(data, recipe.model(data))
-    sides = 2 if "data" not in own or family == "paired" else 1
-    said = "  half of the images, drawn anew in each pass, are mirrored (flip)"
-    assert told[True].count(said) == sides
+    what = "pair" if family == "paired" else "image"
+    said = f"  each time that it is shown, each {what} is mirrored with probability 1/2 (flip)"
+    assert told[True].count(said) == (1 if "data" in own else 2)
     assert said not in told[False]
