@@ -35,7 +35,7 @@ class Grpc:
                 prediction_service_pb2_grpc,
             )
         except ImportError as error:
-            raise ImportError(f"gRPC needs {error.name}: pip install 'kgan[serve]'.") from (error)
+            raise ImportError(f"gRPC needs {error.name}: pip install 'kgan[serve]'.") from error
         self._address = address
         self._timeout = timeout
         options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
