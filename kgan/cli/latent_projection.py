@@ -30,6 +30,7 @@ def project(view: View) -> np.ndarray:
     """
     wanted = given(view)
     encoder = _encoder(view)
+    _tell_search(view, 1 if encoder is not None else view.settings.restarts)
     samples = view.gan.decode(view.latents(len(wanted.images)), wanted.labels)
     # A network of a user's own may leave the range of images.
     own = wanted._replace(images=np.clip(samples, 0.0, 1.0), known="the model's own samples")
@@ -52,9 +53,19 @@ def project(view: View) -> np.ndarray:
 def latents_of_images(view: View) -> tuple[np.ndarray, np.ndarray]:
     """The user's images (n, ...), and the latents (n, latent_dim) whose samples are nearest."""
     wanted = given(view)
+    _tell_search(view, view.settings.restarts)
     found = _of_latents(view, wanted.images, wanted.labels)
     print(f"{wanted.known}: found to a PSNR of {found.psnr.mean():.1f} dB{_apart(view, found)}")
     return wanted.images, found.points
+
+
+def _tell_search(view: View, starts: int) -> None:
+    plural = "" if starts == 1 else "s"
+    print(f"a search of {_steps(view):,} steps from {starts} start{plural}", flush=True)
+
+
+def _steps(view: View) -> int:
+    return 100 * view.settings.steps
 
 
 def _apart(view: View, found: kgan.latents.Projection) -> str:
@@ -108,14 +119,11 @@ def _searched(
     pull: float,
     noise: float = 0.05,
 ) -> kgan.latents.Projection:
-    steps = 100 * view.settings.steps
-    plural = "" if len(starts) == 1 else "s"
-    print(f"a search of {steps:,} steps from {len(starts)} start{plural}", flush=True)
     return kgan.latents.project(
         generate,
         wanted,
         starts,
-        steps=steps,
+        steps=_steps(view),
         pull=pull,
         learning_rate=0.05,
         noise=noise,

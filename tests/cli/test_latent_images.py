@@ -127,10 +127,12 @@ def test_three_errors_and_their_rows(make_run, tmp_path, capsys):
     out = tmp_path / "found.png"
     words = ["latents", make_run("digits"), "--show", "project", "--n", 2, "--steps", 1]
     assert kgan.cli.main([*map(str, words), "--restarts", "1", "--out", str(out)]) == 0
-    *said, last = capsys.readouterr().out.splitlines()
+    search, *said, order, last = capsys.readouterr().out.splitlines()
+    assert search == "a search of 100 steps from 1 start"
     assert [one.partition(": PSNR")[0] for one in said] == [
         "images of the training",
         "held-out images of digits",
         "the model's own samples",
     ]
+    assert order.startswith("in that order, two rows each")
     assert last.startswith("6 rows of 2 images")
