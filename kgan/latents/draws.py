@@ -33,7 +33,7 @@ def example_seeds(seed: int, n: int, start: int = 0) -> tf.Tensor:
     return tf.range(start, start + int(n), dtype=tf.int64) + (check_seed(seed) << 32)
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(reduce_retracing=True, autograph=False)
 def from_seeds(seeds: tf.Tensor, latent_dim: int) -> tf.Tensor:
     """One latent vector for each seed, whatever the other seeds in the batch are.
 

@@ -47,31 +47,29 @@ def bits_of(seeds: tf.Tensor, size: int) -> tf.Tensor:
 
 def _philox(counter: Words, key: Words) -> Words:
     """Four words of a counter's four and a key's two, each a number below 2**32 in a uint64."""
+    # Once, not in each of ten rounds: a graph of fewer operations is made sooner.
+    multipliers, steps = [[_constant(one) for one in pair] for pair in (_MULTIPLIERS, _STEPS)]
+    mask, half = _constant(_LOW), _constant(32)
     for _ in range(_ROUNDS):
-        products = [one * _constant(by) for one, by in zip(counter[::2], _MULTIPLIERS, strict=True)]
-        (first, first_low), (second, second_low) = [(_high(one), _low(one)) for one in products]
+        products = [one * by for one, by in zip(counter[::2], multipliers, strict=True)]
+        first, second = [tf.bitwise.right_shift(one, half) for one in products]
+        first_low, second_low = [tf.bitwise.bitwise_and(one, mask) for one in products]
         counter = (
             _xor(_xor(second, counter[1]), key[0]),
             second_low,
             _xor(_xor(first, counter[3]), key[1]),
             first_low,
         )
-        key = tuple(_low(one + _constant(by)) for one, by in zip(key, _STEPS, strict=True))
+        moved = [one + by for one, by in zip(key, steps, strict=True)]
+        key = tuple(tf.bitwise.bitwise_and(one, mask) for one in moved)
     return counter
 
 
 def _words(numbers: tf.Tensor) -> Words:
     """The lower and the upper 32 bits of int64 numbers."""
     wide = tf.bitcast(numbers, tf.uint64)
-    return _low(wide), _high(wide)
-
-
-def _low(wide: tf.Tensor) -> tf.Tensor:
-    return tf.bitwise.bitwise_and(wide, _constant(_LOW))
-
-
-def _high(wide: tf.Tensor) -> tf.Tensor:
-    return tf.bitwise.right_shift(wide, _constant(32))
+    low = tf.bitwise.bitwise_and(wide, _constant(_LOW))
+    return low, tf.bitwise.right_shift(wide, _constant(32))
 
 
 def _xor(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:

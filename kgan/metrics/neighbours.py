@@ -159,7 +159,7 @@ def _norms(x: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(x * x, axis=1)
 
 
-@tf.function(input_signature=[_ROWS, _ROWS, _ROW, _WHOLE, _WHOLE])
+@tf.function(autograph=False, input_signature=[_ROWS, _ROWS, _ROW, _WHOLE, _WHOLE])
 def _nearest_tile(x: tf.Tensor, y: tf.Tensor, middle: tf.Tensor, diagonal: tf.Tensor, k: tf.Tensor):
     x, y = x - middle, y - middle
     # Nearer is larger; |x|^2 is the same for all of a row.
@@ -170,7 +170,7 @@ def _nearest_tile(x: tf.Tensor, y: tf.Tensor, middle: tf.Tensor, diagonal: tf.Te
     return -values, tf.cast(indices, tf.int64)
 
 
-@tf.function(input_signature=[_ROWS, _ROWS, _ROW, _ROW])
+@tf.function(autograph=False, input_signature=[_ROWS, _ROWS, _ROW, _ROW])
 def _balls_tile(x: tf.Tensor, y: tf.Tensor, middle: tf.Tensor, limits: tf.Tensor):
     """Counts and hits of the pairs that are inside for certain, and the pairs in doubt."""
     x, y = x - middle, y - middle
