@@ -22,7 +22,7 @@ class ProgressBar(keras.callbacks.Callback):
 
     Args:
         epochs: Number of epochs of the whole run.
-        first_epoch: Number of epochs done before this call of `fit`.
+        first_step: Number of steps done before this call of `fit`, which may be inside an epoch.
         steps: Number of steps in an epoch.
         samples_per_step: Number of real samples in a step, to compute the speed.
         shown: Names of the logs that the line of an epoch shows.
@@ -32,7 +32,7 @@ class ProgressBar(keras.callbacks.Callback):
         self,
         *,
         epochs: int,
-        first_epoch: int,
+        first_step: int,
         steps: int,
         samples_per_step: int,
         shown: Sequence[str] = ("d_loss", "g_loss"),
@@ -42,7 +42,7 @@ class ProgressBar(keras.callbacks.Callback):
         self.steps = steps
         self.shown = shown
         self.samples_per_step = samples_per_step
-        self._done = first_epoch * steps
+        self._done = first_step
         self._display: Progress | None = None
         self._last = 0.0
 

@@ -222,7 +222,7 @@ class Recipe(abc.ABC, Generic[Chosen]):
         ]
 
     def callbacks(
-        self, data: Any, folder: Path, steps: int, *, first_epoch: int
+        self, data: Any, folder: Path, steps: int, *, first_step: int
     ) -> list[keras.callbacks.Callback]:
         """All callbacks of a run, in the order that they need.
 
@@ -230,7 +230,7 @@ class Recipe(abc.ABC, Generic[Chosen]):
             data: The training data, from the method `data`.
             folder: The run's folder.
             steps: Number of steps in an epoch.
-            first_epoch: Number of epochs that are done already.
+            first_step: Number of steps that are done already.
         """
         table = folder / "metrics.csv"
         per_step = self.samples_per_step()
@@ -242,7 +242,7 @@ class Recipe(abc.ABC, Generic[Chosen]):
             kgan.callbacks.HistoryTable(table, samples_per_step=per_step),
             kgan.callbacks.ProgressBar(
                 epochs=self.epochs,
-                first_epoch=first_epoch,
+                first_step=first_step,
                 steps=steps,
                 samples_per_step=per_step,
                 shown=self.shown,

@@ -188,7 +188,7 @@ def _fit_and_finish(
     done = steps_done(model)
     try:
         try:
-            callbacks = recipe.callbacks(data, run.folder, steps, first_epoch=done // steps)
+            callbacks = recipe.callbacks(data, run.folder, steps, first_step=done)
             space = outputs.check_space(model, run.folder)
         except BaseException:
             if anew:

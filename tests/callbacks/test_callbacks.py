@@ -178,18 +178,23 @@ def test_distance_is_zero_for_the_data_itself(train, images):
 
 
 def test_progress_prints_a_line_an_epoch(train, capsys):
-    progress = callbacks.ProgressBar(epochs=2, first_epoch=0, steps=2, samples_per_step=8)
+    progress = callbacks.ProgressBar(epochs=2, first_step=0, steps=2, samples_per_step=8)
     train([progress])
     lines = capsys.readouterr().out.strip().splitlines()
     assert [line.split()[:2] for line in lines] == [["epoch", "1/2"], ["epoch", "2/2"]]
     assert "d_loss" in lines[0]
 
 
-@pytest.mark.parametrize("grows", [True, False])
-def test_progress_says_that_networks_that_grow_get_slower(make_gan, grows):
-    """The size is full from step 4 on, so from the fifth step on there is nothing to say."""
+@pytest.mark.parametrize(
+    ("grows", "start", "slow"), [(True, 0, [1, 2, 3, 4]), (True, 3, [4]), (False, 0, [])]
+)
+def test_progress_says_that_networks_that_grow_get_slower(make_gan, grows, start, slow):
+    """The size is full from step 4 on, so from the fifth step on there is nothing to say.
+
+    A resumed training starts inside an epoch, and its first batch is batch 0 again.
+    """
     told = []
-    progress = callbacks.ProgressBar(epochs=1, first_epoch=0, steps=9, samples_per_step=8)
+    progress = callbacks.ProgressBar(epochs=1, first_step=start, steps=9, samples_per_step=8)
     progress.set_model(build_growing_gan() if grows else make_gan())
     progress._display = types.SimpleNamespace(update=lambda done, note: told.append((done, note)))
     progress.on_epoch_begin(0)
@@ -197,8 +202,8 @@ def test_progress_says_that_networks_that_grow_get_slower(make_gan, grows):
         progress._last = 0.0
         progress.on_train_batch_end(batch)
     slower = [done for done, note in told if note.endswith("samples/s, fewer as the networks grow")]
-    assert slower == ([1, 2, 3, 4] if grows else [])
-    assert [done for done, _ in told] == [1, 2, 3, 4, 5, 6]
+    assert slower == slow
+    assert [done for done, _ in told] == [start + one for one in range(1, 7)]
 
 
 def test_a_table_that_lost_its_first_line_is_told(tmp_path):
