@@ -68,6 +68,7 @@ def _run(request: Request, settings: AttackSettings) -> int:
         seed=settings.seed,
         several_labels=not criterion.by_class,
         held=settings.held,
+        classifier=Path(settings.model).expanduser() if whole else None,
         data_dir=settings.data_dir,
         download=settings.download,
         **settings.reading,
@@ -108,11 +109,11 @@ def _run(request: Request, settings: AttackSettings) -> int:
     report = dataclasses.replace(
         report,
         provenance={
-            **_provenance(settings, request.command, file, digest, data, whole),
+            **_provenance(settings, request.command, file, digest, attacked, whole),
             "to harden": _to_harden(settings, criterion, file),
         },
     )
-    if whole:
+    if whole and not attacked.untrained:
         told = f"{data.name} has no splits: the model is taken to have been trained on none of it"
         report = dataclasses.replace(report, assumptions=[*report.assumptions, one_line(told)])
     if settings.min_robust is not None:
@@ -235,16 +236,24 @@ def _corrupted(
 
 
 def _provenance(
-    settings: AttackSettings, command: str, file: str, digest: str, data: Dataset, whole: bool
+    settings: AttackSettings,
+    command: str,
+    file: str,
+    digest: str,
+    attacked: AttackedData,
+    whole: bool,
 ) -> dict[str, str]:
     """Where the figures come from, by the name of the fact; `whole` data have no splits."""
+    split = "none: the data have no splits" if whole else _split(settings)
+    if attacked.untrained:
+        split = "what the classifier was not trained on; the data have no splits"
+    drawn = f"drawn by seed {settings.seed}" if settings.n is not None else "all of them"
     facts = {
         "model file": file,
         "model SHA-256": digest,
-        "data": data.name,
-        "split": "none: the data have no splits" if whole else _split(settings),
-        "images": f"{len(data):,}"
-        + (f", drawn by seed {settings.seed}" if settings.n is not None else ", all of them"),
+        "data": attacked.images.name,
+        "split": split,
+        "images": f"{len(attacked.images):,}, {drawn}",
         "seed": str(settings.seed),
         "command": command,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -11,7 +11,12 @@ from kgan.data.fakes import fill
 from kgan.data.feed import Part, feed, steps_per_epoch, to_float
 from kgan.data.folder import folder_splits, load_folder
 from kgan.data.given import load_given
-from kgan.data.labelled import held_out_split, load_labelled, train_and_test
+from kgan.data.labelled import (
+    held_out_rows,
+    held_out_split,
+    load_labelled,
+    train_and_test,
+)
 from kgan.data.load import COMPOSED, DATASETS, TARGETS, is_set, load
 from kgan.data.pairs import load_pairs
 from kgan.data.private_feed import private_feed, private_rows
@@ -58,6 +63,7 @@ __all__ = [
     "feed_rows",
     "fill",
     "folder_splits",
+    "held_out_rows",
     "held_out_split",
     "is_set",
     "labelled_share",

@@ -50,9 +50,13 @@ def train_and_test(
     test = held_out_split(name)
     if test is not None:
         return data, read(name, test, **options)
-    rows = np.random.default_rng(seed).permutation(len(data))
-    tenth = max(2, len(data) // 10)
-    return data.take(np.sort(rows[tenth:])), data.take(np.sort(rows[:tenth]))
+    rows = held_out_rows(len(data), seed)
+    return data.take(np.setdiff1d(np.arange(len(data)), rows)), data.take(rows)
+
+
+def held_out_rows(n: int, seed: int) -> np.ndarray:
+    """The rows of n that `train_and_test` holds out by a seed of data without splits, in order."""
+    return np.sort(np.random.default_rng(seed).permutation(n)[: max(2, n // 10)])
 
 
 def held_out_split(name: str) -> str | None:

@@ -10,6 +10,8 @@ import numpy as np
 import kgan.data
 from kgan.data import Dataset
 from kgan.data.arrays import has_split, label_rows, load_arrays, rows_beside
+from kgan.names import one_line
+from kgan.runs import tested_on
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +25,7 @@ class AttackedData:
         name: Where they came from, as the user named it.
         split: The split that they are of.
         left: Rows of the split that are not attacked.
+        untrained: Whether they are those which the classifier's training held out of all.
         options: How they were read.
     """
 
@@ -32,6 +35,7 @@ class AttackedData:
     name: str
     split: str
     left: np.ndarray
+    untrained: bool
     options: dict[str, Any]
 
     def others(self) -> tuple[Dataset, str]:
@@ -47,7 +51,8 @@ class AttackedData:
             return kgan.data.load_labelled(self.name, "train", **self.options), "the training split"
         if len(self.left):
             whole = kgan.data.load_labelled(self.name, self.split, **self.options)
-            return whole.take(self.left), "those that --n leaves out"
+            told = "those that it was trained on" if self.untrained else "those that --n leaves out"
+            return whole.take(self.left), told
         return self.images, "the images to be attacked themselves; --n leaves others out"
 
 
@@ -59,6 +64,7 @@ def attacked_data(
     seed: int = 0,
     several_labels: bool = False,
     held: Sequence[str] = (),
+    classifier: Path | None = None,
     **options: Any,
 ) -> AttackedData:
     """Loads the images to attack.
@@ -71,6 +77,8 @@ def attacked_data(
         several_labels: Whether labels are rows of 0 and 1 of an .npz file.
         held: Names of arrays of an .npz file that other inputs of the model get, "NAME" or
             "NAME=KEY" where the array is called otherwise than the input.
+        classifier: Of data without splits: the file of the classifier. Where it says which of them
+            its training held out, these alone are attacked, and a line says so.
         **options: Further arguments of `kgan.data.load`.
     """
     path = Path(name).expanduser()
@@ -94,13 +102,25 @@ def attacked_data(
     for one in held:
         input, _, key = one.partition("=")
         arrays[input] = rows_beside(path, split, key or input, len(images))
-    drawn, left = np.arange(len(images)), np.arange(0)
-    if n is not None and n < len(images):
-        rows = np.random.default_rng(seed).permutation(len(images))
-        drawn, left = np.sort(rows[:n]), np.sort(rows[n:])
+    known = None
+    if classifier is not None and classifier.is_file():
+        known = tested_on.rows_of(classifier, images)
+    every = np.arange(len(images))
+    drawn = every if known is None else known
+    if known is not None:
+        print(
+            one_line(
+                f"{images.name} has no splits: {classifier} was not trained on {len(known):,} of "
+                "its images, which alone are attacked"
+            )
+        )
+    if n is not None and n < len(drawn):
+        drawn = np.sort(np.random.default_rng(seed).permutation(drawn)[:n])
+    left = np.setdiff1d(every, drawn)
+    if len(left):
         images, truth = images.take(drawn), truth[drawn]
         arrays = {k: v[drawn] if len(v) > 1 else v for k, v in arrays.items()}
-    return AttackedData(images, truth, arrays, name, split, left, options)
+    return AttackedData(images, truth, arrays, name, split, left, known is not None, options)
 
 
 def _has_training(path: Path) -> bool:

@@ -15,6 +15,7 @@ from kgan.files import atomic_path, remove_left_behind
 from kgan.names import printable
 from kgan.portions import portions
 from kgan.recipes.classifier import ClassifierRecipe, Generate, plain_loss
+from kgan.runs import tested_on
 from kgan.runs.classifier_file import new_name
 from kgan.runs.run import Run
 from kgan.runs.source import open_source
@@ -65,13 +66,12 @@ def _save(trained: Trained, *, hint: bool) -> int:
     if not isinstance(trained.recipe.loss(trained.data), type(plain_loss())):
         # A plain Keras model, which loads without kgan.
         trained.model.compile(trained.model.optimizer, plain_loss(), metrics=["accuracy"])
-    save(trained.model, path)
-    test = trained.recipe.splits[1]
+    test, settings = trained.recipe.splits[1], trained.recipe.settings
+    save(trained.model, path, kept=tested_on.of_split(settings.data, test, settings.seed))
     accuracy = _accuracy(trained.model, test)
     print(f"test accuracy {accuracy:.2%} ({len(test):,} images)")
     print(printable(f"saved as {path}"))
     if hint:
-        settings = trained.recipe.settings
         print(printable(f"next: {hints.attack(settings, path, settings.data)}"))
     return 0
 
@@ -83,11 +83,18 @@ def _accuracy(model: keras.Model, data: Dataset) -> float:
     return float((np.concatenate(logits).argmax(axis=1) == data.labels).mean())
 
 
-def save(model: keras.Model, path: Path) -> None:
-    """Saves a model as a .keras file; what a save that was killed left there is removed."""
+def save(model: keras.Model, path: Path, *, kept: dict[str, object] | None = None) -> None:
+    """Saves a model as a .keras file; what a save that was killed left there is removed.
+
+    Args:
+        model: The model.
+        path: The file.
+        kept: What `kgan.runs.tested_on.of_split` gave, if the model was not trained on that.
+    """
     remove_left_behind(path.parent)
     with atomic_path(path) as temporary:
         model.save(temporary)
+        tested_on.write(temporary, kept)
 
 
 def preset_classifier(name: str, settings: ClassifierSettings) -> Path:

@@ -20,7 +20,7 @@ from kgan.recipes.classifier import ClassifierRecipe
 from kgan.recipes.hardening import HardeningRecipe
 from kgan.robustness.comparison import Comparison, compare, tell, write
 from kgan.robustness.comparison_page import write_comparison_page
-from kgan.runs import resuming
+from kgan.runs import resuming, tested_on
 from kgan.runs.classifier_file import (
     check_fit,
     check_model_range,
@@ -99,7 +99,7 @@ def _finish(trained: Trained, *, command: str) -> int:
     assert isinstance(recipe, HardeningRecipe)
     settings, run = recipe.settings, trained.run
     target = settings.classifiers_dir / f"{run.model}.keras"
-    save(trained.model.classifier, target)
+    save(trained.model.classifier, target, kept=_tested_on(recipe))
     seconds = sum(row["seconds"] for row in read_history(run.table))
     print(printable(f"hardened in {seconds:.1f} s; saved as {target}"), flush=True)
     stopped = any(isinstance(one, OverfittingGuard) and one.fired for one in trained.callbacks)
@@ -118,6 +118,15 @@ def _finish(trained: Trained, *, command: str) -> int:
     tell(comparison, run.folder)
     print(printable(f"next: {comparison.provenance['to attack']}"))
     return 0
+
+
+def _tested_on(recipe: HardeningRecipe) -> dict[str, object] | None:
+    """For `save`; `None` too where the weights that it began with may know all of the data."""
+    settings = recipe.settings
+    kept = tested_on.of_split(settings.data, recipe.splits[1], settings.seed)
+    if settings.model is None or settings.fresh:
+        return kept
+    return kept if tested_on.read(settings.model.expanduser()) == kept else None
 
 
 def _compared(
