@@ -45,7 +45,6 @@ def main(request: Request) -> int:
             settings.standing_statistics,
             source=settings.source,
             truncation=settings.truncation,
-            seed=settings.seed,
         )
     if settings.where:
         if source.generate_where is None:

@@ -7,9 +7,7 @@ from kgan.models import GAN
 from kgan.models.standing import stand_for
 
 
-def stand(
-    model: Any, batches: int, *, source: Path, truncation: float | None, seed: int = 0
-) -> None:
+def stand(model: Any, batches: int, *, source: Path, truncation: float | None) -> None:
     """Sets a model's statistics to those of samples that it will make.
 
     Args:
@@ -17,7 +15,6 @@ def stand(
         batches: As for `kgan.models.standing.stand_for`.
         source: What the user named.
         truncation: As for `kgan.models.standing.stand_for`.
-        seed: Seed of the latents.
 
     Raises:
         ValueError: If it is no GAN, or one without such statistics.
@@ -28,6 +25,7 @@ def stand(
             "whose statistics could be made anew."
         )
     try:
-        stand_for(model, batches, truncation=truncation, seed=seed)
+        # By one seed whatever is sampled, as an export has them.
+        stand_for(model, batches, truncation=truncation)
     except ValueError as error:
         raise ValueError(f"standing_statistics must be left out for this model: {error}") from error
