@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -95,7 +96,7 @@ def read(name: str, command: Command, arguments: Sequence[str]) -> Request:
         given = _given(settings, words)
         settings = _unmirrored(settings, first, preset, given)
         return Request(settings, preset, run_name, given=given)
-    return _resumed(name, command, words, Run.latest(settings.runs_dir, run_name), chosen)
+    return _resumed(name, command, words, _latest(command, settings.runs_dir, run_name), chosen)
 
 
 def _resumed(
@@ -117,7 +118,10 @@ def _resumed(
     settings = _parse(name, command, words, saved)
     # Whether moved data are the same is seen when they are loaded.
     may_change = (settings.may_change() - saved.shaped_by) | settings.may_move()
-    check_unchanged(saved, settings, may_change=tuple(may_change))
+    try:
+        check_unchanged(saved, settings, may_change=tuple(may_change))
+    except ValueError as error:
+        raise ValueError(f"{run.folder}: {error}") from None
     return Request(settings, run.preset or chosen, run.folder.name, run)
 
 
@@ -134,9 +138,23 @@ def _named_run(command: Command, words: Sequence[str]) -> Run | None:
     with unchecked():
         asked, _ = tyro.cli(RunFolder, args=list(words), return_unknown_args=True)
     try:
-        return Run.latest(asked.runs_dir, command.prefix + asked.name) if asked.name else None
+        if not asked.name:
+            return None
+        return _latest(command, asked.runs_dir, command.prefix + asked.name)
     except FileNotFoundError:
         return None  # Reported, or started as a new run, once all flags are known.
+
+
+def _latest(command: Command, runs_dir: Path, name: str) -> Run:
+    """The newest run of a name, and a line where it is not the folder of that very name."""
+    run = Run.latest(runs_dir, name)
+    if run.folder.name != name and (runs_dir / name).is_dir():
+        first = shlex.quote(f"{name.removeprefix(command.prefix)}-1")
+        told = (
+            f"{run.folder} is the newest run of that name; --name {first} means {runs_dir / name}"
+        )
+        print(kgan.names.printable(told))
+    return run
 
 
 def _starts_anew(settings: RunFolder, run_name: str) -> bool:

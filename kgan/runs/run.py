@@ -48,7 +48,8 @@ class Run:
         preset: Name of the preset that the run started from; `None` if unknown.
         values: Every field of the settings, as JSON values.
         data: Fingerprint of the training data; `None` if unknown.
-        id: A random word that no other run has; `None` if unknown.
+        id: A random word that no other run has but its copies; `None` if unknown.
+        name: The name that was asked for, without a number; `None` if unknown.
     """
 
     folder: Path
@@ -58,6 +59,7 @@ class Run:
     values: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     data: Mapping[str, Any] | None = None
     id: str | None = None
+    name: str | None = None
 
     @classmethod
     def new(
@@ -95,7 +97,8 @@ class Run:
                 break
             except FileExistsError:
                 number += 1
-        run = cls(folder, type(settings).family, model or name, preset, id=uuid.uuid4().hex)
+        own = uuid.uuid4().hex
+        run = cls(folder, type(settings).family, model or name, preset, id=own, name=name)
         return run.saved(settings, data=data)
 
     @classmethod
@@ -124,17 +127,17 @@ class Run:
 
     @classmethod
     def latest(cls, runs_dir: Path, name: str) -> "Run":
-        """The run of that name with the highest number.
+        """The run of that name with the highest number; of NAME-1 the one without a number.
+
+        A run that was itself named NAME-2024 is none of NAME, nor is a copy of one that is there.
 
         Raises:
             FileNotFoundError: If there is none.
         """
-        pattern = re.compile(re.escape(name) + r"(?:-(\d+))?")
-        found = {}
-        for path in runs_dir.iterdir() if runs_dir.is_dir() else ():
-            match = pattern.fullmatch(path.name)
-            if match and (path / _FILE).is_file():
-                found[int(match[1] or 1)] = path
+        found = _numbered(runs_dir, name)
+        if not found and name.endswith("-1"):
+            first = _numbered(runs_dir, name.removesuffix("-1")).get(1)
+            found = {} if first is None else {1: first}
         if not found:
             raise FileNotFoundError(
                 f"no run {name!r} in {runs_dir} to resume; name another with --name, or start one "
@@ -156,6 +159,7 @@ class Run:
             }
             | {"kgan": kgan.__version__},
             "id": self.id,
+            "name": self.name,
         }
         text = json.dumps(content, indent=2, default=str)
         with atomic_path(self.folder / _FILE) as temporary:
@@ -295,6 +299,28 @@ def check_same_data(
     )
 
 
+def _numbered(runs_dir: Path, name: str) -> dict[int, Path]:
+    """The runs NAME, NAME-2, ... by their numbers."""
+    pattern = re.compile(re.escape(name) + r"(?:-(\d+))?")
+    there = {}
+    for path in runs_dir.iterdir() if runs_dir.is_dir() else ():
+        match = pattern.fullmatch(path.name)
+        if match and (path / _FILE).is_file():
+            there[int(match[1] or 1)] = path
+    found, seen = {}, set()
+    for number in sorted(there):
+        own, asked = None, None
+        # What cannot be read is reported where it is opened.
+        with contextlib.suppress(ValueError):
+            record = _identity(there[number] / _FILE)
+            own, asked = record.get("id"), record.get("name")
+        if own in seen or (number > 1 and asked not in (None, name)):
+            continue
+        seen |= {own} - {None}
+        found[number] = there[number]
+    return found
+
+
 def _identity(path: Path) -> dict[str, Any]:
     """The fields of `Run` except `folder`, from a `config.json` of any version."""
     try:
@@ -304,7 +330,7 @@ def _identity(path: Path) -> dict[str, Any]:
         values = content.get("config")
         if not isinstance(values, dict):
             raise TypeError("config must hold the run's settings")
-        for name in ("family", "model", "preset", "id"):
+        for name in ("family", "model", "preset", "id", "name"):
             if not isinstance(content.get(name), str | None):
                 raise TypeError(f"{name} must be a text")
         if not isinstance(content.get("data"), dict | None):
@@ -329,7 +355,7 @@ def _identity(path: Path) -> dict[str, Any]:
             f"reads up to {FORMAT}. Upgrade kgan."
         )
     if number == FORMAT:
-        names = ("family", "preset", "data", "id")
+        names = ("family", "preset", "data", "id", "name")
         return {name: content.get(name) for name in names} | {"model": model, "values": values}
     families = [family for field, family in _FAMILY_BY_FIELD.items() if field in values]
     family = families[0] if families else "gan"

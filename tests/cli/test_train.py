@@ -200,7 +200,8 @@ def test_resuming_refuses_another_configuration(train, tmp_path):
     train("--epochs", 1, "--no-export", *TINY)
     said = train("--epochs", 2, "--resume", *TINY[:-1], 32, check=False)
     assert said.returncode == 2
-    assert "batch_size cannot change when a run is resumed: it was 16, got 32" in said.stderr
+    told = "batch_size cannot change when a run is resumed: it was 16, got 32"
+    assert f"ValueError: runs/digits: {told}" in said.stderr
     said = train("--epochs", 2, "--resume", "--no-export")
     assert "resuming at step 8" in said.stdout
     said = train("--resume", "--name", "never", check=False)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import threading
 
 import pytest
@@ -198,3 +199,32 @@ def test_a_value_that_no_run_records_is_damage(values, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"config": values}))
     with pytest.raises(ValueError, match=r"config\.json is damaged: "):
         Run.open(tmp_path).settings(GANSettings)
+
+
+def test_a_run_named_like_a_number_is_none_of_the_name_before(tmp_path):
+    for name in ("mine", "mine-2024", "mine"):
+        Run.new(tmp_path, name, SETTINGS)
+    assert Run.latest(tmp_path, "mine").folder.name == "mine-2"
+    assert Run.latest(tmp_path, "mine-2024").folder.name == "mine-2024"
+    # Where there is no run of that name, the first.
+    assert Run.latest(tmp_path, "mine-1").folder.name == "mine"
+    Run.new(tmp_path, "mine-1", SETTINGS)
+    assert Run.latest(tmp_path, "mine-1").folder.name == "mine-1"
+
+
+def test_a_copy_is_not_resumed_in_place_of_its_run(tmp_path):
+    Run.new(tmp_path, "mine", SETTINGS)
+    shutil.copytree(tmp_path / "mine", tmp_path / "mine-2024")
+    assert Run.latest(tmp_path, "mine").folder.name == "mine"
+    # Alone it is the run.
+    shutil.rmtree(tmp_path / "mine")
+    assert Run.latest(tmp_path, "mine").folder.name == "mine-2024"
+
+
+def test_records_without_a_name_go_by_the_folders(tmp_path):
+    for _ in range(2):
+        run = Run.new(tmp_path, "mine", SETTINGS)
+        content = json.loads((run.folder / "config.json").read_text())
+        del content["name"], content["id"]
+        (run.folder / "config.json").write_text(json.dumps(content))
+    assert Run.latest(tmp_path, "mine").folder.name == "mine-2"
