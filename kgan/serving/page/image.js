@@ -3,7 +3,7 @@
 import { numberOf, oneOf } from "./address.js";
 import { percent, showBars } from "./bars.js";
 import { makeChoices, onSlide, setSlider } from "./fields.js";
-import { canvasOf, draw, onUpload, shapeOf, shrink, sizeOf } from "./pictures.js";
+import { canvasOf, draw, hasOpacity, onUpload, shapeOf, shrink, sizeOf } from "./pictures.js";
 import { call, classNames, element, endpointFor, latest, questionOf, samplesOf, showError, verdict } from "./server.js";
 
 // Roles with an image before and one after, and what else their endpoints may take.
@@ -50,7 +50,9 @@ function asked(endpoint) {
   const shape = sizes(endpoint);
   const { model, source } = state;
   const fits = Array.isArray(source) && shapeOf(source).join() === shape.join();
-  const image = fits ? source : shrink(canvasOf(source), shape, model.reading);
+  // Without saying what it takes an endpoint takes what the model makes.
+  const opacity = endpoint.takes && hasOpacity(endpoint.takes);
+  const image = fits ? source : shrink(canvasOf(source), shape, model.reading, opacity ?? undefined);
   const label = Number(element("image-class").value);
   const inputs = {
     [inputOf(endpoint)]: [image],

@@ -81,6 +81,8 @@ function laid(source, [height, width, channels], { resize, background }, factor,
   const target = canvas.getContext("2d", { willReadFrequently: true });
   target.imageSmoothingQuality = "high";
   const { from, to } = placed(resize, sizeOf(source), [height, width]);
+  // At its own size nothing runs over edges.
+  target.imageSmoothingEnabled = from[2] !== to[2] || from[3] !== to[3];
   const box = to.map((value) => value * factor);
   target.fillStyle = background;
   // What is added to other channels than grey or colour is 0.
@@ -90,12 +92,15 @@ function laid(source, [height, width, channels], { resize, background }, factor,
   return target.getImageData(0, 0, canvas.width, canvas.height);
 }
 
+// Whether the last channel of images of a kind is their opacity: of grey and one more, as `kgan translate` reads
+// files, and of colour where it is shown.
+export const hasOpacity = ({ channels, shown }) => channels === 2 || (channels === 4 && shown?.length === 4);
+
 // A canvas or picture as a sample of that shape, by a reading's resizing and background: the mean of each cell,
 // so that thin strokes do not vanish.
-export function shrink(source, shape, reading) {
+export function shrink(source, shape, reading, keepsOpacity = shape[2] === 4 && shown?.length === 4) {
   const [height, width, channels] = shape;
   const factor = Math.max(1, Math.ceil(256 / Math.max(height, width)));
-  const keepsOpacity = channels === 4 && shown?.length === 4;
   const { data, width: across } = laid(source, shape, reading, factor, keepsOpacity);
   // Red, green, blue and opacity; colours count as much as they are seen.
   const mean = (row, column) => {
@@ -117,7 +122,7 @@ export function shrink(source, shape, reading) {
       const grey = Math.min(1, 0.299 * red + 0.587 * green + 0.114 * blue);
       if (channels === 3) return colour;
       if (channels === 1) return [grey];
-      if (keepsOpacity) return [...colour, opacity];
+      if (keepsOpacity) return [...(channels === 2 ? [grey] : colour), opacity];
       // A picture has no more than three of many channels: these where they are shown, grey elsewhere.
       return Array.from({ length: channels }, (_, channel) => colour[channelsOf(Array(channels)).indexOf(channel)] ?? grey);
     }));

@@ -64,6 +64,20 @@ def same_endpoints(channels, shown=None):
     return Endpoints("same", Images(8, 8, channels, shown=shown), named, tracked=())
 
 
+def holes_endpoints(channels):
+    """Holes become white, of images whose last channel is 1 where they are known."""
+    shown = (0,) if channels == 1 else (0, 1, 2, 3)
+    source = Images(8, 8, channels + 1, shown=shown)
+    images = {"images": tf.TensorSpec([None, *source.shape], tf.float32)}
+
+    def fill(request):
+        known = request["images"][..., -1:]
+        return {"images": known * request["images"][..., :-1] + (1.0 - known)}
+
+    named = {"translate": Endpoint(fill, images, "translate", takes=source)}
+    return Endpoints("holes", Images(8, 8, channels), named, tracked=())
+
+
 def layers_endpoints():
     """Images of five channels, of which the last one is shown as red."""
 
@@ -164,6 +178,8 @@ def served(exported, exported_rows, tmp_path_factory):
     declared = {"config": {"resize": "pad", "background": "navy"}}
     kgan.export.write(same_endpoints(3), folder / "padded", origin=declared)
     kgan.export.write(same_endpoints(4, (0, 1, 2, 3)), folder / "clear")
+    kgan.export.write(holes_endpoints(1), folder / "grey_holes")
+    kgan.export.write(holes_endpoints(3), folder / "colour_holes")
     repository = Repository(
         [
             Model("toy", exported[0]),
@@ -173,6 +189,8 @@ def served(exported, exported_rows, tmp_path_factory):
             Model("styled", folder / "styled"),
             Model("padded", folder / "padded"),
             Model("clear", folder / "clear"),
+            Model("grey_holes", folder / "grey_holes"),
+            Model("colour_holes", folder / "colour_holes"),
         ]
     )
     repository.poll()

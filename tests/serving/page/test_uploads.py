@@ -52,6 +52,23 @@ def test_transparency_lies_on_white_where_nothing_else_is_told(uploaded):
     np.testing.assert_allclose(found[[0, 0, -1, -1], [0, -1, 0, -1], 0], 255, atol=1)
 
 
+@pytest.mark.parametrize("model", ["grey_holes", "colour_holes"])
+@pytest.mark.parametrize(("side", "near"), [(8, 1), (40, 20)])
+def test_transparency_is_holes_for_a_model_that_fills_them(uploaded, page, model, side, near):
+    """By what its endpoint takes: what it makes has no opacity. At its own size all is exact."""
+    picture = np.full((side, side, 4), [90, 90, 90, 255], np.uint8)
+    picture[side // 4 : -side // 4, side // 4 : -side // 4, 3] = 0
+    filled = uploaded(model, picture, into="after")
+    wanted = np.full((8, 8), 90)
+    wanted[2:6, 2:6] = 255
+    for channel in range(3):
+        np.testing.assert_allclose(filled[..., channel], wanted, atol=near)
+    # All of an opaque picture is known.
+    picture[..., 3] = 255
+    page.changes("after", lambda: uploaded(None, picture, into="after"))
+    np.testing.assert_allclose(values(page, "after")[..., :3], 90, atol=2)
+
+
 def test_half_opaque_pixels_lie_on_the_background_too(uploaded):
     picture = np.full((40, 40, 4), [200, 100, 0, 51], np.uint8)
     # A fifth of the colour and four of #000080.
