@@ -21,7 +21,8 @@ def endpoints(name: str, network: keras.Model, source: Kind, target: Kind) -> di
     Where the network looks at a neighbourhood alone, images of any height and width are taken;
     where it also normalises each image by its own statistics, `name_tile` takes tiles of a larger
     image and `statistics` for them (see `kgan.models.tile_statistics`).
-    `name_png` takes image files (PNG; JPEG, BMP and GIF where there are one or three channels) as
+    `name_png` takes image files (PNG, whose transparency is the last of two or four channels; JPEG,
+    BMP and GIF too where there are one or three) as
     `image_bytes` and gives PNG files, which in TensorFlow Serving's REST contract are {"b64": ...}.
 
     Args:
@@ -99,15 +100,20 @@ def in_batches(translate: Translate, samples: np.ndarray, target: Kind) -> np.nd
 
 
 def _has_files(kind: Kind) -> bool:
-    return isinstance(kind, Images) and kind.channels in (1, 3, 4)
+    return isinstance(kind, Images) and kind.channels in (1, 2, 3, 4)
 
 
 def _of_files(convert: Translate, source: Images, *, free: bool) -> Callable[[Request], Request]:
     def read(content: tf.Tensor) -> tf.Tensor:
-        if source.channels == 4:
+        if source.channels in (2, 4):
             pixels = tf.io.decode_png(content, channels=4)
         else:
             pixels = tf.io.decode_image(content, source.channels, expand_animations=False)
+        if source.channels == 2:
+            # Grey and opacity, as `kgan translate` reads files.
+            values = tf.cast(pixels, tf.float32)
+            luma = tf.reduce_sum(values[..., :3] * [0.299, 0.587, 0.114], axis=-1, keepdims=True)
+            pixels = tf.concat([tf.minimum(luma, 255.0), values[..., 3:]], axis=-1)
         shape = (None, None, source.channels)
         if not free:
             sides = tf.shape(pixels)[:2]

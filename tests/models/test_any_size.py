@@ -100,6 +100,17 @@ def test_files_in_and_files_out():
     fixed = translating.endpoints("x", build("encoder-decoder"), kind, kind)
     with pytest.raises(tf.errors.InvalidArgumentError, match="images must be of 16x16, got"):
         fixed["x_png"].function({"image_bytes": files})
-    assert list(translating.endpoints("x", network, Images(16, 16, 2), kind)) == ["x", "x_tile"]
+    assert list(translating.endpoints("x", network, Images(16, 16, 5), kind)) == ["x", "x_tile"]
+    # Grey and opacity, as `kgan translate` reads such files.
+    holes = build("resnet", shape=(16, 16, 2), blocks=1)
+    found = translating.endpoints("x", holes, Images(16, 16, 2), kind)
+    pixels = RANDOM.integers(0, 256, (16, 16, 4), dtype=np.uint8)
+    for picture in (pixels, np.concatenate([pixels[..., :1].repeat(3, -1), pixels[..., 3:]], -1)):
+        file = tf.constant([tf.io.encode_png(picture).numpy()])
+        luma = picture[..., :3] @ np.array([0.299, 0.587, 0.114])
+        given = np.stack([luma, picture[..., 3]], -1)[None].astype(np.float32) / 255
+        expected = found["x"].function({"images": tf.constant(given)})["images"][0] * 255
+        made = found["x_png"].function({"image_bytes": file})["image_bytes"].numpy()[0]
+        assert np.abs(tf.io.decode_png(made) - np.round(expected)).max() <= 1
     dense = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
     assert list(translating.endpoints("x", dense, Points(2), Points(2))) == ["x"]
