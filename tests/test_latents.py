@@ -21,7 +21,7 @@ def test_truncated_latents_have_the_truncated_distribution_and_keep_their_order(
         np.testing.assert_allclose(seen, scipy.stats.norm.ppf(share), atol=2e-5)
     extreme = tf.constant([[-9.0, 0.0, 9.0]])
     np.testing.assert_allclose(kgan.latents.truncated(extreme, 1.0), [[-1, 0, 1]], atol=1e-6)
-    with pytest.raises(ValueError, match="limit must be above 0"):
+    with pytest.raises(ValueError, match="truncation of latents must be above 0"):
         kgan.latents.truncated(extreme, 0.0)
 
 

@@ -232,6 +232,9 @@ def _corrupted(
             batch_size=settings.batch_size,
             progress=progress.update,
         )
+    if found.baseline is not None:
+        told = one_line(f"{settings.baseline} ({found.baseline})")
+        found = dataclasses.replace(found, baseline=told)
     return dataclasses.replace(report, corruptions=found)
 
 

@@ -142,15 +142,18 @@ def print_comparison(
     table.add_column("score")
     for name in (*map(str, sources), "difference", "95% interval", "better"):
         table.add_column(name, justify="right")
-    refused = []
+    refused: list[ValueError] = []
+    without: list[str] = []
     for name in common:
         try:
             result = compare(ours[name], theirs[name])
         except ValueError as error:
             refused.append(error)
             continue
-        interval = ""
-        if result.low is not None:
+        interval = "none"
+        if result.low is None:
+            without.append(name)
+        else:
             interval = f"{_number(result.low)} to {_number(result.high)}"
         better = {"first": str(sources[0]), "second": str(sources[1]), None: "undecided"}
         numbers = (result.first.value, result.second.value, result.difference)
@@ -158,6 +161,10 @@ def print_comparison(
     if len(refused) == len(common):
         raise refused[0]
     console.print(table)
+    if without:
+        few = "fewer than three draws, or infinite ones"
+        told = f"undecided for want of an interval ({few}): {', '.join(without)}"
+        console.print(Text(told, style="dim"), soft_wrap=True)
     for one in refused:
         console.print(Text(str(one), style="dim"), soft_wrap=True)
     for side, names in zip(

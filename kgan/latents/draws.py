@@ -61,7 +61,7 @@ def truncated(latents: tf.Tensor, limit: float) -> tf.Tensor:
     Reference: the "truncation trick" of Brock et al. 2019, section 3.1 (arXiv:1809.11096).
     """
     if not limit > 0:
-        raise ValueError(f"limit must be above 0, got {limit}.")
+        raise ValueError(f"the truncation of latents must be above 0, got {limit:g}.")
     latents = tf.cast(latents, tf.float32)
     inside = tf.math.erf(tf.cast(limit, tf.float32) * 2.0**-0.5)
     # In the lower half alone, where float32 resolves small probabilities.

@@ -321,12 +321,19 @@ def export(run: Run, model: Any, data: Any, folder: Path) -> Path:
         if run.id is not None and _exported(version) == (run.id, step):
             print(f"exported already: step {step:,} is {version}")
             return version
-    return kgan.export.export(
+    before = kgan.export.versions.newest(folder / run.model)
+    version = kgan.export.export(
         model,
         folder / run.model,
         class_names=data.class_names,
         origin=origin(run, step),
     )
+    if before is not None and _exported(before)[0] not in (None, run.id):
+        told = (
+            f"{before} is of another run: a server answers with version {version.name} from now on"
+        )
+        print(printable(told))
+    return version
 
 
 def _exported(version: Path) -> tuple[Any, Any]:

@@ -120,7 +120,8 @@ def test_corruptions_and_sarif_of_a_command(files, here, capsys):
     found = report.corruptions
     assert len(found.rows) == 75
     assert found.clean == report.clean.robust_accuracy
-    # Its own baseline.
+    # Its own baseline, by its file: networks' names are alike.
+    assert report.corruptions.baseline.startswith(f"{files}/mine.keras (")
     assert found.mce == pytest.approx(1.0)
     said = capsys.readouterr().out
     assert f"{found.mean_accuracy:.1%} on average" in said

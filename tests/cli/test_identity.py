@@ -50,6 +50,16 @@ def test_the_printed_advice_goes_on_with_the_run_and_its_model(here, capsys):
         assert manifest["config"]["loss"] == "wasserstein"
     assert main(["train", "digits", "--resume", "--name", "wgan-gp-2"]) == 2
     assert "was started as preset 'wgan-gp', not 'digits'" in capsys.readouterr().err
+    # Another run of that name replaces on servers what this one left, and is the one to resume.
+    assert main(arguments) == 0
+    told = "saved_models/wgan-gp/2 is of another run: a server answers with version 3 from now on"
+    assert told in capsys.readouterr().out
+    assert main(["train", "--resume", "--name", "wgan-gp", "--no-export", "--epochs", "1"]) == 0
+    said = capsys.readouterr().out
+    assert (
+        "runs/wgan-gp-3 is the newest run of that name; --name wgan-gp-1 means runs/wgan-gp\n"
+        in said
+    )
 
 
 @pytest.mark.parametrize("command", ["sample", "export", "evaluate"])

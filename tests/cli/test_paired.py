@@ -164,6 +164,13 @@ def test_transparent_places_of_grey_images_are_filled(trained, command, tmp_path
     assert filled.shape == (8, 12)
     np.testing.assert_array_equal(filled[known > 0], pixels[known > 0])
     assert (filled[known == 0] != pixels[known == 0]).any()
+    Image.fromarray(pixels).save("whole.png")
+    said = command("translate", trained / "runs" / "restore", "whole.png", "--out", "same.png")
+    assert (
+        "1 image has no holes (transparent pixels) to fill, and came out unchanged" in said.stderr
+    )
+    with Image.open("same.png") as image:
+        np.testing.assert_array_equal(image, pixels)
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from kgan.evaluation.score import (
     load_scores,
     save_scores,
 )
-from kgan.evaluation.tables import print_scores, seen_held_out
+from kgan.evaluation.tables import print_comparison, print_scores, seen_held_out
 
 PROTOCOL = Protocol(
     metric="fid",
@@ -129,3 +129,18 @@ def test_rows_made_of_what_is_held_out_are_warned_of(capsys, tmp_path):
         print_scores("rows", [score(), one], [], tmp_path)
         assert ("have seen what is held out" in capsys.readouterr().out) == warned
     assert seen_held_out([score(0.1)]) is None
+
+
+def test_a_score_without_an_interval_says_why_it_decides_nothing(capsys):
+    values = {field.name: None for field in dataclasses.fields(Protocol)}
+    beside = {field.name: None for field in dataclasses.fields(Score)}
+    score = Score(**(beside | {"name": "fid", "value": 7.5, "protocol": Protocol(**values)}))
+    sure = dataclasses.replace(score, name="kid", low=7.0, high=8.0)
+    other, surer = (dataclasses.replace(one, value=946.4) for one in (score, sure))
+    surer = dataclasses.replace(surer, low=946.0, high=947.0)
+    print_comparison(("a", "b"), [score, sure], [other, surer])
+    said = capsys.readouterr().out
+    assert "undecided for want of an interval" in said
+    assert said.rstrip().endswith("infinite ones): fid")
+    print_comparison(("a", "b"), [sure], [surer])
+    assert "undecided" not in capsys.readouterr().out
