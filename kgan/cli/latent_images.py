@@ -33,7 +33,7 @@ def given(view: View) -> Wanted:
     settings, n = view.settings, view.settings.n
     data, known = _images(view)
     if len(data) < n:
-        print(f"{known}: {len(data)} image{'s' * (len(data) > 1)}, fewer than the {n} of --n")
+        print(f"{known}: {len(data)} image{'s' * (len(data) > 1)}, all that there are (--n {n})")
     rows = np.random.default_rng(settings.seed).permutation(len(data))[:n]
     labels = _classes(view, data, known, rows)
     return Wanted(data.some_as_float(rows), labels, known, np.arange(len(rows)))

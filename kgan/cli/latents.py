@@ -38,7 +38,8 @@ def main(request: Request) -> int:
     cells = rows.reshape(-1, *rows.shape[2:])
     picture = kgan.pictures.grid(visible(cells, source.kind.shown), rows.shape[1])
     kgan.pictures.save_image(picture, settings.out)
-    print(f"{rows.shape[0]} rows of {rows.shape[1]} images in {settings.out}")
+    plural = "" if rows.shape[0] == 1 else "s"
+    print(f"{rows.shape[0]} row{plural} of {rows.shape[1]} images in {settings.out}")
     return 0
 
 

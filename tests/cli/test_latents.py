@@ -300,7 +300,7 @@ def test_projection_tells_both_errors(folder, capsys):
     options = ["--n", 3, "--steps", 2, "--restarts", 1, "--images", images]
     assert run(folder, "styles.keras", "project", *options)[1] == 0
     said = capsys.readouterr().out
-    assert f"{images}: 2 images, fewer than the 3 of --n" in said
+    assert f"{images}: 2 images, all that there are (--n 3)" in said
     assert f"{images}: PSNR " in said
     assert "the model's own samples: PSNR " in said
     assert "no held-out images beside: a .keras file does not tell its data" in said
