@@ -1,6 +1,8 @@
 """The counters of the server, for Prometheus: kgan's own, and those of TensorFlow Serving."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 from prometheus_client import (
     CollectorRegistry,
@@ -27,6 +29,7 @@ class Measures:
     """Counters of one server; with several workers each has its own, and all tell the sum."""
 
     def __init__(self):
+        self._resting = False
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "kgan_serving_requests",
@@ -85,6 +88,18 @@ class Measures:
             registry=self.registry,
         )
 
+    @contextlib.contextmanager
+    def resting(self) -> Iterator[None]:
+        """Within it, requests and calls are not counted: they are the server's own.
+
+        Counters of another object would not do: those of several workers are one by their names.
+        """
+        self._resting = True
+        try:
+            yield
+        finally:
+            self._resting = False
+
     def observe_request(self, model: str, api: str, method: str, code: str, seconds: float) -> None:
         """One request.
 
@@ -95,6 +110,8 @@ class Measures:
             code: The code of the answer.
             seconds: Time from its arrival to its answer.
         """
+        if self._resting:
+            return
         self.requests.labels(model, api, code).inc()
         self.seconds.labels(model, api).observe(seconds)
         self.official.labels(model, code).inc()
@@ -106,8 +123,15 @@ class Measures:
 
     def observe_batch(self, requests: int, rows: int) -> None:
         """One call into TensorFlow."""
+        if self._resting:
+            return
         self.batch_requests.observe(requests)
         self.batch_rows.observe(rows)
+
+    def observe_waiting(self, requests: int) -> None:
+        """How many requests wait now."""
+        if not self._resting:
+            self.waiting.set(requests)
 
     def observe_versions(self, repository: Repository) -> None:
         """The versions in memory, after a look for others."""

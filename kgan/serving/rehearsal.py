@@ -37,7 +37,7 @@ async def of_rest(web: Any, rest: Rest, service: Service) -> None:
     Whatever goes wrong meanwhile, clients will be told of; it keeps no server from starting.
 
     Args:
-        web: An application open to all, with counters of its own.
+        web: An application open to all.
         rest: The one that clients will ask, whose threads start here.
         service: The models.
     """
@@ -64,7 +64,7 @@ async def of_grpc(service: Service, *, max_body: int) -> None:
     """Asks for an answer of each model, by a server of its own that lets in nobody else.
 
     Args:
-        service: The models, with counters of its own.
+        service: The models.
         max_body: Most bytes of a message.
     """
     token = secrets.token_urlsafe()

@@ -86,7 +86,7 @@ def application(
         threads=limits.threads,
         max_reply=limits.max_reply,
         observe=measures.observe_batch,
-        observe_waiting=measures.waiting.set,
+        observe_waiting=measures.observe_waiting,
     )
     service = Service(
         repository,
@@ -181,11 +181,14 @@ async def running(
             )
         )
         if rehearse:
-            rehearsed = application(repository, dataclasses.replace(limits, poll=0))
-            await rehearsal.of_rest(rehearsed.web, app.rest, app.service)
-            if rpc is not None:
-                await rehearsal.of_grpc(rehearsed.service, max_body=limits.max_body)
-            await rehearsed.close()
+            counted = app.service.measures
+            with counted.resting():
+                short = dataclasses.replace(limits, poll=0)
+                rehearsed = application(repository, short, measures=counted)
+                await rehearsal.of_rest(rehearsed.web, app.rest, app.service)
+                if rpc is not None:
+                    await rehearsal.of_grpc(rehearsed.service, max_body=limits.max_body)
+                await rehearsed.close()
             # What that made stays as long as the server; clients do not wait while it is looked at.
             gc.collect()
             gc.freeze()
