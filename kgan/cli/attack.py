@@ -61,6 +61,9 @@ def _run(request: Request, settings: AttackSettings) -> int:
     """Attacks, and writes the report; returns the exit code."""
     criterion = kgan.robustness.criterion_from_text(settings.criterion)
     whole = _has_no_splits(settings)
+    # Who trained on it had to hold out images.
+    unheld = kgan.data.held_out_split(_data_name(settings)) is None
+    unheld &= whole or _split(settings) == "train"
     attacked = attacked_data(
         _data_name(settings),
         _split(settings),
@@ -68,7 +71,7 @@ def _run(request: Request, settings: AttackSettings) -> int:
         seed=settings.seed,
         several_labels=not criterion.by_class,
         held=settings.held,
-        classifier=Path(settings.model).expanduser() if whole else None,
+        classifier=Path(settings.model).expanduser() if unheld else None,
         data_dir=settings.data_dir,
         download=settings.download,
         **settings.reading,
@@ -113,8 +116,9 @@ def _run(request: Request, settings: AttackSettings) -> int:
             "to harden": _to_harden(settings, criterion, file),
         },
     )
-    if whole and not attacked.untrained:
-        told = f"{data.name} has no splits: the model is taken to have been trained on none of it"
+    if unheld and not attacked.untrained:
+        has = "no splits" if whole else "the split train alone"
+        told = f"{data.name} has {has}: the model is taken to have been trained on none of it"
         report = dataclasses.replace(report, assumptions=[*report.assumptions, one_line(told)])
     if settings.min_robust is not None:
         report = report.judged(settings.min_robust)
@@ -249,8 +253,10 @@ def _provenance(
     """Where the figures come from, by the name of the fact; `whole` data have no splits."""
     split = "none: the data have no splits" if whole else _split(settings)
     if attacked.untrained:
-        split = "what the classifier was not trained on; the data have no splits"
-    drawn = f"drawn by seed {settings.seed}" if settings.n is not None else "all of them"
+        split = "what the classifier was not trained on; the data have none for tests"
+    drawn = (
+        f"drawn by seed {settings.seed}" if settings.n == len(attacked.images) else "all of them"
+    )
     facts = {
         "model file": file,
         "model SHA-256": digest,
@@ -350,7 +356,8 @@ def _split(settings: AttackSettings) -> str:
         return settings.split
     name = _data_name(settings)
     held_out = kgan.data.held_out_split(name)
-    return held_out or ("train" if Path(name).expanduser().is_dir() else "test")
+    path = Path(name).expanduser()
+    return held_out or ("train" if path.is_dir() or has_split(path, "train") else "test")
 
 
 def _has_no_splits(settings: AttackSettings) -> bool:

@@ -1,5 +1,6 @@
 """Turns the arguments of a command into its settings, before anything heavy is imported."""
 
+import contextlib
 import dataclasses
 import itertools
 import shlex
@@ -148,11 +149,12 @@ def _named_run(command: Command, words: Sequence[str]) -> Run | None:
 def _latest(command: Command, runs_dir: Path, name: str) -> Run:
     """The newest run of a name, and a line where it is not the folder of that very name."""
     run = Run.latest(runs_dir, name)
-    if run.folder.name != name and (runs_dir / name).is_dir():
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        one = Run.latest(runs_dir, f"{name}-1").folder
+        if run.folder.name == name or one.name != name:
+            return run
         first = shlex.quote(f"{name.removeprefix(command.prefix)}-1")
-        told = (
-            f"{run.folder} is the newest run of that name; --name {first} means {runs_dir / name}"
-        )
+        told = f"{run.folder} is the newest run of that name; --name {first} means {one}"
         print(kgan.names.printable(told))
     return run
 

@@ -24,7 +24,7 @@ class AttackedData:
         held: By the names of a model's other inputs: arrays with a row for each image, or one.
         name: Where they came from, as the user named it.
         split: The split that they are of.
-        left: Rows of the split that are not attacked.
+        left: Rows of the split that are not attacked, or that the classifier was trained on.
         untrained: Whether they are those which the classifier's training held out of all.
         options: How they were read.
     """
@@ -110,14 +110,14 @@ def attacked_data(
     if known is not None:
         print(
             one_line(
-                f"{images.name} has no splits: {classifier} was not trained on {len(known):,} of "
-                "its images, which alone are attacked"
+                f"{images.name} has no images for tests: {classifier} was not trained on "
+                f"{len(known):,} of them, which alone are attacked"
             )
         )
     if n is not None and n < len(drawn):
         drawn = np.sort(np.random.default_rng(seed).permutation(drawn)[:n])
-    left = np.setdiff1d(every, drawn)
-    if len(left):
+    left = np.setdiff1d(every, drawn if known is None else known)
+    if len(drawn) < len(images):
         images, truth = images.take(drawn), truth[drawn]
         arrays = {k: v[drawn] if len(v) > 1 else v for k, v in arrays.items()}
     return AttackedData(images, truth, arrays, name, split, left, known is not None, options)

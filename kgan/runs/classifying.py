@@ -67,7 +67,7 @@ def _save(trained: Trained, *, hint: bool) -> int:
         # A plain Keras model, which loads without kgan.
         trained.model.compile(trained.model.optimizer, plain_loss(), metrics=["accuracy"])
     test, settings = trained.recipe.splits[1], trained.recipe.settings
-    save(trained.model, path, kept=tested_on.of_split(settings.data, test, settings.seed))
+    save(trained.model, path, kept=tested_on.of_training(settings, test))
     accuracy = _accuracy(trained.model, test)
     print(f"test accuracy {accuracy:.2%} ({len(test):,} images)")
     print(printable(f"saved as {path}"))
@@ -89,7 +89,7 @@ def save(model: keras.Model, path: Path, *, kept: dict[str, object] | None = Non
     Args:
         model: The model.
         path: The file.
-        kept: What `kgan.runs.tested_on.of_split` gave, if the model was not trained on that.
+        kept: What `kgan.runs.tested_on.of_training` gave.
     """
     remove_left_behind(path.parent)
     with atomic_path(path) as temporary:

@@ -123,7 +123,7 @@ def _finish(trained: Trained, *, command: str) -> int:
 def _tested_on(recipe: HardeningRecipe) -> dict[str, object] | None:
     """For `save`; `None` too where the weights that it began with may know all of the data."""
     settings = recipe.settings
-    kept = tested_on.of_split(settings.data, recipe.splits[1], settings.seed)
+    kept = tested_on.of_training(settings, recipe.splits[1])
     if settings.model is None or settings.fresh:
         return kept
     return kept if tested_on.read(settings.model.expanduser()) == kept else None

@@ -301,7 +301,7 @@ def check_same_data(
 
 def _numbered(runs_dir: Path, name: str) -> dict[int, Path]:
     """The runs NAME, NAME-2, ... by their numbers."""
-    pattern = re.compile(re.escape(name) + r"(?:-(\d+))?")
+    pattern = re.compile(re.escape(name) + r"(?:-([2-9]|[1-9]\d+))?")
     there = {}
     for path in runs_dir.iterdir() if runs_dir.is_dir() else ():
         match = pattern.fullmatch(path.name)
@@ -311,7 +311,7 @@ def _numbered(runs_dir: Path, name: str) -> dict[int, Path]:
     for number in sorted(there):
         own, asked = None, None
         # What cannot be read is reported where it is opened.
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, OSError):
             record = _identity(there[number] / _FILE)
             own, asked = record.get("id"), record.get("name")
         if own in seen or (number > 1 and asked not in (None, name)):

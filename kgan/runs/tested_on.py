@@ -4,6 +4,7 @@ A file or folder without splits is split by who trains on it, and nothing about 
 An attack on all of it would find a classifier of kgan's more accurate and more robust than it is.
 """
 
+import contextlib
 import json
 import zipfile
 from pathlib import Path
@@ -12,27 +13,32 @@ import numpy as np
 
 import kgan.data
 from kgan.data import Dataset
+from kgan.random import check_seed
+from kgan.settings import ClassifierSettings
 
 # Keras passes over other parts of its files.
 _PART = "kgan.json"
 _KEY = "tested_on"
 
 
-def of_split(name: str, test: Dataset, seed: int) -> dict[str, object] | None:
-    """What to keep of a classifier's test images; `None` where the data have splits of their own.
+def of_training(settings: ClassifierSettings, test: Dataset) -> dict[str, object] | None:
+    """What to keep of a classifier's test images.
 
     Args:
-        name: The data, as for `kgan.data.load`.
+        settings: The settings of its training.
         test: The images that `kgan.data.train_and_test` held out.
-        seed: The seed by which it did.
+
+    Returns:
+        `None` where the data have a split for tests, and where the classifier learnt from generated
+        samples too, whose generator may know all of the data.
     """
-    if kgan.data.held_out_split(name) is not None:
+    if settings.fakes is not None or kgan.data.held_out_split(settings.data) is not None:
         return None
-    return {"seed": seed, "sha256": test.fingerprint()["sha256"]}
+    return {"seed": settings.seed, "sha256": test.fingerprint()["sha256"]}
 
 
 def write(path: Path, kept: dict[str, object] | None) -> None:
-    """Adds to a new `.keras` file what `of_split` gave."""
+    """Adds to a new `.keras` file what `of_training` gave."""
     if kept is not None:
         with zipfile.ZipFile(path, "a") as file:
             file.writestr(_PART, json.dumps({_KEY: kept}))
@@ -42,11 +48,11 @@ def read(path: str | Path) -> dict[str, object] | None:
     """What was kept in a file; `None` of a file that has nothing, as those that others wrote."""
     if not zipfile.is_zipfile(path):
         return None
-    with zipfile.ZipFile(path) as file:
-        if _PART not in file.namelist():
-            return None
-        found = json.loads(file.read(_PART))
-    return found.get(_KEY) if isinstance(found, dict) else None
+    # Another tool may have a part of that name.
+    with contextlib.suppress(ValueError, KeyError, TypeError), zipfile.ZipFile(path) as file:
+        found = json.loads(file.read(_PART))[_KEY]
+        return {"seed": check_seed(found["seed"]), "sha256": str(found["sha256"])}
+    return None
 
 
 def rows_of(path: str | Path, data: Dataset) -> np.ndarray | None:

@@ -210,6 +210,7 @@ def test_a_run_named_like_a_number_is_none_of_the_name_before(tmp_path):
     assert Run.latest(tmp_path, "mine-1").folder.name == "mine"
     Run.new(tmp_path, "mine-1", SETTINGS)
     assert Run.latest(tmp_path, "mine-1").folder.name == "mine-1"
+    assert Run.latest(tmp_path, "mine").folder.name == "mine-2"
 
 
 def test_a_copy_is_not_resumed_in_place_of_its_run(tmp_path):

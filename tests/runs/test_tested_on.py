@@ -2,17 +2,20 @@
 
 import shutil
 import types
+import zipfile
 
 import keras
 import numpy as np
 import pytest
 
 import kgan.cli
+import kgan.cli.attack
 import kgan.data
 import kgan.runs.hardening
 from kgan.robustness.report import Report
 from kgan.runs import tested_on
-from kgan.settings import HARDENING_PRESETS
+from kgan.runs.attacked_data import attacked_data
+from kgan.settings import HARDENING_PRESETS, AttackSettings
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +48,7 @@ def test_those_alone_are_attacked_whatever_the_file_is_called(trained, monkeypat
     for name in ("plain.npz", "moved.npz"):
         report = attack(trained, name)
         said = capsys.readouterr().out
-        assert f"{name} has no splits: own.keras was not trained on 10 of its images" in said
+        assert f"{name} has no images for tests: own.keras was not trained on 10 of them" in said
         assert report.clean.robust_accuracy == pytest.approx(accuracy)
         assert report.provenance["images"] == "10, all of them"
         assert report.provenance["split"].startswith("what the classifier was not trained on")
@@ -72,8 +75,39 @@ def test_a_file_from_elsewhere_says_nothing(trained, tmp_path):
     assert tested_on.rows_of(tmp_path / "old.h5", data) is None
 
 
-def test_data_with_splits_need_no_record():
-    assert tested_on.of_split("digits", kgan.data.load("digits", "test"), 0) is None
+def test_data_with_splits_need_no_record_and_with_fakes_nobody_knows():
+    test = kgan.data.load("digits", "test")
+    settings = types.SimpleNamespace(data="digits", fakes=None, seed=0)
+    assert tested_on.of_training(settings, test) is None
+    settings = types.SimpleNamespace(data=__file__, fakes=None, seed=0)
+    assert tested_on.of_training(settings, test)["seed"] == 0
+    settings.fakes = "runs/of-all-of-it"
+    assert tested_on.of_training(settings, test) is None
+
+
+@pytest.mark.parametrize("part", ["no JSON", "5", "{}", '{"tested_on": 5}', '{"tested_on": {}}'])
+def test_a_part_of_another_tools_says_nothing(tmp_path, part):
+    with zipfile.ZipFile(tmp_path / "other.keras", "w") as file:
+        file.writestr("kgan.json", part)
+    assert tested_on.read(tmp_path / "other.keras") is None
+
+
+def test_a_folder_of_training_images_alone_is_no_test(trained):
+    """What an attack learns from is then what the classifier did; labels and pictures are kept."""
+    plain = np.load(trained / "plain.npz")
+    arrays = {"x_train": plain["images"], "y_train": plain["labels"]}
+    np.savez(trained / "training.npz", **arrays)
+    classifier = trained / "own.keras"
+    found = attacked_data(str(trained / "training.npz"), "train", classifier=classifier, n=4)
+    rows = np.sort(np.random.default_rng(3).permutation(100)[:10])
+    assert found.untrained
+    assert len(found.images) == 4
+    assert set(map(bytes, found.images.samples)) <= set(map(bytes, plain["images"][rows]))
+    others, told = found.others()
+    assert told == "those that it was trained on"
+    np.testing.assert_array_equal(others.samples, np.delete(plain["images"], rows, axis=0))
+    shown = kgan.cli.attack._split(AttackSettings(data=str(trained / "training.npz")))
+    assert shown == "train"
 
 
 @pytest.mark.parametrize(
@@ -94,9 +128,12 @@ def test_a_hardened_classifier_knows_what_the_one_before_knew(trained, model, fr
         model=None if model is None else trained / model,
         fresh=fresh,
         seed=seed,
+        fakes=None,
     )
     test = kgan.data.train_and_test(settings.data, seed=seed)[1]
     recipe = types.SimpleNamespace(settings=settings, splits=(None, test))
     kept = kgan.runs.hardening._tested_on(recipe)
-    assert kept == (tested_on.of_split(settings.data, test, seed) if known else None)
-    assert {"model", "fresh", "seed", "data"} <= vars(next(iter(HARDENING_PRESETS.values()))).keys()
+    assert kept == (tested_on.of_training(settings, test) if known else None)
+    assert {"model", "fresh", "seed", "data", "fakes"} <= vars(
+        next(iter(HARDENING_PRESETS.values()))
+    ).keys()
