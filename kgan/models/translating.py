@@ -100,7 +100,10 @@ def in_batches(translate: Translate, samples: np.ndarray, target: Kind) -> np.nd
 
 
 def _has_files(kind: Kind) -> bool:
-    return isinstance(kind, Images) and kind.channels in (1, 2, 3, 4)
+    if not isinstance(kind, Images):
+        return False
+    # Two of which the first is shown are grey and whether it is known.
+    return kind.channels in (1, 3, 4) or (kind.channels == 2 and kind.shown == (0,))
 
 
 def _of_files(convert: Translate, source: Images, *, free: bool) -> Callable[[Request], Request]:

@@ -1,8 +1,6 @@
 """The counters of the server, for Prometheus: kgan's own, and those of TensorFlow Serving."""
 
-import contextlib
 import os
-from collections.abc import Iterator
 
 from prometheus_client import (
     CollectorRegistry,
@@ -29,7 +27,6 @@ class Measures:
     """Counters of one server; with several workers each has its own, and all tell the sum."""
 
     def __init__(self):
-        self._resting = False
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "kgan_serving_requests",
@@ -88,18 +85,6 @@ class Measures:
             registry=self.registry,
         )
 
-    @contextlib.contextmanager
-    def resting(self) -> Iterator[None]:
-        """Within it, requests and calls are not counted: they are the server's own.
-
-        Counters of another object would not do: those of several workers are one by their names.
-        """
-        self._resting = True
-        try:
-            yield
-        finally:
-            self._resting = False
-
     def observe_request(self, model: str, api: str, method: str, code: str, seconds: float) -> None:
         """One request.
 
@@ -110,8 +95,6 @@ class Measures:
             code: The code of the answer.
             seconds: Time from its arrival to its answer.
         """
-        if self._resting:
-            return
         self.requests.labels(model, api, code).inc()
         self.seconds.labels(model, api).observe(seconds)
         self.official.labels(model, code).inc()
@@ -123,15 +106,12 @@ class Measures:
 
     def observe_batch(self, requests: int, rows: int) -> None:
         """One call into TensorFlow."""
-        if self._resting:
-            return
         self.batch_requests.observe(requests)
         self.batch_rows.observe(rows)
 
     def observe_waiting(self, requests: int) -> None:
         """How many requests wait now."""
-        if not self._resting:
-            self.waiting.set(requests)
+        self.waiting.set(requests)
 
     def observe_versions(self, repository: Repository) -> None:
         """The versions in memory, after a look for others."""
@@ -147,3 +127,25 @@ class Measures:
             multiprocess.MultiProcessCollector(registry)
         # TensorFlow Serving's counter has not the ending that the library gives to counters.
         return generate_latest(registry).replace(f"{_COUNT}_total".encode(), _COUNT.encode())
+
+
+class Uncounted(Measures):
+    """Counts nothing. Other counters would: those of several workers are one by their names."""
+
+    def __init__(self):
+        pass
+
+    def observe_request(self, model: str, api: str, method: str, code: str, seconds: float) -> None:
+        pass
+
+    def observe_batch(self, requests: int, rows: int) -> None:
+        pass
+
+    def observe_waiting(self, requests: int) -> None:
+        pass
+
+    def observe_versions(self, repository: Repository) -> None:
+        pass
+
+    def text(self) -> bytes:
+        return b""

@@ -1,7 +1,8 @@
 """Requests of the server's own before it answers others, so that the first client waits no longer.
 
 A warm-up file prepares a model alone. The first request to a fresh process would still pay for
-threads that start and code that runs for the first time. Nothing of this is counted.
+threads that start and code that runs for the first time. No such request is counted
+(calls into TensorFlow that start the threads of the clients' own batches are).
 """
 
 import asyncio

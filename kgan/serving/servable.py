@@ -110,7 +110,9 @@ def _file_channels(told: manifest.Manifest, endpoint: str) -> int | None:
     if told.roles.get(endpoint) != "translate_files":
         return None
     kind = told.takes.get(endpoint) or told.kind or {}
-    return int(kind.get("channels", 4))
+    channels = int(kind.get("channels", 4))
+    # Grey with opacity is read as colour with it.
+    return 4 if channels == 2 else channels
 
 
 def _definitions(folder: Path) -> dict[str, Any]:

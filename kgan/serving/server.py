@@ -21,7 +21,7 @@ from kgan.serving.batching import Batcher
 from kgan.serving.connections import ConnectionLimits, protocol
 from kgan.serving.guard import Guarded
 from kgan.serving.handshakes import HandshakeSocket
-from kgan.serving.measures import Measures
+from kgan.serving.measures import Measures, Uncounted
 from kgan.serving.repository import Repository
 from kgan.serving.rest import Rest
 from kgan.serving.service import Service
@@ -181,14 +181,12 @@ async def running(
             )
         )
         if rehearse:
-            counted = app.service.measures
-            with counted.resting():
-                short = dataclasses.replace(limits, poll=0)
-                rehearsed = application(repository, short, measures=counted)
-                await rehearsal.of_rest(rehearsed.web, app.rest, app.service)
-                if rpc is not None:
-                    await rehearsal.of_grpc(rehearsed.service, max_body=limits.max_body)
-                await rehearsed.close()
+            short = dataclasses.replace(limits, poll=0)
+            rehearsed = application(repository, short, measures=Uncounted())
+            await rehearsal.of_rest(rehearsed.web, app.rest, app.service)
+            if rpc is not None:
+                await rehearsal.of_grpc(rehearsed.service, max_body=limits.max_body)
+            await rehearsed.close()
             # What that made stays as long as the server; clients do not wait while it is looked at.
             gc.collect()
             gc.freeze()

@@ -92,9 +92,9 @@ function laid(source, [height, width, channels], { resize, background }, factor,
   return target.getImageData(0, 0, canvas.width, canvas.height);
 }
 
-// Whether the last channel of images of a kind is their opacity: of grey and one more, as `kgan translate` reads
-// files, and of colour where it is shown.
-export const hasOpacity = ({ channels, shown }) => channels === 2 || (channels === 4 && shown?.length === 4);
+// Whether the last channel of images of a kind is their opacity: of grey and one more where grey is shown, and of
+// colour where it is shown itself.
+export const hasOpacity = ({ channels, shown }) => shown?.length === (channels === 2 ? 1 : 4) && [2, 4].includes(channels);
 
 // A canvas or picture as a sample of that shape, by a reading's resizing and background: the mean of each cell,
 // so that thin strokes do not vanish.
