@@ -110,16 +110,21 @@ def evaluate(settings: EvaluateSettings) -> Path:
 
 def compare(settings: EvaluateSettings) -> None:
     """Compares the saved scores of two sources. First evaluates each source that has no scores, or
-    scores with other options than those given."""
+    scores with other options than those given: as the other one was where none are given."""
+    files, missing = [], []
     for path in settings.compare:
         if not path.exists():
             raise FileNotFoundError(f"compare must name runs or scores.json files, got {path}.")
-    found = []
-    for path in settings.compare:
-        if path.suffix != ".json" and not _answers(path / SCORES, settings):
-            path = evaluate(dataclasses.replace(settings, source=path, compare=(), out=None))
-        found.append(load_scores(path if path.suffix == ".json" else path / SCORES))
-    print_comparison(settings.compare, *found)
+        file = path if path.suffix == ".json" else path / SCORES
+        files.append(file)
+        if file != path and not _answers(file, settings):
+            missing.append(path)
+    if len(missing) == 1:
+        other = files[1 - settings.compare.index(missing[0])]
+        settings = _as_measured(settings, other, beside=missing[0])
+    for path in missing:
+        evaluate(dataclasses.replace(settings, source=path, compare=(), out=None))
+    print_comparison(settings.compare, *map(load_scores, files))
 
 
 def prepare(settings: EvaluateSettings, scored: Dataset | Source) -> Task:
@@ -436,6 +441,26 @@ def _asked(settings: EvaluateSettings) -> dict[str, Any]:
     ]
     content = {name: getattr(settings, name) for name in names}
     return json.loads(json.dumps(content))
+
+
+def _as_measured(settings: EvaluateSettings, file: Path, *, beside: Path) -> EvaluateSettings:
+    """The options that kept scores were measured with, where the user gives none."""
+    default = _asked(EvaluateSettings(source=Path()))
+    load_scores(file)
+    kept = json.loads(file.read_text()).get("asked") or {}
+    if _asked(settings) != default:
+        return settings
+    # A model's checkpoint and endpoint are its own.
+    own = ("checkpoint", "endpoint")
+    changed = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in kept.items()
+        if name in default and name not in own and value != default[name]
+    }
+    if changed:
+        told = ", ".join(f"{name} {value!r}" for name, value in changed.items())
+        print(f"note: {beside} is scored as {file} was: {told}", file=sys.stderr)
+    return dataclasses.replace(settings, **changed)
 
 
 def _answers(path: Path, settings: EvaluateSettings) -> bool:

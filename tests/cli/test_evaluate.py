@@ -150,6 +150,21 @@ def test_compare(run, tmp_path, capsys):
     assert "n_real is 60 and 1442" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_run_without_scores_is_scored_as_the_other_one_was(run, tmp_path, capsys, first):
+    other = shutil.copytree(run, tmp_path / "runs" / "other")
+    assert main(["evaluate", str(run), *QUICK, "--metrics", "fid", "kid"]) == 0
+    capsys.readouterr()
+    both = [str(run), str(other)]
+    assert main(["evaluate", "--compare", both[first], both[1 - first]]) == 0
+    said = capsys.readouterr()
+    assert f"{other} is scored as {run / 'scores.json'} was" in said.err
+    assert "difference" in said.out
+    one, two = (load_scores(folder / "scores.json") for folder in (run, other))
+    assert [score.protocol for score in one] == [score.protocol for score in two]
+    assert {score.protocol.metric for score in one} == {"fid", "kid"}
+
+
 def test_a_comparison_is_of_what_the_runs_hold_now(run, tmp_path):
     other = shutil.copytree(run, tmp_path / "runs" / "other")
     options = [*QUICK, "--metrics", "fid"]
