@@ -33,9 +33,9 @@ def print_scores(
     console = _console()
     table = Table(title=title)
     baselines = list(dict.fromkeys(name for score in scores for name in score.baselines))
-    table.add_column("score")
+    table.add_column("score", overflow="fold")
     for name in ("value", "95% interval", "real data", *baselines, "better"):
-        table.add_column(name, justify="right", no_wrap=name not in baselines)
+        table.add_column(name, justify="right", no_wrap=name not in baselines, overflow="fold")
     for score in scores:
         interval = "" if score.low is None else f"{_number(score.low)} to {_number(score.high)}"
         floor = "" if score.floor is None else _number(score.floor)
@@ -139,9 +139,11 @@ def print_comparison(
             f"{', '.join(theirs)}."
         )
     table = Table()
-    table.add_column("score")
-    for name in (*map(str, sources), "difference", "95% interval", "better"):
-        table.add_column(name, justify="right")
+    table.add_column("score", overflow="fold")
+    for name in map(str, sources):
+        table.add_column(name, justify="right", overflow="fold")
+    for name in ("difference", "95% interval", "better"):
+        table.add_column(name, justify="right", no_wrap=name != "better", overflow="fold")
     refused: list[ValueError] = []
     without: list[str] = []
     for name in common:

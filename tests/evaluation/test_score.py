@@ -13,6 +13,7 @@ from kgan.evaluation.score import (
     load_scores,
     save_scores,
 )
+from kgan.evaluation import tables
 from kgan.evaluation.tables import print_comparison, print_scores, seen_held_out
 
 PROTOCOL = Protocol(
@@ -144,3 +145,17 @@ def test_a_score_without_an_interval_says_why_it_decides_nothing(capsys):
     assert said.rstrip().endswith("infinite ones): fid")
     print_comparison(("a", "b"), [sure], [surer])
     assert "undecided" not in capsys.readouterr().out
+
+
+def test_names_are_whole_however_narrow_the_table(capsys, monkeypatch, tmp_path):
+    """Scores are quoted by their names, with the hash of what they were measured with."""
+    monkeypatch.setattr(tables, "_WIDTH", 60)
+    name = "precision[lenet-mnist@1a2b3c4d]"
+    one = score(0.1, name=name)
+    print_scores("mine", [one], [], tmp_path)
+    said = capsys.readouterr().out
+    print_comparison(("runs/one-of-emoji", "runs/other-of-emoji"), [one], [one])
+    for shown in (said, capsys.readouterr().out):
+        cells = [line.split("│")[1].strip() for line in shown.splitlines() if "│" in line]
+        assert name in "".join(cells)
+        assert "…" not in shown
