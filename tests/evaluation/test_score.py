@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from kgan.evaluation import tables
 from kgan.evaluation.score import (
     Protocol,
     Score,
@@ -13,7 +14,6 @@ from kgan.evaluation.score import (
     load_scores,
     save_scores,
 )
-from kgan.evaluation import tables
 from kgan.evaluation.tables import print_comparison, print_scores, seen_held_out
 
 PROTOCOL = Protocol(
