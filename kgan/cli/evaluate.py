@@ -446,13 +446,13 @@ def _asked(settings: EvaluateSettings) -> dict[str, Any]:
 def _as_measured(settings: EvaluateSettings, file: Path, *, beside: Path) -> EvaluateSettings:
     """The options that kept scores were measured with, where the user gives none."""
     default = _asked(EvaluateSettings(source=Path()))
-    load_scores(file)
-    kept = json.loads(file.read_text()).get("asked") or {}
     if _asked(settings) != default:
         return settings
+    load_scores(file)
+    kept = json.loads(file.read_text()).get("asked") or {}
     # A model's checkpoint and endpoint are its own.
     own = ("checkpoint", "endpoint")
-    changed = {
+    changed: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in kept.items()
         if name in default and name not in own and value != default[name]
