@@ -303,7 +303,7 @@ def _preset(name: str, seed: int):
     part = 1e-3 if len(shape) == 1 else 0.1
     if name == "r3gan":
         # Its branches begin near zero, where gradients are small.
-        part = 10.0
+        part = 100.0
     gan.compile(
         g_optimizer=keras.optimizers.SGD(part * config.g_learning_rate),
         d_optimizer=keras.optimizers.SGD(part * config.d_learning_rate),
