@@ -1,8 +1,6 @@
 """`kgan evaluate SOURCE`: scores of a generator, or of a set of samples, against real data."""
 
 import dataclasses
-import hashlib
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +10,7 @@ import numpy as np
 
 import kgan.data
 from kgan.cli.command_line import Request
+from kgan.cli.kept_scores import SCORES, answers, as_measured, asked_of, checkpoint_of
 from kgan.data import Dataset, Reading
 from kgan.data.folder import DEFAULT_SIZE
 from kgan.evaluation import (
@@ -54,7 +53,6 @@ from kgan.runs.run import Run, is_run
 from kgan.runs.source import Source, open_source, reading_of
 from kgan.settings import EvaluateSettings
 
-SCORES = "scores.json"
 _ARRAYS = (".npz", ".npy")
 # Values of images that k-means holds, twice, as float64.
 _MOST_CLUSTERED = 2**28
@@ -100,8 +98,8 @@ def evaluate(settings: EvaluateSettings) -> Path:
         scores,
         folder / SCORES,
         source=str(settings.source),
-        asked=_asked(settings),
-        checkpoint=_checkpoint(path, settings.checkpoint),
+        asked=asked_of(settings),
+        checkpoint=checkpoint_of(path, settings.checkpoint),
         classes=[dataclasses.asdict(row) for row in scored.classes],
     )
     print_scores(str(settings.source), scores, scored.classes, folder)
@@ -111,20 +109,17 @@ def evaluate(settings: EvaluateSettings) -> Path:
 def compare(settings: EvaluateSettings) -> None:
     """Compares the saved scores of two sources. First evaluates each source that has no scores, or
     scores with other options than those given: as the other one was where none are given."""
-    files, missing = [], []
+    files = {}
     for path in settings.compare:
         if not path.exists():
             raise FileNotFoundError(f"compare must name runs or scores.json files, got {path}.")
-        file = path if path.suffix == ".json" else path / SCORES
-        files.append(file)
-        if file != path and not _answers(file, settings):
-            missing.append(path)
-    if len(missing) == 1:
-        other = files[1 - settings.compare.index(missing[0])]
-        settings = _as_measured(settings, other, beside=missing[0])
+        files[path] = path if path.suffix == ".json" else path / SCORES
+    missing = [one for one in files if files[one] != one and not answers(files[one], settings)]
     for path in missing:
+        for other in files.keys() - missing:
+            settings = as_measured(settings, files[other], beside=path)
         evaluate(dataclasses.replace(settings, source=path, compare=(), out=None))
-    print_comparison(settings.compare, *map(load_scores, files))
+    print_comparison(settings.compare, *(load_scores(files[one]) for one in settings.compare))
 
 
 def prepare(settings: EvaluateSettings, scored: Dataset | Source) -> Task:
@@ -427,67 +422,3 @@ def _check_out(settings: EvaluateSettings, run: Run | None) -> None:
         outputs.check_folder("the run's folder", run.folder)
     else:
         outputs.check_folder("runs_dir", settings.runs_dir)
-
-
-def _asked(settings: EvaluateSettings) -> dict[str, Any]:
-    """The options that a score depends on, as values read back from JSON."""
-    words = "data checkpoint endpoint metrics extractor layer n n_real seeds"
-    names = [
-        *words.split(),
-        *settings.reading,
-        *settings.table_reading,
-        "importance_samples",
-        "target",
-    ]
-    content = {name: getattr(settings, name) for name in names}
-    return json.loads(json.dumps(content))
-
-
-def _as_measured(settings: EvaluateSettings, file: Path, *, beside: Path) -> EvaluateSettings:
-    """The options that kept scores were measured with, where the user gives none."""
-    default = _asked(EvaluateSettings(source=Path()))
-    if _asked(settings) != default:
-        return settings
-    load_scores(file)
-    kept = json.loads(file.read_text()).get("asked") or {}
-    # A model's checkpoint and endpoint are its own.
-    own = ("checkpoint", "endpoint")
-    changed: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in kept.items()
-        if name in default and name not in own and value != default[name]
-    }
-    if changed:
-        told = ", ".join(f"{name} {value!r}" for name, value in changed.items())
-        print(f"note: {beside} is scored as {file} was: {told}", file=sys.stderr)
-    return dataclasses.replace(settings, **changed)
-
-
-def _answers(path: Path, settings: EvaluateSettings) -> bool:
-    """Whether the saved scores have the given options, if any, and are of the present files."""
-    if not path.is_file():
-        return False
-    try:
-        kept = json.loads(path.read_text())
-    except ValueError:
-        return False
-    wanted, default = _asked(settings), _asked(EvaluateSettings(source=Path()))
-    # Scores of earlier versions lack options that had one value then.
-    if wanted not in (default, {**default, **(kept.get("asked") or {})}):
-        return False
-    checkpoint = kept.get("checkpoint")
-    if checkpoint is None:
-        return not (path.parent / "checkpoints").is_dir()
-    return checkpoint == _checkpoint(path.parent, checkpoint["name"])
-
-
-def _checkpoint(folder: Path, name: str | None) -> dict[str, str] | None:
-    """Name and hash of a run's checkpoint; `None` if there is no run with checkpoints."""
-    if not is_run(folder) or not (folder / "checkpoints").is_dir():
-        return None
-    run = Run.open(folder)
-    name = name or run.exported_checkpoint()
-    path = run.checkpoints / f"{name}.keras"
-    if not path.is_file():
-        return None
-    return {"name": name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}

@@ -165,6 +165,14 @@ def test_a_run_without_scores_is_scored_as_the_other_one_was(run, tmp_path, caps
     assert {score.protocol.metric for score in one} == {"fid", "kid"}
 
 
+def test_a_run_without_scores_is_scored_once_beside_itself(run, capsys):
+    options = [*QUICK, "--metrics", "fid"]
+    assert main(["evaluate", "--compare", str(run), str(run), *options]) == 0
+    said = capsys.readouterr().out
+    assert said.count("scores and pictures in") == 1
+    assert "difference" in said
+
+
 def test_a_comparison_is_of_what_the_runs_hold_now(run, tmp_path):
     other = shutil.copytree(run, tmp_path / "runs" / "other")
     options = [*QUICK, "--metrics", "fid"]
