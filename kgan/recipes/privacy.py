@@ -58,6 +58,11 @@ def settled(
         )
     start = settings.init_from
     known = [] if start is None else [f"the promise does not cover what {start} has seen"]
+    if settings.n_critic > 1:
+        known.append(
+            f"each step of the generator has {settings.n_critic} of the discriminator, which are "
+            "those with noise"
+        )
     if keyed:
         known.append("checkpoints hold the key of the noise: keep them to yourself")
     return noise, [f"private: {promise}", *known]

@@ -49,6 +49,14 @@ def test_the_noise_is_the_least_that_epsilon_allows(data, settled):
     assert again.settings == recipe.settings
 
 
+def test_steps_with_noise_are_told_from_steps_of_the_generator(data, settled):
+    told = "each step of the generator has 2 of the discriminator, which are those with noise"
+    assert "30 steps with noise" in settled[1][0]
+    assert told in settled[1]
+    one = dataclasses.replace(settled[0].settings, n_critic=1)
+    assert not any("of the discriminator" in line for line in GANRecipe(one).settle(data))
+
+
 def test_what_it_starts_from_is_said_not_to_be_covered(data, settled):
     started = dataclasses.replace(settled[0].settings, init_from=Path("runs/other"))
     said = GANRecipe(started).settle(data)
