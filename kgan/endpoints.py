@@ -120,7 +120,7 @@ def check_samples(request: Request, kind: Kind) -> tf.Tensor:
     """
     samples = request[kind.plural]
     if kind.bounds is None:
-        return samples
+        return _finite(samples, f"{kind.plural} must be")
     low, high = kind.bounds
     least, most = tf.reduce_min(samples), tf.reduce_max(samples)
     inside = (samples >= low - _ROUNDING) & (samples <= high + _ROUNDING)
@@ -129,7 +129,9 @@ def check_samples(request: Request, kind: Kind) -> tf.Tensor:
         return tf.identity(samples)
 
 
-def finite(function: Callable[[Request], Request]) -> Callable[[Request], Request]:
+def finite(
+    function: Callable[[Request], Request], *, may_miss: bool = False
+) -> Callable[[Request], Request]:
     """A function of an endpoint that answers with finite numbers or not at all.
 
     It raises `tf.errors.InvalidArgumentError` where its graph runs on others, or on such large ones
@@ -137,11 +139,15 @@ def finite(function: Callable[[Request], Request]) -> Callable[[Request], Reques
 
     Args:
         function: The function.
+        may_miss: Whether NaN stands for a missing value in an answer, as in a table's, so that only
+            what is asked has to be finite.
     """
 
     def checked(request: Request) -> Request:
         given = {name: _finite(value, f"{name} must be") for name, value in request.items()}
         answer = function(given)
+        if may_miss:
+            return answer
         words = " or ".join(name for name, value in given.items() if value.dtype.is_floating)
         return {
             name: _finite(value, f"{words} must be such that {name} are")

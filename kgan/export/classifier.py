@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import kgan.kinds
 import kgan.names
-from kgan.endpoints import Endpoint, Endpoints, check_samples, takes
+from kgan.endpoints import Endpoint, Endpoints, check_samples, finite, takes
 from kgan.export.saved_model import write
 
 HEADS = ("logits", "softmax", "sigmoid")
@@ -61,7 +61,7 @@ def classifier_endpoints(
     return Endpoints(
         family="classifier",
         kind=kind,
-        endpoints={"classify": Endpoint(classify, inputs, "classify", row_wise=row_wise)},
+        endpoints={"classify": Endpoint(finite(classify), inputs, "classify", row_wise=row_wise)},
         tracked=(model,),
         details={"image_shape": list(shape), "num_classes": max(2, int(model.output_shape[-1]))},
         network=model,

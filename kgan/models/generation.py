@@ -12,8 +12,8 @@ import kgan.kinds
 import kgan.labels
 import kgan.latents
 import kgan.names
-from kgan.endpoints import Endpoint, Request, check_labels, check_range, takes
-from kgan.kinds import Images, Kind
+from kgan.endpoints import Endpoint, Request, check_labels, check_range, finite, takes
+from kgan.kinds import Images, Kind, Table
 
 _DECODE_BATCH = 64
 
@@ -96,6 +96,11 @@ class Generation:
         if found.shape.rank != 2 or found.shape[1] != self.latent_dim:
             raise ValueError(
                 f"{name} must have the shape (n, {self.latent_dim}), got {tuple(found.shape)}."
+            )
+        bad = int((~np.isfinite(found.numpy()).all(axis=1)).sum())
+        if bad:
+            raise ValueError(
+                f"{name} must be finite, got NaN or infinity in {bad} of {len(found)} rows."
             )
         return found
 
@@ -198,11 +203,14 @@ class Generation:
         labels, seeds = self._takes_labels(), takes(seeds=((), tf.int64))
         latents = takes(latents=(latent, tf.float32))
         ends = takes(start=(latent, tf.float32), end=(latent, tf.float32), share=((), tf.float32))
+        may_miss = isinstance(self.kind, Table)
         return {
             "generate": Endpoint(generate, {**seeds, **labels}, "generate"),
             "latents": Endpoint(draw, seeds, "latents"),
-            "decode": Endpoint(decode, {**latents, **labels}, "decode"),
-            "interpolate": Endpoint(interpolate, {**ends, **labels}, "interpolate"),
+            "decode": Endpoint(finite(decode, may_miss=may_miss), {**latents, **labels}, "decode"),
+            "interpolate": Endpoint(
+                finite(interpolate, may_miss=may_miss), {**ends, **labels}, "interpolate"
+            ),
         }
 
     def _takes_labels(self) -> dict[str, tf.TensorSpec]:

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 import kgan.losses
 import kgan.random
-from kgan.endpoints import Endpoint, Endpoints, Request, check_labels, check_samples, takes
+from kgan.endpoints import Endpoint, Endpoints, Request, check_labels, check_samples, finite, takes
 from kgan.kinds import Images
 from kgan.losses.fooling import FOOLING, euclidean, feature_loss, hinge_on_norm, lead
 from kgan.models.batches import Batch, labels_of, parts_of, require, samples_of
@@ -377,7 +377,7 @@ class PerturbationGAN(Players):
         return Endpoints(
             family="advgan",
             kind=kind,
-            endpoints={"perturb": Endpoint(perturb, inputs, "perturb")},
+            endpoints={"perturb": Endpoint(finite(perturb), inputs, "perturb")},
             tracked=(self.generator,),
             details={"image_shape": list(self.image_shape), "epsilon": self.epsilon},
         )

@@ -240,10 +240,40 @@ def test_images_that_are_none_are_refused_in_the_graph(make_gan):
 def test_points_may_lie_anywhere():
     networks = mlp_generator((2,), 4, width=8), mlp_discriminator((2,), width=8)
     points = np.array([[-300.0, 2.0], [7.0, 1e6]], np.float32)
-    assert ask(kgan.models.GAN(*networks), "score", points=points)["logits"].shape == (2,)
+    asked = asking(kgan.models.GAN(*networks).endpoints().endpoints["score"])
+    assert asked(points=points)["logits"].shape == (2,)
+    for wrong in (np.nan, np.inf):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="points must be finite, got"):
+            asked(points=np.where(points == 7, wrong, points))
 
 
-@pytest.mark.parametrize("share", [-0.01, 1.01, 5.0, np.nan])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_latents_that_are_no_numbers_are_refused(make_gan, wrong):
+    gan = make_gan()
+    one = np.ones((2, 6), np.float32)
+    bad = np.where(np.arange(6) == 3, np.float32(wrong), one[:1])
+    both = np.concatenate([one[:1], bad])
+    for name, request, what in (
+        ("decode", {"latents": both}, "latents"),
+        ("interpolate", {"start": both, "end": one, "share": [0.0, 1.0]}, "start"),
+        ("interpolate", {"start": one, "end": both, "share": [0.0, 0.0]}, "end"),
+    ):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=f"{what} must be finite, got"):
+            ask(gan, name, **request)
+    for method, given in ((gan.decode, (both,)), (gan.interpolate, (both, one))):
+        with pytest.raises(ValueError, match="must be finite, got NaN or infinity in 1 of 2 rows"):
+            method(*given)
+
+
+def test_an_epsilon_that_is_no_number_is_refused():
+    generator = perturbation_network((8, 8, 1), epsilon=True, width=4, blocks=1)
+    judge = dcgan_discriminator((8, 8, 1), width=4)
+    gan = kgan.models.PerturbationGAN(generator, judge, epsilon=0.3, least_epsilon=0.1)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="epsilon must be finite, got"):
+        ask(gan, "perturb", images=np.zeros((2, 8, 8, 1)), epsilon=[0.1, np.nan])
+
+
+@pytest.mark.parametrize("share", [-0.01, 1.01, 5.0])
 def test_what_is_not_on_the_way_is_refused(make_gan, share):
     ends = {"start": np.ones((2, 6)), "end": np.eye(6)[:2]}
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"share must be in \[0, 1\], got"):
