@@ -22,6 +22,8 @@ from kgan.runs.source import Source, open_source
 from kgan.settings import SampleSettings
 
 _COUNT = 100
+# So many take longer than one waits without a word.
+_MANY = 10_000
 
 
 def main(request: Request) -> int:
@@ -38,6 +40,10 @@ def main(request: Request) -> int:
     n = settings.n or _default_count(source, settings)
     out = settings.out or Path("samples").with_suffix(default_suffix(source.kind))
     check_out(out, source.kind)
+    in_picture = isinstance(source.kind, Images) and out.suffix.lower() == ".png"
+    outputs.check_count(n, source.kind.shape, picture=in_picture)
+    if n > _MANY:
+        print(f"making {n:,} samples ...", flush=True)
     labels = chosen_labels(source, settings.labels, n)
     if settings.standing_statistics is not None:
         stand(
@@ -73,7 +79,8 @@ def main(request: Request) -> int:
         recipe=source.recipe,
         class_names=source.class_names,
     )
-    print(f"{n} samples in {out}")
+    folder = isinstance(source.kind, Images) and out.suffix.lower() not in (".png", ".npz")
+    print(f"{n} samples in {'the folder ' if folder else ''}{out}")
     return 0
 
 

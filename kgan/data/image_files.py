@@ -126,6 +126,8 @@ class _Facts:
                 self.rows[row] = self.read[name] = one
         self.unreadable = tuple(unreadable)
         if not self.read:
+            if len(unreadable) == 1:
+                raise FileNotFoundError(f"the image {unreadable[0]} cannot be read.")
             raise FileNotFoundError(
                 f"none of the {len(names)} images in {what} can be read, such as {unreadable[0]}."
             )

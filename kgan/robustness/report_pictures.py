@@ -11,18 +11,29 @@ from kgan.robustness.report import ExampleImages, Report
 from kgan.robustness.summary import WORST_CASE
 
 _DPI = 110
+# From so many radii on a curve is one of all radii, and needs no dots.
+_EVERYWHERE = 50
 
 
 def draw_curves(report: Report, path: str | Path) -> None:
-    """Robust accuracy against epsilon with 95% intervals: each attack, and the worst case."""
+    """Robust accuracy against epsilon with 95% intervals: each attack, and the worst case.
+
+    Beside the curve of a minimal attack, which is known at every radius, an attack that ran at a
+    few radii is dotted between them.
+    """
     figure = new_figure(7, 4.2, dpi=_DPI)
     axes = figure.add_subplot()
+    known = {name: len(curve.epsilon) >= _EVERYWHERE for name, curve in report.curves.items()}
     for index, (name, curve) in enumerate(report.curves.items()):
-        colour = "black" if name == WORST_CASE else f"C{index % 10}"
-        marker = "o" if len(curve.epsilon) < 50 else None
-        style: dict[str, Any] = {"marker": marker, "markersize": 4, "color": colour, "label": name}
-        if name == WORST_CASE:
+        worst = name == WORST_CASE
+        colour = "black" if worst else f"C{index % 10}"
+        style: dict[str, Any] = {"color": colour, "label": name, "markersize": 4}
+        if not known[name]:
+            style["marker"] = "o"
+        if worst:
             style |= {"linestyle": "--", "linewidth": 1.2}
+        elif not known[name] and any(known.values()):
+            style["linestyle"] = ":"
         axes.plot(curve.epsilon, curve.robust_accuracy, **style)
         axes.fill_between(curve.epsilon, curve.low, curve.high, color=colour, alpha=0.15, lw=0)
     axes.set_xlabel(f"epsilon ({report.norm})")
@@ -32,7 +43,8 @@ def draw_curves(report: Report, path: str | Path) -> None:
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.grid(alpha=0.3)
     # The legend is outside of the axes, because the curves may run anywhere.
-    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    title = "dotted: not measured" if len(set(known.values())) > 1 else None
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, title=title)
     save_figure(figure, path)
 
 
@@ -52,7 +64,8 @@ def draw_examples(
         _caption(cells[0, column], class_names[label], examples.confidence[column], "black")
         # Mid-grey is no change; the largest change becomes black or white.
         _show(cells[1, column], 0.5 + (after - before) / (2 * largest or 1.0))
-        size = f"± {largest:.3g}" if largest else "not fooled"
+        # In levels of 8 bits, to which what is shown was rounded: 26/255 may be more than 0.1.
+        size = f"± {largest * 255:.3g}/255" if largest else "not fooled"
         cells[1, column].set_xlabel(size, fontsize=8)
         _show(cells[2, column], after)
         colour = "tab:red" if predicted != label else "black"

@@ -3,8 +3,10 @@
 import contextlib
 import json
 import math
+import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,38 @@ _COPIES = 3
 _LAYER_BYTES, _ARRAY_BYTES = 2060, 345
 # The groups of an optimizer and its configuration; what each file has besides.
 _OPTIMIZER_BYTES, _FILE_BYTES = 3000, 3400
+
+
+# Larger pictures are refused by many programs that would show them.
+_PICTURE_PIXELS = 2**27
+
+
+def check_count(n: int, shape: Sequence[int], *, picture: bool = False) -> None:
+    """Raises where so many samples could not be held in memory until they are written.
+
+    Args:
+        n: How many.
+        shape: Of one, float32.
+        picture: Whether all are images (height, width, channels) of one picture.
+
+    Raises:
+        ValueError: If they are more than the machine's memory holds twice, or one picture.
+    """
+    each = 4 * math.prod(shape)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    most = max(1, memory // (2 * each))
+    size = "x".join(map(str, shape))
+    if n > most:
+        raise ValueError(
+            f"n must be at most {most:,} for samples of {size}, which are held in memory until all "
+            f"are made, got {n:,}. Make fewer at a time, each time with another seed."
+        )
+    shown = max(1, _PICTURE_PIXELS // math.prod(shape[:2]))
+    if picture and n > shown:
+        raise ValueError(
+            f"n must be at most {shown:,} for images of {size} in one picture, got {n:,}. Let out "
+            "be a folder, or end in .npz."
+        )
 
 
 def check_folder(what: str, folder: Path) -> None:

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from kgan.decoding.reading import Reading
 from kgan.kinds import KINDS
-from kgan.serving import bodies
+from kgan.serving import bodies, json_document
 from kgan.serving.errors import ServingError, invalid
 from kgan.serving.rest import answer
 from kgan.serving.servable import Servable
@@ -151,22 +151,21 @@ def _columns(kind: Mapping[str, Any], endpoints: Sequence[Mapping[str, Any]]) ->
 
 def _question(body: bytes, fool: AttackedClassifier) -> tuple[np.ndarray, float, str, str]:
     """The image, epsilon, attack and norm that a request asks for."""
-    try:
-        document = orjson.loads(body)
-        image = np.array(document["image"], np.float32)
-        epsilon = float(document["epsilon"])
-        attack = document.get("attack", next(iter(fool.attacks)))
-        norm = document.get("norm")
-    except (ValueError, KeyError, TypeError) as error:
-        raise invalid(f"the body must have image and epsilon: {error!r}.") from None
+    document = json_document.read(body)
+    for key in ("image", "epsilon"):
+        if key not in document:
+            raise invalid(f"{key} must be in the body, got {', '.join(document) or 'nothing'}.")
+    epsilon = document["epsilon"]
+    if isinstance(epsilon, bool) or not isinstance(epsilon, int | float):
+        raise invalid(f"epsilon must be a number, got {json_document.short(epsilon)}.")
+    attack, norm = document.get("attack", next(iter(fool.attacks))), document.get("norm")
+    image = _pixels(document["image"], fool.shape)
     if not isinstance(attack, str) or attack not in fool.attacks:
         raise invalid(f"attack must be one of {', '.join(fool.attacks)}, got {attack!r}.")
     norms = fool.attacks[attack]
     norm = norms[0] if norm is None else norm
     if norm not in norms:
         raise invalid(f"norm must be one of {', '.join(norms)} for {attack}, got {norm!r}.")
-    if image.shape != fool.shape:
-        raise invalid(f"image must have the shape {list(fool.shape)}, got {list(image.shape)}.")
     if not (image.min() >= 0 and image.max() <= 1):
         raise invalid("image must be in [0, 1].")
     most = 1.0 if norm == "linf" else fool.radii[norm]
@@ -174,7 +173,22 @@ def _question(body: bytes, fool: AttackedClassifier) -> tuple[np.ndarray, float,
         raise invalid(
             f"epsilon must be in [0, {most:g}] in {norm} for images in [0, 1], got {epsilon}."
         )
-    return image[None], epsilon, attack, norm
+    return image[None], float(epsilon), attack, norm
+
+
+def _pixels(given: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """The image that a request holds as lists of numbers, float32 of that shape."""
+    try:
+        image = np.array(given)
+    except ValueError:
+        raise invalid(
+            f"image must have the shape {list(shape)}, got lists of several lengths."
+        ) from None
+    if image.shape != shape:
+        raise invalid(f"image must have the shape {list(shape)}, got {list(image.shape)}.")
+    if image.dtype.kind not in "iuf":
+        raise invalid(f"image must be numbers, got {json_document.short(given)}.")
+    return image.astype(np.float32)
 
 
 def _file(path: Path):

@@ -246,6 +246,8 @@ def test_classes_are_folders_inside_whatever_they_are_called(sources, tmp_path, 
     [
         (("--labels", "3"), r"labels must be in [0, 2], got 3"),
         (("--n", "0"), "n must be at least 1, got 0"),
+        (("--n", "1000000000000", "--out", "x.npz"), "for samples of 8x8x1, which are held in mem"),
+        (("--n", "2097153"), "n must be at most 2,097,152 for images of 8x8x1 in one picture"),
         (("--truncation", "-1"), "truncation must be at least 0"),
         (("--truncation", "0"), "the truncation of latents must be above 0, got 0."),
         (("--seed", "-1"), "seed must be in [0, 2147483647], got -1"),

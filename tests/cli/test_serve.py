@@ -101,13 +101,24 @@ def test_the_page_can_fool_the_classifier(running):
     assert np.argmax(reply["after"]) == 0
 
 
+DARK = np.zeros((8, 8, 1)).tolist()
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
         ({"image": [[1]], "epsilon": 0.1}, "must have the shape [8, 8, 1], got [1, 1]"),
         ({"image": np.full((8, 8, 1), 2).tolist(), "epsilon": 0.1}, "must be in [0, 1]"),
-        ({"image": np.zeros((8, 8, 1)).tolist(), "epsilon": 8}, "epsilon must be in [0, 1]"),
-        ({"epsilon": 0.1}, "must have image and epsilon"),
+        ({"image": DARK, "epsilon": 8}, "epsilon must be in [0, 1]"),
+        ({"epsilon": 0.1}, "image must be in the body, got epsilon"),
+        ({"image": DARK}, "epsilon must be in the body, got image"),
+        ({"image": DARK, "epsilon": True}, "epsilon must be a number, got true"),
+        ({"image": DARK, "epsilon": "much"}, 'epsilon must be a number, got "much"'),
+        ({"image": DARK, "epsilon": float("nan")}, "epsilon must be in [0, 1] in linf"),
+        ({"image": [[0.0], [0.0, 1.0]], "epsilon": 0.1}, "got lists of several lengths"),
+        ({"image": np.full((8, 8, 1), "a").tolist(), "epsilon": 0.1}, "image must be numbers"),
+        ({"image": np.full((8, 8, 1), np.nan).tolist(), "epsilon": 0.1}, "must be in [0, 1]"),
+        ([1], "Is not object"),
     ],
 )
 def test_bad_questions(running, body, message):
