@@ -1,6 +1,6 @@
 """Trains small models on N replicas, on data of unknown length, and saves what they come to.
 
-python -m tests.models.replicas N FILE
+python -m tests.models.replicas N FILE CASE ...
 """
 
 import sys
@@ -192,18 +192,18 @@ def trained(case: str, strategy: tf.distribute.Strategy) -> tuple[list[np.ndarra
     return state(model), int(model.step.numpy())
 
 
-def main(replicas: int, file: str) -> None:
+def main(replicas: int, file: str, *cases: str) -> None:
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(
         cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(replicas)]
     )
     strategy = kgan.distribution.get("mirrored")
     arrays = {}
-    for case in MODELS:
+    for case in cases:
         values, arrays[f"{case}: steps"] = trained(case, strategy)
         arrays |= {f"{case}: {i}": value for i, value in enumerate(values)}
     np.savez(file, **arrays)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    main(int(sys.argv[1]), *sys.argv[2:])

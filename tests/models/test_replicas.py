@@ -4,17 +4,34 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import run_python
+from tests.conftest import run_python, slow_but
 from tests.models.replicas import BATCH, BATCHES, EPOCHS, MODELS, state, trained, unknown
 
 # Keras says so at the end of every set of data whose length it was not told.
 pytestmark = pytest.mark.filterwarnings("ignore:Your input ran out of data")
 
 
+# The others are slow: each needs graphs of its own on one replica and on two.
+CASES = slow_but(
+    list(MODELS),
+    "players, global_clipnorm",
+    "players, scaled and clipped",
+    "players, two steps at once",
+    "lazy gan",
+    "private gan",
+)
+
+
 @pytest.fixture(scope="module")
-def two_replicas(tmp_path_factory):
+def two_replicas(tmp_path_factory, request):
+    """State and steps of each case that is asked for, of one process of two replicas."""
     file = tmp_path_factory.mktemp("replicas") / "two.npz"
-    run_python("-m", "tests.models.replicas", 2, file, timeout=900)
+    asked = [
+        item.callspec.params["case"]
+        for item in request.session.items
+        if item.module is request.module and "two_replicas" in item.fixturenames
+    ]
+    run_python("-m", "tests.models.replicas", 2, file, *asked, timeout=900)
     return np.load(file)
 
 
@@ -31,7 +48,7 @@ def one_replica():
     return of
 
 
-@pytest.mark.parametrize("case", MODELS)
+@pytest.mark.parametrize("case", CASES)
 def test_two_replicas_train_as_one(case, one_replica, two_replicas):
     values, steps = one_replica(case)
     assert steps == two_replicas[f"{case}: steps"] == EPOCHS * BATCHES
@@ -41,7 +58,7 @@ def test_two_replicas_train_as_one(case, one_replica, two_replicas):
         )
 
 
-@pytest.mark.parametrize("case", MODELS)
+@pytest.mark.parametrize("case", CASES)
 def test_the_end_of_the_data_moves_nothing(case, one_replica):
     """Data of unknown length train to the very state that the same data of known length do."""
     make, data = MODELS[case]

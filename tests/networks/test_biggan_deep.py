@@ -13,6 +13,7 @@ from kgan.networks import (
     biggan_deep_generator,
 )
 from kgan.networks.biggan_deep import discriminator_block, generator_block
+from tests.conftest import slow_but
 
 RANDOM = np.random.default_rng(0)
 
@@ -74,9 +75,11 @@ def averaged(x, strides):
 
 
 @pytest.mark.parametrize(
-    ("channels", "strides"), [(16, (1, 1)), (16, (2, 2)), (8, (2, 2)), (12, (2, 1))]
+    "case",
+    slow_but([(16, (1, 1)), (16, (2, 2)), (8, (2, 2)), (12, (2, 1))], (12, (2, 1))),
 )
-def test_block_of_the_generator(channels, strides):
+def test_block_of_the_generator(case):
+    channels, strides = case
     x, vectors = RANDOM.standard_normal((3, 4, 6, 16)), RANDOM.standard_normal((3, 5))
     inputs = [keras.Input(x.shape[1:]), keras.Input(vectors.shape[1:])]
     model = settled(keras.Model(inputs, generator_block(*inputs, channels, strides)))
@@ -98,9 +101,11 @@ def test_block_of_the_generator(channels, strides):
 
 
 @pytest.mark.parametrize(
-    ("channels", "strides"), [(8, (1, 1)), (8, (2, 2)), (16, (2, 2)), (12, (1, 2))]
+    "case",
+    slow_but([(8, (1, 1)), (8, (2, 2)), (16, (2, 2)), (12, (1, 2))], (12, (1, 2))),
 )
-def test_block_of_the_discriminator(channels, strides):
+def test_block_of_the_discriminator(case):
+    channels, strides = case
     x = RANDOM.standard_normal((3, 4, 6, 8))
     images = keras.Input(x.shape[1:])
     model = settled(keras.Model(images, discriminator_block(images, channels, strides)))
@@ -145,8 +150,8 @@ def test_as_many_weights_as_published():
     ("side", "multiples"),
     [
         (32, (4, 4, 4, 4)),
-        (64, (2, 4, 8, 16, 16)),
-        (256, (1, 2, 4, 8, 8, 16, 16)),
+        pytest.param(64, (2, 4, 8, 16, 16), marks=pytest.mark.slow),
+        pytest.param(256, (1, 2, 4, 8, 8, 16, 16), marks=pytest.mark.slow),
         (512, (1, 1, 2, 4, 8, 8, 16, 16)),
     ],
 )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from kgan.networks import NETWORKS
 from kgan.networks.resolution import resolution
+from tests.conftest import slow_but
 
 SHAPES = {
     "dcgan": [(8, 8, 1), (28, 28, 1), (20, 45, 3)],
@@ -24,7 +25,14 @@ SHAPES = {
     "stylegan2": [(8, 8, 1), (28, 28, 1), (20, 45, 3)],
 }
 IMAGES = [name for name in NETWORKS if not name.startswith("mlp")]
-CASES = [(name, shape) for name in NETWORKS for shape in SHAPES[name]]
+CASES = [
+    (name, shape, num_classes)
+    for name in NETWORKS
+    for shape in SHAPES[name]
+    for num_classes in (None, 3)
+]
+# Each family in its smallest shape with and without classes, and in the others with them.
+FEW = [case for case in CASES if case[1] == SHAPES[case[0]][0] or case[2] == 3]
 
 
 def inputs(network, batch=4):
@@ -37,9 +45,9 @@ def inputs(network, batch=4):
     return values[0] if len(values) == 1 else values
 
 
-@pytest.mark.parametrize("num_classes", [None, 3])
-@pytest.mark.parametrize(("name", "shape"), CASES)
-def test_shapes_range_and_serialisation(name, shape, num_classes):
+@pytest.mark.parametrize("case", slow_but(CASES, *FEW))
+def test_shapes_range_and_serialisation(case):
+    name, shape, num_classes = case
     pair = NETWORKS[name]
     generator = pair.generator(shape, 10, num_classes=num_classes, width=16)
     discriminator = pair.discriminator(shape, num_classes=num_classes, width=16)
