@@ -10,6 +10,9 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # As the commands do, which import kgan before TensorFlow.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# As many processes run as there are cores: threads of small products of matrices would wait for
+# each other, spinning, which made half a minute of a second of k-means.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import keras
 import numpy as np
