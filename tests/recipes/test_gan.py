@@ -126,6 +126,34 @@ def test_images_that_are_shown_very_often_are_told_with_the_remedy(epochs, chang
     assert ("--augment ada-upright" in lines) == told
 
 
+@pytest.mark.parametrize(
+    ("epochs", "half_life", "resumed", "told"),
+    [
+        (
+            2,
+            10,
+            False,
+            "so the last 20 of 80 steps change next to nothing; --learning-rate-half-li",
+        ),
+        (2, 10, True, "change next to nothing; in a new run --learning-rate-half-life 20 goes wit"),
+        (1, 10, False, None),
+        (2, 14, False, None),
+        (50, None, False, None),
+    ],
+)
+def test_rates_that_fall_long_before_the_end_are_told(epochs, half_life, resumed, told):
+    sizes = {"generator_width": 2, "discriminator_width": 2, "batch_size": 4}
+    settings = GANSettings(
+        epochs=epochs, steps_per_epoch=40, learning_rate_half_life=half_life, **sizes
+    )
+    recipe = GANRecipe(settings)
+    if not resumed:
+        recipe.choose(())
+    data = kgan.data.Dataset("few", np.zeros((80, 8, 8, 1), np.uint8))
+    lines = "\n".join(recipe.describe(data, recipe.model(data)))
+    assert told in lines if told else "next to nothing" not in lines
+
+
 def test_the_doctor_is_named_where_it_looks():
     for count, doctor, named in ((100, True, True), (100, False, False), (20, True, False)):
         settings = GANSettings(
