@@ -21,6 +21,9 @@ def main(request: Request) -> int:
     """The body of `kgan serve`: until SIGTERM or Ctrl-C."""
     settings = cast(ServeSettings, request.settings)
     log_lines()
+    # Until the first line of `tell` some seconds pass.
+    named = [*settings.models, *filter(None, (settings.config, settings.classifier))]
+    print(f"loading {', '.join(map(str, named))} ...", file=sys.stderr, flush=True)
     if settings.workers == 1:
         _models().serve(settings, tell)
     else:

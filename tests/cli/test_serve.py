@@ -193,3 +193,10 @@ def test_help_imports_nothing_heavy(run_python):
         "assert not {'tensorflow', 'keras', 'starlette', 'grpc', 'uvicorn'} & set(sys.modules)"
     )
     assert "--batch-timeout-ms" in run_python("-c", script).stdout
+
+
+def test_what_is_loaded_is_said_before_it_takes_its_time(tmp_path, capsys):
+    assert main(["serve", str(tmp_path / "none")]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == f"loading {tmp_path / 'none'} ..."
+    assert "has no numbered versions" in said[1]
