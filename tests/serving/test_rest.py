@@ -147,7 +147,7 @@ def test_errors_of_predict(call, path, body, status, message):
     assert message in reply.json()["error"]
 
 
-def test_nan_latents_are_answered_with_nan_and_harm_nobody_else(call, exported):
+def test_nan_latents_are_refused_and_harm_nobody_else(call, exported):
     _, gan = exported
     clean = np.random.default_rng(0).standard_normal((2, 6)).astype(np.float32)
 
@@ -161,8 +161,8 @@ def test_nan_latents_are_answered_with_nan_and_harm_nobody_else(call, exported):
         return replies
 
     poisoned, other = call(both, batch_timeout=0.1)
-    assert poisoned.status_code == 200
-    assert b"NaN" in poisoned.content
+    assert poisoned.status_code == 400
+    assert b"latents must be finite, got nan" in poisoned.content
     np.testing.assert_allclose(other.json()["outputs"], gan.decode(clean, [0, 1]), atol=1e-5)
 
 
