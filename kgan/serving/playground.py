@@ -154,7 +154,8 @@ def _question(body: bytes, fool: AttackedClassifier) -> tuple[np.ndarray, float,
     document = json_document.read(body)
     for key in ("image", "epsilon"):
         if key not in document:
-            raise invalid(f"{key} must be in the body, got {', '.join(document) or 'nothing'}.")
+            found = json_document.short(list(document))
+            raise invalid(f"{key} must be in the body, got the names {found}.")
     epsilon = document["epsilon"]
     if isinstance(epsilon, bool) or not isinstance(epsilon, int | float):
         raise invalid(f"epsilon must be a number, got {json_document.short(epsilon)}.")

@@ -60,7 +60,6 @@ def test_a_run_leaves_pictures_and_the_error(trained):
     assert identity["data"]["count"] == 1442
 
 
-@pytest.mark.slow
 def test_stopped_and_resumed_is_bit_identical(trained, command, tmp_path, monkeypatch):
     class Stop(keras.callbacks.Callback):
         """Ctrl-C in the second epoch, when the pool is full."""

@@ -54,6 +54,7 @@ def linear_gan(normalization, num_classes=None):
         (0.5, BatchNormalization, None),
         (0.5, keras.layers.BatchNormalization, 3),
     ),
+    ids=str,
 )
 def test_statistics_are_those_of_truncated_latents(case):
     limit, normalization, num_classes = case

@@ -77,6 +77,7 @@ def averaged(x, strides):
 @pytest.mark.parametrize(
     "case",
     slow_but([(16, (1, 1)), (16, (2, 2)), (8, (2, 2)), (12, (2, 1))], (12, (2, 1))),
+    ids=str,
 )
 def test_block_of_the_generator(case):
     channels, strides = case
@@ -103,6 +104,7 @@ def test_block_of_the_generator(case):
 @pytest.mark.parametrize(
     "case",
     slow_but([(8, (1, 1)), (8, (2, 2)), (16, (2, 2)), (12, (1, 2))], (12, (1, 2))),
+    ids=str,
 )
 def test_block_of_the_discriminator(case):
     channels, strides = case

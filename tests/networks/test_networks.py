@@ -45,7 +45,7 @@ def inputs(network, batch=4):
     return values[0] if len(values) == 1 else values
 
 
-@pytest.mark.parametrize("case", slow_but(CASES, *FEW))
+@pytest.mark.parametrize("case", slow_but(CASES, *FEW), ids=str)
 def test_shapes_range_and_serialisation(case):
     name, shape, num_classes = case
     pair = NETWORKS[name]
